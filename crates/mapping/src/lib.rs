@@ -1,1 +1,13 @@
-//! placeholder
+//! The mapping: TOML files of a house -> [`Sources`] -> model -> [`Program`], and every complaint on the way.
+//!
+//! Called by the engine (which runs a [`Program`]), the dispatcher and the command line. Must not know
+//! sessions, sockets or tokio. After a [`Program`] exists nothing is checked again.
+
+pub mod diagnostic;
+pub mod house_test;
+pub mod program;
+pub mod source;
+
+pub use diagnostic::{Diagnostic, Severity};
+pub use program::Program;
+pub use source::{FileIx, Sources, Span};

@@ -1,0 +1,107 @@
+//! House tests: `tests/*.test.toml`, resolved against a program.
+//!
+//! Read by [`crate::load`]; run by the dispatcher's rehearsal on virtual time.
+
+use std::{sync::Arc, time::Duration};
+
+use types::Value;
+
+use crate::program::{ChannelIx, DeviceIx, EventIx, Origin, RuleIx, SlotIx, VarIx};
+
+/// `[test.NAME]`.
+#[derive(Clone, Debug)]
+pub struct HouseTest {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Where it is written.
+    pub origin: Origin,
+    /// Local date and time at which it starts, `2026-03-28 21:00`; absent: 2026-01-05 12:00, a Monday.
+    pub start: Option<Arc<str>>,
+    /// How the house is before the first step.
+    pub given: Given,
+    /// What happens, in order.
+    pub steps: Vec<TestStep>,
+}
+
+/// `given = { .. }`.
+#[derive(Clone, Debug, Default)]
+pub struct Given {
+    /// Reported state.
+    pub state: Vec<(SlotIx, Value)>,
+    /// Variables.
+    pub vars: Vec<(VarIx, Value)>,
+    /// Devices whose last will was seen.
+    pub offline: Vec<DeviceIx>,
+    /// Devices blocked both ways.
+    pub blocked: Vec<DeviceIx>,
+    /// The sun stands still: `Some(true)` up, `Some(false)` down; `None`: as the date says.
+    pub sun_up: Option<bool>,
+}
+
+/// One step.
+#[derive(Clone, Debug)]
+pub struct TestStep {
+    /// Where it is written.
+    pub origin: Origin,
+    /// Elapsed time since the start; absent: as the step before.
+    pub at: Duration,
+    /// What happens.
+    pub input: Option<TestInput>,
+    /// The complete list of commands and notifications since the last step; `None`: unchecked.
+    pub expect: Option<Vec<Expected>>,
+    /// Reported state that must hold afterwards.
+    pub state: Vec<(SlotIx, Value)>,
+    /// Targets that must hold afterwards.
+    pub target: Vec<(SlotIx, Value)>,
+    /// How often rules fired since the last step.
+    pub fired: Vec<(RuleIx, u32)>,
+    /// The rule that must have sent each command of this step.
+    pub by: Option<RuleIx>,
+    /// A word that must stand in the refusal or record of this step, e.g. `blocked`.
+    pub log: Option<Arc<str>>,
+}
+
+/// What happens in a step.
+#[derive(Clone, Debug)]
+pub enum TestInput {
+    /// `event = "D.CH.E", with = { .. }`.
+    Event(EventIx, Vec<Value>),
+    /// `report = { D.CH = .. }`.
+    Report(ChannelIx, Vec<(SlotIx, Value)>),
+    /// `event = "D.offline"`.
+    Offline(DeviceIx),
+    /// `event = "D.online"`.
+    Online(DeviceIx),
+    /// `set = "D.CH", field = value`: a person asks for a target.
+    Set(ChannelIx, Vec<(SlotIx, Value)>),
+}
+
+/// One expected command.
+#[derive(Clone, Debug)]
+pub enum Expected {
+    /// `"hall.lamp.on"` or `{ set = "hall.lamp", brightness = 50 }`: the message's target holds at least these.
+    Target {
+        /// As written.
+        text: Arc<str>,
+        /// Which channel.
+        channel: ChannelIx,
+        /// Fields and values.
+        fields: Vec<(SlotIx, Value)>,
+    },
+    /// `"living.blind.stop"`: a momentary command.
+    Momentary {
+        /// As written.
+        text: Arc<str>,
+        /// Which channel.
+        channel: ChannelIx,
+        /// Place in the channel's commands.
+        command: u8,
+    },
+    /// `{ notify = "all", text = ".." }`; without text: any.
+    Notify {
+        /// Name of the carrier.
+        to: Arc<str>,
+        /// What it must say.
+        text: Option<Arc<str>>,
+    },
+}
