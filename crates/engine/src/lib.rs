@@ -5,6 +5,9 @@
 //! clocks, files or sockets.
 
 mod decision;
+pub mod depend;
+pub mod eval;
+pub mod index;
 mod input;
 mod output;
 

@@ -4,9 +4,11 @@
 //! sessions, sockets or tokio. After a [`Program`] exists nothing is checked again.
 
 pub mod diagnostic;
+pub mod expr;
 pub mod house_test;
 pub mod program;
 pub mod source;
+pub mod suggest;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use program::Program;
