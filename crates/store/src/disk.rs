@@ -1,0 +1,100 @@
+//! The few file operations that the journal writes with, so that tests can let them fail.
+//!
+//! Two implementations: [`RealDisk`], and the tests' disk that runs full, errs and counts. Reading
+//! goes through `std::fs` directly. Must not know what is written.
+
+use std::fmt::Debug;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+
+/// Where the journal's files are made and removed.
+pub trait Disk: Debug + Send + Sync {
+    /// Makes an empty file, readable by its owner only; an existing one is emptied.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+
+    /// Opens an existing file for writing.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes the folder's list of files survive a power cut.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    fn sync_folder(&self, path: &Path) -> io::Result<()>;
+}
+
+/// One open file of the journal.
+pub trait DiskFile: Debug + Send {
+    /// Writes all of `bytes` at `offset`. After an error any part of them may be there.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+
+    /// Cuts or extends the file to `bytes`; what is added reads as zeros.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    fn set_len(&self, bytes: u64) -> io::Result<()>;
+
+    /// Makes the file's data survive a power cut (fdatasync).
+    ///
+    /// # Errors
+    /// What the operating system says.
+    fn sync(&self) -> io::Result<()>;
+}
+
+/// The operating system's files.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RealDisk;
+
+impl Disk for RealDisk {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(path)?;
+        Ok(Box::new(file))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(OpenOptions::new().write(true).open(path)?))
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_file(path)
+    }
+
+    fn sync_folder(&self, path: &Path) -> io::Result<()> {
+        File::open(path)?.sync_all()
+    }
+}
+
+impl DiskFile for File {
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        FileExt::write_all_at(self, bytes, offset)
+    }
+
+    fn set_len(&self, bytes: u64) -> io::Result<()> {
+        File::set_len(self, bytes)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.sync_data()
+    }
+}

@@ -1,0 +1,335 @@
+//! The journal: every input of the house, in order, in append-only segment files.
+//!
+//! Owned by the store thread; opened once at start. Bodies are opaque. Must not know SQLite, the
+//! queue or what an input means.
+//!
+//! A new segment gets its full length at once (`set_len`): the file's size then stays the same over
+//! thousands of appends, so that an fsync writes data and not the inode's size each time. The length
+//! is sparse, so a disk that fills up says so at a write, where it is handled, and a nearly full one
+//! still takes what fits. A segment that is done is cut to what it holds. Zeros mean "nothing yet".
+
+mod batch;
+mod open;
+mod reader;
+mod record;
+mod segment;
+
+pub use batch::{Batch, Durability, Refused};
+pub use open::{Damage, Found, JournalError, TornTail};
+pub use reader::{JournalReader, JournalView, ReadError};
+pub use record::{BODY_BYTES_MAX, Class, Record};
+
+use crate::disk::{Disk, DiskFile};
+use reader::Segment;
+use record::{Chain, FRAME_BYTES_MAX, Meta};
+use segment::{HEADER_BYTES, Header, Sequence};
+use std::fmt;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use types::{InputNo, Instant};
+
+/// How long inputs are kept. A segment goes when it is too old or the journal too large, but never
+/// one that a restart needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Segments whose last record is older than this go.
+    pub age_max: Duration,
+    /// The oldest segments go until all take at most this.
+    pub bytes_max: u64,
+}
+
+/// 30 days and 512 MiB: at 20,000 events of 75 bytes a day, 30 days are 45 MB.
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            age_max: Duration::from_secs(30 * 24 * 3600),
+            bytes_max: 512 << 20,
+        }
+    }
+}
+
+/// The open journal; see [`Journal::open`].
+#[derive(Debug)]
+pub struct Journal {
+    folder: PathBuf,
+    disk: Arc<dyn Disk>,
+    segment_bytes: u64,
+    view: JournalView,
+    active: Option<Active>,
+    next_sequence: Sequence,
+    last: InputNo,
+    /// Reused by every append.
+    buffer: Vec<u8>,
+}
+
+/// The segment that is written.
+#[derive(Debug)]
+struct Active {
+    file: Box<dyn DiskFile>,
+    path: PathBuf,
+    /// Where the next frame goes.
+    end: u64,
+    chain: Chain,
+    /// Everything before this place is on the disk.
+    synced: u64,
+    /// An fsync failed: the kernel may take the pages for clean although they are not on the disk.
+    suspect: bool,
+}
+
+/// What retention dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dropped {
+    /// How many segments.
+    pub segments: u32,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// An append that stopped; the journal is as whole as before, and the same call can be repeated.
+#[derive(Debug)]
+pub struct AppendError {
+    /// How many records of the batches are written by now; pass it as `skip` next time.
+    pub written: usize,
+    /// What the operating system says.
+    pub source: io::Error,
+}
+
+impl fmt::Display for AppendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("can't write to the journal")
+    }
+}
+
+impl std::error::Error for AppendError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+impl Journal {
+    /// The number of the last record; 0 without records.
+    #[must_use]
+    pub fn last(&self) -> InputNo {
+        self.last
+    }
+
+    /// Makes readers; can be cloned and sent to other threads.
+    #[must_use]
+    pub fn view(&self) -> &JournalView {
+        &self.view
+    }
+
+    /// Appends the batches' records but for the first `skip`, all that fit a segment with one
+    /// write(2). They survive the end of the process then, and a power cut after [`Self::sync`].
+    ///
+    /// # Errors
+    /// [`AppendError`] says how far it came; readers see exactly what came so far.
+    pub fn append(&mut self, batches: &[Batch], skip: usize) -> Result<InputNo, AppendError> {
+        let mut written = skip;
+        let mut records = batches
+            .iter()
+            .flat_map(Batch::records)
+            .skip(skip)
+            .peekable();
+        while let Some((first, _)) = records.peek().copied() {
+            let fail = |source| AppendError { written, source };
+            if !self.has_room(first, records.peek().map_or(0, |(_, body)| body.len())) {
+                self.roll(first).map_err(fail)?;
+            }
+            let Some(active) = &mut self.active else {
+                continue;
+            };
+            self.buffer.clear();
+            let mut chain = active.chain;
+            let mut count = 0;
+            while let Some((meta, body)) = records.next_if(|(_, body)| {
+                let end = active.end + (self.buffer.len() + frame_bytes(body.len())) as u64;
+                count == 0 || end <= self.segment_bytes
+            }) {
+                chain = chain.encode(meta, body, &mut self.buffer);
+                count += 1;
+            }
+            active
+                .file
+                .write_all_at(&self.buffer, active.end)
+                .map_err(fail)?;
+            active.end += self.buffer.len() as u64;
+            active.chain = chain;
+            written += count;
+            self.last = chain.no;
+            if let Some(segment) = self.view.segments().last_mut() {
+                segment.end = active.end;
+            }
+        }
+        self.buffer.shrink_to(BUFFER_BYTES_KEPT);
+        Ok(self.last)
+    }
+
+    /// Puts on the disk what was appended.
+    ///
+    /// # Errors
+    /// What the operating system says. Repeating the call writes the data again first, because a
+    /// kernel that failed to write a page may forget that it has to.
+    pub fn sync(&mut self) -> io::Result<()> {
+        let Some(active) = &mut self.active else {
+            return Ok(());
+        };
+        if active.suspect {
+            active.write_again()?;
+        } else if active.synced == active.end {
+            return Ok(());
+        }
+        active.suspect = true;
+        active.file.sync()?;
+        active.suspect = false;
+        active.synced = active.end;
+        Ok(())
+    }
+
+    /// Drops the oldest segments that `retention` allows to go, as of `now`. Records from
+    /// `keep_from` on stay whatever it says, and so does the newest segment.
+    ///
+    /// # Errors
+    /// What the operating system says; what was dropped by then is gone.
+    pub fn retain(
+        &mut self,
+        retention: Retention,
+        now: Instant,
+        keep_from: InputNo,
+    ) -> io::Result<Dropped> {
+        let mut dropped = Dropped::default();
+        loop {
+            let next_at = self.view.segments().get(1).map(|next| next.header.at);
+            let old = next_at.is_some_and(|at| now.since(at) > retention.age_max);
+            if !old && self.view.bytes() <= retention.bytes_max {
+                return Ok(dropped);
+            }
+            let one = self.drop_oldest(keep_from)?;
+            if one.segments == 0 {
+                return Ok(dropped);
+            }
+            dropped.segments += one.segments;
+            dropped.bytes += one.bytes;
+        }
+    }
+
+    /// Drops the oldest segment, if all its records are before `keep_from` and it is not the newest.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn drop_oldest(&mut self, keep_from: InputNo) -> io::Result<Dropped> {
+        let oldest = match self.view.segments().as_slice() {
+            [oldest, next, ..] if next.header.previous < keep_from => oldest.clone(),
+            _ => return Ok(Dropped::default()),
+        };
+        match self.disk.remove(&oldest.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => self.view.segments().remove(0),
+        };
+        let torn = oldest.sequence.torn_path(&self.folder);
+        if torn.exists() {
+            self.disk.remove(&torn)?;
+        }
+        Ok(Dropped {
+            segments: 1,
+            bytes: oldest.end,
+        })
+    }
+
+    /// Goes on after `no` although the journal ends before it: a snapshot holds what is between.
+    /// The next record starts a segment that says so, and reading across the gap is an error.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn skip_to(&mut self, no: InputNo) -> io::Result<()> {
+        if no > self.last {
+            self.seal()?;
+            self.last = no;
+        }
+        Ok(())
+    }
+
+    fn has_room(&self, meta: Meta, body_bytes: usize) -> bool {
+        let Some(active) = &self.active else {
+            return false;
+        };
+        debug_assert!(meta.no >= active.chain.no, "numbers never go back");
+        // A record that is larger than a whole segment gets one of its own.
+        active.end == HEADER_BYTES as u64
+            || active.end + frame_bytes(body_bytes) as u64 <= self.segment_bytes
+    }
+
+    /// Ends the written segment and starts the next one, whose first record will be `first`.
+    fn roll(&mut self, first: Meta) -> io::Result<()> {
+        self.seal()?;
+        let sequence = self.next_sequence;
+        let path = sequence.path(&self.folder);
+        let header = Header {
+            first: first.no,
+            previous: self.last,
+            at: first.now.at,
+            wall: first.now.wall,
+        };
+        let file = self.disk.create(&path)?;
+        let start = || {
+            file.set_len(self.segment_bytes)?;
+            file.write_all_at(&header.encode(), 0)?;
+            file.sync()?;
+            self.disk.sync_folder(&self.folder)
+        };
+        if let Err(error) = start() {
+            // The name is used again by the next try; until then an empty file only takes space.
+            let _ = self.disk.remove(&path);
+            return Err(error);
+        }
+        self.view.segments().push(Segment {
+            sequence,
+            path: path.clone(),
+            header,
+            end: HEADER_BYTES as u64,
+        });
+        self.active = Some(Active::new(file, path, HEADER_BYTES as u64, header.chain()));
+        self.next_sequence = sequence.next();
+        Ok(())
+    }
+
+    /// Ends the written segment: all of it on the disk, cut to what it holds.
+    fn seal(&mut self) -> io::Result<()> {
+        let Some(active) = &mut self.active else {
+            return Ok(());
+        };
+        active.file.set_len(active.end)?;
+        self.sync()?;
+        self.active = None;
+        Ok(())
+    }
+}
+
+/// Encoding memory that is kept between appends.
+const BUFFER_BYTES_KEPT: usize = 256 * 1024;
+
+fn frame_bytes(body_bytes: usize) -> usize {
+    body_bytes + FRAME_BYTES_MAX
+}
+
+impl Active {
+    fn new(file: Box<dyn DiskFile>, path: PathBuf, end: u64, chain: Chain) -> Self {
+        Self {
+            file,
+            path,
+            end,
+            chain,
+            synced: end,
+            suspect: false,
+        }
+    }
+
+    fn write_again(&self) -> io::Result<()> {
+        let mut bytes = vec![0; usize::try_from(self.end - self.synced).unwrap_or(0)];
+        std::fs::File::open(&self.path)?.read_exact_at(&mut bytes, self.synced)?;
+        self.file.write_all_at(&bytes, self.synced)
+    }
+}
