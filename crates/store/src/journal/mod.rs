@@ -61,6 +61,7 @@ pub struct Journal {
     active: Option<Active>,
     next_sequence: Sequence,
     last: InputNo,
+    last_at: Instant,
     /// Reused by every append.
     buffer: Vec<u8>,
 }
@@ -116,6 +117,12 @@ impl Journal {
         self.last
     }
 
+    /// When the last record was taken; what ages are counted from.
+    #[must_use]
+    pub fn last_at(&self) -> Instant {
+        self.last_at
+    }
+
     /// Makes readers; can be cloned and sent to other threads.
     #[must_use]
     pub fn view(&self) -> &JournalView {
@@ -160,6 +167,7 @@ impl Journal {
             active.chain = chain;
             written += count;
             self.last = chain.no;
+            self.last_at = chain.at;
             if let Some(segment) = self.view.segments().last_mut() {
                 segment.end = active.end;
             }

@@ -12,7 +12,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use types::{InputNo, Now};
+use types::{InputNo, Instant, Now};
 
 /// What opening a journal found out.
 #[derive(Debug, Default)]
@@ -140,6 +140,7 @@ impl Journal {
             active: None,
             next_sequence: sequences.last().map_or(Sequence(1), |last| last.next()),
             last: InputNo(0),
+            last_at: Instant::default(),
             buffer: Vec::new(),
         };
         let mut found = Found::default();
@@ -245,6 +246,7 @@ impl Journal {
         }
         let end = cursor.offset();
         self.last = cursor.chain().no;
+        self.last_at = now.at;
         found.last_now = Some(now);
         if let Some(listed) = self.view.segments().last_mut() {
             listed.end = end;

@@ -1,0 +1,116 @@
+//! The database of a house: users, the registry of devices, archived mappings, snapshots, history.
+//!
+//! SQLite in WAL mode. The store thread owns the one [`Database`] that writes; everybody else opens
+//! a [`DatabaseReader`], which can't. Every commit is on the disk when it returns: what stands here
+//! is what people wait for. Must not know the journal's files.
+
+mod devices;
+mod error;
+mod history;
+mod mappings;
+mod meta;
+mod schema;
+mod snapshots;
+mod users;
+
+pub use devices::Device;
+pub use error::DbError;
+pub use history::Change;
+pub use mappings::{ArchivedMapping, MappingHash};
+pub use meta::{HouseId, Shutdown};
+pub use snapshots::{Rejected, Snapshot, SnapshotInfo};
+pub use users::{Credential, User, UserKind};
+
+use rusqlite::{Connection, OpenFlags};
+use std::path::Path;
+use std::time::Duration;
+
+/// A connection that only reads. Belongs to one thread; sees each commit as a whole.
+#[derive(Debug)]
+pub struct DatabaseReader {
+    connection: Connection,
+}
+
+/// The connection that writes; there is one per house.
+#[derive(Debug)]
+pub struct Database {
+    reader: DatabaseReader,
+}
+
+/// How long a connection waits for another one's lock. Only a checkpoint or a backup holds one, and
+/// only for a moment.
+const LOCK_WAIT: Duration = Duration::from_secs(5);
+
+impl Database {
+    /// Opens the database at `path`, makes it where there is none, and brings an older one up to
+    /// date.
+    ///
+    /// # Errors
+    /// [`DbError::Newer`] where a newer version made it; what SQLite says otherwise.
+    pub fn open(path: &Path) -> Result<Self, DbError> {
+        let mut connection = Connection::open(path)?;
+        connection.busy_timeout(LOCK_WAIT)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        // 2 MiB of pages are plenty for a house, and stay out of the memory budget's way.
+        connection.pragma_update(None, "cache_size", -2_048)?;
+        schema::migrate(&mut connection, path)?;
+        Ok(Self {
+            reader: DatabaseReader { connection },
+        })
+    }
+
+    /// What this connection reads, its own changes included.
+    #[must_use]
+    pub fn read(&self) -> &DatabaseReader {
+        &self.reader
+    }
+
+    fn connection(&self) -> &Connection {
+        &self.reader.connection
+    }
+
+    /// Runs `work` as one transaction: all of its changes are kept, or, after an error, none.
+    ///
+    /// # Errors
+    /// What `work` says, or SQLite at the commit.
+    pub fn together<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, DbError>,
+    ) -> Result<T, DbError> {
+        self.connection().execute_batch("BEGIN IMMEDIATE")?;
+        let result = work(self).and_then(|done| {
+            self.connection().execute_batch("COMMIT")?;
+            Ok(done)
+        });
+        // SQLite may have rolled back by itself, as after a full disk.
+        if result.is_err() && !self.connection().is_autocommit() {
+            self.connection().execute_batch("ROLLBACK")?;
+        }
+        result
+    }
+}
+
+impl DatabaseReader {
+    /// Opens an existing database for reading.
+    ///
+    /// # Errors
+    /// [`DbError::Newer`] where a newer version made it; what SQLite says otherwise.
+    pub fn open(path: &Path) -> Result<Self, DbError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(LOCK_WAIT)?;
+        schema::check(&connection, path)?;
+        Ok(Self { connection })
+    }
+}
+
+/// SQLite's integers have a sign; times and counts of a house stay far below where that matters.
+fn to_sql(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn from_sql(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}

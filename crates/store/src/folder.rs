@@ -1,0 +1,203 @@
+//! The state folder: its layout, who may read it, and the lock that keeps a second dispatcher out.
+//!
+//! Called by [`crate::Store::open`] and by the command line, which finds the control socket here.
+//! Must not know what the files hold.
+
+use std::fmt;
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// The paths of a house's state. Making one touches nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateFolder {
+    root: PathBuf,
+}
+
+impl StateFolder {
+    /// The folder at `root`.
+    #[must_use]
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folder of the journal's segments.
+    #[must_use]
+    pub fn journal(&self) -> PathBuf {
+        self.root.join("journal")
+    }
+
+    /// The database file.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.root.join("house.db")
+    }
+
+    /// The socket on which a running dispatcher takes commands.
+    #[must_use]
+    pub fn control_socket(&self) -> PathBuf {
+        self.root.join("control.sock")
+    }
+
+    /// The file that a running dispatcher holds locked; its text is the holder's process id.
+    #[must_use]
+    pub fn lock_file(&self) -> PathBuf {
+        self.root.join("lock")
+    }
+
+    /// Makes what is missing, readable by its owner only, and checks what is there.
+    ///
+    /// # Errors
+    /// [`FolderError::Permissions`] where others could read the house's secrets.
+    pub fn prepare(&self) -> Result<(), FolderError> {
+        for folder in [&self.root, &self.journal()] {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)
+                .map_err(io_at(folder))?;
+        }
+        check_private(&self.root)?;
+        // SQLite gives its side files the database's own permissions.
+        let database = self.database();
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&database)
+            .map_err(io_at(&database))?;
+        check_private(&database)
+    }
+
+    /// Locks the folder for this process, until the lock is dropped or the process ends.
+    ///
+    /// # Errors
+    /// [`FolderError::Locked`] names the process that holds it.
+    pub fn lock(&self) -> Result<FolderLock, FolderError> {
+        let path = self.lock_file();
+        let io = io_at(&path);
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(&io)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut text = String::new();
+                let pid = match file.read_to_string(&mut text) {
+                    Ok(_) => text.trim().parse().ok(),
+                    Err(_) => None,
+                };
+                return Err(FolderError::Locked {
+                    folder: self.root.clone(),
+                    pid,
+                });
+            }
+            Err(TryLockError::Error(source)) => return Err(io(source)),
+        }
+        file.set_len(0).map_err(&io)?;
+        writeln!(file, "{}", std::process::id()).map_err(&io)?;
+        Ok(FolderLock { _file: file })
+    }
+}
+
+/// Checks that only its owner can read the file or folder at `path`; for keys and other secrets.
+///
+/// # Errors
+/// [`FolderError::Permissions`] says what to do about it.
+pub fn check_private(path: &Path) -> Result<(), FolderError> {
+    let metadata = path.metadata().map_err(io_at(path))?;
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    Err(FolderError::Permissions {
+        path: path.to_owned(),
+        mode,
+        wanted: if metadata.is_dir() { 0o700 } else { 0o600 },
+    })
+}
+
+/// The right to use a state folder; the operating system takes it back when the process ends.
+#[derive(Debug)]
+pub struct FolderLock {
+    _file: File,
+}
+
+/// Why a state folder can't be used.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum FolderError {
+    /// Another dispatcher uses it.
+    Locked {
+        /// The folder.
+        folder: PathBuf,
+        /// The process that holds the lock, where it said so.
+        pid: Option<u32>,
+    },
+    /// Others may read what holds secrets.
+    Permissions {
+        /// The file or folder.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+        /// The widest that are taken.
+        wanted: u32,
+    },
+    /// The operating system refuses.
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What it says.
+        source: io::Error,
+    },
+}
+
+impl fmt::Display for FolderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Locked { folder, pid } => {
+                write!(f, "another dispatcher uses {}", folder.display())?;
+                if let Some(pid) = pid {
+                    write!(f, " (process {pid})")?;
+                }
+                f.write_str("; stop it, or name another state folder")
+            }
+            Self::Permissions { path, mode, wanted } => write!(
+                f,
+                "{path} holds secrets and others may use it (its mode is {mode:o}); run: chmod {wanted:o} {path}",
+                path = path.display()
+            ),
+            Self::Io { path, .. } => write!(f, "can't use {}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for FolderError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+fn io_at(path: &Path) -> impl Fn(io::Error) -> FolderError + use<> {
+    let path = path.to_owned();
+    move |source| FolderError::Io {
+        path: path.clone(),
+        source,
+    }
+}

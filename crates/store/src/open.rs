@@ -1,0 +1,202 @@
+//! Opening a house's state: lock, database, journal, and where to start again from.
+
+use crate::db::{Database, DbError, HouseId, Rejected, Shutdown, Snapshot};
+use crate::folder::{FolderError, FolderLock, StateFolder};
+use crate::handle::{Inner, StoreHandle};
+use crate::health::{Health, HealthState};
+use crate::journal::{Damage, Journal, JournalError, JournalReader, TornTail};
+use crate::queue::Queue;
+use crate::writer::{Options, Writer};
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use types::{InputNo, Now};
+
+/// An opened store whose thread does not run yet.
+#[derive(Debug)]
+pub struct Store {
+    folder: StateFolder,
+    lock: FolderLock,
+    database: Database,
+    journal: Journal,
+    last: InputNo,
+    options: Options,
+}
+
+/// What was found: start from the snapshot, then apply the tail.
+#[derive(Debug)]
+pub struct Recovered {
+    /// The house's id; `None` at the very first start.
+    pub house: Option<HouseId>,
+    /// The newest good snapshot.
+    pub snapshot: Option<Snapshot>,
+    /// Snapshots that were passed over because they are damaged.
+    pub rejected: Vec<Rejected>,
+    /// The records after the snapshot. It ends with an error where they are damaged or missing.
+    pub tail: JournalReader,
+    /// What was cut off the journal's end.
+    pub torn: Option<TornTail>,
+    /// Segments that can't be read.
+    pub damaged: Vec<Damage>,
+    /// The last number that was used; the next input gets the one after it.
+    pub last: InputNo,
+    /// When the last record or the snapshot was taken; the house's clocks start after it.
+    pub last_now: Option<Now>,
+    /// How the last run ended; `None` where it was killed, or there was none.
+    pub previous_shutdown: Option<Shutdown>,
+}
+
+impl Store {
+    /// Opens the state in `folder`, makes it where there is none, and locks it.
+    ///
+    /// # Errors
+    /// [`OpenError`]: somebody else uses it, others may read it, a newer version wrote it, or the
+    /// disk refuses. Damage that a start survives is in [`Recovered`] instead.
+    pub fn open(folder: &Path, options: Options) -> Result<(Self, Recovered), OpenError> {
+        let folder = StateFolder::new(folder);
+        folder.prepare()?;
+        let lock = folder.lock()?;
+        let database = Database::open(&folder.database())?;
+        let (mut journal, found) = Journal::open(
+            &folder.journal(),
+            options.segment_bytes,
+            Arc::clone(&options.disk),
+        )?;
+        let (snapshot, rejected) = database.read().newest_snapshot(InputNo(u64::MAX))?;
+        let from = snapshot.as_ref().map_or(InputNo(0), |s| s.no);
+        let last = journal.last().max(from);
+        // A journal that ends before the snapshot lost its end; the snapshot has it all.
+        let skipped = journal.skip_to(last);
+        skipped.map_err(|source| JournalError::Io {
+            path: folder.journal(),
+            source,
+        })?;
+        let recovered = Recovered {
+            house: database.read().house_id()?,
+            tail: journal.view().reader(from.next()),
+            torn: found.torn,
+            damaged: found.damaged,
+            last,
+            last_now: later(found.last_now, snapshot.as_ref().map(|s| s.now)),
+            previous_shutdown: database.read().last_shutdown()?,
+            snapshot,
+            rejected,
+        };
+        let store = Self {
+            folder,
+            lock,
+            database,
+            journal,
+            last,
+            options,
+        };
+        Ok((store, recovered))
+    }
+
+    /// The database, for what has to be written before the store thread runs.
+    pub fn database(&mut self) -> &mut Database {
+        &mut self.database
+    }
+
+    /// The state folder.
+    #[must_use]
+    pub fn folder(&self) -> &StateFolder {
+        &self.folder
+    }
+
+    /// Starts the store thread. It calls `on_durable` with the last number written, in order, after
+    /// every write: everything up to it survives the end of this process, and batches of
+    /// [`Durability::Now`](crate::Durability::Now) a power cut. The callback runs on the store
+    /// thread and should only pass the number on; the store does not write while it runs.
+    ///
+    /// # Errors
+    /// Where the operating system gives no thread.
+    pub fn start(self, on_durable: impl Fn(InputNo) + Send + 'static) -> io::Result<StoreHandle> {
+        let queue = Arc::new(Queue::new(self.options.queue, self.last));
+        let view = self.journal.view().clone();
+        let health = Arc::new(Mutex::new(Health {
+            state: HealthState::Good,
+            written: self.last,
+            waiting_batches: 0,
+            waiting_bytes: 0,
+            journal_bytes: view.bytes(),
+            segments_sacrificed: 0,
+            retention_trouble: None,
+        }));
+        let writer = Writer::new(
+            (Arc::clone(&queue), Arc::clone(&health)),
+            (self.journal, self.database, self.lock),
+            self.options,
+            Box::new(on_durable),
+        );
+        let thread = std::thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || writer.run())?;
+        Ok(StoreHandle::new(Inner {
+            queue,
+            health,
+            view,
+            folder: self.folder,
+            thread: Mutex::new(Some(thread)),
+        }))
+    }
+}
+
+fn later(a: Option<Now>, b: Option<Now>) -> Option<Now> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(if b.at > a.at { b } else { a }),
+        (a, b) => a.or(b),
+    }
+}
+
+/// Why a house's state can't be opened.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The folder can't be used.
+    Folder(FolderError),
+    /// The database can't be used.
+    Db(DbError),
+    /// The journal can't be used.
+    Journal(JournalError),
+}
+
+/// What is wrong with the part that is wrong.
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(error) => error.fmt(f),
+            Self::Db(error) => error.fmt(f),
+            Self::Journal(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Folder(error) => error.source(),
+            Self::Db(error) => error.source(),
+            Self::Journal(error) => error.source(),
+        }
+    }
+}
+
+impl From<FolderError> for OpenError {
+    fn from(error: FolderError) -> Self {
+        Self::Folder(error)
+    }
+}
+
+impl From<DbError> for OpenError {
+    fn from(error: DbError) -> Self {
+        Self::Db(error)
+    }
+}
+
+impl From<JournalError> for OpenError {
+    fn from(error: JournalError) -> Self {
+        Self::Journal(error)
+    }
+}

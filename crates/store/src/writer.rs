@@ -1,0 +1,354 @@
+//! The store thread: the only one that writes the journal and the database.
+//!
+//! It takes all that waits at once, so that what piled up behind a slow fsync shares the next
+//! write(2). A failing disk stops acknowledgements and nothing else: what waits stays in order, is
+//! tried again with growing pauses, and the oldest segments go when there is no room.
+
+use crate::db::{Database, Snapshot};
+use crate::disk::Disk;
+use crate::folder::FolderLock;
+use crate::health::{Health, HealthState, StoreError};
+use crate::journal::{Batch, Durability, Journal, Retention};
+use crate::queue::{Job, Queue, QueueLimits};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use types::InputNo;
+
+/// How the store works; the defaults suit a house.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The length of a journal segment; what retention drops at once.
+    pub segment_bytes: u64,
+    /// How long inputs are kept.
+    pub retention: Retention,
+    /// The longest that a [`Durability::Soon`] batch waits for the disk: what a power cut can take.
+    pub sync_interval: Duration,
+    /// Snapshots that stay usable whatever retention says; the second is for when the first is
+    /// damaged. At least 1.
+    pub snapshots_kept: usize,
+    /// How much may wait in memory.
+    pub queue: QueueLimits,
+    /// The pause after the first failed write; it doubles up to `retry_max`.
+    pub retry_first: Duration,
+    /// The longest pause between tries.
+    pub retry_max: Duration,
+    /// How long a shutdown tries to write what waits.
+    pub shutdown_wait: Duration,
+    /// What the journal writes with.
+    pub disk: Arc<dyn Disk>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            segment_bytes: 4 << 20,
+            retention: Retention::default(),
+            sync_interval: Duration::from_secs(30),
+            snapshots_kept: 2,
+            queue: QueueLimits::default(),
+            retry_first: Duration::from_millis(100),
+            retry_max: Duration::from_secs(10),
+            shutdown_wait: Duration::from_secs(5),
+            disk: Arc::new(crate::disk::RealDisk),
+        }
+    }
+}
+
+pub(crate) struct Writer {
+    queue: Arc<Queue>,
+    health: Arc<Mutex<Health>>,
+    journal: Journal,
+    database: Database,
+    options: Options,
+    on_durable: Box<dyn Fn(InputNo) + Send>,
+    /// What was taken and is not acknowledged yet, and how many of its records are written.
+    pending: Vec<Batch>,
+    pending_written: usize,
+    /// Something may be written that is not on the disk, since this time.
+    unsynced_since: Option<Instant>,
+    retry: Option<Retry>,
+    /// Snapshots that are kept, newest first.
+    snapshots: Vec<InputNo>,
+    /// The note of the last shutdown is gone, so that a kill is not taken for one.
+    note_cleared: bool,
+    _lock: FolderLock,
+}
+
+#[derive(Clone, Copy)]
+struct Retry {
+    at: Instant,
+    pause: Duration,
+    attempts: u32,
+}
+
+impl Writer {
+    pub(crate) fn new(
+        (queue, health): (Arc<Queue>, Arc<Mutex<Health>>),
+        (journal, database, lock): (Journal, Database, FolderLock),
+        options: Options,
+        on_durable: Box<dyn Fn(InputNo) + Send>,
+    ) -> Self {
+        Self {
+            queue,
+            health,
+            journal,
+            database,
+            options,
+            on_durable,
+            pending: Vec::new(),
+            pending_written: 0,
+            // What the run before left to the kernel.
+            unsynced_since: Some(Instant::now()),
+            retry: None,
+            snapshots: Vec::new(),
+            note_cleared: false,
+            _lock: lock,
+        }
+    }
+
+    /// Works until the queue is closed and empty.
+    pub(crate) fn run(mut self) -> Result<(), StoreError> {
+        self.look_up_snapshots();
+        loop {
+            self.note_cleared = self.note_cleared || self.database.set_last_shutdown(None).is_ok();
+            let taken = self.queue.take(self.wakes_at());
+            for job in taken.jobs {
+                match job {
+                    Job::Batch(batch) => self.pending.push(batch),
+                    Job::Change(change) => {
+                        self.write_if_due();
+                        change(&mut self.database);
+                    }
+                    Job::Snapshot(snapshot, reply) => {
+                        self.write_if_due();
+                        let kept = self.snapshot(&snapshot);
+                        let changed = kept.is_ok();
+                        reply(kept);
+                        if changed {
+                            self.tidy();
+                        }
+                    }
+                }
+            }
+            self.write_if_due();
+            self.sync_if_due();
+            if taken.closed {
+                return self.finish();
+            }
+        }
+    }
+
+    fn wakes_at(&self) -> Option<Instant> {
+        match self.retry {
+            Some(retry) => Some(retry.at),
+            None => self
+                .unsynced_since
+                .map(|since| since + self.options.sync_interval),
+        }
+    }
+
+    fn write_if_due(&mut self) {
+        let waits = self.retry.is_some_and(|retry| retry.at > Instant::now());
+        if self.pending.is_empty() || waits {
+            return;
+        }
+        match self.write() {
+            Ok(()) => self.recovered(),
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    /// Writes what is pending and acknowledges it.
+    fn write(&mut self) -> io::Result<()> {
+        self.append()?;
+        self.unsynced_since.get_or_insert_with(Instant::now);
+        // What need not wait for the disk does not wait for what does.
+        let soon = self
+            .pending
+            .iter()
+            .take_while(|batch| batch.durability() == Durability::Soon)
+            .count();
+        self.acknowledge(soon);
+        if !self.pending.is_empty() {
+            self.sync()?;
+            self.acknowledge(self.pending.len());
+        }
+        Ok(())
+    }
+
+    fn append(&mut self) -> io::Result<()> {
+        loop {
+            let error = match self.journal.append(&self.pending, self.pending_written) {
+                Ok(_) => {
+                    self.pending_written = self.pending.iter().map(Batch::len).sum();
+                    return Ok(());
+                }
+                Err(error) => error,
+            };
+            self.pending_written = error.written;
+            let newest = self.snapshots.first().map_or(InputNo(0), |no| no.next());
+            if !is_full(&error.source) || self.journal.drop_oldest(newest)?.segments == 0 {
+                return Err(error.source);
+            }
+            self.health().segments_sacrificed += 1;
+        }
+    }
+
+    /// Reports the first `count` pending batches as written, and makes room for as many.
+    fn acknowledge(&mut self, count: usize) {
+        let mut bytes = 0;
+        let mut last = None;
+        for batch in self.pending.drain(..count) {
+            bytes += batch.bytes();
+            self.pending_written -= batch.len();
+            last = batch.last().or(last);
+        }
+        self.queue.written(count, bytes);
+        if let Some(last) = last {
+            self.health().written = last;
+            (self.on_durable)(last);
+        }
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.journal.sync()?;
+        self.unsynced_since = None;
+        Ok(())
+    }
+
+    fn sync_if_due(&mut self) {
+        if self.wakes_at().is_none_or(|at| at > Instant::now()) {
+            return;
+        }
+        match self.sync() {
+            Ok(()) => {
+                self.recovered();
+                self.retain();
+            }
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    fn recovered(&mut self) {
+        self.retry = None;
+        let mut health = self.health();
+        if health.state != HealthState::Good {
+            health.state = HealthState::Good;
+        }
+    }
+
+    fn failed(&mut self, error: &io::Error) {
+        let (pause, attempts) = match self.retry {
+            Some(retry) => (retry.pause * 2, retry.attempts.saturating_add(1)),
+            None => (self.options.retry_first, 1),
+        };
+        let pause = pause.min(self.options.retry_max);
+        self.retry = Some(Retry {
+            at: Instant::now() + pause,
+            pause,
+            attempts,
+        });
+        self.health().state = HealthState::Failing {
+            full: is_full(error),
+            error: error.to_string(),
+            attempts,
+        };
+    }
+
+    /// Commits a snapshot, and everything before it first.
+    fn snapshot(&mut self, snapshot: &Snapshot) -> Result<(), StoreError> {
+        if !self.pending.is_empty() {
+            return Err(StoreError::Behind(self.health().state.clone()));
+        }
+        if let Err(error) = self.sync() {
+            self.failed(&error);
+            return Err(StoreError::Io(error));
+        }
+        self.database.put_snapshot(snapshot)?;
+        Ok(())
+    }
+
+    /// After a snapshot: drops what retention and the snapshots allow.
+    fn tidy(&mut self) {
+        self.look_up_snapshots();
+        self.retain();
+        if let Some(before_oldest) = self.journal.view().before_oldest() {
+            let keep = self.options.snapshots_kept.max(1);
+            let pruned = self
+                .database
+                .prune_snapshots(before_oldest, keep)
+                .and_then(|_| self.database.prune_mappings());
+            if let Err(error) = pruned {
+                self.health().retention_trouble = Some(error.to_string());
+            }
+            self.look_up_snapshots();
+        }
+    }
+
+    fn retain(&mut self) {
+        let keep = self.options.snapshots_kept.max(1).min(self.snapshots.len());
+        let keep_from = match keep.checked_sub(1).and_then(|ix| self.snapshots.get(ix)) {
+            Some(oldest) => oldest.next(),
+            None => InputNo(0),
+        };
+        let now = self.journal.last_at();
+        let retained = self.journal.retain(self.options.retention, now, keep_from);
+        let journal_bytes = self.journal.view().bytes();
+        let mut health = self.health();
+        health.journal_bytes = journal_bytes;
+        health.retention_trouble = retained.err().map(|error| error.to_string());
+    }
+
+    fn look_up_snapshots(&mut self) {
+        match self.database.read().snapshots() {
+            Ok(snapshots) => self.snapshots = snapshots.into_iter().map(|info| info.no).collect(),
+            // The older list keeps more, never less.
+            Err(error) => self.health().retention_trouble = Some(error.to_string()),
+        }
+    }
+
+    /// Writes what waits, for as long as a shutdown may take.
+    fn finish(&mut self) -> Result<(), StoreError> {
+        let deadline = Instant::now() + self.options.shutdown_wait;
+        while !self.pending.is_empty() {
+            match self.retry {
+                Some(retry) if retry.at > deadline => {
+                    return Err(StoreError::Unwritten {
+                        batches: self.pending.len(),
+                        state: self.health().state.clone(),
+                    });
+                }
+                Some(retry) => {
+                    std::thread::sleep(retry.at.saturating_duration_since(Instant::now()));
+                }
+                None => {}
+            }
+            self.write_if_due();
+        }
+        self.sync().map_err(StoreError::Io)?;
+        if let Some(shutdown) = self.queue.shutdown() {
+            self.database.set_last_shutdown(Some(&shutdown))?;
+        }
+        Ok(())
+    }
+
+    fn health(&self) -> MutexGuard<'_, Health> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Also after a panic in a callback: callers learn that nothing is kept any more.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue.close(None);
+        self.health().state = HealthState::Stopped;
+    }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}
