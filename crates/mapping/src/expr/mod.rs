@@ -3,15 +3,32 @@
 //! Called by the loader for `if`, `holds`, `${..}` and texts with holes. Must not know TOML, rules or
 //! how an expression is run; evaluating what comes out can only yield a value or *unknown*.
 
+mod apply;
+mod check;
+mod fold;
+mod hole;
+mod kind;
+mod parse;
+mod report;
+mod token;
+mod tree;
+
 use std::{ops::Range, sync::Arc};
 
-use types::Type;
+use types::{Type, Value};
 
 use crate::{
     diagnostic::Diagnostic,
-    program::{EventIx, Expr, Program, Template},
+    program::{EventIx, Expr, Piece, Program, Template},
     source::Span,
 };
+use check::Checker;
+use hole::Part;
+use report::Report;
+use tree::Node;
+
+/// Longest expression in bytes: longer ones are no longer readable by people.
+const BYTES_MAX: usize = 1_000;
 
 /// Maps a byte range of the expression's text to its place in the file.
 pub type Place<'a> = &'a dyn Fn(Range<usize>) -> Span;
@@ -47,11 +64,17 @@ impl<'a> Scope<'a> {
 /// # Errors
 /// Everything that is wrong with the text, each with its own place.
 pub fn condition(
-    _text: &str,
-    _place: Place<'_>,
-    _scope: &mut Scope<'_>,
+    text: &str,
+    place: Place<'_>,
+    scope: &mut Scope<'_>,
 ) -> Result<Expr, Vec<Diagnostic>> {
-    Err(Vec::new())
+    compile(text, place, scope, |checker, node| {
+        let expr = checker.truth(node, "a condition")?;
+        if let Expr::Const(Value::Bool(truth)) = expr {
+            checker.constant_condition(node, truth);
+        }
+        Some(expr)
+    })
 }
 
 /// Compiles what stands between `${` and `}`. Where `expected` is given, the value can be written
@@ -60,12 +83,18 @@ pub fn condition(
 /// # Errors
 /// Everything that is wrong with the text, each with its own place.
 pub fn value(
-    _text: &str,
-    _place: Place<'_>,
-    _scope: &mut Scope<'_>,
-    _expected: Option<&Type>,
+    text: &str,
+    place: Place<'_>,
+    scope: &mut Scope<'_>,
+    expected: Option<&Type>,
 ) -> Result<(Expr, Type), Vec<Diagnostic>> {
-    Err(Vec::new())
+    compile(text, place, scope, |checker, node| {
+        let typed = checker.check(node)?;
+        if let Some(expected) = expected {
+            checker.fits(node, &typed, expected)?;
+        }
+        Some((typed.expr, typed.kind.to_type()))
+    })
 }
 
 /// Compiles a text with holes: `"text ${expr} text"`; `$${` stands for `${` itself.
@@ -73,15 +102,69 @@ pub fn value(
 /// # Errors
 /// Everything that is wrong in any hole, each with its own place.
 pub fn template(
-    _text: &str,
-    _place: Place<'_>,
-    _scope: &mut Scope<'_>,
+    text: &str,
+    place: Place<'_>,
+    scope: &mut Scope<'_>,
 ) -> Result<Template, Vec<Diagnostic>> {
-    Err(Vec::new())
+    let parts = hole::parts(text).map_err(|open| vec![unclosed(place(open))])?;
+    let mut pieces = Vec::with_capacity(parts.len());
+    let mut errors = Vec::new();
+    for part in parts {
+        match part {
+            Part::Text(text) => pieces.push(Piece::Text(text.into())),
+            Part::Hole(range) => {
+                let inside =
+                    |inner: Range<usize>| place(range.start + inner.start..range.start + inner.end);
+                match value(&text[range.clone()], &inside, scope, None) {
+                    Ok((expr, _)) => pieces.push(Piece::Expr(expr)),
+                    Err(more) => errors.extend(more),
+                }
+            }
+        }
+    }
+    if errors.is_empty() {
+        Ok(Template(pieces))
+    } else {
+        Err(errors)
+    }
 }
 
 /// Where the expression stands in a text that is nothing but one hole: `"${expr}"`.
 #[must_use]
-pub fn whole_hole(_text: &str) -> Option<Range<usize>> {
-    None
+pub fn whole_hole(text: &str) -> Option<Range<usize>> {
+    match hole::parts(text).ok()?.as_slice() {
+        [Part::Hole(range)] => Some(range.clone()),
+        _ => None,
+    }
+}
+
+fn unclosed(span: Span) -> Diagnostic {
+    Diagnostic::error("syntax", span, "`${` has no closing `}`")
+        .help("write `$${` where no computed value is meant")
+}
+
+fn compile<T>(
+    text: &str,
+    place: Place<'_>,
+    scope: &mut Scope<'_>,
+    finish: impl FnOnce(&mut Checker<'_, '_, '_>, &Node) -> Option<T>,
+) -> Result<T, Vec<Diagnostic>> {
+    let mut report = Report::new(place);
+    if text.len() > BYTES_MAX {
+        let message = format!(
+            "this expression is {} bytes long, more than {BYTES_MAX}",
+            text.len()
+        );
+        report.error("expression-too-long", &(0..text.len()), message, |e| {
+            e.help("split it into several rules, or keep a part of it in a variable")
+        });
+        return Err(report.errors);
+    }
+    let compiled = parse::parse(text, &mut report)
+        .and_then(|node| finish(&mut Checker::new(text, scope, &mut report), &node));
+    scope.warnings.append(&mut report.warnings);
+    match compiled {
+        Some(compiled) if report.errors.is_empty() => Ok(compiled),
+        _ => Err(report.errors),
+    }
 }

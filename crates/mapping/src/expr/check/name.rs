@@ -1,0 +1,512 @@
+//! Names: `event.*`, `state.*`, `target.*`, `var.*`, `sun.*`, `now.*`, `D.online`.
+
+use std::{ops::Range, sync::Arc};
+
+use super::{Checker, Typed};
+use crate::{
+    expr::kind::Kind,
+    program::{ChannelIx, DeviceIx, Expr, Now, Program, SlotIx, Sun},
+    suggest::closest,
+};
+
+/// What a path can begin with, beside names of devices.
+const ROOTS: [&str; 6] = ["event", "state", "target", "var", "sun", "now"];
+
+impl Checker<'_, '_, '_> {
+    pub(super) fn path(&mut self, range: &Range<usize>, names: &[Range<usize>]) -> Option<Typed> {
+        let (first, rest) = names.split_first()?;
+        let word = self.written(first);
+        if let Some(member) = self.loop_member(word) {
+            return self.member(range, member, rest);
+        }
+        match word {
+            "event" => self.event_field(range, rest),
+            "state" | "target" => self.slot_of(range, word == "state", rest),
+            "var" => self.var(range, rest),
+            "sun" => self.sun(range, rest),
+            "now" => self.now(range, rest),
+            _ => match self.scope.program.device(word) {
+                Some(device) => self.device_path(range, device, rest),
+                None => self.unknown_root(first, rest),
+            },
+        }
+    }
+
+    /// Reports a word that is none of `candidates`.
+    pub(super) fn unknown<'n>(
+        &mut self,
+        code: &'static str,
+        range: &Range<usize>,
+        message: String,
+        candidates: impl Iterator<Item = &'n str> + Clone,
+    ) {
+        let near = closest(self.written(range), candidates.clone());
+        self.report.error(code, range, message, |e| match near {
+            Some(near) => e.help(format!("did you mean `{near}`?")),
+            None => {
+                let all: Vec<&str> = candidates.take(12).collect();
+                if all.is_empty() {
+                    e
+                } else {
+                    e.help(format!("there are: {}", all.join(", ")))
+                }
+            }
+        });
+    }
+
+    fn unknown_root(&mut self, first: &Range<usize>, rest: &[Range<usize>]) -> Option<Typed> {
+        let program = self.scope.program;
+        let word = self.written(first);
+        let names = &program.names;
+        let devices = names.devices.keys().map(|name| &**name);
+        let loops = self.loops.iter().map(|variable| variable.name);
+        let near = closest(word, loops.chain(ROOTS).chain(devices));
+        let alone = rest.is_empty();
+        let help = if names.groups.contains_key(word) {
+            format!(
+                "`{word}` is a group: write {word}.all(x, ..), {word}.exists(x, ..) or {word}.count(x, ..)"
+            )
+        } else if alone && names.vars.contains_key(word) {
+            format!("write `var.{word}`")
+        } else if alone
+            && self
+                .scope
+                .events
+                .iter()
+                .any(|event| field(program, *event, word).is_some())
+        {
+            format!("write `event.{word}`")
+        } else if let Some(near) = near {
+            format!("did you mean `{near}`?")
+        } else if alone {
+            format!("texts stand in quotes: '{word}'")
+        } else {
+            "a name begins with event, state, target, var, sun, now or a device".to_owned()
+        };
+        self.report.error(
+            "unknown-name",
+            first,
+            format!("nothing is called `{word}`"),
+            |e| e.help(help),
+        );
+        None
+    }
+
+    /// Reports a path that stops too early or goes on too long.
+    fn shape(&mut self, range: &Range<usize>, help: impl Into<String>) -> Option<Typed> {
+        let message = format!("`{}` names no value", self.written(range));
+        self.report
+            .error("incomplete-name", range, message, |e| e.help(help));
+        None
+    }
+
+    /// `DEVICE..` without a root: only `DEVICE.online` is a value.
+    fn device_path(
+        &mut self,
+        range: &Range<usize>,
+        device: DeviceIx,
+        rest: &[Range<usize>],
+    ) -> Option<Typed> {
+        let program = self.scope.program;
+        let name = &program[device].name;
+        if let [word] = rest
+            && self.written(word) == "online"
+        {
+            return Some(Typed::bool(Expr::Online(device)));
+        }
+        let known = rest
+            .first()
+            .is_some_and(|word| program.channel(device, self.written(word)).is_some());
+        if known {
+            let written = self.written(range);
+            return self.shape(
+                range,
+                format!("write `state.{written}` for what it reported, `target.{written}` for what it should be"),
+            );
+        }
+        match rest {
+            [] => self.shape(
+                range,
+                format!("write `{name}.online`, or `state.{name}.CHANNEL`"),
+            ),
+            [word, ..] => {
+                let channels = channel_names(program, device);
+                let message = format!("`{name}` has no `{}`", self.written(word));
+                self.unknown(
+                    "unknown-name",
+                    word,
+                    message,
+                    std::iter::once("online").chain(channels),
+                );
+                None
+            }
+        }
+    }
+
+    /// `event.F`: a field that each triggering event has, with one type.
+    fn event_field(&mut self, range: &Range<usize>, rest: &[Range<usize>]) -> Option<Typed> {
+        let program = self.scope.program;
+        let events = self.scope.events;
+        if events.is_empty() {
+            let message = format!("no event is at hand for `{}`", self.written(range));
+            self.report.error("no-event", range, message, |e| {
+                e.help("only a rule whose `when` is an event can read `event.*`")
+            });
+            return None;
+        }
+        let [name] = rest else {
+            return self.shape(range, "write `event.FIELD`");
+        };
+        let word = self.written(name);
+        let lacking = events
+            .iter()
+            .find(|event| field(program, **event, word).is_none());
+        if let Some(lacking) = lacking {
+            self.lacking_field(name, *lacking);
+            return None;
+        }
+        let mut kinds = events
+            .iter()
+            .filter_map(|event| Some((*event, field(program, *event, word)?)));
+        let (first, mut kind) = kinds.next()?;
+        for (event, other) in kinds {
+            let Some(joined) = kind.joined(&other) else {
+                let message = format!(
+                    "`event.{word}` is {} in {}, but {} in {}",
+                    kind.described(),
+                    program.event_path(first),
+                    other.described(),
+                    program.event_path(event),
+                );
+                self.report.error("type-mismatch", range, message, |e| {
+                    e.help("make one rule for each event")
+                });
+                return None;
+            };
+            kind = joined;
+        }
+        let place = self.field_place(word, range)?;
+        Some(Typed {
+            expr: Expr::EventField(place),
+            kind,
+        })
+    }
+
+    /// The place of a field in the rule's list of event fields.
+    fn field_place(&mut self, word: &str, range: &Range<usize>) -> Option<u8> {
+        let used = &mut self.scope.used_fields;
+        let place = used
+            .iter()
+            .position(|name| &**name == word)
+            .unwrap_or_else(|| {
+                used.push(word.into());
+                used.len() - 1
+            });
+        let place = u8::try_from(place).ok();
+        if place.is_none() {
+            let message = "this rule reads more than 256 event fields";
+            self.report
+                .error("expression-too-costly", range, message, |e| e);
+        }
+        place
+    }
+
+    fn lacking_field(&mut self, name: &Range<usize>, event: crate::program::EventIx) {
+        let program = self.scope.program;
+        let word = self.written(name);
+        let path = program.event_path(event);
+        let fields = program[event].fields.iter().map(|field| &*field.name);
+        let elsewhere = self
+            .scope
+            .events
+            .iter()
+            .find(|event| field(program, **event, word).is_some());
+        if let Some(elsewhere) = elsewhere {
+            let message = format!(
+                "`{word}` is a field of {}, but not of {path}",
+                program.event_path(*elsewhere)
+            );
+            self.report.error("unknown-field", name, message, |e| {
+                e.help("a rule can only read fields that all its events have; make one rule for each event")
+            });
+        } else if program[event].fields.is_empty() {
+            let message = format!("{path} has no fields");
+            self.report.error("unknown-field", name, message, |e| e);
+        } else {
+            self.unknown(
+                "unknown-field",
+                name,
+                format!("{path} has no field `{word}`"),
+                fields,
+            );
+        }
+    }
+
+    /// `state.D.CH[.F]` and `target.D.CH[.F]`.
+    fn slot_of(
+        &mut self,
+        range: &Range<usize>,
+        reported: bool,
+        rest: &[Range<usize>],
+    ) -> Option<Typed> {
+        let program = self.scope.program;
+        let root = if reported { "state" } else { "target" };
+        let Some((device, rest)) = rest.split_first() else {
+            return self.shape(range, format!("write `{root}.DEVICE.CHANNEL`"));
+        };
+        let word = self.written(device);
+        let Some(device_ix) = program.device(word) else {
+            self.unknown_device(root, device);
+            return None;
+        };
+        let Some((channel, fields)) = rest.split_first() else {
+            let channels: Vec<String> = channel_names(program, device_ix)
+                .map(|name| format!("{root}.{word}.{name}"))
+                .collect();
+            return self.shape(
+                range,
+                format!("`{word}` is a device; it has: {}", channels.join(", ")),
+            );
+        };
+        let Some(channel_ix) = program.channel(device_ix, self.written(channel)) else {
+            let message = format!("`{word}` has no channel `{}`", self.written(channel));
+            self.unknown(
+                "unknown-name",
+                channel,
+                message,
+                channel_names(program, device_ix),
+            );
+            return None;
+        };
+        let slot = self.channel_slot(range, channel_ix, fields)?;
+        self.slot_value(range, slot, reported)
+    }
+
+    fn unknown_device(&mut self, root: &str, range: &Range<usize>) {
+        let program = self.scope.program;
+        let word = self.written(range);
+        if program.names.groups.contains_key(word) {
+            let message = format!("`{word}` is a group and has no state of its own");
+            self.report.error("unknown-name", range, message, |e| {
+                e.help(format!(
+                    "ask its members: {word}.all(x, x == ..), .exists(x, ..), .count(x, ..)"
+                ))
+            });
+            return;
+        }
+        if self.loop_member(word).is_some() {
+            let message = format!("`{word}` already stands for the state of a member");
+            self.report.error("unknown-name", range, message, |e| {
+                e.help(format!("write `{word}` without `{root}.`"))
+            });
+            return;
+        }
+        let devices = program.names.devices.keys().map(|name| &**name);
+        self.unknown(
+            "unknown-name",
+            range,
+            format!("no device is called `{word}`"),
+            devices,
+        );
+    }
+
+    /// The field of a channel that `fields` names; a channel with one field needs no name.
+    pub(super) fn channel_slot(
+        &mut self,
+        range: &Range<usize>,
+        channel: ChannelIx,
+        fields: &[Range<usize>],
+    ) -> Option<SlotIx> {
+        let program = self.scope.program;
+        let path = program.channel_path(channel);
+        let slots = &program[channel].slots;
+        let names = slots.iter().map(|slot| &*program[*slot].name);
+        match (fields, &**slots) {
+            ([], [slot]) => Some(*slot),
+            (_, []) => {
+                let message = format!("{path} reports no state, only events");
+                self.report.error("no-state", range, message, |e| e);
+                None
+            }
+            ([], _) => {
+                let fields: Vec<&str> = names.collect();
+                let written = self.written(range);
+                let message = format!("{path} has several fields");
+                self.report.error("incomplete-name", range, message, |e| {
+                    let help = fields.iter().map(|field| format!("`{written}.{field}`"));
+                    e.help(format!("write {}", help.collect::<Vec<_>>().join(" or ")))
+                });
+                None
+            }
+            ([name], _) => {
+                let slot = program.slot(channel, self.written(name));
+                if slot.is_none() {
+                    let message = self.no_field(channel, name);
+                    self.unknown("unknown-field", name, message, names);
+                }
+                slot
+            }
+            ([_, rest, ..], _) => {
+                let message = format!("nothing can follow behind a field of {path}");
+                self.report.error("unknown-field", rest, message, |e| e);
+                None
+            }
+        }
+    }
+
+    fn no_field(&self, channel: ChannelIx, name: &Range<usize>) -> String {
+        let path = self.scope.program.channel_path(channel);
+        let word = self.written(name);
+        match self
+            .loops
+            .iter()
+            .rev()
+            .find(|variable| variable.member == channel)
+        {
+            Some(variable) => {
+                format!(
+                    "group `{}` holds {path}, which has no field `{word}`",
+                    variable.group
+                )
+            }
+            None => format!("{path} has no field `{word}`"),
+        }
+    }
+
+    pub(super) fn slot_value(
+        &mut self,
+        range: &Range<usize>,
+        slot: SlotIx,
+        reported: bool,
+    ) -> Option<Typed> {
+        let program = self.scope.program;
+        let row = &program[slot];
+        if !reported && !(program[row.channel].consumer && row.settable) {
+            let path = program.slot_path(slot);
+            let message = format!("{path} has no target, it only reports");
+            self.report.error("no-target", range, message, |e| {
+                e.help(format!("write `state.{path}`"))
+            });
+            return None;
+        }
+        Some(Typed {
+            expr: if reported {
+                Expr::State(slot)
+            } else {
+                Expr::Target(slot)
+            },
+            kind: Kind::of(&row.ty),
+        })
+    }
+
+    fn var(&mut self, range: &Range<usize>, rest: &[Range<usize>]) -> Option<Typed> {
+        let program = self.scope.program;
+        let [name] = rest else {
+            return self.shape(range, "write `var.NAME`");
+        };
+        let word = self.written(name);
+        let Some(var) = program.names.vars.get(word).copied() else {
+            let vars = program.names.vars.keys().map(|name| &**name);
+            self.unknown(
+                "unknown-name",
+                name,
+                format!("no variable is called `{word}`"),
+                vars,
+            );
+            return None;
+        };
+        Some(Typed {
+            expr: Expr::Var(var),
+            kind: Kind::of(&program[var].ty),
+        })
+    }
+
+    fn sun(&mut self, range: &Range<usize>, rest: &[Range<usize>]) -> Option<Typed> {
+        let [name] = rest else {
+            return self.shape(range, "write `sun.is_down`, `sun.is_up` or `sun.elevation`");
+        };
+        let word = self.written(name);
+        let typed = match word {
+            "is_up" => Typed::bool(Expr::Sun(Sun::IsUp)),
+            "is_down" => Typed::bool(Expr::Sun(Sun::IsDown)),
+            "elevation" => Typed {
+                expr: Expr::Sun(Sun::Elevation),
+                kind: number_in(-90.0, 90.0),
+            },
+            _ => {
+                let words = ["is_up", "is_down", "elevation"].into_iter();
+                self.unknown(
+                    "unknown-name",
+                    name,
+                    format!("the sun has no `{word}`"),
+                    words,
+                );
+                return None;
+            }
+        };
+        let home = &self.scope.program.home;
+        if home.latitude.is_none() || home.longitude.is_none() {
+            let message = "the sun needs to know where the house stands";
+            self.report.error("home-missing", range, message, |e| {
+                e.help("add `latitude` and `longitude` to [home]")
+            });
+            return None;
+        }
+        Some(typed)
+    }
+
+    fn now(&mut self, range: &Range<usize>, rest: &[Range<usize>]) -> Option<Typed> {
+        let [name] = rest else {
+            return self.shape(
+                range,
+                "write `now.hour`, `now.minute`, `now.weekday` or `now.date`",
+            );
+        };
+        let word = self.written(name);
+        let (part, kind) = match word {
+            "hour" => (Now::Hour, number_in(0.0, 23.0)),
+            "minute" => (Now::Minute, number_in(0.0, 59.0)),
+            "weekday" => (Now::Weekday, number_in(1.0, 7.0)),
+            "date" => (Now::Date, Kind::Text),
+            _ => {
+                let words = ["hour", "minute", "weekday", "date"].into_iter();
+                self.unknown(
+                    "unknown-name",
+                    name,
+                    format!("`now` has no `{word}`"),
+                    words,
+                );
+                return None;
+            }
+        };
+        if self.scope.program.home.timezone.is_none() {
+            let message = "the time of day needs the home's time zone";
+            self.report.error("home-missing", range, message, |e| {
+                e.help("add `timezone = \"Europe/Berlin\"` or yours to [home]")
+            });
+            return None;
+        }
+        Some(Typed {
+            expr: Expr::Now(part),
+            kind,
+        })
+    }
+}
+
+fn number_in(min: f64, max: f64) -> Kind {
+    Kind::Number { min, max }
+}
+
+fn field(program: &Program, event: crate::program::EventIx, name: &str) -> Option<Kind> {
+    let fields = &program[event].fields;
+    let field = fields.iter().find(|field| &*field.name == name)?;
+    Some(Kind::of(&field.ty))
+}
+
+fn channel_names(program: &Program, device: DeviceIx) -> impl Iterator<Item = &str> + Clone {
+    let channels: &[ChannelIx] = &program[device].channels;
+    channels
+        .iter()
+        .map(|channel| -> &Arc<str> { &program[*channel].name })
+        .map(|name| &**name)
+}
