@@ -1,1 +1,54 @@
-//! placeholder
+//! The MQTT broker: 3.1.1 and 5 on one port, as a core without sockets and a thin tokio shell.
+//!
+//! [`Core`] takes bytes and time and gives bytes and a deadline; [`tcp::Server`] feeds it from
+//! sockets. What sits behind the broker implements [`Application`] and is called on the thread that
+//! read the bytes: its messages are encoded straight into the subscribers' buffers, and every buffer
+//! is written once after the input is drained. The binary wires both; tests drive the core alone.
+//!
+//! Must not know the mapping, devices, the store, or what topics mean.
+//!
+//! # Policies, in one place
+//! - A session belongs to a user *and* a client id: two users may use the same client id, and
+//!   neither can take over the other's session.
+//! - Packets, sessions, queues, retained messages, connections and rates are bounded by [`Limits`].
+//!   A full offline queue drops its oldest message; a full queue of a connected client ends the
+//!   connection. Retained messages that the application sends coalesce while queued: newest wins.
+//! - Acks a client waits for leave in the order in which its messages came, also where the
+//!   application withholds one until its input is on disk.
+//! - A publish that the ACL refuses is answered with reason 0x87 at QoS 1 and 2 in MQTT 5. MQTT 3.1.1
+//!   has no word for it: the message is acknowledged and dropped. [`Application::denied`] hears of both.
+//! - A will is published under the rights its owner has at that moment; a CONNECT whose will its user
+//!   may not publish is refused. [`Core::shutdown`] publishes no wills: it is not the clients' failure.
+//! - Shared subscriptions (`$share/..`) are refused: reason 0x9E, or 0x80 in MQTT 3.1.1.
+
+mod access;
+mod application;
+mod codec;
+mod connection;
+mod core;
+mod limits;
+mod message;
+mod outbound;
+pub mod password;
+mod properties;
+mod reason;
+mod retained;
+mod router;
+mod session;
+mod stats;
+pub mod tcp;
+mod topic;
+
+pub use access::Access;
+pub use application::{
+    Ack, Admission, Application, Client, ClientKey, Denied, Ended, Incoming, Login, Message,
+    Outbox, Refusal, Token, Verdict,
+};
+pub use codec::{Qos, Version};
+pub use connection::ConnKey;
+pub use core::{Core, Refused, VerifyJob};
+pub use limits::Limits;
+pub use properties::Properties;
+pub use reason::Reason;
+pub use stats::Stats;
+pub use topic::{Filter, FilterError};

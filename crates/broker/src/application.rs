@@ -1,0 +1,351 @@
+//! The seam between the broker and what sits behind it: the dispatcher in production, a relay in
+//! tests. Called by the core on the thread that read the bytes; must not block.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use bytes::Bytes;
+use types::{InputNo, Instant, Now};
+
+use crate::{Access, Filter, FilterError, Properties, Qos, Reason, Version, topic};
+
+/// What sits behind the broker. Each call may send messages through the [`Outbox`]; the core
+/// delivers them before it returns to the caller.
+pub trait Application {
+    /// A CONNECT came. Decides without blocking.
+    fn authenticate(&mut self, login: &Login<'_>) -> Admission;
+
+    /// A client is connected: its CONNACK and what waited for it are written.
+    fn connected(&mut self, now: Now, client: &Client<'_>, out: &mut Outbox) {
+        let _ = (now, client, out);
+    }
+
+    /// A client is gone. Called after its will was published, unless the will has a delay.
+    /// [`Client::siblings`] says whether other connections of the same user live on.
+    fn disconnected(&mut self, now: Now, client: &Client<'_>, how: Ended, out: &mut Outbox) {
+        let _ = (now, client, how, out);
+    }
+
+    /// A PUBLISH that passed the ACL, or a will that did.
+    fn publish(
+        &mut self,
+        now: Now,
+        from: &Client<'_>,
+        message: &Incoming<'_>,
+        out: &mut Outbox,
+    ) -> Verdict;
+
+    /// A QoS 1 or 2 message with this token was acknowledged by this client. A retained message
+    /// keeps its token: a client that gets it later acknowledges it too.
+    fn acknowledged(&mut self, now: Now, client: &Client<'_>, token: Token, out: &mut Outbox) {
+        let _ = (now, client, token, out);
+    }
+
+    /// The broker refused something; for counters and (rate-limited) logs.
+    fn denied(&mut self, now: Now, what: &Denied<'_>) {
+        let _ = (now, what);
+    }
+
+    /// A deadline of the application's own has passed.
+    fn tick(&mut self, now: Now, out: &mut Outbox) {
+        let _ = (now, out);
+    }
+
+    /// When [`tick`](Self::tick) is wanted next.
+    fn next_deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    /// All input that was there has been handed over, and nothing is written yet: the moment to
+    /// hand the inputs taken since the last call to whoever stores them.
+    fn drained(&mut self) {}
+}
+
+/// Who wants in.
+#[derive(Clone, Copy, Debug)]
+pub struct Login<'a> {
+    /// May be empty; the broker then makes one up once the client is in.
+    pub client_id: &'a str,
+    /// The user name, where the client gave one.
+    pub user: Option<&'a str>,
+    /// The password, where the client gave one.
+    pub password: Option<&'a [u8]>,
+    /// Where it comes from.
+    pub peer: SocketAddr,
+    /// What it speaks.
+    pub version: Version,
+}
+
+/// The answer to a [`Login`].
+#[derive(Clone, Debug)]
+pub enum Admission {
+    /// Come in.
+    Accept(Access),
+    /// Come in if the password fits the hash: `blake2s$<hex>` is checked at once, an argon2 PHC
+    /// string by the worker (see [`crate::password`]). To hide which users exist, let unknown ones
+    /// wait for a hash that nothing fits.
+    Verify {
+        /// The hash the password has to fit.
+        hash: Arc<str>,
+        /// The rights it then has.
+        access: Access,
+    },
+    /// Stay out.
+    Refuse(Refusal),
+}
+
+/// Why somebody stays out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Unknown user or wrong password.
+    BadCredentials,
+    /// Known, but not allowed here.
+    NotAuthorized,
+    /// Blocked.
+    Banned,
+    /// Not now.
+    Unavailable,
+}
+
+impl From<Refusal> for Reason {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::BadCredentials => Self::BadUserNameOrPassword,
+            Refusal::NotAuthorized => Self::NotAuthorized,
+            Refusal::Banned => Self::Banned,
+            Refusal::Unavailable => Self::ServerUnavailable,
+        }
+    }
+}
+
+/// A small number for a session, dense from 0, for tables on the application's side. It is used
+/// again after its session ended; [`Application::connected`] then introduces the new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientKey(pub u32);
+
+/// A client as the application sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Client<'a> {
+    /// Its number.
+    pub key: ClientKey,
+    /// Its id, unique for its user.
+    pub id: &'a str,
+    /// The user it belongs to.
+    pub user: &'a str,
+    /// Where it is (or last was) connected from.
+    pub peer: SocketAddr,
+    /// What it speaks.
+    pub version: Version,
+    /// Other connections of the same user that live now.
+    pub siblings: u32,
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ended {
+    /// The client said goodbye. Its will is forgotten.
+    Clean,
+    /// The socket closed, or the client said goodbye and asked for its will.
+    Lost,
+    /// Nothing came for one and a half keep-alive intervals.
+    KeepAlive,
+    /// The same client connected again; `connected` follows.
+    TakenOver,
+    /// The application, or a change of rights, ended it.
+    Kicked,
+    /// The client broke the protocol or a limit.
+    Protocol(Reason),
+    /// The client did not read what was sent to it.
+    SlowReader,
+    /// The broker stops.
+    Shutdown,
+}
+
+/// A message from a client.
+#[derive(Clone, Copy, Debug)]
+pub struct Incoming<'a> {
+    /// A valid topic name.
+    pub topic: &'a str,
+    /// The payload as it came.
+    pub payload: &'a [u8],
+    /// How hard it is delivered.
+    pub qos: Qos,
+    /// Asked to be kept for later subscribers; an empty payload then deletes.
+    pub retain: bool,
+    /// May be a repetition.
+    pub dup: bool,
+    /// This is the client's last will.
+    pub will: bool,
+    /// What travels with it in MQTT 5.
+    pub properties: Properties<'a>,
+}
+
+/// What becomes of a message from a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Deliver to subscribers and retain, as a plain broker would.
+    pub route: bool,
+    /// When to acknowledge.
+    pub ack: Ack,
+    /// Acknowledge with this reason (MQTT 5; 3.1.1 gets a plain ack). Nothing is routed then.
+    pub refused: Option<Reason>,
+}
+
+impl Verdict {
+    /// As a plain broker does: route and acknowledge.
+    pub const RELAY: Self = Self {
+        route: true,
+        ack: Ack::Now,
+        refused: None,
+    };
+}
+
+/// When a QoS 1 or 2 message is acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ack {
+    /// With the next write.
+    Now,
+    /// Once [`Core::durable`](crate::Core::durable) has seen this input.
+    After(InputNo),
+}
+
+/// What the application calls one of its messages by; it comes back in
+/// [`Application::acknowledged`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Token(pub u64);
+
+/// A message that the application sends. A retained one is an absolute target: while it waits in a
+/// client's queue, a newer one of the same topic takes its place.
+#[derive(Clone, Debug)]
+pub struct Message {
+    pub(crate) topic: Arc<str>,
+    /// The payload, shared with every queue it waits in.
+    pub payload: Bytes,
+    /// How hard it is delivered.
+    pub qos: Qos,
+    /// Kept for later subscribers; an empty payload deletes.
+    pub retain: bool,
+    /// Seconds after which nobody gets it any more.
+    pub expiry_s: Option<u32>,
+    /// Reported back on every ack of it.
+    pub token: Option<Token>,
+}
+
+impl Message {
+    /// A message at QoS 0, not retained.
+    ///
+    /// # Errors
+    /// `topic` is empty, too long or holds a wildcard.
+    pub fn new(topic: Arc<str>, payload: impl Into<Bytes>) -> Result<Self, FilterError> {
+        let filter = Filter::new(&topic)?;
+        if !topic::is_name(&topic) || filter.is_wild() {
+            return Err(FilterError::WildcardNotAlone);
+        }
+        Ok(Self {
+            topic,
+            payload: payload.into(),
+            qos: Qos::AtMostOnce,
+            retain: false,
+            expiry_s: None,
+            token: None,
+        })
+    }
+
+    /// Where it goes.
+    #[must_use]
+    pub fn topic(&self) -> &Arc<str> {
+        &self.topic
+    }
+
+    /// The same message at this QoS.
+    #[must_use]
+    pub fn qos(mut self, qos: Qos) -> Self {
+        self.qos = qos;
+        self
+    }
+
+    /// The same message, kept for later subscribers.
+    #[must_use]
+    pub fn retained(mut self) -> Self {
+        self.retain = true;
+        self
+    }
+
+    /// The same message, worthless after so many seconds.
+    #[must_use]
+    pub fn expires_after_s(mut self, expiry_s: u32) -> Self {
+        self.expiry_s = Some(expiry_s);
+        self
+    }
+
+    /// The same message with a token.
+    #[must_use]
+    pub fn token(mut self, token: Token) -> Self {
+        self.token = Some(token);
+        self
+    }
+}
+
+/// Collects what the application sends during a call.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    pub(crate) messages: Vec<Message>,
+    pub(crate) kicks: Vec<Arc<str>>,
+}
+
+impl Outbox {
+    /// Sends a message to whoever subscribed to its topic.
+    pub fn send(&mut self, message: Message) {
+        self.messages.push(message);
+    }
+
+    /// Ends all connections of a user. Its sessions and rights stay; see
+    /// [`Core::set_access`](crate::Core::set_access) to take those.
+    pub fn kick(&mut self, user: impl Into<Arc<str>>) {
+        self.kicks.push(user.into());
+    }
+}
+
+/// What the broker refused.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Denied<'a> {
+    /// A CONNECT.
+    Connect {
+        /// Where it came from.
+        peer: SocketAddr,
+        /// The id it gave; empty where the CONNECT was unreadable.
+        client_id: &'a str,
+        /// The user it gave.
+        user: Option<&'a str>,
+        /// What it was told.
+        reason: Reason,
+    },
+    /// A message on a topic that its user may not publish, or that breaks a limit.
+    Publish {
+        /// Who sent it.
+        client: Client<'a>,
+        /// Where it should have gone.
+        topic: &'a str,
+        /// What it was told, where there was a way to tell.
+        reason: Reason,
+    },
+    /// A subscription.
+    Subscribe {
+        /// Who wanted it.
+        client: Client<'a>,
+        /// To what.
+        filter: &'a str,
+        /// What it was told.
+        reason: Reason,
+    },
+    /// Bytes that break the protocol; the connection ends.
+    Protocol {
+        /// Where they came from.
+        peer: SocketAddr,
+        /// Who sent them, after its CONNECT.
+        client: Option<Client<'a>>,
+        /// What was wrong.
+        reason: Reason,
+    },
+}

@@ -1,0 +1,105 @@
+//! What the application and people change at run time: rights, kicks, the end of it all.
+
+use std::sync::Arc;
+
+use types::Now;
+
+use super::Core;
+use crate::{
+    Access, Application, Ended, Reason,
+    application::ClientKey,
+    connection::{ConnKey, Stage},
+};
+
+impl Core {
+    /// Changes a user's rights, at once: deliveries and publishes from here on follow the new
+    /// ones. `None` takes them all: connections and sessions of the user end, a password that is
+    /// being checked no longer matters. Wills are published only as far as the new rights allow.
+    pub fn set_access(
+        &mut self,
+        user: &str,
+        access: Option<Access>,
+        now: Now,
+        app: &mut dyn Application,
+    ) {
+        let rights = Arc::new(access.clone().unwrap_or_else(|| Access::none(user)));
+        self.change_pending(user, access.as_ref(), now, app);
+        let sessions = self.sessions_of(user);
+        for key in &sessions {
+            if let Some(session) = self.sessions.get_mut(key.0 as usize) {
+                session.access = Arc::clone(&rights);
+                self.recheck_subscriptions(*key);
+            }
+        }
+        if access.is_none() {
+            self.doom_user(user, Reason::NotAuthorized);
+            self.settle(now, app);
+            for key in sessions {
+                self.end_session(key, now, app);
+            }
+        }
+        self.settle(now, app);
+    }
+
+    /// Ends all connections of a user. It may come back at once.
+    pub fn kick(&mut self, user: &str, now: Now, app: &mut dyn Application) {
+        self.doom_user(user, Reason::AdministrativeAction);
+        self.settle(now, app);
+    }
+
+    /// Ends all connections: MQTT 5 clients are told "server shutting down", no wills are
+    /// published, nobody new is let in. Sessions stay, so that acks that are still out are not
+    /// lost for a core that lives on in tests.
+    pub fn shutdown(&mut self, now: Now, app: &mut dyn Application) {
+        self.stopping = true;
+        for key in self.conns.keys() {
+            self.doom(key, Ended::Shutdown, Some(Reason::ServerShuttingDown));
+        }
+        self.settle(now, app);
+    }
+
+    pub(super) fn doom_user(&mut self, user: &str, say: Reason) {
+        for key in self.sessions_of(user) {
+            let session = self.sessions.get(key.0 as usize);
+            if let Some(conn) = session.and_then(|session| session.connection) {
+                self.doom(conn, Ended::Kicked, Some(say));
+            }
+        }
+    }
+
+    fn sessions_of(&self, user: &str) -> Vec<ClientKey> {
+        let user = self.user_names.get(user);
+        user.and_then(|user| self.users.get(*user as usize))
+            .map(|user| user.sessions.values().copied().collect())
+            .unwrap_or_default()
+    }
+
+    /// Clients of this user whose password is being checked get the new rights, or none.
+    fn change_pending(
+        &mut self,
+        user: &str,
+        access: Option<&Access>,
+        now: Now,
+        app: &mut dyn Application,
+    ) {
+        let keys: Vec<ConnKey> = self.conns.keys();
+        for key in keys {
+            let Some(conn) = self.conns.edit(key) else {
+                continue;
+            };
+            let Stage::Verifying(pending) = &mut conn.stage else {
+                continue;
+            };
+            if *pending.access.user != *user {
+                continue;
+            }
+            if let Some(access) = access {
+                pending.access = access.clone();
+                continue;
+            }
+            if let Stage::Verifying(pending) = std::mem::replace(&mut conn.stage, Stage::Ended) {
+                self.refuse_connect(key, &pending.connect, Reason::NotAuthorized, now, app);
+            }
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! Messages to subscribers: who gets one, whether it goes straight into the output or has to wait,
+//! what a full queue means, and the acks that come back.
+
+use types::{Instant, Now};
+
+use super::Core;
+use crate::{
+    Application, Ended, Qos, Reason,
+    application::ClientKey,
+    codec::{Frame, Version, kind, publish},
+    connection::ConnKey,
+    message::{Publication, Sending},
+    outbound::{Delivery, Stage},
+    router::Subscriber,
+    session::Timer,
+};
+
+/// How often expired retained messages are thrown out, in seconds.
+const SWEEP_S: u64 = 60;
+
+impl Core {
+    /// Keeps a message that asks for it and delivers it to whoever wants it.
+    pub(super) fn route(
+        &mut self,
+        publication: &mut Publication<'_>,
+        origin: Option<ClientKey>,
+        now: Now,
+    ) {
+        if publication.retain {
+            self.retain(publication, now.at);
+        }
+        let mut hits = std::mem::take(&mut self.hits);
+        self.router.matching(publication.topic, &mut hits);
+        let mut rest = hits.as_slice();
+        while let Some(first) = rest.first() {
+            let same = rest.iter().take_while(|hit| hit.session == first.session);
+            let (group, others) = rest.split_at(same.count());
+            rest = others;
+            self.deliver(group, publication, origin, now);
+        }
+        hits.clear();
+        self.hits = hits;
+    }
+
+    fn retain(&mut self, publication: &mut Publication<'_>, now: Instant) {
+        if publication.is_empty() {
+            return self.retained.clear(publication.topic);
+        }
+        let held = self.retained.held(publication.topic);
+        let bytes = self.retained.bytes() + publication.bytes() - held.unwrap_or(0);
+        let full = held.is_none() && self.retained.len() >= self.limits.retained_max;
+        if !publication.is_own() && (full || bytes > self.limits.retained_bytes_max) {
+            self.stats.retained_refused += 1;
+            // What was kept is out of date now.
+            return self.retained.clear(publication.topic);
+        }
+        self.retained.set(publication.stored());
+        if publication.expires.is_some() && !self.sweeping {
+            self.sweeping = true;
+            let at = now.after(std::time::Duration::from_secs(SWEEP_S));
+            self.timers.set(at, Timer::Sweep);
+        }
+    }
+
+    /// Delivers to one session; `group` are its subscriptions that match.
+    fn deliver(
+        &mut self,
+        group: &[Subscriber],
+        publication: &mut Publication<'_>,
+        origin: Option<ClientKey>,
+        now: Now,
+    ) {
+        let mut wanted: Option<Qos> = None;
+        let (mut as_published, mut covered) = (false, false);
+        self.ids.clear();
+        for hit in group {
+            if hit.no_local && origin == Some(hit.session) {
+                continue;
+            }
+            wanted = wanted.max(Some(hit.qos));
+            as_published |= hit.retain_as_published;
+            covered |= hit.covered;
+            if hit.id != 0 {
+                self.ids.push(hit.id);
+            }
+        }
+        let (Some(first), Some(wanted)) = (group.first(), wanted) else {
+            return;
+        };
+        let key = first.session;
+        let Some(session) = self.sessions.get_mut(key.0 as usize) else {
+            return;
+        };
+        if !covered && !session.access.may_receive(publication.topic) {
+            self.stats.denied_deliveries += 1;
+            return;
+        }
+        let qos = wanted.min(publication.qos);
+        let retain = as_published && publication.retain;
+        let connected = session.connection.and_then(|conn| {
+            let open = self.conns.read(conn).filter(|conn| !conn.closing)?;
+            let live = open.live()?;
+            Some((conn, open.pending(), live.version, live.packet_bytes_max))
+        });
+        let Some((conn, pending, version, bytes_max)) = connected else {
+            if qos > Qos::AtMostOnce && session.expiry_s > 0 {
+                let delivery = delivery(publication, qos, retain, &self.ids);
+                self.enqueue(key, delivery, None);
+            }
+            return;
+        };
+        let room = session.queue.is_empty()
+            && pending < self.limits.output_bytes_max
+            && (qos == Qos::AtMostOnce || session.window.len() < session.window_max);
+        if !room {
+            let delivery = delivery(publication, qos, retain, &self.ids);
+            return self.enqueue(key, delivery, Some(conn));
+        }
+        let packet_id = if qos == Qos::AtMostOnce {
+            0
+        } else {
+            session
+                .window
+                .push(delivery(publication, qos, retain, &self.ids))
+        };
+        let sending = Sending {
+            version,
+            qos,
+            retain,
+            dup: false,
+            packet_id,
+            subscription_ids: &self.ids,
+            bytes_max,
+        };
+        let Some(out) = self.conns.output(conn) else {
+            return;
+        };
+        if publication.write(out, &sending, now.at) {
+            self.stats.messages_out += 1;
+        } else {
+            self.stats.dropped += 1;
+            if qos > Qos::AtMostOnce {
+                session.window.undo_push();
+            }
+        }
+    }
+
+    /// Puts a message into a session's queue. A full one first lets retained messages coalesce;
+    /// then a session without connection loses its oldest message, and one with a connection,
+    /// whose client is not reading, loses the connection.
+    fn enqueue(&mut self, key: ClientKey, delivery: Delivery, conn: Option<ConnKey>) {
+        let Some(session) = self.sessions.get_mut(key.0 as usize) else {
+            return;
+        };
+        let queue = &mut session.queue;
+        let before = queue.bytes();
+        self.stats.coalesced += queue.push(delivery);
+        let others = self.queued_bytes - before;
+        let limits = &self.limits;
+        let is_full = |len: usize, bytes: usize| {
+            len > limits.queue_messages_max
+                || bytes > limits.queue_bytes_max
+                || others + bytes > limits.queues_bytes_max
+        };
+        if is_full(queue.len(), queue.bytes()) {
+            self.stats.coalesced += queue.coalesce_retained();
+        }
+        let mut is_slow = queue.replays() > 2 * limits.retained_max.max(self.retained.len());
+        while is_full(queue.len(), queue.bytes()) {
+            is_slow = true;
+            if conn.is_some() || queue.pop().is_none() {
+                break;
+            }
+            self.stats.dropped += 1;
+            if others + queue.bytes() > limits.queues_bytes_max {
+                // The others are too many: this one only doesn't grow.
+                break;
+            }
+        }
+        self.queued_bytes = others + queue.bytes();
+        if let Some(conn) = conn
+            && is_slow
+        {
+            self.doom(conn, Ended::SlowReader, Some(Reason::QuotaExceeded));
+        }
+    }
+
+    /// Sends what waits, as far as the client has room for it.
+    pub(super) fn pump(&mut self, key: ClientKey, now: Now) {
+        let Some(session) = self.sessions.get_mut(key.0 as usize) else {
+            return;
+        };
+        let Some(conn) = session.connection.filter(|_| !session.queue.is_empty()) else {
+            return;
+        };
+        while let Some(front) = session.queue.front() {
+            let qos = front.qos;
+            let Some(open) = self.conns.read(conn).filter(|conn| !conn.closing) else {
+                return;
+            };
+            let Some(live) = open.live() else {
+                return;
+            };
+            let (version, bytes_max) = (live.version, live.packet_bytes_max);
+            let full = qos > Qos::AtMostOnce && session.window.len() >= session.window_max;
+            if full || open.pending() >= self.limits.output_bytes_max {
+                return;
+            }
+            let before = session.queue.bytes();
+            let Some(delivery) = session.queue.pop() else {
+                return;
+            };
+            self.queued_bytes -= before - session.queue.bytes();
+            if delivery.message.is_expired(now.at) {
+                self.stats.expired += 1;
+                continue;
+            }
+            // Rights may have changed since it was queued.
+            if !session.access.may_receive(&delivery.message.topic) {
+                self.stats.denied_deliveries += 1;
+                continue;
+            }
+            let mut packet_id = 0;
+            if qos > Qos::AtMostOnce {
+                packet_id = session.window.push(delivery.clone());
+            }
+            let sending = Sending {
+                version,
+                qos,
+                retain: delivery.retain,
+                dup: false,
+                packet_id,
+                subscription_ids: &delivery.subscription_ids,
+                bytes_max,
+            };
+            let Some(out) = self.conns.output(conn) else {
+                return;
+            };
+            if delivery.message.write(out, &sending, now.at) {
+                self.stats.messages_out += 1;
+            } else {
+                self.stats.dropped += 1;
+                if qos > Qos::AtMostOnce {
+                    session.window.undo_push();
+                }
+            }
+        }
+    }
+
+    /// A retained message for a new subscription.
+    pub(super) fn replay(&mut self, key: ClientKey, conn: ConnKey, delivery: Delivery) {
+        self.enqueue(key, delivery, Some(conn));
+    }
+
+    /// A client is back: what was in flight is sent again, in its order, then what waits.
+    pub(super) fn resume(&mut self, key: ClientKey, now: Now) {
+        let Some(session) = self.sessions.get(key.0 as usize) else {
+            return;
+        };
+        let Some(conn) = session.connection else {
+            return;
+        };
+        let version = session.version;
+        let live = self.conns.read(conn).and_then(|conn| conn.live());
+        let bytes_max = live.map_or(usize::MAX, |live| live.packet_bytes_max);
+        for entry in session.window.iter() {
+            let Some(out) = self.conns.output(conn) else {
+                return;
+            };
+            match entry.stage {
+                Stage::Published => {
+                    let sending = Sending {
+                        version,
+                        qos: entry.delivery.qos,
+                        retain: entry.delivery.retain,
+                        dup: true,
+                        packet_id: entry.packet_id,
+                        subscription_ids: &entry.delivery.subscription_ids,
+                        bytes_max,
+                    };
+                    entry.delivery.message.write(out, &sending, now.at);
+                    self.stats.messages_out += 1;
+                }
+                Stage::Released => {
+                    publish::write_ack(out, version, kind::PUBREL, entry.packet_id, None);
+                }
+            }
+        }
+        self.pump(key, now);
+    }
+
+    /// PUBACK, PUBREC or PUBCOMP. Ids that are not in flight are ignored: after a restart of
+    /// either side they are nobody's fault.
+    pub(super) fn on_ack(
+        &mut self,
+        key: ConnKey,
+        client: ClientKey,
+        version: Version,
+        frame: &Frame<'_>,
+        now: Now,
+        app: &mut dyn Application,
+    ) -> Result<(), Reason> {
+        let (packet_id, code) = publish::read_ack(frame, version)?;
+        let Some(session) = self.sessions.get_mut(client.0 as usize) else {
+            return Ok(());
+        };
+        let window = &mut session.window;
+        let done = match frame.kind {
+            kind::PUBACK => window.finish(packet_id, Qos::AtLeastOnce, Stage::Published),
+            kind::PUBCOMP => window.finish(packet_id, Qos::ExactlyOnce, Stage::Released),
+            _ if code >= 0x80 => window.finish(packet_id, Qos::ExactlyOnce, Stage::Published),
+            _ => {
+                let known = window.release(packet_id) || window.is_released(packet_id);
+                let reason = (!known).then_some(Reason::PacketIdentifierNotFound);
+                if let Some(out) = self.conns.output(key) {
+                    publish::write_ack(out, version, kind::PUBREL, packet_id, reason);
+                }
+                None
+            }
+        };
+        let Some(done) = done else {
+            return Ok(());
+        };
+        if let Some(token) = done.message.token.filter(|_| code < 0x80) {
+            self.with_client(client, now, |client, outbox| {
+                app.acknowledged(now, client, token, outbox);
+            });
+        }
+        self.pump(client, now);
+        Ok(())
+    }
+}
+
+fn delivery(publication: &mut Publication<'_>, qos: Qos, retain: bool, ids: &[u32]) -> Delivery {
+    Delivery {
+        message: publication.stored(),
+        qos,
+        retain,
+        replay: false,
+        subscription_ids: ids.into(),
+    }
+}

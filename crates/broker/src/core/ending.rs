@@ -1,0 +1,230 @@
+//! How connections and sessions end: goodbyes, silence, wills, expiry, shutdown.
+
+use types::{Instant, Now};
+
+use super::Core;
+use crate::{
+    Application, Client, Ended, Incoming, Outbox, Properties, Reason,
+    application::ClientKey,
+    codec::{Frame, Version, connect::WillPacket, subscribe, write},
+    connection::{ConnKey, Stage},
+    message::seconds,
+    session::Timer,
+};
+
+impl Core {
+    pub(super) fn on_disconnect(&mut self, key: ConnKey, frame: &Frame<'_>) -> Result<(), Reason> {
+        let Some(live) = self.conns.read(key).and_then(|conn| conn.live()) else {
+            return Ok(());
+        };
+        let packet = subscribe::read_disconnect(frame, live.version)?;
+        let Some(session) = self.sessions.get_mut(live.session.0 as usize) else {
+            return Ok(());
+        };
+        if let Some(expiry_s) = packet.session_expiry_s {
+            if live.expiry_was_zero && expiry_s != 0 {
+                return Err(Reason::ProtocolError);
+            }
+            session.expiry_s = expiry_s.min(self.limits.session_expiry_s_max);
+        }
+        let how = if packet.without_will {
+            Ended::Clean
+        } else {
+            Ended::Lost
+        };
+        self.doom(key, how, None);
+        Ok(())
+    }
+
+    pub(super) fn check_keep_alive(&mut self, key: ConnKey, now: Now) {
+        let Some(conn) = self.conns.edit(key) else {
+            return;
+        };
+        conn.timer = None;
+        let Some(silence_max) = conn.live().and_then(|live| live.silence_max) else {
+            return;
+        };
+        let deadline = conn.last_received.after(silence_max);
+        if deadline <= now.at {
+            self.stats.keep_alive_timeouts += 1;
+            self.doom(key, Ended::KeepAlive, Some(Reason::KeepAliveTimeout));
+        } else {
+            self.set_timer(key, Some((deadline, Timer::KeepAlive(key))));
+        }
+    }
+
+    /// The connection ends once the current step is over: no more is read from it or queued for
+    /// it. MQTT 5 clients are told `say`.
+    pub(super) fn doom(&mut self, key: ConnKey, how: Ended, say: Option<Reason>) {
+        let Some(conn) = self.conns.read(key).filter(|conn| !conn.closing) else {
+            return;
+        };
+        let version = conn.live().map(|live| live.version);
+        if let (Some(Version::V5), Some(reason)) = (version, say)
+            && let Some(out) = self.conns.output(key)
+        {
+            write::disconnect(out, Version::V5, reason);
+        }
+        self.conns.close(key);
+        self.doomed.push_back((key, how));
+    }
+
+    /// Ends what was doomed, and what that dooms in turn.
+    pub(super) fn settle(&mut self, now: Now, app: &mut dyn Application) {
+        while let Some((key, how)) = self.doomed.pop_front() {
+            self.end(key, how, now, app);
+        }
+    }
+
+    /// Takes the client from its connection, publishes its will and tells the application.
+    pub(super) fn end(&mut self, key: ConnKey, how: Ended, now: Now, app: &mut dyn Application) {
+        let Some(conn) = self.conns.edit(key) else {
+            return;
+        };
+        let live = match std::mem::replace(&mut conn.stage, Stage::Ended) {
+            Stage::Live(live) => live,
+            Stage::Ended | Stage::Fresh | Stage::Verifying(_) => return,
+        };
+        self.set_timer(key, None);
+        let client = live.session;
+        let Some(session) = self.sessions.get_mut(client.0 as usize) else {
+            return;
+        };
+        session.connection = None;
+        session.left = Some(now.at);
+        let waiting = session.queue.bytes();
+        self.stats.dropped += session.queue.drop_at_most_once();
+        self.queued_bytes -= waiting - session.queue.bytes();
+        let keeps_will = !matches!(how, Ended::Clean | Ended::Shutdown);
+        let will = session.will.take().filter(|_| keeps_will);
+        let expiry_s = session.expiry_s;
+        if let Some(user) = self.users.get_mut(session.user as usize) {
+            user.live = user.live.saturating_sub(1);
+        }
+        match will {
+            Some(will) if will.delay_s > 0 && expiry_s > 0 => {
+                let due = now.at.after(seconds(will.delay_s.min(expiry_s)));
+                session.will = Some(will);
+                session.will_due = Some(due);
+                self.timers.set(due, Timer::Will(client));
+            }
+            Some(will) => self.publish_will(client, &will, now, app),
+            None => {}
+        }
+        if how == Ended::SlowReader {
+            self.stats.slow_readers += 1;
+        }
+        self.with_client(client, now, |client, outbox| {
+            app.disconnected(now, client, how, outbox);
+        });
+        if expiry_s == 0 {
+            self.end_session(client, now, app);
+        } else if let Some(session) = self.sessions.get_mut(client.0 as usize) {
+            let expires = now.at.after(seconds(expiry_s));
+            session.expires = Some(expires);
+            self.timers.set(expires, Timer::Session(client));
+        }
+    }
+
+    pub(super) fn will_is_due(
+        &mut self,
+        key: ClientKey,
+        at: Instant,
+        now: Now,
+        app: &mut dyn Application,
+    ) {
+        let Some(session) = self.sessions.get_mut(key.0 as usize) else {
+            return;
+        };
+        if session.will_due == Some(at) {
+            session.will_due = None;
+            if let Some(will) = session.will.take() {
+                self.publish_will(key, &will, now, app);
+            }
+        }
+    }
+
+    pub(super) fn session_is_due(
+        &mut self,
+        key: ClientKey,
+        at: Instant,
+        now: Now,
+        app: &mut dyn Application,
+    ) {
+        let session = self.sessions.get(key.0 as usize);
+        if session.is_some_and(|session| session.expires == Some(at)) {
+            self.end_session(key, now, app);
+        }
+    }
+
+    /// Forgets a session that has no connection. A will that waits is published first.
+    pub(super) fn end_session(&mut self, key: ClientKey, now: Now, app: &mut dyn Application) {
+        let Some(session) = self.sessions.get_mut(key.0 as usize) else {
+            return;
+        };
+        if let Some(at) = session.will_due.take() {
+            self.timers.cancel(at, Timer::Will(key));
+            if let Some(will) = session.will.take() {
+                self.publish_will(key, &will, now, app);
+            }
+        }
+        let Some(session) = self.sessions.try_remove(key.0 as usize) else {
+            return;
+        };
+        if let Some(at) = session.expires {
+            self.timers.cancel(at, Timer::Session(key));
+        }
+        self.queued_bytes -= session.queue.bytes();
+        for filter in session.subscriptions.keys() {
+            self.router.unsubscribe(filter, key);
+        }
+        if let Some(user) = self.users.get_mut(session.user as usize) {
+            user.sessions.remove(&session.client_id);
+            if user.sessions.is_empty() {
+                self.user_names.remove(&user.name);
+                self.users.remove(session.user as usize);
+            }
+        }
+    }
+
+    fn publish_will(
+        &mut self,
+        from: ClientKey,
+        will: &WillPacket,
+        now: Now,
+        app: &mut dyn Application,
+    ) {
+        let incoming = Incoming {
+            topic: &will.topic,
+            payload: &will.payload,
+            qos: will.qos,
+            retain: will.retain,
+            dup: false,
+            will: true,
+            properties: Properties(&will.properties),
+        };
+        // Nobody waits for an ack of a will.
+        let _ = self.take_message(from, &incoming, will.expiry_s, now, app);
+    }
+
+    /// Calls the application about a client and delivers what it sends.
+    pub(super) fn with_client(
+        &mut self,
+        key: ClientKey,
+        now: Now,
+        call: impl FnOnce(&Client<'_>, &mut Outbox),
+    ) {
+        let mut outbox = std::mem::take(&mut self.outbox);
+        if let Some(client) = self.client(key) {
+            call(&client, &mut outbox);
+        }
+        self.deliver_outbox(outbox, now);
+    }
+
+    /// Calls the application and delivers what it sends.
+    pub(super) fn with_outbox(&mut self, now: Now, call: impl FnOnce(&mut Outbox)) {
+        let mut outbox = std::mem::take(&mut self.outbox);
+        call(&mut outbox);
+        self.deliver_outbox(outbox, now);
+    }
+}

@@ -1,0 +1,407 @@
+//! The broker without sockets: bytes and time in, bytes and a deadline out.
+//!
+//! Driven by a shell: [`tcp::Server`](crate::tcp::Server), a simulator, a test. The shell calls
+//! `handle`-like methods ([`Core::accept`], [`Core::receive`], [`Core::closed`], [`Core::verified`],
+//! [`Core::durable`], [`Core::tick`]) with the time, and then
+//! 1. calls [`Application::drained`],
+//! 2. takes every connection from [`Core::pop_dirty`], writes its [`Core::output`] and says how much
+//!    went out with [`Core::wrote`]; where the output says so and all of it is written, it closes
+//!    the socket and calls [`Core::closed`],
+//! 3. hands [`Core::poll_verify`] to the argon2 worker, and
+//! 4. sleeps until input or [`Core::next_deadline`], then calls [`Core::tick`].
+//!
+//! No clock, socket, log or random number inside: the same calls give the same bytes. Time must
+//! not go back; where it does, nothing happens until it has caught up.
+
+mod admin;
+mod connect;
+mod deliver;
+mod ending;
+mod publish;
+mod subscribe;
+
+use std::{
+    collections::{HashMap, VecDeque},
+    net::SocketAddr,
+    sync::Arc,
+};
+
+use slab::Slab;
+use types::{InputNo, Instant, Now};
+
+use crate::{
+    Application, Client, Denied, Ended, Limits, Outbox, Reason, Stats,
+    application::ClientKey,
+    codec::{self, Frame, Version, kind, write},
+    connection::{ConnKey, Connections, Stage},
+    limits::Rate,
+    message::seconds,
+    retained::Retained,
+    router::{Router, Subscriber},
+    session::{Session, Timer, Timers, User},
+};
+
+/// The broker. See the module's page for how to drive it.
+#[derive(Debug)]
+pub struct Core {
+    limits: Limits,
+    conns: Connections,
+    sessions: Slab<Session>,
+    users: Slab<User>,
+    user_names: HashMap<Arc<str>, u32>,
+    router: Router,
+    retained: Retained,
+    timers: Timers,
+    /// Acks that wait for the store, in the order of the inputs they wait for.
+    withheld: VecDeque<publish::Withheld>,
+    durable: InputNo,
+    verify_jobs: VecDeque<VerifyJob>,
+    verifying: usize,
+    /// Connections that end as soon as the current step is over.
+    doomed: VecDeque<(ConnKey, Ended)>,
+    accept_rate: Option<Rate>,
+    client_ids_made: u64,
+    queued_bytes: usize,
+    sweeping: bool,
+    stopping: bool,
+    stats: Stats,
+    // Kept for their capacity.
+    outbox: Outbox,
+    hits: Vec<Subscriber>,
+    ids: Vec<u32>,
+}
+
+/// Why a connection was not taken: close it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refused {
+    /// [`Limits::connections_max`] are open.
+    TooMany,
+    /// More than [`Limits::connections_per_second_max`] came.
+    TooFast,
+    /// The broker stops.
+    Stopping,
+}
+
+/// A password to be checked away from the hot thread; see [`crate::password::verify`].
+#[derive(Clone, Debug)]
+pub struct VerifyJob {
+    /// Goes back with the verdict.
+    pub conn: ConnKey,
+    /// The hash it has to fit.
+    pub hash: Arc<str>,
+    /// What the client gave.
+    pub password: Vec<u8>,
+}
+
+impl Core {
+    /// A broker without clients.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            conns: Connections::default(),
+            sessions: Slab::new(),
+            users: Slab::new(),
+            user_names: HashMap::new(),
+            router: Router::default(),
+            retained: Retained::default(),
+            timers: Timers::default(),
+            withheld: VecDeque::new(),
+            durable: InputNo(0),
+            verify_jobs: VecDeque::new(),
+            verifying: 0,
+            doomed: VecDeque::new(),
+            accept_rate: None,
+            client_ids_made: 0,
+            queued_bytes: 0,
+            sweeping: false,
+            stopping: false,
+            stats: Stats::default(),
+            outbox: Outbox::default(),
+            hits: Vec::new(),
+            ids: Vec::new(),
+        }
+    }
+
+    /// A socket was accepted.
+    ///
+    /// # Errors
+    /// The connection is not taken: close the socket.
+    pub fn accept(&mut self, now: Now, peer: SocketAddr) -> Result<ConnKey, Refused> {
+        let per_second = self.limits.connections_per_second_max;
+        let rate = self
+            .accept_rate
+            .get_or_insert_with(|| Rate::new(per_second, now.at));
+        let refused = if self.stopping {
+            Refused::Stopping
+        } else if self.conns.len() >= self.limits.connections_max {
+            Refused::TooMany
+        } else if !rate.take(per_second, now.at) {
+            Refused::TooFast
+        } else {
+            let key = self.conns.open(peer, now.at);
+            let deadline = now.at.after(seconds(self.limits.connect_timeout_s));
+            self.set_timer(key, Some((deadline, Timer::Connect(key))));
+            self.stats.accepted += 1;
+            return Ok(key);
+        };
+        self.stats.refused_at_accept += 1;
+        Err(refused)
+    }
+
+    /// Bytes came.
+    pub fn receive(&mut self, key: ConnKey, data: &[u8], now: Now, app: &mut dyn Application) {
+        let Some(conn) = self.conns.edit(key).filter(|conn| !conn.closing) else {
+            return;
+        };
+        self.stats.bytes_in += data.len() as u64;
+        conn.last_received = conn.last_received.max(now.at);
+        if conn.partial.is_empty() {
+            let used = self.consume(key, data, now, app);
+            let rest = data.get(used..).unwrap_or_default();
+            if let Some(conn) = self.conns.edit(key).filter(|conn| !conn.closing) {
+                conn.partial.extend_from_slice(rest);
+            }
+        } else {
+            let mut data_all = std::mem::take(&mut conn.partial);
+            data_all.extend_from_slice(data);
+            self.consume_partial(key, data_all, now, app);
+        }
+        self.settle(now, app);
+    }
+
+    /// The socket is closed, by the peer or after [`Core::output`] asked for it.
+    pub fn closed(&mut self, key: ConnKey, now: Now, app: &mut dyn Application) {
+        self.end(key, Ended::Lost, now, app);
+        self.set_timer(key, None);
+        self.conns.remove(key);
+        self.settle(now, app);
+    }
+
+    /// The next connection with something to write or to close, each once until there is more.
+    pub fn pop_dirty(&mut self) -> Option<ConnKey> {
+        self.conns.pop_dirty()
+    }
+
+    /// What is to be written to a socket, and whether to close it once that is done.
+    #[must_use]
+    pub fn output(&self, key: ConnKey) -> (&[u8], bool) {
+        self.conns.ready(key)
+    }
+
+    /// So many bytes of [`Core::output`] were written. Messages that waited for room may follow.
+    pub fn wrote(&mut self, key: ConnKey, bytes: usize, now: Now) {
+        self.stats.bytes_out += bytes as u64;
+        self.conns.wrote(key, bytes);
+        let waits = self.conns.read(key).and_then(|conn| {
+            let room = conn.pending() <= self.limits.output_bytes_max / 2;
+            conn.live().filter(|_| room).map(|live| live.session)
+        });
+        if let Some(session) = waits {
+            self.pump(session, now);
+        }
+    }
+
+    /// All of a connection's output at once, as if written, and whether to close. For tests and
+    /// simulators.
+    pub fn take_output(&mut self, key: ConnKey, now: Now) -> (Vec<u8>, bool) {
+        let mut taken = Vec::new();
+        loop {
+            let (bytes, close) = self.conns.ready(key);
+            if bytes.is_empty() {
+                return (taken, close);
+            }
+            taken.extend_from_slice(bytes);
+            let len = bytes.len();
+            self.wrote(key, len, now);
+        }
+    }
+
+    /// Whether to read nothing more from this socket until acks have left: an MQTT 3.1.1 client
+    /// sends faster than the store writes.
+    #[must_use]
+    pub fn is_paused(&self, key: ConnKey) -> bool {
+        self.conns
+            .read(key)
+            .and_then(|conn| conn.live())
+            .is_some_and(|live| {
+                live.version == Version::V3 && live.unacked >= self.limits.receive_max
+            })
+    }
+
+    /// When [`Core::tick`] is wanted, apart from the application's own deadline.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// Time has passed: the broker's deadlines, and the application's where it is due.
+    pub fn tick(&mut self, now: Now, app: &mut dyn Application) {
+        while let Some((at, timer)) = self.timers.due(now.at) {
+            match timer {
+                Timer::Connect(key) => self.connect_is_late(key, now, app),
+                Timer::KeepAlive(key) => self.check_keep_alive(key, now),
+                Timer::Will(key) => self.will_is_due(key, at, now, app),
+                Timer::Session(key) => self.session_is_due(key, at, now, app),
+                Timer::Sweep => {
+                    self.sweeping = false;
+                    self.retained.sweep(now.at);
+                }
+            }
+            self.settle(now, app);
+        }
+        if app.next_deadline().is_some_and(|at| at <= now.at) {
+            self.with_outbox(now, |outbox| app.tick(now, outbox));
+            self.settle(now, app);
+        }
+    }
+
+    /// Counters and gauges.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats {
+            connections: self.conns.len(),
+            sessions: self.sessions.len(),
+            subscriptions: self.router.len(),
+            retained: self.retained.len(),
+            queued_bytes: self.queued_bytes,
+            ..self.stats
+        }
+    }
+
+    /// Works through what was kept of a connection and what came.
+    fn consume_partial(
+        &mut self,
+        key: ConnKey,
+        mut data: Vec<u8>,
+        now: Now,
+        app: &mut dyn Application,
+    ) {
+        let used = self.consume(key, &data, now, app);
+        data.drain(..used.min(data.len()));
+        if data.is_empty() {
+            return;
+        }
+        if let Some(conn) = self.conns.edit(key).filter(|conn| !conn.closing) {
+            conn.partial = data;
+        }
+    }
+
+    /// Takes whole packets from the front of `data`; returns how many bytes they were.
+    fn consume(&mut self, key: ConnKey, data: &[u8], now: Now, app: &mut dyn Application) -> usize {
+        let mut used = 0;
+        while let Some(conn) = self.conns.read(key).filter(|conn| !conn.closing) {
+            let rest = data.get(used..).unwrap_or_default();
+            let connect_bytes_max = self.limits.connect_bytes_max as usize;
+            let bytes_max = match &conn.stage {
+                Stage::Live(_) => self.limits.packet_bytes_max as usize,
+                Stage::Fresh => connect_bytes_max,
+                Stage::Verifying(_) | Stage::Ended if rest.len() <= connect_bytes_max => break,
+                Stage::Verifying(_) | Stage::Ended => {
+                    self.fail(key, Reason::QuotaExceeded, now, app);
+                    break;
+                }
+            };
+            let outcome = match codec::split(rest, bytes_max) {
+                Ok(Some(frame)) => {
+                    used += frame.len;
+                    self.packet(key, &frame, now, app)
+                }
+                Ok(None) => break,
+                Err(reason) => Err(reason),
+            };
+            if let Err(reason) = outcome {
+                self.fail(key, reason, now, app);
+            }
+        }
+        used
+    }
+
+    /// One packet.
+    fn packet(
+        &mut self,
+        key: ConnKey,
+        frame: &Frame<'_>,
+        now: Now,
+        app: &mut dyn Application,
+    ) -> Result<(), Reason> {
+        let Some(live) = self.conns.read(key).and_then(|conn| conn.live()) else {
+            if frame.kind != kind::CONNECT || frame.flags != 0 {
+                return Err(Reason::ProtocolError);
+            }
+            self.on_connect(key, frame.body, now, app);
+            return Ok(());
+        };
+        let (session, version) = (live.session, live.version);
+        let flags = match frame.kind {
+            kind::PUBLISH => return self.on_publish(key, frame, now, app),
+            kind::PUBREL | kind::SUBSCRIBE | kind::UNSUBSCRIBE => 2,
+            _ => 0,
+        };
+        if frame.flags != flags {
+            return Err(Reason::MalformedPacket);
+        }
+        match frame.kind {
+            kind::PUBACK | kind::PUBREC | kind::PUBCOMP => {
+                self.on_ack(key, session, version, frame, now, app)
+            }
+            kind::PUBREL => self.on_pubrel(key, session, version, frame),
+            kind::SUBSCRIBE => self.on_subscribe(key, session, frame, now, app),
+            kind::UNSUBSCRIBE => self.on_unsubscribe(key, session, frame),
+            kind::PINGREQ if frame.body.is_empty() => {
+                self.conns.output(key).into_iter().for_each(write::pong);
+                Ok(())
+            }
+            kind::PINGREQ => Err(Reason::MalformedPacket),
+            kind::DISCONNECT => self.on_disconnect(key, frame),
+            // A second CONNECT, AUTH, and what only servers send.
+            _ => Err(Reason::ProtocolError),
+        }
+    }
+
+    /// The client broke the protocol or a limit: say so where its version can, and close.
+    fn fail(&mut self, key: ConnKey, reason: Reason, now: Now, app: &mut dyn Application) {
+        let Some(conn) = self.conns.read(key) else {
+            return;
+        };
+        self.stats.protocol_errors += 1;
+        let client = conn.live().and_then(|live| self.client(live.session));
+        let denied = Denied::Protocol {
+            peer: conn.peer,
+            client,
+            reason,
+        };
+        app.denied(now, &denied);
+        self.doom(key, Ended::Protocol(reason), Some(reason));
+    }
+
+    /// How the application sees a session.
+    fn client(&self, key: ClientKey) -> Option<Client<'_>> {
+        let session = self.sessions.get(key.0 as usize)?;
+        let user = self.users.get(session.user as usize)?;
+        Some(Client {
+            key,
+            id: &session.client_id,
+            user: &user.name,
+            peer: session.peer,
+            version: session.version,
+            siblings: user
+                .live
+                .saturating_sub(u32::from(session.connection.is_some())),
+        })
+    }
+
+    /// Replaces the one timer of a connection.
+    fn set_timer(&mut self, key: ConnKey, timer: Option<(Instant, Timer)>) {
+        let Some(conn) = self.conns.edit(key) else {
+            return;
+        };
+        if let Some((at, earlier)) = std::mem::replace(&mut conn.timer, timer) {
+            self.timers.cancel(at, earlier);
+        }
+        if let Some((at, timer)) = timer {
+            self.timers.set(at, timer);
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! Messages from clients to the application and the subscribers, and their acks.
+
+use std::sync::Arc;
+
+use types::{InputNo, Now};
+
+use super::Core;
+use crate::{
+    Ack, Application, Denied, Incoming, Message, Outbox, Properties, Qos, Reason, Verdict,
+    application::ClientKey,
+    codec::{
+        Frame, Version, kind,
+        publish::{self, Publish},
+    },
+    connection::{ConnKey, Live},
+    message::{Publication, seconds},
+    topic,
+};
+
+/// An ack that waits for the store.
+#[derive(Debug)]
+pub(super) struct Withheld {
+    after: InputNo,
+    conn: ConnKey,
+    kind: u8,
+    packet_id: u16,
+    reason: Option<Reason>,
+}
+
+impl Core {
+    pub(super) fn on_publish(
+        &mut self,
+        key: ConnKey,
+        frame: &Frame<'_>,
+        now: Now,
+        app: &mut dyn Application,
+    ) -> Result<(), Reason> {
+        let Some(live) = self.conns.edit(key).and_then(|conn| conn.live_mut()) else {
+            return Ok(());
+        };
+        let packet = publish::read(frame, live.version)?;
+        let per_second = self.limits.messages_per_second_max;
+        if let (Some(rate), Some(per_second)) = (&mut live.rate, per_second)
+            && !rate.take(per_second, now.at)
+        {
+            return Err(Reason::MessageRateTooHigh);
+        }
+        let aliased;
+        let topic = match resolve_alias(live, &packet, self.limits.topic_alias_max)? {
+            Some(topic) => {
+                aliased = topic;
+                &*aliased
+            }
+            None => packet.topic,
+        };
+        let (session, version) = (live.session, live.version);
+        if packet.qos != Qos::AtMostOnce {
+            let repeated = self.take_slot(key, session, version, &packet)?;
+            if repeated {
+                return Ok(());
+            }
+        }
+        let incoming = Incoming {
+            topic,
+            payload: packet.payload,
+            qos: packet.qos,
+            retain: packet.retain,
+            dup: packet.dup,
+            will: false,
+            properties: Properties(&packet.properties),
+        };
+        let (ack, refused) = self.take_message(session, &incoming, packet.expiry_s, now, app);
+        match packet.qos {
+            Qos::AtMostOnce => {}
+            Qos::AtLeastOnce => self.acknowledge(key, kind::PUBACK, packet.packet_id, refused, ack),
+            Qos::ExactlyOnce => {
+                self.note_received(session, version, packet.packet_id, refused, ack);
+                self.acknowledge(key, kind::PUBREC, packet.packet_id, refused, ack);
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a QoS 1 or 2 message against what the client may have open. True where it is the
+    /// repetition of a QoS 2 message that was taken already.
+    fn take_slot(
+        &mut self,
+        key: ConnKey,
+        session: ClientKey,
+        version: Version,
+        packet: &Publish<'_>,
+    ) -> Result<bool, Reason> {
+        let receive_max = self.limits.receive_max.max(1);
+        let received = self.sessions.get(session.0 as usize).map(|s| &s.received);
+        if packet.qos == Qos::ExactlyOnce
+            && let Some(received) = received
+        {
+            if let Some(after) = received.get(&packet.packet_id) {
+                self.acknowledge(
+                    key,
+                    kind::PUBREC,
+                    packet.packet_id,
+                    None,
+                    Ack::After(*after),
+                );
+                return Ok(true);
+            }
+            if received.len() >= usize::from(receive_max) {
+                return Err(Reason::ReceiveMaximumExceeded);
+            }
+        }
+        let Some(live) = self.conns.edit(key).and_then(|conn| conn.live_mut()) else {
+            return Ok(false);
+        };
+        if live.unacked >= receive_max && version == Version::V5 {
+            return Err(Reason::ReceiveMaximumExceeded);
+        }
+        live.unacked = live.unacked.saturating_add(1);
+        Ok(false)
+    }
+
+    /// Remembers a QoS 2 message until its PUBREL. One that MQTT 5 refuses has no PUBREL.
+    fn note_received(
+        &mut self,
+        session: ClientKey,
+        version: Version,
+        packet_id: u16,
+        refused: Option<Reason>,
+        ack: Ack,
+    ) {
+        if version == Version::V5 && refused.is_some() {
+            return;
+        }
+        let after = match ack {
+            Ack::Now => InputNo(0),
+            Ack::After(input) => input,
+        };
+        if let Some(session) = self.sessions.get_mut(session.0 as usize) {
+            session.received.insert(packet_id, after);
+        }
+    }
+
+    pub(super) fn on_pubrel(
+        &mut self,
+        key: ConnKey,
+        session: ClientKey,
+        version: Version,
+        frame: &Frame<'_>,
+    ) -> Result<(), Reason> {
+        let (packet_id, _) = publish::read_ack(frame, version)?;
+        let session = self.sessions.get_mut(session.0 as usize);
+        let known = session.is_some_and(|s| s.received.remove(&packet_id).is_some());
+        let reason = (!known).then_some(Reason::PacketIdentifierNotFound);
+        self.write_ack(key, kind::PUBCOMP, packet_id, reason);
+        Ok(())
+    }
+
+    /// A message from a client, or its will: limits and rights, then the application, then the
+    /// subscribers. Says when to acknowledge, and with which reason where it was refused.
+    pub(super) fn take_message(
+        &mut self,
+        from: ClientKey,
+        message: &Incoming<'_>,
+        expiry_s: Option<u32>,
+        now: Now,
+        app: &mut dyn Application,
+    ) -> (Ack, Option<Reason>) {
+        self.stats.messages_in += 1;
+        let Some(session) = self.sessions.get(from.0 as usize) else {
+            return (Ack::Now, None);
+        };
+        let too_deep = message.topic.len() > self.limits.topic_bytes_max
+            || topic::levels(message.topic) > self.limits.topic_levels_max;
+        let denied = if too_deep {
+            Some(Reason::TopicNameInvalid)
+        } else if !session.access.may_publish(message.topic) {
+            Some(Reason::NotAuthorized)
+        } else {
+            None
+        };
+        let mut outbox = std::mem::take(&mut self.outbox);
+        let mut verdict = Verdict {
+            route: false,
+            ack: Ack::Now,
+            refused: denied,
+        };
+        if let Some(client) = self.client(from) {
+            if let Some(reason) = denied {
+                let denied = Denied::Publish {
+                    client,
+                    topic: message.topic,
+                    reason,
+                };
+                app.denied(now, &denied);
+            } else {
+                verdict = app.publish(now, &client, message, &mut outbox);
+            }
+        }
+        self.stats.denied_publishes += u64::from(denied.is_some());
+        if verdict.route && verdict.refused.is_none() {
+            let expires = expiry_s.map(|s| now.at.after(seconds(s)));
+            let mut publication = Publication::from_client(message, expires);
+            self.route(&mut publication, Some(from), now);
+        }
+        self.deliver_outbox(outbox, now);
+        (verdict.ack, verdict.refused)
+    }
+
+    /// Delivers what the application sent.
+    pub(super) fn deliver_outbox(&mut self, mut outbox: Outbox, now: Now) {
+        for message in outbox.messages.drain(..) {
+            let mut publication = Publication::from_application(&message, now.at);
+            self.route(&mut publication, None, now);
+        }
+        for user in outbox.kicks.drain(..) {
+            self.doom_user(&user, Reason::AdministrativeAction);
+        }
+        self.outbox = outbox;
+    }
+
+    /// Sends a message of the application's own that no input caused.
+    pub fn publish(&mut self, now: Now, message: &Message, app: &mut dyn Application) {
+        let mut publication = Publication::from_application(message, now.at);
+        self.route(&mut publication, None, now);
+        self.settle(now, app);
+    }
+
+    /// All inputs up to this one are stored: the acks that waited for them leave.
+    pub fn durable(&mut self, input: InputNo) {
+        self.durable = self.durable.max(input);
+        while let Some(first) = self.withheld.front() {
+            if first.after > self.durable {
+                break;
+            }
+            if let Some(ack) = self.withheld.pop_front() {
+                if let Some(live) = self.conns.edit(ack.conn).and_then(|conn| conn.live_mut()) {
+                    live.withheld = live.withheld.saturating_sub(1);
+                }
+                self.write_ack(ack.conn, ack.kind, ack.packet_id, ack.reason);
+            }
+        }
+    }
+
+    /// Acknowledges a client's message, now or once its input is stored. Acks of one connection
+    /// keep the order of its messages (MQTT 5 section 4.6), and so do those that wait.
+    fn acknowledge(
+        &mut self,
+        key: ConnKey,
+        kind: u8,
+        packet_id: u16,
+        reason: Option<Reason>,
+        ack: Ack,
+    ) {
+        let Some(live) = self.conns.edit(key).and_then(|conn| conn.live_mut()) else {
+            return;
+        };
+        let after = match ack {
+            Ack::After(input) if input > self.durable => input,
+            _ if live.withheld == 0 => return self.write_ack(key, kind, packet_id, reason),
+            _ => self.durable,
+        };
+        live.withheld += 1;
+        let last = self.withheld.back().map_or(after, |last| last.after);
+        self.withheld.push_back(Withheld {
+            after: after.max(last),
+            conn: key,
+            kind,
+            packet_id,
+            reason,
+        });
+    }
+
+    fn write_ack(&mut self, key: ConnKey, kind: u8, packet_id: u16, reason: Option<Reason>) {
+        let Some(live) = self.conns.edit(key).and_then(|conn| conn.live_mut()) else {
+            return;
+        };
+        let version = live.version;
+        let ends = match kind {
+            kind::PUBREC => reason.is_some() && version == Version::V5,
+            _ => true,
+        };
+        live.unacked = live.unacked.saturating_sub(u16::from(ends));
+        if let Some(out) = self.conns.output(key) {
+            publish::write_ack(out, version, kind, packet_id, reason);
+        }
+    }
+}
+
+/// Sets up or resolves a topic alias: `None` where the packet's own topic counts.
+fn resolve_alias(
+    live: &mut Live,
+    packet: &Publish<'_>,
+    alias_max: u16,
+) -> Result<Option<Arc<str>>, Reason> {
+    let Some(alias) = packet.alias else {
+        return Ok(None);
+    };
+    if alias > alias_max {
+        return Err(Reason::TopicAliasInvalid);
+    }
+    let ix = usize::from(alias).saturating_sub(1);
+    if packet.topic.is_empty() {
+        let topic = live.aliases.get(ix).cloned().flatten();
+        return topic.map(Some).ok_or(Reason::ProtocolError);
+    }
+    if live.aliases.len() <= ix {
+        live.aliases.resize(ix + 1, None);
+    }
+    if let Some(slot) = live.aliases.get_mut(ix) {
+        *slot = Some(packet.topic.into());
+    }
+    Ok(None)
+}

@@ -1,0 +1,182 @@
+//! Subscriptions: what a client may have, and the retained messages it then gets.
+
+use types::Now;
+
+use super::Core;
+use crate::{
+    Application, Denied, Filter, Qos, Reason,
+    application::ClientKey,
+    codec::{
+        Frame,
+        subscribe::{self, RetainHandling, Wish},
+        write,
+    },
+    connection::ConnKey,
+    outbound::Delivery,
+    router::Subscriber,
+    topic,
+};
+
+impl Core {
+    pub(super) fn on_subscribe(
+        &mut self,
+        key: ConnKey,
+        client: ClientKey,
+        frame: &Frame<'_>,
+        now: Now,
+        app: &mut dyn Application,
+    ) -> Result<(), Reason> {
+        let Some(version) = self.sessions.get(client.0 as usize).map(|s| s.version) else {
+            return Ok(());
+        };
+        let packet = subscribe::read(frame, version)?;
+        let mut outcomes = Vec::with_capacity(packet.wishes.len());
+        let mut replays = Vec::new();
+        for wish in &packet.wishes {
+            let outcome = self.subscribe(client, wish, packet.id);
+            outcomes.push(outcome.as_ref().map(|_| wish.qos).map_err(|reason| *reason));
+            match outcome {
+                Ok(Some(filter)) => replays.push((filter, wish.qos)),
+                Ok(None) => {}
+                Err(reason) => self.tell_denied(client, &wish.filter, reason, now, app),
+            }
+        }
+        if let Some(out) = self.conns.output(key) {
+            write::suback(out, version, packet.packet_id, &outcomes);
+        }
+        for (filter, qos) in replays {
+            self.replay_retained(key, client, &filter, (qos, packet.id), now);
+        }
+        Ok(())
+    }
+
+    /// Adds one subscription. The filter comes back where retained messages are to be sent.
+    fn subscribe(
+        &mut self,
+        client: ClientKey,
+        wish: &Wish,
+        id: Option<u32>,
+    ) -> Result<Option<Filter>, Reason> {
+        let too_deep = wish.filter.len() > self.limits.topic_bytes_max
+            || topic::levels(&wish.filter) > self.limits.topic_levels_max;
+        if wish.filter.starts_with("$share/") || wish.filter == "$share" {
+            return Err(Reason::SharedSubscriptionsNotSupported);
+        }
+        let filter = Filter::new(&wish.filter)
+            .ok()
+            .filter(|_| !too_deep)
+            .ok_or(Reason::TopicFilterInvalid)?;
+        let session = self
+            .sessions
+            .get_mut(client.0 as usize)
+            .ok_or(Reason::UnspecifiedError)?;
+        if !session.access.may_subscribe(&filter) {
+            return Err(Reason::NotAuthorized);
+        }
+        let is_new = !session.subscriptions.contains_key(&filter);
+        if is_new && session.subscriptions.len() >= self.limits.subscriptions_max {
+            return Err(Reason::QuotaExceeded);
+        }
+        let subscriber = Subscriber {
+            session: client,
+            qos: wish.qos,
+            no_local: wish.no_local,
+            retain_as_published: wish.retain_as_published,
+            covered: session.access.covers(&filter),
+            id: id.unwrap_or(0),
+        };
+        session.subscriptions.insert(filter.clone(), subscriber);
+        self.router.subscribe(&filter, subscriber);
+        let wants_retained = match wish.retain_handling {
+            RetainHandling::Send => true,
+            RetainHandling::SendIfNew => is_new,
+            RetainHandling::DoNotSend => false,
+        };
+        Ok(wants_retained.then_some(filter))
+    }
+
+    fn tell_denied(
+        &mut self,
+        client: ClientKey,
+        filter: &str,
+        reason: Reason,
+        now: Now,
+        app: &mut dyn Application,
+    ) {
+        self.stats.denied_subscriptions += 1;
+        if let Some(client) = self.client(client) {
+            let denied = Denied::Subscribe {
+                client,
+                filter,
+                reason,
+            };
+            app.denied(now, &denied);
+        }
+    }
+
+    fn replay_retained(
+        &mut self,
+        key: ConnKey,
+        client: ClientKey,
+        filter: &Filter,
+        (qos, id): (Qos, Option<u32>),
+        now: Now,
+    ) {
+        for message in self.retained.matching(filter, now.at) {
+            let allowed = self
+                .sessions
+                .get(client.0 as usize)
+                .is_some_and(|session| session.access.may_receive(&message.topic));
+            if !allowed {
+                continue;
+            }
+            let qos = qos.min(message.qos);
+            let delivery = Delivery {
+                message,
+                qos,
+                retain: true,
+                replay: true,
+                subscription_ids: id.into_iter().collect(),
+            };
+            self.replay(client, key, delivery);
+        }
+        self.pump(client, now);
+    }
+
+    pub(super) fn on_unsubscribe(
+        &mut self,
+        key: ConnKey,
+        client: ClientKey,
+        frame: &Frame<'_>,
+    ) -> Result<(), Reason> {
+        let Some(session) = self.sessions.get_mut(client.0 as usize) else {
+            return Ok(());
+        };
+        let version = session.version;
+        let (packet_id, filters) = subscribe::read_unsubscribe(frame, version)?;
+        let mut existed = Vec::with_capacity(filters.len());
+        for filter in &filters {
+            let filter = Filter::new(filter).ok();
+            let removed = filter.filter(|filter| session.subscriptions.remove(filter).is_some());
+            if let Some(filter) = &removed {
+                self.router.unsubscribe(filter, client);
+            }
+            existed.push(removed.is_some());
+        }
+        if let Some(out) = self.conns.output(key) {
+            write::unsuback(out, version, packet_id, &existed);
+        }
+        Ok(())
+    }
+
+    /// The session's rights changed: which of its subscriptions need a check on delivery?
+    pub(super) fn recheck_subscriptions(&mut self, client: ClientKey) {
+        let Some(session) = self.sessions.get_mut(client.0 as usize) else {
+            return;
+        };
+        for (filter, subscriber) in &mut session.subscriptions {
+            subscriber.covered = session.access.covers(filter);
+            self.router.subscribe(filter, *subscriber);
+        }
+    }
+}

@@ -1,0 +1,366 @@
+//! What one session has to send: the queue of messages that wait and the messages in flight that
+//! wait for acks. Outlives connections. Called by the core; knows no sockets and no rights.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::Arc,
+};
+
+use crate::{codec::Qos, message::Stored};
+
+/// One message for one session, as its subscriptions asked for it.
+#[derive(Clone, Debug)]
+pub(crate) struct Delivery {
+    pub(crate) message: Arc<Stored>,
+    pub(crate) qos: Qos,
+    pub(crate) retain: bool,
+    /// A retained message for a new subscription. The retained store holds its bytes and bounds
+    /// how many there are, so it doesn't count against the queue's limits.
+    pub(crate) replay: bool,
+    pub(crate) subscription_ids: Box<[u32]>,
+}
+
+impl Delivery {
+    fn counted(&self) -> (usize, usize) {
+        if self.replay {
+            (0, 0)
+        } else {
+            (1, self.message.bytes())
+        }
+    }
+}
+
+/// Messages that wait, oldest first. Absolute targets coalesce: newest wins.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    /// `None` where a newer message of the same topic took its place at the end.
+    entries: VecDeque<Option<Delivery>>,
+    /// The number of `entries[0]`.
+    first: u64,
+    /// Entries that are not `None`.
+    waiting: usize,
+    /// Those that count against the limits, and their bytes.
+    len: usize,
+    bytes: usize,
+    /// Messages pushed since [`Self::coalesce_retained`] last looked.
+    unseen: usize,
+    /// Where the absolute target of a topic waits. Looked up, never iterated.
+    newest: HashMap<Arc<str>, u64>,
+}
+
+impl Queue {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting == 0
+    }
+
+    /// Messages that count against the limits.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Messages that don't.
+    pub(crate) fn replays(&self) -> usize {
+        self.waiting - self.len
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Appends; returns how many older messages it replaced.
+    pub(crate) fn push(&mut self, delivery: Delivery) -> u64 {
+        let mut replaced = 0;
+        if delivery.message.absolute {
+            let number = self.first + self.entries.len() as u64;
+            let topic = Arc::clone(&delivery.message.topic);
+            if let Some(older) = self.newest.insert(topic, number) {
+                replaced = u64::from(self.remove(older));
+            }
+        }
+        self.waiting += 1;
+        self.unseen += 1;
+        let (count, bytes) = delivery.counted();
+        self.len += count;
+        self.bytes += bytes;
+        self.entries.push_back(Some(delivery));
+        replaced
+    }
+
+    /// The message that is next.
+    pub(crate) fn front(&mut self) -> Option<&Delivery> {
+        while let Some(None) = self.entries.front() {
+            self.entries.pop_front();
+            self.first += 1;
+        }
+        self.entries.front()?.as_ref()
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Delivery> {
+        self.front()?;
+        let number = self.first;
+        let delivery = self.entries.pop_front()??;
+        self.first += 1;
+        self.uncount(&delivery);
+        if delivery.message.absolute && self.newest.get(&delivery.message.topic) == Some(&number) {
+            self.newest.remove(&delivery.message.topic);
+        }
+        if self.waiting == 0 {
+            // An idle session keeps no capacity.
+            let first = self.first + self.entries.len() as u64;
+            *self = Self {
+                first,
+                ..Self::default()
+            };
+        }
+        Some(delivery)
+    }
+
+    /// Drops retained messages that a newer one of the same topic supersedes; returns how many.
+    /// Looks only after an eighth of the queue is new, so that a full queue doesn't cost a walk
+    /// through it for every message.
+    pub(crate) fn coalesce_retained(&mut self) -> u64 {
+        if self.unseen < self.waiting / 8 {
+            return 0;
+        }
+        self.unseen = 0;
+        let mut seen: HashSet<Arc<str>> = HashSet::new();
+        let mut superseded = Vec::new();
+        for (ix, entry) in self.entries.iter().enumerate().rev() {
+            if let Some(delivery) = entry
+                && delivery.message.retain
+                && !seen.insert(Arc::clone(&delivery.message.topic))
+            {
+                superseded.push(self.first + ix as u64);
+            }
+        }
+        superseded.iter().filter(|n| self.remove(**n)).count() as u64
+    }
+
+    /// Drops what is at QoS 0; returns how many. A session without connection keeps none of it.
+    pub(crate) fn drop_at_most_once(&mut self) -> u64 {
+        let numbers = self.first..self.first + self.entries.len() as u64;
+        let at_most_once = |delivery: &Delivery| delivery.qos == Qos::AtMostOnce;
+        let mut dropped = 0;
+        for (number, ix) in numbers.zip(0..) {
+            if matches!(self.entries.get(ix), Some(Some(d)) if at_most_once(d)) {
+                dropped += u64::from(self.remove(number));
+            }
+        }
+        dropped
+    }
+
+    fn uncount(&mut self, delivery: &Delivery) {
+        let (count, bytes) = delivery.counted();
+        self.waiting -= 1;
+        self.len -= count;
+        self.bytes -= bytes;
+    }
+
+    fn remove(&mut self, number: u64) -> bool {
+        let Some(ix) = number.checked_sub(self.first) else {
+            return false;
+        };
+        let slot = usize::try_from(ix)
+            .ok()
+            .and_then(|ix| self.entries.get_mut(ix));
+        let Some(delivery) = slot.and_then(Option::take) else {
+            return false;
+        };
+        self.uncount(&delivery);
+        let topic = &delivery.message.topic;
+        if delivery.message.absolute && self.newest.get(topic) == Some(&number) {
+            self.newest.remove(topic);
+        }
+        true
+    }
+}
+
+/// Where a message in flight stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// PUBLISH sent; waits for PUBACK or PUBREC.
+    Published,
+    /// QoS 2: PUBREL sent; waits for PUBCOMP.
+    Released,
+}
+
+/// A message that was sent and not acknowledged.
+#[derive(Debug)]
+pub(crate) struct InFlight {
+    pub(crate) delivery: Delivery,
+    pub(crate) packet_id: u16,
+    pub(crate) stage: Stage,
+    /// The number of its packet id since the session began.
+    number: u64,
+}
+
+/// Messages in flight, in the order in which they were first sent.
+#[derive(Debug, Default)]
+pub(crate) struct Window {
+    entries: VecDeque<InFlight>,
+    /// Packet ids given out since the session began.
+    given: u64,
+}
+
+/// Packet ids are 1..=65,535.
+const PACKET_IDS: u64 = 65_535;
+
+impl Window {
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &InFlight> {
+        self.entries.iter()
+    }
+
+    /// Adds a message that is being sent; returns its packet id. The window has room for less than
+    /// all packet ids, so there is a free one.
+    pub(crate) fn push(&mut self, delivery: Delivery) -> u16 {
+        let mut number = self.given;
+        let around = |number: u64| {
+            self.entries
+                .front()
+                .is_some_and(|e| number - e.number >= PACKET_IDS)
+        };
+        if around(number) {
+            // The ids have come around while old ones are still in use.
+            while self
+                .entries
+                .iter()
+                .any(|e| e.packet_id == packet_id(number))
+            {
+                number += 1;
+            }
+        }
+        self.given = number + 1;
+        let packet_id = packet_id(number);
+        self.entries.push_back(InFlight {
+            delivery,
+            packet_id,
+            stage: Stage::Published,
+            number,
+        });
+        packet_id
+    }
+
+    /// Takes back the push that came last, whose message could not be sent after all.
+    pub(crate) fn undo_push(&mut self) {
+        self.entries.pop_back();
+    }
+
+    /// The message is done: PUBACK, PUBCOMP, or an error from the client.
+    pub(crate) fn finish(&mut self, packet_id: u16, qos: Qos, stage: Stage) -> Option<Delivery> {
+        let ix = self.find(packet_id, stage)?;
+        if self.entries.get(ix)?.delivery.qos != qos {
+            return None;
+        }
+        let done = self.entries.remove(ix)?;
+        if self.entries.is_empty() {
+            self.entries = VecDeque::new();
+        }
+        Some(done.delivery)
+    }
+
+    /// PUBREC came: the next is PUBREL. False where no such message is in flight.
+    pub(crate) fn release(&mut self, packet_id: u16) -> bool {
+        let found = self
+            .find(packet_id, Stage::Published)
+            .and_then(|ix| self.entries.get_mut(ix));
+        match found {
+            Some(entry) if entry.delivery.qos == Qos::ExactlyOnce => {
+                entry.stage = Stage::Released;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether PUBREL was sent for this id and PUBCOMP is missing.
+    pub(crate) fn is_released(&self, packet_id: u16) -> bool {
+        self.find(packet_id, Stage::Released).is_some()
+    }
+
+    fn find(&self, packet_id: u16, stage: Stage) -> Option<usize> {
+        self.entries
+            .iter()
+            .position(|entry| entry.packet_id == packet_id && entry.stage == stage)
+    }
+}
+
+fn packet_id(number: u64) -> u16 {
+    // In 1..=65,535 by construction.
+    (number % PACKET_IDS) as u16 + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    fn delivery(topic: &str, payload: u8, absolute: bool) -> Delivery {
+        Delivery {
+            message: Arc::new(Stored {
+                topic: topic.into(),
+                payload: Bytes::copy_from_slice(&[payload]),
+                properties: Box::default(),
+                qos: Qos::AtLeastOnce,
+                retain: true,
+                expires: None,
+                token: None,
+                absolute,
+            }),
+            qos: Qos::AtLeastOnce,
+            retain: false,
+            replay: false,
+            subscription_ids: Box::default(),
+        }
+    }
+
+    fn drain(queue: &mut Queue) -> Vec<(String, u8)> {
+        std::iter::from_fn(|| queue.pop())
+            .map(|d| (d.message.topic.to_string(), d.message.payload[0]))
+            .collect()
+    }
+
+    #[test]
+    fn absolute_targets_coalesce_while_they_wait() {
+        let mut queue = Queue::default();
+        queue.push(delivery("a", 1, true));
+        queue.push(delivery("b", 2, true));
+        assert_eq!(queue.push(delivery("a", 3, true)), 1);
+        assert_eq!((queue.len(), queue.bytes()), (2, 4));
+        assert_eq!(drain(&mut queue), [("b".into(), 2), ("a".into(), 3)]);
+        assert_eq!(queue.bytes(), 0);
+        queue.push(delivery("a", 4, true));
+        assert_eq!(drain(&mut queue), [("a".into(), 4)]);
+    }
+
+    #[test]
+    fn other_retained_messages_coalesce_only_when_asked() {
+        let mut queue = Queue::default();
+        for payload in 0..3 {
+            queue.push(delivery("a", payload, false));
+        }
+        assert_eq!(queue.len(), 3);
+        assert_eq!(queue.coalesce_retained(), 2);
+        assert_eq!(drain(&mut queue), [("a".into(), 2)]);
+    }
+
+    #[test]
+    fn packet_ids_in_use_are_skipped_when_they_come_around() {
+        let mut window = Window::default();
+        assert_eq!(window.push(delivery("old", 0, false)), 1);
+        for number in 2..=65_535 {
+            let id = window.push(delivery("x", 0, false));
+            assert_eq!(u32::from(id), number);
+            assert!(
+                window
+                    .finish(id, Qos::AtLeastOnce, Stage::Published)
+                    .is_some()
+            );
+        }
+        assert_eq!(window.push(delivery("x", 0, false)), 2);
+        assert_eq!(window.len(), 2);
+    }
+}

@@ -1,0 +1,246 @@
+//! Which sessions want a topic. Filters without wildcards are looked up by hash, the others in a
+//! tree of their levels. Called by the core for every message.
+
+use std::{collections::HashMap, sync::Arc};
+
+use crate::{Filter, application::ClientKey, codec::Qos};
+
+/// A session's wish on one filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Subscriber {
+    pub(crate) session: ClientKey,
+    pub(crate) qos: Qos,
+    pub(crate) no_local: bool,
+    pub(crate) retain_as_published: bool,
+    /// The session's rights cover all the filter can match: deliveries need no check.
+    pub(crate) covered: bool,
+    /// Subscription identifier; 0 is none.
+    pub(crate) id: u32,
+}
+
+/// All subscriptions. Maps are looked up, never iterated: what comes out has the order of arrival.
+#[derive(Debug, Default)]
+pub(crate) struct Router {
+    exact: HashMap<Arc<str>, Vec<Subscriber>>,
+    wild: Node,
+    len: usize,
+}
+
+#[derive(Debug, Default)]
+struct Node {
+    levels: HashMap<Box<str>, Node>,
+    /// What follows a `+`.
+    any: Option<Box<Node>>,
+    /// Filters that end here.
+    here: Vec<Subscriber>,
+    /// Filters that end with `#` after this level.
+    below: Vec<Subscriber>,
+}
+
+impl Node {
+    fn is_empty(&self) -> bool {
+        self.levels.is_empty()
+            && self.any.is_none()
+            && self.here.is_empty()
+            && self.below.is_empty()
+    }
+}
+
+impl Router {
+    /// Subscriptions of all sessions.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Adds a subscription or replaces the session's earlier one on this filter.
+    pub(crate) fn subscribe(&mut self, filter: &Filter, subscriber: Subscriber) {
+        let list = if filter.is_wild() {
+            self.wild.list(filter.as_str())
+        } else {
+            self.exact.entry(Arc::clone(filter.text())).or_default()
+        };
+        match list.iter_mut().find(|s| s.session == subscriber.session) {
+            Some(earlier) => *earlier = subscriber,
+            None => {
+                list.push(subscriber);
+                self.len += 1;
+            }
+        }
+    }
+
+    /// Removes a subscription; false where there is none.
+    pub(crate) fn unsubscribe(&mut self, filter: &Filter, session: ClientKey) -> bool {
+        let removed = if filter.is_wild() {
+            self.wild.remove(filter.as_str().split('/'), session)
+        } else if let Some(list) = self.exact.get_mut(filter.as_str()) {
+            let removed = remove_from(list, session);
+            if list.is_empty() {
+                self.exact.remove(filter.as_str());
+            }
+            removed
+        } else {
+            false
+        };
+        self.len -= usize::from(removed);
+        removed
+    }
+
+    /// Appends who wants `topic`. A session with several fitting filters comes several times, but
+    /// always in a row.
+    pub(crate) fn matching(&self, topic: &str, hits: &mut Vec<Subscriber>) {
+        if let Some(list) = self.exact.get(topic) {
+            hits.extend_from_slice(list);
+        }
+        if !self.wild.is_empty() {
+            let mut names = topic.split('/');
+            let first = names.next().unwrap_or_default();
+            // Wildcards at the start don't mean the broker's own topics (section 4.7.2).
+            self.wild
+                .collect(first, names, first.starts_with('$'), hits);
+        }
+        if hits.len() > 1 {
+            hits.sort_by_key(|hit| hit.session);
+        }
+    }
+}
+
+impl Node {
+    /// The list where a filter ends.
+    fn list(&mut self, filter: &str) -> &mut Vec<Subscriber> {
+        let mut node = self;
+        for level in filter.split('/') {
+            match level {
+                "#" => return &mut node.below,
+                "+" => node = node.any.get_or_insert_default(),
+                name => node = node.levels.entry(name.into()).or_default(),
+            }
+        }
+        &mut node.here
+    }
+
+    fn remove(&mut self, mut levels: std::str::Split<'_, char>, session: ClientKey) -> bool {
+        match levels.next() {
+            None => remove_from(&mut self.here, session),
+            Some("#") => remove_from(&mut self.below, session),
+            Some("+") => {
+                let Some(next) = &mut self.any else {
+                    return false;
+                };
+                let removed = next.remove(levels, session);
+                if next.is_empty() {
+                    self.any = None;
+                }
+                removed
+            }
+            Some(name) => {
+                let Some(next) = self.levels.get_mut(name) else {
+                    return false;
+                };
+                let removed = next.remove(levels, session);
+                if next.is_empty() {
+                    self.levels.remove(name);
+                }
+                removed
+            }
+        }
+    }
+
+    /// `name` is the level to match now, `rest` those after it. The depth is bounded by the limit
+    /// on topic levels.
+    fn collect(
+        &self,
+        name: &str,
+        rest: std::str::Split<'_, char>,
+        own: bool,
+        hits: &mut Vec<Subscriber>,
+    ) {
+        if !own {
+            hits.extend_from_slice(&self.below);
+        }
+        let mut nodes = [self.levels.get(name), self.any.as_deref().filter(|_| !own)]
+            .into_iter()
+            .flatten()
+            .peekable();
+        if nodes.peek().is_none() {
+            return;
+        }
+        for node in nodes {
+            let mut rest = rest.clone();
+            match rest.next() {
+                Some(next) => node.collect(next, rest, false, hits),
+                None => {
+                    hits.extend_from_slice(&node.here);
+                    hits.extend_from_slice(&node.below);
+                }
+            }
+        }
+    }
+}
+
+fn remove_from(list: &mut Vec<Subscriber>, session: ClientKey) -> bool {
+    match list.iter().position(|s| s.session == session) {
+        Some(ix) => {
+            list.remove(ix);
+            true
+        }
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn subscriber(session: u32) -> Subscriber {
+        Subscriber {
+            session: ClientKey(session),
+            qos: Qos::AtMostOnce,
+            no_local: false,
+            retain_as_published: false,
+            covered: false,
+            id: 0,
+        }
+    }
+
+    fn filters() -> impl Strategy<Value = Vec<String>> {
+        let level = prop_oneof![Just("a"), Just("b"), Just("+"), Just(""), Just("$x")];
+        let filter = (proptest::collection::vec(level, 1..4), any::<bool>())
+            .prop_map(|(levels, hash)| levels.join("/") + if hash { "/#" } else { "" })
+            .prop_filter("not empty", |text| !text.is_empty());
+        proptest::collection::vec(prop_oneof![9 => filter, 1 => Just("#".to_owned())], 1..20)
+    }
+
+    proptest! {
+        #[test]
+        fn the_tree_agrees_with_matching_each_filter(
+            filters in filters(),
+            removed in any::<u32>(),
+            topic in "(a|b|\\$x|)(/(a|b|)){0,3}".prop_filter("a name", |t| !t.is_empty()),
+        ) {
+            let mut router = Router::default();
+            let filters: Vec<Filter> = filters.iter().map(|f| Filter::new(f).unwrap()).collect();
+            for (ix, filter) in filters.iter().enumerate() {
+                router.subscribe(filter, subscriber(ix as u32));
+            }
+            for (ix, filter) in filters.iter().enumerate() {
+                if removed >> ix & 1 == 1 {
+                    prop_assert!(router.unsubscribe(filter, ClientKey(ix as u32)));
+                }
+            }
+            let mut hits = Vec::new();
+            router.matching(&topic, &mut hits);
+            let hits: Vec<u32> = hits.iter().map(|hit| hit.session.0).collect();
+            let expected: Vec<u32> = (0..filters.len())
+                .filter(|ix| removed >> ix & 1 == 0 && filters[*ix].matches(&topic))
+                .map(|ix| ix as u32)
+                .collect();
+            prop_assert_eq!(hits, expected);
+            for (ix, filter) in filters.iter().enumerate() {
+                router.unsubscribe(filter, ClientKey(ix as u32));
+            }
+            prop_assert!(router.wild.is_empty() && router.exact.is_empty());
+            prop_assert_eq!(router.len(), 0);
+        }
+    }
+}

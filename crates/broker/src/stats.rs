@@ -1,0 +1,51 @@
+//! Counters of the broker: what it did since it started and what it holds. Read by metrics.
+
+/// Totals since the start, and gauges where the name says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Gauge: open connections.
+    pub connections: usize,
+    /// Gauge: sessions, connected or not.
+    pub sessions: usize,
+    /// Gauge: subscriptions of all sessions.
+    pub subscriptions: usize,
+    /// Gauge: retained messages.
+    pub retained: usize,
+    /// Gauge: bytes that wait in clients' queues.
+    pub queued_bytes: usize,
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Connections refused at accept: too many, or too fast.
+    pub refused_at_accept: u64,
+    /// CONNECTs refused: password, rights, version, identifier.
+    pub refused_connects: u64,
+    /// Connections ended because of what the client sent.
+    pub protocol_errors: u64,
+    /// Connections ended by keep-alive.
+    pub keep_alive_timeouts: u64,
+    /// Connections ended because the client read too slowly.
+    pub slow_readers: u64,
+    /// PUBLISH packets taken, wills included.
+    pub messages_in: u64,
+    /// PUBLISH packets sent, repetitions included.
+    pub messages_out: u64,
+    /// Bytes taken from sockets.
+    pub bytes_in: u64,
+    /// Bytes handed to sockets.
+    pub bytes_out: u64,
+    /// Publishes that the ACL refused.
+    pub denied_publishes: u64,
+    /// Subscriptions that the ACL refused.
+    pub denied_subscriptions: u64,
+    /// Deliveries that the ACL held back.
+    pub denied_deliveries: u64,
+    /// Messages dropped because a queue was full or a client takes only smaller packets.
+    pub dropped: u64,
+    /// Messages dropped because they expired before they could be delivered.
+    pub expired: u64,
+    /// Messages replaced by newer ones of the same topic while they were queued.
+    pub coalesced: u64,
+    /// Messages that weren't retained because the limit is reached.
+    pub retained_refused: u64,
+}

@@ -1,0 +1,320 @@
+//! The broker on TCP sockets: one thread, a task for each connection, the shared core between them.
+//!
+//! Called by the binary. Runs inside a `tokio` current-thread runtime and a `LocalSet`. A task that
+//! reads bytes hands them to the core and then writes every connection that got output, at once and
+//! directly; only a socket that takes no more wakes its own task to wait for room. No channel and no
+//! other task lies between an input and what it causes. Must not decide anything about MQTT.
+
+mod connection;
+mod verify;
+
+use std::{
+    cell::{Cell, RefCell},
+    future::Future,
+    io,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Notify,
+    task::JoinSet,
+};
+use types::{InputNo, Instant, Now};
+
+use crate::{Application, ConnKey, Core};
+use connection::Socket;
+use verify::Verifier;
+
+/// Bytes read from a socket at once. One buffer serves all of them.
+const READ_BYTES: usize = 64 * 1024;
+
+/// How long a shutdown waits for clients to take their last bytes.
+const SHUTDOWN_WAIT: Duration = Duration::from_secs(1);
+
+/// Wait after an accept that failed for want of file descriptors.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// Serves until `shutdown` is done; then says goodbye to all clients. See [`Server`].
+///
+/// # Errors
+/// None today: a listener that fails is logged and tried again.
+pub async fn serve<A: Application + 'static>(
+    listeners: Vec<TcpListener>,
+    core: Rc<RefCell<Core>>,
+    app: Rc<RefCell<A>>,
+    clock: impl Fn() -> Now + 'static,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    Server::new(core, app, clock)
+        .serve(listeners, shutdown)
+        .await
+}
+
+/// The broker's sockets around a core and an application. Clones share everything.
+pub struct Server<A> {
+    shared: Rc<Shared<A>>,
+}
+
+impl<A> Clone for Server<A> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Rc::clone(&self.shared),
+        }
+    }
+}
+
+struct Shared<A> {
+    core: Rc<RefCell<Core>>,
+    app: Rc<RefCell<A>>,
+    clock: Box<dyn Fn() -> Now>,
+    /// By [`ConnKey::index`].
+    sockets: RefCell<Vec<Option<Rc<Socket>>>>,
+    scratch: RefCell<Vec<u8>>,
+    /// The deadline the timer task sleeps for, and its wake-up for an earlier one.
+    armed: Cell<Option<Instant>>,
+    alarm: Notify,
+    durable: Durable,
+    verifier: Verifier,
+    tasks: RefCell<JoinSet<()>>,
+}
+
+/// Tells the broker from any thread which inputs are stored. Cheap: an atomic and a wake-up.
+#[derive(Clone, Debug, Default)]
+pub struct Durable(Arc<(AtomicU64, Notify)>);
+
+impl Durable {
+    /// All inputs up to this one are stored. The acks that wait for them leave in one write for
+    /// each connection.
+    pub fn report(&self, input: InputNo) {
+        self.0.0.fetch_max(input.0, Ordering::AcqRel);
+        self.0.1.notify_one();
+    }
+
+    async fn next(&self) -> InputNo {
+        self.0.1.notified().await;
+        InputNo(self.0.0.load(Ordering::Acquire))
+    }
+}
+
+impl<A: Application + 'static> Server<A> {
+    /// A server without listeners. `clock` is asked once for each batch of input.
+    pub fn new(
+        core: Rc<RefCell<Core>>,
+        app: Rc<RefCell<A>>,
+        clock: impl Fn() -> Now + 'static,
+    ) -> Self {
+        Self {
+            shared: Rc::new(Shared {
+                core,
+                app,
+                clock: Box::new(clock),
+                sockets: RefCell::default(),
+                scratch: RefCell::new(vec![0; READ_BYTES]),
+                armed: Cell::new(None),
+                alarm: Notify::new(),
+                durable: Durable::default(),
+                verifier: Verifier::default(),
+                tasks: RefCell::default(),
+            }),
+        }
+    }
+
+    /// The store thread's way to say what is stored.
+    #[must_use]
+    pub fn durable(&self) -> Durable {
+        self.shared.durable.clone()
+    }
+
+    /// Runs `step` on the core and the application, and then writes what it caused: for whatever
+    /// doesn't come from an MQTT socket. Not from inside a call of the application.
+    pub fn enter<R>(&self, step: impl FnOnce(&mut Core, &mut A, Now) -> R) -> R {
+        self.shared.step(step)
+    }
+
+    /// Serves until `shutdown` is done; then says goodbye to all clients and waits a second at
+    /// most for them to take it. Needs a `LocalSet` around it.
+    ///
+    /// # Errors
+    /// None today: a listener that fails is logged and tried again.
+    pub async fn serve(
+        &self,
+        listeners: Vec<TcpListener>,
+        shutdown: impl Future<Output = ()>,
+    ) -> io::Result<()> {
+        let mut services = JoinSet::new();
+        for listener in listeners {
+            services.spawn_local(accept(Rc::clone(&self.shared), listener));
+        }
+        services.spawn_local(timers(Rc::clone(&self.shared)));
+        services.spawn_local(durable(Rc::clone(&self.shared)));
+        services.spawn_local(verdicts(Rc::clone(&self.shared)));
+        shutdown.await;
+        services.shutdown().await;
+        self.enter(|core, app, now| core.shutdown(now, app));
+        let mut tasks = self.shared.tasks.take();
+        let all_gone = async { while tasks.join_next().await.is_some() {} };
+        // Who doesn't take the goodbye is cut off.
+        let _ = tokio::time::timeout(SHUTDOWN_WAIT, all_gone).await;
+        tasks.shutdown().await;
+        Ok(())
+    }
+}
+
+impl<A: Application + 'static> Shared<A> {
+    /// One batch of input, and everything it causes.
+    fn step<R>(&self, step: impl FnOnce(&mut Core, &mut A, Now) -> R) -> R {
+        let now = (self.clock)();
+        let mut core = self.core.borrow_mut();
+        let mut app = self.app.borrow_mut();
+        let result = step(&mut core, &mut app, now);
+        while let Some(job) = core.poll_verify() {
+            if let Err(job) = self.verifier.submit(job) {
+                core.verified(job.conn, false, now, &mut *app);
+            }
+        }
+        app.drained();
+        self.flush(&mut core, &mut app, now);
+        self.rearm(&core, &app);
+        result
+    }
+
+    /// Writes every connection that has output, once.
+    fn flush(&self, core: &mut Core, app: &mut A, now: Now) {
+        loop {
+            let mut failed = false;
+            while let Some(key) = core.pop_dirty() {
+                let socket = self.socket(key);
+                let Some(socket) = socket else {
+                    core.closed(key, now, app);
+                    continue;
+                };
+                match socket.flush(key, core, now) {
+                    connection::Flushed::All => {}
+                    connection::Flushed::Close => {
+                        self.forget(key);
+                        core.closed(key, now, app);
+                    }
+                    connection::Flushed::Failed => {
+                        failed = true;
+                        self.forget(key);
+                        core.closed(key, now, app);
+                    }
+                }
+            }
+            if !failed {
+                return;
+            }
+            // Clients were lost while writing: what the application took of it goes first.
+            app.drained();
+        }
+    }
+
+    fn socket(&self, key: ConnKey) -> Option<Rc<Socket>> {
+        let sockets = self.sockets.borrow();
+        let socket = sockets.get(key.index())?.as_ref()?;
+        (socket.key == key).then(|| Rc::clone(socket))
+    }
+
+    /// The connection's task lets go of the socket, which closes it.
+    fn forget(&self, key: ConnKey) {
+        let Some(socket) = self.socket(key) else {
+            return;
+        };
+        socket.finish();
+        if let Some(slot) = self.sockets.borrow_mut().get_mut(key.index()) {
+            *slot = None;
+        }
+    }
+
+    /// Wakes the timer task where the next deadline is earlier than the one it sleeps for.
+    fn rearm(&self, core: &Core, app: &A) {
+        let next = earliest(core.next_deadline(), app.next_deadline());
+        let armed = self.armed.get();
+        if next.is_some_and(|next| armed.is_none_or(|armed| next < armed)) {
+            self.armed.set(next);
+            self.alarm.notify_one();
+        }
+    }
+
+    /// A socket came.
+    fn open(self: &Rc<Self>, stream: TcpStream, peer: std::net::SocketAddr) {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%peer, %error, "can't set TCP_NODELAY");
+        }
+        let key = match self.step(|core, _, now| core.accept(now, peer)) {
+            Ok(key) => key,
+            Err(refused) => {
+                tracing::debug!(%peer, ?refused, "connection refused");
+                return;
+            }
+        };
+        let (read, write) = stream.into_split();
+        let socket = Rc::new(Socket::new(key, write));
+        let mut sockets = self.sockets.borrow_mut();
+        if sockets.len() <= key.index() {
+            sockets.resize_with(key.index() + 1, || None);
+        }
+        if let Some(slot) = sockets.get_mut(key.index()) {
+            *slot = Some(Rc::clone(&socket));
+        }
+        let mut tasks = self.tasks.borrow_mut();
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn_local(connection::run(Rc::clone(self), socket, read));
+    }
+}
+
+fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    a.into_iter().chain(b).min()
+}
+
+async fn accept<A: Application + 'static>(shared: Rc<Shared<A>>, listener: TcpListener) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => shared.open(stream, peer),
+            Err(error) => {
+                tracing::warn!(%error, "can't accept a connection; trying again");
+                tokio::time::sleep(ACCEPT_RETRY).await;
+            }
+        }
+    }
+}
+
+async fn timers<A: Application + 'static>(shared: Rc<Shared<A>>) {
+    loop {
+        let next = earliest(
+            shared.core.borrow().next_deadline(),
+            shared.app.borrow().next_deadline(),
+        );
+        shared.armed.set(next);
+        let asleep = async {
+            match next {
+                Some(at) => tokio::time::sleep(at.since((shared.clock)().at)).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = shared.alarm.notified() => {}
+            () = asleep => shared.step(|core, app, now| core.tick(now, app)),
+        }
+    }
+}
+
+async fn durable<A: Application + 'static>(shared: Rc<Shared<A>>) {
+    loop {
+        let input = shared.durable.next().await;
+        shared.step(|core, _, _| core.durable(input));
+    }
+}
+
+async fn verdicts<A: Application + 'static>(shared: Rc<Shared<A>>) {
+    loop {
+        let (conn, fits) = shared.verifier.verdict().await;
+        shared.step(|core, app, now| core.verified(conn, fits, now, app));
+    }
+}
