@@ -381,7 +381,8 @@ impl Checker<'_, '_, '_> {
     ) -> Option<Typed> {
         let program = self.scope.program;
         let row = &program[slot];
-        if !reported && !(program[row.channel].consumer && row.settable) {
+        let has_target = program[row.channel].consumer && row.settable;
+        if !reported && !has_target {
             let path = program.slot_path(slot);
             let message = format!("{path} has no target, it only reports");
             self.report.error("no-target", range, message, |e| {
