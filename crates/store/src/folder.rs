@@ -52,10 +52,11 @@ impl StateFolder {
         self.root.join("lock")
     }
 
-    /// Makes what is missing, readable by its owner only, and checks what is there.
+    /// Makes what is missing, open to its owner only, and checks what is there. A folder that was
+    /// there before may be readable to others, as service managers make it; what is in it may not.
     ///
     /// # Errors
-    /// [`FolderError::Permissions`] where others could read the house's secrets.
+    /// [`FolderError::Permissions`] where others could read the house's secrets, or replace them.
     pub fn prepare(&self) -> Result<(), FolderError> {
         for folder in [&self.root, &self.journal()] {
             DirBuilder::new()
@@ -64,7 +65,8 @@ impl StateFolder {
                 .create(folder)
                 .map_err(io_at(folder))?;
         }
-        check_private(&self.root)?;
+        check(&self.root, 0o022)?;
+        check_private(&self.journal())?;
         // SQLite gives its side files the database's own permissions.
         let database = self.database();
         OpenOptions::new()
@@ -118,9 +120,13 @@ impl StateFolder {
 /// # Errors
 /// [`FolderError::Permissions`] says what to do about it.
 pub fn check_private(path: &Path) -> Result<(), FolderError> {
+    check(path, 0o077)
+}
+
+fn check(path: &Path, forbidden: u32) -> Result<(), FolderError> {
     let metadata = path.metadata().map_err(io_at(path))?;
     let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 {
+    if mode & forbidden == 0 {
         return Ok(());
     }
     Err(FolderError::Permissions {
@@ -147,13 +153,13 @@ pub enum FolderError {
         /// The process that holds the lock, where it said so.
         pid: Option<u32>,
     },
-    /// Others may read what holds secrets.
+    /// Others may read or replace what holds secrets.
     Permissions {
         /// The file or folder.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
-        /// The widest that are taken.
+        /// What they should be.
         wanted: u32,
     },
     /// The operating system refuses.

@@ -1,0 +1,247 @@
+//! The database: what is put in comes out, old data goes, newer versions are refused.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use store::{
+    ArchivedMapping, Change, Credential, Database, DatabaseReader, DbError, Device, HouseId,
+    MappingHash, Shutdown, Snapshot, User, UserKind,
+};
+use tempfile::TempDir;
+use types::{DeviceId, InputNo, Instant, UnixTime, Value};
+
+fn database() -> (TempDir, PathBuf, Database) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("house.db");
+    let db = Database::open(&path).unwrap();
+    (folder, path, db)
+}
+
+pub(crate) fn mapping(byte: u8, used_at: u64) -> ArchivedMapping {
+    ArchivedMapping {
+        hash: MappingHash([byte; 32]),
+        files: vec![byte; 100],
+        used_at: Instant(used_at),
+    }
+}
+
+pub(crate) fn snapshot(no: u64, mapping: u8) -> Snapshot {
+    Snapshot {
+        no: InputNo(no),
+        now: crate::second(no),
+        mapping: MappingHash([mapping; 32]),
+        format: 1,
+        binary: "0.1.0".to_owned(),
+        body: vec![no as u8; 1_000],
+    }
+}
+
+#[test]
+fn users_are_added_changed_and_removed() {
+    let (_folder, _, mut db) = database();
+    let mut ada = User {
+        name: "ada".to_owned(),
+        kind: UserKind::Person,
+        credential: Credential::Phc("$argon2id$v=19$..".to_owned()),
+        grants: "admin".to_owned(),
+    };
+    let piano = User {
+        name: "piano".to_owned(),
+        kind: UserKind::Device,
+        credential: Credential::Blake2s([9; 32]),
+        grants: String::new(),
+    };
+    db.put_user(&piano).unwrap();
+    db.put_user(&ada).unwrap();
+    ada.grants = "read".to_owned();
+    db.put_user(&ada).unwrap();
+    assert_eq!(db.read().users().unwrap(), [ada.clone(), piano]);
+    assert_eq!(db.read().user("ada").unwrap(), Some(ada.clone()));
+    assert!(db.remove_user("ada").unwrap());
+    assert!(!db.remove_user("ada").unwrap());
+    assert_eq!(db.read().user("ada").unwrap(), None);
+    assert!(!format!("{ada:?}").contains("argon2"));
+}
+
+#[test]
+fn devices_keep_their_counters_until_they_are_forgotten() {
+    let (_folder, _, mut db) = database();
+    let mut lamp = Device {
+        id: DeviceId(17),
+        name: "hall lamp".to_owned(),
+        first_seen: UnixTime(5),
+        last_seen: UnixTime(6),
+        firmware: None,
+        counters: BTreeMap::from([("reconnects".to_owned(), 3), ("refused".to_owned(), 1)]),
+    };
+    db.put_device(&lamp).unwrap();
+    lamp.firmware = Some("1.2.0".to_owned());
+    lamp.counters.remove("refused");
+    db.put_device(&lamp).unwrap();
+    assert_eq!(db.read().devices().unwrap(), [lamp.clone()]);
+    assert!(db.forget_device(lamp.id).unwrap());
+    assert_eq!(db.read().devices().unwrap(), []);
+    lamp.counters.clear();
+    db.put_device(&lamp).unwrap();
+    assert_eq!(db.read().devices().unwrap(), [lamp]);
+}
+
+#[test]
+fn the_newest_snapshot_whose_checksum_holds_is_taken() {
+    let (_folder, path, mut db) = database();
+    db.archive_mapping(&mapping(1, 0)).unwrap();
+    for no in [10, 20, 30] {
+        db.put_snapshot(&snapshot(no, 1)).unwrap();
+    }
+    let raw = rusqlite::Connection::open(path).unwrap();
+    raw.execute(
+        "UPDATE snapshots SET body = zeroblob(1000) WHERE no = 30",
+        [],
+    )
+    .unwrap();
+    let (newest, rejected) = db.read().newest_snapshot(InputNo(u64::MAX)).unwrap();
+    assert_eq!(newest, Some(snapshot(20, 1)));
+    assert_eq!(rejected.len(), 1);
+    assert_eq!(rejected[0].no, InputNo(30));
+    let (older, rejected) = db.read().newest_snapshot(InputNo(19)).unwrap();
+    assert_eq!((older, rejected), (Some(snapshot(10, 1)), vec![]));
+    let (none, _) = db.read().newest_snapshot(InputNo(9)).unwrap();
+    assert_eq!(none, None);
+}
+
+#[test]
+fn a_snapshot_of_a_mapping_that_is_not_archived_is_refused() {
+    let (_folder, _, mut db) = database();
+    let error = db.put_snapshot(&snapshot(1, 7)).unwrap_err();
+    assert!(matches!(error, DbError::UnknownMapping(MappingHash(hash)) if hash == [7; 32]));
+}
+
+#[test]
+fn pruning_keeps_the_newest_snapshots_and_the_mappings_that_are_still_needed() {
+    let (_folder, _, mut db) = database();
+    for (byte, used_at) in [(1, 0), (2, 15_000_000), (3, 35_000_000), (4, 38_000_000)] {
+        db.archive_mapping(&mapping(byte, used_at)).unwrap();
+    }
+    for (no, byte) in [(10, 1), (20, 2), (30, 2), (40, 4)] {
+        db.put_snapshot(&snapshot(no, byte)).unwrap();
+    }
+    assert_eq!(db.prune_snapshots(InputNo(25), 1).unwrap(), 2);
+    assert_eq!(db.prune_snapshots(InputNo(1_000), 2).unwrap(), 0);
+    let kept: Vec<_> = db.read().snapshots().unwrap();
+    assert_eq!(kept.iter().map(|s| s.no.0).collect::<Vec<_>>(), [40, 30]);
+    assert_eq!(db.prune_mappings().unwrap(), 1);
+    assert_eq!(db.read().mapping(MappingHash([1; 32])).unwrap(), None);
+    let reloaded = db.read().mapping(MappingHash([3; 32])).unwrap();
+    assert_eq!(reloaded, Some(mapping(3, 35_000_000)));
+}
+
+#[test]
+fn history_comes_back_in_order_and_typed_and_is_pruned_by_age() {
+    let (_folder, _, mut db) = database();
+    let change = |at, field: &str, value| Change {
+        at: UnixTime(at),
+        channel: "hall.lamp".into(),
+        field: field.into(),
+        value,
+    };
+    db.add_history(&[
+        change(1, "on", Some(Value::Bool(true))),
+        change(3, "on", None),
+        change(2, "on", Some(Value::Bool(false))),
+        change(2, "level", Some(Value::Number(1.0))),
+        change(2, "level", Some(Value::Number(40.0))),
+        change(1, "mode", Some("warm".into())),
+    ])
+    .unwrap();
+    let read = |db: &Database, field, limit| {
+        let all = UnixTime(i64::MIN)..UnixTime(i64::MAX);
+        db.read()
+            .history("hall.lamp", field, all.start, all.end, limit)
+            .unwrap()
+    };
+    let on = [
+        (UnixTime(1), Some(Value::Bool(true))),
+        (UnixTime(2), Some(Value::Bool(false))),
+        (UnixTime(3), None),
+    ];
+    assert_eq!(read(&db, "on", 10), on);
+    assert_eq!(read(&db, "on", 2), on[1..]);
+    assert_eq!(
+        read(&db, "level", 10),
+        [(UnixTime(2), Some(Value::Number(40.0)))]
+    );
+    assert_eq!(read(&db, "mode", 10), [(UnixTime(1), Some("warm".into()))]);
+    assert_eq!(db.prune_history(UnixTime(2)).unwrap(), 2);
+    assert_eq!(read(&db, "on", 10), on[1..]);
+    assert_eq!(read(&db, "mode", 10), []);
+}
+
+#[test]
+fn the_house_keeps_its_id_and_the_note_of_its_shutdown() {
+    let (_folder, path, mut db) = database();
+    assert_eq!(db.read().house_id().unwrap(), None);
+    db.give_house_id(HouseId(7)).unwrap();
+    db.give_house_id(HouseId(8)).unwrap();
+    let shutdown = Shutdown {
+        now: crate::second(5),
+        boot_id: "b0".to_owned(),
+    };
+    db.set_last_shutdown(Some(&shutdown)).unwrap();
+    drop(db);
+    let mut db = Database::open(&path).unwrap();
+    assert_eq!(db.read().house_id().unwrap(), Some(HouseId(7)));
+    assert_eq!(db.read().last_shutdown().unwrap(), Some(shutdown));
+    db.set_last_shutdown(None).unwrap();
+    assert_eq!(db.read().last_shutdown().unwrap(), None);
+}
+
+#[test]
+fn a_failed_change_leaves_nothing_behind() {
+    let (_folder, _, mut db) = database();
+    let result = db.together(|db| {
+        db.archive_mapping(&mapping(1, 0))?;
+        db.put_snapshot(&snapshot(1, 2))
+    });
+    assert!(result.is_err());
+    assert_eq!(db.read().mapping(MappingHash([1; 32])).unwrap(), None);
+    db.archive_mapping(&mapping(1, 0)).unwrap();
+}
+
+#[test]
+fn a_reader_sees_commits_and_can_not_write() {
+    let (_folder, path, mut db) = database();
+    let reader = DatabaseReader::open(&path).unwrap();
+    db.give_house_id(HouseId(7)).unwrap();
+    assert_eq!(reader.house_id().unwrap(), Some(HouseId(7)));
+}
+
+#[test]
+fn a_database_of_a_newer_version_is_refused_and_left_alone() {
+    let (_folder, path, db) = database();
+    drop(db);
+    let raw = rusqlite::Connection::open(&path).unwrap();
+    raw.pragma_update(None, "user_version", 99).unwrap();
+    for error in [
+        Database::open(&path).unwrap_err(),
+        DatabaseReader::open(&path).unwrap_err(),
+    ] {
+        let text = error.to_string();
+        assert!(
+            text.contains("newer iot-control (its schema is 99"),
+            "{text}"
+        );
+        assert!(text.contains("restore a backup"), "{text}");
+    }
+}
+
+#[test]
+fn an_empty_file_becomes_a_database_and_an_old_one_keeps_its_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("house.db");
+    std::fs::write(&path, b"").unwrap();
+    Database::open(&path)
+        .unwrap()
+        .give_house_id(HouseId(3))
+        .unwrap();
+    let again = Database::open(&path).unwrap();
+    assert_eq!(again.read().house_id().unwrap(), Some(HouseId(3)));
+}

@@ -1,0 +1,100 @@
+//! A disk that runs full, errs and counts, on top of the real one.
+
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use store::disk::{Disk, DiskFile, RealDisk};
+
+/// What the disk does from now on; shared by all of its files.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    /// Bytes that can still be written; a write that does not fit is cut short and fails. Removing a
+    /// file gives back `segment_bytes`.
+    pub(crate) room: Option<u64>,
+    pub(crate) segment_bytes: u64,
+    /// Every write fails after its first half, with this.
+    pub(crate) write: Option<io::ErrorKind>,
+    /// Every fsync fails.
+    pub(crate) sync: bool,
+    /// How many writes of records and headers, and fsyncs of files, succeeded.
+    pub(crate) writes: usize,
+    pub(crate) syncs: usize,
+    /// Told about each fsync of a file.
+    pub(crate) on_sync: Option<std::sync::mpsc::SyncSender<()>>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FaultyDisk(pub(crate) Arc<Mutex<Faults>>);
+
+impl FaultyDisk {
+    pub(crate) fn set(&self, change: impl FnOnce(&mut Faults)) {
+        change(&mut self.0.lock().unwrap());
+    }
+}
+
+#[derive(Debug)]
+struct FaultyFile(Box<dyn DiskFile>, Arc<Mutex<Faults>>);
+
+impl Disk for FaultyDisk {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(FaultyFile(
+            RealDisk.create(path)?,
+            Arc::clone(&self.0),
+        )))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(FaultyFile(
+            RealDisk.open(path)?,
+            Arc::clone(&self.0),
+        )))
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        let mut faults = self.0.lock().unwrap();
+        if let Some(room) = faults.room {
+            faults.room = Some(room + faults.segment_bytes);
+        }
+        RealDisk.remove(path)
+    }
+
+    fn sync_folder(&self, path: &Path) -> io::Result<()> {
+        RealDisk.sync_folder(path)
+    }
+}
+
+impl DiskFile for FaultyFile {
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let mut faults = self.1.lock().unwrap();
+        if let Some(kind) = faults.write {
+            self.0.write_all_at(&bytes[..bytes.len() / 2], offset)?;
+            return Err(kind.into());
+        }
+        if let Some(room) = faults.room {
+            let fits = bytes.len().min(room as usize);
+            if fits < bytes.len() {
+                self.0.write_all_at(&bytes[..fits], offset)?;
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            faults.room = Some(room - fits as u64);
+        }
+        faults.writes += 1;
+        self.0.write_all_at(bytes, offset)
+    }
+
+    fn set_len(&self, bytes: u64) -> io::Result<()> {
+        self.0.set_len(bytes)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let mut faults = self.1.lock().unwrap();
+        if faults.sync {
+            return Err(io::Error::other("the disk does not answer"));
+        }
+        faults.syncs += 1;
+        if let Some(on_sync) = &faults.on_sync {
+            let _ = on_sync.try_send(());
+        }
+        self.0.sync()
+    }
+}

@@ -1,0 +1,70 @@
+//! kill -9: a child process appends and prints what was acknowledged until it is killed.
+
+use crate::batch_of;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use store::{Options, Store};
+
+/// In the child's working folder: says that somebody is there to kill it.
+const GUARD: &str = "killed-from-outside";
+
+/// Not a test of its own: the test below runs it as its child.
+#[test]
+#[ignore = "runs until it is killed"]
+fn child_that_appends_until_it_is_killed() {
+    if !Path::new(GUARD).exists() {
+        return;
+    }
+    let (store, recovered) = Store::open(Path::new("state"), Options::default()).unwrap();
+    let (durable, acknowledged) = std::sync::mpsc::sync_channel(1_024);
+    let handle = store.start(move |no| durable.send(no).unwrap()).unwrap();
+    let mut next = recovered.last.0 + 1;
+    loop {
+        let size = next % 9;
+        handle.submit(batch_of(next..=next + size)).unwrap();
+        next += size + 1;
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "acked {}", acknowledged.recv().unwrap()).unwrap();
+        out.flush().unwrap();
+    }
+}
+
+#[test]
+fn nothing_that_was_acknowledged_is_lost_by_kill_9() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(GUARD), b"").unwrap();
+    let mut acknowledged = 0;
+    for lines in [1, 40, 400, 3] {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "kill::child_that_appends_until_it_is_killed"])
+            .args(["--ignored", "--nocapture"])
+            .current_dir(folder.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let acks = out.lines().filter_map(|line| {
+            let line = line.unwrap();
+            let number = line.split_once("acked ")?.1;
+            Some(number.parse::<u64>().unwrap())
+        });
+        for (ix, ack) in acks.enumerate() {
+            acknowledged = ack;
+            if ix == lines {
+                child.kill().unwrap();
+            }
+        }
+        child.wait().unwrap();
+
+        let (_, recovered) = Store::open(&folder.path().join("state"), Options::default()).unwrap();
+        assert!(recovered.last.0 >= acknowledged && acknowledged > 0);
+        assert_eq!(recovered.previous_shutdown, None);
+        let mut expected = 1;
+        for record in recovered.tail {
+            assert_eq!(record.unwrap(), crate::record(expected));
+            expected += 1;
+        }
+        assert_eq!(expected, recovered.last.0 + 1);
+    }
+}
