@@ -207,7 +207,7 @@ fn a_failed_change_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_reader_sees_commits_and_can_not_write() {
+fn a_reader_sees_each_commit() {
     let (_folder, path, mut db) = database();
     let reader = DatabaseReader::open(&path).unwrap();
     db.give_house_id(HouseId(7)).unwrap();
