@@ -13,6 +13,9 @@ mod report;
 mod token;
 mod tree;
 
+#[cfg(test)]
+mod tests;
+
 use std::{ops::Range, sync::Arc};
 
 use types::{Type, Value};
