@@ -1,1 +1,64 @@
-fn main() {}
+//! `cargo xtask`: tests, tidy, peers, benches and the checks of continuous integration.
+//!
+//! Called by people and by `.ci/run`. Knows the workspace from outside (`cargo metadata`, files, the built
+//! binary); links none of its crates, so that it builds while they don't.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a tool for a terminal: what it prints is its result"
+)]
+
+mod bench;
+mod ci;
+mod metadata;
+mod peers;
+mod shell;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask COMMAND
+  test [--require-peers]   every test: unit, end to end, docs, example houses
+  peers                    installs MQTT.js and paho for the end-to-end tests into target/peers
+  tidy                     what compilers don't check: crate edges, file sizes, module docs, links
+  check                    formatting, tidy, clippy and docs without a warning
+  ci                       check, then test --require-peers
+  bench [--quick]          latency and throughput beside mosquitto's bare relay
+                           (--runs N, --only closed|saturated|start, --rules N,..)";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["test"] => test::run(false),
+        ["test", "--require-peers"] => test::run(true),
+        ["peers"] => peers::install(),
+        ["tidy"] => tidy::run(),
+        ["check"] => ci::checks(),
+        ["ci"] => ci::run(),
+        ["bench", options @ ..] => match bench::Options::parse(options) {
+            Ok(options) => bench::run(&options),
+            Err(error) => return wrong_usage(&format!("{error:#}")),
+        },
+        ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => return wrong_usage("no such command"),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn wrong_usage(why: &str) -> ExitCode {
+    eprintln!("error: {why}\n\n{USAGE}");
+    ExitCode::from(2)
+}
