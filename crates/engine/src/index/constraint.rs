@@ -72,7 +72,7 @@ fn demand(part: &Expr) -> Option<(u8, Allowed)> {
                 Some((*field, compared(*operator, value)?))
             }
             (Expr::Const(value), Expr::EventField(field)) => {
-                Some((*field, compared(mirrored(*operator), value)?))
+                Some((*field, compared(operator.mirrored(), value)?))
             }
             _ => None,
         },
@@ -120,17 +120,6 @@ fn compared(operator: Binary, value: &Value) -> Option<Allowed> {
         Binary::Lt | Binary::Le => Some(Allowed::Range(f64::NEG_INFINITY, bound)),
         Binary::Gt | Binary::Ge => Some(Allowed::Range(bound, f64::INFINITY)),
         _ => None,
-    }
-}
-
-/// The operator with its sides swapped.
-fn mirrored(operator: Binary) -> Binary {
-    match operator {
-        Binary::Lt => Binary::Gt,
-        Binary::Le => Binary::Ge,
-        Binary::Gt => Binary::Lt,
-        Binary::Ge => Binary::Le,
-        same => same,
     }
 }
 

@@ -39,6 +39,18 @@ impl Binary {
         })
     }
 
+    /// The operator that says the same with its sides swapped; arithmetic stays as it is.
+    #[must_use]
+    pub fn mirrored(self) -> Self {
+        match self {
+            Self::Lt => Self::Gt,
+            Self::Le => Self::Ge,
+            Self::Gt => Self::Lt,
+            Self::Ge => Self::Le,
+            same => same,
+        }
+    }
+
     /// Arithmetic with two numbers; `None`: unknown, or the operator computes no number.
     #[must_use]
     #[inline]

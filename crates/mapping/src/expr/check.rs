@@ -4,9 +4,11 @@
 //! and causes no further complaints. Must not know TOML or rules.
 
 mod call;
+mod contradiction;
 mod group;
 mod name;
 mod operator;
+mod slot;
 mod target;
 
 use std::{ops::Range, sync::Arc};
@@ -89,7 +91,7 @@ impl<'c, 's, 'r> Checker<'c, 's, 'r> {
             NodeKind::Neg(inner) => self.negative(inner),
             NodeKind::And(parts) => {
                 let parts = self.truths(parts, "`&&`")?;
-                Some(Typed::bool(fold::and(parts)))
+                Some(Typed::bool(self.all_of(node, parts)))
             }
             NodeKind::Or(parts) => {
                 let parts = self.truths(parts, "`||`")?;
@@ -152,6 +154,19 @@ impl<'c, 's, 'r> Checker<'c, 's, 'r> {
     fn truths(&mut self, nodes: &[Node], of: &str) -> Option<Vec<Expr>> {
         let checked: Vec<Option<Expr>> = nodes.iter().map(|node| self.truth(node, of)).collect();
         checked.into_iter().collect()
+    }
+
+    /// `a && b && ..`, with a lint where the parts exclude each other.
+    fn all_of(&mut self, node: &Node, parts: Vec<Expr>) -> Expr {
+        let expr = fold::and(parts);
+        if let Expr::And(parts) = &expr
+            && contradiction::contradicts(parts)
+        {
+            let message = "this is never true: its parts exclude each other";
+            self.report
+                .warning("never-true", &node.range, message, |w| w);
+        }
+        expr
     }
 
     /// A part that must be a number.

@@ -298,6 +298,7 @@ impl<'t> Parser<'t, '_, '_> {
         let kind = match &token.kind {
             TokenKind::Number(value) => NodeKind::Number(*value),
             TokenKind::Text(value) => NodeKind::Text(value.clone()),
+            TokenKind::Broken => NodeKind::Broken,
             TokenKind::Word => match self.written(&range) {
                 "true" => NodeKind::Bool(true),
                 "false" => NodeKind::Bool(false),

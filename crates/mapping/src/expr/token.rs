@@ -21,6 +21,8 @@ pub(super) enum TokenKind {
     Number(f64),
     /// A text, escapes resolved.
     Text(Arc<str>),
+    /// A value that can't be read; reported.
+    Broken,
     /// A name or a word of the language.
     Word,
     /// An operator or a bracket, as it is written.
@@ -131,12 +133,13 @@ fn number(text: &str, at: &mut usize, report: &mut Report<'_>) -> Option<TokenKi
             |e| e.help(help),
         );
         *at = end;
+        return Some(TokenKind::Broken);
     }
     match value {
         Some(value) if value.is_finite() => Some(TokenKind::Number(value)),
         _ => {
             report.error("syntax", &(start..*at), "this number is too large", |e| e);
-            Some(TokenKind::Number(0.0))
+            Some(TokenKind::Broken)
         }
     }
 }
@@ -197,7 +200,7 @@ fn quoted(text: &str, at: &mut usize, quote: char, report: &mut Report<'_>) -> O
                 .help(format!("close it with {quote}"))
         },
     );
-    Some(TokenKind::Text(value.into()))
+    Some(TokenKind::Broken)
 }
 
 fn symbol(text: &str, at: &mut usize, first: char, report: &mut Report<'_>) -> Option<TokenKind> {

@@ -24,7 +24,7 @@ fn compiled(text: &str) -> (Expr, Type) {
 }
 
 fn check(text: &str, expected: Expr) {
-    assert_eq!(compiled(text).0, expected, "{text}");
+    assert_eq!((text, compiled(text).0), (text, expected));
 }
 
 fn num(value: f64) -> Expr {
@@ -95,6 +95,9 @@ fn constants_are_computed_at_load() {
         ("max(3, 1)", num(3.0)),
         ("abs(-3)", num(3.0)),
         ("between(5, 1, 5)", truth(true)),
+        ("between(1, 1, 5)", truth(true)),
+        ("between(0, 1, 5)", truth(false)),
+        ("between(6, 1, 5)", truth(false)),
         ("startsWith('hall', 'ha')", truth(true)),
         ("contains('hall', 'al')", truth(true)),
     ] {

@@ -29,7 +29,7 @@ pub(super) fn house() -> Program {
         &mut program,
         keys,
         "press",
-        &[key.clone(), ("velocity", level.clone())],
+        &[key.clone(), ("velocity", level)],
     );
     event(&mut program, keys, "release", &[key]);
     event(&mut program, keys, "odd", &[("key", Type::Text)]);

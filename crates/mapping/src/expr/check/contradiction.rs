@@ -1,0 +1,110 @@
+//! `event.key < 10 && event.key > 20`: conjuncts about one value that exclude each other.
+//!
+//! Called with the flattened parts of `&&`. All parts see one snapshot, so this is never true.
+
+use types::Value;
+
+use crate::program::{Binary, Expr};
+
+/// What the parts seen so far leave for one value.
+struct Left<'e> {
+    of: &'e Expr,
+    low: f64,
+    high: f64,
+    /// Whether `low` and `high` themselves are left out.
+    open: (bool, bool),
+    /// The one value that it must be.
+    exact: Option<&'e Value>,
+}
+
+/// More parts come from groups, not from people; the search is quadratic.
+const PARTS_MAX: usize = 64;
+
+/// Whether `parts` can't all be true; false where there are too many to look at.
+pub(super) fn contradicts(parts: &[Expr]) -> bool {
+    if parts.len() > PARTS_MAX {
+        return false;
+    }
+    let mut known: Vec<Left<'_>> = Vec::new();
+    parts.iter().any(|part| {
+        let Some((of, operator, value)) = comparison(part) else {
+            return false;
+        };
+        let at = known
+            .iter()
+            .position(|left| left.of == of)
+            .unwrap_or_else(|| {
+                known.push(Left::all(of));
+                known.len() - 1
+            });
+        known[at].narrow(operator, value);
+        known[at].is_empty()
+            || known[at]
+                .exact
+                .is_some_and(|exact| excludes(operator, value, exact))
+    })
+}
+
+/// A value that is read, compared with a constant; the value stands on the left.
+fn comparison(part: &Expr) -> Option<(&Expr, Binary, &Value)> {
+    let Expr::Binary(operator, sides) = part else {
+        return None;
+    };
+    match &**sides {
+        (Expr::Const(_), Expr::Const(_)) => None,
+        (read, Expr::Const(value)) => Some((read, *operator, value)),
+        (Expr::Const(value), read) => Some((read, operator.mirrored(), value)),
+        _ => None,
+    }
+}
+
+/// Whether a value that is `exact` fails `operator value`.
+fn excludes(operator: Binary, value: &Value, exact: &Value) -> bool {
+    operator.apply(exact, value) == Some(Value::Bool(false))
+}
+
+impl<'e> Left<'e> {
+    fn all(of: &'e Expr) -> Self {
+        Self {
+            of,
+            low: f64::NEG_INFINITY,
+            high: f64::INFINITY,
+            open: (false, false),
+            exact: None,
+        }
+    }
+
+    fn narrow(&mut self, operator: Binary, value: &'e Value) {
+        if operator == Binary::Eq && self.exact.is_none() {
+            self.exact = Some(value);
+        }
+        let Some(bound) = value.as_number() else {
+            return;
+        };
+        match operator {
+            Binary::Gt | Binary::Ge => self.raise(bound, operator == Binary::Gt),
+            Binary::Lt | Binary::Le => self.lower(bound, operator == Binary::Lt),
+            Binary::Eq => {
+                self.raise(bound, false);
+                self.lower(bound, false);
+            }
+            _ => {}
+        }
+    }
+
+    fn raise(&mut self, bound: f64, open: bool) {
+        if bound > self.low || (bound == self.low && open) {
+            (self.low, self.open.0) = (bound, open);
+        }
+    }
+
+    fn lower(&mut self, bound: f64, open: bool) {
+        if bound < self.high || (bound == self.high && open) {
+            (self.high, self.open.1) = (bound, open);
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.low > self.high || (self.low == self.high && (self.open.0 || self.open.1))
+    }
+}
