@@ -183,8 +183,10 @@ pub struct Incoming<'a> {
 /// What becomes of a message from a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// Deliver to subscribers and retain, as a plain broker would.
+    /// Deliver to subscribers and, where [`Verdict::retain`] agrees, keep, as a plain broker would.
     pub route: bool,
+    /// Whether a message that asks to be kept for later subscribers may be.
+    pub retain: bool,
     /// When to acknowledge.
     pub ack: Ack,
     /// Acknowledge with this reason (MQTT 5; 3.1.1 gets a plain ack). Nothing is routed then.
@@ -195,6 +197,7 @@ impl Verdict {
     /// As a plain broker does: route and acknowledge.
     pub const RELAY: Self = Self {
         route: true,
+        retain: true,
         ack: Ack::Now,
         refused: None,
     };
@@ -207,6 +210,9 @@ pub enum Ack {
     Now,
     /// Once [`Core::durable`](crate::Core::durable) has seen this input.
     After(InputNo),
+    /// Not at all: the message could not be kept. The connection ends, so that the client knows
+    /// and may send it again.
+    Never,
 }
 
 /// What the application calls one of its messages by; it comes back in
@@ -249,6 +255,21 @@ impl Message {
             expiry_s: None,
             token: None,
         })
+    }
+
+    /// As [`Message::new`], for a topic that is known to be a valid name: the application built and
+    /// checked it once, and sends on it often.
+    #[must_use]
+    pub fn trusted(topic: Arc<str>, payload: impl Into<Bytes>) -> Self {
+        debug_assert!(topic::is_name(&topic), "an application's topic is a name");
+        Self {
+            topic,
+            payload: payload.into(),
+            qos: Qos::AtMostOnce,
+            retain: false,
+            expiry_s: None,
+            token: None,
+        }
     }
 
     /// Where it goes.

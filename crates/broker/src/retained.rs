@@ -50,8 +50,8 @@ impl Retained {
         }
     }
 
-    /// Forgets what has expired.
-    pub(crate) fn sweep(&mut self, now: Instant) {
+    /// Forgets what has expired. True where something else will expire later.
+    pub(crate) fn sweep(&mut self, now: Instant) -> bool {
         let expired: Vec<Arc<str>> = self
             .topics
             .iter()
@@ -61,6 +61,9 @@ impl Retained {
         for topic in expired {
             self.clear(&topic);
         }
+        self.messages
+            .values()
+            .any(|message| message.expires.is_some())
     }
 
     /// The messages that a filter matches, in the order of their topics.

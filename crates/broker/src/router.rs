@@ -96,7 +96,7 @@ impl Router {
             let first = names.next().unwrap_or_default();
             // Wildcards at the start don't mean the broker's own topics (section 4.7.2).
             self.wild
-                .collect(first, names, first.starts_with('$'), hits);
+                .collect(first, &names, first.starts_with('$'), hits);
         }
         if hits.len() > 1 {
             hits.sort_by_key(|hit| hit.session);
@@ -150,7 +150,7 @@ impl Node {
     fn collect(
         &self,
         name: &str,
-        rest: std::str::Split<'_, char>,
+        rest: &std::str::Split<'_, char>,
         own: bool,
         hits: &mut Vec<Subscriber>,
     ) {
@@ -167,7 +167,7 @@ impl Node {
         for node in nodes {
             let mut rest = rest.clone();
             match rest.next() {
-                Some(next) => node.collect(next, rest, false, hits),
+                Some(next) => node.collect(next, &rest, false, hits),
                 None => {
                     hits.extend_from_slice(&node.here);
                     hits.extend_from_slice(&node.below);

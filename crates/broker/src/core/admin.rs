@@ -22,8 +22,9 @@ impl Core {
         now: Now,
         app: &mut dyn Application,
     ) {
-        let rights = Arc::new(access.clone().unwrap_or_else(|| Access::none(user)));
         self.change_pending(user, access.as_ref(), now, app);
+        let ends = access.is_none();
+        let rights = Arc::new(access.unwrap_or_else(|| Access::none(user)));
         let sessions = self.sessions_of(user);
         for key in &sessions {
             if let Some(session) = self.sessions.get_mut(key.0 as usize) {
@@ -31,7 +32,7 @@ impl Core {
                 self.recheck_subscriptions(*key);
             }
         }
-        if access.is_none() {
+        if ends {
             self.doom_user(user, Reason::NotAuthorized);
             self.settle(now, app);
             for key in sessions {

@@ -55,7 +55,14 @@ impl Core {
             return self.retained.clear(publication.topic);
         }
         self.retained.set(publication.stored());
-        if publication.expires.is_some() && !self.sweeping {
+        if publication.expires.is_some() {
+            self.sweep_later(now);
+        }
+    }
+
+    /// Sees to it that expired retained messages are thrown out.
+    pub(super) fn sweep_later(&mut self, now: Instant) {
+        if !self.sweeping {
             self.sweeping = true;
             let at = now.after(std::time::Duration::from_secs(SWEEP_S));
             self.timers.set(at, Timer::Sweep);

@@ -246,7 +246,9 @@ impl Core {
                 Timer::Session(key) => self.session_is_due(key, at, now, app),
                 Timer::Sweep => {
                     self.sweeping = false;
-                    self.retained.sweep(now.at);
+                    if self.retained.sweep(now.at) {
+                        self.sweep_later(now.at);
+                    }
                 }
             }
             self.settle(now, app);
@@ -295,6 +297,15 @@ impl Core {
             let rest = data.get(used..).unwrap_or_default();
             let connect_bytes_max = self.limits.connect_bytes_max as usize;
             let bytes_max = match &conn.stage {
+                // Whatever it is, it isn't MQTT: no need to wait for the rest.
+                Stage::Fresh
+                    if rest
+                        .first()
+                        .is_some_and(|first| *first != kind::CONNECT << 4) =>
+                {
+                    self.fail(key, Reason::ProtocolError, now, app);
+                    break;
+                }
                 Stage::Live(_) => self.limits.packet_bytes_max as usize,
                 Stage::Fresh => connect_bytes_max,
                 Stage::Verifying(_) | Stage::Ended if rest.len() <= connect_bytes_max => break,

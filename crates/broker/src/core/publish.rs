@@ -6,7 +6,7 @@ use types::{InputNo, Now};
 
 use super::Core;
 use crate::{
-    Ack, Application, Denied, Incoming, Message, Outbox, Properties, Qos, Reason, Verdict,
+    Ack, Application, Denied, Ended, Incoming, Message, Outbox, Properties, Qos, Reason, Verdict,
     application::ClientKey,
     codec::{
         Frame, Version, kind,
@@ -134,6 +134,8 @@ impl Core {
         let after = match ack {
             Ack::Now => InputNo(0),
             Ack::After(input) => input,
+            // It was not kept: the repetition after the reconnect has to be taken again.
+            Ack::Never => return,
         };
         if let Some(session) = self.sessions.get_mut(session.0 as usize) {
             session.received.insert(packet_id, after);
@@ -181,6 +183,7 @@ impl Core {
         let mut outbox = std::mem::take(&mut self.outbox);
         let mut verdict = Verdict {
             route: false,
+            retain: false,
             ack: Ack::Now,
             refused: denied,
         };
@@ -199,7 +202,11 @@ impl Core {
         self.stats.denied_publishes += u64::from(denied.is_some());
         if verdict.route && verdict.refused.is_none() {
             let expires = expiry_s.map(|s| now.at.after(seconds(s)));
-            let mut publication = Publication::from_client(message, expires);
+            let kept = Incoming {
+                retain: message.retain && verdict.retain,
+                ..*message
+            };
+            let mut publication = Publication::from_client(&kept, expires);
             self.route(&mut publication, Some(from), now);
         }
         self.deliver_outbox(outbox, now);
@@ -216,6 +223,12 @@ impl Core {
             self.doom_user(&user, Reason::AdministrativeAction);
         }
         self.outbox = outbox;
+    }
+
+    /// Sends what the application collected outside of a call by the core.
+    pub fn send(&mut self, now: Now, outbox: Outbox, app: &mut dyn Application) {
+        self.deliver_outbox(outbox, now);
+        self.settle(now, app);
     }
 
     /// Sends a message of the application's own that no input caused.
@@ -251,6 +264,9 @@ impl Core {
         reason: Option<Reason>,
         ack: Ack,
     ) {
+        if ack == Ack::Never {
+            return self.doom(key, Ended::Kicked, Some(Reason::QuotaExceeded));
+        }
         let Some(live) = self.conns.edit(key).and_then(|conn| conn.live_mut()) else {
             return;
         };

@@ -1,0 +1,19 @@
+//! Tests of the broker at its two boundaries: the core on virtual time, and real sockets.
+
+#![allow(
+    unreachable_pub,
+    reason = "the modules share a harness, nobody else sees it"
+)]
+
+mod access;
+mod bytes;
+mod connect;
+mod harness;
+mod limits;
+mod malformed;
+mod model;
+mod publish;
+mod session;
+mod subscribe;
+mod will;
+mod wire;
