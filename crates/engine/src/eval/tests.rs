@@ -75,10 +75,10 @@ const TRUE: Expr = Expr::State(SlotIx(0));
 const FALSE: Expr = Expr::State(SlotIx(1));
 const UNKNOWN: Expr = Expr::State(SlotIx(9));
 
-fn decided(expr: Expr) -> Option<bool> {
+fn decided(expr: &Expr) -> Option<bool> {
     let view = three_valued();
-    let fast = truth(&expr, &view, &mut Vec::new());
-    let whole = eval(&expr, &view, &mut Vec::new());
+    let fast = truth(expr, &view, &mut Vec::new());
+    let whole = eval(expr, &view, &mut Vec::new());
     assert_eq!(whole, fast.map(Value::Bool), "{expr:?}");
     fast
 }
@@ -98,34 +98,34 @@ fn and_or_not_follow_kleenes_tables() {
         (UNKNOWN, UNKNOWN, u, u),
     ] {
         let parts = || [left.clone(), right.clone()].into();
-        assert_eq!(decided(Expr::And(parts())), and, "{left:?} && {right:?}");
-        assert_eq!(decided(Expr::Or(parts())), or, "{left:?} || {right:?}");
+        assert_eq!(decided(&Expr::And(parts())), and, "{left:?} && {right:?}");
+        assert_eq!(decided(&Expr::Or(parts())), or, "{left:?} || {right:?}");
     }
     for (inner, not) in [(TRUE, f), (FALSE, t), (UNKNOWN, u)] {
-        assert_eq!(decided(Expr::Not(Box::new(inner))), not);
+        assert_eq!(decided(&Expr::Not(Box::new(inner))), not);
     }
 }
 
 #[test]
 fn unknown_spreads_through_everything_but_has() {
-    assert_eq!(decided(op(Binary::Eq, UNKNOWN, UNKNOWN)), None);
-    assert_eq!(decided(op(Binary::Ne, UNKNOWN, TRUE)), None);
+    assert_eq!(decided(&op(Binary::Eq, UNKNOWN, UNKNOWN)), None);
+    assert_eq!(decided(&op(Binary::Ne, UNKNOWN, TRUE)), None);
     assert_eq!(
-        decided(Expr::In(Box::new(UNKNOWN), [Value::Bool(true)].into())),
+        decided(&Expr::In(Box::new(UNKNOWN), [Value::Bool(true)].into())),
         None
     );
-    assert_eq!(decided(Expr::If(Box::new((UNKNOWN, TRUE, TRUE)))), None);
+    assert_eq!(decided(&Expr::If(Box::new((UNKNOWN, TRUE, TRUE)))), None);
     assert_eq!(
-        decided(Expr::If(Box::new((TRUE, FALSE, UNKNOWN)))),
+        decided(&Expr::If(Box::new((TRUE, FALSE, UNKNOWN)))),
         Some(false)
     );
-    assert_eq!(decided(Expr::Has(SlotIx(9))), Some(false));
-    assert_eq!(decided(Expr::Has(SlotIx(1))), Some(true));
+    assert_eq!(decided(&Expr::Has(SlotIx(9))), Some(false));
+    assert_eq!(decided(&Expr::Has(SlotIx(1))), Some(true));
     let count = |parts: &[Expr]| op(Binary::Ge, Expr::Count(parts.into()), num(1.0));
-    assert_eq!(decided(count(&[TRUE, FALSE])), Some(true));
-    assert_eq!(decided(count(&[TRUE, UNKNOWN])), None);
+    assert_eq!(decided(&count(&[TRUE, FALSE])), Some(true));
+    assert_eq!(decided(&count(&[TRUE, UNKNOWN])), None);
     assert_eq!(
-        decided(op(Binary::Gt, Expr::Age(SlotIx(0)), num(1.0))),
+        decided(&op(Binary::Gt, Expr::Age(SlotIx(0)), num(1.0))),
         None
     );
 }
