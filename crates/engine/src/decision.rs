@@ -20,6 +20,16 @@ pub struct Decision {
     pub sent: Vec<Sent>,
 }
 
+impl Decision {
+    /// Empties it, keeping its memory.
+    pub(crate) fn clear(&mut self) {
+        self.steps.clear();
+        self.rules.clear();
+        self.seen.clear();
+        self.sent.clear();
+    }
+}
+
 /// One input of a cascade.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {

@@ -4,13 +4,30 @@
 //! give the same bytes. Called by the dispatcher, by house tests and by replay. Must not know tokio,
 //! clocks, files or sockets.
 
+mod agenda;
+mod cascade;
+mod clock;
 mod decision;
 pub mod depend;
+mod engine;
 pub mod eval;
+mod firing;
+mod gesture;
+mod holds;
+mod house;
 pub mod index;
 mod input;
 mod output;
+mod plan;
+mod rate;
+mod resume;
+mod state;
+mod targets;
+mod times;
 
 pub use decision::{Cause, Decision, Disposition, Outcome, RuleTrace, Seen, Sent, Step, Term};
+pub use engine::Engine;
 pub use input::{Input, Who};
 pub use output::{Effects, Output};
+pub use resume::{Note, Resume};
+pub use state::{State, StateError};

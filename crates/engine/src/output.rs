@@ -53,18 +53,48 @@ pub enum Output {
 }
 
 /// Everything that came of one call; the caller clears and reuses it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Effects {
     /// Wishes in order.
     pub outputs: Vec<Output>,
-    /// One for each cause: each deadline that was due, then the input.
+    /// One for each cause: each deadline that was due, then the input. A deadline at which nothing came
+    /// of looking again leaves none.
     pub decisions: Vec<Decision>,
+    spare: Vec<Decision>,
 }
+
+/// How many empty decisions are kept for their memory.
+const SPARE_MAX: usize = 16;
 
 impl Effects {
     /// Empties it, keeping its memory.
     pub fn clear(&mut self) {
         self.outputs.clear();
-        self.decisions.clear();
+        for mut decision in self.decisions.drain(..) {
+            if self.spare.len() < SPARE_MAX {
+                decision.clear();
+                self.spare.push(decision);
+            }
+        }
+    }
+
+    /// An empty decision, with the memory of an earlier one where there is one.
+    pub(crate) fn blank(&mut self) -> Decision {
+        self.spare.pop().unwrap_or_default()
+    }
+
+    /// Takes a decision back that nothing came of.
+    pub(crate) fn take_back(&mut self, mut decision: Decision) {
+        if self.spare.len() < SPARE_MAX {
+            decision.clear();
+            self.spare.push(decision);
+        }
+    }
+}
+
+/// Kept memory makes no difference.
+impl PartialEq for Effects {
+    fn eq(&self, other: &Self) -> bool {
+        self.outputs == other.outputs && self.decisions == other.decisions
     }
 }

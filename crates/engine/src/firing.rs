@@ -1,0 +1,356 @@
+//! Rules: whether one fires, and what its actions do.
+//!
+//! Called by the cascade, in two passes for each step: first every rule that looks is judged and its computed
+//! values are taken, then the actions of those that fire run in file order. So all of them see one snapshot,
+//! and relative commands see what an earlier rule of the same step wrote.
+
+use std::{sync::Arc, time::Duration};
+
+use mapping::program::{
+    Action, ChannelIx, CommandEffect, Operand, Piece, Program, RuleIx, SlotIx, Template, TimerIx,
+    Trigger,
+};
+use types::{Now, Value};
+
+use crate::{
+    agenda::Due,
+    cascade::{Core, Ctx, Running, What, Wished},
+    decision::{Disposition, Outcome, RuleTrace, Seen},
+    eval::{eval, truth},
+    house::Look,
+    input::Who,
+    plan::{Place, holds_condition, trigger},
+    targets::toggled,
+};
+
+/// Causal depth at which rules are cut.
+pub(crate) const DEPTH_MAX: u8 = 16;
+
+impl Core {
+    /// Judges the rules of `places`, which have no event, and runs those that fire.
+    pub(crate) fn fire_places(&mut self, ctx: Ctx<'_>, now: Now, depth: u8, places: &[Place]) {
+        for place in places {
+            self.consider(ctx, now, depth, *place, &[]);
+        }
+        self.act(ctx, now, depth);
+    }
+
+    /// First pass: judges one rule and takes the values that its actions compute.
+    pub(crate) fn consider(
+        &mut self,
+        ctx: Ctx<'_>,
+        now: Now,
+        depth: u8,
+        place: Place,
+        fields: &[Value],
+    ) {
+        let rule = &ctx.program[place.rule];
+        let map: &[u8] = match trigger(rule, place.trigger) {
+            Some(Trigger::Event { fields, .. }) => fields,
+            _ => &[],
+        };
+        let view = Look {
+            house: &self.house,
+            clock: &self.clock,
+            now,
+            fields,
+            map,
+        };
+        let seen = &mut self.work.decision.seen;
+        let start = seen.len() as u32;
+        if let Some(edge) = holds_condition(ctx.program, place) {
+            // It is true; this only writes down why.
+            truth(&edge.expr, &view, seen);
+        }
+        let condition = rule.condition.as_ref();
+        let outcome = match condition.map_or(Some(true), |c| truth(&c.expr, &view, seen)) {
+            None => Outcome::Unknown,
+            Some(false) => Outcome::False,
+            Some(true) if depth >= DEPTH_MAX => Outcome::Depth,
+            Some(true) => self.rates.admit(place.rule, rule.limit, now.at),
+        };
+        if outcome == Outcome::Fired {
+            self.work.firing.push(place.rule);
+            for action in &rule.actions {
+                compute(action, &view, seen, &mut |value| {
+                    self.work.operands.push_back(value);
+                });
+            }
+        }
+        let end = self.work.decision.seen.len() as u32;
+        self.trace(place.rule, outcome, (start, end));
+    }
+
+    pub(crate) fn trace(&mut self, rule: RuleIx, outcome: Outcome, seen: (u32, u32)) {
+        let decision = &mut self.work.decision;
+        decision.rules.push(RuleTrace {
+            rule,
+            step: u16::try_from(decision.steps.len()).unwrap_or(u16::MAX),
+            outcome,
+            seen,
+        });
+    }
+
+    /// Second pass: runs the actions of the rules that fire, then looks at the `holds` that these turn.
+    pub(crate) fn act(&mut self, ctx: Ctx<'_>, now: Now, depth: u8) {
+        let mut firing = std::mem::take(&mut self.work.firing);
+        for rule in firing.drain(..) {
+            for action in &ctx.program[rule].actions {
+                self.action(ctx, now, depth, rule, action);
+            }
+        }
+        self.work.firing = firing;
+        self.work.operands.clear();
+        self.look(ctx, now, depth);
+    }
+
+    fn action(&mut self, ctx: Ctx<'_>, now: Now, depth: u8, rule: RuleIx, action: &Action) {
+        match action {
+            Action::Set {
+                channel,
+                fields,
+                fade,
+            } => self.set(ctx, now, rule, *channel, fields, *fade),
+            Action::Command {
+                channel,
+                command,
+                args,
+            } => {
+                let declared = &ctx.program[*channel].commands[usize::from(*command)];
+                let fit = |(ix, value): (usize, Value)| match declared.args.get(ix) {
+                    Some(arg) => arg.ty.fit(value),
+                    None => Some(value),
+                };
+                let values: Option<Vec<Value>> = {
+                    let taken: Vec<_> = args.iter().map(|arg| self.operand(arg)).collect();
+                    let taken: Option<Vec<Value>> = taken.into_iter().collect();
+                    taken.and_then(|taken| taken.into_iter().enumerate().map(fit).collect())
+                };
+                let name = &declared.name;
+                let channel = *channel;
+                if self.is_kept(now, channel) {
+                    self.skip(ctx, rule, Some(channel), name, Disposition::Held);
+                } else if let Some(values) = values {
+                    let who = Who::Rule(Arc::clone(&ctx.program[rule].name));
+                    self.command(ctx, channel, *command, values, Some(rule), &who);
+                } else {
+                    self.skip(ctx, rule, Some(channel), name, Disposition::Unknown);
+                }
+            }
+            Action::Start { timer, span } => {
+                let by = Arc::clone(&ctx.program[rule].name);
+                self.start_timer(now, *timer, *span, by);
+            }
+            Action::Stop(timer) => self.stop_timer(*timer),
+            Action::Var { var, to } => {
+                let declared = &ctx.program[*var];
+                let value = self.operand(to).and_then(|value| declared.ty.fit(value));
+                let Some(value) = value else {
+                    let text = format!("var {}=unknown", declared.name);
+                    self.skip(ctx, rule, None, &text, Disposition::Unknown);
+                    return;
+                };
+                if !self.derive(What::Var(*var, value), depth) {
+                    self.trace(rule, Outcome::Depth, (0, 0));
+                }
+            }
+            Action::Notify { to, .. } => {
+                let text = match self.work.operands.pop_front() {
+                    Some(Some(Value::Text(text))) => String::from(&*text),
+                    _ => String::new(),
+                };
+                let to = Arc::clone(to);
+                self.work.wish(Some(rule), Wished::Notify { to, text });
+            }
+        }
+    }
+
+    fn set(
+        &mut self,
+        ctx: Ctx<'_>,
+        now: Now,
+        rule: RuleIx,
+        channel: ChannelIx,
+        fields: &[(SlotIx, Operand)],
+        fade: Option<Duration>,
+    ) {
+        let shape = ctx.plan.shapes[channel.index()];
+        let mut values = std::mem::take(&mut self.work.fields);
+        let mut unknown = None;
+        for (slot, operand) in fields {
+            let fitted = match operand {
+                Operand::Const(value) => Some(value.clone()),
+                Operand::Expr(_) => self
+                    .operand(operand)
+                    .and_then(|value| shape.fit(ctx.program, *slot, value)),
+            };
+            match fitted {
+                Some(value) => values.push((*slot, value)),
+                None => unknown = unknown.or(Some(*slot)),
+            }
+        }
+        if self.is_kept(now, channel) {
+            let text = describe(ctx.program, &values);
+            self.skip(ctx, rule, Some(channel), &text, Disposition::Held);
+        } else if let Some(slot) = unknown {
+            let text = format!("{}=unknown", ctx.program[slot].name);
+            self.skip(ctx, rule, Some(channel), &text, Disposition::Unknown);
+        } else {
+            let who = Who::Rule(Arc::clone(&ctx.program[rule].name));
+            self.write(ctx, channel, &values, Some(rule), &who, fade);
+        }
+        values.clear();
+        self.work.fields = values;
+    }
+
+    /// A command by name, resolved to what it does to the target.
+    pub(crate) fn command(
+        &mut self,
+        ctx: Ctx<'_>,
+        channel: ChannelIx,
+        command: u8,
+        args: Vec<Value>,
+        by: Option<RuleIx>,
+        who: &Who,
+    ) {
+        match &ctx.program[channel].commands[usize::from(command)].effect {
+            CommandEffect::Set(fields) => self.write(ctx, channel, fields, by, who, None),
+            CommandEffect::Toggle(slot) => {
+                let to = toggled(&self.house, *slot);
+                self.write(ctx, channel, &[(*slot, to)], by, who, None);
+            }
+            CommandEffect::Step { slot, sign } => {
+                let step = args.first().and_then(Value::as_number).unwrap_or(0.0);
+                let shape = ctx.plan.shapes[channel.index()];
+                let fields = shape.step(ctx.program, &self.house, *slot, step * sign);
+                self.write(ctx, channel, &fields, by, who, None);
+            }
+            CommandEffect::Momentary => self.work.wish(
+                by,
+                Wished::Momentary {
+                    channel,
+                    command,
+                    args,
+                },
+            ),
+        }
+    }
+
+    /// Writes a target with all that its kind makes of it. What was adopted is not sent.
+    pub(crate) fn write(
+        &mut self,
+        ctx: Ctx<'_>,
+        channel: ChannelIx,
+        fields: &[(SlotIx, Value)],
+        by: Option<RuleIx>,
+        who: &Who,
+        fade: Option<Duration>,
+    ) {
+        if fields.is_empty() {
+            return;
+        }
+        if *who != Who::Local {
+            self.work.touch(ctx, &self.house, channel, by, fade);
+        }
+        let (slots, dirty) = (&mut self.house.slots, &mut self.work.dirty);
+        ctx.plan.shapes[channel.index()].spread(fields, |slot, value| {
+            let state = &mut slots[slot.index()];
+            if state.target != value {
+                dirty.extend(&ctx.plan.slots[slot.index()].target);
+            }
+            state.origin = value.is_some().then(|| who.clone());
+            state.target = value;
+        });
+    }
+
+    fn start_timer(&mut self, now: Now, timer: TimerIx, span: Duration, by: Arc<str>) {
+        self.stop_timer(timer);
+        self.timers[timer.index()] = Some(Running {
+            key: self.agenda.create(now.at.after(span), Due::Timer(timer)),
+            started: now.at,
+            span,
+            by,
+            late: None,
+        });
+    }
+
+    fn stop_timer(&mut self, timer: TimerIx) {
+        if let Some(running) = self.timers[timer.index()].take() {
+            self.agenda.cancel(running.key);
+        }
+    }
+
+    fn operand(&mut self, operand: &Operand) -> Option<Value> {
+        match operand {
+            Operand::Const(value) => Some(value.clone()),
+            Operand::Expr(_) => self.work.operands.pop_front().flatten(),
+        }
+    }
+
+    fn is_kept(&self, now: Now, channel: ChannelIx) -> bool {
+        !self.kept.is_empty() && self.kept.get(&channel).is_some_and(|until| now.at < *until)
+    }
+
+    fn skip(
+        &mut self,
+        ctx: Ctx<'_>,
+        rule: RuleIx,
+        channel: Option<ChannelIx>,
+        text: &str,
+        disposition: Disposition,
+    ) {
+        let path = channel.map(|channel| ctx.program.channel_path(channel) + " ");
+        let text = path.unwrap_or_default() + text;
+        self.work.wish(
+            Some(rule),
+            Wished::Skipped {
+                channel,
+                text,
+                disposition,
+            },
+        );
+    }
+}
+
+/// Takes the values that `action` computes, in the order in which it will ask for them.
+fn compute(
+    action: &Action,
+    view: &Look<'_>,
+    seen: &mut Vec<Seen>,
+    take: &mut impl FnMut(Option<Value>),
+) {
+    let mut operand = |operand: &Operand| {
+        if let Operand::Expr(expr) = operand {
+            take(eval(expr, view, seen));
+        }
+    };
+    match action {
+        Action::Set { fields, .. } => fields.iter().for_each(|(_, value)| operand(value)),
+        Action::Command { args, .. } => args.iter().for_each(operand),
+        Action::Var { to, .. } => operand(to),
+        Action::Notify { text, .. } => take(Some(Value::Text(render(text, view, seen).into()))),
+        Action::Start { .. } | Action::Stop(_) => {}
+    }
+}
+
+fn render(template: &Template, view: &Look<'_>, seen: &mut Vec<Seen>) -> String {
+    let mut text = String::new();
+    for piece in &template.0 {
+        match piece {
+            Piece::Text(piece) => text.push_str(piece),
+            Piece::Expr(expr) => match eval(expr, view, seen) {
+                Some(value) => text.push_str(&value.to_string()),
+                None => text.push_str("unknown"),
+            },
+        }
+    }
+    text
+}
+
+fn describe(program: &Program, fields: &[(SlotIx, Value)]) -> String {
+    let parts: Vec<String> = fields
+        .iter()
+        .map(|(slot, value)| format!("{}={value}", program[*slot].name))
+        .collect();
+    parts.join(" ")
+}

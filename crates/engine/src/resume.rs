@@ -1,0 +1,387 @@
+//! An engine from a state: at a restart, in a replay, and when a mapping is replaced while the house runs.
+//!
+//! Called by [`crate::Engine::restore`]. What the program still knows by name keeps its value; each thing that
+//! is dropped leaves a [`Note`]. Must not trust the state to fit the program.
+
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+
+use mapping::program::{Action, ChannelIx, Program, SlotIx, TimerIx};
+use types::{Now, Value};
+
+use crate::{
+    agenda::Due,
+    cascade::{Core, Ctx, Running},
+    gesture::Button,
+    holds::Pending,
+    plan::{AtIx, HoldIx, holds_condition, stale_after},
+    rate::Burst,
+    state::{ButtonSaved, ChannelSaved, HoldSaved, State, TimerSaved},
+};
+
+/// How an engine goes on from a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resume {
+    /// As if nothing had happened: inputs of the journal follow.
+    Replay,
+    /// The dispatcher was down from the state's time until now: `after_downtime` decides about what fell due
+    /// meanwhile, and variables that are not kept start again.
+    Restart,
+    /// Another program takes over between two inputs.
+    Reload,
+}
+
+/// Something that did not survive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Note {
+    /// The state has a format that this version does not read; the engine starts from nothing.
+    Format(u32),
+    /// Reported and desired values of a channel or field that is gone or holds another type.
+    ValueDropped {
+        /// `DEVICE.CHANNEL` or `DEVICE.CHANNEL.FIELD`.
+        path: Arc<str>,
+    },
+    /// A variable is gone or holds another type.
+    VarDropped {
+        /// Its name.
+        var: Arc<str>,
+    },
+    /// A running timer is in the program no more.
+    TimerCancelled {
+        /// Its name.
+        timer: Arc<str>,
+    },
+    /// A running timer's duration changed: it counts from its start.
+    TimerMoved {
+        /// Its name.
+        timer: Arc<str>,
+    },
+    /// A rule's `for` ran, and the rule is gone or its condition changed.
+    HoldDropped {
+        /// The rule.
+        rule: Arc<str>,
+    },
+    /// A gesture was in flight.
+    GestureDropped {
+        /// `DEVICE.CHANNEL`.
+        channel: Arc<str>,
+    },
+    /// A rule's time came while the dispatcher was down, and `after_downtime` lets it go.
+    Missed {
+        /// The rule.
+        rule: Arc<str>,
+        /// How long ago.
+        late: Duration,
+    },
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Format(format) => write!(
+                f,
+                "the state has format {format}, which this version does not read: the house starts from nothing"
+            ),
+            Self::ValueDropped { path } => write!(
+                f,
+                "{path} is gone or holds another type: its last value is forgotten"
+            ),
+            Self::VarDropped { var } => write!(
+                f,
+                "the variable {var} is gone or holds another type: its value is forgotten"
+            ),
+            Self::TimerCancelled { timer } => {
+                write!(f, "the timer {timer} was running and is no longer used")
+            }
+            Self::TimerMoved { timer } => write!(
+                f,
+                "the timer {timer} runs with its new duration, counted from its start"
+            ),
+            Self::HoldDropped { rule } => write!(
+                f,
+                "the rule {rule} was waiting for its `for`, and is gone or changed"
+            ),
+            Self::GestureDropped { channel } => write!(f, "a gesture on {channel} was cut off"),
+            Self::Missed { rule, late } => write!(
+                f,
+                "the rule {rule} was due {} s ago and does not run that late",
+                late.as_secs()
+            ),
+        }
+    }
+}
+
+impl Core {
+    /// Takes over what `state` knows and the program still has; `now` is when.
+    pub(crate) fn load(&mut self, ctx: Ctx<'_>, state: &State, now: Now, how: Resume) -> Vec<Note> {
+        let mut notes = Vec::new();
+        if !state.is_readable() {
+            notes.push(Note::Format(state.format()));
+            self.start(ctx, now);
+            return notes;
+        }
+        self.last = state.now;
+        self.agenda.count_from(state.order);
+        for saved in &state.channels {
+            self.load_channel(ctx, saved, &mut notes);
+        }
+        for name in &state.online {
+            if let Some(device) = ctx.program.device(name) {
+                self.house.online[device.index()] = true;
+            }
+        }
+        for saved in &state.timers {
+            self.load_timer(ctx, saved, how, &mut notes);
+        }
+        self.load_ats(ctx, state);
+        self.load_chords(ctx, state);
+        for saved in &state.rates {
+            if let Some(rule) = ctx.program.names.rules.get(saved.rule.as_str()) {
+                let burst = saved.burst_start.map(|start| Burst {
+                    start,
+                    count: saved.burst,
+                });
+                self.rates.restore(*rule, burst, saved.window.clone());
+            }
+        }
+        self.load_vars(ctx, state, &mut notes);
+        self.load_holds(ctx, state, now, how, &mut notes);
+        if how == Resume::Restart {
+            self.resume(ctx, now, &mut notes);
+            self.reset_vars(ctx, now);
+        }
+        notes
+    }
+
+    /// The first start of a house: nothing is known but the time.
+    pub(crate) fn start(&mut self, ctx: Ctx<'_>, now: Now) {
+        self.last = now;
+        for ix in (0..ctx.plan.holds.len() as u32).map(HoldIx) {
+            self.first_look(ctx, now, ix);
+        }
+        for ix in (0..ctx.plan.ats.len() as u32).map(AtIx) {
+            self.arm(ctx, now, ix);
+        }
+    }
+
+    /// Variables that are not kept start again, and what reads them is looked at.
+    pub(crate) fn reset_vars(&mut self, ctx: Ctx<'_>, now: Now) {
+        for (ix, var) in ctx.program.vars.iter().enumerate() {
+            if !var.keep && self.house.vars[ix] != var.start {
+                self.house.vars[ix] = var.start.clone();
+                for hold in &ctx.plan.vars[ix] {
+                    self.look_soon(*hold, now);
+                }
+            }
+        }
+    }
+
+    fn load_channel(&mut self, ctx: Ctx<'_>, saved: &ChannelSaved, notes: &mut Vec<Note>) {
+        let program = ctx.program;
+        let Some(channel) = program.channel_by_path(&saved.path) else {
+            notes.push(dropped(&saved.path));
+            return;
+        };
+        for value in &saved.slots {
+            let Some(slot) = program.slot(channel, &value.name) else {
+                notes.push(dropped(&format!("{}.{}", saved.path, value.name)));
+                continue;
+            };
+            let fits = |value: &Value| program[slot].ty.check(value).is_ok();
+            let reported = value.reported.clone().filter(fits);
+            let target = value.target.clone().filter(fits);
+            if reported.is_some() != value.reported.is_some()
+                || target.is_some() != value.target.is_some()
+            {
+                notes.push(dropped(&program.slot_path(slot)));
+            }
+            if let (Some(reported), Some(at)) = (reported, value.reported_at) {
+                self.put_back(program, slot, reported, at);
+            }
+            let state = &mut self.house.slots[slot.index()];
+            state.origin = value.origin.as_ref().map(|origin| origin.who());
+            state.origin = state.origin.take().filter(|_| target.is_some());
+            state.target = target;
+        }
+        if let Some(until) = saved.kept {
+            self.kept.insert(channel, until);
+        }
+        if let Some(button) = &saved.button {
+            self.load_button(ctx, channel, button, notes);
+        }
+    }
+
+    fn put_back(&mut self, program: &Program, slot: SlotIx, value: Value, at: types::Instant) {
+        let stale_at = stale_after(program, slot).map(|span| at.after(span));
+        self.house.slots[slot.index()].report(value, at, stale_at);
+    }
+
+    fn load_button(
+        &mut self,
+        ctx: Ctx<'_>,
+        channel: ChannelIx,
+        saved: &ButtonSaved,
+        notes: &mut Vec<Note>,
+    ) {
+        if !ctx.plan.gestures.contains_key(&channel) {
+            notes.push(Note::GestureDropped {
+                channel: ctx.program.channel_path(channel).into(),
+            });
+            return;
+        }
+        let due = Due::Gesture(channel);
+        let button = Button {
+            presses: saved.presses,
+            down: saved.down,
+            longs: saved.longs,
+            last: saved.last.into(),
+            pause_longest: Duration::from_micros(saved.pause_longest_us),
+            wait: saved
+                .wait
+                .map(|wait| self.agenda.restore(wait.at, wait.order, due)),
+        };
+        self.buttons.insert(channel, button);
+    }
+
+    fn load_timer(&mut self, ctx: Ctx<'_>, saved: &TimerSaved, how: Resume, notes: &mut Vec<Note>) {
+        let name: Arc<str> = saved.name.as_str().into();
+        let Some(timer) = ctx.program.names.timers.get(&name).copied() else {
+            notes.push(Note::TimerCancelled { timer: name });
+            return;
+        };
+        let mut span = Duration::from_micros(saved.span_us);
+        let mut at = saved.at;
+        if how == Resume::Reload
+            && let Some(new) = new_span(ctx.program, timer, &saved.by, span)
+        {
+            span = new;
+            at = saved.started.after(new);
+            notes.push(Note::TimerMoved { timer: name });
+        }
+        self.timers[timer.index()] = Some(Running {
+            key: self.agenda.restore(at, saved.order, Due::Timer(timer)),
+            started: saved.started,
+            span,
+            by: saved.by.as_str().into(),
+            late: saved.late_us.map(Duration::from_micros),
+        });
+    }
+
+    fn load_vars(&mut self, ctx: Ctx<'_>, state: &State, notes: &mut Vec<Note>) {
+        for saved in &state.vars {
+            let var = ctx.program.names.vars.get(saved.name.as_str());
+            match var.filter(|var| ctx.program[**var].ty.check(&saved.value).is_ok()) {
+                Some(var) => self.house.vars[var.index()] = saved.value.clone(),
+                None => notes.push(Note::VarDropped {
+                    var: saved.name.as_str().into(),
+                }),
+            }
+        }
+    }
+
+    fn load_ats(&mut self, ctx: Ctx<'_>, state: &State) {
+        let saved: BTreeMap<(&str, u32), _> = state
+            .ats
+            .iter()
+            .map(|at| ((at.rule.as_str(), at.second), at))
+            .collect();
+        for (ix, plan) in (0..).map(AtIx).zip(&ctx.plan.ats) {
+            let rule = &*ctx.program[plan.place.rule].name;
+            if let Some(saved) = saved.get(&(rule, plan.second)) {
+                let at = &mut self.ats[ix.0 as usize];
+                at.spent = saved.spent;
+                if let Some(late) = saved.late {
+                    at.late = Some(self.agenda.restore(late.at, late.order, Due::Late(ix)));
+                }
+            }
+            self.arm(ctx, state.now, ix);
+        }
+    }
+
+    fn load_chords(&mut self, ctx: Ctx<'_>, state: &State) {
+        let saved: BTreeMap<(&str, u32), _> = state
+            .chords
+            .iter()
+            .map(|chord| ((chord.rule.as_str(), chord.trigger), chord))
+            .collect();
+        for (chord, plan) in self.chords.iter_mut().zip(&ctx.plan.chords) {
+            let rule = &*ctx.program[plan.place.rule].name;
+            let Some(saved) = saved.get(&(rule, plan.place.trigger)) else {
+                continue;
+            };
+            for struck in &saved.struck {
+                if let Some(ix) = plan.values.iter().position(|value| *value == struck.value) {
+                    chord[ix] = Some(struck.moment.into());
+                }
+            }
+        }
+    }
+
+    fn load_holds(
+        &mut self,
+        ctx: Ctx<'_>,
+        state: &State,
+        now: Now,
+        how: Resume,
+        notes: &mut Vec<Note>,
+    ) {
+        let mut saved: BTreeMap<(&str, &str), &HoldSaved> = BTreeMap::new();
+        for hold in &state.holds {
+            saved.insert((&hold.rule, &hold.text), hold);
+        }
+        for (ix, plan) in (0..).map(HoldIx).zip(&ctx.plan.holds) {
+            let rule = &*ctx.program[plan.place.rule].name;
+            let text = holds_condition(ctx.program, plan.place).map_or("", |c| &c.text);
+            let Some(saved) = saved.remove(&(rule, text)) else {
+                self.first_look(ctx, now, ix);
+                continue;
+            };
+            let pending = saved.since.map(|since| {
+                let at = since.after(plan.span);
+                let order = saved.order.or((at > state.now.at).then_some(0));
+                let key = order.map(|order| self.agenda.restore(at, order, Due::Hold(ix)));
+                Pending { since, key }
+            });
+            let hold = &mut self.holds[ix.0 as usize];
+            hold.known = saved.known;
+            hold.truth = saved.truth;
+            hold.pending = pending;
+            if how == Resume::Reload {
+                self.look_soon(ix, now);
+            } else {
+                self.plan_looks(ctx, state.now, ix);
+            }
+        }
+        let waiting = saved.into_values().filter(|hold| hold.since.is_some());
+        notes.extend(waiting.map(|hold| Note::HoldDropped {
+            rule: hold.rule.as_str().into(),
+        }));
+    }
+}
+
+/// The span that a running timer should have now, where it is another one. The rule that started it
+/// decides; where it does not start it any more, a start with the same span, then any start.
+fn new_span(program: &Program, timer: TimerIx, by: &str, old: Duration) -> Option<Duration> {
+    let mut any = None;
+    let mut same = None;
+    let mut own = None;
+    for rule in &program.rules {
+        for action in &rule.actions {
+            if let Action::Start {
+                timer: started,
+                span,
+            } = action
+                && *started == timer
+            {
+                any = any.or(Some(*span));
+                same = same.or(Some(*span).filter(|span| *span == old));
+                own = own.or(Some(*span).filter(|_| &*rule.name == by));
+            }
+        }
+    }
+    own.or(same).or(any).filter(|span| *span != old)
+}
+
+fn dropped(path: &str) -> Note {
+    Note::ValueDropped { path: path.into() }
+}

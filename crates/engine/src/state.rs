@@ -1,0 +1,480 @@
+//! Everything an engine knows, by names: what a snapshot holds and a reload hands over.
+//!
+//! Made by [`crate::Engine::state`], taken by [`crate::Engine::restore`]. Lists are in the program's order,
+//! so that equal engines encode to equal bytes. Must not know indices: they mean nothing in another program.
+
+use minicbor::{Decode, Encode};
+use types::{Instant, Now, Value};
+
+use crate::{
+    cascade::{Core, Ctx},
+    gesture::Moment,
+    house::SlotState,
+    input::Who,
+    plan::{Place, holds_condition},
+};
+
+/// Format that this binary writes. A field may be added under a new index without a new number.
+const FORMAT: u32 = 1;
+
+/// Everything an engine knows. A value on its own: bytes and back.
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+pub struct State {
+    #[n(0)]
+    pub(crate) format: u32,
+    #[n(1)]
+    pub(crate) now: Now,
+    /// Deadlines created so far: it decides between equal ones.
+    #[n(2)]
+    pub(crate) order: u64,
+    #[n(3)]
+    pub(crate) channels: Vec<ChannelSaved>,
+    #[n(4)]
+    pub(crate) online: Vec<String>,
+    #[n(5)]
+    pub(crate) vars: Vec<VarSaved>,
+    #[n(6)]
+    pub(crate) timers: Vec<TimerSaved>,
+    #[n(7)]
+    pub(crate) holds: Vec<HoldSaved>,
+    #[n(8)]
+    pub(crate) ats: Vec<AtSaved>,
+    #[n(9)]
+    pub(crate) chords: Vec<ChordSaved>,
+    #[n(10)]
+    pub(crate) rates: Vec<RateSaved>,
+}
+
+/// Why bytes are no state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StateError {
+    /// Not what an engine wrote; says what was found.
+    Damaged(String),
+    /// Written by a binary with another format.
+    Format(u32),
+}
+
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+pub(crate) struct ChannelSaved {
+    #[n(0)]
+    pub(crate) path: String,
+    #[n(1)]
+    pub(crate) slots: Vec<SlotSaved>,
+    /// Until when rules must not write it.
+    #[n(2)]
+    pub(crate) kept: Option<Instant>,
+    #[n(3)]
+    pub(crate) button: Option<ButtonSaved>,
+}
+
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+pub(crate) struct SlotSaved {
+    #[n(0)]
+    pub(crate) name: String,
+    #[n(1)]
+    pub(crate) reported: Option<Value>,
+    #[n(2)]
+    pub(crate) reported_at: Option<Instant>,
+    #[n(3)]
+    pub(crate) target: Option<Value>,
+    #[n(4)]
+    pub(crate) origin: Option<OriginSaved>,
+}
+
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+pub(crate) enum OriginSaved {
+    #[n(0)]
+    Rule(#[n(0)] String),
+    #[n(1)]
+    Person(#[n(0)] String),
+    #[n(2)]
+    Local,
+}
+
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+pub(crate) struct ButtonSaved {
+    #[n(0)]
+    pub(crate) presses: u8,
+    #[n(1)]
+    pub(crate) down: bool,
+    #[n(2)]
+    pub(crate) longs: u8,
+    #[n(3)]
+    pub(crate) last: MomentSaved,
+    #[n(4)]
+    pub(crate) pause_longest_us: u64,
+    #[n(5)]
+    pub(crate) wait: Option<DeadlineSaved>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Encode, Decode)]
+pub(crate) struct MomentSaved {
+    #[n(0)]
+    pub(crate) at: Instant,
+    #[n(1)]
+    pub(crate) produced_ms: Option<u64>,
+}
+
+/// A deadline and its place among equal ones.
+#[derive(Clone, Copy, Debug, PartialEq, Encode, Decode)]
+pub(crate) struct DeadlineSaved {
+    #[n(0)]
+    pub(crate) at: Instant,
+    #[n(1)]
+    pub(crate) order: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+pub(crate) struct VarSaved {
+    #[n(0)]
+    pub(crate) name: String,
+    #[n(1)]
+    pub(crate) value: Value,
+}
+
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+pub(crate) struct TimerSaved {
+    #[n(0)]
+    pub(crate) name: String,
+    #[n(1)]
+    pub(crate) started: Instant,
+    #[n(2)]
+    pub(crate) span_us: u64,
+    #[n(3)]
+    pub(crate) order: u64,
+    #[n(4)]
+    pub(crate) by: String,
+    #[n(5)]
+    pub(crate) late_us: Option<u64>,
+    #[n(6)]
+    pub(crate) at: Instant,
+}
+
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+pub(crate) struct HoldSaved {
+    #[n(0)]
+    pub(crate) rule: String,
+    #[n(1)]
+    pub(crate) text: String,
+    #[n(2)]
+    pub(crate) known: Option<bool>,
+    #[n(3)]
+    pub(crate) truth: Option<bool>,
+    /// When it became true, where its `for` runs.
+    #[n(4)]
+    pub(crate) since: Option<Instant>,
+    /// Its place in the agenda; absent: its time is over.
+    #[n(5)]
+    pub(crate) order: Option<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+pub(crate) struct AtSaved {
+    #[n(0)]
+    pub(crate) rule: String,
+    #[n(1)]
+    pub(crate) second: u32,
+    /// Local day, `yyyymmdd`.
+    #[n(2)]
+    pub(crate) spent: Option<u32>,
+    #[n(3)]
+    pub(crate) late: Option<DeadlineSaved>,
+}
+
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+pub(crate) struct ChordSaved {
+    #[n(0)]
+    pub(crate) rule: String,
+    #[n(1)]
+    pub(crate) trigger: u32,
+    #[n(2)]
+    pub(crate) struck: Vec<StruckSaved>,
+}
+
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+pub(crate) struct StruckSaved {
+    #[n(0)]
+    pub(crate) value: Value,
+    #[n(1)]
+    pub(crate) moment: MomentSaved,
+}
+
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+pub(crate) struct RateSaved {
+    #[n(0)]
+    pub(crate) rule: String,
+    #[n(1)]
+    pub(crate) burst_start: Option<Instant>,
+    #[n(2)]
+    pub(crate) burst: u32,
+    #[n(3)]
+    pub(crate) window: Vec<Instant>,
+}
+
+impl State {
+    /// The bytes of a snapshot: equal states give equal bytes.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        match minicbor::encode(self, &mut bytes) {
+            Ok(()) => bytes,
+            // Writing to memory can't fail; an empty snapshot would be refused when read.
+            Err(_) => Vec::new(),
+        }
+    }
+
+    /// The state that was written as `bytes`.
+    ///
+    /// # Errors
+    /// [`StateError`] where they are damaged or of another format.
+    pub fn decode(bytes: &[u8]) -> Result<Self, StateError> {
+        let state: Self =
+            minicbor::decode(bytes).map_err(|error| StateError::Damaged(error.to_string()))?;
+        if state.is_readable() {
+            Ok(state)
+        } else {
+            Err(StateError::Format(state.format))
+        }
+    }
+
+    /// When the last input was taken.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        self.now
+    }
+
+    pub(crate) fn format(&self) -> u32 {
+        self.format
+    }
+
+    pub(crate) fn is_readable(&self) -> bool {
+        self.format == FORMAT
+    }
+}
+
+impl std::fmt::Display for StateError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Damaged(what) => write!(f, "the engine's state is damaged: {what}"),
+            Self::Format(format) => write!(
+                f,
+                "the engine's state has format {format}, this version reads {FORMAT}; start once with the version that wrote it"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for StateError {}
+
+impl Core {
+    /// Everything, by names.
+    pub(crate) fn save(&self, ctx: Ctx<'_>) -> State {
+        let program = ctx.program;
+        let devices = program.devices.iter().zip(&self.house.online);
+        let vars = program.vars.iter().zip(&self.house.vars);
+        State {
+            format: FORMAT,
+            now: self.last,
+            order: self.agenda.order(),
+            channels: self.save_channels(ctx),
+            online: devices
+                .filter(|(_, online)| **online)
+                .map(|(device, _)| device.name.to_string())
+                .collect(),
+            vars: vars
+                .map(|(var, value)| VarSaved {
+                    name: var.name.to_string(),
+                    value: value.clone(),
+                })
+                .collect(),
+            timers: self.save_timers(ctx),
+            holds: self.save_holds(ctx),
+            ats: self.save_ats(ctx),
+            chords: self.save_chords(ctx),
+            rates: self.save_rates(ctx),
+        }
+    }
+
+    fn save_channels(&self, ctx: Ctx<'_>) -> Vec<ChannelSaved> {
+        let program = ctx.program;
+        let all = mapping::program::ChannelIx::all(program.channels.len());
+        all.filter_map(|channel| {
+            let slots: Vec<SlotSaved> = program[channel]
+                .slots
+                .iter()
+                .filter_map(|slot| {
+                    SlotSaved::of(&program[*slot].name, &self.house.slots[slot.index()])
+                })
+                .collect();
+            let kept = self.kept.get(&channel).copied();
+            let kept = kept.filter(|until| self.last.at < *until);
+            let button = self.buttons.get(&channel).map(|button| ButtonSaved {
+                presses: button.presses,
+                down: button.down,
+                longs: button.longs,
+                last: button.last.into(),
+                pause_longest_us: micros(button.pause_longest),
+                wait: button.wait.map(|key| DeadlineSaved {
+                    at: key.at,
+                    order: key.order(),
+                }),
+            });
+            let empty = slots.is_empty() && kept.is_none() && button.is_none();
+            (!empty).then(|| ChannelSaved {
+                path: program.channel_path(channel),
+                slots,
+                kept,
+                button,
+            })
+        })
+        .collect()
+    }
+
+    fn save_timers(&self, ctx: Ctx<'_>) -> Vec<TimerSaved> {
+        let timers = ctx.program.timers.iter().zip(&self.timers);
+        timers
+            .filter_map(|(timer, running)| {
+                let running = running.as_ref()?;
+                Some(TimerSaved {
+                    name: timer.name.to_string(),
+                    started: running.started,
+                    span_us: micros(running.span),
+                    order: running.key.order(),
+                    by: running.by.to_string(),
+                    late_us: running.late.map(micros),
+                    at: running.key.at,
+                })
+            })
+            .collect()
+    }
+
+    fn save_holds(&self, ctx: Ctx<'_>) -> Vec<HoldSaved> {
+        let holds = ctx.plan.holds.iter().zip(&self.holds);
+        holds
+            .filter_map(|(plan, hold)| {
+                let condition = holds_condition(ctx.program, plan.place)?;
+                Some(HoldSaved {
+                    rule: rule_name(ctx, plan.place),
+                    text: condition.text.to_string(),
+                    known: hold.known,
+                    truth: hold.truth,
+                    since: hold.pending.map(|pending| pending.since),
+                    order: hold.pending.and_then(|p| p.key).map(|key| key.order()),
+                })
+            })
+            .collect()
+    }
+
+    fn save_ats(&self, ctx: Ctx<'_>) -> Vec<AtSaved> {
+        let ats = ctx.plan.ats.iter().zip(&self.ats);
+        ats.filter(|(_, at)| at.spent.is_some() || at.late.is_some())
+            .map(|(plan, at)| AtSaved {
+                rule: rule_name(ctx, plan.place),
+                second: plan.second,
+                spent: at.spent,
+                late: at.late.map(|key| DeadlineSaved {
+                    at: key.at,
+                    order: key.order(),
+                }),
+            })
+            .collect()
+    }
+
+    fn save_chords(&self, ctx: Ctx<'_>) -> Vec<ChordSaved> {
+        let chords = ctx.plan.chords.iter().zip(&self.chords);
+        chords
+            .filter(|(_, chord)| chord.iter().any(Option::is_some))
+            .map(|(plan, chord)| {
+                let struck = plan.values.iter().zip(chord);
+                let struck = struck.filter_map(|(value, moment)| {
+                    Some(StruckSaved {
+                        value: value.clone(),
+                        moment: (*moment)?.into(),
+                    })
+                });
+                ChordSaved {
+                    rule: rule_name(ctx, plan.place),
+                    trigger: plan.place.trigger,
+                    struck: struck.collect(),
+                }
+            })
+            .collect()
+    }
+
+    fn save_rates(&self, ctx: Ctx<'_>) -> Vec<RateSaved> {
+        let now = self.last.at;
+        let rules = mapping::program::RuleIx::all(ctx.program.rules.len());
+        rules
+            .filter_map(|rule| {
+                let row = &ctx.program[rule];
+                let burst = self.rates.burst(rule, now);
+                let window = row.limit.map(|limit| self.rates.window(rule, limit, now));
+                let window = window.unwrap_or_default();
+                (burst.is_some() || !window.is_empty()).then(|| RateSaved {
+                    rule: row.name.to_string(),
+                    burst_start: burst.map(|burst| burst.start),
+                    burst: burst.map_or(0, |burst| burst.count),
+                    window,
+                })
+            })
+            .collect()
+    }
+}
+
+impl SlotSaved {
+    fn of(name: &str, state: &SlotState) -> Option<Self> {
+        let empty = state.reported.is_none() && state.target.is_none();
+        (!empty).then(|| Self {
+            name: name.to_owned(),
+            reported: state.reported.clone(),
+            reported_at: state.reported.as_ref().map(|_| state.reported_at),
+            target: state.target.clone(),
+            origin: state.origin.as_ref().map(OriginSaved::of),
+        })
+    }
+}
+
+impl OriginSaved {
+    fn of(who: &Who) -> Self {
+        match who {
+            Who::Rule(name) => Self::Rule(name.to_string()),
+            Who::Person(name) => Self::Person(name.to_string()),
+            Who::Local => Self::Local,
+        }
+    }
+
+    pub(crate) fn who(&self) -> Who {
+        match self {
+            Self::Rule(name) => Who::Rule(name.as_str().into()),
+            Self::Person(name) => Who::Person(name.as_str().into()),
+            Self::Local => Who::Local,
+        }
+    }
+}
+
+impl From<Moment> for MomentSaved {
+    fn from(moment: Moment) -> Self {
+        Self {
+            at: moment.at,
+            produced_ms: moment.produced_ms,
+        }
+    }
+}
+
+impl From<MomentSaved> for Moment {
+    fn from(saved: MomentSaved) -> Self {
+        Self {
+            at: saved.at,
+            produced_ms: saved.produced_ms,
+        }
+    }
+}
+
+fn rule_name(ctx: Ctx<'_>, place: Place) -> String {
+    ctx.program[place.rule].name.to_string()
+}
+
+fn micros(span: std::time::Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+}
