@@ -7,6 +7,28 @@
 //!
 //! Must not know the mapping, devices, the store, or what topics mean.
 //!
+//! ```
+//! use broker::{Access, Admission, Application, Client, Core, Incoming, Limits, Login, Outbox, Verdict};
+//! use types::Now;
+//!
+//! /// Lets everybody in and relays everything.
+//! struct Relay;
+//!
+//! impl Application for Relay {
+//!     fn authenticate(&mut self, login: &Login<'_>) -> Admission {
+//!         Admission::Accept(Access::superuser(login.user.unwrap_or("anyone")))
+//!     }
+//!     fn publish(&mut self, _: Now, _: &Client<'_>, _: &Incoming<'_>, _: &mut Outbox) -> Verdict {
+//!         Verdict::RELAY
+//!     }
+//! }
+//!
+//! let (mut core, now) = (Core::new(Limits::default()), Now::default());
+//! let conn = core.accept(now, ([127, 0, 0, 1], 40_000).into()).expect("room");
+//! core.receive(conn, b"\x10\x0d\0\x04MQTT\x04\x02\0\0\0\x01a", now, &mut Relay);
+//! assert_eq!(core.take_output(conn, now), (b"\x20\x02\0\0".to_vec(), false));
+//! ```
+//!
 //! # Policies, in one place
 //! - A session belongs to a user *and* a client id: two users may use the same client id, and
 //!   neither can take over the other's session.

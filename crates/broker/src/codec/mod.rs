@@ -2,7 +2,11 @@
 //!
 //! CONNECT, SUBSCRIBE, UNSUBSCRIBE and DISCONNECT are parsed, and their answers are built, by
 //! `mqtt-protocol-core`; what that crate lets pass and the specification does not is checked here.
-//! PUBLISH and its acks, which are the hot path, are read and written here without an allocation.
+//! PUBLISH and its acks, which are the hot path, are read and written here without an allocation:
+//! one event in and one command out, in memory on one core, takes 277 ns at QoS 0 and 461 ns at QoS 1
+//! through that crate's connections alone, and 200 ns and 315 ns through the whole of this one, with
+//! rights, routing, sessions and queues (`examples/throughput.rs`, 2026-11). Packet ids and what is
+//! in flight belong to sessions, which outlive connections; that crate ties them to one.
 
 pub(crate) mod connect;
 pub(crate) mod publish;

@@ -49,8 +49,7 @@ impl Core {
     }
 
     /// Ends all connections: MQTT 5 clients are told "server shutting down", no wills are
-    /// published, nobody new is let in. Sessions stay, so that acks that are still out are not
-    /// lost for a core that lives on in tests.
+    /// published, nobody new is let in. Sessions and retained messages stay as they are.
     pub fn shutdown(&mut self, now: Now, app: &mut dyn Application) {
         self.stopping = true;
         for key in self.conns.keys() {

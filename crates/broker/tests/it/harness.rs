@@ -648,10 +648,10 @@ fn decode_publish(flags: u8, body: &[u8], v5: bool) -> Delivered {
             Property::UserProperty(pair) => {
                 delivered
                     .others
-                    .push(format!("{}={}", pair.key(), pair.val()))
+                    .push(format!("{}={}", pair.key(), pair.val()));
             }
             Property::ResponseTopic(value) => {
-                delivered.others.push(format!("response {}", value.val()))
+                delivered.others.push(format!("response {}", value.val()));
             }
             Property::CorrelationData(value) => delivered
                 .others

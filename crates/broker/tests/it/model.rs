@@ -60,7 +60,7 @@ struct Reader {
 impl Reader {
     fn new(ix: usize) -> Self {
         let name = format!("u{ix}");
-        let base = if ix % 2 == 0 {
+        let base = if ix.is_multiple_of(2) {
             v3("id")
         } else {
             v5("id").receive_max(2)

@@ -440,6 +440,10 @@ fn shutdown_says_goodbye_and_returns() {
 
 /// Whether mosquitto's tools are there; a test without them says so and passes, unless the
 /// environment demands them.
+#[allow(
+    clippy::print_stdout,
+    reason = "who reads the test's output is to know"
+)]
 fn mosquitto_is_installed() -> bool {
     let installed = Command::new("mosquitto_pub").arg("--help").output().is_ok();
     if !installed {
