@@ -27,7 +27,7 @@ cargo xtask COMMAND
   check                    formatting, tidy, clippy and docs without a warning
   ci                       check, then test --require-peers
   bench [--quick]          latency and throughput beside mosquitto's bare relay
-                           (--runs N, --only closed|saturated|start, --rules N,..)";
+                           (--runs N, --rules N,..)";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -1,0 +1,49 @@
+//! mosquitto as a bare relay: the measure that we are held against. Called by the bench.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result};
+
+use super::server::{self, Server};
+use crate::shell;
+
+/// Starts it with all that makes it fast, no persistence, no log, and no limit that drops.
+///
+/// # Errors
+/// It is not installed, or doesn't start.
+pub(crate) fn start(folder: &Path) -> Result<Server> {
+    let program = shell::installed("mosquitto").context("mosquitto is not installed")?;
+    let address = server::free_address()?;
+    let settings = format!(
+        "listener {} {}\nallow_anonymous true\nset_tcp_nodelay true\nmax_queued_messages 0\nmax_inflight_messages 0\n\
+         persistence false\nlog_dest none\n",
+        address.port(),
+        address.ip()
+    );
+    let path = folder.join("mosquitto.conf");
+    fs::write(&path, settings).with_context(|| format!("can't write {}", path.display()))?;
+    let mut command = Command::new(program);
+    command
+        .arg("-c")
+        .arg(path)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    Server::start(&mut command, address, None)
+}
+
+/// Its name and version.
+pub(crate) fn version() -> String {
+    let output = shell::installed("mosquitto")
+        .and_then(|program| Command::new(program).arg("-h").output().ok());
+    let text = output
+        .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+        .unwrap_or_default();
+    text.lines().next().map_or_else(
+        || "mosquitto".to_owned(),
+        |line| line.replace(" version", ""),
+    )
+}

@@ -1,0 +1,156 @@
+//! The dispatcher under load: a house with as many rules as asked for, a user for every module, the journal on
+//! disk. Nothing is switched off for the bench but the fuse. Called by the bench.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result};
+
+use super::{
+    packet::Login,
+    route::{CONSUMERS, PRODUCERS, Route, channel_name, consumer_name, producer_name},
+    server::{self, Server},
+};
+use crate::{metadata::Workspace, shell};
+
+/// Builds the release binary; gives its path.
+///
+/// # Errors
+/// It doesn't build.
+pub(crate) fn build() -> Result<PathBuf> {
+    shell::run(&mut shell::cargo([
+        "build",
+        "--release",
+        "--package",
+        "iot-control",
+    ]))?;
+    Ok(Workspace::read()?.target.join("release/iot-control"))
+}
+
+/// Writes house and users into an empty folder; notes the logins in the route.
+///
+/// # Errors
+/// The disk, or the binary refuses the house.
+pub(crate) fn prepare(binary: &Path, folder: &Path, route: &mut Route) -> Result<()> {
+    let house = folder.join("house");
+    fs::create_dir_all(&house).with_context(|| format!("can't create {}", house.display()))?;
+    let write = |name: &str, text: String| {
+        let path = house.join(name);
+        fs::write(&path, text).with_context(|| format!("can't write {}", path.display()))
+    };
+    write(
+        "mapping.toml",
+        "format  = 1\ninclude = [\"devices.toml\", \"rules.toml\"]\n".to_owned(),
+    )?;
+    write("devices.toml", devices(route))?;
+    write("rules.toml", rules(route))?;
+    shell::output(command(binary, folder).args(["check".as_ref(), house.as_os_str()]))?;
+    let login = |user: String| {
+        let words = ["user", "add", &user, "--device", &user];
+        let password = shell::output(command(binary, folder).args(words))?
+            .trim()
+            .to_owned();
+        Ok(Login { user, password })
+    };
+    route.producer_logins = (0..PRODUCERS)
+        .map(|ix| login(producer_name(ix)))
+        .collect::<Result<_>>()?;
+    route.consumer_logins = (0..CONSUMERS)
+        .map(|ix| login(consumer_name(ix)))
+        .collect::<Result<_>>()?;
+    Ok(())
+}
+
+/// Starts it on what [`prepare`] wrote.
+///
+/// # Errors
+/// It doesn't start.
+pub(crate) fn start(binary: &Path, folder: &Path, route: &Route) -> Result<Server> {
+    let address = server::free_address()?;
+    let mut command = command(binary, folder);
+    command
+        .arg("run")
+        .arg(folder.join("house"))
+        .env("IOT_CONTROL__MQTT__LISTEN", address.to_string())
+        // A rule that fires more than 100 times a second is cut off in a house: here it is the point.
+        .env("IOT_CONTROL__ENGINE__FUSE", u32::MAX.to_string())
+        .env("IOT_CONTROL__STREAM", "off")
+        .stdout(Stdio::null())
+        .stderr(fs::File::create(folder.join("log"))?);
+    Server::start(&mut command, address, route.producer_logins.first())
+}
+
+fn command(binary: &Path, folder: &Path) -> Command {
+    let mut command = Command::new(binary);
+    command
+        .env("IOT_CONTROL__STATE", folder.join("state"))
+        .stdin(Stdio::null());
+    command
+}
+
+/// Every producer has a keyboard whose controls carry any number; every consumer has servos that take any.
+fn devices(route: &Route) -> String {
+    let mut text = String::new();
+    for ix in 0..PRODUCERS {
+        let name = producer_name(ix);
+        // Writing to a string doesn't fail.
+        let _ = writeln!(
+            text,
+            "[device.{name}]\nid = {}\nio.keys = {{ kind = \"midi\" }}\n",
+            1 + ix
+        );
+    }
+    for ix in 0..CONSUMERS {
+        let name = consumer_name(ix);
+        let _ = writeln!(text, "[device.{name}]\nid = {}", 101 + ix);
+        for channel in 0..route.channels() {
+            let channel = channel_name(channel);
+            let _ = writeln!(
+                text,
+                "io.{channel} = {{ kind = \"servo\", min = 0, max = 1000000000 }}"
+            );
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// One rule for each control number.
+fn rules(route: &Route) -> String {
+    let mut text = String::new();
+    for (ix, rule) in route.rules.iter().enumerate() {
+        let (producer, consumer) = (producer_name(rule.producer), consumer_name(rule.consumer));
+        let channel = channel_name(rule.channel);
+        let _ = writeln!(
+            text,
+            "[rule.control-{ix}]\nwhen = \"{producer}.keys.control\"\nif   = \"event.number == {ix}\"\n\
+             do   = {{ set = \"{consumer}.{channel}\", angle = \"${{event.value}}\" }}\n"
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_house_has_a_rule_for_every_event() {
+        let route = Route::dispatch(10);
+        let rules: toml::Table = rules(&route).parse().expect("it is TOML");
+        let rule = &rules["rule"]["control-9"];
+        assert_eq!(rule["when"].as_str(), Some("player1.keys.control"));
+        assert_eq!(rule["if"].as_str(), Some("event.number == 9"));
+        assert_eq!(rule["do"]["set"].as_str(), Some("stage1.servo2"));
+        let devices: toml::Table = devices(&route).parse().expect("it is TOML");
+        assert!(devices["device"]["stage1"]["io"].get("servo2").is_some());
+        assert_eq!(
+            devices["device"].as_table().map(toml::Table::len),
+            Some(PRODUCERS + CONSUMERS)
+        );
+    }
+}
