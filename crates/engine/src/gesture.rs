@@ -134,6 +134,12 @@ impl GesturePlan {
         })
     }
 
+    /// The holds that this press did not outlast yet; another program may have had more of them.
+    fn longs_left(&self, button: &Button) -> &[Duration] {
+        let outlasted = usize::from(button.longs);
+        self.longs.get(outlasted..).unwrap_or_default()
+    }
+
     /// The longest pause in which another press goes on with the gesture.
     fn pause_max(&self, button: &Button) -> Option<Duration> {
         if button.presses == 0 || button.longs > 0 || button.presses >= self.presses_max {
@@ -180,7 +186,7 @@ impl Button {
         if self.presses == 1 {
             // The producer may know that it was held long enough before the wait here is over.
             let held = moment.since(self.last);
-            for hold in &plan.longs[usize::from(self.longs)..] {
+            for hold in plan.longs_left(self) {
                 if held >= *hold {
                     verdict.decided.push(Gesture::long(*hold));
                     self.longs += 1;
@@ -204,7 +210,7 @@ impl Button {
     pub(crate) fn waited(&mut self, plan: &GesturePlan) -> Verdict {
         let mut verdict = Verdict::default();
         if self.down {
-            let longs = &plan.longs[usize::from(self.longs).min(plan.longs.len())..];
+            let longs = plan.longs_left(self);
             verdict
                 .decided
                 .extend(longs.first().map(|hold| Gesture::long(*hold)));

@@ -1,0 +1,18 @@
+//! The engine at its boundary: inputs with a time in, outputs, decisions and deadlines out.
+
+mod bench;
+mod build;
+
+mod clocks;
+mod cycles;
+mod gestures;
+mod holds;
+mod kinds;
+mod order;
+mod properties;
+mod records;
+mod reload;
+mod reports;
+mod restart;
+mod timers;
+mod unknown;

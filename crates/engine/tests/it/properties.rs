@@ -1,0 +1,274 @@
+//! Random houses and histories: the same inputs give the same bytes, and a restart between any two of them
+//! makes no difference.
+
+use std::{sync::Arc, time::Duration};
+
+use engine::{Effects, Engine, Input, Resume, State, Who};
+use mapping::program::{AfterDowntime, Days, GestureKind, Program};
+use proptest::prelude::*;
+use types::{Instant, Now, Value};
+
+use crate::{
+    bench::{MONDAY_NOON, wall},
+    build::{R, event, house, rule, slot},
+};
+
+const CONDITIONS: [&str; 8] = [
+    "var.night",
+    "!var.night && state.hall.lux < 50",
+    "state.living.temp < 20",
+    "!has(state.living.temp)",
+    "age(state.hall.lux) > 45",
+    "target.hall.fan || living.online",
+    "now.minute % 2 == 0",
+    "sun.is_down && var.level >= 3",
+];
+
+fn trigger(rule: R, which: u8) -> R {
+    let condition = CONDITIONS[usize::from(which / 10) % CONDITIONS.len()];
+    match which % 10 {
+        0 => rule.on("desk.button.press"),
+        1 => rule.on("hall.motion.start").on("hall.lux.changed"),
+        2 => rule.timer("t"),
+        3 => rule.timer("u").on("living.offline"),
+        4 => rule.holds(condition, 0),
+        5 => rule.holds(condition, u64::from(which)),
+        6 => rule.gesture(GestureKind::Click, 500, 300),
+        7 => rule
+            .gesture(GestureKind::Double, 500, 300)
+            .gesture(GestureKind::Long, 500, 300),
+        8 => rule.chord(&[1.0, 2.0], 500),
+        _ => rule.at(12, u32::from(which) % 30, Days::ALL),
+    }
+}
+
+fn action(rule: R, which: u8) -> R {
+    match which % 10 {
+        0 => rule.cmd("hall.lamp.toggle"),
+        1 => rule.set("hall.lamp", &[("brightness", "${state.hall.lux}")]),
+        2 => rule.start("t", u64::from(which)),
+        3 => rule.start("u", 5).stop("t"),
+        4 => rule.var("night", "${!var.night}"),
+        5 => rule.var("level", "${var.level + 1}"),
+        6 => rule.cmd("hall.fan.toggle").cmd("living.blind.stop"),
+        7 => rule.set("living.strip", &[("kelvin", "2700")]),
+        8 => rule.set("living.strip", &[("hue", "${var.level * 9}")]),
+        _ => rule.notify("${state.living.temp} at ${now.hour}:${now.minute}"),
+    }
+}
+
+fn rules() -> impl Strategy<Value = Vec<R>> {
+    let one = (
+        any::<u8>(),
+        any::<u8>(),
+        proptest::collection::vec(any::<u8>(), 1..4),
+        any::<u8>(),
+    );
+    proptest::collection::vec(one, 1..12).prop_map(|rows| {
+        rows.into_iter()
+            .enumerate()
+            .map(|(ix, (when, condition, acts, extra))| {
+                let mut row = trigger(rule(&format!("r{ix}")), when);
+                if condition % 3 == 0 {
+                    row = row.cond(CONDITIONS[usize::from(condition / 3) % CONDITIONS.len()]);
+                }
+                row = acts.into_iter().fold(row, action);
+                match extra % 4 {
+                    0 => row.limit(2, 30),
+                    1 => row.after(AfterDowntime::Drop),
+                    _ => row,
+                }
+            })
+            .collect()
+    })
+}
+
+fn input(program: &Program, kind: u8, value: u8) -> Input {
+    let number = f64::from(value % 60);
+    let of_event = |path: &str, fields: Vec<Value>| Input::Event {
+        event: event(program, path),
+        fields,
+        produced_ms: None,
+    };
+    let report = |path: &str, value: Value, live: bool| {
+        let slot = slot(program, path);
+        Input::Report {
+            channel: program[slot].channel,
+            fields: vec![(slot, value)],
+            live,
+        }
+    };
+    let living = program.device("living").expect("living");
+    match kind % 12 {
+        0 => of_event("desk.button.press", vec![]),
+        1 => of_event("desk.button.release", vec![]),
+        2 => of_event("hall.motion.start", vec![]),
+        3 => of_event(
+            "piano.keys.press",
+            vec![f64::from(value % 3).into(), 9.0.into()],
+        ),
+        4 => report("hall.lux", number.into(), true),
+        5 => report("living.temp", number.into(), value.is_multiple_of(2)),
+        6 => Input::Online(living),
+        7 => Input::Offline {
+            device: living,
+            last_seen: None,
+        },
+        8 => Input::Var {
+            var: program.names.vars["night"],
+            to: value.is_multiple_of(2).into(),
+        },
+        9 => Input::Set {
+            channel: program.channel_by_path("hall.fan").expect("the fan"),
+            fields: vec![(slot(program, "hall.fan"), value.is_multiple_of(2).into())],
+            who: if value.is_multiple_of(3) {
+                Who::Local
+            } else {
+                Who::Person("anna".into())
+            },
+            hold: (value % 5 == 1).then(|| Duration::from_secs(20)),
+        },
+        10 => Input::Command {
+            channel: program.channel_by_path("hall.lamp").expect("the lamp"),
+            command: 3,
+            args: vec![10.0.into()],
+            who: Who::Person("anna".into()),
+        },
+        _ => Input::Tick,
+    }
+}
+
+/// Milliseconds before an input, its kind and a value for it.
+type History = Vec<(u32, u8, u8)>;
+
+fn history() -> impl Strategy<Value = History> {
+    let pause = prop_oneof![Just(0_u32), 1_u32..400, 400_u32..90_000];
+    proptest::collection::vec((pause, any::<u8>(), any::<u8>()), 1..60)
+}
+
+fn begin() -> Now {
+    Now {
+        at: Instant(5_000_000),
+        wall: wall(MONDAY_NOON),
+        synced: true,
+    }
+}
+
+/// Runs a history; before the inputs in `cuts` the engine is replaced by one made from its bytes. Gives
+/// what came out and the state at the end.
+fn run(program: &Arc<Program>, history: &History, cuts: &[usize]) -> (Vec<Effects>, Vec<u8>) {
+    let mut now = begin();
+    let mut engine = Engine::new(Arc::clone(program), now);
+    let mut all = Vec::new();
+    for (ix, (pause, kind, value)) in history.iter().enumerate() {
+        if cuts.contains(&ix) {
+            let bytes = engine.state().encode();
+            let state = State::decode(&bytes).expect("own bytes");
+            assert_eq!(state.encode(), bytes);
+            let (again, notes) = Engine::restore(Arc::clone(program), &state, now, Resume::Replay);
+            assert_eq!(notes, []);
+            assert_eq!(
+                again.state().encode(),
+                bytes,
+                "a restored engine is the same"
+            );
+            assert_eq!(again.next_deadline(now), engine.next_deadline(now));
+            engine = again;
+        }
+        now = now.after(Duration::from_millis(u64::from(*pause)));
+        let mut effects = Effects::default();
+        engine.handle(now, input(program, *kind, *value), &mut effects);
+        all.push(effects);
+    }
+    (all, engine.state().encode())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn the_same_inputs_give_the_same_bytes(rules in rules(), history in history()) {
+        let program = house(&rules);
+        prop_assert_eq!(run(&program, &history, &[]), run(&program, &history, &[]));
+    }
+
+    #[test]
+    fn a_restart_between_any_two_inputs_makes_no_difference(
+        rules in rules(),
+        history in history(),
+        cut in 0..60_usize,
+    ) {
+        let program = house(&rules);
+        let straight = run(&program, &history, &[]);
+        prop_assert_eq!(&run(&program, &history, &[cut % history.len()]), &straight);
+        let all: Vec<usize> = (0..history.len()).collect();
+        prop_assert_eq!(&run(&program, &history, &all), &straight);
+    }
+
+    #[test]
+    fn waking_at_each_deadline_makes_no_difference(rules in rules(), history in history()) {
+        let program = house(&rules);
+        let mut now = begin();
+        let mut woken = Engine::new(Arc::clone(&program), now);
+        let mut late = Engine::new(Arc::clone(&program), now);
+        for (pause, kind, value) in history {
+            let end = now.after(Duration::from_millis(u64::from(pause)));
+            let mut in_time = Effects::default();
+            while let Some(due) = woken.next_deadline(now).filter(|due| *due <= end.at) {
+                now = now.after(due.since(now.at));
+                woken.handle(now, Input::Tick, &mut in_time);
+            }
+            now = end;
+            let mut at_once = Effects::default();
+            woken.handle(now, input(&program, kind, value), &mut in_time);
+            late.handle(now, input(&program, kind, value), &mut at_once);
+            let strip = |effects: &Effects| -> Vec<_> {
+                let decisions = effects.decisions.iter();
+                decisions.filter(|d| !d.rules.is_empty()).cloned().collect()
+            };
+            prop_assert_eq!(strip(&in_time), strip(&at_once));
+        }
+        prop_assert_eq!(woken.state().encode(), late.state().encode());
+    }
+
+    #[test]
+    fn every_replaced_program_is_taken_over(old in rules(), new in rules(), history in history()) {
+        let program = house(&old);
+        let mut now = begin();
+        let mut engine = Engine::new(Arc::clone(&program), now);
+        let mut effects = Effects::default();
+        for (pause, kind, value) in &history {
+            now = now.after(Duration::from_millis(u64::from(*pause)));
+            engine.handle(now, input(&program, *kind, *value), &mut effects);
+        }
+        let next = house(&new);
+        let (mut engine, _) = Engine::restore(Arc::clone(&next), &engine.state(), now, Resume::Reload);
+        for (pause, kind, value) in &history {
+            now = now.after(Duration::from_millis(u64::from(*pause)));
+            engine.handle(now, input(&next, *kind, *value), &mut effects);
+            prop_assert!(engine.next_deadline(now).is_none_or(|due| due >= now.at));
+        }
+    }
+
+    #[test]
+    fn damaged_states_are_refused_and_never_panic(
+        rules in rules(),
+        history in history(),
+        at in any::<proptest::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
+        let program = house(&rules);
+        let (_, mut bytes) = run(&program, &history, &[]);
+        let ix = at.index(bytes.len());
+        bytes[ix] = byte;
+        if let Ok(state) = State::decode(&bytes) {
+            for how in [Resume::Replay, Resume::Restart, Resume::Reload] {
+                let (mut engine, _) = Engine::restore(Arc::clone(&program), &state, begin(), how);
+                let mut effects = Effects::default();
+                for kind in 0..12 {
+                    engine.handle(begin(), input(&program, kind, byte), &mut effects);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Another program takes over while the house runs.
+
+use engine::{Note, Resume};
+
+use crate::{
+    bench::{Bench, bench},
+    build::{R, house, rule, slot},
+};
+
+fn reload(b: &mut Bench, rules: &[R]) -> Vec<Note> {
+    b.swap(&house(rules), Resume::Reload)
+}
+
+fn motion(seconds: u64) -> [R; 2] {
+    [
+        rule("on").on("hall.motion.start").start("t", seconds),
+        rule("off").timer("t").cmd("hall.lamp.off"),
+    ]
+}
+
+#[test]
+fn an_unchanged_timer_keeps_its_deadline() {
+    let mut b = bench(&motion(300));
+    b.event("hall.motion.start", &[]);
+    b.pass(200);
+    let mut rules = vec![rule("new").on("desk.button.press").cmd("hall.fan.on")];
+    rules.extend(motion(300));
+    assert_eq!(reload(&mut b, &rules), []);
+    b.pass(99);
+    assert_eq!(b.out(), [""; 0]);
+    b.pass(1);
+    assert_eq!(b.out(), ["hall.lamp on=false"]);
+}
+
+#[test]
+fn a_changed_duration_counts_from_the_start() {
+    let mut b = bench(&motion(300));
+    b.event("hall.motion.start", &[]);
+    b.pass(200);
+    let notes = reload(&mut b, &motion(600));
+    assert_eq!(notes, [Note::TimerMoved { timer: "t".into() }]);
+    b.pass(399);
+    assert_eq!(b.out(), [""; 0]);
+    b.pass(1);
+    assert_eq!(b.out(), ["hall.lamp on=false"]);
+}
+
+#[test]
+fn a_removed_timer_is_cancelled_and_said_so() {
+    let mut b = bench(&motion(300));
+    b.event("hall.motion.start", &[]);
+    let mut program = (*house(&[])).clone();
+    program.timers.clear();
+    program.names.timers.clear();
+    let notes = b.swap(&std::sync::Arc::new(program), Resume::Reload);
+    assert_eq!(notes, [Note::TimerCancelled { timer: "t".into() }]);
+}
+
+#[test]
+fn values_and_variables_survive_by_name() {
+    let mut b = bench(&[]);
+    b.var("level", 40.0);
+    b.person("hall.lamp.brightness", 30.0, Some(3_600));
+    b.report("hall.lux", 7.0);
+    b.online("hall");
+    assert_eq!(reload(&mut b, &motion(5)), []);
+    let program = b.program();
+    let level = program.names.vars["level"];
+    assert_eq!(b.engine.var(level), &40.0.into());
+    let brightness = slot(&program, "hall.lamp.brightness");
+    assert_eq!(b.engine.target(brightness), Some(&30.0.into()));
+    assert_eq!(
+        b.engine.reported(slot(&program, "hall.lux")),
+        Some(&7.0.into())
+    );
+    assert!(b.engine.online(program.device("hall").expect("hall")));
+    assert!(b.engine.kept_until(b.channel("hall.lamp")).is_some());
+}
+
+#[test]
+fn what_is_gone_or_of_another_type_is_dropped_and_said_so() {
+    let mut b = bench(&[]);
+    b.var("level", 40.0);
+    b.report("hall.lux", 7.0);
+    let mut program = (*house(&[])).clone();
+    let level = program.names.vars["level"];
+    program.vars[level.index()].ty = types::Type::Bool;
+    program.vars[level.index()].start = false.into();
+    let lux = slot(&program, "hall.lux");
+    program.slots[lux.index()].ty = types::Type::Text;
+    let notes = b.swap(&std::sync::Arc::new(program), Resume::Reload);
+    assert_eq!(
+        notes,
+        [
+            Note::ValueDropped {
+                path: "hall.lux".into()
+            },
+            Note::VarDropped {
+                var: "level".into()
+            }
+        ]
+    );
+    assert_eq!(b.engine.var(level), &false.into());
+    assert_eq!(b.engine.reported(lux), None);
+}
+
+#[test]
+fn holds_keep_their_truth_unless_their_text_changed() {
+    let dark = |text: &str| [rule("dark").holds(text, 0).notify("dark")];
+    let mut b = bench(&dark("state.hall.lux < 20"));
+    b.report("hall.lux", 5.0);
+    assert_eq!(b.fired(), ["dark"]);
+    reload(&mut b, &dark("state.hall.lux < 20"));
+    b.pass(1);
+    assert_eq!(b.fired(), [""; 0]);
+    reload(&mut b, &dark("state.hall.lux < 30"));
+    b.pass(1);
+    assert_eq!(b.fired(), ["dark"]);
+}
+
+#[test]
+fn a_for_runs_on_with_the_same_text_and_is_dropped_with_another() {
+    let open = |text: &str, seconds| [rule("open").holds(text, seconds).notify("open")];
+    let text = "state.door.contact == 'open'";
+    let mut b = bench(&open(text, 600));
+    b.report("door.contact", "open");
+    b.pass(300);
+    assert_eq!(reload(&mut b, &open(text, 400)), []);
+    b.pass(99);
+    assert_eq!(b.fired(), [""; 0]);
+    b.pass(1);
+    assert_eq!(b.fired(), ["open"]);
+
+    let mut b = bench(&open(text, 600));
+    b.report("door.contact", "open");
+    let notes = reload(&mut b, &open("state.door.contact != 'closed'", 600));
+    assert_eq!(
+        notes,
+        [Note::HoldDropped {
+            rule: "open".into()
+        }]
+    );
+    b.pass(600);
+    assert_eq!(b.fired(), ["open"]);
+}
+
+#[test]
+fn a_gesture_in_flight_goes_on() {
+    use mapping::program::GestureKind::Double;
+    let double = [rule("double").gesture(Double, 0, 400).notify("double")];
+    let mut b = bench(&double);
+    b.event("desk.button.press", &[]);
+    b.event("desk.button.release", &[]);
+    reload(&mut b, &double);
+    b.pass_ms(100);
+    b.event("desk.button.press", &[]);
+    b.event("desk.button.release", &[]);
+    assert_eq!(b.fired(), ["double"]);
+}
+
+#[test]
+fn a_button_that_is_held_while_its_long_is_removed_is_let_go() {
+    use mapping::program::GestureKind::{Click, Long};
+    let click = rule("click").gesture(Click, 0, 400).notify("click");
+    let long = rule("long").gesture(Long, 800, 400).notify("long");
+    let mut b = bench(&[click.clone(), long]);
+    b.event("desk.button.press", &[]);
+    b.pass(1);
+    assert_eq!(b.fired(), ["long"]);
+    reload(&mut b, &[click]);
+    b.event("desk.button.release", &[]);
+    b.event("desk.button.press", &[]);
+    b.event("desk.button.release", &[]);
+    assert_eq!(b.fired(), ["click"]);
+}
+
+#[test]
+fn limits_go_on() {
+    let ring = [rule("ring")
+        .on("desk.button.press")
+        .limit(1, 30)
+        .notify("ring")];
+    let mut b = bench(&ring);
+    b.event("desk.button.press", &[]);
+    reload(&mut b, &ring);
+    b.event("desk.button.press", &[]);
+    assert_eq!(b.fired(), ["ring"]);
+}

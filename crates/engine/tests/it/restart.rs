@@ -1,0 +1,197 @@
+//! Down and up again: what survives, what is made up for, what is let go.
+
+use std::time::Duration;
+
+use engine::{Note, Resume, State, StateError};
+use mapping::program::{AfterDowntime, Days};
+
+use crate::{
+    bench::{Bench, bench, bench_at},
+    build::{R, rule},
+};
+
+fn down(b: &mut Bench, seconds: u64) -> Vec<Note> {
+    let program = b.program();
+    b.now = b.now.after(Duration::from_secs(seconds));
+    b.swap(&program, Resume::Restart)
+}
+
+fn motion(after: AfterDowntime) -> [R; 2] {
+    [
+        rule("on")
+            .on("hall.motion.start")
+            .cmd("hall.lamp.on")
+            .start("t", 300),
+        rule("off").timer("t").after(after).cmd("hall.lamp.off"),
+    ]
+}
+
+#[test]
+fn a_timer_goes_on_and_downtime_counts() {
+    let mut b = bench(&motion(AfterDowntime::Resume));
+    b.event("hall.motion.start", &[]);
+    b.out();
+    b.pass(100);
+    down(&mut b, 100);
+    b.pass(99);
+    assert_eq!(b.out(), [""; 0]);
+    b.pass(1);
+    assert_eq!(b.out(), ["hall.lamp on=false"]);
+}
+
+#[test]
+fn what_fell_due_fires_at_once_and_in_order() {
+    let mut b = bench(&[
+        rule("start")
+            .on("desk.button.press")
+            .start("u", 20)
+            .start("t", 10),
+        rule("u").timer("u").notify("u"),
+        rule("t").timer("t").notify("t").start("v", 60),
+        rule("v").timer("v").notify("v"),
+    ]);
+    b.event("desk.button.press", &[]);
+    assert_eq!(down(&mut b, 1_000), []);
+    assert!(b.engine.next_deadline(b.now) <= Some(b.now.at));
+    b.pass(0);
+    assert_eq!(b.out(), ["notify all: t", "notify all: u"]);
+    b.pass(59);
+    assert_eq!(b.out(), [""; 0]);
+    b.pass(1);
+    assert_eq!(b.out(), ["notify all: v"]);
+}
+
+#[test]
+fn after_downtime_decides_how_late_is_too_late() {
+    let late = |seconds| AfterDowntime::RunLate(Duration::from_secs(seconds));
+    for (after, expected) in [
+        (AfterDowntime::Drop, 0),
+        (late(599), 0),
+        (late(600), 1),
+        (AfterDowntime::Resume, 1),
+    ] {
+        let mut b = bench(&motion(after));
+        b.event("hall.motion.start", &[]);
+        b.out();
+        let notes = down(&mut b, 900);
+        b.pass(0);
+        assert_eq!(b.out().len(), expected, "{after:?}");
+        assert_eq!(notes.len(), 1 - expected);
+    }
+}
+
+#[test]
+fn a_missed_time_of_day_follows_after_downtime() {
+    for (after, expected) in [(AfterDowntime::Drop, 0), (AfterDowntime::Resume, 1)] {
+        let at = rule("at").at(13, 0, Days::ALL).after(after).notify("one");
+        let mut b = bench(&[at]);
+        let notes = down(&mut b, 3 * 24 * 3_600 + 2 * 3_600);
+        b.pass(0);
+        assert_eq!(b.out().len(), expected);
+        assert_eq!(notes.len(), 1 - expected);
+        b.pass(23 * 3_600);
+        assert_eq!(b.out().len(), 1);
+    }
+}
+
+#[test]
+fn a_time_of_day_that_came_before_the_restart_does_not_come_again() {
+    let at = rule("at").at(13, 0, Days::ALL).notify("one");
+    let mut b = bench(&[at]);
+    b.pass(3_600);
+    assert_eq!(b.out().len(), 1);
+    down(&mut b, 60);
+    b.pass(0);
+    assert_eq!(b.out().len(), 0);
+}
+
+#[test]
+fn a_restart_is_no_edge() {
+    let mut b = bench(&[rule("cold").holds("state.hall.lux < 20", 0).notify("dark")]);
+    b.report("hall.lux", 5.0);
+    assert_eq!(b.fired(), ["cold"]);
+    down(&mut b, 60);
+    b.pass(10);
+    b.report("hall.lux", 4.0);
+    assert_eq!(b.fired(), [""; 0]);
+}
+
+#[test]
+fn a_for_that_fell_due_meanwhile_fires() {
+    for (after, expected) in [(AfterDowntime::Resume, 1), (AfterDowntime::Drop, 0)] {
+        let open = rule("open")
+            .holds("state.door.contact == 'open'", 600)
+            .after(after)
+            .notify("open");
+        let mut b = bench(&[open]);
+        b.report("door.contact", "open");
+        down(&mut b, 900);
+        b.pass(0);
+        assert_eq!(b.fired().len(), expected);
+    }
+}
+
+#[test]
+fn variables_that_are_not_kept_start_again() {
+    let mut b = bench(&[]);
+    b.var("night", true);
+    b.var("mood", "wild");
+    let program = b.program();
+    b.swap(&program, Resume::Replay);
+    assert_eq!(b.engine.var(program.names.vars["mood"]), &"wild".into());
+    down(&mut b, 1);
+    assert_eq!(b.engine.var(program.names.vars["night"]), &true.into());
+    assert_eq!(b.engine.var(program.names.vars["mood"]), &"calm".into());
+}
+
+#[test]
+fn a_gesture_that_was_cut_off_is_let_go() {
+    use mapping::program::GestureKind::{Click, Double};
+    let mut b = bench(&[
+        rule("click").gesture(Click, 0, 400).notify("click"),
+        rule("double").gesture(Double, 0, 400).notify("double"),
+    ]);
+    b.event("desk.button.press", &[]);
+    b.event("desk.button.release", &[]);
+    let notes = down(&mut b, 60);
+    assert!(matches!(notes[..], [Note::GestureDropped { .. }]));
+    b.pass(1);
+    assert_eq!(b.fired(), [""; 0]);
+}
+
+#[test]
+fn time_that_passed_before_the_sync_is_not_made_up_for() {
+    let at = rule("at").at(13, 0, Days::ALL).notify("one");
+    let mut b = bench_at(&[at], crate::bench::MONDAY_NOON);
+    b.now.synced = false;
+    let notes = down(&mut b, 7_200);
+    assert_eq!(notes, []);
+    b.now.synced = true;
+    b.pass(0);
+    assert_eq!(b.fired(), [""; 0]);
+}
+
+#[test]
+fn stale_state_is_stale_after_the_restart() {
+    let mut b = bench(&[]);
+    b.report("living.temp", 20.0);
+    down(&mut b, 299);
+    let temp = crate::build::slot(&b.program(), "living.temp");
+    assert_eq!(b.engine.reported(temp), Some(&20.0.into()));
+    down(&mut b, 1);
+    assert_eq!(b.engine.reported(temp), None);
+}
+
+#[test]
+fn damaged_bytes_are_refused() {
+    let bytes = bench(&[]).engine.state().encode();
+    assert!(matches!(
+        State::decode(&bytes[..bytes.len() - 1]),
+        Err(StateError::Damaged(_))
+    ));
+    let mut other = bytes.clone();
+    // An array header, then the format number.
+    assert_eq!(other[1], 1);
+    other[1] = 9;
+    assert_eq!(State::decode(&other), Err(StateError::Format(9)));
+}
