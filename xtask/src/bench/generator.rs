@@ -4,107 +4,33 @@
 //! batches and sockets are polled together. It must never be what limits a measurement.
 
 use std::{
-    io::{self, Write},
-    net::{SocketAddr, TcpStream},
+    io,
+    net::SocketAddr,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{
-    ledger::{Faults, Ledger},
-    packet::{self, Inbox, Login, Packet},
-    route::{AFTER, CONSUMERS, PRODUCERS, Route, Rule},
+    client::{Client, PATIENCE},
+    ledger::{Arrival, Faults, Ledger},
+    packet::{self, Packet},
+    route::{CONSUMERS, EVENT_END, PRODUCERS},
 };
-
-/// Nothing takes longer than this in a broker that works.
-const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Events of one producer on their way, at QoS 0 and 1. All of one consumer's stay below what either broker
 /// queues before it drops, disconnects or lets newer targets replace older ones.
 const WINDOW: [u64; 2] = [1024, 96];
 
+/// Events of one rule on their way: fewer than the ledger can tell apart.
+const RULE_WINDOW: u64 = 96;
+
+/// More lost events than this, one at a time, and there is nothing to measure.
+const LOST_MAX: usize = 5;
+
 /// A batch is written at the latest when it has so many bytes.
 const BATCH_BYTES_MAX: usize = 32 * 1024;
-
-/// One connection.
-struct Client {
-    stream: TcpStream,
-    inbox: Inbox,
-    out: Vec<u8>,
-}
-
-impl Client {
-    fn connect(address: SocketAddr, id: &str, login: Option<&Login>) -> Result<Self> {
-        let stream = TcpStream::connect(address).context("can't reach the broker")?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        let mut client = Self {
-            stream,
-            inbox: Inbox::new(),
-            out: packet::connect(id, login),
-        };
-        client.flush()?;
-        match client.next()? {
-            Packet::ConnAck { code: 0 } => Ok(client),
-            answer => bail!("{id} is not let in: {answer:?}"),
-        }
-    }
-
-    fn subscribe(&mut self, filter: &str, qos: u8) -> Result<()> {
-        self.out.extend(packet::subscribe(filter, qos));
-        self.flush()?;
-        loop {
-            match self.next()? {
-                Packet::SubAck { code } if code == qos => return Ok(()),
-                Packet::SubAck { code } => bail!("{filter} is refused: {code:#x}"),
-                // Retained messages may come before the answer.
-                _ => {}
-            }
-        }
-    }
-
-    /// Waits for a packet.
-    fn next(&mut self) -> Result<Packet<'_>> {
-        while !self.inbox.holds_packet()? {
-            self.inbox.fill(&mut self.stream)?;
-        }
-        let packet = self.inbox.take()?;
-        packet.context("a packet that was there is gone")
-    }
-
-    /// Reads once where there is something to read.
-    fn fill(&mut self) -> Result<()> {
-        match self.inbox.fill(&mut self.stream) {
-            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error.into()),
-            _ => Ok(()),
-        }
-    }
-
-    /// Writes as much as the socket takes.
-    fn flush(&mut self) -> Result<()> {
-        let mut written = 0;
-        while written < self.out.len() {
-            match self.stream.write(&self.out[written..]) {
-                Ok(bytes) => written += bytes,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => return Err(error.into()),
-            }
-        }
-        self.out.drain(..written);
-        Ok(())
-    }
-
-    fn interest(&self) -> PollFd<'_> {
-        let write = if self.out.is_empty() {
-            PollFlags::empty()
-        } else {
-            PollFlags::OUT
-        };
-        PollFd::new(&self.stream, PollFlags::IN | write)
-    }
-}
 
 /// A producer and where it stands.
 struct Producer {
@@ -120,19 +46,24 @@ struct Producer {
 }
 
 impl Producer {
+    /// The rule it plays next.
+    fn next_rule(&self) -> usize {
+        self.rules[self.played % self.rules.len()]
+    }
+
     /// Appends the event of its next rule.
-    fn play(&mut self, route: &Route, ledger: &mut Ledger<'_>, qos: u8) -> usize {
-        let ix = self.rules[self.played % self.rules.len()];
+    fn play(&mut self, ledger: &mut Ledger<'_>, qos: u8) -> usize {
+        let ix = self.next_rule();
         self.played += 1;
-        let rule: &Rule = &route.rules[ix];
-        let mut digits = [0; 20];
+        let rule = &ledger.route().rules[ix];
+        let mut digits = [0; 3];
         let value = decimal(ledger.send(ix), &mut digits);
         self.packet_id = self.packet_id.checked_add(1).unwrap_or(1);
-        let topic = route.events[rule.producer].as_bytes();
+        let payload = [&rule.event_start, value, EVENT_END];
         packet::publish(
             &mut self.client.out,
-            topic,
-            &[&rule.before, value, AFTER],
+            &rule.event_topic,
+            &payload,
             qos,
             self.packet_id,
         );
@@ -150,13 +81,11 @@ impl Producer {
 }
 
 /// All clients of one measurement.
-pub(crate) struct Load<'a> {
-    route: &'a Route,
+pub(crate) struct Load<'l, 'r> {
+    ledger: &'l mut Ledger<'r>,
     qos: u8,
     producers: Vec<Producer>,
     consumers: Vec<Client>,
-    /// Events sent so far; keeps the values of measurements apart.
-    sent: u64,
 }
 
 /// What a saturated run saw.
@@ -167,12 +96,17 @@ pub(crate) struct Saturated {
     pub(crate) faults: Faults,
 }
 
-impl<'a> Load<'a> {
+impl<'l, 'r> Load<'l, 'r> {
     /// Connects everybody; consumers subscribe at this QoS.
     ///
     /// # Errors
     /// The broker lets somebody not in.
-    pub(crate) fn connect(address: SocketAddr, route: &'a Route, qos: u8) -> Result<Self> {
+    pub(crate) fn connect(
+        address: SocketAddr,
+        ledger: &'l mut Ledger<'r>,
+        qos: u8,
+    ) -> Result<Self> {
+        let route = ledger.route();
         let mut consumers = Vec::new();
         for ix in 0..CONSUMERS {
             let mut client = Client::connect(
@@ -180,8 +114,8 @@ impl<'a> Load<'a> {
                 &format!("consumer-{ix}"),
                 route.consumer_logins.get(ix),
             )?;
-            for filter in &route.filters[ix] {
-                client.subscribe(filter, qos)?;
+            for filter in route.filters(ix) {
+                client.subscribe(&filter, qos)?;
             }
             consumers.push(client);
         }
@@ -202,11 +136,10 @@ impl<'a> Load<'a> {
             });
         }
         Ok(Self {
-            route,
+            ledger,
             qos,
             producers,
             consumers,
-            sent: 0,
         })
     }
 
@@ -216,17 +149,17 @@ impl<'a> Load<'a> {
     /// A socket fails.
     pub(crate) fn closed_loop(&mut self, round_trips: usize) -> Result<(Vec<f64>, Faults)> {
         self.set_nonblocking(false)?;
-        let mut ledger = Ledger::new(self.route, self.sent);
-        self.sent += round_trips as u64;
         let mut latencies_us = Vec::with_capacity(round_trips);
         for round in 0..round_trips {
             let producer = &mut self.producers[round % PRODUCERS];
-            let rule = producer.play(self.route, &mut ledger, self.qos);
-            let consumer = self.route.rules[rule].consumer;
+            let rule = producer.play(self.ledger, self.qos);
+            let consumer = self.ledger.route().rules[rule].consumer;
             let start = Instant::now();
             producer.client.flush()?;
-            if await_command(&mut self.consumers[consumer], consumer, &mut ledger)? {
+            if await_command(&mut self.consumers[consumer], consumer, self.ledger)? {
                 latencies_us.push(start.elapsed().as_secs_f64() * 1e6);
+            } else if round - latencies_us.len() >= LOST_MAX {
+                bail!("no command comes for most events");
             }
             // Acks are no part of the way of an event, and must not meet the next one.
             self.consumers[consumer].flush()?;
@@ -236,7 +169,7 @@ impl<'a> Load<'a> {
             }
             producer.open = 0;
         }
-        Ok((latencies_us, ledger.close()))
+        Ok((latencies_us, self.ledger.close()))
     }
 
     /// All producers at once, each with a window of events on their way, for `duration` after a warm-up.
@@ -245,7 +178,7 @@ impl<'a> Load<'a> {
     /// A socket fails.
     pub(crate) fn saturated(&mut self, duration: Duration) -> Result<Saturated> {
         self.set_nonblocking(true)?;
-        let mut ledger = Ledger::new(self.route, self.sent);
+        let at_start = self.ledger.received();
         let start = Instant::now();
         let warm = start + duration / 5;
         let end = warm + duration;
@@ -257,32 +190,32 @@ impl<'a> Load<'a> {
                 break;
             }
             if now >= warm && since.is_none() {
-                (before, since) = (ledger.received(), Some(now));
+                (before, since) = (self.ledger.received(), Some(now));
             }
             for producer in &mut self.producers {
-                top_up(producer, self.route, &mut ledger, self.qos)?;
+                top_up(producer, self.ledger, self.qos)?;
             }
-            if self.turn(&mut ledger)? {
+            if self.turn()? {
                 last_arrival = now;
             }
         }
         let elapsed = since.unwrap_or(start).elapsed();
-        let commands = ledger.received();
-        self.drain(&mut ledger)?;
-        self.sent += commands + ledger.open();
+        let commands = self.ledger.received();
+        self.drain()?;
         Ok(Saturated {
             commands_per_s: (commands - before) as f64 / elapsed.as_secs_f64(),
-            commands: ledger.received(),
-            faults: ledger.close(),
+            commands: self.ledger.received() - at_start,
+            faults: self.ledger.close(),
         })
     }
 
     /// Waits for what is on its way; gives up where nothing comes.
-    fn drain(&mut self, ledger: &mut Ledger<'_>) -> Result<()> {
+    fn drain(&mut self) -> Result<()> {
         let mut last_arrival = Instant::now();
         let unacknowledged = |load: &Self| load.producers.iter().any(|p| p.unacknowledged > 0);
-        while (ledger.open() > 0 || unacknowledged(self)) && last_arrival.elapsed() < PATIENCE {
-            if self.turn(ledger)? {
+        while (self.ledger.open() > 0 || unacknowledged(self)) && last_arrival.elapsed() < PATIENCE
+        {
+            if self.turn()? {
                 last_arrival = Instant::now();
             }
         }
@@ -296,7 +229,7 @@ impl<'a> Load<'a> {
     }
 
     /// Waits for sockets, reads and writes those that are ready. True where a command came.
-    fn turn(&mut self, ledger: &mut Ledger<'_>) -> Result<bool> {
+    fn turn(&mut self) -> Result<bool> {
         let producers = self
             .producers
             .iter()
@@ -313,7 +246,7 @@ impl<'a> Load<'a> {
         let readable =
             |flags: &PollFlags| flags.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR);
 
-        let before = ledger.received();
+        let before = self.ledger.received();
         for (ix, _) in consumers
             .iter()
             .enumerate()
@@ -322,8 +255,9 @@ impl<'a> Load<'a> {
             let client = &mut self.consumers[ix];
             client.fill()?;
             while let Some(packet) = client.inbox.take()? {
-                if let Some(rule) = command(packet, ix, ledger, &mut client.out) {
-                    self.producers[self.route.rules[rule].producer].open -= 1;
+                if let Some(arrival) = command(packet, ix, self.ledger, &mut client.out) {
+                    let rule = &self.ledger.route().rules[arrival.rule];
+                    self.producers[rule.producer].open -= arrival.done;
                 }
             }
             client.flush()?;
@@ -337,7 +271,7 @@ impl<'a> Load<'a> {
                 producer.client.flush()?;
             }
         }
-        Ok(ledger.received() > before)
+        Ok(self.ledger.received() > before)
     }
 
     fn set_nonblocking(&self, on: bool) -> Result<()> {
@@ -354,15 +288,16 @@ impl<'a> Load<'a> {
 }
 
 /// Fills a producer's window and writes, unless its last batch still waits for the socket.
-fn top_up(producer: &mut Producer, route: &Route, ledger: &mut Ledger<'_>, qos: u8) -> Result<()> {
+fn top_up(producer: &mut Producer, ledger: &mut Ledger<'_>, qos: u8) -> Result<()> {
     let window = WINDOW[usize::from(qos)];
     if !producer.client.out.is_empty() {
         return Ok(());
     }
     while producer.open.max(producer.unacknowledged) < window
+        && ledger.open_of(producer.next_rule()) < RULE_WINDOW
         && producer.client.out.len() < BATCH_BYTES_MAX
     {
-        producer.play(route, ledger, qos);
+        producer.play(ledger, qos);
     }
     producer.client.flush()
 }
@@ -389,13 +324,13 @@ fn await_command(client: &mut Client, consumer: usize, ledger: &mut Ledger<'_>) 
     }
 }
 
-/// Acknowledges and books a command; gives the rule of its event. What was retained is from before.
+/// Acknowledges and books a command. What was retained is from before.
 fn command(
     packet: Packet<'_>,
     consumer: usize,
     ledger: &mut Ledger<'_>,
     out: &mut Vec<u8>,
-) -> Option<usize> {
+) -> Option<Arrival> {
     let Packet::Publish {
         retained,
         packet_id,
@@ -428,11 +363,11 @@ fn shuffled(mut rules: Vec<usize>) -> Vec<usize> {
 }
 
 /// Digits of a number; `format!` would cost more than the rest of an event.
-fn decimal(mut number: u64, digits: &mut [u8; 20]) -> &[u8] {
+fn decimal(mut number: u8, digits: &mut [u8; 3]) -> &[u8] {
     let mut at = digits.len();
     loop {
         at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
+        digits[at] = b'0' + number % 10;
         number /= 10;
         if number == 0 {
             return &digits[at..];
@@ -443,12 +378,15 @@ fn decimal(mut number: u64, digits: &mut [u8; 20]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{bench::mosquitto, shell};
+    use crate::{
+        bench::{mosquitto, route::Route},
+        shell,
+    };
 
     #[test]
     fn digits_are_those_of_the_number() {
-        for number in [0, 7, 10, 1_234_567, u64::MAX] {
-            assert_eq!(decimal(number, &mut [0; 20]), number.to_string().as_bytes());
+        for number in [0, 7, 10, 127, 255] {
+            assert_eq!(decimal(number, &mut [0; 3]), number.to_string().as_bytes());
         }
     }
 
@@ -469,8 +407,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder for the test");
         let server = mosquitto::start(folder.path()).expect("mosquitto starts");
         let route = Route::relay(10);
+        let mut ledger = Ledger::new(&route);
         for qos in [0, 1] {
-            let mut load = Load::connect(server.address, &route, qos).expect("it lets us in");
+            let mut load = Load::connect(server.address, &mut ledger, qos).expect("it lets us in");
             let (latencies_us, faults) = load.closed_loop(50).expect("it relays");
             assert_eq!(latencies_us.len(), 50);
             assert!(faults.none(), "{faults:?}");

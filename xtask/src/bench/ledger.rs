@@ -1,9 +1,9 @@
-//! The book of one measurement: which events went out, what came for each. Called by the generator.
+//! The book of what went out and what came for it. Called by the generator.
+//!
+//! Events of one rule carry 0, 1, .. 127, 0, .. and their commands come in that order, so that each command tells
+//! its event as long as fewer than 128 of one rule are on their way.
 
-use super::route::{Route, value};
-
-/// Number of the first event of a measurement; leaves no doubt between values and other small numbers.
-const FIRST: u64 = 1_000_000;
+use super::route::{MIDI, Route};
 
 /// What did not come as it should.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub(crate) struct Faults {
     pub(crate) lost: u64,
     /// Commands that no event asked for, or that came to the wrong place.
     pub(crate) wrong: u64,
-    /// Commands that came again.
+    /// Commands that came again, or after later ones.
     pub(crate) duplicates: u64,
 }
 
@@ -28,119 +28,169 @@ impl Faults {
     }
 }
 
-/// Events and their commands.
+/// Events of one rule so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Account {
+    sent: u64,
+    /// Events whose command came or is lost.
+    done: u64,
+}
+
+/// A command that came as it should.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Arrival {
+    pub(crate) rule: usize,
+    /// Events that are done with it: itself and those before it that are lost.
+    pub(crate) done: u64,
+}
+
+/// Events and their commands since a broker started.
 pub(crate) struct Ledger<'a> {
     route: &'a Route,
-    /// The rule of each event; its value is its place plus [`FIRST`] plus `base`.
-    sent: Vec<u32>,
-    arrived: Vec<bool>,
-    base: u64,
+    accounts: Vec<Account>,
     received: u64,
+    open: u64,
     faults: Faults,
 }
 
 impl<'a> Ledger<'a> {
-    /// `base` sets the values of this measurement apart from those before it.
-    pub(crate) fn new(route: &'a Route, base: u64) -> Self {
+    pub(crate) fn new(route: &'a Route) -> Self {
         Self {
             route,
-            sent: Vec::new(),
-            arrived: Vec::new(),
-            base: FIRST + base,
+            accounts: vec![Account::default(); route.rules.len()],
             received: 0,
+            open: 0,
             faults: Faults::default(),
         }
     }
 
-    /// Notes an event for this rule; gives the value it carries.
-    pub(crate) fn send(&mut self, rule: usize) -> u64 {
-        self.sent.push(rule as u32);
-        self.arrived.push(false);
-        self.base + self.sent.len() as u64 - 1
+    pub(crate) fn route(&self) -> &'a Route {
+        self.route
     }
 
-    /// Notes a command; gives the rule of its event where it is the one we wait for.
+    /// Notes an event for this rule; gives the value it carries.
+    pub(crate) fn send(&mut self, rule: usize) -> u8 {
+        let account = &mut self.accounts[rule];
+        let value = value(account.sent);
+        account.sent += 1;
+        self.open += 1;
+        value
+    }
+
+    /// Events of this rule on their way.
+    pub(crate) fn open_of(&self, rule: usize) -> u64 {
+        let account = self.accounts[rule];
+        account.sent - account.done
+    }
+
+    /// Notes a message; tells what it brought where an event waits for it.
     pub(crate) fn arrive(
         &mut self,
         consumer: usize,
         topic: &[u8],
         payload: &[u8],
-    ) -> Option<usize> {
-        let event =
-            value(payload).and_then(|value| usize::try_from(value.checked_sub(self.base)?).ok());
-        let rule = event
-            .and_then(|event| self.sent.get(event))
-            .map(|rule| *rule as usize);
-        let right = rule.filter(|rule| {
-            let rule = &self.route.rules[*rule];
-            rule.consumer == consumer && rule.topic == topic
-        });
-        let (Some(event), Some(rule)) = (event, right) else {
+    ) -> Option<Arrival> {
+        let Some((rule, came)) = self.route.identify(consumer, topic, payload) else {
             self.faults.wrong += 1;
             return None;
         };
-        if std::mem::replace(&mut self.arrived[event], true) {
+        let account = &mut self.accounts[rule];
+        let ahead = u64::from(came.wrapping_sub(value(account.done))) % MIDI as u64;
+        if ahead >= account.sent - account.done {
             self.faults.duplicates += 1;
             return None;
         }
+        let done = ahead + 1;
+        account.done += done;
+        self.open -= done;
+        self.faults.lost += ahead;
         self.received += 1;
-        Some(rule)
+        Some(Arrival { rule, done })
     }
 
-    /// Commands that came, each once.
+    /// Commands that came as they should.
     pub(crate) fn received(&self) -> u64 {
         self.received
     }
 
     /// Events on their way.
     pub(crate) fn open(&self) -> u64 {
-        self.sent.len() as u64 - self.received
+        self.open
     }
 
-    /// Closes the book: what is open is lost.
-    pub(crate) fn close(self) -> Faults {
-        Faults {
-            lost: self.open(),
-            ..self.faults
+    /// Takes the faults of a measurement: what is still open is lost.
+    pub(crate) fn close(&mut self) -> Faults {
+        let mut faults = std::mem::take(&mut self.faults);
+        faults.lost += std::mem::take(&mut self.open);
+        for account in &mut self.accounts {
+            account.done = account.sent;
         }
+        faults
     }
+}
+
+/// The value of a rule's nth event.
+fn value(nth: u64) -> u8 {
+    // Below 128 by the remainder.
+    (nth % MIDI as u64) as u8
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// A command of rule 5, whose consumer is 1, with this value.
+    fn arrive(ledger: &mut Ledger<'_>, value: u8) -> Option<u64> {
+        let payload = format!("{{\"angle\":{}}}", 5 * MIDI + usize::from(value));
+        let arrival = ledger.arrive(1, b"iot/stage1/servo1/target", payload.as_bytes())?;
+        assert_eq!(arrival.rule, 5);
+        Some(arrival.done)
+    }
+
     #[test]
-    fn each_command_is_held_against_its_event() {
-        let route = Route::dispatch(10);
-        let mut ledger = Ledger::new(&route, 0);
-        let values: Vec<String> = (0..3).map(|rule| ledger.send(rule).to_string()).collect();
-        let topic = |rule: usize| route.rules[rule].topic.as_slice();
-        assert_eq!(ledger.arrive(1, topic(1), values[1].as_bytes()), Some(1));
-        assert_eq!(
-            ledger.arrive(1, topic(1), values[1].as_bytes()),
-            None,
-            "again"
-        );
-        assert_eq!(
-            ledger.arrive(0, topic(0), values[2].as_bytes()),
-            None,
-            "another's value"
-        );
-        assert_eq!(
-            ledger.arrive(0, topic(0), b"{\"angle\":7}"),
-            None,
-            "nobody's value"
-        );
-        assert_eq!(ledger.received(), 1);
+    fn commands_in_order_are_faultless_round_after_round() {
+        let route = Route::rules(10);
+        let mut ledger = Ledger::new(&route);
+        for _ in 0..300 {
+            let value = ledger.send(5);
+            assert_eq!(ledger.open_of(5), 1);
+            assert_eq!(arrive(&mut ledger, value), Some(1));
+        }
+        assert_eq!((ledger.received(), ledger.open()), (300, 0));
+        assert!(ledger.close().none());
+    }
+
+    #[test]
+    fn a_gap_is_lost_and_what_comes_again_is_a_duplicate() {
+        let route = Route::rules(10);
+        let mut ledger = Ledger::new(&route);
+        let values: Vec<u8> = (0..5).map(|_| ledger.send(5)).collect();
+        assert_eq!(arrive(&mut ledger, values[0]), Some(1));
+        assert_eq!(arrive(&mut ledger, values[0]), None, "again");
+        assert_eq!(arrive(&mut ledger, values[3]), Some(3), "two are missing");
         let faults = ledger.close();
         assert_eq!(
-            faults,
-            Faults {
-                lost: 2,
-                wrong: 2,
-                duplicates: 1
-            }
+            (faults.lost, faults.wrong, faults.duplicates),
+            (3, 0, 1),
+            "the last one is lost too"
         );
+        assert!(ledger.close().none(), "faults are told once");
+    }
+
+    #[test]
+    fn what_nobody_asked_for_is_wrong() {
+        let route = Route::rules(10);
+        let mut ledger = Ledger::new(&route);
+        ledger.send(5);
+        assert_eq!(
+            ledger.arrive(1, b"iot/stage1/servo1/target", b"{\"angle\":99999}"),
+            None
+        );
+        assert_eq!(
+            ledger.arrive(2, b"iot/stage1/servo1/target", b"{\"angle\":640}"),
+            None,
+            "to another"
+        );
+        assert_eq!(ledger.close().wrong, 2);
     }
 }

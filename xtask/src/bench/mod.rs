@@ -3,6 +3,7 @@
 //!
 //! mosquitto gets one hop and no rules; ours gets rules, users, ACLs, decision records and the journal on disk.
 
+mod client;
 mod generator;
 mod ledger;
 mod mosquitto;
@@ -18,6 +19,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::shell;
 use generator::Load;
+use ledger::Ledger;
 use report::{Report, Sample, Start, System};
 use route::Route;
 use server::Server;
@@ -144,8 +146,9 @@ fn measure(
         ready_ms: server.ready.as_secs_f64() * 1e3,
         ..Start::default()
     };
+    let mut ledger = Ledger::new(&route);
     for qos in [0, 1] {
-        let mut load = Load::connect(server.address, &route, qos)?;
+        let mut load = Load::connect(server.address, &mut ledger, qos)?;
         if qos == 0 {
             thread::sleep(SETTLE);
             start.idle_mib = server.rss_mib()?;
@@ -171,14 +174,14 @@ fn start(system: System, rules: usize, binary: &Path, folder: &Path) -> Result<(
     match system {
         System::Mosquitto => Ok((mosquitto::start(folder)?, Route::relay(rules))),
         System::Ours => {
-            let mut route = Route::dispatch(rules);
+            let mut route = Route::rules(rules);
             ours::prepare(binary, folder, &mut route)?;
             Ok((ours::start(binary, folder, &route)?, route))
         }
     }
 }
 
-fn sample(load: &mut Load<'_>, server: &Server, options: &Options) -> Result<Sample> {
+fn sample(load: &mut Load<'_, '_>, server: &Server, options: &Options) -> Result<Sample> {
     // The first events find cold caches everywhere.
     let (_, mut faults) = load.closed_loop(options.round_trips / 10)?;
     let (latencies_us, late) = load.closed_loop(options.round_trips)?;

@@ -12,7 +12,10 @@ use anyhow::{Context, Result};
 
 use super::{
     packet::Login,
-    route::{CONSUMERS, PRODUCERS, Route, channel_name, consumer_name, producer_name},
+    route::{
+        CONSUMERS, MIDI, PRODUCERS, Route, consumer_name, keyboard_name, place, producer_name,
+        servo, servo_name,
+    },
     server::{self, Server},
 };
 use crate::{metadata::Workspace, shell};
@@ -92,43 +95,41 @@ fn command(binary: &Path, folder: &Path) -> Command {
     command
 }
 
-/// Every producer has a keyboard whose controls carry any number; every consumer has servos that take any.
+/// Every producer has MIDI keyboards with controls; every consumer has servos that take any angle.
 fn devices(route: &Route) -> String {
     let mut text = String::new();
+    // Writing to a string doesn't fail.
     for ix in 0..PRODUCERS {
-        let name = producer_name(ix);
-        // Writing to a string doesn't fail.
-        let _ = writeln!(
-            text,
-            "[device.{name}]\nid = {}\nio.keys = {{ kind = \"midi\" }}\n",
-            1 + ix
-        );
+        let _ = writeln!(text, "[device.{}]\nid = {}", producer_name(ix), 1 + ix);
+        for keyboard in (0..route.keyboards()).map(keyboard_name) {
+            let _ = writeln!(text, "io.{keyboard} = {{ kind = \"midi\" }}");
+        }
     }
     for ix in 0..CONSUMERS {
-        let name = consumer_name(ix);
-        let _ = writeln!(text, "[device.{name}]\nid = {}", 101 + ix);
-        for channel in 0..route.channels() {
-            let channel = channel_name(channel);
+        let _ = writeln!(text, "[device.{}]\nid = {}", consumer_name(ix), 101 + ix);
+        let angle_max = route.rules.len() * MIDI;
+        for servo in (0..route.servos()).map(servo_name) {
             let _ = writeln!(
                 text,
-                "io.{channel} = {{ kind = \"servo\", min = 0, max = 1000000000 }}"
+                "io.{servo} = {{ kind = \"servo\", min = 0, max = {angle_max} }}"
             );
         }
-        text.push('\n');
     }
     text
 }
 
-/// One rule for each control number.
+/// One rule for each control. Its command tells which rule sent it, and for which event.
 fn rules(route: &Route) -> String {
     let mut text = String::new();
     for (ix, rule) in route.rules.iter().enumerate() {
-        let (producer, consumer) = (producer_name(rule.producer), consumer_name(rule.consumer));
-        let channel = channel_name(rule.channel);
+        let (keyboard, control) = place(ix);
+        let (player, keys) = (producer_name(rule.producer), keyboard_name(keyboard));
+        let (stage, servo) = (consumer_name(rule.consumer), servo_name(servo(ix)));
         let _ = writeln!(
             text,
-            "[rule.control-{ix}]\nwhen = \"{producer}.keys.control\"\nif   = \"event.number == {ix}\"\n\
-             do   = {{ set = \"{consumer}.{channel}\", angle = \"${{event.value}}\" }}\n"
+            "[rule.control-{ix}]\nwhen = \"{player}.{keys}.control\"\nif   = \"event.number == {control}\"\n\
+             do   = {{ set = \"{stage}.{servo}\", angle = \"${{event.value + {}}}\" }}\n",
+            ix * MIDI
         );
     }
     text
@@ -140,12 +141,13 @@ mod tests {
 
     #[test]
     fn the_house_has_a_rule_for_every_event() {
-        let route = Route::dispatch(10);
+        let route = Route::rules(10);
         let rules: toml::Table = rules(&route).parse().expect("it is TOML");
         let rule = &rules["rule"]["control-9"];
-        assert_eq!(rule["when"].as_str(), Some("player1.keys.control"));
-        assert_eq!(rule["if"].as_str(), Some("event.number == 9"));
+        assert_eq!(rule["when"].as_str(), Some("player1.keys0.control"));
+        assert_eq!(rule["if"].as_str(), Some("event.number == 1"));
         assert_eq!(rule["do"]["set"].as_str(), Some("stage1.servo2"));
+        assert_eq!(rule["do"]["angle"].as_str(), Some("${event.value + 1152}"));
         let devices: toml::Table = devices(&route).parse().expect("it is TOML");
         assert!(devices["device"]["stage1"]["io"].get("servo2").is_some());
         assert_eq!(

@@ -1,0 +1,94 @@
+//! One MQTT client of the load: a socket, what was read from it and what waits to be written. Called by the generator.
+
+use std::{
+    io::{self, Write},
+    net::{SocketAddr, TcpStream},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use rustix::event::{PollFd, PollFlags};
+
+use super::packet::{self, Inbox, Login, Packet};
+
+/// Nothing takes longer than this in a broker that works.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
+
+/// One connection.
+pub(crate) struct Client {
+    pub(crate) stream: TcpStream,
+    pub(crate) inbox: Inbox,
+    /// Bytes that wait for [`Self::flush`].
+    pub(crate) out: Vec<u8>,
+}
+
+impl Client {
+    pub(crate) fn connect(address: SocketAddr, id: &str, login: Option<&Login>) -> Result<Self> {
+        let stream = TcpStream::connect(address).context("can't reach the broker")?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let mut client = Self {
+            stream,
+            inbox: Inbox::new(),
+            out: packet::connect(id, login),
+        };
+        client.flush()?;
+        match client.next()? {
+            Packet::ConnAck { code: 0 } => Ok(client),
+            answer => bail!("{id} is not let in: {answer:?}"),
+        }
+    }
+
+    pub(crate) fn subscribe(&mut self, filter: &str, qos: u8) -> Result<()> {
+        self.out.extend(packet::subscribe(filter, qos));
+        self.flush()?;
+        loop {
+            match self.next()? {
+                Packet::SubAck { code } if code == qos => return Ok(()),
+                Packet::SubAck { code } => bail!("{filter} is refused: {code:#x}"),
+                // Retained messages may come before the answer.
+                _ => {}
+            }
+        }
+    }
+
+    /// Waits for a packet.
+    pub(crate) fn next(&mut self) -> Result<Packet<'_>> {
+        while !self.inbox.holds_packet()? {
+            self.inbox.fill(&mut self.stream)?;
+        }
+        let packet = self.inbox.take()?;
+        packet.context("a packet that was there is gone")
+    }
+
+    /// Reads once where there is something to read.
+    pub(crate) fn fill(&mut self) -> Result<()> {
+        match self.inbox.fill(&mut self.stream) {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes as much as the socket takes.
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        let mut written = 0;
+        while written < self.out.len() {
+            match self.stream.write(&self.out[written..]) {
+                Ok(bytes) => written += bytes,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.out.drain(..written);
+        Ok(())
+    }
+
+    pub(crate) fn interest(&self) -> PollFd<'_> {
+        let write = if self.out.is_empty() {
+            PollFlags::empty()
+        } else {
+            PollFlags::OUT
+        };
+        PollFd::new(&self.stream, PollFlags::IN | write)
+    }
+}
