@@ -1,1 +1,26 @@
-//! placeholder
+//! The brain of the house, sans-io: topics and payloads of devices, availability, blocks, delivery and
+//! reconciliation around the [`engine`], and the rehearsal that runs a house's tests.
+//!
+//! Called by the binary, which owns sockets, the journal and the clock. Must not know tokio, sockets or files.
+
+pub mod access;
+mod blocklist;
+mod config;
+mod delivery;
+mod dispatcher;
+mod duplicates;
+mod effects;
+pub mod explain;
+mod input;
+mod payload;
+mod presence;
+mod refusal;
+pub mod rehearsal;
+mod topics;
+
+pub use blocklist::{Block, Blocklist, Sides, Subject};
+pub use config::Config;
+pub use dispatcher::{Admitted, Dispatcher, Message, Publisher, SnapshotError};
+pub use effects::{Effects, Note, Notify, Qos, Send, Token};
+pub use input::{DecodeError, Input, Stamp};
+pub use refusal::{Counters, Reason, Refusal};

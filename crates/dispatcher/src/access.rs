@@ -1,0 +1,71 @@
+//! Who may publish and subscribe what: the lists that the broker enforces, derived from the program.
+//!
+//! Called by the binary when a client logs in and after each reload. A device speaks and hears only
+//! about itself; people and tools read the whole house and ask for targets.
+
+use mapping::{
+    Program,
+    program::{Carrier, DeviceIx},
+};
+
+/// Topic filters of one broker user. Delivery follows the subscribe list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Access {
+    /// What it may publish.
+    pub publish: Vec<String>,
+    /// What it may subscribe to and receive.
+    pub subscribe: Vec<String>,
+}
+
+/// What the broker user of `device` may do. For a virtual device: what a user who was granted it may do.
+#[must_use]
+pub fn of_device(program: &Program, device: DeviceIx) -> Access {
+    let row = &program[device];
+    if let Carrier::Foreign(foreign) = &row.carrier {
+        let mut publish: Vec<String> = Vec::new();
+        for topic in [&foreign.state, &foreign.event, &foreign.availability] {
+            if let Some(topic) = topic
+                && !publish.iter().any(|known| **known == **topic)
+            {
+                publish.push(topic.to_string());
+            }
+        }
+        return Access {
+            publish,
+            subscribe: foreign.target.iter().map(ToString::to_string).collect(),
+        };
+    }
+    let name = &row.name;
+    let mut subscribe = vec![
+        format!("iot/{name}/+/target"),
+        format!("iot/{name}/+/command"),
+    ];
+    if row.carrier == Carrier::Own {
+        subscribe.push(format!("iot/{name}/role"));
+    }
+    Access {
+        publish: vec![
+            format!("iot/{name}/+/event"),
+            format!("iot/{name}/+/state"),
+            format!("iot/{name}/availability"),
+        ],
+        subscribe,
+    }
+}
+
+/// What a person or a tool may do: ask for targets, read everything below `iot/`, and speak for the
+/// virtual devices it was granted.
+#[must_use]
+pub fn of_person(program: &Program, granted: &[DeviceIx]) -> Access {
+    let mut access = Access {
+        publish: vec!["iot/+/+/set".to_owned()],
+        subscribe: vec!["iot/#".to_owned()],
+    };
+    let granted = granted
+        .iter()
+        .filter(|ix| program[**ix].carrier == Carrier::Virtual);
+    for device in granted {
+        access.publish.extend(of_device(program, *device).publish);
+    }
+    access
+}

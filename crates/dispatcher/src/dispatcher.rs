@@ -1,0 +1,254 @@
+//! The dispatcher: topics and payloads in front of the engine, delivery behind it.
+//!
+//! Sans-io. The order of calls, all on one thread:
+//! 1. a message comes: [`Dispatcher::admit`] makes an [`Input`] or a refusal; the caller numbers and journals
+//!    the input and calls [`Dispatcher::apply`];
+//! 2. a session starts or ends: [`Dispatcher::connected`], [`Dispatcher::disconnected`]; what they return is
+//!    journalled and applied likewise;
+//! 3. time passes: at [`Dispatcher::next_deadline`], everything that [`Dispatcher::due`] returns is journalled
+//!    and applied, then [`Dispatcher::tick`] sends again what wasn't taken.
+//!
+//! After each call the caller hands out the [`Effects`]. State that depends on the journal alone is in
+//! [`Dispatcher::state`]; sessions, acknowledgements and counters are not.
+
+use std::sync::Arc;
+
+use engine::Engine;
+use mapping::{
+    Program,
+    program::{ChannelIx, DeviceIx, SlotIx},
+};
+use types::{Instant, Now, UnixTime, Value};
+
+use crate::{
+    access::{self, Access},
+    blocklist::{Blocklist, Sides},
+    config::Config,
+    delivery::Deliveries,
+    duplicates::Windows,
+    effects::{Effects, Note, Token},
+    input::Input,
+    presence::Presence,
+    refusal::Counters,
+    topics::Topics,
+};
+
+mod admit;
+mod apply;
+mod deliver;
+mod reload;
+mod retained;
+mod snapshot;
+
+pub use admit::{Admitted, Message, Publisher};
+pub use snapshot::SnapshotError;
+
+/// One house.
+#[derive(Debug)]
+pub struct Dispatcher {
+    program: Arc<Program>,
+    config: Config,
+    engine: Engine,
+    topics: Topics,
+    blocklist: Blocklist,
+    /// What each device lost, for the hot path.
+    blocked: Vec<Sides>,
+    /// Which copies of events were seen, for each device.
+    windows: Vec<Windows>,
+    presence: Presence,
+    deliveries: Deliveries,
+    /// Role of each device: its revision.
+    roles: Vec<u32>,
+    counters: Counters,
+}
+
+impl Dispatcher {
+    /// A house that starts for the first time.
+    #[must_use]
+    pub fn new(program: Arc<Program>, config: Config, blocklist: Blocklist, now: Now) -> Self {
+        let engine = Engine::new(Arc::clone(&program), now);
+        let mut dispatcher = Self::around(program, config, blocklist, engine);
+        dispatcher.bring_virtual_devices(now, &mut Effects::default());
+        dispatcher
+    }
+
+    fn around(program: Arc<Program>, config: Config, blocklist: Blocklist, engine: Engine) -> Self {
+        Self {
+            topics: Topics::new(&program),
+            blocked: blocklist.resolve(&program),
+            windows: vec![Windows::default(); program.devices.len()],
+            presence: Presence::new(&program, &config),
+            deliveries: Deliveries::new(program.channels.len()),
+            roles: vec![1; program.devices.len()],
+            counters: Counters::default(),
+            engine,
+            program,
+            config,
+            blocklist,
+        }
+    }
+
+    /// The mapping in force.
+    #[must_use]
+    pub fn program(&self) -> &Arc<Program> {
+        &self.program
+    }
+
+    /// The engine, to look at: reported and desired values, variables.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The sun stands still; for house tests.
+    pub fn pin_sun(&mut self, up: Option<bool>) {
+        self.engine.pin_sun(up);
+    }
+
+    /// All blocks, also those of devices that the mapping doesn't know.
+    #[must_use]
+    pub fn blocklist(&self) -> &Blocklist {
+        &self.blocklist
+    }
+
+    /// What `device` lost to a block.
+    #[must_use]
+    pub fn blocked(&self, device: DeviceIx) -> Sides {
+        self.blocked[device.index()]
+    }
+
+    /// Whether a session of `device` may start: not while it is blocked both ways.
+    #[must_use]
+    pub fn may_connect(&self, device: DeviceIx) -> bool {
+        self.blocked(device) != Sides::BOTH
+    }
+
+    /// What the broker user of `device` may publish and subscribe.
+    #[must_use]
+    pub fn access(&self, device: DeviceIx) -> Access {
+        access::of_device(&self.program, device)
+    }
+
+    /// What was refused and dropped since the process started.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// When `device` last said anything.
+    #[must_use]
+    pub fn last_heard(&self, device: DeviceIx) -> Option<UnixTime> {
+        self.presence.row(device).heard.map(|(_, wall)| wall)
+    }
+
+    /// Whether `device` is there.
+    #[must_use]
+    pub fn online(&self, device: DeviceIx) -> bool {
+        self.engine.online(device)
+    }
+
+    /// Whether the newest target of `channel` was acknowledged by its consumer.
+    #[must_use]
+    pub fn acknowledged(&self, channel: ChannelIx) -> bool {
+        self.deliveries.row(channel).acked
+    }
+
+    /// A session of `device` started. Returns what is to be journalled and applied.
+    pub fn connected(
+        &mut self,
+        now: Now,
+        device: DeviceIx,
+        effects: &mut Effects,
+    ) -> Option<Input> {
+        let row = self.presence.row_mut(device);
+        row.sessions = row.sessions.saturating_add(1);
+        row.expected_until = None;
+        let program = Arc::clone(&self.program);
+        for channel in &program[device].channels {
+            self.deliveries.session_started(&self.config, now, *channel);
+        }
+        if !self.engine.online(device) {
+            return Some(Input::Online(device));
+        }
+        self.send_unretained_targets(now, device, effects);
+        None
+    }
+
+    /// A session of `device` ended; `will` says whether its last will was published. Returns what is to be
+    /// journalled and applied. A device with a limit of silence may come and go as it likes: it sleeps.
+    pub fn disconnected(&mut self, device: DeviceIx, will: bool) -> Option<Input> {
+        let row = self.presence.row_mut(device);
+        row.sessions = row.sessions.saturating_sub(1);
+        let gone = row.sessions == 0 && (will || row.silence.is_none());
+        (gone && self.engine.online(device)).then_some(Input::Offline(device))
+    }
+
+    /// A client of `by` acknowledged the send with this token. Not journalled: after a restart every target
+    /// is published again. Acknowledgements of others, who only read along, say nothing.
+    pub fn delivered(&mut self, by: DeviceIx, token: Token) {
+        let channel = token.channel();
+        if self
+            .program
+            .channels
+            .get(channel.index())
+            .is_some_and(|row| row.device == by)
+        {
+            self.deliveries.acknowledged(channel, token);
+        }
+    }
+
+    /// When [`Self::due`] and [`Self::tick`] have something to do next.
+    #[must_use]
+    pub fn next_deadline(&self, now: Now) -> Option<Instant> {
+        let engine = self.engine.next_deadline(now);
+        let resend = self.deliveries.next_due().map(|(at, _)| at);
+        let presence = self.deadlines_of_presence().map(|(_, at)| at).min();
+        engine.into_iter().chain(resend).chain(presence).min()
+    }
+
+    /// What the passing of time makes of the house: journal and apply it, then ask again, until `None`.
+    #[must_use]
+    pub fn due(&self, now: Now) -> Option<Input> {
+        if self
+            .engine
+            .next_deadline(now)
+            .is_some_and(|at| at <= now.at)
+        {
+            return Some(Input::Tick);
+        }
+        let mut gone = self.deadlines_of_presence();
+        let (device, _) = gone.find(|(_, at)| *at <= now.at)?;
+        Some(Input::Offline(device))
+    }
+
+    /// Sends again what was not taken and is due. Not journalled: it follows from what was.
+    pub fn tick(&mut self, now: Now, effects: &mut Effects) {
+        while let Some((at, channel)) = self.deliveries.next_due() {
+            if at > now.at {
+                return;
+            }
+            self.deliveries.unschedule(channel);
+            if self.deliveries.row(channel).plain {
+                self.deliveries.row_mut(channel).plain = false;
+                self.send_target(now, channel, None, effects);
+            } else {
+                self.resend(now, channel, effects);
+            }
+        }
+    }
+
+    fn deadlines_of_presence(&self) -> impl Iterator<Item = (DeviceIx, Instant)> {
+        let there = self.presence.deadlines();
+        there.filter(|(device, _)| self.engine.online(*device))
+    }
+
+    /// The absolute target of a channel: all known settable fields, in slot order.
+    pub(crate) fn target_of(&self, channel: ChannelIx) -> Vec<(SlotIx, Value)> {
+        self.engine.absolute_target(channel)
+    }
+
+    fn note(&mut self, effects: &mut Effects, device: DeviceIx, code: &'static str, note: Note) {
+        self.counters.count(Some(device), code);
+        effects.notes.push(note);
+    }
+}

@@ -1,0 +1,229 @@
+//! One input to completion: blocks and copies first, then the engine, then what is to be sent.
+//!
+//! What changes here must follow from the journal alone, so that a restart comes to the same state. Sends may
+//! also depend on sessions and acknowledgements, which the journal doesn't hold.
+
+use std::sync::Arc;
+
+use mapping::program::{ChannelIx, DeviceIx, EventIx, SlotIx};
+use types::{Now, Value};
+
+use super::Dispatcher;
+use crate::{
+    blocklist::{Block, Sides, Subject},
+    effects::{Effects, Note},
+    input::{Input, Stamp},
+};
+
+impl Dispatcher {
+    /// Applies an input that was journalled. Adds to `effects`, which the caller hands out and clears.
+    pub fn apply(&mut self, now: Now, input: Input, effects: &mut Effects) {
+        match input {
+            Input::Event {
+                event,
+                fields,
+                produced_ms,
+                stamp,
+            } => self.apply_event(now, event, fields, produced_ms, stamp, effects),
+            Input::Report {
+                channel,
+                fields,
+                live,
+                adopt,
+            } => self.apply_report(now, channel, fields, (live, adopt), effects),
+            Input::Online(device) => {
+                self.presence.heard(device, now);
+                self.come(now, device, effects);
+            }
+            Input::Offline(device) => self.go(now, device, effects),
+            Input::Set {
+                channel,
+                fields,
+                who,
+                hold,
+            } => {
+                let input = engine::Input::Set {
+                    channel,
+                    fields,
+                    who,
+                    hold,
+                };
+                self.run(now, input, effects);
+            }
+            Input::Command {
+                channel,
+                command,
+                args,
+                who,
+            } => {
+                let input = engine::Input::Command {
+                    channel,
+                    command,
+                    args,
+                    who,
+                };
+                self.run(now, input, effects);
+            }
+            Input::Var { var, to } => self.run(now, engine::Input::Var { var, to }, effects),
+            Input::Block(block) => self.block(now, block, effects),
+            Input::Unblock(subject) => self.unblock(now, &subject, effects),
+            // Both are known from elsewhere: `now` says that the clock is right, and another mapping came with
+            // `replace`. The record marks when.
+            Input::ClockSynced | Input::Reload { .. } | Input::Tick => {
+                self.run(now, engine::Input::Tick, effects);
+            }
+            Input::Several(inputs) => {
+                for input in inputs {
+                    self.apply(now, input, effects);
+                }
+            }
+        }
+    }
+
+    fn apply_event(
+        &mut self,
+        now: Now,
+        event: EventIx,
+        fields: Vec<Value>,
+        produced_ms: Option<u64>,
+        stamp: Option<Stamp>,
+        effects: &mut Effects,
+    ) {
+        let device = self.program[event].device;
+        self.presence.heard(device, now);
+        if let Some(stamp) = stamp
+            && !self.windows[device.index()].admit(stamp)
+        {
+            self.note(effects, device, "duplicate", Note::Duplicate(event));
+            return;
+        }
+        if self.blocked[device.index()].producer {
+            self.note(effects, device, "blocked-in", Note::BlockedEvent(event));
+            return;
+        }
+        self.must_be_there(now, device, effects);
+        let input = engine::Input::Event {
+            event,
+            fields,
+            produced_ms,
+        };
+        self.run(now, input, effects);
+    }
+
+    fn apply_report(
+        &mut self,
+        now: Now,
+        channel: ChannelIx,
+        fields: Vec<(SlotIx, Value)>,
+        (live, adopt): (bool, bool),
+        effects: &mut Effects,
+    ) {
+        let device = self.program[channel].device;
+        self.presence.heard(device, now);
+        if self.blocked[device.index()].producer {
+            self.note(effects, device, "blocked-in", Note::BlockedReport(channel));
+            return;
+        }
+        self.must_be_there(now, device, effects);
+        if adopt {
+            self.adopt(now, channel, &fields, effects);
+        }
+        let input = engine::Input::Report {
+            channel,
+            fields,
+            live,
+        };
+        self.run(now, input, effects);
+        if self.program[channel].consumer {
+            self.reconcile(now, channel, effects);
+        }
+    }
+
+    /// Runs the engine and delivers what it wishes.
+    pub(super) fn run(&mut self, now: Now, input: engine::Input, effects: &mut Effects) {
+        let first = effects.engine.outputs.len();
+        self.engine.handle(now, input, &mut effects.engine);
+        self.deliver(now, first, effects);
+    }
+
+    /// Who speaks is there: a silent device that is heard again, a foreign one behind a bridge.
+    fn must_be_there(&mut self, now: Now, device: DeviceIx, effects: &mut Effects) {
+        if !self.engine.online(device) {
+            self.come(now, device, effects);
+        }
+    }
+
+    fn come(&mut self, now: Now, device: DeviceIx, effects: &mut Effects) {
+        if self.engine.online(device) {
+            return;
+        }
+        if let Some(topic) = self.topics.device(device).availability.clone() {
+            effects.retained(&topic, b"online".to_vec());
+        }
+        self.run(now, engine::Input::Online(device), effects);
+        let program = Arc::clone(&self.program);
+        for channel in &program[device].channels {
+            self.deliveries.session_started(&self.config, now, *channel);
+        }
+        self.send_unretained_targets(now, device, effects);
+    }
+
+    fn go(&mut self, now: Now, device: DeviceIx, effects: &mut Effects) {
+        self.presence.row_mut(device).expected_until = None;
+        if !self.engine.online(device) {
+            return;
+        }
+        if let Some(topic) = self.topics.device(device).availability.clone() {
+            effects.retained(&topic, b"offline".to_vec());
+        }
+        let last_seen = self.last_heard(device);
+        self.run(now, engine::Input::Offline { device, last_seen }, effects);
+        for channel in &Arc::clone(&self.program)[device].channels {
+            self.deliveries.unschedule(*channel);
+        }
+    }
+
+    /// Virtual devices have no session: they are always there.
+    pub(super) fn bring_virtual_devices(&mut self, now: Now, effects: &mut Effects) {
+        let program = Arc::clone(&self.program);
+        for device in DeviceIx::all(program.devices.len()) {
+            if program[device].carrier == mapping::program::Carrier::Virtual {
+                self.come(now, device, effects);
+            }
+        }
+    }
+
+    fn block(&mut self, now: Now, block: Block, effects: &mut Effects) {
+        self.blocklist.block(block);
+        self.blocks_changed(now, effects);
+    }
+
+    fn unblock(&mut self, now: Now, subject: &Subject, effects: &mut Effects) {
+        self.blocklist.unblock(subject);
+        self.blocks_changed(now, effects);
+    }
+
+    /// Takes effect at once: what lies retained for a blocked consumer goes, what an unblocked one should
+    /// have comes back.
+    pub(super) fn blocks_changed(&mut self, now: Now, effects: &mut Effects) {
+        let program = Arc::clone(&self.program);
+        let after = self.blocklist.resolve(&program);
+        let before = std::mem::replace(&mut self.blocked, after);
+        for device in DeviceIx::all(program.devices.len()) {
+            let (was, is) = (before[device.index()], self.blocked[device.index()]);
+            if was == is {
+                continue;
+            }
+            effects.notes.push(Note::Blocks { device, sides: is });
+            if is.consumer && !was.consumer {
+                self.clear_told(device, effects);
+            }
+            if was.consumer && !is.consumer {
+                self.tell(now, device, effects);
+            }
+            if is == Sides::BOTH {
+                effects.kicks.push(Arc::clone(&program[device].name));
+            }
+        }
+    }
+}

@@ -1,0 +1,431 @@
+//! From the engine's wishes to messages, and from reports back to the question whether they arrived.
+
+use std::{sync::Arc, time::Duration};
+
+use engine::{Disposition, Output};
+use mapping::program::{Carrier, ChannelIx, Deliver, DeviceIx, SlotIx};
+use types::{Now, Type, Value};
+
+use super::Dispatcher;
+use crate::{
+    effects::{Effects, Note, Notify, Qos, Send},
+    payload,
+};
+
+/// Rounds in which assumed states may lead to new wishes: as deep as the engine's own cascades.
+const ROUNDS_MAX: usize = 16;
+
+impl Dispatcher {
+    /// Delivers the outputs from `first` on and fills in what became of each.
+    pub(super) fn deliver(&mut self, now: Now, first: usize, effects: &mut Effects) {
+        let mut next = first;
+        for round in 0.. {
+            let mut assumed = Vec::new();
+            while next < effects.engine.outputs.len() {
+                self.deliver_one(now, next, &mut assumed, effects);
+                next += 1;
+            }
+            for (channel, fields) in assumed {
+                if round == ROUNDS_MAX {
+                    effects.notes.push(Note::Cut(channel));
+                    return;
+                }
+                let report = engine::Input::Report {
+                    channel,
+                    fields,
+                    live: false,
+                };
+                self.engine.handle(now, report, &mut effects.engine);
+            }
+            if next == effects.engine.outputs.len() {
+                return;
+            }
+        }
+    }
+
+    fn deliver_one(
+        &mut self,
+        now: Now,
+        place: usize,
+        assumed: &mut Vec<(ChannelIx, Vec<(SlotIx, Value)>)>,
+        effects: &mut Effects,
+    ) {
+        let Effects {
+            engine,
+            sends,
+            notifications,
+            ..
+        } = effects;
+        let (disposition, decision, line) = match &engine.outputs[place] {
+            Output::Target {
+                channel,
+                target,
+                changed,
+                fade,
+                decision,
+                line,
+            } => {
+                let disposition =
+                    self.deliver_target(now, *channel, target, *changed, *fade, sends);
+                // Which of these three it is depends on acknowledgements; that it is one of them doesn't.
+                let told = matches!(
+                    disposition,
+                    Disposition::Sent | Disposition::Waiting | Disposition::AlreadySo
+                );
+                if told && self.is_assumed(*channel) {
+                    assumed.push((*channel, target.clone()));
+                }
+                (disposition, *decision, *line)
+            }
+            Output::Momentary {
+                channel,
+                command,
+                args,
+                decision,
+                line,
+            } => {
+                let disposition = self.deliver_momentary(now, *channel, *command, args, sends);
+                (disposition, *decision, *line)
+            }
+            Output::Notify {
+                to,
+                text,
+                decision,
+                line,
+            } => {
+                notifications.push(Notify {
+                    to: Arc::clone(to),
+                    text: text.clone(),
+                });
+                (Disposition::Sent, *decision, *line)
+            }
+        };
+        let decision = engine.decisions.get_mut(decision);
+        if let Some(line) = decision.and_then(|decision| decision.sent.get_mut(line)) {
+            line.disposition = disposition;
+        }
+    }
+
+    fn deliver_target(
+        &mut self,
+        now: Now,
+        channel: ChannelIx,
+        target: &[(SlotIx, Value)],
+        changed: bool,
+        fade: Option<Duration>,
+        sends: &mut Vec<Send>,
+    ) -> Disposition {
+        let row = &self.program[channel];
+        if self.blocked[row.device.index()].consumer {
+            return Disposition::Blocked;
+        }
+        let away = self.is_away(row.device);
+        if away && row.deliver == Deliver::Now {
+            self.deliveries.row_mut(channel).dropped = true;
+            return Disposition::Dropped;
+        }
+        let unchanged = !changed && fade.is_none();
+        if unchanged && away && self.deliveries.row(channel).retained {
+            return Disposition::Waiting;
+        }
+        if unchanged && !away && self.is_settled(channel) {
+            return Disposition::AlreadySo;
+        }
+        if changed {
+            self.deliveries.row_mut(channel).tries = 0;
+        }
+        match self.push_target(now, channel, target, fade, sends) {
+            false => Disposition::Dropped,
+            true if away => Disposition::Waiting,
+            true => Disposition::Sent,
+        }
+    }
+
+    fn deliver_momentary(
+        &mut self,
+        now: Now,
+        channel: ChannelIx,
+        command: u8,
+        args: &[Value],
+        sends: &mut Vec<Send>,
+    ) -> Disposition {
+        let device = self.program[channel].device;
+        if self.blocked[device.index()].consumer {
+            return Disposition::Blocked;
+        }
+        if self.is_away(device) {
+            return Disposition::Dropped;
+        }
+        let Some(topic) = self.topics.channel(channel).command.clone() else {
+            return Disposition::Dropped;
+        };
+        let payload = if self.is_foreign(device) {
+            payload::foreign_command(&self.program, channel, command, args)
+        } else {
+            payload::momentary(&self.program, channel, command, args)
+        };
+        sends.push(Send {
+            topic,
+            payload,
+            qos: Qos::AtLeastOnce,
+            retain: false,
+            expiry_s: Some(self.config.momentary_expiry_s),
+            token: None,
+        });
+        // "stop" makes a cover report something else than its target: that is what was asked for, and the
+        // target must not be sent again because of it.
+        self.deliveries.unschedule(channel);
+        self.deliveries.row_mut(channel).confirm_until = now.at;
+        Disposition::Sent
+    }
+
+    /// Sends the current target of `channel`, whatever is known of its delivery.
+    pub(super) fn send_target(
+        &mut self,
+        now: Now,
+        channel: ChannelIx,
+        fade: Option<Duration>,
+        effects: &mut Effects,
+    ) {
+        let target = self.target_of(channel);
+        let device = self.program[channel].device;
+        if !target.is_empty() && !self.blocked[device.index()].consumer {
+            self.push_target(now, channel, &target, fade, &mut effects.sends);
+        }
+    }
+
+    /// Says whether there was a topic to send to.
+    fn push_target(
+        &mut self,
+        now: Now,
+        channel: ChannelIx,
+        target: &[(SlotIx, Value)],
+        fade: Option<Duration>,
+        sends: &mut Vec<Send>,
+    ) -> bool {
+        let Some(topic) = self.topics.channel(channel).target.clone() else {
+            return false;
+        };
+        let row = &self.program[channel];
+        let foreign = self.is_foreign(row.device);
+        // A target that is not to wait for an absent consumer is not kept for it either.
+        let retain = !foreign && row.deliver == Deliver::Latest;
+        let payload = if foreign {
+            payload::foreign_target(&self.program, channel, target)
+        } else {
+            payload::target(&self.program, target, fade)
+        };
+        let token = self.deliveries.token(channel);
+        let fade = fade.filter(|_| retain);
+        self.deliveries
+            .sent(&self.config, now, channel, token, fade);
+        self.deliveries.row_mut(channel).retained = retain;
+        sends.push(Send {
+            topic,
+            payload,
+            qos: Qos::AtLeastOnce,
+            retain,
+            expiry_s: None,
+            token: Some(token),
+        });
+        true
+    }
+
+    /// The targets that no broker kept for a device that came: those of foreign devices.
+    pub(super) fn send_unretained_targets(
+        &mut self,
+        now: Now,
+        device: DeviceIx,
+        effects: &mut Effects,
+    ) {
+        let program = Arc::clone(&self.program);
+        for channel in &program[device].channels {
+            let row = self.deliveries.row(*channel);
+            if program[*channel].consumer && self.is_foreign(device) && !row.dropped {
+                self.send_target(now, *channel, None, effects);
+            }
+        }
+    }
+
+    /// Compares a fresh report with the target and sends again where it differs and nobody's hand did it.
+    pub(super) fn reconcile(&mut self, now: Now, channel: ChannelIx, effects: &mut Effects) {
+        if !self.differs(channel, &[]) {
+            let row = self.deliveries.row_mut(channel);
+            row.tries = 0;
+            if !row.plain {
+                self.deliveries.unschedule(channel);
+            }
+            return;
+        }
+        let device = self.program[channel].device;
+        let row = self.deliveries.row(channel);
+        let insists = self.program[channel].enforce || now.at < row.confirm_until;
+        let blocked = self.blocked[device.index()].consumer;
+        if !insists || row.dropped || blocked || self.is_moving(channel, &[]) {
+            return;
+        }
+        let at = row.sent_at.map_or(now.at, |sent_at| {
+            sent_at.after(self.config.resend_pause(row.tries))
+        });
+        if at <= now.at {
+            self.resend(now, channel, effects);
+        } else {
+            self.deliveries.schedule(channel, at, false);
+        }
+    }
+
+    /// Sends the target again because a report differed; tells people when that doesn't help.
+    pub(super) fn resend(&mut self, now: Now, channel: ChannelIx, effects: &mut Effects) {
+        let device = self.program[channel].device;
+        if self.is_away(device)
+            || self.blocked[device.index()].consumer
+            || !self.differs(channel, &[])
+        {
+            return;
+        }
+        self.send_target(now, channel, None, effects);
+        let row = self.deliveries.row_mut(channel);
+        row.tries += 1;
+        let tries = row.tries;
+        self.note(effects, device, "resent", Note::Resent { channel, tries });
+        if tries == self.config.alert_after_tries {
+            effects.notes.push(Note::NotTaken { channel, tries });
+            effects.notifications.push(Notify {
+                to: "all".into(),
+                text: format!(
+                    "{} does not do what it was told; it was told {tries} times more.",
+                    self.program.channel_path(channel)
+                ),
+            });
+        }
+    }
+
+    /// Whether a report is somebody's hand on the switch: it comes unprompted and differs, or nothing was
+    /// ever wished of this channel.
+    pub(super) fn is_by_hand(
+        &self,
+        now: Now,
+        channel: ChannelIx,
+        fields: &[(SlotIx, Value)],
+    ) -> bool {
+        let row = &self.program[channel];
+        if !row.consumer || self.is_moving(channel, fields) {
+            return false;
+        }
+        if self.target_of(channel).is_empty() {
+            return fields.iter().any(|(slot, _)| self.program[*slot].settable);
+        }
+        let delivery = self.deliveries.row(channel);
+        let prompted = row.enforce || now.at < delivery.confirm_until;
+        (!prompted || delivery.dropped) && self.differs(channel, fields)
+    }
+
+    /// Makes a report the desired value: what differs, or everything where nothing was wished before.
+    pub(super) fn adopt(
+        &mut self,
+        now: Now,
+        channel: ChannelIx,
+        fields: &[(SlotIx, Value)],
+        effects: &mut Effects,
+    ) {
+        let first = self.target_of(channel).is_empty();
+        let adopted: Vec<(SlotIx, Value)> = fields
+            .iter()
+            .filter(|(slot, value)| {
+                let desired = self.engine.target(*slot);
+                self.program[*slot].settable
+                    && (first || desired.is_some_and(|desired| !self.same(*slot, desired, value)))
+            })
+            .cloned()
+            .collect();
+        if adopted.is_empty() {
+            return;
+        }
+        let output = effects.engine.outputs.len();
+        self.engine
+            .adopt(now, channel, adopted, &mut effects.engine);
+        self.deliver(now, output, effects);
+        let device = self.program[channel].device;
+        self.note(effects, device, "adopted", Note::Adopted(channel));
+        // What lies retained must say the same, or the next reconnect would undo the hand.
+        if !self.is_foreign(device) && self.program[channel].deliver == Deliver::Latest {
+            self.send_target(now, channel, None, effects);
+        }
+    }
+
+    /// Whether a known report differs from what is desired. `news` is looked at before what is known.
+    fn differs(&self, channel: ChannelIx, news: &[(SlotIx, Value)]) -> bool {
+        let reported = |slot: SlotIx| {
+            let new = news.iter().find(|(known, _)| *known == slot);
+            new.map(|(_, value)| value)
+                .or_else(|| self.engine.reported(slot))
+        };
+        let row = &self.program[channel];
+        for slot in &row.slots {
+            let (Some(desired), Some(reported)) = (self.engine.target(*slot), reported(*slot))
+            else {
+                continue;
+            };
+            if !self.same(*slot, desired, reported) {
+                return true;
+            }
+            // Off is off: how bright it would be says a lamp when it is on.
+            if &*self.program[*slot].name == "on" && *desired == Value::Bool(false) {
+                return false;
+            }
+        }
+        false
+    }
+
+    /// Whether two values of a field are the same as far as a device can tell: numbers with a fraction come
+    /// back from modules that count in 32 bits.
+    fn same(&self, slot: SlotIx, a: &Value, b: &Value) -> bool {
+        match (&self.program[slot].ty, a, b) {
+            (Type::Number { .. }, Value::Number(a), Value::Number(b)) => {
+                (a - b).abs() <= 1e-6 * a.abs().max(b.abs())
+            }
+            _ => a == b,
+        }
+    }
+
+    /// Whether a report confirms the target, or an acknowledgement does where the consumer never reports.
+    fn is_settled(&self, channel: ChannelIx) -> bool {
+        let slots = &self.program[channel].slots;
+        let reports = slots.iter().any(|slot| {
+            self.engine.target(*slot).is_some() && self.engine.reported(*slot).is_some()
+        });
+        !self.differs(channel, &[]) && (reports || self.deliveries.row(channel).acked)
+    }
+
+    /// Whether a cover is on its way: what it reports then is neither wrong nor anybody's wish.
+    fn is_moving(&self, channel: ChannelIx, news: &[(SlotIx, Value)]) -> bool {
+        let Some(slot) = self.program.slot(channel, "moving") else {
+            return false;
+        };
+        let new = news.iter().find(|(known, _)| *known == slot);
+        let moving = new.map(|(_, value)| value);
+        let moving = moving.or_else(|| self.engine.reported(slot));
+        moving.is_some_and(|value| value.as_text() != Some("stopped"))
+    }
+
+    /// Whether nobody is there to take a message. A foreign device that never says whether it is there is
+    /// believed to be.
+    fn is_away(&self, device: DeviceIx) -> bool {
+        match &self.program[device].carrier {
+            Carrier::Foreign(foreign) if foreign.availability.is_none() => {
+                self.presence.row(device).heard.is_some() && !self.engine.online(device)
+            }
+            _ => !self.engine.online(device),
+        }
+    }
+
+    pub(super) fn is_foreign(&self, device: DeviceIx) -> bool {
+        matches!(self.program[device].carrier, Carrier::Foreign(_))
+    }
+
+    /// A foreign consumer that never reports: what it was told counts as what it does.
+    fn is_assumed(&self, channel: ChannelIx) -> bool {
+        let device = self.program[channel].device;
+        matches!(&self.program[device].carrier, Carrier::Foreign(f) if f.state.is_none())
+    }
+}

@@ -1,0 +1,177 @@
+//! Another mapping takes over between two inputs.
+//!
+//! What is known stays, by names. What lies retained under names that are gone is cleared; a device learns its
+//! role anew only where its own `io` changed.
+
+use std::{collections::BTreeSet, mem, sync::Arc};
+
+use engine::{Engine, Resume};
+use mapping::{
+    Program,
+    program::{ChannelIx, DeviceIx},
+};
+use types::Now;
+
+use super::Dispatcher;
+use crate::{
+    access,
+    duplicates::Windows,
+    effects::{Effects, Note},
+    presence::Presence,
+    topics::Topics,
+};
+
+impl Dispatcher {
+    /// Puts `program` in force. The caller checked it, ran its tests, and journals [`crate::Input::Reload`] at this
+    /// place. Every [`DeviceIx`] that it keeps is to be looked up again.
+    pub fn replace(&mut self, now: Now, program: Arc<Program>, effects: &mut Effects) {
+        let (engine, notes) = Engine::restore(
+            Arc::clone(&program),
+            &self.engine.state(),
+            now,
+            Resume::Reload,
+        );
+        let lost = notes.iter().map(|note| Note::Lost(note.to_string()));
+        effects.notes.extend(lost);
+
+        let before = Before {
+            targets: self.all_targets(),
+            topics: mem::replace(&mut self.topics, Topics::new(&program)),
+            program: mem::replace(&mut self.program, program),
+        };
+        self.engine = engine;
+        self.blocked = self.blocklist.resolve(&self.program);
+        self.carry_over(&before);
+        self.clear_gone(&before, effects);
+        self.tell_changes(now, &before, effects);
+        self.bring_virtual_devices(now, effects);
+    }
+
+    fn carry_over(&mut self, before: &Before) {
+        let program = Arc::clone(&self.program);
+        let old = &before.program;
+        let windows = mem::take(&mut self.windows);
+        let roles = mem::take(&mut self.roles);
+        let presence = mem::replace(&mut self.presence, Presence::new(&program, &self.config));
+        let mut expected = Vec::new();
+        for device in DeviceIx::all(program.devices.len()) {
+            let row = &program[device];
+            let Some(was) = old.device(&row.name) else {
+                self.windows.push(Windows::default());
+                self.roles.push(1);
+                continue;
+            };
+            let same = row.role == old[was].role;
+            self.roles
+                .push(roles[was.index()].saturating_add(u32::from(!same)));
+            self.windows.push(windows[was.index()].clone());
+            let past = presence.row(was);
+            let present = self.presence.row_mut(device);
+            present.sessions = past.sessions;
+            present.heard = past.heard;
+            expected.extend(past.expected_until.map(|until| (device, until)));
+        }
+        for (device, until) in expected {
+            self.presence.expect([device], until);
+        }
+        self.deliveries = self.deliveries.moved(program.channels.len(), |channel| {
+            old.channel_by_path(&program.channel_path(channel))
+        });
+        self.counters = self.counters.moved(|was| program.device(&old[was].name));
+    }
+
+    /// Retained messages and rights under names that are gone.
+    fn clear_gone(&mut self, before: &Before, effects: &mut Effects) {
+        let here: BTreeSet<&Arc<str>> = self.topics.retained().collect();
+        for topic in before.topics.retained() {
+            // The topics of foreign devices are theirs; we leave nothing retained there.
+            if topic.starts_with("iot/") && !here.contains(topic) {
+                effects.retained(topic, Vec::new());
+            }
+        }
+        for device in DeviceIx::all(before.program.devices.len()) {
+            let name = &before.program[device].name;
+            let now = self.program.device(name).map(|ix| self.access(ix));
+            if now != Some(access::of_device(&before.program, device)) {
+                effects.access.push(Arc::clone(name));
+            }
+        }
+        for device in &self.program.devices {
+            if before.program.device(&device.name).is_none() {
+                effects.access.push(Arc::clone(&device.name));
+            }
+        }
+    }
+
+    /// Roles and targets that are others now.
+    fn tell_changes(&mut self, now: Now, before: &Before, effects: &mut Effects) {
+        let program = Arc::clone(&self.program);
+        for device in DeviceIx::all(program.devices.len()) {
+            let row = &program[device];
+            let was = before.program.device(&row.name);
+            // A block by number follows a device to its new name.
+            if self.blocked[device.index()].consumer {
+                self.clear_told(device, effects);
+                continue;
+            }
+            let had_role = was.is_some_and(|was| {
+                before.topics.device(was).role.is_some() && before.program[was].role == row.role
+            });
+            if !had_role {
+                self.publish_role(device, effects);
+            }
+            if was.is_none()
+                && let Some(topic) = self.topics.device(device).availability.clone()
+            {
+                effects.retained(&topic, b"offline".to_vec());
+            }
+            for channel in &row.channels {
+                self.tell_changed_target(now, *channel, before, effects);
+            }
+        }
+    }
+
+    fn tell_changed_target(
+        &mut self,
+        now: Now,
+        channel: ChannelIx,
+        before: &Before,
+        effects: &mut Effects,
+    ) {
+        let is = self.named_target(channel);
+        let path = self.program.channel_path(channel);
+        let was = before.program.channel_by_path(&path);
+        let was = was.map(|ix| before.targets[ix.index()].clone());
+        if was.as_ref() == Some(&is) || (was.is_none() && is.is_empty()) {
+            return;
+        }
+        if is.is_empty() {
+            let topic = self.topics.channel(channel).target.clone();
+            if let Some(topic) = topic.filter(|topic| topic.starts_with("iot/")) {
+                effects.retained(&topic, Vec::new());
+            }
+        } else {
+            self.send_target(now, channel, None, effects);
+        }
+    }
+
+    fn all_targets(&self) -> Vec<Vec<(Arc<str>, types::Value)>> {
+        ChannelIx::all(self.program.channels.len())
+            .map(|channel| self.named_target(channel))
+            .collect()
+    }
+
+    fn named_target(&self, channel: ChannelIx) -> Vec<(Arc<str>, types::Value)> {
+        let target = self.target_of(channel).into_iter();
+        target
+            .map(|(slot, value)| (Arc::clone(&self.program[slot].name), value))
+            .collect()
+    }
+}
+
+/// What was in force.
+struct Before {
+    program: Arc<Program>,
+    topics: Topics,
+    targets: Vec<Vec<(Arc<str>, types::Value)>>,
+}

@@ -1,0 +1,151 @@
+//! Everything that follows from the journal, as bytes: the engine's state, blocks, copies seen, who was heard
+//! when, and the revisions of roles. Names instead of places, fields with numbers, one format number.
+
+use std::{fmt, sync::Arc};
+
+use engine::{Engine, Resume};
+use mapping::{Program, program::DeviceIx};
+use minicbor::{Decode, Encode};
+use types::{Instant, Now, UnixTime};
+
+use super::Dispatcher;
+use crate::{
+    blocklist::{Block, Blocklist},
+    config::Config,
+    duplicates::Windows,
+    effects::Note,
+};
+
+/// Counts up whenever an older binary could not read what we write.
+const FORMAT: u32 = 1;
+
+#[derive(Encode, Decode)]
+struct Saved {
+    #[n(0)]
+    format: u32,
+    #[n(1)]
+    engine: engine::State,
+    #[n(2)]
+    blocks: Vec<Block>,
+    #[n(3)]
+    devices: Vec<SavedDevice>,
+}
+
+#[derive(Encode, Decode)]
+struct SavedDevice {
+    #[n(0)]
+    name: String,
+    #[n(1)]
+    windows: Windows,
+    #[n(2)]
+    heard: Option<(Instant, UnixTime)>,
+    #[n(3)]
+    role_rev: u32,
+    /// The role itself: another one after a restart with an edited mapping is a new revision.
+    #[n(4)]
+    role: String,
+}
+
+/// Why a snapshot could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SnapshotError {
+    /// Not the bytes of a snapshot.
+    Malformed(String),
+    /// Written by a newer binary.
+    Format(u32),
+}
+
+impl fmt::Display for SnapshotError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed(detail) => {
+                write!(
+                    f,
+                    "the snapshot is damaged ({detail}); the one before it may be whole"
+                )
+            }
+            Self::Format(format) => write!(
+                f,
+                "the snapshot has format {format}, this program reads up to {FORMAT}; a newer version wrote it"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for SnapshotError {}
+
+impl Dispatcher {
+    /// Everything that follows from the journal. The same history gives the same bytes.
+    #[must_use]
+    pub fn state(&self) -> Vec<u8> {
+        let devices = DeviceIx::all(self.program.devices.len()).map(|ix| SavedDevice {
+            name: self.program[ix].name.to_string(),
+            windows: self.windows[ix.index()].clone(),
+            heard: self.presence.row(ix).heard,
+            role_rev: self.roles[ix.index()],
+            role: self.program[ix].role.to_string(),
+        });
+        let saved = Saved {
+            format: FORMAT,
+            engine: self.engine.state(),
+            blocks: self.blocklist.iter().collect(),
+            devices: devices.collect(),
+        };
+        // Writing to a Vec can't fail; an empty snapshot would be refused as malformed.
+        minicbor::to_vec(&saved).unwrap_or_default()
+    }
+
+    /// Goes on from a snapshot, as if there had been no restart. `program` is the one that was in force when the
+    /// snapshot was taken, `now` the time of that. Then come, in this order: the journal's tail, each record
+    /// decoded and applied at its own time, its effects thrown away; [`Dispatcher::resume`];
+    /// [`Dispatcher::replace`], where another mapping is to be in force; [`Dispatcher::announce`].
+    ///
+    /// # Errors
+    /// Bytes that are no snapshot, or one that a newer binary wrote.
+    pub fn restore(
+        program: Arc<Program>,
+        config: Config,
+        bytes: &[u8],
+        now: Now,
+    ) -> Result<(Self, Vec<Note>), SnapshotError> {
+        let malformed =
+            |error: minicbor::decode::Error| SnapshotError::Malformed(error.to_string());
+        let mut d = minicbor::Decoder::new(bytes);
+        let format = d.array().and_then(|_| d.u32());
+        match format {
+            Ok(format) if format > FORMAT => return Err(SnapshotError::Format(format)),
+            Ok(_) => {}
+            Err(error) => return Err(malformed(error)),
+        }
+        let saved: Saved = minicbor::decode(bytes).map_err(malformed)?;
+        let (engine, notes) =
+            Engine::restore(Arc::clone(&program), &saved.engine, now, Resume::Replay);
+        let blocklist = Blocklist::new(saved.blocks);
+        let mut dispatcher = Self::around(program, config, blocklist, engine);
+        for device in saved.devices {
+            let Some(ix) = dispatcher.program.device(&device.name) else {
+                continue;
+            };
+            dispatcher.windows[ix.index()] = device.windows;
+            dispatcher.presence.row_mut(ix).heard = device.heard;
+            let same = *dispatcher.program[ix].role == *device.role;
+            dispatcher.roles[ix.index()] = device.role_rev.saturating_add(u32::from(!same));
+        }
+        let notes = notes.iter().map(|note| Note::Lost(note.to_string()));
+        Ok((dispatcher, notes.collect()))
+    }
+
+    /// The dispatcher was down until `now`: what fell due meanwhile is treated as each rule's `after_downtime`
+    /// says, with the next input. To be called once after the replay, not during it.
+    pub fn resume(&mut self, now: Now) -> Vec<Note> {
+        let notes = self.engine.resume(now);
+        let notes = notes.iter().map(|note| Note::Lost(note.to_string()));
+        notes.collect()
+    }
+
+    /// For house tests: what is true now was true before.
+    pub(crate) fn settle(&mut self, now: Now) {
+        self.engine.settle(now);
+    }
+}

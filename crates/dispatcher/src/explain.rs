@@ -1,0 +1,347 @@
+//! Decision records as people and programs read them: the live stream, `why`, and what a failing house
+//! test shows.
+//!
+//!     10:32:07.123 piano.keys.press key=60 velocity=87
+//!       rule middle-c rules.toml:3 -> hall.lamp on=true (sent)
+
+use std::fmt::Write as _;
+
+use engine::{Cause, Decision, Disposition, Outcome, Output, RuleTrace, Sent, Term};
+use jiff::{Timestamp, tz::TimeZone};
+use mapping::{
+    Program,
+    program::{self, GestureKind, RuleIx, SlotIx, Trigger},
+};
+use types::{UnixTime, Value};
+
+use crate::effects::Effects;
+
+mod json;
+
+/// Reads decisions under the program that made them.
+#[derive(Clone, Debug)]
+pub struct Explainer<'p> {
+    program: &'p Program,
+    zone: TimeZone,
+}
+
+/// How much is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Rules that fired, or would have but for a limit.
+    Fired,
+    /// Every rule that looked, with the values it saw.
+    All,
+}
+
+/// Writes the texts of targets into the decisions, which leave them empty on the hot path. To be called before
+/// a decision is shown or kept.
+pub fn fill_texts(program: &Program, effects: &mut Effects) {
+    for output in &effects.engine.outputs {
+        let (text, decision, line) = match output {
+            Output::Target {
+                channel,
+                target,
+                decision,
+                line,
+                ..
+            } => {
+                let fields = fields_text(program, target);
+                (
+                    format!("{}{fields}", program.channel_path(*channel)),
+                    *decision,
+                    *line,
+                )
+            }
+            Output::Momentary {
+                channel,
+                command,
+                args,
+                decision,
+                line,
+            } => {
+                let text = momentary_text(program, *channel, *command, args);
+                (text, *decision, *line)
+            }
+            Output::Notify {
+                to,
+                text,
+                decision,
+                line,
+            } => (format!("notify {to} \"{text}\""), *decision, *line),
+        };
+        let decision = effects.engine.decisions.get_mut(decision);
+        if let Some(sent) = decision.and_then(|decision| decision.sent.get_mut(line))
+            && sent.text.is_empty()
+        {
+            sent.text = text;
+        }
+    }
+}
+
+impl<'p> Explainer<'p> {
+    /// Times are shown in the home's zone; UTC where it has none.
+    #[must_use]
+    pub fn new(program: &'p Program) -> Self {
+        let zone = program.home.timezone.as_deref();
+        let zone = zone.and_then(|name| TimeZone::get(name).ok());
+        Self {
+            program,
+            zone: zone.unwrap_or(TimeZone::UTC),
+        }
+    }
+
+    /// Local time of day, `10:32:07.123`.
+    #[must_use]
+    pub fn time(&self, wall: UnixTime) -> String {
+        match Timestamp::from_microsecond(wall.0) {
+            Ok(at) => at
+                .to_zoned(self.zone.clone())
+                .strftime("%H:%M:%S%.3f")
+                .to_string(),
+            Err(_) => "--:--:--.---".to_owned(),
+        }
+    }
+
+    /// The decision as lines: what happened, then what rules made of it.
+    #[must_use]
+    pub fn lines(&self, decision: &Decision, detail: Detail) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (place, step) in decision.steps.iter().enumerate() {
+            let cause = self.cause(&step.cause);
+            if step.depth == 0 {
+                lines.push(format!("{} {cause}", self.time(decision.now.wall)));
+            } else {
+                lines.push(format!("  then {cause}"));
+            }
+            for trace in &decision.rules {
+                if usize::from(trace.step) == place {
+                    lines.extend(self.rule(decision, trace, &step.cause, detail));
+                }
+            }
+        }
+        let nobody = decision.sent.iter().filter(|sent| sent.by.is_none());
+        lines.extend(nobody.map(|sent| format!("  -> {}", self.sent(sent))));
+        lines
+    }
+
+    /// The decision as one JSON object, on one line.
+    #[must_use]
+    pub fn json(&self, decision: &Decision) -> String {
+        json::decision(self, decision)
+    }
+
+    /// What happened, `piano.keys.press key=60`.
+    #[must_use]
+    pub fn cause(&self, cause: &Cause) -> String {
+        let program = self.program;
+        match cause {
+            Cause::Event(event, values) => {
+                let mut text = program.event_path(*event);
+                for (field, value) in program[*event].fields.iter().zip(values) {
+                    let _ = write!(text, " {}={value}", field.name);
+                }
+                text
+            }
+            Cause::Report(channel, fields) => format!(
+                "{} reports{}",
+                program.channel_path(*channel),
+                fields_text(program, fields)
+            ),
+            Cause::Online(device) => format!("{}.online", program[*device].name),
+            Cause::Offline(device) => format!("{}.offline", program[*device].name),
+            Cause::Set(channel, who) => {
+                format!("{} set by {who}", program.channel_path(*channel))
+            }
+            Cause::Var(var, value) => format!("var.{} = {value}", program[*var].name),
+            Cause::Gesture(kind, channel) => {
+                format!("{}.{}", program.channel_path(*channel), gesture(*kind))
+            }
+            Cause::Chord(event) => format!("chord on {}", program.event_path(*event)),
+            Cause::Timer(timer) => format!("timer {} ran out", program[*timer].name),
+            Cause::Holds(rule) => format!("the condition of {} holds", program[*rule].name),
+            Cause::At(rule) => format!("the time of {} came", program[*rule].name),
+            Cause::Tick => "time passed".to_owned(),
+        }
+    }
+
+    fn rule(
+        &self,
+        decision: &Decision,
+        trace: &RuleTrace,
+        cause: &Cause,
+        detail: Detail,
+    ) -> Vec<String> {
+        let shown = matches!(
+            trace.outcome,
+            Outcome::Fired | Outcome::Limited | Outcome::Fuse | Outcome::Depth
+        );
+        if detail == Detail::Fired && !shown {
+            return Vec::new();
+        }
+        let head = format!("  rule {}", self.rule_place(trace.rule));
+        let seen = match detail {
+            Detail::Fired => String::new(),
+            Detail::All => self.seen(decision, trace, cause),
+        };
+        let mut lines = Vec::new();
+        if trace.outcome == Outcome::Fired {
+            let mine = decision.sent.iter().filter(|s| s.by == Some(trace.rule));
+            lines.extend(mine.map(|sent| format!("{head} -> {}{seen}", self.sent(sent))));
+            if lines.is_empty() {
+                lines.push(format!("{head} fired{seen}"));
+            }
+        } else {
+            lines.push(format!("{head}: {}{seen}", outcome(trace.outcome)));
+        }
+        lines
+    }
+
+    /// `middle-c rules.toml:3`.
+    #[must_use]
+    pub fn rule_place(&self, rule: RuleIx) -> String {
+        let row = &self.program[rule];
+        format!("{} {}:{}", row.name, row.origin.file, row.origin.line)
+    }
+
+    fn sent(&self, sent: &Sent) -> String {
+        let text = match (sent.channel, sent.text.is_empty()) {
+            (Some(channel), true) => self.program.channel_path(channel),
+            _ => sent.text.clone(),
+        };
+        format!("{text} ({})", disposition(sent.disposition))
+    }
+
+    /// `  [state.hall.lux = 12, sun.is_down = true]`; empty where the rule saw nothing.
+    fn seen(&self, decision: &Decision, trace: &RuleTrace, cause: &Cause) -> String {
+        let (from, to) = (trace.seen.0 as usize, trace.seen.1 as usize);
+        let seen = decision.seen.get(from..to).unwrap_or_default();
+        let terms: Vec<String> = seen
+            .iter()
+            .map(|seen| {
+                let term = self.term(seen.term, trace.rule, cause);
+                match &seen.value {
+                    Some(Value::Text(text)) => format!("{term} = '{text}'"),
+                    Some(value) => format!("{term} = {value}"),
+                    None => format!("{term} is unknown"),
+                }
+            })
+            .collect();
+        if terms.is_empty() {
+            String::new()
+        } else {
+            format!("  [{}]", terms.join(", "))
+        }
+    }
+
+    fn term(&self, term: Term, rule: RuleIx, cause: &Cause) -> String {
+        let program = self.program;
+        match term {
+            Term::EventField(place) => match self.event_field(rule, cause, place) {
+                Some(name) => format!("event.{name}"),
+                None => "event".to_owned(),
+            },
+            Term::State(slot) => format!("state.{}", program.slot_path(slot)),
+            Term::Target(slot) => format!("target.{}", program.slot_path(slot)),
+            Term::Var(var) => format!("var.{}", program[var].name),
+            Term::Online(device) => format!("{}.online", program[device].name),
+            Term::Age(slot) => format!("age(state.{})", program.slot_path(slot)),
+            Term::Sun(sun) => match sun {
+                program::Sun::IsUp => "sun.is_up".to_owned(),
+                program::Sun::IsDown => "sun.is_down".to_owned(),
+                program::Sun::Elevation => "sun.elevation".to_owned(),
+            },
+            Term::Now(now) => match now {
+                program::Now::Hour => "now.hour".to_owned(),
+                program::Now::Minute => "now.minute".to_owned(),
+                program::Now::Weekday => "now.weekday".to_owned(),
+                program::Now::Date => "now.date".to_owned(),
+            },
+        }
+    }
+
+    /// The name of a rule's event field, by way of the trigger that this cause pulled.
+    fn event_field(&self, rule: RuleIx, cause: &Cause, place: u8) -> Option<&str> {
+        let happened = match cause {
+            Cause::Event(event, _) | Cause::Chord(event) => *event,
+            Cause::Online(device) => self.program[*device].online,
+            Cause::Offline(device) => self.program[*device].offline,
+            _ => return None,
+        };
+        self.program[rule]
+            .triggers
+            .iter()
+            .find_map(|trigger| match trigger {
+                Trigger::Event { event, fields } if *event == happened => {
+                    let place = fields.get(usize::from(place))?;
+                    let field = self.program[*event].fields.get(usize::from(*place))?;
+                    Some(&*field.name)
+                }
+                _ => None,
+            })
+    }
+}
+
+/// What came of a rule, in a word or two.
+#[must_use]
+pub fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Fired => "fired",
+        Outcome::False => "false",
+        Outcome::Unknown => "unknown",
+        Outcome::Limited => "limit reached",
+        Outcome::Fuse => "cut: too many firings a second",
+        Outcome::Depth => "cut: too deep",
+        Outcome::Waiting => "waits",
+    }
+}
+
+/// What became of a wish, in a word or two.
+#[must_use]
+pub fn disposition(disposition: Disposition) -> &'static str {
+    match disposition {
+        Disposition::Pending => "pending",
+        Disposition::Sent => "sent",
+        Disposition::AlreadySo => "already so",
+        Disposition::Waiting => "waits for it",
+        Disposition::Dropped => "dropped",
+        Disposition::Blocked => "blocked",
+        Disposition::Held => "held",
+        Disposition::Unknown => "unknown",
+    }
+}
+
+pub(crate) fn gesture(kind: GestureKind) -> &'static str {
+    match kind {
+        GestureKind::Click => "click",
+        GestureKind::Double => "double",
+        GestureKind::Triple => "triple",
+        GestureKind::Long => "long",
+    }
+}
+
+/// ` on=true brightness=40`.
+pub(crate) fn fields_text(program: &Program, fields: &[(SlotIx, Value)]) -> String {
+    let mut text = String::new();
+    for (slot, value) in fields {
+        let _ = write!(text, " {}={value}", program[*slot].name);
+    }
+    text
+}
+
+/// `hall.bell.beep ms=200`.
+pub(crate) fn momentary_text(
+    program: &Program,
+    channel: program::ChannelIx,
+    command: u8,
+    args: &[Value],
+) -> String {
+    let mut text = program.channel_path(channel);
+    if let Some(row) = program[channel].commands.get(usize::from(command)) {
+        let _ = write!(text, ".{}", row.name);
+        for (field, arg) in row.args.iter().zip(args) {
+            let _ = write!(text, " {}={arg}", field.name);
+        }
+    }
+    text
+}

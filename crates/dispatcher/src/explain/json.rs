@@ -1,0 +1,77 @@
+//! A decision as JSON, for `events --json` and tools. Keys are stable; new ones may come.
+
+use engine::{Decision, Sent};
+
+use super::{Explainer, disposition, outcome};
+use crate::payload::{write_text, write_value};
+
+pub(super) fn decision(explainer: &Explainer<'_>, decision: &Decision) -> String {
+    let mut out = Vec::with_capacity(256);
+    out.extend_from_slice(format!("{{\"wall_us\":{},\"time\":", decision.now.wall.0).as_bytes());
+    write_text(&mut out, &explainer.time(decision.now.wall));
+    out.extend_from_slice(b",\"steps\":[");
+    list(&mut out, &decision.steps, |out, step| {
+        out.extend_from_slice(format!("{{\"depth\":{},\"cause\":", step.depth).as_bytes());
+        write_text(out, &explainer.cause(&step.cause));
+        out.push(b'}');
+    });
+    out.extend_from_slice(b"],\"rules\":[");
+    list(&mut out, &decision.rules, |out, trace| {
+        let rule = &explainer.program[trace.rule];
+        out.extend_from_slice(b"{\"rule\":");
+        write_text(out, &rule.name);
+        out.extend_from_slice(b",\"file\":");
+        write_text(out, &rule.origin.file);
+        out.extend_from_slice(format!(",\"line\":{}", rule.origin.line).as_bytes());
+        out.extend_from_slice(format!(",\"step\":{},\"outcome\":", trace.step).as_bytes());
+        write_text(out, outcome(trace.outcome));
+        out.extend_from_slice(b",\"seen\":{");
+        let cause = decision.steps.get(usize::from(trace.step));
+        let range = trace.seen.0 as usize..trace.seen.1 as usize;
+        let seen = decision.seen.get(range).unwrap_or_default();
+        if let Some(step) = cause {
+            list(out, seen, |out, seen| {
+                write_text(out, &explainer.term(seen.term, trace.rule, &step.cause));
+                out.push(b':');
+                match &seen.value {
+                    Some(value) => write_value(out, value),
+                    None => out.extend_from_slice(b"null"),
+                }
+            });
+        }
+        out.extend_from_slice(b"}}");
+    });
+    out.extend_from_slice(b"],\"sent\":[");
+    list(&mut out, &decision.sent, |out, line| {
+        sent(explainer, out, line);
+    });
+    out.extend_from_slice(b"]}");
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn sent(explainer: &Explainer<'_>, out: &mut Vec<u8>, sent: &Sent) {
+    out.extend_from_slice(b"{\"channel\":");
+    match sent.channel {
+        Some(channel) => write_text(out, &explainer.program.channel_path(channel)),
+        None => out.extend_from_slice(b"null"),
+    }
+    out.extend_from_slice(b",\"text\":");
+    write_text(out, &sent.text);
+    out.extend_from_slice(b",\"by\":");
+    match sent.by {
+        Some(rule) => write_text(out, &explainer.program[rule].name),
+        None => out.extend_from_slice(b"null"),
+    }
+    out.extend_from_slice(b",\"disposition\":");
+    write_text(out, disposition(sent.disposition));
+    out.push(b'}');
+}
+
+fn list<T>(out: &mut Vec<u8>, items: &[T], mut write: impl FnMut(&mut Vec<u8>, &T)) {
+    for (place, item) in items.iter().enumerate() {
+        if place > 0 {
+            out.push(b',');
+        }
+        write(out, item);
+    }
+}

@@ -1,0 +1,20 @@
+//! Payloads of devices and people: hostile-proof decoding, and one canonical form for what we write.
+//!
+//! Bytes from outside never panic: what does not fit is a [`crate::Reason`]. Our own form is read with
+//! a visitor straight into flat pairs; only foreign payloads are read into a tree.
+
+mod event;
+mod flat;
+mod foreign;
+mod set;
+mod state;
+mod write;
+
+pub(crate) use event::{DecodedEvent, event};
+pub(crate) use foreign::{availability, foreign};
+pub(crate) use set::{Asked, set};
+pub(crate) use state::state;
+pub(crate) use write::{
+    foreign_command, foreign_target, momentary, role, target, text as write_text,
+    value as write_value,
+};

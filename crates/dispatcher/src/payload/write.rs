@@ -1,0 +1,177 @@
+//! What we write: one canonical form, fields in slot order, numbers without exponent.
+
+use std::{io::Write as _, sync::Arc, time::Duration};
+
+use mapping::{
+    Program,
+    program::{ChannelIx, Codec, SlotIx},
+};
+use types::{Type, Value};
+
+/// `{"on":true,"brightness":40}`, with `"fade_ms"` where the change takes time.
+pub(crate) fn target(
+    program: &Program,
+    fields: &[(SlotIx, Value)],
+    fade: Option<Duration>,
+) -> Vec<u8> {
+    let mut out = Vec::with_capacity(16 + 24 * fields.len());
+    object(&mut out, program, fields, None);
+    if let Some(fade) = fade {
+        out.pop();
+        if !fields.is_empty() {
+            out.push(b',');
+        }
+        // Writing to a Vec can't fail, here and below.
+        let _ = write!(out, "\"fade_ms\":{}}}", fade.as_millis());
+    }
+    out
+}
+
+/// `{"command":"beep","ms":200}`.
+pub(crate) fn momentary(
+    program: &Program,
+    channel: ChannelIx,
+    command: u8,
+    args: &[Value],
+) -> Vec<u8> {
+    let mut out = Vec::with_capacity(64);
+    out.extend_from_slice(b"{\"command\":");
+    if let Some(command) = program[channel].commands.get(usize::from(command)) {
+        text(&mut out, &command.name);
+        for (field, arg) in command.args.iter().zip(args) {
+            out.push(b',');
+            text(&mut out, &field.name);
+            out.push(b':');
+            value(&mut out, arg);
+        }
+    } else {
+        out.extend_from_slice(b"null");
+    }
+    out.push(b'}');
+    out
+}
+
+/// `{"rev":3,"io":{..}}`: `body` is an object without `rev`.
+pub(crate) fn role(rev: u32, body: &str) -> Vec<u8> {
+    let rest = body
+        .trim_start()
+        .strip_prefix('{')
+        .unwrap_or("}")
+        .trim_start();
+    let comma = if rest.starts_with('}') { "" } else { "," };
+    format!("{{\"rev\":{rev}{comma}{rest}").into_bytes()
+}
+
+/// A foreign device's target: its words, under its key.
+///
+/// One settable field: the bare value, or under `from` as an object. Several: an object with our field names.
+pub(crate) fn foreign_target(
+    program: &Program,
+    channel: ChannelIx,
+    fields: &[(SlotIx, Value)],
+) -> Vec<u8> {
+    let none = Codec::default();
+    let codec = program[channel].codec.as_ref().unwrap_or(&none);
+    let mut out = Vec::with_capacity(16 + 24 * fields.len());
+    let keys: Vec<&str> = match codec.from.as_deref() {
+        Some(from) => from.split('/').filter(|key| !key.is_empty()).collect(),
+        None => Vec::new(),
+    };
+    for key in &keys {
+        out.push(b'{');
+        text(&mut out, key);
+        out.push(b':');
+    }
+    match fields {
+        [(slot, only)] if program[channel].slots.len() == 1 => {
+            let word = word(&program[*slot].ty, only, codec);
+            match (word, keys.is_empty()) {
+                (Some(word), true) => out.extend_from_slice(word.as_bytes()),
+                (Some(word), false) => text(&mut out, word),
+                (None, true) => {
+                    let _ = write!(out, "{only}");
+                }
+                (None, false) => value(&mut out, only),
+            }
+        }
+        _ => object(&mut out, program, fields, Some(codec)),
+    }
+    out.extend(keys.iter().map(|_| b'}'));
+    out
+}
+
+/// A momentary command of a foreign device: the bare word where it takes no arguments.
+pub(crate) fn foreign_command(
+    program: &Program,
+    channel: ChannelIx,
+    command: u8,
+    args: &[Value],
+) -> Vec<u8> {
+    let row = program[channel].commands.get(usize::from(command));
+    match row {
+        Some(row) if row.args.is_empty() => row.name.as_bytes().to_vec(),
+        _ => momentary(program, channel, command, args),
+    }
+}
+
+fn object(out: &mut Vec<u8>, program: &Program, fields: &[(SlotIx, Value)], codec: Option<&Codec>) {
+    out.push(b'{');
+    for (place, (slot, field)) in fields.iter().enumerate() {
+        if place > 0 {
+            out.push(b',');
+        }
+        let row = &program[*slot];
+        text(out, &row.name);
+        out.push(b':');
+        match codec.and_then(|codec| word(&row.ty, field, codec)) {
+            Some(word) => text(out, word),
+            None => value(out, field),
+        }
+    }
+    out.push(b'}');
+}
+
+/// The device's word for a value with two sides.
+fn word<'c>(ty: &Type, value: &Value, codec: &'c Codec) -> Option<&'c str> {
+    let side = match (ty, value) {
+        (Type::Bool, Value::Bool(side)) => *side,
+        (Type::Enum(names), Value::Text(name)) if names.len() == 2 => names[0] == *name,
+        _ => return None,
+    };
+    let word: &'c Option<Arc<str>> = if side { &codec.on } else { &codec.off };
+    word.as_deref()
+}
+
+/// A value as JSON.
+pub(crate) fn value(out: &mut Vec<u8>, value: &Value) {
+    match value {
+        Value::Bool(true) => out.extend_from_slice(b"true"),
+        Value::Bool(false) => out.extend_from_slice(b"false"),
+        // Small whole numbers are most of what we write; the general float printer is slower.
+        Value::Number(n) if *n == (*n as i32) as f64 => {
+            let _ = write!(out, "{}", *n as i32);
+        }
+        Value::Number(n) if n.is_finite() => {
+            let _ = write!(out, "{n}");
+        }
+        Value::Number(_) => out.extend_from_slice(b"null"),
+        Value::Text(t) => text(out, t),
+    }
+}
+
+/// A text as JSON.
+pub(crate) fn text(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    for byte in text.bytes() {
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            0..0x20 => {
+                let _ = write!(out, "\\u{byte:04x}");
+            }
+            _ => out.push(byte),
+        }
+    }
+    out.push(b'"');
+}

@@ -1,0 +1,90 @@
+//! Which devices are there: their sessions, when they were heard last, and whose silence lasts too long.
+//!
+//! Sessions are facts of the broker and die with the process; when a device was heard is part of the snapshot.
+
+use std::time::Duration;
+
+use mapping::{Program, program::DeviceIx};
+use types::{Instant, Now, UnixTime};
+
+use crate::config::Config;
+
+/// One device.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Row {
+    /// Open sessions of its broker user.
+    pub(crate) sessions: u32,
+    /// When it last said anything.
+    pub(crate) heard: Option<(Instant, UnixTime)>,
+    /// Longest silence.
+    pub(crate) silence: Option<Duration>,
+    /// It was there before a restart; gone, if no session of it starts until then.
+    pub(crate) expected_until: Option<Instant>,
+}
+
+/// All devices.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Presence {
+    rows: Vec<Row>,
+    /// Devices with a limit of silence or an expectation, in order: the only ones that time can take away.
+    watched: Vec<DeviceIx>,
+}
+
+impl Presence {
+    pub(crate) fn new(program: &Program, config: &Config) -> Self {
+        let rows = program.devices.iter().map(|device| Row {
+            silence: config.silence.get(&device.name).copied(),
+            ..Row::default()
+        });
+        let mut presence = Self {
+            rows: rows.collect(),
+            watched: Vec::new(),
+        };
+        presence.watch();
+        presence
+    }
+
+    pub(crate) fn row(&self, device: DeviceIx) -> &Row {
+        &self.rows[device.index()]
+    }
+
+    pub(crate) fn row_mut(&mut self, device: DeviceIx) -> &mut Row {
+        &mut self.rows[device.index()]
+    }
+
+    pub(crate) fn heard(&mut self, device: DeviceIx, now: Now) {
+        let row = &mut self.rows[device.index()];
+        row.heard = Some((now.at, now.wall));
+        row.expected_until = None;
+    }
+
+    /// From now on these devices are expected back until `until`.
+    pub(crate) fn expect(&mut self, devices: impl IntoIterator<Item = DeviceIx>, until: Instant) {
+        for device in devices {
+            self.rows[device.index()].expected_until = Some(until);
+        }
+        self.watch();
+    }
+
+    /// When each watched device counts as gone, unless it says something before.
+    pub(crate) fn deadlines(&self) -> impl Iterator<Item = (DeviceIx, Instant)> {
+        self.watched.iter().filter_map(|device| {
+            let row = self.row(*device);
+            let silent = row
+                .silence
+                .and_then(|silence| Some(row.heard?.0.after(silence)));
+            let gone = row.expected_until.into_iter().chain(silent).min()?;
+            Some((*device, gone))
+        })
+    }
+
+    fn watch(&mut self) {
+        let rows = &self.rows;
+        self.watched = DeviceIx::all(rows.len())
+            .filter(|ix| {
+                let row = &rows[ix.index()];
+                row.silence.is_some() || row.expected_until.is_some()
+            })
+            .collect();
+    }
+}

@@ -1,0 +1,206 @@
+//! The table topic -> what it is about, and the topics that the dispatcher writes to.
+//!
+//! Built once from a program; the hot path makes one hash lookup. Clients can't add to the table,
+//! so nobody can make its keys collide.
+
+use std::{collections::HashMap, sync::Arc};
+
+use mapping::{
+    Program,
+    program::{Carrier, ChannelIx, DeviceIx},
+};
+
+/// What a topic is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// `iot/<device>/<channel>/event`.
+    Event(ChannelIx),
+    /// `iot/<device>/<channel>/state`.
+    State(ChannelIx),
+    /// `iot/<device>/<channel>/set`.
+    Set(ChannelIx),
+    /// `iot/<device>/availability`.
+    Availability(DeviceIx),
+    /// A topic of foreign devices: a row of [`Topics::foreign`].
+    Foreign(usize),
+}
+
+/// What one foreign topic says about one device.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ForeignUse {
+    /// Whose topic it is.
+    pub(crate) device: DeviceIx,
+    /// Whether it says that the device is there or gone.
+    pub(crate) availability: bool,
+    /// Channels whose state stands in it.
+    pub(crate) states: Vec<ChannelIx>,
+    /// Channels whose events stand in it.
+    pub(crate) events: Vec<ChannelIx>,
+}
+
+/// Where the dispatcher writes for one channel.
+#[derive(Clone, Debug)]
+pub(crate) struct ChannelTopics {
+    /// Absolute targets; `None`: a foreign device that takes none.
+    pub(crate) target: Option<Arc<str>>,
+    /// Momentary commands.
+    pub(crate) command: Option<Arc<str>>,
+    /// Reported state, where the topic is one of ours.
+    pub(crate) state: Option<Arc<str>>,
+}
+
+/// Where the dispatcher writes for one device; foreign devices have neither.
+#[derive(Clone, Debug)]
+pub(crate) struct DeviceTopics {
+    pub(crate) availability: Option<Arc<str>>,
+    pub(crate) role: Option<Arc<str>>,
+}
+
+/// All topics of a house.
+#[derive(Clone, Debug)]
+pub(crate) struct Topics {
+    table: HashMap<Arc<str>, Route>,
+    foreign: Vec<Vec<ForeignUse>>,
+    channels: Vec<ChannelTopics>,
+    devices: Vec<DeviceTopics>,
+}
+
+impl Topics {
+    pub(crate) fn new(program: &Program) -> Self {
+        let mut topics = Self {
+            table: HashMap::new(),
+            foreign: Vec::new(),
+            channels: Vec::with_capacity(program.channels.len()),
+            devices: Vec::with_capacity(program.devices.len()),
+        };
+        for channel in ChannelIx::all(program.channels.len()) {
+            topics.add_channel(program, channel);
+        }
+        for device in DeviceIx::all(program.devices.len()) {
+            topics.add_device(program, device);
+        }
+        topics
+    }
+
+    /// What `topic` is about; `None`: nothing that the mapping declares.
+    pub(crate) fn route(&self, topic: &str) -> Option<Route> {
+        self.table.get(topic).copied()
+    }
+
+    pub(crate) fn foreign(&self, row: usize) -> &[ForeignUse] {
+        &self.foreign[row]
+    }
+
+    pub(crate) fn channel(&self, channel: ChannelIx) -> &ChannelTopics {
+        &self.channels[channel.index()]
+    }
+
+    pub(crate) fn device(&self, device: DeviceIx) -> &DeviceTopics {
+        &self.devices[device.index()]
+    }
+
+    /// Every topic on which the dispatcher may have left a retained message.
+    pub(crate) fn retained(&self) -> impl Iterator<Item = &Arc<str>> {
+        let channels = self
+            .channels
+            .iter()
+            .flat_map(|row| row.target.iter().chain(&row.state));
+        let devices = self
+            .devices
+            .iter()
+            .flat_map(|row| row.availability.iter().chain(&row.role));
+        channels.chain(devices)
+    }
+
+    fn add_channel(&mut self, program: &Program, channel: ChannelIx) {
+        let row = &program[channel];
+        let device = &program[row.device];
+        let base = format!("iot/{}/{}", device.name, row.name);
+        let topic = |leaf: &str| -> Arc<str> { format!("{base}/{leaf}").into() };
+        if row.consumer {
+            self.table.insert(topic("set"), Route::Set(channel));
+        }
+        if let Carrier::Foreign(foreign) = &device.carrier {
+            let target = foreign.target.clone().filter(|_| row.consumer);
+            self.channels.push(ChannelTopics {
+                command: target.clone(),
+                target,
+                state: None,
+            });
+            return;
+        }
+        let state = topic("state");
+        self.table.insert(topic("event"), Route::Event(channel));
+        self.table.insert(Arc::clone(&state), Route::State(channel));
+        self.channels.push(ChannelTopics {
+            target: row.consumer.then(|| topic("target")),
+            command: row.consumer.then(|| topic("command")),
+            state: Some(state),
+        });
+    }
+
+    fn add_device(&mut self, program: &Program, device: DeviceIx) {
+        let row = &program[device];
+        let topic = |leaf: &str| -> Arc<str> { format!("iot/{}/{leaf}", row.name).into() };
+        if let Carrier::Foreign(foreign) = &row.carrier {
+            self.devices.push(DeviceTopics {
+                availability: None,
+                role: None,
+            });
+            if let Some(topic) = &foreign.state {
+                let channels = row.channels.iter().copied();
+                self.foreign_use(topic, device).states = channels
+                    .filter(|ix| !program[*ix].slots.is_empty())
+                    .collect();
+            }
+            if let Some(topic) = &foreign.event {
+                let channels = row.channels.iter().copied();
+                self.foreign_use(topic, device).events = channels
+                    .filter(|ix| !program[*ix].events.is_empty())
+                    .collect();
+            }
+            if let Some(topic) = &foreign.availability {
+                self.foreign_use(topic, device).availability = true;
+            }
+            return;
+        }
+        let availability = topic("availability");
+        self.table
+            .insert(Arc::clone(&availability), Route::Availability(device));
+        self.devices.push(DeviceTopics {
+            availability: Some(availability),
+            role: (row.carrier == Carrier::Own).then(|| topic("role")),
+        });
+    }
+
+    fn foreign_use(&mut self, topic: &Arc<str>, device: DeviceIx) -> &mut ForeignUse {
+        let next = self.foreign.len();
+        let route = *self
+            .table
+            .entry(Arc::clone(topic))
+            .or_insert(Route::Foreign(next));
+        // A foreign topic inside `iot/` that one of our own topics took already stays ours: its row
+        // exists, so that the table is whole, but no topic leads there.
+        let row = match route {
+            Route::Foreign(row) => row,
+            _ => next,
+        };
+        if row == next {
+            self.foreign.push(Vec::new());
+        }
+        let uses = &mut self.foreign[row];
+        let place = uses
+            .iter()
+            .position(|used| used.device == device)
+            .unwrap_or(uses.len());
+        if place == uses.len() {
+            uses.push(ForeignUse {
+                device,
+                availability: false,
+                states: Vec::new(),
+                events: Vec::new(),
+            });
+        }
+        &mut uses[place]
+    }
+}
