@@ -10,7 +10,7 @@ use types::{Instant, Now, UnixTime, Value};
 
 use crate::{
     agenda::{Agenda, Due},
-    cascade::{Core, Ctx, What, Work},
+    cascade::{Core, Ctx, What},
     clock::Clock,
     house::House,
     input::{Input, Who},
@@ -19,6 +19,7 @@ use crate::{
     rate::Rates,
     resume::{Note, Resume},
     state::State,
+    work::Work,
 };
 
 /// Deadlines that one call makes up for at the times for which they were set. What is still overdue then

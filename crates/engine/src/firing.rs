@@ -14,13 +14,14 @@ use types::{Now, Value};
 
 use crate::{
     agenda::Due,
-    cascade::{Core, Ctx, Running, What, Wished},
+    cascade::{Core, Ctx, Running, What},
     decision::{Disposition, Outcome, RuleTrace, Seen},
     eval::{eval, truth},
     house::Look,
     input::Who,
     plan::{Place, holds_condition, trigger},
     targets::toggled,
+    work::Wished,
 };
 
 /// Causal depth at which rules are cut.

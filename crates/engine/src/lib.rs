@@ -24,6 +24,7 @@ mod resume;
 mod state;
 mod targets;
 mod times;
+mod work;
 
 pub use decision::{Cause, Decision, Disposition, Outcome, RuleTrace, Seen, Sent, Step, Term};
 pub use engine::Engine;

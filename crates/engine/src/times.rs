@@ -136,6 +136,7 @@ impl Core {
                 self.arm(ctx, now, ix);
             }
         }
+        self.look_at_wall_readers(ctx, now);
         self.last = now;
     }
 

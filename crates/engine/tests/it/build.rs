@@ -429,7 +429,7 @@ impl Builder {
             .iter()
             .map(|act| action(act, &mut scope))
             .collect();
-        let used = scope.used_fields.clone();
+        let used = scope.used_fields;
         let triggers = rule.when.iter().map(|when| self.trigger(when, &used));
         let row = Rule {
             name: rule.name.as_str().into(),

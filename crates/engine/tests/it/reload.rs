@@ -175,6 +175,19 @@ fn a_button_that_is_held_while_its_long_is_removed_is_let_go() {
 }
 
 #[test]
+fn the_next_engine_can_be_made_on_another_thread() {
+    let mut b = bench(&motion(300));
+    b.event("hall.motion.start", &[]);
+    let (state, now) = (b.engine.state(), b.now);
+    let made = std::thread::spawn(move || {
+        engine::Engine::restore(house(&motion(300)), &state, now, Resume::Reload)
+    });
+    let (engine, notes) = made.join().expect("an engine");
+    assert_eq!(notes, []);
+    assert_eq!(engine.next_deadline(now), b.engine.next_deadline(now));
+}
+
+#[test]
 fn limits_go_on() {
     let ring = [rule("ring")
         .on("desk.button.press")

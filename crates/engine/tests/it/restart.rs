@@ -172,6 +172,17 @@ fn time_that_passed_before_the_sync_is_not_made_up_for() {
 }
 
 #[test]
+fn what_reads_the_wall_clock_is_looked_at_after_the_restart() {
+    let mut b = bench(&[rule("hour").holds("now.hour == 10", 0).notify("ten")]);
+    let program = b.program();
+    b.now = b.now.after(Duration::from_secs(5));
+    b.now.wall.0 -= 2 * 3_600_000_000;
+    b.swap(&program, Resume::Restart);
+    b.pass(0);
+    assert_eq!(b.fired(), ["hour"]);
+}
+
+#[test]
 fn stale_state_is_stale_after_the_restart() {
     let mut b = bench(&[]);
     b.report("living.temp", 20.0);
@@ -189,7 +200,7 @@ fn damaged_bytes_are_refused() {
         State::decode(&bytes[..bytes.len() - 1]),
         Err(StateError::Damaged(_))
     ));
-    let mut other = bytes.clone();
+    let mut other = bytes;
     // An array header, then the format number.
     assert_eq!(other[1], 1);
     other[1] = 9;

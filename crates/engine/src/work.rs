@@ -1,0 +1,207 @@
+//! What one cascade gathers while it runs, and what is written down of it at its end: one line and one output
+//! for each wish, outputs coalesced.
+//!
+//! Called by the cascade. Its memory is kept for the next one. Must not decide anything.
+
+use std::{collections::VecDeque, ops::Range, sync::Arc, time::Duration};
+
+use mapping::program::{ChannelIx, RuleIx, SlotIx};
+use types::Value;
+
+use crate::{
+    cascade::{Core, Ctx, What},
+    decision::{Decision, Disposition, Sent},
+    house::House,
+    output::{Effects, Output},
+    plan::{HoldIx, Place},
+    targets::absolute,
+};
+
+/// Working memory of one cascade, kept for the next.
+#[derive(Debug, Default)]
+pub(crate) struct Work {
+    pub(crate) decision: Decision,
+    pub(crate) queue: VecDeque<(What, u8)>,
+    pub(crate) wishes: Vec<Wish>,
+    /// By channel: one more than the place of its wish in `wishes`; 0: not written.
+    pub(crate) written: Vec<u32>,
+    pub(crate) before: Vec<Option<Value>>,
+    pub(crate) candidates: Vec<(RuleIx, u32)>,
+    pub(crate) firing: Vec<RuleIx>,
+    /// Computed values and texts of the rules in `firing`, in the order of their actions.
+    pub(crate) operands: VecDeque<Option<Value>>,
+    pub(crate) fields: Vec<(SlotIx, Value)>,
+    /// `holds` whose truth may have changed.
+    pub(crate) dirty: Vec<HoldIx>,
+    pub(crate) places: Vec<Place>,
+    order: u32,
+}
+
+/// One line of what was wished.
+#[derive(Debug)]
+pub(crate) struct Wish {
+    order: u32,
+    by: Option<RuleIx>,
+    what: Wished,
+}
+
+#[derive(Debug)]
+pub(crate) enum Wished {
+    Target {
+        channel: ChannelIx,
+        /// Its target before the cascade, in [`Work::before`].
+        before: Range<usize>,
+        fade: Option<Duration>,
+    },
+    Momentary {
+        channel: ChannelIx,
+        command: u8,
+        args: Vec<Value>,
+    },
+    Notify {
+        to: Arc<str>,
+        text: String,
+    },
+    Skipped {
+        channel: Option<ChannelIx>,
+        text: String,
+        disposition: Disposition,
+    },
+}
+
+impl Work {
+    pub(crate) fn new(channels: usize) -> Self {
+        Self {
+            written: vec![0; channels],
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn wish(&mut self, by: Option<RuleIx>, what: Wished) {
+        self.order += 1;
+        self.wishes.push(Wish {
+            order: self.order,
+            by,
+            what,
+        });
+    }
+
+    /// Notes that `channel`'s target is about to be written; its line moves to the end.
+    pub(crate) fn touch(
+        &mut self,
+        ctx: Ctx<'_>,
+        house: &House,
+        channel: ChannelIx,
+        by: Option<RuleIx>,
+        fade: Option<Duration>,
+    ) {
+        let place = self.written[channel.index()];
+        if place == 0 {
+            let start = self.before.len();
+            let slots = &ctx.program[channel].slots;
+            self.before
+                .extend(slots.iter().map(|slot| house.target(*slot).cloned()));
+            let before = start..self.before.len();
+            self.wish(
+                by,
+                Wished::Target {
+                    channel,
+                    before,
+                    fade,
+                },
+            );
+            self.written[channel.index()] = self.wishes.len() as u32;
+            return;
+        }
+        self.order += 1;
+        let wish = &mut self.wishes[place as usize - 1];
+        wish.order = self.order;
+        wish.by = by;
+        if let Wished::Target { fade: kept, .. } = &mut wish.what {
+            *kept = fade;
+        }
+    }
+}
+
+impl Core {
+    /// Writes down what was wished, in the order of the last writes.
+    pub(crate) fn finish(&mut self, ctx: Ctx<'_>, effects: &mut Effects) {
+        let work = &mut self.work;
+        if !work.wishes.is_sorted_by_key(|wish| wish.order) {
+            work.wishes.sort_by_key(|wish| wish.order);
+        }
+        let decision = effects.decisions.len();
+        for wish in work.wishes.drain(..) {
+            let line = work.decision.sent.len();
+            let mut sent = Sent {
+                channel: None,
+                text: String::new(),
+                by: wish.by,
+                disposition: Disposition::Pending,
+            };
+            match wish.what {
+                Wished::Target {
+                    channel,
+                    before,
+                    fade,
+                } => {
+                    work.written[channel.index()] = 0;
+                    sent.channel = Some(channel);
+                    let slots = &ctx.program[channel].slots;
+                    let mut before = slots.iter().zip(&work.before[before]);
+                    let changed =
+                        before.any(|(slot, before)| self.house.target(*slot) != before.as_ref());
+                    effects.outputs.push(Output::Target {
+                        channel,
+                        target: absolute(ctx.program, &self.house, channel),
+                        changed,
+                        fade,
+                        decision,
+                        line,
+                    });
+                }
+                Wished::Momentary {
+                    channel,
+                    command,
+                    args,
+                } => {
+                    sent.channel = Some(channel);
+                    sent.text = format!(
+                        "{} {}",
+                        ctx.program.channel_path(channel),
+                        ctx.program[channel].commands[usize::from(command)].name
+                    );
+                    effects.outputs.push(Output::Momentary {
+                        channel,
+                        command,
+                        args,
+                        decision,
+                        line,
+                    });
+                }
+                Wished::Notify { to, text } => {
+                    sent.text = format!("notify {to} {text:?}");
+                    effects.outputs.push(Output::Notify {
+                        to,
+                        text,
+                        decision,
+                        line,
+                    });
+                }
+                Wished::Skipped {
+                    channel,
+                    text,
+                    disposition,
+                } => {
+                    sent.channel = channel;
+                    sent.text = text;
+                    sent.disposition = disposition;
+                }
+            }
+            work.decision.sent.push(sent);
+        }
+        work.before.clear();
+        work.order = 0;
+        effects.decisions.push(std::mem::take(&mut work.decision));
+    }
+}
