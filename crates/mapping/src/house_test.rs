@@ -2,6 +2,8 @@
 //!
 //! Read by [`crate::load`]; run by the dispatcher's rehearsal on virtual time.
 
+pub(crate) mod read;
+
 use std::{sync::Arc, time::Duration};
 
 use types::Value;

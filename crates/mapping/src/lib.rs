@@ -3,13 +3,29 @@
 //! Called by the engine (which runs a [`Program`]), the dispatcher and the command line. Must not know
 //! sessions, sockets or tokio. After a [`Program`] exists nothing is checked again.
 
+pub mod blocklist;
+mod constant;
 pub mod diagnostic;
 pub mod expr;
+mod files;
+mod house;
 pub mod house_test;
+pub mod kinds;
+mod lint;
+mod load;
+mod names;
+mod paths;
 pub mod program;
+mod read;
+mod render;
+mod report;
+mod rules;
 pub mod source;
 pub mod suggest;
+mod units;
 
 pub use diagnostic::{Diagnostic, Severity};
+pub use load::{Loaded, load, load_texts};
 pub use program::Program;
+pub use render::{Finding, findings, render, summary};
 pub use source::{FileIx, Sources, Span};

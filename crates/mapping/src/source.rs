@@ -30,12 +30,18 @@ pub struct SourceFile {
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     files: Vec<SourceFile>,
+    /// For each file the byte offsets at which its lines begin: places are asked for by the thousand.
+    line_starts: Vec<Vec<usize>>,
 }
 
 impl Sources {
     /// Adds a file and says how it is named from now on.
     pub fn add(&mut self, file: SourceFile) -> FileIx {
         let ix = FileIx(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
+        let breaks = file.text.bytes().enumerate();
+        let after_breaks = breaks.filter_map(|(at, byte)| (byte == b'\n').then_some(at + 1));
+        self.line_starts
+            .push(std::iter::once(0).chain(after_breaks).collect());
         self.files.push(file);
         ix
     }
@@ -62,15 +68,10 @@ impl Sources {
         while !text.is_char_boundary(offset) {
             offset -= 1;
         }
-        let before = &text[..offset];
-        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-        let column = before
-            .rsplit('\n')
-            .next()
-            .unwrap_or_default()
-            .chars()
-            .count()
-            + 1;
+        let starts = &self.line_starts[file.0 as usize];
+        let line = starts.partition_point(|start| *start <= offset);
+        let start = starts.get(line - 1).copied().unwrap_or_default();
+        let column = text[start..offset].chars().count() + 1;
         (line as u32, column as u32)
     }
 }

@@ -1,0 +1,342 @@
+//! blocklist.toml: who is not heard, or not told anything. Read on its own, so that a broken mapping never
+//! lifts a block; edited in place, so that people's comments stay.
+//!
+//!     [[block]]
+//!     device = "piano"          # or id = 17
+//!     as     = "producer"       # or "consumer"; absent: both
+//!     since  = "2026-11-24 21:00"
+//!     why    = "it plays at night"
+//!
+//! Called by the command line, which reads and writes the file. Must not know the mapping: a block for a
+//! device that the mapping lacks is kept.
+
+use std::{path::PathBuf, sync::Arc};
+
+use toml_edit::{ArrayOfTables, DocumentMut, Item, Table as EditTable, value};
+use types::DeviceId;
+
+use crate::{
+    diagnostic::{Diagnostic, Severity},
+    names::{self, Letters},
+    read::{Document, Key, Node, Table, unknown_key},
+    report::Report,
+    source::{SourceFile, Sources},
+};
+
+const KEYS: &[&str] = &["device", "id", "as", "since", "why"];
+
+/// Whom a block is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// Whoever bears this name.
+    Name(Arc<str>),
+    /// The device with this number, whatever its name; never 0.
+    Id(DeviceId),
+}
+
+/// Which of its roles a device loses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sides {
+    /// What it says is not matched.
+    Producer,
+    /// Nothing is sent to it.
+    Consumer,
+    /// Both.
+    #[default]
+    Both,
+}
+
+/// One block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// Whom.
+    pub subject: Subject,
+    /// As what.
+    pub sides: Sides,
+    /// Since when, as written.
+    pub since: Option<Arc<str>>,
+    /// Why, as written.
+    pub why: Option<Arc<str>>,
+}
+
+/// A blocklist as it was read.
+#[derive(Clone, Debug)]
+pub struct Blocklist {
+    /// The file, for messages.
+    pub sources: Sources,
+    /// The blocks; `None` where anything in the file is wrong: the ones in force stay.
+    pub blocks: Option<Vec<Block>>,
+    /// What is wrong.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads the text of a blocklist; `name` stands in messages.
+#[must_use]
+pub fn parse(name: &str, text: &str) -> Blocklist {
+    let mut sources = Sources::default();
+    let file = sources.add(SourceFile {
+        name: name.into(),
+        path: PathBuf::new(),
+        text: text.to_owned(),
+    });
+    let mut report = Report::default();
+    let mut syntax = Vec::new();
+    let mut blanked = String::new();
+    let document = Document::read(file, text, &mut blanked, &mut syntax);
+    report.extend(syntax);
+    let mut blocks = Vec::new();
+    for (key, node) in document.tops().flat_map(|top| top.entries()) {
+        if key.name == "block" {
+            read_blocks(&mut report, &key, node, &mut blocks);
+        } else {
+            report.push(unknown_key(&key, "a blocklist", &["block"]));
+        }
+    }
+    let diagnostics = report.into_sorted();
+    let sound = diagnostics
+        .iter()
+        .all(|found| found.severity == Severity::Warning);
+    Blocklist {
+        sources,
+        blocks: sound.then_some(blocks),
+        diagnostics,
+    }
+}
+
+fn read_blocks(report: &mut Report, key: &Key<'_>, node: Node<'_>, blocks: &mut Vec<Block>) {
+    let Some(list) = node.as_list() else {
+        let error = Diagnostic::error("wrong-type", key.span.clone(), "`block` must be a list");
+        report.push(error.help("write each block below a [[block]] of its own"));
+        return;
+    };
+    for node in list {
+        if let Some(table) = node.table(report, "a block")
+            && let Some(block) = read_block(report, &table)
+        {
+            blocks.push(block);
+        }
+    }
+}
+
+fn read_block(report: &mut Report, table: &Table<'_>) -> Option<Block> {
+    table.reject_unknown(report, "a block", KEYS);
+    let sides = match table.field("as") {
+        Some(node) => match node.word(report, "`as`", &["producer", "consumer", "both"])? {
+            "producer" => Sides::Producer,
+            "consumer" => Sides::Consumer,
+            _ => Sides::Both,
+        },
+        None => Sides::Both,
+    };
+    let mut text = |key: &str| {
+        let node = table.field(key)?;
+        if let toml::de::DeValue::Datetime(when) = node.value() {
+            return Some(Arc::from(when.to_string()));
+        }
+        let text = node.text(report, &format!("`{key}`"))?;
+        Some(Arc::from(text.text))
+    };
+    let (since, why) = (text("since"), text("why"));
+    let subject = match (table.field("device"), table.field("id")) {
+        (Some(node), None) => {
+            let text = node.text(report, "`device`")?;
+            if !names::matches(text.text, Letters::Expression) {
+                let message = format!("\"{}\" can't be the name of a device", text.text);
+                report.push(Diagnostic::error("bad-name", text.span(), message));
+                return None;
+            }
+            Subject::Name(text.text.into())
+        }
+        (None, Some(node)) => {
+            let id = node.whole(report, "`id`", 1, i64::from(u16::MAX))?;
+            Subject::Id(DeviceId(id as u16))
+        }
+        (Some(_), Some(_)) => {
+            let message = "a block has either `device` or `id`";
+            report.push(Diagnostic::error(
+                "conflicting-keys",
+                table.key_span("id"),
+                message,
+            ));
+            return None;
+        }
+        (None, None) => {
+            let message = "a block needs `device` or `id`";
+            report.push(Diagnostic::error(
+                "missing-key",
+                table.span.clone(),
+                message,
+            ));
+            return None;
+        }
+    };
+    Some(Block {
+        subject,
+        sides,
+        since,
+        why,
+    })
+}
+
+/// Why a blocklist could not be edited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EditError {
+    /// It can't be read: mend it by hand first. Holds what the parser says.
+    Unreadable(String),
+}
+
+impl std::fmt::Display for EditError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unreadable(why) => write!(f, "the blocklist can't be read, mend it first: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for EditError {}
+
+/// The text with `block` in it; an older block of the same subject is replaced, comments stay.
+///
+/// # Errors
+/// The text can't be read as a blocklist.
+pub fn add(text: &str, block: &Block) -> Result<String, EditError> {
+    let mut document = edit(text)?;
+    let list = blocks_of(&mut document)?;
+    let found = list
+        .iter_mut()
+        .find(|table| is_about(table, &block.subject));
+    if let Some(table) = found {
+        fill(table, block);
+    } else {
+        let mut table = EditTable::new();
+        fill(&mut table, block);
+        list.push(table);
+    }
+    Ok(document.to_string())
+}
+
+/// The text without blocks of these subjects (a device's name and its id); `None`: there was none.
+///
+/// # Errors
+/// The text can't be read as a blocklist.
+pub fn remove(text: &str, subjects: &[Subject]) -> Result<Option<String>, EditError> {
+    let mut document = edit(text)?;
+    let list = blocks_of(&mut document)?;
+    let before = list.len();
+    list.retain(|table| !subjects.iter().any(|subject| is_about(table, subject)));
+    let changed = list.len() < before;
+    Ok(changed.then(|| document.to_string()))
+}
+
+fn edit(text: &str) -> Result<DocumentMut, EditError> {
+    text.parse::<DocumentMut>()
+        .map_err(|error| EditError::Unreadable(error.message().to_owned()))
+}
+
+fn blocks_of(document: &mut DocumentMut) -> Result<&mut ArrayOfTables, EditError> {
+    document
+        .as_table_mut()
+        .entry("block")
+        .or_insert(Item::ArrayOfTables(ArrayOfTables::new()))
+        .as_array_of_tables_mut()
+        .ok_or_else(|| EditError::Unreadable("`block` must be written as [[block]]".to_owned()))
+}
+
+fn is_about(table: &EditTable, subject: &Subject) -> bool {
+    match subject {
+        Subject::Name(name) => table.get("device").and_then(Item::as_str) == Some(&**name),
+        Subject::Id(id) => table.get("id").and_then(Item::as_integer) == Some(i64::from(id.0)),
+    }
+}
+
+fn fill(table: &mut EditTable, block: &Block) {
+    match &block.subject {
+        Subject::Name(name) => set(table, "device", &**name),
+        Subject::Id(id) => set(table, "id", i64::from(id.0)),
+    }
+    match block.sides {
+        Sides::Producer => set(table, "as", "producer"),
+        Sides::Consumer => set(table, "as", "consumer"),
+        Sides::Both => set(table, "as", "both"),
+    }
+    for (key, text) in [("since", &block.since), ("why", &block.why)] {
+        match text {
+            Some(text) => set(table, key, &**text),
+            None => {
+                table.remove(key);
+            }
+        }
+    }
+}
+
+/// Writes a value; a comment behind an older one stays.
+fn set(table: &mut EditTable, key: &str, new: impl Into<toml_edit::Value>) {
+    match table.get_mut(key).and_then(Item::as_value_mut) {
+        Some(old) => {
+            let decor = old.decor().clone();
+            *old = new.into();
+            *old.decor_mut() = decor;
+        }
+        None => {
+            table.insert(key, value(new));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn by_name(name: &str) -> Block {
+        Block {
+            subject: Subject::Name(name.into()),
+            sides: Sides::Producer,
+            since: None,
+            why: Some("it plays at night".into()),
+        }
+    }
+
+    #[test]
+    fn a_block_that_is_added_is_read_again_and_comments_stay() {
+        let text = "# who may not play\n[[block]]\nid = 21 # the hall\n";
+        let text = add(text, &by_name("piano")).unwrap();
+        assert!(text.starts_with("# who may not play\n[[block]]\nid = 21 # the hall\n"));
+        let blocks = parse("blocklist.toml", &text).blocks.unwrap();
+        assert_eq!(blocks[0].subject, Subject::Id(DeviceId(21)));
+        assert_eq!(blocks[0].sides, Sides::Both);
+        assert_eq!(blocks[1], by_name("piano"));
+        let same = add(&text, &by_name("piano")).unwrap();
+        assert_eq!(same, text);
+        let without = remove(&text, &[Subject::Name("piano".into())]).unwrap();
+        let blocks = parse("blocklist.toml", &without.unwrap()).blocks.unwrap();
+        assert_eq!(blocks.len(), 1);
+        assert_eq!(remove(&text, &[Subject::Name("desk".into())]), Ok(None));
+        assert_eq!(
+            add("", &by_name("piano"))
+                .unwrap()
+                .matches("[[block]]")
+                .count(),
+            1
+        );
+    }
+
+    #[test]
+    fn a_blocklist_with_any_mistake_gives_no_blocks() {
+        for (text, code) in [
+            ("[[block]]\ndevise = \"piano\"\n", "unknown-key"),
+            ("[[block]]\nas = \"producer\"\n", "missing-key"),
+            ("[[block]]\nid = 0\n", "out-of-range"),
+            ("[[block]\nid = 1\n", "syntax"),
+            ("block = 3\n", "wrong-type"),
+            ("[[block]]\nid = 1\nas = \"boht\"\n", "unknown-word"),
+        ] {
+            let read = parse("blocklist.toml", text);
+            assert!(read.blocks.is_none(), "{text}");
+            assert!(
+                read.diagnostics.iter().any(|found| found.code == code),
+                "{text}"
+            );
+        }
+    }
+}

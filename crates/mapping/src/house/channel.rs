@@ -1,0 +1,248 @@
+//! `io.CH = { kind = .. }`: one channel with its state, events and commands.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value as Json};
+use types::{Type, Value};
+
+use super::{House, foreign, options, wiring::Wiring};
+use crate::{
+    diagnostic::Diagnostic,
+    kinds::{ALL, ArgSpec, EffectSpec, EventSpec, Kind},
+    program::{
+        Carried, CarriedValue, Carrier, Channel, ChannelIx, Codec, Command, CommandEffect, Deliver,
+        DeviceIx, Event, EventIx, Field, Program, Slot, SlotIx,
+    },
+    read::{Key, Node, Table, did_you_mean, list},
+    report::Report,
+    units,
+};
+
+/// Reads a channel into the program; `None`: it can't be used. Out comes its part of the role.
+pub(super) fn read(
+    house: &mut House<'_>,
+    device: DeviceIx,
+    key: &Key<'_>,
+    node: Node<'_>,
+    wiring: &mut Wiring,
+) -> Option<Map<String, Json>> {
+    let program = &mut house.program;
+    let report = &mut house.report;
+    let path = format!("{}.{}", program[device].name, key.name);
+    let table = node.table(report, &format!("channel `{path}`"))?;
+    let kind = kind(report, &table, &path)?;
+    let carrier = program[device].carrier.clone();
+    let role = options::read(report, &table, kind, &carrier, wiring, &path);
+    let foreign = matches!(carrier, Carrier::Foreign(_));
+    let codec = foreign.then(|| foreign::codec(report, &table, kind));
+    let range = range(report, &table);
+    let ix = ChannelIx(program.channels.len() as u32);
+    let slots = slots(program, ix, kind, range);
+    let events = events(program, device, ix, kind, range, &slots, codec.as_ref());
+    let commands = commands(program, kind, &slots);
+    let word = |report: &mut Report, key: &str, words| {
+        let node = table.field(key).filter(|_| kind.consumer)?;
+        node.word(report, &format!("`{key}`"), words)
+    };
+    // These were checked with the other options; here they are only read again.
+    let mut quiet = Report::default();
+    let deliver = word(&mut quiet, "deliver", &["latest", "now"]);
+    let enforce = table.field("enforce").and_then(|node| node.as_bool());
+    let stale_after = table
+        .field("stale_after")
+        .and_then(|node| units::some_duration(node, &mut quiet, "`stale_after`"));
+    let carries_state = events
+        .iter()
+        .any(|event| !program[*event].carries.is_empty());
+    program.channels.push(Channel {
+        name: key.name.into(),
+        device,
+        kind: kind.name.into(),
+        consumer: kind.consumer,
+        slots,
+        events,
+        commands,
+        stale_after,
+        deliver: if deliver == Some("now") {
+            Deliver::Now
+        } else {
+            Deliver::Latest
+        },
+        enforce: enforce.unwrap_or(false),
+        codec,
+        derives_events: carries_state && (kind.is_sensor() || carrier != Carrier::Own),
+    });
+    program.devices[device.index()].channels.push(ix);
+    Some(role)
+}
+
+fn kind(report: &mut Report, table: &Table<'_>, path: &str) -> Option<&'static Kind> {
+    let node = table.required(report, &format!("channel `{path}`"), "kind", &["kind"])?;
+    let text = node.text(report, "`kind`")?;
+    let kind = Kind::find(text.text);
+    if kind.is_none() {
+        let names: Vec<&str> = ALL.iter().map(|kind| kind.name).collect();
+        let message = format!("there is no kind `{}`", text.text);
+        let error = Diagnostic::error("unknown-kind", text.span(), message);
+        let near = did_you_mean(error.clone(), text.text, names.iter().copied());
+        report.push(if near.help.is_empty() {
+            error.help(format!("the kinds are {}", list(&names)))
+        } else {
+            near
+        });
+    }
+    kind
+}
+
+/// `min` and `max` of the channel's own table.
+fn range(report: &mut Report, table: &Table<'_>) -> (Option<f64>, Option<f64>) {
+    let number = |key| table.field(key).and_then(|node| node.as_number());
+    let (min, max) = (number("min"), number("max"));
+    if let (Some(low), Some(high)) = (min, max)
+        && low >= high
+    {
+        let message = format!("`min` must be smaller than `max`, {low} is not smaller than {high}");
+        report.push(Diagnostic::error(
+            "out-of-range",
+            table.key_span("min"),
+            message,
+        ));
+        return (None, None);
+    }
+    (
+        min.filter(|min| min.is_finite()),
+        max.filter(|max| max.is_finite()),
+    )
+}
+
+fn slots(
+    program: &mut Program,
+    channel: ChannelIx,
+    kind: &Kind,
+    range: (Option<f64>, Option<f64>),
+) -> Vec<SlotIx> {
+    kind.fields
+        .iter()
+        .map(|field| {
+            let ix = SlotIx(program.slots.len() as u32);
+            program.slots.push(Slot {
+                channel,
+                name: field.name.into(),
+                ty: field.shape.to_type(range),
+                settable: kind.consumer && field.settable,
+            });
+            ix
+        })
+        .collect()
+}
+
+fn field(spec: &ArgSpec, range: (Option<f64>, Option<f64>)) -> Field {
+    Field {
+        name: spec.name.into(),
+        ty: spec.shape.to_type(range),
+        default: spec.default.map(Value::from),
+    }
+}
+
+/// The slot of `kind`'s field `name`; the table of kinds is tested to refer only to its own fields.
+fn slot(kind: &Kind, slots: &[SlotIx], name: &str) -> Option<SlotIx> {
+    let at = kind.fields.iter().position(|field| field.name == name)?;
+    slots.get(at).copied()
+}
+
+/// A foreign device that maps its words has the events that it maps, gestures included; every other
+/// channel has the events of its kind.
+fn events(
+    program: &mut Program,
+    device: DeviceIx,
+    channel: ChannelIx,
+    kind: &'static Kind,
+    range: (Option<f64>, Option<f64>),
+    slots: &[SlotIx],
+    codec: Option<&Codec>,
+) -> Vec<EventIx> {
+    let words = codec
+        .map(|codec| &codec.events)
+        .filter(|words| !words.is_empty());
+    let of_kind = kind
+        .events
+        .iter()
+        .filter(|event| words.is_none_or(|words| words.contains_key(event.name)))
+        .map(|spec| (Arc::from(spec.name), Some(spec)));
+    let ready_made = words
+        .into_iter()
+        .flat_map(|words| words.keys().cloned())
+        .filter(|name| kind.events.iter().all(|event| *event.name != **name))
+        .map(|name| (name, None));
+    let all: Vec<(Arc<str>, Option<&EventSpec>)> = of_kind.chain(ready_made).collect();
+    all.into_iter()
+        .map(|(name, spec)| {
+            let ix = EventIx(program.events.len() as u32);
+            let fields = spec.map(|spec| spec.fields).unwrap_or_default();
+            program.events.push(Event {
+                device,
+                channel: Some(channel),
+                name,
+                fields: fields.iter().map(|spec| field(spec, range)).collect(),
+                carries: spec
+                    .map(|spec| carries(spec, kind, slots))
+                    .unwrap_or_default(),
+            });
+            ix
+        })
+        .collect()
+}
+
+fn carries(event: &EventSpec, kind: &Kind, slots: &[SlotIx]) -> Vec<Carried> {
+    let carried = event.carries.iter().filter_map(|carried| {
+        let value = match carried.value {
+            Some(constant) => CarriedValue::Const(constant.into()),
+            None => {
+                let mut fields = event.fields.iter();
+                CarriedValue::Field(fields.position(|field| field.name == carried.field)? as u8)
+            }
+        };
+        let slot = slot(kind, slots, carried.field)?;
+        Some(Carried { slot, value })
+    });
+    carried.collect()
+}
+
+fn commands(program: &Program, kind: &'static Kind, slots: &[SlotIx]) -> Vec<Command> {
+    let commands = kind.commands.iter().filter_map(|command| {
+        let effect = match command.effect {
+            EffectSpec::Set(name, constant) => {
+                let slot = slot(kind, slots, name)?;
+                let value = text_of_enum(&program[slot].ty, constant.into());
+                CommandEffect::Set(vec![(slot, value)])
+            }
+            EffectSpec::Toggle(name) => CommandEffect::Toggle(slot(kind, slots, name)?),
+            EffectSpec::Step(name, sign) => CommandEffect::Step {
+                slot: slot(kind, slots, name)?,
+                sign,
+            },
+            EffectSpec::Momentary => CommandEffect::Momentary,
+        };
+        Some(Command {
+            name: command.name.into(),
+            args: command
+                .args
+                .iter()
+                .map(|arg| field(arg, (None, None)))
+                .collect(),
+            effect,
+        })
+    });
+    commands.collect()
+}
+
+/// Shares the enum's own name where the value is one of them.
+fn text_of_enum(ty: &Type, value: Value) -> Value {
+    match (ty, &value) {
+        (Type::Enum(names), Value::Text(text)) => names
+            .iter()
+            .find(|name| *name == text)
+            .map_or(value.clone(), |name| Value::Text(name.clone())),
+        _ => value,
+    }
+}

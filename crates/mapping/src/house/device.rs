@@ -1,0 +1,183 @@
+//! `[device.D]`: what is installed, and how it is reached.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde_json::{Map, Value as Json};
+use types::{DeviceId, Type};
+
+use super::{House, channel, foreign, wiring::Wiring};
+use crate::{
+    diagnostic::Diagnostic,
+    names::{self, Letters},
+    program::{Carrier, Device, DeviceIx, Event, EventIx, Field},
+    read::{Key, Node, Table, unknown_key},
+    source::Span,
+};
+
+const KEYS: &[&str] = &[
+    "id", "board", "room", "virtual", "mqtt", "io", "i2c", "uart", "note",
+];
+
+/// Reads all devices.
+pub(super) fn read_all(house: &mut House<'_>, devices: &[(Key<'_>, Node<'_>)]) {
+    let mut ids = BTreeMap::new();
+    for (key, node) in devices {
+        let fresh = house.declare(key, "device");
+        let Some(table) = node.table(&mut house.report, "a device") else {
+            house.report.declare_broken(key.name);
+            continue;
+        };
+        if fresh {
+            read(house, key, &table, &mut ids);
+        }
+    }
+}
+
+fn read(
+    house: &mut House<'_>,
+    key: &Key<'_>,
+    table: &Table<'_>,
+    ids: &mut BTreeMap<u16, (Arc<str>, Span)>,
+) {
+    table.reject_unknown(&mut house.report, "a device", KEYS);
+    let what = format!("device `{}`", key.name);
+    let name: Arc<str> = key.name.into();
+    let id = id(house, table, &what, &name, ids);
+    let text = |house: &mut House<'_>, key: &str| {
+        let node = table.field(key)?;
+        node.text(&mut house.report, &format!("`{key}`"))
+            .map(|text| Arc::from(text.text))
+    };
+    let board = text(house, "board");
+    let room = text(house, "room");
+    let carrier = carrier(house, table);
+    let mut wiring = Wiring::read(&mut house.report, table, board.as_deref());
+    let ix = DeviceIx(house.program.devices.len() as u32);
+    house.program.names.devices.insert(name.clone(), ix);
+    house.program.devices.push(Device {
+        name: name.clone(),
+        id,
+        board,
+        room,
+        carrier,
+        channels: Vec::new(),
+        online: EventIx(0),
+        offline: EventIx(0),
+        role: "{}".into(),
+        origin: house.origin(&key.span),
+    });
+    let mut io = Map::new();
+    for (channel, node) in channels(house, table) {
+        names::check(&mut house.report, &channel, "channel", Letters::Expression);
+        if let Some(part) = channel::read(house, ix, &channel, node, &mut wiring) {
+            io.insert(channel.name.to_owned(), Json::Object(part));
+        } else {
+            let path = format!("{name}.{}", channel.name);
+            house.report.declare_broken(path);
+        }
+    }
+    let online = presence_event(house, ix, "online");
+    let offline = presence_event(house, ix, "offline");
+    let mut role = wiring.role();
+    role.insert("io".to_owned(), Json::Object(io));
+    let row = &mut house.program.devices[ix.index()];
+    (row.online, row.offline) = (online, offline);
+    row.role = Json::Object(role).to_string().into();
+}
+
+fn id(
+    house: &mut House<'_>,
+    table: &Table<'_>,
+    what: &str,
+    name: &Arc<str>,
+    ids: &mut BTreeMap<u16, (Arc<str>, Span)>,
+) -> DeviceId {
+    // The house's own virtual devices have none: nothing outside must find them again after a rename.
+    let is_virtual = table
+        .field("virtual")
+        .is_some_and(|node| node.as_bool() == Some(true));
+    let node = if is_virtual {
+        table.field("id")
+    } else {
+        table.required(&mut house.report, what, "id", KEYS)
+    };
+    let Some(node) = node else {
+        return DeviceId(0);
+    };
+    let Some(id) = node.whole(&mut house.report, "`id`", 1, i64::from(u16::MAX)) else {
+        return DeviceId(0);
+    };
+    let id = id as u16;
+    if let Some((other, place)) = ids.get(&id) {
+        let message = format!("two devices have the id {id}");
+        house.report.push(
+            Diagnostic::error("duplicate-id", node.span(), message)
+                .label(format!("`{name}`"))
+                .also(place.clone(), format!("`{other}`"))
+                .help("an id belongs to one device for ever; take one that is free"),
+        );
+    } else {
+        ids.insert(id, (name.clone(), node.span()));
+    }
+    DeviceId(id)
+}
+
+fn carrier(house: &mut House<'_>, table: &Table<'_>) -> Carrier {
+    let is_virtual = table
+        .field("virtual")
+        .and_then(|node| node.boolean(&mut house.report, "`virtual`"))
+        .unwrap_or(false);
+    let mqtt = table.field("mqtt");
+    let conflict = match (is_virtual, &mqtt) {
+        (true, Some(_)) => Some("mqtt"),
+        (true, None) | (false, Some(_)) if table.field("board").is_some() => Some("board"),
+        _ => None,
+    };
+    if let Some(second) = conflict {
+        let first = if is_virtual { "virtual" } else { "mqtt" };
+        let message = format!("a device has either `{first}` or `{second}`");
+        house.report.push(
+            Diagnostic::error("conflicting-keys", table.key_span(second), message)
+                .also(table.key_span(first), "and this"),
+        );
+    }
+    match mqtt {
+        Some(node) => Carrier::Foreign(foreign::read(&mut house.report, node)),
+        None if is_virtual => Carrier::Virtual,
+        None => Carrier::Own,
+    }
+}
+
+fn channels<'a>(house: &mut House<'_>, table: &Table<'a>) -> Vec<(Key<'a>, Node<'a>)> {
+    let io = table.field("io");
+    let io = io.and_then(|node| node.table(&mut house.report, "`io`"));
+    let entries = io.map(|io| io.entries()).unwrap_or_default();
+    // `io = { kind = .. }`: the channel's name was forgotten.
+    if let Some((key, _)) = entries
+        .iter()
+        .find(|(key, node)| key.name == "kind" && node.as_text().is_some())
+    {
+        house.report.push(
+            unknown_key(key, "`io`", &[]).help("give the channel a name: io.lamp = { kind = .. }"),
+        );
+        return Vec::new();
+    }
+    entries
+}
+
+fn presence_event(house: &mut House<'_>, device: DeviceIx, name: &str) -> EventIx {
+    let ix = EventIx(house.program.events.len() as u32);
+    let field = |name: &str| Field {
+        name: name.into(),
+        ty: Type::Text,
+        default: None,
+    };
+    house.program.events.push(Event {
+        device,
+        channel: None,
+        name: name.into(),
+        fields: vec![field("device"), field("last_seen")],
+        carries: Vec::new(),
+    });
+    ix
+}

@@ -1,0 +1,88 @@
+//! `[group]`: names for several channels; groups may hold groups and whole devices.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::House;
+use crate::{
+    diagnostic::Diagnostic,
+    paths,
+    program::ChannelIx,
+    read::{Key, Node, Text},
+};
+
+/// Groups nest at most so deep.
+const DEPTH_MAX: usize = 16;
+
+/// Reads all groups; members may be declared later than the group.
+pub(super) fn read_all(house: &mut House<'_>, groups: &[(Key<'_>, Node<'_>)]) {
+    let mut members: BTreeMap<&str, Vec<Text<'_>>> = BTreeMap::new();
+    for (key, node) in groups {
+        if !house.declare(key, "group") {
+            continue;
+        }
+        let what = format!("group `{}`", key.name);
+        let Some(list) = node.list(&mut house.report, &what) else {
+            house.report.declare_broken(key.name);
+            continue;
+        };
+        if list.is_empty() {
+            let error = Diagnostic::error("empty-group", node.span(), format!("{what} is empty"));
+            house.report.push(error);
+        }
+        let texts = list
+            .iter()
+            .filter_map(|node| node.text(&mut house.report, &format!("a member of {what}")));
+        members.insert(key.name, texts.collect());
+    }
+    for (key, _) in groups {
+        if let Some(list) = members.get(key.name) {
+            let before = house.report.len();
+            let mut channels = Vec::new();
+            let mut above = vec![key.name];
+            expand(house, &members, list, &mut above, &mut channels);
+            if house.report.len() > before {
+                house.report.declare_broken(key.name);
+            }
+            let name: Arc<str> = key.name.into();
+            house.program.names.groups.insert(name, channels);
+        }
+    }
+}
+
+fn expand<'a>(
+    house: &mut House<'_>,
+    groups: &BTreeMap<&'a str, Vec<Text<'a>>>,
+    list: &[Text<'a>],
+    above: &mut Vec<&'a str>,
+    channels: &mut Vec<ChannelIx>,
+) {
+    for text in list {
+        let name = text.text;
+        if let Some(inner) = groups.get(name) {
+            if above.contains(&name) || above.len() > DEPTH_MAX {
+                let message = format!("group `{name}` would hold itself");
+                let way = above.join("` > `");
+                house.report.push(
+                    Diagnostic::error("group-cycle", text.span(), message)
+                        .help(format!("it is inside of `{way}`")),
+                );
+            } else {
+                above.push(name);
+                expand(house, groups, inner, above, channels);
+                above.pop();
+            }
+            continue;
+        }
+        let found = if let Some(device) = house.program.device(name) {
+            Some(house.program[device].channels.clone())
+        } else {
+            let program = &house.program;
+            paths::channel(program, &mut house.report, text, 0..name.len()).map(|ix| vec![ix])
+        };
+        for channel in found.into_iter().flatten() {
+            if !channels.contains(&channel) {
+                channels.push(channel);
+            }
+        }
+    }
+}

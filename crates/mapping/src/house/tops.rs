@@ -1,0 +1,129 @@
+//! Sorts the top tables of all files by what they declare.
+
+use crate::{
+    diagnostic::Diagnostic,
+    read::{Document, Key, Node, unknown_key},
+    report::Report,
+};
+
+/// Top tables of a mapping file.
+const MAPPING: &[&str] = &[
+    "format", "include", "home", "device", "kind", "group", "var", "scene", "rule",
+];
+
+/// Everything that all files declare, in file order.
+#[derive(Debug, Default)]
+pub(crate) struct Tops<'a> {
+    /// `[home]` tables.
+    pub(crate) home: Vec<(Key<'a>, Node<'a>)>,
+    /// `[device.D]`.
+    pub(crate) devices: Vec<(Key<'a>, Node<'a>)>,
+    /// Entries of `[group]`.
+    pub(crate) groups: Vec<(Key<'a>, Node<'a>)>,
+    /// Entries of `[var]`.
+    pub(crate) vars: Vec<(Key<'a>, Node<'a>)>,
+    /// `[scene.S]`.
+    pub(crate) scenes: Vec<(Key<'a>, Node<'a>)>,
+    /// `[rule.R]`.
+    pub(crate) rules: Vec<(Key<'a>, Node<'a>)>,
+    /// `[test.T]`.
+    pub(crate) tests: Vec<(Key<'a>, Node<'a>)>,
+}
+
+impl<'a> Tops<'a> {
+    /// Takes the top tables of a mapping file; `main` for mapping.toml itself.
+    pub(crate) fn take_mapping(
+        &mut self,
+        document: &'a Document<'a>,
+        main: bool,
+        report: &mut Report,
+    ) {
+        for top in document.tops() {
+            for (key, node) in top.entries() {
+                match key.name {
+                    "home" => self.home.push((key, node)),
+                    "device" => take(&mut self.devices, &key, node, report),
+                    "group" => take(&mut self.groups, &key, node, report),
+                    "var" => take(&mut self.vars, &key, node, report),
+                    "scene" => take(&mut self.scenes, &key, node, report),
+                    "rule" => take(&mut self.rules, &key, node, report),
+                    "format" if main => check_format(node, report),
+                    "include" => {}
+                    "kind" => report.push(
+                        Diagnostic::error(
+                            "not-yet",
+                            key.span,
+                            "own kinds are part of the language but not in this version",
+                        )
+                        .help("use the built-in kind that comes nearest"),
+                    ),
+                    "format" => report.push(misplaced(&key, "`format` belongs in mapping.toml")),
+                    "test" => report.push(misplaced(
+                        &key,
+                        "tests belong in files of their own, tests/*.test.toml",
+                    )),
+                    "block" => report.push(misplaced(&key, "blocks belong in blocklist.toml")),
+                    _ => report.push(strange(&key)),
+                }
+            }
+        }
+    }
+
+    /// Takes the top tables of a test file.
+    pub(crate) fn take_tests(&mut self, document: &'a Document<'a>, report: &mut Report) {
+        for top in document.tops() {
+            for (key, node) in top.entries() {
+                match key.name {
+                    "test" => take(&mut self.tests, &key, node, report),
+                    name if MAPPING.contains(&name) => report.push(misplaced(
+                        &key,
+                        "a test file holds tests only; this belongs in mapping.toml or a file it includes",
+                    )),
+                    _ => report.push(unknown_key(&key, "a test file", &["test"])),
+                }
+            }
+        }
+    }
+}
+
+fn take<'a>(
+    list: &mut Vec<(Key<'a>, Node<'a>)>,
+    key: &Key<'a>,
+    node: Node<'a>,
+    report: &mut Report,
+) {
+    if let Some(table) = node.table(report, &format!("`{}`", key.name)) {
+        list.extend(table.entries());
+    }
+}
+
+fn check_format(node: Node<'_>, report: &mut Report) {
+    if node.as_number() != Some(1.0) {
+        let error = Diagnostic::error("unknown-format", node.span(), "this format is not known")
+            .help("this version reads `format = 1`");
+        report.push(error);
+    }
+}
+
+fn misplaced(key: &Key<'_>, message: &str) -> Diagnostic {
+    Diagnostic::error("misplaced", key.span.clone(), message)
+}
+
+/// An unknown top table, or a rule's or device's key that stands outside of any table.
+fn strange(key: &Key<'_>) -> Diagnostic {
+    let home_of = |keys: &[&str]| keys.contains(&key.name);
+    if home_of(&["when", "do", "if", "limit", "allow"]) {
+        let message = format!("`{}` belongs in a rule: put it below [rule.NAME]", key.name);
+        misplaced(key, &message)
+    } else if home_of(&["id", "board", "io", "mqtt", "virtual"]) {
+        let message = format!(
+            "`{}` belongs in a device: put it below [device.NAME]",
+            key.name
+        );
+        misplaced(key, &message)
+    } else if home_of(&["timezone", "latitude", "longitude"]) {
+        misplaced(key, &format!("`{}` belongs below [home]", key.name))
+    } else {
+        unknown_key(key, "a mapping file", MAPPING)
+    }
+}

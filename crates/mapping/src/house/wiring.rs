@@ -1,0 +1,121 @@
+//! Pins and buses of one device: each pin once, and only pins that the board has.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value as Json};
+
+use crate::{
+    diagnostic::Diagnostic,
+    kinds::{BOARDS, Board},
+    read::{Node, Table, did_you_mean},
+    report::Report,
+    source::Span,
+};
+
+/// What a device's pins are used for, while it is being read.
+#[derive(Debug, Default)]
+pub(super) struct Wiring {
+    /// Whether `board` is written at all: then wiring must be there.
+    pub(super) has_board: bool,
+    /// The board, where we know it.
+    board: Option<&'static Board>,
+    used: BTreeMap<String, Span>,
+    buses: Map<String, Json>,
+}
+
+/// A device's bus: its name, its lines, which of them must be there.
+const BUSES: [(&str, &[&str], &[&str]); 2] = [
+    ("i2c", &["sda", "scl"], &["sda", "scl"]),
+    ("uart", &["rx", "tx"], &[]),
+];
+
+impl Wiring {
+    /// Reads the board and the buses of a device.
+    pub(super) fn read(report: &mut Report, device: &Table<'_>, board: Option<&str>) -> Self {
+        let mut wiring = Self {
+            has_board: board.is_some(),
+            board: board.and_then(Board::find),
+            ..Self::default()
+        };
+        if let (Some(board), None, Some(node)) = (board, wiring.board, device.field("board")) {
+            let message = format!("the board `{board}` is not known: its pins are not checked");
+            let warning = Diagnostic::warning("unknown-board", node.span(), message);
+            report.push(did_you_mean(
+                warning,
+                board,
+                BOARDS.iter().map(|board| board.name),
+            ));
+        }
+        for (bus, lines, needed) in BUSES {
+            let Some(table) = device
+                .field(bus)
+                .and_then(|node| node.table(report, &format!("`{bus}`")))
+            else {
+                continue;
+            };
+            let what = format!("the bus `{bus}`");
+            table.reject_unknown(report, &what, lines);
+            for line in needed {
+                table.required(report, &what, line, lines);
+            }
+            let mut pins = Map::new();
+            for line in lines {
+                if let Some(node) = table.field(line)
+                    && let Some(pin) = wiring.pin(report, node, &format!("`{line}`"))
+                {
+                    pins.insert((*line).to_owned(), pin);
+                }
+            }
+            wiring.buses.insert(bus.to_owned(), Json::Object(pins));
+        }
+        wiring
+    }
+
+    /// Whether the device has that bus.
+    pub(super) fn has_bus(&self, bus: &str) -> bool {
+        self.buses.contains_key(bus)
+    }
+
+    /// The buses, as they stand in the role.
+    pub(super) fn role(self) -> Map<String, Json> {
+        self.buses
+    }
+
+    /// Takes a pin; one that is not there, or is taken already, is reported.
+    pub(super) fn pin(&mut self, report: &mut Report, node: Node<'_>, what: &str) -> Option<Json> {
+        let (name, json) = match (node.as_text(), node.as_number()) {
+            (Some(text), _) => (text.text.to_owned(), Json::from(text.text)),
+            (None, Some(number)) if number.fract() == 0.0 && (0.0..=255.0).contains(&number) => {
+                ((number as u8).to_string(), Json::from(number as u8))
+            }
+            _ => {
+                node.complain(
+                    report,
+                    what,
+                    "a pin: a number from 0 to 255, or a name like \"PC13\"",
+                );
+                return None;
+            }
+        };
+        if let Some(board) = self.board
+            && let Some(why) = board.refuses(&name)
+        {
+            let message = format!("the board `{}` has no pin {name} to use", board.name);
+            report.push(Diagnostic::error("unknown-pin", node.span(), message).help(why));
+        }
+        if let Some(first) = self.used.get(&name) {
+            report.push(
+                Diagnostic::error(
+                    "pin-twice",
+                    node.span(),
+                    format!("pin {name} is used twice"),
+                )
+                .label("used again")
+                .also(first.clone(), "used here"),
+            );
+        } else {
+            self.used.insert(name, node.span());
+        }
+        Some(json)
+    }
+}

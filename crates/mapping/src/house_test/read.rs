@@ -1,0 +1,510 @@
+//! `[test.NAME]`: reads the house's tests against the program.
+
+use std::{sync::Arc, time::Duration};
+
+use types::{Type, Value};
+
+use super::{Expected, Given, HouseTest, TestInput, TestStep};
+use crate::{
+    constant,
+    diagnostic::Diagnostic,
+    house::{
+        House,
+        scenes::{Write, values},
+    },
+    names::{self, Letters},
+    paths::{self, Source},
+    program::{ChannelIx, CommandEffect, DeviceIx, EventIx, SlotIx},
+    read::{Key, Node, Table, Text, did_you_mean},
+    units,
+};
+
+const KEYS: &[&str] = &["start", "given", "steps", "note"];
+const GIVEN_KEYS: &[&str] = &["state", "var", "offline", "blocked", "sun"];
+const STEP_KEYS: &[&str] = &[
+    "at", "event", "with", "report", "set", "expect", "state", "target", "fired", "by", "log",
+];
+
+/// Reads all tests; what is wrong with one leaves the others.
+pub(crate) fn read_all(house: &mut House<'_>, tests: &[(Key<'_>, Node<'_>)]) -> Vec<HouseTest> {
+    let mut places: std::collections::BTreeMap<&str, _> = std::collections::BTreeMap::new();
+    let mut all = Vec::with_capacity(tests.len());
+    for (key, node) in tests {
+        names::check(&mut house.report, key, "test", Letters::Sentence);
+        if let Some(place) = places.insert(key.name, key.span.clone()) {
+            let message = format!("the test `{}` stands here twice", key.name);
+            house.report.push(
+                Diagnostic::error("duplicate-name", key.span.clone(), message)
+                    .label("again")
+                    .also(place, "first here"),
+            );
+            continue;
+        }
+        if let Some(table) = node.table(&mut house.report, "a test") {
+            all.push(test(house, key, &table));
+        }
+    }
+    all
+}
+
+fn test(house: &mut House<'_>, key: &Key<'_>, table: &Table<'_>) -> HouseTest {
+    table.reject_unknown(&mut house.report, "a test", KEYS);
+    let start = table.field("start").and_then(|node| start(house, node));
+    let given = table
+        .field("given")
+        .and_then(|node| node.table(&mut house.report, "`given`"))
+        .map(|table| given(house, &table))
+        .unwrap_or_default();
+    let what = format!("test `{}`", key.name);
+    let list = table
+        .required(&mut house.report, &what, "steps", KEYS)
+        .and_then(|node| node.list(&mut house.report, "`steps`"))
+        .unwrap_or_default();
+    let mut steps: Vec<TestStep> = Vec::with_capacity(list.len());
+    for node in list {
+        let before = steps.last().map_or(Duration::ZERO, |step| step.at);
+        if let Some(table) = node.table(&mut house.report, "a step") {
+            steps.push(step(house, &table, before));
+        }
+    }
+    HouseTest {
+        name: key.name.into(),
+        origin: house.origin(&key.span),
+        start,
+        given,
+        steps,
+    }
+}
+
+/// `"2026-03-28 21:00"`.
+fn start(house: &mut House<'_>, node: Node<'_>) -> Option<Arc<str>> {
+    let text = node.text(&mut house.report, "`start`")?;
+    let form = |format| jiff::civil::DateTime::strptime(format, text.text).is_ok();
+    if form("%Y-%m-%d %H:%M") || form("%Y-%m-%d %H:%M:%S") {
+        return Some(text.text.into());
+    }
+    let message = format!("\"{}\" is no local date and time", text.text);
+    house.report.push(
+        Diagnostic::error("bad-time", text.span(), message)
+            .help("write for example \"2026-03-28 21:00\""),
+    );
+    None
+}
+
+fn given(house: &mut House<'_>, table: &Table<'_>) -> Given {
+    table.reject_unknown(&mut house.report, "`given`", GIVEN_KEYS);
+    let mut given = Given::default();
+    if let Some(node) = table.field("state") {
+        given.state = states(house, node, Write::State);
+    }
+    if let Some(vars) = table
+        .field("var")
+        .and_then(|node| node.table(&mut house.report, "`var`"))
+    {
+        for (key, node) in vars.entries() {
+            let names = &house.program.names.vars;
+            if let Some(var) = names.get(key.name).copied() {
+                let ty = house.program[var].ty.clone();
+                let what = format!("`{}`", key.name);
+                let value = constant::read(&mut house.report, node, &ty, &what);
+                given.vars.extend(value.map(|value| (var, value)));
+            } else if !house.report.is_broken(&format!("var.{}", key.name)) {
+                let message = format!("there is no variable `{}`", key.name);
+                let error = Diagnostic::error("unknown-name", key.span, message);
+                let names = names.keys().map(|name| &**name);
+                let error = did_you_mean(error, key.name, names);
+                house.report.push(error);
+            }
+        }
+    }
+    given.offline = devices(house, table, "offline");
+    given.blocked = devices(house, table, "blocked");
+    given.sun_up = table
+        .field("sun")
+        .and_then(|node| node.word(&mut house.report, "`sun`", &["up", "down"]))
+        .map(|word| word == "up");
+    given
+}
+
+fn devices(house: &mut House<'_>, table: &Table<'_>, key: &str) -> Vec<DeviceIx> {
+    let list = table
+        .field(key)
+        .and_then(|node| node.list(&mut house.report, &format!("`{key}`")))
+        .unwrap_or_default();
+    let mut found = Vec::new();
+    for node in list {
+        let Some(text) = node.text(&mut house.report, "a device") else {
+            continue;
+        };
+        match house.program.device(text.text) {
+            Some(device) => found.push(device),
+            None if house.report.is_broken(text.text) => {}
+            None => {
+                let message = format!("there is no device `{}`", text.text);
+                let error =
+                    Diagnostic::error("unknown-name", text.span(), message).label("not declared");
+                let names = house.program.names.devices.keys().map(|name| &**name);
+                let error = did_you_mean(error, text.text, names);
+                house.report.push(error);
+            }
+        }
+    }
+    found
+}
+
+/// `{ D.CH = value }` or `{ D.CH.field = value }`.
+fn states(house: &mut House<'_>, node: Node<'_>, write: Write) -> Vec<(SlotIx, Value)> {
+    let mut out = Vec::new();
+    let Some(table) = node.table(&mut house.report, "state") else {
+        return out;
+    };
+    for (key, node) in table.entries() {
+        let (program, report) = (&house.program, &mut house.report);
+        let Some(device) = program.device(key.name) else {
+            if !report.is_broken(key.name) {
+                report.push(paths::unknown_target(program, key.name, key.span));
+            }
+            continue;
+        };
+        let Some(table) = node.table(report, &format!("`{}`", key.name)) else {
+            continue;
+        };
+        for (key, node) in table.entries() {
+            let found = paths::channel_of(program, report, device, key.name, key.span.clone());
+            if let Some(channel) = found {
+                values(program, report, channel, node, write, &mut out);
+            }
+        }
+    }
+    out
+}
+
+fn step(house: &mut House<'_>, table: &Table<'_>, before: Duration) -> TestStep {
+    // `set` takes fields of the channel beside it.
+    if table.field("set").is_none() {
+        table.reject_unknown(&mut house.report, "a step", STEP_KEYS);
+    }
+    let at = match table.field("at") {
+        Some(node) => units::duration(node, &mut house.report, "`at`").unwrap_or(before),
+        None => before,
+    };
+    if let (true, Some(node)) = (at < before, table.field("at")) {
+        let message = "this step lies before the one above it";
+        house
+            .report
+            .push(Diagnostic::error("step-order", node.span(), message));
+    }
+    TestStep {
+        origin: house.origin(&table.span),
+        at: at.max(before),
+        input: input(house, table),
+        expect: table.field("expect").and_then(|node| expect(house, node)),
+        state: table
+            .field("state")
+            .map(|node| states(house, node, Write::State))
+            .unwrap_or_default(),
+        target: table
+            .field("target")
+            .map(|node| states(house, node, Write::Target))
+            .unwrap_or_default(),
+        fired: table
+            .field("fired")
+            .map(|node| fired(house, node))
+            .unwrap_or_default(),
+        by: table.field("by").and_then(|node| {
+            let text = node.text(&mut house.report, "`by`")?;
+            rule(house, text.text, text.span())
+        }),
+        log: table.field("log").and_then(|node| {
+            let text = node.text(&mut house.report, "`log`")?;
+            Some(text.text.into())
+        }),
+    }
+}
+
+fn input(house: &mut House<'_>, table: &Table<'_>) -> Option<TestInput> {
+    let forms = ["event", "report", "set"];
+    let mut found = forms.into_iter().filter(|key| table.field(key).is_some());
+    let form = found.next();
+    if let (Some(first), Some(second)) = (form, found.next()) {
+        let message = format!("a step has either `{first}` or `{second}`");
+        house.report.push(
+            Diagnostic::error("conflicting-keys", table.key_span(second), message)
+                .help("write two steps; without `at` both happen at the same time"),
+        );
+        return None;
+    }
+    if form != Some("event") && table.field("with").is_some() {
+        let message = "`with` gives the fields of an `event`";
+        house.report.push(Diagnostic::error(
+            "conflicting-keys",
+            table.key_span("with"),
+            message,
+        ));
+    }
+    let node = table.field(form?)?;
+    match form? {
+        "event" => event(house, node, table.field("with")),
+        "report" => report(house, node),
+        _ => set(house, node, table),
+    }
+}
+
+fn event(house: &mut House<'_>, node: Node<'_>, with: Option<Node<'_>>) -> Option<TestInput> {
+    let text = node.text(&mut house.report, "`event`")?;
+    let sources = paths::events(&house.program, &mut house.report, &text)?;
+    let event = match sources[..] {
+        [Source::Event(event)] => event,
+        [Source::Gesture(..)] => {
+            let message = "a gesture is no event of its own";
+            house.report.push(
+                Diagnostic::error("bad-test-event", text.span(), message)
+                    .help("let the test press and release the button"),
+            );
+            return None;
+        }
+        _ => {
+            let message = format!("\"{}\" is more than one event", text.text);
+            house.report.push(
+                Diagnostic::error("bad-test-event", text.span(), message)
+                    .help("write one step for each"),
+            );
+            return None;
+        }
+    };
+    let row = &house.program[event];
+    if row.channel.is_none() {
+        let device = row.device;
+        let online = house.program[device].online == event;
+        return Some(if online {
+            TestInput::Online(device)
+        } else {
+            TestInput::Offline(device)
+        });
+    }
+    fields(house, event, &text, with).map(|fields| TestInput::Event(event, fields))
+}
+
+/// All fields of an event, in their order: from `with`, or their defaults.
+fn fields(
+    house: &mut House<'_>,
+    event: EventIx,
+    text: &Text<'_>,
+    with: Option<Node<'_>>,
+) -> Option<Vec<Value>> {
+    let (program, report) = (&house.program, &mut house.report);
+    let declared = &program[event].fields;
+    let names: Vec<&str> = declared.iter().map(|field| &*field.name).collect();
+    let table = match with {
+        Some(node) => Some(node.table(report, "`with`")?),
+        None => None,
+    };
+    if let Some(table) = &table {
+        table.reject_unknown(report, &format!("event `{}`", text.text), &names);
+    }
+    let mut fields = Vec::with_capacity(declared.len());
+    for field in declared {
+        let node = table.as_ref().and_then(|table| table.field(&field.name));
+        match (node, &field.default) {
+            (Some(node), _) => {
+                fields.push(constant::read(
+                    report,
+                    node,
+                    &field.ty,
+                    &format!("`{}`", field.name),
+                )?);
+            }
+            (None, Some(default)) => fields.push(default.clone()),
+            (None, None) => {
+                let misspelt = table
+                    .as_ref()
+                    .is_some_and(|table| table.misspells(&field.name, &names));
+                if !misspelt {
+                    let message = format!("the event needs the field `{}`", field.name);
+                    let example = match field.ty {
+                        Type::Bool => "true",
+                        Type::Text | Type::Enum(_) => "\"..\"",
+                        _ => "60",
+                    };
+                    report.push(
+                        Diagnostic::error("missing-key", text.span(), message)
+                            .help(format!("add with = {{ {} = {example} }}", field.name)),
+                    );
+                }
+                return None;
+            }
+        }
+    }
+    Some(fields)
+}
+
+/// `report = { D.CH = value }`, one channel.
+fn report(house: &mut House<'_>, node: Node<'_>) -> Option<TestInput> {
+    let fields = states(house, node, Write::State);
+    let channel = house.program[fields.first()?.0].channel;
+    let others = fields
+        .iter()
+        .any(|(slot, _)| house.program[*slot].channel != channel);
+    if others {
+        let message = "a step reports for one channel";
+        house.report.push(
+            Diagnostic::error("bad-test-event", node.span(), message)
+                .help("write one step for each channel"),
+        );
+        return None;
+    }
+    Some(TestInput::Report(channel, fields))
+}
+
+/// `set = "D.CH", field = value`: a person asks.
+fn set(house: &mut House<'_>, node: Node<'_>, table: &Table<'_>) -> Option<TestInput> {
+    let (program, report) = (&house.program, &mut house.report);
+    let text = node.text(report, "`set`")?;
+    let channel = paths::channel(program, report, &text, 0..text.text.len())?;
+    let mut fields = Vec::new();
+    for (key, node) in table.entries() {
+        if STEP_KEYS.contains(&key.name) {
+            continue;
+        }
+        if let Some(slot) = paths::field(program, report, channel, &key, true) {
+            let ty = constant::writable(program, slot);
+            let value = constant::read(report, node, &ty, &format!("`{}`", key.name));
+            fields.extend(value.map(|value| (slot, value)));
+        }
+    }
+    Some(TestInput::Set(channel, fields))
+}
+
+fn expect(house: &mut House<'_>, node: Node<'_>) -> Option<Vec<Expected>> {
+    let list = node.list(&mut house.report, "`expect`")?;
+    let mut all = Vec::with_capacity(list.len());
+    for node in list {
+        all.extend(expected(house, node).unwrap_or_default());
+    }
+    Some(all)
+}
+
+fn expected(house: &mut House<'_>, node: Node<'_>) -> Option<Vec<Expected>> {
+    if let Some(text) = node.as_text() {
+        let commands = paths::commands(&house.program, &mut house.report, &text)?;
+        let each = commands
+            .into_iter()
+            .map(|(channel, command)| expected_command(house, &text, channel, command));
+        return each.collect::<Vec<_>>().into_iter().collect();
+    }
+    let Some(table) = node.as_table() else {
+        let report = &mut house.report;
+        node.complain(
+            report,
+            "an expected command",
+            "a command in quotes, or a table with `set` or `notify`",
+        );
+        return None;
+    };
+    if let Some(to) = table.field("notify") {
+        let report = &mut house.report;
+        table.reject_unknown(report, "an expected notification", &["notify", "text"]);
+        let to = to.text(report, "`notify`")?.text.into();
+        let text = table
+            .field("text")
+            .and_then(|node| node.text(report, "`text`"));
+        return Some(vec![Expected::Notify {
+            to,
+            text: text.map(|text| text.text.into()),
+        }]);
+    }
+    let set = table.required(
+        &mut house.report,
+        "an expected target",
+        "set",
+        &["set", "notify"],
+    )?;
+    let text = set.text(&mut house.report, "`set`")?;
+    let (program, report) = (&house.program, &mut house.report);
+    let channels = paths::targets(program, report, &text, 0..text.text.len())?;
+    let mut all = Vec::with_capacity(channels.len());
+    for channel in channels {
+        let mut fields = Vec::new();
+        let mut written = String::new();
+        for (key, node) in table
+            .entries()
+            .into_iter()
+            .filter(|(key, _)| key.name != "set")
+        {
+            let slot = paths::field(program, report, channel, &key, true)?;
+            let ty = constant::writable(program, slot);
+            let value = constant::read(report, node, &ty, &format!("`{}`", key.name))?;
+            written.push_str(&format!(" {}={value}", key.name));
+            fields.push((slot, value));
+        }
+        all.push(Expected::Target {
+            text: format!("{}{written}", program.channel_path(channel)).into(),
+            channel,
+            fields,
+        });
+    }
+    Some(all)
+}
+
+/// A command by name stands for the absolute target that it resolves to.
+fn expected_command(
+    house: &mut House<'_>,
+    text: &Text<'_>,
+    channel: ChannelIx,
+    command: u8,
+) -> Option<Expected> {
+    let program = &house.program;
+    let row = &program[channel].commands[usize::from(command)];
+    let path = program.channel_path(channel);
+    let written: Arc<str> = format!("{path}.{}", row.name).into();
+    match &row.effect {
+        CommandEffect::Set(fields) => Some(Expected::Target {
+            text: written,
+            channel,
+            fields: fields.clone(),
+        }),
+        CommandEffect::Momentary => Some(Expected::Momentary {
+            text: written,
+            channel,
+            command,
+        }),
+        CommandEffect::Toggle(_) | CommandEffect::Step { .. } => {
+            let message = format!("`{}` is relative; what is sent is the target", row.name);
+            let error = Diagnostic::error("relative-expect", text.span(), message);
+            house.report.push(error.help(format!(
+                "write what it comes to, for example \"{path}.on\" or {{ set = \"{path}\", .. }}"
+            )));
+            None
+        }
+    }
+}
+
+/// `{ rule = n }`.
+fn fired(house: &mut House<'_>, node: Node<'_>) -> Vec<(crate::program::RuleIx, u32)> {
+    let table = node.table(&mut house.report, "`fired`");
+    let mut all = Vec::new();
+    for (key, node) in table.map(|table| table.entries()).unwrap_or_default() {
+        let count = node.whole(&mut house.report, "a number of firings", 0, 1_000_000);
+        let rule = rule(house, key.name, key.span);
+        if let (Some(rule), Some(count)) = (rule, count) {
+            all.push((rule, count as u32));
+        }
+    }
+    all
+}
+
+fn rule(
+    house: &mut House<'_>,
+    name: &str,
+    span: crate::source::Span,
+) -> Option<crate::program::RuleIx> {
+    let rules = &house.program.names.rules;
+    let found = rules.get(name).copied();
+    if found.is_none() {
+        let message = format!("there is no rule `{name}`");
+        let error = Diagnostic::error("unknown-name", span, message).label("not declared");
+        let error = did_you_mean(error, name, rules.keys().map(|name| &**name));
+        house.report.push(error);
+    }
+    found
+}

@@ -1,0 +1,199 @@
+//! A house's files -> [`Program`], tests and diagnostics.
+//!
+//! Called by the command line, at start and at each change of a file. Takes time in proportion to the
+//! files; must not run on the dispatcher's hot thread.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use blake2::{Blake2s256, Digest};
+
+use crate::{
+    diagnostic::{Diagnostic, Severity},
+    files::{self, Files, Origin},
+    house::{House, Tops},
+    house_test::{self, HouseTest},
+    program::Program,
+    read::Document,
+    report::Report,
+    rules,
+    source::{FileIx, Sources, Span},
+};
+
+/// A house as it was read.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// All texts, for messages.
+    pub sources: Sources,
+    /// The house; `None` where a file of the mapping holds an error. Errors in test files leave it, but
+    /// show in [`Loaded::has_errors`]: a house whose tests don't read must not come into force.
+    pub program: Option<Arc<Program>>,
+    /// The house's tests that could be read.
+    pub tests: Vec<HouseTest>,
+    /// Everything that is wrong or strange, sorted by place.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Loaded {
+    /// Whether something keeps the house from coming into force.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        let mut all = self.diagnostics.iter();
+        all.any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+}
+
+/// Reads the house in `folder`: mapping.toml, what it includes, `*.test.toml` and `tests/*.test.toml`.
+#[must_use]
+pub fn load(folder: &Path) -> Loaded {
+    load_from(Origin::Folder(folder))
+}
+
+/// Reads a house from texts, by their names relative to the house's folder; one is `mapping.toml`.
+#[must_use]
+pub fn load_texts<N: Into<String>, T: Into<String>>(
+    texts: impl IntoIterator<Item = (N, T)>,
+) -> Loaded {
+    let texts: BTreeMap<String, String> = texts
+        .into_iter()
+        .map(|(name, text)| (name.into(), text.into()))
+        .collect();
+    load_from(Origin::Texts(&texts))
+}
+
+fn load_from(origin: Origin<'_>) -> Loaded {
+    let mut report = Report::default();
+    let Files {
+        sources,
+        mapping,
+        tests,
+    } = files::read(origin, &mut report);
+    let (program, tests, diagnostics) = compile(&sources, &mapping, &tests, report);
+    Loaded {
+        sources,
+        program: program.map(Arc::new),
+        tests,
+        diagnostics,
+    }
+}
+
+fn compile(
+    sources: &Sources,
+    mapping: &[FileIx],
+    tests: &[FileIx],
+    mut report: Report,
+) -> (Option<Program>, Vec<HouseTest>, Vec<Diagnostic>) {
+    let all: Vec<FileIx> = mapping.iter().chain(tests).copied().collect();
+    let mut blanked = vec![String::new(); all.len()];
+    let mut syntax = Vec::new();
+    let documents: Vec<Document<'_>> = all
+        .iter()
+        .zip(&mut blanked)
+        .map(|(file, blanked)| {
+            Document::read(*file, &sources.file(*file).text, blanked, &mut syntax)
+        })
+        .collect();
+    let broken = Broken::of(&all, &documents);
+    let (mapping_documents, test_documents) = documents.split_at(mapping.len());
+    let mut tops = Tops::default();
+    for (at, document) in mapping_documents.iter().enumerate() {
+        tops.take_mapping(document, at == 0, &mut report);
+    }
+    for document in test_documents {
+        tops.take_tests(document, &mut report);
+    }
+    for name in &broken.names {
+        report.declare_broken(*name);
+    }
+    let mut house = House::read(sources, report, &tops);
+    rules::read_all(&mut house, &tops.rules, broken.tables.is_empty());
+    let test_list = house_test::read::read_all(&mut house, &tops.tests);
+    let House {
+        mut program,
+        report,
+        ..
+    } = house;
+    let mut report = broken.without_follow_ups(report, sources);
+    report.extend(syntax);
+    let diagnostics = report.into_sorted();
+    let in_tests = |diagnostic: &Diagnostic| {
+        let file = diagnostic.labels.first().map(|label| label.span.file);
+        file.is_some_and(|file| tests.contains(&file))
+    };
+    let sound = diagnostics
+        .iter()
+        .all(|found| found.severity == Severity::Warning || in_tests(found));
+    program.hash = hash(sources, mapping);
+    (sound.then_some(program), test_list, diagnostics)
+}
+
+/// BLAKE2s-256 over names and texts, each with its length before it.
+fn hash(sources: &Sources, mapping: &[FileIx]) -> [u8; 32] {
+    let mut hash = Blake2s256::new();
+    for file in mapping {
+        let file = sources.file(*file);
+        for part in [file.name.as_bytes(), file.text.as_bytes()] {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+    }
+    hash.finalize().into()
+}
+
+/// Tables that hold a syntax error, and what can't be judged because of them.
+struct Broken<'a> {
+    tables: Vec<(Span, &'a str)>,
+    /// Paths that these tables declare.
+    names: Vec<&'a str>,
+}
+
+impl<'a> Broken<'a> {
+    fn of(files: &[FileIx], documents: &'a [Document<'a>]) -> Self {
+        let mut broken = Self {
+            tables: Vec::new(),
+            names: Vec::new(),
+        };
+        for (file, document) in files.iter().zip(documents) {
+            for table in document.broken() {
+                let span = Span {
+                    file: *file,
+                    bytes: table.bytes.clone(),
+                };
+                broken.tables.push((span, table.text));
+                match table.header.as_slice() {
+                    ["device" | "scene", name, ..] => broken.names.push(name),
+                    ["home"] => broken.names.push("home"),
+                    _ => {}
+                }
+            }
+        }
+        broken
+    }
+
+    /// Drops what stands in a broken table, and complaints about a name that a broken table mentions.
+    fn without_follow_ups(&self, report: Report, sources: &Sources) -> Report {
+        if self.tables.is_empty() {
+            return report;
+        }
+        let mut kept = Report::default();
+        kept.extend(report.into_sorted().into_iter().filter(|found| {
+            let Some(label) = found.labels.first() else {
+                return true;
+            };
+            let span = &label.span;
+            let inside = |table: &Span| {
+                table.file == span.file
+                    && table.bytes.start <= span.bytes.start
+                    && span.bytes.start < table.bytes.end
+            };
+            let word = sources.file(span.file).text.get(span.bytes.clone());
+            let word = word.unwrap_or_default().trim_matches(['"', '\'']);
+            let depends = matches!(found.code, "timer-never-started" | "unknown-name");
+            let mentioned = |text: &str| depends && !word.is_empty() && text.contains(word);
+            !self
+                .tables
+                .iter()
+                .any(|(table, text)| inside(table) || mentioned(text))
+        }));
+        kept
+    }
+}

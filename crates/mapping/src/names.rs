@@ -1,0 +1,110 @@
+//! What may be a name, and the names that stand for something else already.
+//!
+//! Used by every reader that declares something. Must not know what is declared.
+
+use crate::{diagnostic::Diagnostic, read::Key, report::Report};
+
+/// Longest name in bytes.
+const BYTES_MAX: usize = 32;
+
+/// Longest name of a test: tests are named as sentences.
+const SENTENCE_BYTES_MAX: usize = 100;
+
+/// Names that begin an expression or a topic of the dispatcher's own.
+const RESERVED: &[&str] = &[
+    "event",
+    "state",
+    "target",
+    "var",
+    "sun",
+    "now",
+    "dispatcher",
+    "online",
+];
+
+/// Which letters a name may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Letters {
+    /// Devices, channels, groups, variables: they stand in expressions, where `-` is minus.
+    Expression,
+    /// Rules, timers, scenes: hyphens are fine.
+    Hyphens,
+    /// Tests: as long as a sentence.
+    Sentence,
+}
+
+impl Letters {
+    fn hyphens(self) -> bool {
+        self != Self::Expression
+    }
+
+    fn bytes_max(self) -> usize {
+        if self == Self::Sentence {
+            SENTENCE_BYTES_MAX
+        } else {
+            BYTES_MAX
+        }
+    }
+}
+
+/// Reports a name that doesn't match `[a-z][a-z0-9_]{0,31}`, or is reserved.
+pub(crate) fn check(report: &mut Report, key: &Key<'_>, what: &str, letters: Letters) {
+    let name = key.name;
+    if !matches(name, letters) {
+        let message = format!("`{name}` can't be the name of a {what}");
+        let hyphen = if letters.hyphens() { ", `-`" } else { "" };
+        let rule = format!(
+            "a name begins with a letter a-z; then come a-z, 0-9, `_`{hyphen}; at most {}",
+            letters.bytes_max()
+        );
+        let mut error = Diagnostic::error("bad-name", key.span.clone(), message);
+        if let Some(mended) = mended(name, letters) {
+            error = error.help(format!("for example `{mended}`"));
+        }
+        report.push(error.help(rule));
+    } else if letters != Letters::Sentence && RESERVED.contains(&name) {
+        let message = format!("`{name}` can't be the name of a {what}: it is reserved");
+        let mut words = RESERVED.to_vec();
+        words.sort_unstable();
+        let help = format!("reserved are {}", crate::read::list(&words));
+        report.push(Diagnostic::error("reserved-name", key.span.clone(), message).help(help));
+    }
+}
+
+/// Whether `name` follows the pattern.
+pub(crate) fn matches(name: &str, letters: Letters) -> bool {
+    let mut all = name.bytes();
+    name.len() <= letters.bytes_max()
+        && all.next().is_some_and(|first| first.is_ascii_lowercase())
+        && all.all(|letter| {
+            letter.is_ascii_lowercase()
+                || letter.is_ascii_digit()
+                || letter == b'_'
+                || (letter == b'-' && letters.hyphens())
+        })
+}
+
+/// The nearest name that follows the pattern.
+fn mended(name: &str, letters: Letters) -> Option<String> {
+    let mended: String = name
+        .to_lowercase()
+        .chars()
+        .map(|letter| {
+            if letter.is_ascii_alphanumeric() || letter == '-' {
+                letter
+            } else {
+                '_'
+            }
+        })
+        .map(|letter| {
+            if letter == '-' && !letters.hyphens() {
+                '_'
+            } else {
+                letter
+            }
+        })
+        .take(letters.bytes_max())
+        .collect();
+    let mended = mended.trim_matches('_');
+    matches(mended, letters).then(|| mended.to_owned())
+}

@@ -1,0 +1,409 @@
+//! People's words for parts of a house: `hall.lamp`, `lights`, `hall.motion.start`, `*.offline`,
+//! `hall.lamp.on`. Each word that means nothing is reported with the nearest one that does.
+//!
+//! Used by groups, scenes, rules and house tests. Must not know where the words stand but for their place.
+
+use std::{ops::Range, sync::Arc};
+
+use crate::{
+    diagnostic::Diagnostic,
+    kinds::Kind,
+    program::{ChannelIx, DeviceIx, EventIx, GestureKind, Program, SlotIx},
+    read::{Key, Text, did_you_mean, list},
+    report::Report,
+    source::Span,
+};
+
+/// Words for gestures on a button.
+pub(crate) const GESTURES: [(&str, GestureKind); 4] = [
+    ("click", GestureKind::Click),
+    ("double", GestureKind::Double),
+    ("triple", GestureKind::Triple),
+    ("long", GestureKind::Long),
+];
+
+/// What a word for an event stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// An event as it arrives.
+    Event(EventIx),
+    /// A gesture derived from `press` and `release`.
+    Gesture(GestureKind, ChannelIx),
+}
+
+/// The parts between the dots, with their ranges.
+fn segments<'a>(text: &Text<'a>, range: Range<usize>) -> Vec<(&'a str, Range<usize>)> {
+    let mut at = range.start;
+    let whole: &'a str = text.text;
+    let part = whole.get(range).unwrap_or_default();
+    part.split('.')
+        .map(|name| {
+            let here = at..at + name.len();
+            at = here.end + 1;
+            (name, here)
+        })
+        .collect()
+}
+
+/// The channel `D.CH`.
+pub(crate) fn channel(
+    program: &Program,
+    report: &mut Report,
+    text: &Text<'_>,
+    range: Range<usize>,
+) -> Option<ChannelIx> {
+    let whole = range.clone();
+    match segments(text, range).as_slice() {
+        [(device, at), (channel, channel_at)] => {
+            if let Some(ix) = program.device(device) {
+                return channel_of(program, report, ix, channel, text.place(channel_at.clone()));
+            }
+            if !report.is_broken(device) {
+                report.push(unknown_target(program, device, text.place(at.clone())));
+            }
+            None
+        }
+        [(name, at)] => {
+            if !report.is_broken(name) {
+                report.push(match program.device(name) {
+                    Some(device) => incomplete(program, device, name, text.place(at.clone())),
+                    None => unknown_target(program, name, text.place(at.clone())),
+                });
+            }
+            None
+        }
+        _ => {
+            let message = format!("`{}` names no channel", &text.text[whole.clone()]);
+            report.push(
+                Diagnostic::error("bad-path", text.place(whole), message)
+                    .help("write `DEVICE.CHANNEL`, or the name of a group"),
+            );
+            None
+        }
+    }
+}
+
+fn incomplete(program: &Program, device: DeviceIx, name: &str, span: Span) -> Diagnostic {
+    let error = Diagnostic::error("bad-path", span, format!("`{name}` is a whole device"));
+    let names: Vec<String> = program[device]
+        .channels
+        .iter()
+        .map(|ix| program.channel_path(*ix))
+        .collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    error.help(format!("its channels are {}", list(&names)))
+}
+
+/// The channel `name` of a device.
+pub(crate) fn channel_of(
+    program: &Program,
+    report: &mut Report,
+    device: DeviceIx,
+    name: &str,
+    span: Span,
+) -> Option<ChannelIx> {
+    let found = program.channel(device, name);
+    let owner = &program[device].name;
+    if found.is_none() && !report.is_broken(&format!("{owner}.{name}")) {
+        let names: Vec<&str> = program[device]
+            .channels
+            .iter()
+            .map(|ix| &*program[*ix].name)
+            .collect();
+        let message = format!("`{owner}` has no channel `{name}`");
+        let error = Diagnostic::error("unknown-channel", span, message);
+        report.push(or_list(error, name, &names, "its channels are"));
+    }
+    found
+}
+
+/// "did you mean", or else all there is.
+fn or_list(error: Diagnostic, word: &str, names: &[&str], all: &str) -> Diagnostic {
+    let near = did_you_mean(error.clone(), word, names.iter().copied());
+    if !near.help.is_empty() {
+        near
+    } else if names.is_empty() {
+        error.help("it has none")
+    } else {
+        error.help(format!("{all} {}", list(names)))
+    }
+}
+
+/// Nothing is called that.
+pub(crate) fn unknown_target(program: &Program, name: &str, span: Span) -> Diagnostic {
+    let message = format!("there is no device or group `{name}`");
+    let error = Diagnostic::error("unknown-name", span, message).label("not declared");
+    if program.names.scenes.contains_key(name) {
+        return error.help(format!(
+            "`{name}` is a scene: write {{ scene = \"{name}\" }}"
+        ));
+    }
+    let devices = program.names.devices.keys();
+    let names = devices.chain(program.names.groups.keys());
+    did_you_mean(error, name, names.map(|name| &**name))
+}
+
+/// The channels of `D.CH`, or of a group.
+pub(crate) fn targets(
+    program: &Program,
+    report: &mut Report,
+    text: &Text<'_>,
+    range: Range<usize>,
+) -> Option<Vec<ChannelIx>> {
+    let name = text.text.get(range.clone()).unwrap_or_default();
+    if let Some(members) = program.names.groups.get(name) {
+        return Some(members.clone());
+    }
+    channel(program, report, text, range).map(|ix| vec![ix])
+}
+
+/// What `D.CH.event`, `G.event`, `D.offline` or `*.offline` stands for, expanded.
+pub(crate) fn events(
+    program: &Program,
+    report: &mut Report,
+    text: &Text<'_>,
+) -> Option<Vec<Source>> {
+    let parts = segments(text, 0..text.text.len());
+    match parts.as_slice() {
+        [("*", _), (name @ ("online" | "offline"), _)] => {
+            let devices = program.devices.iter();
+            let event = devices.map(|device| presence(device.online, device.offline, name));
+            Some(event.collect())
+        }
+        [("*", _), (_, at)] => {
+            report.push(
+                Diagnostic::error(
+                    "bad-path",
+                    text.place(at.clone()),
+                    "`*` stands for all devices",
+                )
+                .help("write `*.offline` or `*.online`, or the name of a group"),
+            );
+            None
+        }
+        [(device, _), (name @ ("online" | "offline"), _)] if program.device(device).is_some() => {
+            let row = &program[program.device(device)?];
+            Some(vec![presence(row.online, row.offline, name)])
+        }
+        [(group, _), (event, at)] if program.names.groups.contains_key(*group) => {
+            let members = program.names.groups.get(*group)?;
+            let place = text.place(at.clone());
+            let each = members
+                .iter()
+                .map(|member| event_of(program, report, *member, event, place.clone()));
+            each.collect::<Vec<_>>().into_iter().collect()
+        }
+        [_, (channel_name, at)] => {
+            let ix = channel(program, report, text, 0..text.text.len())?;
+            let message = format!("`{}` is a channel, not an event", text.text);
+            let error = Diagnostic::error("bad-path", text.place(at.clone()), message);
+            report.push(or_list(
+                error,
+                channel_name,
+                &event_names(program, ix),
+                "its events are",
+            ));
+            None
+        }
+        [_, (_, channel_at), (event, at)] => {
+            let ix = channel(program, report, text, 0..channel_at.end)?;
+            event_of(program, report, ix, event, text.place(at.clone())).map(|event| vec![event])
+        }
+        _ => {
+            let message = format!("\"{}\" is no event", text.text);
+            report.push(Diagnostic::error("bad-path", text.span(), message).help(
+                "write `DEVICE.CHANNEL.EVENT`, `GROUP.EVENT`, `DEVICE.offline` or `*.offline`",
+            ));
+            None
+        }
+    }
+}
+
+fn presence(online: EventIx, offline: EventIx, name: &str) -> Source {
+    Source::Event(if name == "online" { online } else { offline })
+}
+
+fn event_names(program: &Program, channel: ChannelIx) -> Vec<&str> {
+    let events = program[channel].events.iter();
+    let gestures = GESTURES.iter().filter(|_| has_gestures(program, channel));
+    events
+        .map(|ix| &*program[*ix].name)
+        .chain(gestures.map(|(name, _)| *name))
+        .collect()
+}
+
+/// Whether `press` and `release` of this channel are those of one button.
+pub(crate) fn has_gestures(program: &Program, channel: ChannelIx) -> bool {
+    let plain = |name| {
+        let event = program.event(channel, name);
+        event.is_some_and(|event| program[event].fields.is_empty())
+    };
+    plain("press") && plain("release")
+}
+
+/// The event or gesture `name` of a channel.
+fn event_of(
+    program: &Program,
+    report: &mut Report,
+    channel: ChannelIx,
+    name: &str,
+    span: Span,
+) -> Option<Source> {
+    if let Some(event) = program.event(channel, name) {
+        return Some(Source::Event(event));
+    }
+    let gesture = GESTURES.iter().find(|(word, _)| *word == name);
+    if let Some((_, kind)) = gesture
+        && has_gestures(program, channel)
+    {
+        return Some(Source::Gesture(*kind, channel));
+    }
+    let row = &program[channel];
+    let path = program.channel_path(channel);
+    let message = format!("`{path}` has no event `{name}`");
+    let error =
+        Diagnostic::error("unknown-event", span, message).label(format!("it is a {}", row.kind));
+    if gesture.is_some() {
+        report.push(no_gesture(error, program, channel));
+    } else if row.commands.iter().any(|command| *command.name == *name) {
+        report.push(error.help(format!(
+            "`{name}` is a command; to wait for a state write {{ holds = \"state.{path}..\" }}"
+        )));
+    } else {
+        let names = event_names(program, channel);
+        report.push(or_list(error, name, &names, "its events are"));
+    }
+    None
+}
+
+/// Says why a channel has no gestures.
+pub(crate) fn no_gesture(error: Diagnostic, program: &Program, channel: ChannelIx) -> Diagnostic {
+    let kind = Kind::find(&program[channel].kind);
+    if kind.is_some_and(Kind::has_gestures) {
+        error.help("its device does not report both `press` and `release`")
+    } else {
+        error.help("gestures need a button or an encoder")
+    }
+}
+
+/// What `TARGET.command` stands for: a command's place in each channel's list.
+pub(crate) fn commands(
+    program: &Program,
+    report: &mut Report,
+    text: &Text<'_>,
+) -> Option<Vec<(ChannelIx, u8)>> {
+    let Some((_, (name, at))) = text.text.rsplit_once('.').map(|(target, name)| {
+        let start = target.len();
+        (target, (name, start + 1..text.text.len()))
+    }) else {
+        let error = Diagnostic::error(
+            "bad-path",
+            text.span(),
+            format!("\"{}\" is no command", text.text),
+        );
+        report.push(if program.names.scenes.contains_key(text.text) {
+            error.help(format!("write {{ scene = \"{}\" }}", text.text))
+        } else {
+            error.help("write `DEVICE.CHANNEL.COMMAND` or `GROUP.COMMAND`")
+        });
+        return None;
+    };
+    let target = 0..at.start - 1;
+    let two = text.text[target.clone()].split_once('.').is_none();
+    let device = program.device(&text.text[target.clone()]);
+    if let (true, Some(device)) = (two, device)
+        && program.channel(device, name).is_some()
+    {
+        let message = format!("`{}` is a channel, not a command", text.text);
+        let ix = program.channel(device, name)?;
+        let names: Vec<&str> = program[ix].commands.iter().map(|c| &*c.name).collect();
+        let error = Diagnostic::error("bad-path", text.span(), message);
+        report.push(or_list(error, "", &names, "its commands are"));
+        return None;
+    }
+    let channels = targets(program, report, text, target)?;
+    let place = text.place(at);
+    let each = channels
+        .iter()
+        .map(|channel| command_of(program, report, *channel, name, place.clone()));
+    each.collect::<Vec<_>>().into_iter().collect()
+}
+
+fn command_of(
+    program: &Program,
+    report: &mut Report,
+    channel: ChannelIx,
+    name: &str,
+    span: Span,
+) -> Option<(ChannelIx, u8)> {
+    let row = &program[channel];
+    let mut commands = row.commands.iter();
+    if let Some(at) = commands.position(|command| *command.name == *name) {
+        return Some((channel, at as u8));
+    }
+    let path = program.channel_path(channel);
+    let message = format!("`{path}` has no command `{name}`");
+    let error = Diagnostic::error("unknown-command", span, message)
+        .label(format!("`{path}` is a {}", row.kind));
+    let names: Vec<&str> = row.commands.iter().map(|command| &*command.name).collect();
+    let field = row
+        .slots
+        .iter()
+        .any(|slot| *program[*slot].name == *name && program[*slot].settable);
+    report.push(if field {
+        error.help(format!(
+            "`{name}` is a field: write {{ set = \"{path}\", {name} = .. }}"
+        ))
+    } else if names.is_empty() && !row.consumer {
+        error.help(format!("a {} only reports; it takes no commands", row.kind))
+    } else {
+        or_list(error, name, &names, "its commands are")
+    });
+    None
+}
+
+/// Names of a channel's fields.
+pub(crate) fn field_names(program: &Program, channel: ChannelIx, settable: bool) -> Vec<Arc<str>> {
+    let slots = program[channel].slots.iter().map(|slot| &program[*slot]);
+    slots
+        .filter(|slot| slot.settable || !settable)
+        .map(|slot| slot.name.clone())
+        .collect()
+}
+
+/// The field `key` of a channel's state; with `settable` one that takes a target.
+pub(crate) fn field(
+    program: &Program,
+    report: &mut Report,
+    channel: ChannelIx,
+    key: &Key<'_>,
+    settable: bool,
+) -> Option<SlotIx> {
+    let path = program.channel_path(channel);
+    match program.slot(channel, key.name) {
+        Some(slot) if settable && !program[slot].settable => {
+            report.push(not_settable(program, slot, key.span.clone()));
+            None
+        }
+        Some(slot) => Some(slot),
+        None => {
+            let names = field_names(program, channel, settable);
+            let names: Vec<&str> = names.iter().map(|name| &**name).collect();
+            let kind = &program[channel].kind;
+            let message = format!("`{path}` has no field `{}`", key.name);
+            let error = Diagnostic::error("unknown-field", key.span.clone(), message)
+                .label(format!("it is a {kind}"));
+            report.push(or_list(error, key.name, &names, "its fields are"));
+            None
+        }
+    }
+}
+
+/// A field that is only reported.
+pub(crate) fn not_settable(program: &Program, slot: SlotIx, span: Span) -> Diagnostic {
+    let row = &program[slot];
+    let path = program.channel_path(row.channel);
+    let kind = &program[row.channel].kind;
+    let message = format!("`{}` of `{path}` can't be set", row.name);
+    Diagnostic::error("not-settable", span, message).label(format!("a {kind} only reports it"))
+}

@@ -1,0 +1,12 @@
+//! TOML with places: documents that survive syntax errors, tables that know their keys, texts that
+//! know where each of their characters stands in the file.
+//!
+//! Used by everything that reads a house's files. Must not know what the tables mean.
+
+mod node;
+mod sections;
+mod text;
+
+pub(crate) use node::{Key, Node, Table, did_you_mean, list, one_of, unknown_key};
+pub(crate) use sections::{Document, head};
+pub(crate) use text::Text;

@@ -1,0 +1,283 @@
+//! Documents that survive syntax errors: a mistake costs the table in which it stands, no more.
+//!
+//! A whole file is read at once where it has no mistake. Otherwise it is cut at its table headers; the
+//! sections that can't be read are reported and blanked out (so that places stay right), the rest is
+//! read again, and from a broken section under a sound header whatever can be understood is kept.
+
+use std::ops::Range;
+
+use toml::{Spanned, de::DeTable};
+
+use super::node::{Table, Within};
+use crate::{
+    diagnostic::Diagnostic,
+    source::{FileIx, Span},
+};
+
+/// What the parser says of a key that stands twice; such a file still can be read as a whole.
+const DUPLICATE: &str = "duplicate key";
+
+/// A parsed file.
+#[derive(Debug)]
+pub(crate) struct Document<'a> {
+    file: FileIx,
+    text: &'a str,
+    parts: Vec<(usize, Spanned<DeTable<'a>>)>,
+    /// Tables that hold a syntax error.
+    broken: Vec<Broken<'a>>,
+}
+
+/// A table that holds a syntax error.
+#[derive(Debug)]
+pub(crate) struct Broken<'a> {
+    /// Its bytes, header included.
+    pub(crate) bytes: Range<usize>,
+    /// Names of its header: `device`, `hall`.
+    pub(crate) header: Vec<&'a str>,
+    /// As it stands in the file.
+    pub(crate) text: &'a str,
+}
+
+/// The text before the first table: the only place for `format` and `include`.
+pub(crate) fn head(text: &str) -> &str {
+    let end = headers(text).into_iter().next();
+    &text[..end.unwrap_or(text.len())]
+}
+
+impl<'a> Document<'a> {
+    /// Reads `text`; what can't be read is reported to `errors`. `blanked` holds a copy of the text with
+    /// its broken sections blanked out, where there are any.
+    pub(crate) fn read(
+        file: FileIx,
+        text: &'a str,
+        blanked: &'a mut String,
+        errors: &mut Vec<Diagnostic>,
+    ) -> Self {
+        let (table, problems) = DeTable::parse_recoverable(text);
+        let mut document = Self {
+            file,
+            text,
+            parts: vec![(0, table)],
+            broken: Vec::new(),
+        };
+        if problems.is_empty() {
+            return document;
+        }
+        document.parts.clear();
+        *blanked = text.to_owned();
+        for section in sections(text) {
+            document.section(section, blanked, errors);
+        }
+        let blanked: &'a str = blanked;
+        let (table, rest) = DeTable::parse_recoverable(blanked);
+        document.report_rest(&table, &rest, errors);
+        document.parts.insert(0, (0, table));
+        document
+    }
+
+    /// The document's top tables: one, and one more for each broken section.
+    pub(crate) fn tops(&'a self) -> impl Iterator<Item = Table<'a>> {
+        self.parts.iter().map(|(base, table)| {
+            let within = Within {
+                file: self.file,
+                text: self.text,
+                base: *base,
+            };
+            Table::top(within, table)
+        })
+    }
+
+    /// Tables that hold a syntax error.
+    pub(crate) fn broken(&self) -> &[Broken<'a>] {
+        &self.broken
+    }
+
+    /// Reads one section alone; where it can't be read: reports why and blanks it out.
+    fn section(&mut self, bytes: Range<usize>, blanked: &mut String, errors: &mut Vec<Diagnostic>) {
+        let text = &self.text[bytes.clone()];
+        let (table, problems) = DeTable::parse_recoverable(text);
+        if problems
+            .iter()
+            .all(|problem| problem.message() == DUPLICATE)
+        {
+            return;
+        }
+        let header_end = if text.starts_with('[') {
+            text.find('\n').unwrap_or(text.len())
+        } else {
+            0
+        };
+        let (header, body) = text.split_at(header_end);
+        let header_problems = DeTable::parse_recoverable(header).1;
+        self.report(bytes.start, &header_problems, errors);
+        let body_problems = DeTable::parse_recoverable(body).1;
+        self.report(bytes.start + header_end, &body_problems, errors);
+        if header_problems.is_empty() {
+            self.parts.push((bytes.start, table));
+        }
+        let blank: String = text
+            .bytes()
+            .map(|byte| if byte == b'\n' { '\n' } else { ' ' })
+            .collect();
+        blanked.replace_range(bytes.clone(), &blank);
+        let names = header.split('#').next().unwrap_or_default();
+        let names = names.trim_matches(|c: char| "[] \t\r".contains(c));
+        let trim = |name: &'a str| name.trim_matches(|c: char| " \t\"'".contains(c));
+        self.broken.push(Broken {
+            bytes,
+            header: names.split('.').map(trim).collect(),
+            text,
+        });
+    }
+
+    /// Reports the parser's errors that don't merely follow from the one before: one for each line, and
+    /// after one inside a list nothing more about lists.
+    fn report(&self, base: usize, problems: &[toml::de::Error], errors: &mut Vec<Diagnostic>) {
+        let mut last_line = None;
+        let mut in_list = false;
+        for problem in problems {
+            let span = self.span(base, problem);
+            let line = self.text[..span.bytes.start].matches('\n').count();
+            let about_list = problem.message().contains("array") || in_list;
+            if last_line == Some(line) || (in_list && about_list) {
+                continue;
+            }
+            last_line = Some(line);
+            in_list = about_list;
+            errors.push(syntax(span, problem.message()));
+        }
+    }
+
+    /// What is left once broken sections are blanked out: keys and tables that stand twice.
+    fn report_rest(
+        &self,
+        table: &Spanned<DeTable<'_>>,
+        rest: &[toml::de::Error],
+        errors: &mut Vec<Diagnostic>,
+    ) {
+        let starts = headers(self.text);
+        let mut twice_tables = Vec::new();
+        for problem in rest {
+            let span = self.span(0, problem);
+            if problem.message() != DUPLICATE {
+                errors.push(syntax(span, problem.message()));
+                continue;
+            }
+            let section = starts.partition_point(|start| *start <= span.bytes.start);
+            let header = section.checked_sub(1).map(|section| starts[section]);
+            if header.is_some_and(|header| twice_tables.contains(&header)) {
+                continue;
+            }
+            let path = self.path(header, span.bytes.start);
+            let word = path.last().copied().unwrap_or_default();
+            let in_header =
+                header.is_some_and(|header| !self.text[header..span.bytes.start].contains('\n'));
+            twice_tables.extend(header.filter(|_| in_header));
+            let what = if in_header { "table" } else { "key" };
+            let message = format!("the {what} `{}` stands here twice", path.join("."));
+            let mut error =
+                Diagnostic::error("duplicate-name", span, message).label(format!("`{word}` again"));
+            if let Some(first) = find(table, &path) {
+                let span = Span {
+                    file: self.file,
+                    bytes: first,
+                };
+                error = error.also(span, "first here");
+            }
+            errors.push(error);
+        }
+    }
+
+    /// The names that lead to the key at `at`: those of the section's header, then the line's own.
+    fn path(&self, header: Option<usize>, at: usize) -> Vec<&'a str> {
+        let text: &'a str = self.text;
+        let line_start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+        let names = |from: usize, to: usize| {
+            let part = text.get(from..to).unwrap_or_default();
+            part.trim_matches(|c: char| "[] \t\r".contains(c))
+                .split('.')
+        };
+        let word = at
+            + text[at..]
+                .find(|c: char| " .=]\n\t".contains(c))
+                .unwrap_or(0);
+        let trim = |name: &'a str| name.trim_matches(|c: char| " \t\"'".contains(c));
+        match header {
+            Some(header) if header >= line_start => names(header, word).map(trim).collect(),
+            Some(header) => {
+                let end = text[header..].find(']').map_or(at, |end| header + end);
+                let above = names(header, end);
+                above.chain(names(line_start, word)).map(trim).collect()
+            }
+            None => names(line_start, word).map(trim).collect(),
+        }
+    }
+
+    fn span(&self, base: usize, problem: &toml::de::Error) -> Span {
+        let bytes = problem.span().unwrap_or(0..0);
+        let end = self.text.len();
+        let mut start = (base + bytes.start).min(end);
+        while !self.text.is_char_boundary(start) {
+            start -= 1;
+        }
+        Span {
+            file: self.file,
+            bytes: start..(base + bytes.end).clamp(start, end),
+        }
+    }
+}
+
+fn syntax(span: Span, message: &str) -> Diagnostic {
+    let error = Diagnostic::error("syntax", span, message);
+    if message.contains("string values must be quoted") {
+        error.help("texts stand in quotes")
+    } else {
+        error
+    }
+}
+
+/// The place of the key at the end of `path`.
+fn find(table: &Spanned<DeTable<'_>>, path: &[&str]) -> Option<Range<usize>> {
+    let (last, above) = path.split_last()?;
+    let mut map = table.get_ref();
+    for name in above {
+        map = match map.get(*name)?.get_ref() {
+            toml::de::DeValue::Table(inner) => inner,
+            toml::de::DeValue::Array(list) => list.iter().last()?.get_ref().as_table()?,
+            _ => return None,
+        };
+    }
+    map.get_key_value(*last).map(|(key, _)| key.span())
+}
+
+/// The text from its beginning, or from a header, to the next header.
+fn sections(text: &str) -> Vec<Range<usize>> {
+    let mut starts = headers(text);
+    starts.insert(0, 0);
+    let ends = starts.iter().copied().skip(1).chain([text.len()]);
+    starts
+        .iter()
+        .copied()
+        .zip(ends)
+        .map(|(start, end)| start..end)
+        .filter(|section| !section.is_empty())
+        .collect()
+}
+
+/// Offsets of lines that look like a table's header: a bracket, then a letter.
+fn headers(text: &str) -> Vec<usize> {
+    let mut at = 0;
+    let mut found = Vec::new();
+    for line in text.split_inclusive('\n') {
+        let inner = line.trim_start();
+        let name = inner
+            .strip_prefix("[[")
+            .or_else(|| inner.strip_prefix('['))
+            .map(str::trim_start);
+        if name.is_some_and(|name| name.starts_with(|c: char| c.is_ascii_alphabetic())) {
+            found.push(at + line.len() - inner.len());
+        }
+        at += line.len();
+    }
+    found
+}

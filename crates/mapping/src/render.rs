@@ -1,0 +1,178 @@
+//! Diagnostics for people (as rustc draws its own) and for machines.
+//!
+//! Called by the command line and by reload. Must not print.
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use serde::Serialize;
+
+use crate::{
+    diagnostic::{Diagnostic, Label, Severity},
+    source::{FileIx, Sources},
+};
+
+/// All diagnostics as text, a blank line between them, with a line that counts them at the end.
+#[must_use]
+pub fn render(sources: &Sources, diagnostics: &[Diagnostic], color: bool) -> String {
+    let renderer = if color {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
+    let mut out = String::new();
+    for diagnostic in diagnostics {
+        out.push_str(&renderer.render(&[group(sources, diagnostic)]));
+        out.push_str("\n\n");
+    }
+    if let Some(summary) = summary(diagnostics) {
+        out.push_str(&summary);
+        out.push('\n');
+    }
+    out
+}
+
+/// "2 errors, 1 warning"; `None`: nothing was found.
+#[must_use]
+pub fn summary(diagnostics: &[Diagnostic]) -> Option<String> {
+    let count = |severity, word: &str| {
+        let all = diagnostics.iter();
+        let number = all.filter(|found| found.severity == severity).count();
+        let plural = if number == 1 { "" } else { "s" };
+        (number > 0).then(|| format!("{number} {word}{plural}"))
+    };
+    let parts: Vec<String> = [
+        count(Severity::Error, "error"),
+        count(Severity::Warning, "warning"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+fn group<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic) -> Group<'a> {
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let title = level
+        .primary_title(diagnostic.message.as_str())
+        .id(diagnostic.code);
+    let mut files: Vec<FileIx> = Vec::new();
+    for label in &diagnostic.labels {
+        if !files.contains(&label.span.file) {
+            files.push(label.span.file);
+        }
+    }
+    let mut group = Group::with_title(title);
+    for file in files {
+        group = group.element(snippet(sources, file, diagnostic));
+    }
+    for help in &diagnostic.help {
+        group = group.element(Level::HELP.message(help.as_str()));
+    }
+    group
+}
+
+/// The lines of one file that a diagnostic is about.
+fn snippet<'a>(
+    sources: &'a Sources,
+    file: FileIx,
+    diagnostic: &'a Diagnostic,
+) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
+    let source = sources.file(file);
+    let text = source.text.as_str();
+    let labels = diagnostic.labels.iter().enumerate();
+    let here: Vec<(usize, &Label)> = labels
+        .filter(|(_, label)| label.span.file == file)
+        .collect();
+    let starts = here.iter().map(|(_, label)| label.span.bytes.start);
+    let ends = here.iter().map(|(_, label)| label.span.bytes.end);
+    let first = boundary(text, starts.min().unwrap_or_default());
+    let last = boundary(text, ends.max().unwrap_or_default());
+    // Only the lines in question: a house may be large, and drawing looks at all that it is given.
+    let from = text[..first].rfind('\n').map_or(0, |newline| newline + 1);
+    let to = text[last..]
+        .find('\n')
+        .map_or(text.len(), |newline| last + newline);
+    let annotations = here.into_iter().map(|(at, label)| {
+        let kind = if at == 0 {
+            AnnotationKind::Primary
+        } else {
+            AnnotationKind::Context
+        };
+        let start = boundary(text, label.span.bytes.start);
+        let end = boundary(text, label.span.bytes.end).max(start);
+        // A table's span begins at its header: the header says which table it is.
+        let first_line = text[start..end].find('\n').map_or(end, |at| start + at);
+        let annotation = kind.span(start - from..first_line - from);
+        if label.text.is_empty() {
+            annotation
+        } else {
+            annotation.label(label.text.as_str())
+        }
+    });
+    Snippet::source(&text[from..to])
+        .line_start(sources.line_column(file, from).0 as usize)
+        .path(&*source.name)
+        .annotations(annotations)
+}
+
+fn boundary(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+/// A diagnostic for machines.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// File name relative to the house's folder.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
+    /// Line of the end.
+    pub end_line: u32,
+    /// Column of the end.
+    pub end_column: u32,
+    /// `error` or `warning`.
+    pub severity: &'static str,
+    /// Stable name of the message.
+    pub code: &'static str,
+    /// What is wrong.
+    pub message: String,
+    /// A few words at the place.
+    pub label: String,
+    /// How to mend it.
+    pub help: Vec<String>,
+}
+
+/// All diagnostics for machines.
+#[must_use]
+pub fn findings(sources: &Sources, diagnostics: &[Diagnostic]) -> Vec<Finding> {
+    let one = |diagnostic: &Diagnostic| {
+        let label = diagnostic.labels.first()?;
+        let span = &label.span;
+        let (line, column) = sources.line_column(span.file, span.bytes.start);
+        let (end_line, end_column) = sources.line_column(span.file, span.bytes.end);
+        Some(Finding {
+            file: sources.file(span.file).name.to_string(),
+            line,
+            column,
+            end_line,
+            end_column,
+            severity: match diagnostic.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            },
+            code: diagnostic.code,
+            message: diagnostic.message.clone(),
+            label: label.text.clone(),
+            help: diagnostic.help.clone(),
+        })
+    };
+    diagnostics.iter().filter_map(one).collect()
+}

@@ -1,0 +1,323 @@
+//! `do = ..`: what a rule does. Groups and scenes are expanded to one action for each channel.
+
+use std::time::Duration;
+
+use types::Value;
+
+use super::{Compiler, timers::Use, triggers::not_yet};
+use crate::{
+    constant,
+    diagnostic::Diagnostic,
+    names::{self, Letters},
+    paths,
+    program::{Action, ChannelIx, Operand, SlotIx},
+    read::{Key, Node, Table, did_you_mean, unknown_key},
+    source::Span,
+    units,
+};
+
+/// Longest fade: what takes longer is a matter of rules.
+const FADE_MAX: Duration = Duration::from_secs(600);
+
+/// The key that says what kind of action a table is, with the keys that go with it. `set` first: its
+/// fields may be called as another form.
+const FORMS: &[(&str, &[&str])] = &[
+    ("set", &[]),
+    ("scene", &["scene", "fade"]),
+    ("start", &["start", "for"]),
+    ("stop", &["stop"]),
+    ("var", &["var", "to"]),
+    ("notify", &["notify", "text"]),
+    ("hold", &["hold", "for"]),
+    ("wait", &["wait"]),
+    ("emit", &[]),
+    ("on", &["on", "for"]),
+];
+
+/// Forms of the full language that this version does not run.
+const NOT_YET: &[&str] = &["hold", "wait", "emit", "on"];
+
+/// Reads `do`; `places` says where each action is written.
+pub(super) fn read(
+    compiler: &mut Compiler<'_, '_>,
+    node: Node<'_>,
+    actions: &mut Vec<Action>,
+    places: &mut Vec<Span>,
+) {
+    let nodes = node.one_or_more();
+    if nodes.is_empty() {
+        let error = Diagnostic::error("missing-key", node.span(), "`do` names no action");
+        compiler.house.report.push(error);
+    }
+    for node in nodes {
+        if let Some(more) = one(compiler, node) {
+            places.extend(std::iter::repeat_n(node.span(), more.len()));
+            actions.extend(more);
+        }
+    }
+}
+
+fn one(compiler: &mut Compiler<'_, '_>, node: Node<'_>) -> Option<Vec<Action>> {
+    if let Some(text) = node.as_text() {
+        let commands = paths::commands(&compiler.house.program, &mut compiler.house.report, &text)?;
+        let actions = commands.into_iter();
+        return Some(
+            actions
+                .map(|(channel, command)| by_name(compiler, channel, command))
+                .collect(),
+        );
+    }
+    let Some(table) = node.as_table() else {
+        let report = &mut compiler.house.report;
+        node.complain(
+            report,
+            "`do`",
+            "a command in quotes, a table, or a list of these",
+        );
+        return None;
+    };
+    match form(compiler, &table)? {
+        "set" => set(compiler, &table),
+        "scene" => scene(compiler, &table),
+        "start" => start(compiler, &table).map(|action| vec![action]),
+        "stop" => {
+            let text = text(compiler, &table, "stop")?;
+            let timers = &mut compiler.all.timers;
+            let timer = timers.take(&mut compiler.house.report, &text, Use::Stop);
+            Some(vec![Action::Stop(timer)])
+        }
+        "var" => var(compiler, &table).map(|action| vec![action]),
+        _ => notify(compiler, &table).map(|action| vec![action]),
+    }
+}
+
+/// A command by name, with the defaults of its arguments.
+fn by_name(compiler: &Compiler<'_, '_>, channel: ChannelIx, command: u8) -> Action {
+    let program = &compiler.house.program;
+    let args = &program[channel].commands[usize::from(command)].args;
+    let defaults = args.iter().filter_map(|arg| arg.default.clone());
+    Action::Command {
+        channel,
+        command,
+        args: defaults.map(Operand::Const).collect(),
+    }
+}
+
+/// Which kind of action a table is; its keys are checked.
+fn form(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<&'static str> {
+    let report = &mut compiler.house.report;
+    let found = FORMS.iter().find(|(name, _)| table.field(name).is_some());
+    let Some((name, keys)) = found else {
+        let names: Vec<&str> = FORMS.iter().map(|(name, _)| *name).collect();
+        let mut entries = table.entries().into_iter();
+        let misspelt = entries
+            .find(|(key, _)| crate::suggest::closest(key.name, names.iter().copied()).is_some());
+        report.push(match misspelt {
+            Some((key, _)) => unknown_key(&key, "an action", &names),
+            None => {
+                let message = "this table is no action";
+                Diagnostic::error("unknown-action", table.span.clone(), message).help(format!(
+                    "an action has one of {}",
+                    crate::read::list(&names)
+                ))
+            }
+        });
+        return None;
+    };
+    if NOT_YET.contains(name) {
+        report.push(not_yet(name, table.key_span(name)));
+        return None;
+    }
+    if *name != "set" {
+        table.reject_unknown(report, &format!("an action with `{name}`"), keys);
+    }
+    Some(name)
+}
+
+fn text<'a>(
+    compiler: &mut Compiler<'_, '_>,
+    table: &Table<'a>,
+    key: &str,
+) -> Option<crate::read::Text<'a>> {
+    let node = table.field(key)?;
+    node.text(&mut compiler.house.report, &format!("`{key}`"))
+}
+
+fn fade(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<Duration> {
+    let node = table.field("fade")?;
+    let report = &mut compiler.house.report;
+    let fade = units::duration(node, report, "`fade`")?;
+    if fade > FADE_MAX {
+        let error = Diagnostic::error(
+            "out-of-range",
+            node.span(),
+            "a fade lasts at most 10 minutes",
+        );
+        report.push(error);
+    }
+    Some(fade)
+}
+
+/// `{ set = TARGET, field = value, .. }`.
+fn set(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<Vec<Action>> {
+    let fade = fade(compiler, table);
+    let target = text(compiler, table, "set")?;
+    let channels = {
+        let house = &mut *compiler.house;
+        paths::targets(
+            &house.program,
+            &mut house.report,
+            &target,
+            0..target.text.len(),
+        )?
+    };
+    let fields: Vec<(Key<'_>, Node<'_>)> = table
+        .entries()
+        .into_iter()
+        .filter(|(key, _)| !matches!(key.name, "set" | "fade"))
+        .collect();
+    if fields.is_empty() {
+        let message = format!("nothing of `{}` is set", target.text);
+        let error = Diagnostic::error("missing-key", table.span.clone(), message);
+        compiler.house.report.push(match channels.first() {
+            Some(channel) => {
+                let names = paths::field_names(&compiler.house.program, *channel, true);
+                let names: Vec<&str> = names.iter().map(|name| &**name).collect();
+                error.help(format!("its fields are {}", crate::read::list(&names)))
+            }
+            None => error,
+        });
+        return None;
+    }
+    let mut actions = Vec::with_capacity(channels.len());
+    for channel in channels {
+        let mut written = Vec::with_capacity(fields.len());
+        for (key, node) in &fields {
+            written.push(set_field(compiler, channel, key, *node)?);
+        }
+        actions.push(Action::Set {
+            channel,
+            fields: written,
+            fade,
+        });
+    }
+    Some(actions)
+}
+
+fn set_field(
+    compiler: &mut Compiler<'_, '_>,
+    channel: ChannelIx,
+    key: &Key<'_>,
+    node: Node<'_>,
+) -> Option<(SlotIx, Operand)> {
+    let house = &mut *compiler.house;
+    let slot = paths::field(&house.program, &mut house.report, channel, key, true)?;
+    let ty = constant::writable(&house.program, slot);
+    let what = format!("`{}`", key.name);
+    compiler
+        .operand(node, &ty, &what)
+        .map(|operand| (slot, operand))
+}
+
+/// `{ scene = S }`: one write for each of its channels, in the scene's order.
+fn scene(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<Vec<Action>> {
+    let fade = fade(compiler, table);
+    let name = text(compiler, table, "scene")?;
+    let scenes = &compiler.house.program.names.scenes;
+    let Some(values) = scenes.get(name.text).cloned() else {
+        let message = format!("there is no scene `{}`", name.text);
+        let error = Diagnostic::error("unknown-name", name.span(), message).label("not declared");
+        let near = did_you_mean(error, name.text, scenes.keys().map(|name| &**name));
+        compiler.house.report.push(near);
+        return None;
+    };
+    compiler.all.uses.scenes.insert(name.text.to_owned());
+    let mut actions: Vec<Action> = Vec::new();
+    for (slot, value) in values {
+        let channel = compiler.house.program[slot].channel;
+        let found = actions.iter_mut().find_map(|action| match action {
+            Action::Set {
+                channel: other,
+                fields,
+                ..
+            } if *other == channel => Some(fields),
+            _ => None,
+        });
+        match found {
+            Some(fields) => fields.push((slot, Operand::Const(value))),
+            None => actions.push(Action::Set {
+                channel,
+                fields: vec![(slot, Operand::Const(value))],
+                fade,
+            }),
+        }
+    }
+    Some(actions)
+}
+
+/// `{ start = T, for = ".." }`.
+fn start(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<Action> {
+    let report = &mut compiler.house.report;
+    let span = table
+        .required(report, "starting a timer", "for", &["start", "for"])
+        .and_then(|node| units::some_duration(node, report, "`for`"));
+    let name = text(compiler, table, "start")?;
+    let rule = compiler.all.rules.len();
+    let timers = &mut compiler.all.timers;
+    let timer = timers.take(&mut compiler.house.report, &name, Use::Start(rule));
+    Some(Action::Start { timer, span: span? })
+}
+
+/// `{ var = V, to = value }`.
+fn var(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<Action> {
+    let name = text(compiler, table, "var")?;
+    let program = &compiler.house.program;
+    let report = &mut compiler.house.report;
+    let to = table.required(report, "setting a variable", "to", &["var", "to"]);
+    let Some(var) = program.names.vars.get(name.text).copied() else {
+        if !report.is_broken(&format!("var.{}", name.text)) {
+            let message = format!("there is no variable `{}`", name.text);
+            let error =
+                Diagnostic::error("unknown-name", name.span(), message).label("not declared");
+            let names = program.names.vars.keys().map(|name| &**name);
+            report.push(did_you_mean(error, name.text, names));
+        }
+        return None;
+    };
+    let ty = program[var].ty.clone();
+    let to = compiler.operand(to?, &ty, &format!("`{}`", name.text))?;
+    Some(Action::Var { var, to })
+}
+
+/// `{ notify = NAME, text = ".." }`.
+fn notify(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<Action> {
+    let to = text(compiler, table, "notify")?;
+    let report = &mut compiler.house.report;
+    if !names::matches(to.text, Letters::Hyphens) {
+        let message = format!("\"{}\" can't be the name of a carrier", to.text);
+        let error = Diagnostic::error("bad-name", to.span(), message);
+        report.push(error.help("write \"all\", or a name of the settings' [notify.NAME]"));
+    }
+    let keys = ["notify", "text"];
+    let node = table.required(report, "a notification", "text", &keys)?;
+    let says = node.text(report, "`text`")?;
+    let template = compiler.template(&says)?;
+    Some(Action::Notify {
+        to: to.text.into(),
+        text: template,
+    })
+}
+
+/// The constant values that an action certainly writes, for lints.
+pub(crate) fn constants(action: &Action) -> Vec<(SlotIx, Option<&Value>)> {
+    match action {
+        Action::Set { fields, .. } => fields
+            .iter()
+            .map(|(slot, operand)| match operand {
+                Operand::Const(value) => (*slot, Some(value)),
+                Operand::Expr(_) => (*slot, None),
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}

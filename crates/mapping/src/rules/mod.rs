@@ -1,0 +1,341 @@
+//! `[rule.R]`: reads and compiles rules: triggers, one condition, actions.
+//!
+//! Called by [`crate::load`] once everything that rules refer to is in the program. Must not know how
+//! a rule is run.
+
+pub(crate) mod actions;
+mod operand;
+mod timers;
+mod triggers;
+mod uses;
+
+use std::sync::Arc;
+
+use crate::{
+    diagnostic::{Diagnostic, Severity},
+    expr::{self, Scope},
+    house::House,
+    lint,
+    names::{self, Letters},
+    program::{AfterDowntime, Condition, EventIx, Mode, Rule, RuleIx, Trigger},
+    read::{Key, Node, Table, Text, did_you_mean, one_of},
+    source::Span,
+    units,
+};
+
+pub(crate) use timers::Timers;
+pub(crate) use uses::Uses;
+
+const KEYS: &[&str] = &[
+    "when",
+    "do",
+    "if",
+    "limit",
+    "mode",
+    "after_downtime",
+    "enabled",
+    "note",
+    "allow",
+];
+
+/// What lints need to know of a rule besides its compiled form.
+#[derive(Debug)]
+pub(crate) struct Meta {
+    /// Lints that the rule silences.
+    pub(crate) allow: Vec<&'static str>,
+    /// Where its name stands.
+    pub(crate) name: Span,
+    /// Where each of [`Rule::triggers`] is written.
+    pub(crate) triggers: Vec<Span>,
+    /// Where each of [`Rule::actions`] is written.
+    pub(crate) actions: Vec<Span>,
+}
+
+/// All rules while they are being read.
+#[derive(Debug, Default)]
+pub(crate) struct Rules {
+    rules: Vec<Rule>,
+    metas: Vec<Meta>,
+    timers: Timers,
+    uses: Uses,
+}
+
+/// Reads all rules into the program, and says what is strange about them together.
+pub(crate) fn read_all(house: &mut House<'_>, rules: &[(Key<'_>, Node<'_>)], whole: bool) {
+    let mut all = Rules {
+        uses: Uses::new(&house.program),
+        ..Rules::default()
+    };
+    for (key, node) in rules {
+        names::check(&mut house.report, key, "rule", Letters::Hyphens);
+        let name: Arc<str> = key.name.into();
+        if let Some(first) = house.program.names.rules.get(&name) {
+            let message = format!("the rule `{name}` is declared twice");
+            let place = all.metas[first.index()].name.clone();
+            house.report.push(
+                Diagnostic::error("duplicate-name", key.span.clone(), message)
+                    .label("again")
+                    .also(place, "first here"),
+            );
+            continue;
+        }
+        let ix = RuleIx(all.rules.len() as u32);
+        house.program.names.rules.insert(name.clone(), ix);
+        let (rule, meta) = read(house, &mut all, key, *node, name);
+        all.rules.push(rule);
+        all.metas.push(meta);
+    }
+    let Rules {
+        rules,
+        metas,
+        timers,
+        uses,
+    } = all;
+    house.program.rules = rules;
+    timers.finish(house, &metas, whole);
+    if whole {
+        lint::all(house, &metas, &uses);
+    }
+    uses.require_home(house);
+}
+
+fn read(
+    house: &mut House<'_>,
+    all: &mut Rules,
+    key: &Key<'_>,
+    node: Node<'_>,
+    name: Arc<str>,
+) -> (Rule, Meta) {
+    let mut rule = Rule {
+        origin: house.origin(&key.span),
+        name,
+        enabled: true,
+        triggers: Vec::new(),
+        condition: None,
+        actions: Vec::new(),
+        limit: None,
+        mode: Mode::default(),
+        after_downtime: AfterDowntime::default(),
+    };
+    let mut meta = Meta {
+        allow: Vec::new(),
+        name: key.span.clone(),
+        triggers: Vec::new(),
+        actions: Vec::new(),
+    };
+    let Some(table) = node.table(&mut house.report, "a rule") else {
+        return (rule, meta);
+    };
+    table.reject_unknown(&mut house.report, "a rule", KEYS);
+    meta.allow = allow(house, &table);
+    let what = format!("rule `{}`", key.name);
+    let when = table.required(&mut house.report, &what, "when", KEYS);
+    let drafts = triggers::read(house, all, when, &mut meta);
+    rule.triggers = drafts.triggers;
+    let mut compiler = Compiler::new(house, all, &drafts.events, drafts.complete, &meta);
+    for (condition, text) in drafts.holds {
+        if let Some(compiled) = compiler.condition(&text, true)
+            && let Some(Trigger::Holds { condition, .. }) = rule.triggers.get_mut(condition)
+        {
+            *condition = compiled;
+        }
+    }
+    if let Some(text) = table
+        .field("if")
+        .and_then(|node| node.text(&mut compiler.house.report, "`if`"))
+    {
+        rule.condition = compiler.condition(&text, false);
+    }
+    let doing = table.required(&mut compiler.house.report, &what, "do", KEYS);
+    let mut places = Vec::new();
+    if let Some(node) = doing {
+        actions::read(&mut compiler, node, &mut rule.actions, &mut places);
+    }
+    let fields = compiler.finish();
+    meta.actions = places;
+    fill_field_maps(&house.program, &mut rule.triggers, &fields);
+    settings(house, &table, &mut rule);
+    (rule, meta)
+}
+
+/// The keys that say how a rule runs.
+fn settings(house: &mut House<'_>, table: &Table<'_>, rule: &mut Rule) {
+    let report = &mut house.report;
+    if let Some(node) = table.field("limit") {
+        rule.limit = units::limit(node, report);
+    }
+    if let Some(node) = table.field("enabled") {
+        rule.enabled = node.boolean(report, "`enabled`").unwrap_or(true);
+    }
+    if let Some(node) = table.field("note") {
+        node.text(report, "`note`");
+    }
+    if let Some(node) = table.field("mode") {
+        let words = ["restart", "single", "queue", "parallel"];
+        rule.mode = match node.word(report, "`mode`", &words) {
+            Some("single") => Mode::Single,
+            Some("queue") => Mode::Queue,
+            Some("parallel") => Mode::Parallel,
+            _ => Mode::Restart,
+        };
+    }
+    // A time of day that was missed stays missed; anything else that fell due happens late.
+    let only_times = |rule: &Rule| {
+        let mut triggers = rule.triggers.iter();
+        !rule.triggers.is_empty() && triggers.all(|trigger| matches!(trigger, Trigger::At { .. }))
+    };
+    rule.after_downtime = match table.field("after_downtime") {
+        Some(node) => after_downtime(house, node),
+        None if only_times(rule) => AfterDowntime::Drop,
+        None => AfterDowntime::Resume,
+    };
+}
+
+/// `"resume"`, `"drop"` or `{ run_late = "10m" }`.
+fn after_downtime(house: &mut House<'_>, node: Node<'_>) -> AfterDowntime {
+    let report = &mut house.report;
+    if let Some(table) = node.as_table() {
+        table.reject_unknown(report, "`after_downtime`", &["run_late"]);
+        let late = table
+            .required(report, "`after_downtime`", "run_late", &["run_late"])
+            .and_then(|node| units::some_duration(node, report, "`run_late`"));
+        return late.map_or(AfterDowntime::Resume, AfterDowntime::RunLate);
+    }
+    match node.word(report, "`after_downtime`", &["resume", "drop"]) {
+        Some("drop") => AfterDowntime::Drop,
+        _ => AfterDowntime::Resume,
+    }
+}
+
+/// The lints that a rule silences; a name that is none is reported.
+fn allow(house: &mut House<'_>, table: &Table<'_>) -> Vec<&'static str> {
+    let report = &mut house.report;
+    let list = table
+        .field("allow")
+        .and_then(|node| node.list(report, "`allow`"))
+        .unwrap_or_default();
+    let mut allowed = Vec::new();
+    for node in list {
+        let Some(text) = node.text(report, "the name of a lint") else {
+            continue;
+        };
+        match lint::NAMES.iter().find(|name| **name == text.text) {
+            Some(name) => allowed.push(*name),
+            None => {
+                let message = format!("there is no lint `{}`", text.text);
+                let error = Diagnostic::error("unknown-lint", text.span(), message);
+                let near = did_you_mean(error.clone(), text.text, lint::NAMES.iter().copied());
+                report.push(if near.help.is_empty() {
+                    error.help(format!("the lints are {}", one_of(lint::NAMES)))
+                } else {
+                    near
+                });
+            }
+        }
+    }
+    allowed
+}
+
+/// For each event trigger: where the fields that the rule reads stand in that event.
+fn fill_field_maps(
+    program: &crate::program::Program,
+    triggers: &mut [Trigger],
+    names: &[Arc<str>],
+) {
+    if names.is_empty() {
+        return;
+    }
+    for trigger in triggers {
+        if let Trigger::Event { event, fields } = trigger {
+            let declared = &program[*event].fields;
+            let place = |name: &Arc<str>| declared.iter().position(|field| field.name == *name);
+            *fields = names.iter().filter_map(place).map(|at| at as u8).collect();
+        }
+    }
+}
+
+/// Compiles the expressions of one rule, which share the list of event fields.
+pub(super) struct Compiler<'c, 's> {
+    pub(super) house: &'c mut House<'s>,
+    pub(super) all: &'c mut Rules,
+    pub(super) meta: &'c Meta,
+    events: &'c [EventIx],
+    /// Whether all triggers could be read; else what the event has is not known.
+    complete: bool,
+    fields: Vec<Arc<str>>,
+}
+
+impl<'c, 's> Compiler<'c, 's> {
+    fn new(
+        house: &'c mut House<'s>,
+        all: &'c mut Rules,
+        events: &'c [EventIx],
+        complete: bool,
+        meta: &'c Meta,
+    ) -> Self {
+        Self {
+            house,
+            all,
+            meta,
+            events,
+            complete,
+            fields: Vec::new(),
+        }
+    }
+
+    /// The event fields that the rule's expressions read.
+    fn finish(self) -> Vec<Arc<str>> {
+        self.fields
+    }
+
+    /// Compiles `if`, or with `edge` the condition of `holds`, which has no event.
+    fn condition(&mut self, text: &Text<'_>, edge: bool) -> Option<Condition> {
+        let expr = self.with_scope(text, edge, |place, scope| {
+            expr::condition(text.text, place, scope)
+        })?;
+        self.all.uses.expr(&expr, &text.span());
+        Some(Condition {
+            expr,
+            text: text.text.into(),
+        })
+    }
+
+    /// Runs the expressions' front end and reports what it has to say.
+    pub(super) fn with_scope<T>(
+        &mut self,
+        text: &Text<'_>,
+        edge: bool,
+        compile: impl FnOnce(
+            &dyn Fn(std::ops::Range<usize>) -> Span,
+            &mut Scope<'_>,
+        ) -> Result<T, Vec<Diagnostic>>,
+    ) -> Option<T> {
+        let place = |range| text.place(range);
+        let events = if edge { &[] } else { self.events };
+        let mut scope = Scope::new(&self.house.program, events);
+        scope.used_fields = std::mem::take(&mut self.fields);
+        let compiled = compile(&place, &mut scope);
+        let Scope {
+            used_fields,
+            warnings,
+            ..
+        } = scope;
+        self.fields = used_fields;
+        let report = &mut self.house.report;
+        let allowed = |found: &Diagnostic| {
+            found.severity == Severity::Warning && self.meta.allow.contains(&found.code)
+        };
+        report.extend(warnings.into_iter().filter(|found| !allowed(found)));
+        compiled
+            .map_err(|errors| {
+                let follow = report.mentions_broken(text.text);
+                let unknown_event = !self.complete && !edge;
+                report.extend(errors.into_iter().filter(|error| {
+                    let about_event = matches!(error.code, "no-event");
+                    let about_name = error.code.starts_with("unknown-");
+                    !(about_event && unknown_event || about_name && follow)
+                }));
+            })
+            .ok()
+    }
+}

@@ -1,0 +1,351 @@
+//! `when = ..`: what makes a rule look.
+
+use std::time::Duration;
+
+use types::Value;
+
+use super::{Meta, Rules, timers::Use};
+use crate::{
+    constant,
+    diagnostic::Diagnostic,
+    house::House,
+    paths::{self, GESTURES, Source},
+    program::{Condition, Days, EventIx, Expr, GestureKind, Trigger},
+    read::{Node, Table, Text, unknown_key},
+    source::Span,
+    units,
+};
+
+/// How long a `long` press is held, where the rule doesn't say.
+const HOLD: Duration = Duration::from_millis(500);
+/// Largest pause between the presses of a double or triple, where the rule doesn't say.
+const WITHIN: Duration = Duration::from_millis(400);
+/// From a chord's first key to its last, where the rule doesn't say.
+const CHORD_WITHIN: Duration = Duration::from_millis(300);
+
+/// The key that says what kind of trigger a table is, with the keys that go with it.
+const FORMS: &[(&str, &[&str])] = &[
+    ("gesture", &["gesture", "on", "hold", "within"]),
+    ("chord", &["chord", "within"]),
+    ("holds", &["holds", "for"]),
+    ("timer", &["timer"]),
+    ("at", &["at", "days"]),
+    ("sequence", &["sequence", "within"]),
+    ("cron", &["cron"]),
+    ("sun", &["sun", "offset"]),
+];
+
+/// Forms of the full language that this version does not run.
+const NOT_YET: &[&str] = &["sequence", "cron", "sun"];
+
+/// Triggers as far as they could be read.
+#[derive(Debug, Default)]
+pub(super) struct Drafts<'a> {
+    pub(super) triggers: Vec<Trigger>,
+    /// The events that every `event.*` must exist in; none where another trigger has no event.
+    pub(super) events: Vec<EventIx>,
+    /// Conditions to compile, by the place of their trigger.
+    pub(super) holds: Vec<(usize, Text<'a>)>,
+    /// Whether all could be read.
+    pub(super) complete: bool,
+}
+
+/// Reads `when`.
+pub(super) fn read<'a>(
+    house: &mut House<'_>,
+    all: &mut Rules,
+    when: Option<Node<'a>>,
+    meta: &mut Meta,
+) -> Drafts<'a> {
+    let mut drafts = Drafts {
+        complete: when.is_some(),
+        ..Drafts::default()
+    };
+    let Some(when) = when else {
+        return drafts;
+    };
+    let nodes = when.one_or_more();
+    if nodes.is_empty() {
+        let error = Diagnostic::error("missing-key", when.span(), "`when` names no trigger");
+        house.report.push(error);
+    }
+    for node in nodes {
+        let before = drafts.triggers.len();
+        if one(house, all, node, &mut drafts).is_none() {
+            drafts.complete = false;
+        }
+        let added = drafts.triggers.len() - before;
+        meta.triggers
+            .extend(std::iter::repeat_n(node.span(), added));
+    }
+    for trigger in &drafts.triggers {
+        if let Trigger::Event { event, .. } = trigger
+            && !drafts.events.contains(event)
+        {
+            drafts.events.push(*event);
+        }
+    }
+    let all_events = drafts
+        .triggers
+        .iter()
+        .all(|trigger| matches!(trigger, Trigger::Event { .. }));
+    if !all_events {
+        drafts.events.clear();
+    }
+    drafts
+}
+
+/// One trigger; `None`: it could not be read.
+fn one<'a>(
+    house: &mut House<'_>,
+    all: &mut Rules,
+    node: Node<'a>,
+    drafts: &mut Drafts<'a>,
+) -> Option<()> {
+    if let Some(text) = node.as_text() {
+        let sources = paths::events(&house.program, &mut house.report, &text)?;
+        drafts.triggers.extend(sources.into_iter().map(plain));
+        return Some(());
+    }
+    let Some(table) = node.as_table() else {
+        node.complain(
+            &mut house.report,
+            "`when`",
+            "an event in quotes, a table, or a list of these",
+        );
+        return None;
+    };
+    let form = form(house, &table)?;
+    match form {
+        "gesture" => gesture(house, &table, drafts),
+        "chord" => chord(house, &table, drafts),
+        "holds" => holds(house, &table, drafts),
+        "timer" => {
+            let text = table.field("timer")?.text(&mut house.report, "`timer`")?;
+            let timer = all.timers.take(&mut house.report, &text, Use::Wait);
+            drafts.triggers.push(Trigger::Timer(timer));
+            Some(())
+        }
+        _ => {
+            let at = table.field("at")?;
+            let second = units::time_of_day(at, &mut house.report);
+            let days = match table.field("days") {
+                Some(node) => units::days(node, &mut house.report),
+                None => Some(Days::ALL),
+            };
+            all.uses.clock(&at.span());
+            drafts.triggers.push(Trigger::At {
+                second: second?,
+                days: days?,
+            });
+            Some(())
+        }
+    }
+}
+
+fn plain(source: Source) -> Trigger {
+    match source {
+        Source::Event(event) => Trigger::Event {
+            event,
+            fields: Box::default(),
+        },
+        Source::Gesture(kind, channel) => Trigger::Gesture {
+            kind,
+            channel,
+            hold: HOLD,
+            within: WITHIN,
+        },
+    }
+}
+
+/// Which kind of trigger a table is; its keys are checked.
+fn form(house: &mut House<'_>, table: &Table<'_>) -> Option<&'static str> {
+    let report = &mut house.report;
+    let mut found = FORMS.iter().filter(|(name, _)| table.field(name).is_some());
+    let Some((name, keys)) = found.next() else {
+        let names: Vec<&str> = FORMS.iter().map(|(name, _)| *name).collect();
+        let mut entries = table.entries().into_iter();
+        let misspelt = entries
+            .find(|(key, _)| crate::suggest::closest(key.name, names.iter().copied()).is_some());
+        report.push(match misspelt {
+            Some((key, _)) => unknown_key(&key, "a trigger", &names),
+            None => Diagnostic::error(
+                "unknown-trigger",
+                table.span.clone(),
+                "this table is no trigger",
+            )
+            .help(format!(
+                "a trigger has one of {}",
+                crate::read::list(&names)
+            )),
+        });
+        return None;
+    };
+    if let Some((second, _)) = found.next() {
+        let message = format!("a trigger has either `{name}` or `{second}`");
+        report.push(
+            Diagnostic::error("conflicting-keys", table.key_span(second), message)
+                .also(table.key_span(name), "and this")
+                .help("write a list of two triggers"),
+        );
+        return None;
+    }
+    if NOT_YET.contains(name) {
+        report.push(not_yet(name, table.key_span(name)));
+        return None;
+    }
+    // A chord's field is named by a key of its own, e.g. `key = [..]`.
+    if *name != "chord" {
+        table.reject_unknown(report, &format!("a trigger with `{name}`"), keys);
+    }
+    Some(name)
+}
+
+/// Says that a form belongs to the language, but not to this version.
+pub(super) fn not_yet(name: &str, span: Span) -> Diagnostic {
+    let message = format!("`{name}` is part of the language but not in this version");
+    Diagnostic::error("not-yet", span, message)
+}
+
+fn gesture<'a>(house: &mut House<'_>, table: &Table<'a>, drafts: &mut Drafts<'a>) -> Option<()> {
+    let (program, report) = (&house.program, &mut house.report);
+    let words = GESTURES.map(|(word, _)| word);
+    let word = table.field("gesture")?.word(report, "`gesture`", &words);
+    let kind = GESTURES.iter().find(|(name, _)| Some(*name) == word);
+    let on = table.required(
+        report,
+        "a gesture",
+        "on",
+        &["gesture", "on", "hold", "within"],
+    );
+    let text = on.and_then(|on| on.text(report, "`on`"))?;
+    let channels = paths::targets(program, report, &text, 0..text.text.len())?;
+    let (_, kind) = *kind?;
+    for (key, fits) in [
+        ("hold", kind == GestureKind::Long),
+        (
+            "within",
+            matches!(kind, GestureKind::Double | GestureKind::Triple),
+        ),
+    ] {
+        if !fits && table.field(key).is_some() {
+            let message = format!("`{key}` does not go with a `{}`", word.unwrap_or_default());
+            let error = Diagnostic::error("conflicting-keys", table.key_span(key), message);
+            report.push(error.help("`hold` is for long, `within` for double and triple"));
+        }
+    }
+    let mut time = |key: &str, default| match table.field(key) {
+        Some(node) => units::some_duration(node, report, &format!("`{key}`")),
+        None => Some(default),
+    };
+    let (hold, within) = (time("hold", HOLD)?, time("within", WITHIN)?);
+    for channel in channels {
+        if !paths::has_gestures(program, channel) {
+            let path = program.channel_path(channel);
+            let message = format!("`{path}` has no gestures");
+            let error = Diagnostic::error("no-gesture", text.span(), message)
+                .label(format!("it is a {}", program[channel].kind));
+            report.push(paths::no_gesture(error, program, channel));
+            return None;
+        }
+        drafts.triggers.push(Trigger::Gesture {
+            kind,
+            channel,
+            hold,
+            within,
+        });
+    }
+    Some(())
+}
+
+fn chord<'a>(house: &mut House<'_>, table: &Table<'a>, drafts: &mut Drafts<'a>) -> Option<()> {
+    let (program, report) = (&house.program, &mut house.report);
+    let text = table.field("chord")?.text(report, "`chord`")?;
+    let within = match table.field("within") {
+        Some(node) => units::some_duration(node, report, "`within`"),
+        None => Some(CHORD_WITHIN),
+    };
+    let sources = paths::events(program, report, &text)?;
+    let [Source::Event(event)] = sources[..] else {
+        let error = Diagnostic::error("bad-chord", text.span(), "a chord is played on one channel");
+        report.push(error.help("name one event, e.g. `piano.keys.press`"));
+        return None;
+    };
+    let fields = &program[event].fields;
+    let known: Vec<&str> = fields.iter().map(|field| &*field.name).collect();
+    let mut chosen = None;
+    for (key, node) in table.entries() {
+        if matches!(key.name, "chord" | "within") {
+            continue;
+        }
+        match known.iter().position(|name| *name == key.name) {
+            Some(at) if chosen.is_none() => chosen = Some((at, node)),
+            Some(_) => {
+                let message = "a chord has the values of one field";
+                report.push(Diagnostic::error("bad-chord", key.span, message));
+            }
+            None => {
+                let keys: Vec<&str> = known.iter().copied().chain(["within"]).collect();
+                report.push(unknown_key(&key, "this chord", &keys));
+            }
+        }
+    }
+    let Some((at, node)) = chosen else {
+        let message = "a chord needs the values of a field of its event";
+        let error = Diagnostic::error("bad-chord", table.span.clone(), message);
+        report.push(match known.first() {
+            Some(first) => error.help(format!("add for example {first} = [60, 64, 67]")),
+            None => error.help(format!("`{}` has no fields", program.event_path(event))),
+        });
+        return None;
+    };
+    let values = chord_values(house, node, &house.program[event].fields[at].ty.clone())?;
+    drafts.triggers.push(Trigger::Chord {
+        event,
+        field: at as u8,
+        values: values.into(),
+        within: within?,
+    });
+    Some(())
+}
+
+fn chord_values(house: &mut House<'_>, node: Node<'_>, ty: &types::Type) -> Option<Vec<Value>> {
+    let report = &mut house.report;
+    let list = node.list(report, "a chord's values")?;
+    let mut values: Vec<Value> = Vec::new();
+    for node in &list {
+        let value = constant::read(report, *node, ty, "a chord's value")?;
+        if values.contains(&value) {
+            let message = format!("{value} stands in the chord twice");
+            report.push(Diagnostic::error("bad-chord", node.span(), message));
+            return None;
+        }
+        values.push(value);
+    }
+    if !(2..=16).contains(&values.len()) {
+        let error = Diagnostic::error("bad-chord", node.span(), "a chord has 2 to 16 values");
+        report.push(error);
+        return None;
+    }
+    Some(values)
+}
+
+fn holds<'a>(house: &mut House<'_>, table: &Table<'a>, drafts: &mut Drafts<'a>) -> Option<()> {
+    let report = &mut house.report;
+    let text = table.field("holds")?.text(report, "`holds`");
+    let hold = match table.field("for") {
+        Some(node) => units::duration(node, report, "`for`"),
+        None => Some(Duration::ZERO),
+    };
+    let text = text?;
+    drafts.holds.push((drafts.triggers.len(), text));
+    // The condition is compiled with the rule's other expressions; until then it never holds.
+    drafts.triggers.push(Trigger::Holds {
+        condition: Condition {
+            expr: Expr::Const(Value::Bool(false)),
+            text: text.text.into(),
+        },
+        hold: hold.unwrap_or_default(),
+    });
+    hold.map(|_| ())
+}

@@ -1,0 +1,313 @@
+//! Words for times: durations (`5m`, `1h30m`), times of day (`07:00`), weekdays (`mon-fri`), rates (`1 per 30s`).
+//!
+//! Used by rules, channels and house tests. Pure: a text in, a value or what is wrong with it out.
+
+use std::time::Duration;
+
+use crate::{
+    diagnostic::Diagnostic,
+    program::{Days, LimitRate},
+    read::{Node, Text},
+    report::Report,
+    suggest::closest,
+};
+
+/// Longest duration: ten years.
+const SECONDS_MAX: f64 = 10.0 * 366.0 * 86_400.0;
+
+/// Weekdays, Monday first.
+const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+
+/// Units with their milliseconds, largest first.
+const UNITS: [(&str, f64); 5] = [
+    ("d", 86_400_000.0),
+    ("h", 3_600_000.0),
+    ("m", 60_000.0),
+    ("s", 1_000.0),
+    ("ms", 1.0),
+];
+
+/// What people write for a unit.
+const UNIT_WORDS: [(&str, &[&str]); 5] = [
+    ("d", &["day", "days"]),
+    ("h", &["hr", "hrs", "hour", "hours"]),
+    ("m", &["min", "mins", "minute", "minutes"]),
+    ("s", &["sec", "secs", "second", "seconds"]),
+    (
+        "ms",
+        &["msec", "msecs", "millis", "millisecond", "milliseconds"],
+    ),
+];
+
+/// Reads a duration; anything else is reported.
+pub(crate) fn duration(node: Node<'_>, report: &mut Report, what: &str) -> Option<Duration> {
+    if let Some(number) = node.as_number() {
+        let message = format!("{what} needs a unit");
+        let help = format!("write \"{number}s\" for seconds, \"{number}m\" for minutes");
+        report.push(
+            Diagnostic::error("bad-duration", node.span(), message)
+                .label("a number without a unit")
+                .help(help),
+        );
+        return None;
+    }
+    let text = node.text(report, what)?;
+    match parse_duration(text.text) {
+        Ok(span) => Some(span),
+        Err(problem) => {
+            report.push(problem.at(&text));
+            None
+        }
+    }
+}
+
+/// What is wrong with a duration.
+struct BadDuration {
+    range: std::ops::Range<usize>,
+    message: String,
+    help: String,
+}
+
+impl BadDuration {
+    fn at(self, text: &Text<'_>) -> Diagnostic {
+        Diagnostic::error("bad-duration", text.place(self.range), self.message).help(self.help)
+    }
+}
+
+fn parse_duration(text: &str) -> Result<Duration, BadDuration> {
+    let bad = |range, message: &str, help: &str| BadDuration {
+        range,
+        message: message.to_owned(),
+        help: help.to_owned(),
+    };
+    let form = "write for example \"800ms\", \"30s\", \"5m\", \"1h30m\" or \"2d\"";
+    let mut milliseconds = 0.0;
+    let mut at = 0;
+    while at < text.len() {
+        let rest = &text[at..];
+        let digits = rest
+            .find(|c: char| !(c.is_ascii_digit() || c == '.'))
+            .unwrap_or(rest.len());
+        let letters = rest[digits..]
+            .find(|c: char| !c.is_alphabetic())
+            .unwrap_or(rest.len() - digits);
+        let (number, unit) = (&rest[..digits], &rest[digits..digits + letters]);
+        let Ok(number) = number.parse::<f64>() else {
+            return Err(bad(
+                0..text.len(),
+                &format!("\"{text}\" is no duration"),
+                form,
+            ));
+        };
+        if unit.is_empty() {
+            let message = format!("\"{text}\" has a number without a unit");
+            return Err(bad(at..at + digits.max(1), &message, form));
+        }
+        let Some((_, factor)) = UNITS.iter().find(|(name, _)| *name == unit) else {
+            return Err(BadDuration {
+                range: at + digits..at + digits + letters,
+                message: format!("`{unit}` is no unit of time"),
+                help: unit_help(&rest[..digits], unit),
+            });
+        };
+        milliseconds += number * factor;
+        at += digits + letters;
+    }
+    if text.is_empty() {
+        return Err(bad(0..0, "an empty text is no duration", form));
+    }
+    if milliseconds > SECONDS_MAX * 1_000.0 {
+        let message = format!("\"{text}\" is longer than ten years");
+        return Err(bad(0..text.len(), &message, form));
+    }
+    Ok(Duration::from_micros(
+        (milliseconds * 1_000.0).round() as u64
+    ))
+}
+
+fn unit_help(number: &str, unit: &str) -> String {
+    let word = unit.to_lowercase();
+    let known = UNIT_WORDS
+        .iter()
+        .find(|(short, words)| *short == word || words.contains(&word.as_str()));
+    match known {
+        Some((short, _)) => format!("did you mean `{number}{short}`?"),
+        None => "the units are `ms`, `s`, `m`, `h` and `d`".to_owned(),
+    }
+}
+
+/// Reads a duration that is longer than nothing.
+pub(crate) fn some_duration(node: Node<'_>, report: &mut Report, what: &str) -> Option<Duration> {
+    let span = duration(node, report, what)?;
+    if span.is_zero() {
+        let message = format!("{what} must be longer than nothing");
+        report.push(Diagnostic::error("bad-duration", node.span(), message));
+        return None;
+    }
+    Some(span)
+}
+
+/// Reads a time of day as seconds since midnight; anything else is reported.
+pub(crate) fn time_of_day(node: Node<'_>, report: &mut Report) -> Option<u32> {
+    let text = node.text(report, "`at`")?;
+    let seconds = parse_time(text.text);
+    if seconds.is_none() {
+        let message = format!("\"{}\" is no time of day", text.text);
+        report.push(Diagnostic::error("bad-time", text.span(), message).help(
+            "write hours and minutes from \"00:00\" to \"23:59\", with seconds as in \"07:00:30\"",
+        ));
+    }
+    seconds
+}
+
+fn parse_time(text: &str) -> Option<u32> {
+    let two_digits = |part: &str, max: u32| {
+        let digits = part.len() == 2 && part.bytes().all(|digit| digit.is_ascii_digit());
+        part.parse::<u32>()
+            .ok()
+            .filter(|number| digits && *number <= max)
+    };
+    let parts: Vec<&str> = text.split(':').collect();
+    let (hour, minute, second) = match parts.as_slice() {
+        [hour, minute] => (*hour, *minute, "00"),
+        [hour, minute, second] => (*hour, *minute, *second),
+        _ => return None,
+    };
+    Some(two_digits(hour, 23)? * 3_600 + two_digits(minute, 59)? * 60 + two_digits(second, 59)?)
+}
+
+/// Reads `"mon-fri"`, `"sat,sun"` or a list of these; anything else is reported.
+pub(crate) fn days(node: Node<'_>, report: &mut Report) -> Option<Days> {
+    let mut set = 0;
+    for part in node.one_or_more() {
+        let text = part.text(report, "`days`")?;
+        let mut at = 0;
+        for word in text.text.split(',') {
+            let start = at + word.len() - word.trim_start().len();
+            at += word.len() + 1;
+            match parse_days(word.trim()) {
+                Ok(days) => set |= days,
+                Err((from, to)) => {
+                    let name = &word.trim()[from..to];
+                    let error = Diagnostic::error(
+                        "bad-days",
+                        text.place(start + from..start + to),
+                        format!("\"{name}\" is no weekday"),
+                    );
+                    let help = match closest(name, WEEKDAYS) {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => nearest_day(name),
+                    };
+                    report.push(error.help(help));
+                    return None;
+                }
+            }
+        }
+    }
+    if set == 0 {
+        let error = Diagnostic::error("bad-days", node.span(), "`days` names no weekday");
+        report.push(error.help("leave it out for every day"));
+        return None;
+    }
+    Some(Days(set))
+}
+
+fn nearest_day(name: &str) -> String {
+    let lower = name.to_lowercase();
+    match WEEKDAYS.iter().find(|day| lower.starts_with(*day)) {
+        Some(day) => format!("did you mean `{day}`?"),
+        None => "write for example \"mon-fri\" or \"sat,sun\"".to_owned(),
+    }
+}
+
+/// The bits of a day or a span of days; else the byte range of the word that is none.
+fn parse_days(word: &str) -> Result<u8, (usize, usize)> {
+    let day = |name: &str, at: usize| {
+        let found = WEEKDAYS.iter().position(|day| *day == name);
+        found.ok_or((at, at + name.len()))
+    };
+    let Some((first, last)) = word.split_once('-') else {
+        return Ok(1 << day(word, 0)?);
+    };
+    let mut at = day(first, 0)?;
+    let last = day(last, first.len() + 1)?;
+    let mut bits = 1 << at;
+    while at != last {
+        at = (at + 1) % 7;
+        bits |= 1 << at;
+    }
+    Ok(bits)
+}
+
+/// Reads `"1 per 30s"`; anything else is reported.
+pub(crate) fn limit(node: Node<'_>, report: &mut Report) -> Option<LimitRate> {
+    let text = node.text(report, "`limit`")?;
+    let parts = text.text.split_once(" per ");
+    let count = parts.and_then(|(count, _)| count.trim().parse::<u32>().ok());
+    let (Some((_, per)), Some(count @ 1..=1_000_000)) = (parts, count) else {
+        let message = format!("\"{}\" is no limit", text.text);
+        report.push(
+            Diagnostic::error("bad-limit", text.span(), message)
+                .help("write how often in which time, for example \"1 per 30s\""),
+        );
+        return None;
+    };
+    let start = text.text.len() - per.trim_start().len();
+    let per = match parse_duration(per.trim()) {
+        Ok(per) if !per.is_zero() => per,
+        Ok(_) => {
+            let message = "a limit's time must be longer than nothing";
+            report.push(Diagnostic::error("bad-limit", text.span(), message));
+            return None;
+        }
+        Err(mut problem) => {
+            problem.range = start + problem.range.start..start + problem.range.end;
+            report.push(problem.at(&text));
+            return None;
+        }
+    };
+    Some(LimitRate { count, per })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_add_up_and_strange_units_are_named() {
+        for (text, expected) in [
+            ("5m", Some(300_000)),
+            ("1h30m", Some(5_400_000)),
+            ("800ms", Some(800)),
+            ("1.5s", Some(1_500)),
+            ("2h59m", Some(10_740_000)),
+            ("8m59s", Some(539_000)),
+            ("1d", Some(86_400_000)),
+            ("5mins", None),
+            ("5", None),
+            ("", None),
+            ("m", None),
+            ("1..2s", None),
+            ("-5m", None),
+            ("99999999d", None),
+        ] {
+            let parsed = parse_duration(text).ok().map(|span| span.as_millis());
+            assert_eq!(parsed, expected, "{text}");
+        }
+        let problem = parse_duration("5mins").err().unwrap();
+        assert_eq!(
+            (problem.range, &*problem.help),
+            (1..5, "did you mean `5m`?")
+        );
+    }
+
+    #[test]
+    fn weekdays_span_the_weekend_too() {
+        assert_eq!(parse_days("mon-fri"), Ok(0b001_1111));
+        assert_eq!(parse_days("sat-mon"), Ok(0b110_0001));
+        assert_eq!(parse_days("mon-fry"), Err((4, 7)));
+        assert_eq!(parse_time("07:00"), Some(25_200));
+        assert_eq!(parse_time("24:00"), None);
+        assert_eq!(parse_time("7:00"), None);
+    }
+}

@@ -1,0 +1,5 @@
+//! What the loader says of houses, good and bad.
+
+mod any_text;
+mod golden;
+mod house;
