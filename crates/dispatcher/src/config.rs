@@ -16,9 +16,12 @@ pub struct Config {
     pub alert_after_tries: u32,
     /// Seconds after which a momentary command that was not delivered is worth nothing.
     pub momentary_expiry_s: u32,
-    /// Devices that count as gone when they say nothing for so long, by name. The others are
-    /// watched by their session's keep-alive alone.
+    /// Devices that count as gone when they say nothing for so long, by name: those that sleep, and whose
+    /// sessions say nothing. The others are watched by their session's keep-alive.
     pub silence: BTreeMap<Arc<str>, Duration>,
+    /// A device with a channel that promises a report every so often (`report_every`) and leaves out so many
+    /// of them counts as gone; `None`: its session says whether it is there.
+    pub reports_missed_max: Option<u32>,
     /// How long a device that was there before a restart of the dispatcher may take to come back.
     pub reconnect_within: Duration,
     /// Longest payload that is looked at, in bytes.
@@ -34,6 +37,7 @@ impl Default for Config {
             alert_after_tries: 5,
             momentary_expiry_s: 10,
             silence: BTreeMap::new(),
+            reports_missed_max: None,
             reconnect_within: Duration::from_secs(90),
             payload_bytes_max: 64 * 1_024,
         }

@@ -175,11 +175,11 @@ impl Dispatcher {
     }
 
     /// A session of `device` ended; `will` says whether its last will was published. Returns what is to be
-    /// journalled and applied. A device with a limit of silence may come and go as it likes: it sleeps.
+    /// journalled and applied. A device with a limit of silence of its own may come and go as it likes: it sleeps.
     pub fn disconnected(&mut self, device: DeviceIx, will: bool) -> Option<Input> {
         let row = self.presence.row_mut(device);
         row.sessions = row.sessions.saturating_sub(1);
-        let gone = row.sessions == 0 && (will || row.silence.is_none());
+        let gone = row.sessions == 0 && (will || !row.sleeps);
         (gone && self.engine.online(device)).then_some(Input::Offline(device))
     }
 

@@ -38,6 +38,8 @@ pub enum Detail {
 /// a decision is shown or kept.
 pub fn fill_texts(program: &Program, effects: &mut Effects) {
     for output in &effects.engine.outputs {
+        // A momentary command's arguments are only in its output.
+        let complete = !matches!(output, Output::Momentary { .. });
         let (text, decision, line) = match output {
             Output::Target {
                 channel,
@@ -72,7 +74,7 @@ pub fn fill_texts(program: &Program, effects: &mut Effects) {
         };
         let decision = effects.engine.decisions.get_mut(decision);
         if let Some(sent) = decision.and_then(|decision| decision.sent.get_mut(line))
-            && sent.text.is_empty()
+            && (sent.text.is_empty() || !complete)
         {
             sent.text = text;
         }

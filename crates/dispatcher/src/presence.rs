@@ -4,7 +4,10 @@
 
 use std::time::Duration;
 
-use mapping::{Program, program::DeviceIx};
+use mapping::{
+    Program,
+    program::{Device, DeviceIx},
+};
 use types::{Instant, Now, UnixTime};
 
 use crate::config::Config;
@@ -18,6 +21,8 @@ pub(crate) struct Row {
     pub(crate) heard: Option<(Instant, UnixTime)>,
     /// Longest silence.
     pub(crate) silence: Option<Duration>,
+    /// Its sessions come and go while it sleeps; only silence and a will say that it is gone.
+    pub(crate) sleeps: bool,
     /// It was there before a restart; gone, if no session of it starts until then.
     pub(crate) expected_until: Option<Instant>,
 }
@@ -32,9 +37,17 @@ pub(crate) struct Presence {
 
 impl Presence {
     pub(crate) fn new(program: &Program, config: &Config) -> Self {
-        let rows = program.devices.iter().map(|device| Row {
-            silence: config.silence.get(&device.name).copied(),
-            ..Row::default()
+        let rows = program.devices.iter().map(|device| {
+            let sleeps = config.silence.get(&device.name).copied();
+            let promised = || {
+                let missed = config.reports_missed_max?;
+                Some(report_every(device)?.saturating_mul(missed))
+            };
+            Row {
+                silence: sleeps.or_else(promised),
+                sleeps: sleeps.is_some(),
+                ..Row::default()
+            }
         });
         let mut presence = Self {
             rows: rows.collect(),
@@ -87,4 +100,12 @@ impl Presence {
             })
             .collect();
     }
+}
+
+/// The shortest `report_every` of a device's channels, as its role says it.
+fn report_every(device: &Device) -> Option<Duration> {
+    let role: serde_json::Value = serde_json::from_str(&device.role).ok()?;
+    let channels = role.get("io")?.as_object()?.values();
+    let every = channels.filter_map(|channel| channel.get("report_every_ms")?.as_u64());
+    every.min().map(Duration::from_millis)
 }

@@ -161,15 +161,15 @@ fn trace(stage: &Stage, missed: &BTreeSet<ChannelIx>) -> Vec<String> {
         let row = &stage.program[rule];
         let near = !stage.looked.contains(&rule) && missed.iter().any(|ix| writes(row, *ix));
         if near {
-            let why = if row.enabled {
-                "nothing of its `when` happened"
-            } else {
-                "it is disabled"
+            let why = match &row.condition {
+                _ if !row.enabled => "did not look: it is disabled".to_owned(),
+                Some(condition) if stage.pulled(row) => {
+                    format!("its condition was false: {}", condition.text)
+                }
+                _ => "did not look: nothing of its `when` happened".to_owned(),
             };
-            lines.push(format!(
-                "rule {} {}:{} did not look: {why}",
-                row.name, row.origin.file, row.origin.line
-            ));
+            let (name, file, line) = (&row.name, &row.origin.file, row.origin.line);
+            lines.push(format!("rule {name} {file}:{line} {why}"));
         }
     }
     lines

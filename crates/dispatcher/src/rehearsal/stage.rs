@@ -7,12 +7,12 @@ use std::{
     time::Duration,
 };
 
-use engine::{Decision, Disposition, Outcome, Output, Who};
+use engine::{Cause, Decision, Disposition, Outcome, Output, Who};
 use jiff::{civil::DateTime, tz::TimeZone};
 use mapping::{
     Program,
     house_test::{HouseTest, TestInput},
-    program::{ChannelIx, DeviceIx, RuleIx, SlotIx},
+    program::{ChannelIx, DeviceIx, EventIx, Rule, RuleIx, SlotIx, Trigger},
 };
 use types::{Instant, Now, UnixTime, Value};
 
@@ -200,6 +200,23 @@ impl Stage {
             }
         }
         lines
+    }
+
+    /// Whether an event that `rule` waits for happened since the last step. The index of rules then ruled it
+    /// out by its condition, and no decision mentions it.
+    pub(super) fn pulled(&self, rule: &Rule) -> bool {
+        let happened = |event: EventIx| {
+            self.records.iter().any(|record| match record {
+                Record::Decision(decision) => decision
+                    .steps
+                    .iter()
+                    .any(|step| matches!(&step.cause, Cause::Event(came, _) if *came == event)),
+                Record::Note(_) => false,
+            })
+        };
+        rule.triggers
+            .iter()
+            .any(|trigger| matches!(trigger, Trigger::Event { event, .. } if happened(*event)))
     }
 
     /// A device that comes back finds its targets and does what they say.

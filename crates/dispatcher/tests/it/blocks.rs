@@ -1,0 +1,167 @@
+//! A block holds both ways, at once, and whatever the mapping says.
+
+use dispatcher::{Block, Blocklist, Effects, Input, Note, Publisher, Sides, Subject};
+use types::DeviceId;
+
+use crate::house::{Rig, sent};
+
+fn block(rig: &mut Rig, name: &str, sides: Sides) -> Effects {
+    let mut effects = Effects::default();
+    let subject = Subject::Name(name.to_owned());
+    rig.take(Input::Block(Block { subject, sides }), &mut effects);
+    effects
+}
+
+fn unblock(rig: &mut Rig, name: &str) -> Effects {
+    let mut effects = Effects::default();
+    rig.take(Input::Unblock(Subject::Name(name.to_owned())), &mut effects);
+    effects
+}
+
+#[test]
+fn a_blocked_producer_is_acknowledged_counted_and_never_matched() {
+    let mut rig = Rig::awake();
+    let effects = block(&mut rig, "piano", Sides::PRODUCER);
+    assert!(effects.kicks.is_empty(), "its session lives on");
+    let effects = rig.press(60);
+    assert!(effects.sends.is_empty() && effects.engine.decisions.is_empty());
+    let lines: Vec<String> = effects
+        .notes
+        .iter()
+        .map(|n| n.render(&rig.program))
+        .collect();
+    assert_eq!(lines, ["piano.keys.press: blocked, not matched"]);
+    assert_eq!(
+        rig.dispatcher
+            .counters()
+            .of(rig.device("piano"), "blocked-in"),
+        1
+    );
+    unblock(&mut rig, "piano");
+    assert_eq!(rig.press(60).sends.len(), 1);
+}
+
+#[test]
+fn a_blocked_consumer_loses_what_lay_retained_and_gets_it_back() {
+    let mut rig = Rig::awake();
+    rig.press(60);
+    let effects = block(&mut rig, "hall", Sides::CONSUMER);
+    assert_eq!(sent(&effects), ["iot/hall/role ", "iot/hall/lamp/target "]);
+    assert!(effects.sends.iter().all(|send| send.retain));
+    let effects = rig.press(30);
+    assert!(effects.sends.is_empty());
+    assert_eq!(
+        effects.engine.decisions[0].sent[0].disposition,
+        engine::Disposition::Blocked
+    );
+    rig.says("hall", "iot/hall/lux/state", "9");
+    assert_eq!(
+        rig.reported("hall.lux", "lux"),
+        Some(9.0.into()),
+        "it is heard"
+    );
+    let effects = unblock(&mut rig, "hall");
+    let came = sent(&effects);
+    assert!(came[0].starts_with("iot/hall/role {\"rev\":1,"), "{came:?}");
+    assert_eq!(
+        came[1], r#"iot/hall/lamp/target {"on":false}"#,
+        "what was wished meanwhile"
+    );
+}
+
+#[test]
+fn only_a_block_both_ways_ends_the_session() {
+    let mut rig = Rig::awake();
+    let effects = block(&mut rig, "living", Sides::BOTH);
+    assert_eq!(effects.kicks, ["living".into()]);
+    let living = rig.device("living");
+    assert!(!rig.dispatcher.may_connect(living));
+    assert!(effects.notes.contains(&Note::Blocks {
+        device: living,
+        sides: Sides::BOTH
+    }));
+    unblock(&mut rig, "living");
+    assert!(rig.dispatcher.may_connect(living));
+}
+
+#[test]
+fn blocks_by_number_and_of_unknown_devices_are_kept() {
+    let mut rig = Rig::awake();
+    let mut effects = Effects::default();
+    for (subject, sides) in [
+        (Subject::Id(DeviceId(17)), Sides::PRODUCER),
+        (Subject::Id(DeviceId(999)), Sides::BOTH),
+        (Subject::Name("stranger".to_owned()), Sides::BOTH),
+    ] {
+        rig.take(Input::Block(Block { subject, sides }), &mut effects);
+    }
+    assert!(rig.press(60).sends.is_empty());
+    assert_eq!(rig.dispatcher.blocklist().iter().count(), 3);
+    block(&mut rig, "piano", Sides::CONSUMER);
+    assert_eq!(
+        rig.dispatcher.blocked(rig.device("piano")),
+        Sides::BOTH,
+        "name and number add up"
+    );
+}
+
+#[test]
+fn an_edited_file_leads_to_the_blocks_that_changed() {
+    let of = |name: &str, sides| Block {
+        subject: Subject::Name(name.to_owned()),
+        sides,
+    };
+    let before = Blocklist::new([
+        of("a", Sides::BOTH),
+        of("b", Sides::BOTH),
+        of("c", Sides::BOTH),
+    ]);
+    let after = Blocklist::new([
+        of("b", Sides::PRODUCER),
+        of("c", Sides::BOTH),
+        of("d", Sides::BOTH),
+    ]);
+    assert_eq!(
+        before.changes_to(&after),
+        [
+            Input::Unblock(Subject::Name("a".to_owned())),
+            Input::Block(of("b", Sides::PRODUCER)),
+            Input::Block(of("d", Sides::BOTH)),
+        ]
+    );
+}
+
+#[test]
+fn a_copy_of_an_event_is_dropped_even_from_another_session() {
+    let mut rig = Rig::awake();
+    let event = r#"{"event":"press","key":61,"boot":1,"seq":5}"#;
+    assert_eq!(
+        rig.says("piano", "iot/piano/keys/event", event).sends.len(),
+        1
+    );
+    rig.disconnect("piano");
+    rig.connect("piano");
+    let effects = rig.says("piano", "iot/piano/keys/event", event);
+    assert!(effects.sends.is_empty());
+    assert!(matches!(effects.notes[..], [Note::Duplicate(_)]));
+    let next = r#"{"event":"press","key":61,"boot":1,"seq":6}"#;
+    assert_eq!(
+        rig.says("piano", "iot/piano/keys/event", next).sends.len(),
+        1
+    );
+    let rebooted = r#"{"event":"press","key":61,"boot":2,"seq":5}"#;
+    assert_eq!(
+        rig.says("piano", "iot/piano/keys/event", rebooted)
+            .sends
+            .len(),
+        1
+    );
+}
+
+#[test]
+fn a_refused_event_of_a_blocked_device_is_still_refused() {
+    let mut rig = Rig::awake();
+    block(&mut rig, "piano", Sides::PRODUCER);
+    let from = Publisher::Device(rig.device("piano"));
+    assert!(rig.admit(&from, "iot/piano/keys/event", "{}").is_err());
+}

@@ -1,0 +1,109 @@
+//! Another mapping takes over while the house runs.
+
+use std::{sync::Arc, time::Duration};
+
+use dispatcher::Effects;
+
+use crate::house::{HOUSE, RULES, Rig, program, sent};
+
+fn reload(rig: &mut Rig, text: &str) -> Effects {
+    let mut effects = Effects::default();
+    rig.program = program(text);
+    rig.dispatcher
+        .replace(rig.now, Arc::clone(&rig.program), &mut effects);
+    effects
+}
+
+#[test]
+fn an_edited_rule_takes_effect_and_nothing_else_happens() {
+    let mut rig = Rig::awake();
+    rig.press(60);
+    let text = format!("{HOUSE}{RULES}").replace("event.key == 60", "event.key == 59");
+    let effects = reload(&mut rig, &text);
+    assert!(
+        sent(&effects).is_empty() && effects.access.is_empty(),
+        "{:?}",
+        sent(&effects)
+    );
+    rig.asks("iot/hall/lamp/set", "off");
+    assert!(rig.press(60).sends.is_empty());
+    assert_eq!(rig.press(59).sends.len(), 1);
+    assert!(
+        rig.dispatcher.online(rig.device("hall")),
+        "who was there is there"
+    );
+}
+
+#[test]
+fn a_running_timer_keeps_its_deadline() {
+    let mut rig = Rig::awake();
+    rig.says("sensor", "z2m/sensor", r#"{"action":"single"}"#);
+    rig.pass(Duration::from_secs(200));
+    let text = format!("{HOUSE}{RULES}").replace("event.key == 60", "event.key == 59");
+    reload(&mut rig, &text);
+    assert!(rig.pass(Duration::from_secs(99)).sends.is_empty());
+    assert_eq!(
+        sent(&rig.pass(Duration::from_secs(1))),
+        ["old/lamp/set OFF"]
+    );
+}
+
+#[test]
+fn only_a_device_whose_io_changed_gets_a_new_role() {
+    let mut rig = Rig::awake();
+    let text =
+        format!("{HOUSE}{RULES}").replace("report_every = \"10s\"", "report_every = \"20s\"");
+    let effects = reload(&mut rig, &text);
+    let came = sent(&effects);
+    assert_eq!(came.len(), 1, "{came:?}");
+    assert!(came[0].starts_with("iot/hall/role {\"rev\":2,"), "{came:?}");
+}
+
+#[test]
+fn a_renamed_devices_old_topics_are_cleared() {
+    let mut rig = Rig::awake();
+    rig.press(60);
+    let text = format!("{HOUSE}{RULES}")
+        .replace("device.hall]", "device.corridor]")
+        .replace("hall.lamp", "corridor.lamp");
+    let effects = reload(&mut rig, &text);
+    let came = sent(&effects);
+    for topic in [
+        "availability",
+        "role",
+        "lamp/target",
+        "lamp/state",
+        "motion/state",
+        "lux/state",
+    ] {
+        assert!(
+            came.contains(&format!("iot/hall/{topic} ")),
+            "{topic}: {came:?}"
+        );
+    }
+    assert!(
+        came.iter()
+            .any(|line| line.starts_with("iot/corridor/role {"))
+    );
+    assert!(came.contains(&"iot/corridor/availability offline".to_owned()));
+    assert_eq!(effects.access, ["hall".into(), "corridor".into()]);
+    assert!(effects.sends.iter().all(|send| send.retain));
+}
+
+#[test]
+fn a_channel_that_moved_in_the_file_keeps_what_is_known_of_it() {
+    let mut rig = Rig::awake();
+    let effects = rig.press(60);
+    rig.acknowledge("hall", &effects);
+    let moved = HOUSE.replace(
+        "[device.piano]",
+        "[device.porch]\nid = 5\nio.lamp = { kind = \"switch\" }\n\n[device.piano]",
+    );
+    let effects = reload(&mut rig, &format!("{moved}{RULES}"));
+    let came = sent(&effects);
+    assert!(
+        came.iter().all(|line| line.starts_with("iot/porch/")),
+        "{came:?}"
+    );
+    assert!(rig.press(60).sends.is_empty(), "already so");
+}
