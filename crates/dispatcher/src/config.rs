@@ -22,6 +22,8 @@ pub struct Config {
     /// A device with a channel that promises a report every so often (`report_every`) and leaves out so many
     /// of them counts as gone; `None`: its session says whether it is there.
     pub reports_missed_max: Option<u32>,
+    /// Firings of one rule within a second before it is cut.
+    pub firings_per_s_max: u32,
     /// How long a device that was there before a restart of the dispatcher may take to come back.
     pub reconnect_within: Duration,
     /// Longest payload that is looked at, in bytes.
@@ -38,6 +40,7 @@ impl Default for Config {
             momentary_expiry_s: 10,
             silence: BTreeMap::new(),
             reports_missed_max: None,
+            firings_per_s_max: 100,
             reconnect_within: Duration::from_secs(90),
             payload_bytes_max: 64 * 1_024,
         }

@@ -72,7 +72,13 @@ impl Dispatcher {
         dispatcher
     }
 
-    fn around(program: Arc<Program>, config: Config, blocklist: Blocklist, engine: Engine) -> Self {
+    fn around(
+        program: Arc<Program>,
+        config: Config,
+        blocklist: Blocklist,
+        mut engine: Engine,
+    ) -> Self {
+        engine.set_fuse(config.firings_per_s_max);
         Self {
             topics: Topics::new(&program),
             blocked: blocklist.resolve(&program),

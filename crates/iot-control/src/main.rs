@@ -1,1 +1,57 @@
-fn main() {}
+//! `iot-control`: the dispatcher of a home and its command line.
+
+mod cli;
+mod command;
+mod control;
+mod login;
+mod printer;
+mod run;
+mod settings;
+mod simulate;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log_to_stderr(matches!(cli.command, Command::Run(_)));
+    let done = match cli.command {
+        Command::Run(options) => run::run(&options),
+        Command::Check(options) => command::check(&options),
+        Command::Test(options) => command::test(&options),
+        Command::Press(options) => command::press(options),
+        Command::Events(options) => command::events(&options),
+        Command::Device(options) => command::device(options),
+        Command::User(options) => command::user(options),
+    };
+    match done {
+        Ok(code) => code,
+        Err(why) => {
+            printer::complain(&why);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Logs are structured, go to stderr and follow `RUST_LOG`; a running dispatcher starts at `info`.
+fn log_to_stderr(running: bool) {
+    use std::io::IsTerminal;
+    use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+    let level = if running {
+        LevelFilter::INFO
+    } else {
+        LevelFilter::WARN
+    };
+    let filter = EnvFilter::builder()
+        .with_default_directive(level.into())
+        .from_env_lossy();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+}

@@ -125,7 +125,14 @@ impl<'b, C> minicbor::Decode<'b, C> for Value {
             Cbor::Bool => Ok(Self::Bool(d.bool()?)),
             Cbor::F16 | Cbor::F32 | Cbor::F64 => number(d.f64()?),
             Cbor::String => Ok(Self::Text(d.str()?.into())),
-            _ => number(i64::from(d.int()?.try_into().unwrap_or(i64::MAX)) as f64),
+            _ => {
+                let whole = i128::from(d.int()?);
+                let exact = whole.unsigned_abs() <= 1 << 53;
+                let message = "a whole number beyond what a number holds exactly";
+                exact
+                    .then_some(Self::Number(whole as f64))
+                    .ok_or_else(|| minicbor::decode::Error::message(message))
+            }
         }
     }
 }

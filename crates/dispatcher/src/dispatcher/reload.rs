@@ -40,6 +40,7 @@ impl Dispatcher {
             program: mem::replace(&mut self.program, program),
         };
         self.engine = engine;
+        self.engine.set_fuse(self.config.firings_per_s_max);
         self.blocked = self.blocklist.resolve(&self.program);
         self.carry_over(&before);
         self.clear_gone(&before, effects);

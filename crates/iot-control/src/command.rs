@@ -1,0 +1,11 @@
+//! The commands besides `run`: each a function from its options to an exit code.
+
+mod ask;
+mod check;
+mod test;
+mod user;
+
+pub(crate) use ask::{device, events, press};
+pub(crate) use check::check;
+pub(crate) use test::test;
+pub(crate) use user::user;

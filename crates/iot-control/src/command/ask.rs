@@ -1,0 +1,134 @@
+//! Commands that ask a running dispatcher: `press`, `events`, `device`.
+
+use std::process::ExitCode;
+
+use serde_json::Value as Json;
+
+use crate::{
+    cli::{Device, Direction, Events, Press},
+    control::{Request, client},
+    printer,
+};
+
+/// `iot-control press CHANNEL [EVENT] [field=value ..]`.
+pub(crate) fn press(options: Press) -> anyhow::Result<ExitCode> {
+    let Press {
+        channel,
+        words,
+        state,
+    } = options;
+    let mut connection = client::connect(state.folder.as_deref())?;
+    let said = connection.ask(&Request::Press { channel, words })?;
+    printer::result(said.as_str().unwrap_or_default());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `iot-control events`.
+pub(crate) fn events(options: &Events) -> anyhow::Result<ExitCode> {
+    let mut connection = client::connect(options.state.folder.as_deref())?;
+    connection.ask(&Request::Events { json: options.json })?;
+    while let Some(line) = connection.line()? {
+        printer::result(line);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `iot-control device ..`.
+pub(crate) fn device(command: Device) -> anyhow::Result<ExitCode> {
+    let (state, json, request, show): (_, _, _, fn(&Json)) = match command {
+        Device::List { json, state } => (state, json, Request::Devices, show_list),
+        Device::Show { name, json, state } => (state, json, Request::Device { name }, show_device),
+        Device::Block {
+            name,
+            direction,
+            why,
+            state,
+        } => {
+            let direction = match direction {
+                Direction::Producer => "producer",
+                Direction::Consumer => "consumer",
+                Direction::Both => "both",
+            };
+            let direction = direction.to_owned();
+            (
+                state,
+                false,
+                Request::Block {
+                    name,
+                    direction,
+                    why,
+                },
+                show_word,
+            )
+        }
+        Device::Unblock { name, state } => (state, false, Request::Unblock { name }, show_word),
+    };
+    let answer = client::connect(state.folder.as_deref())?.ask(&request)?;
+    if json {
+        printer::result(answer);
+    } else {
+        show(&answer);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show_word(answer: &Json) {
+    printer::result(answer.as_str().unwrap_or_default());
+}
+
+fn show_list(answer: &Json) {
+    let devices = answer.as_array().map(Vec::as_slice).unwrap_or_default();
+    let width = devices
+        .iter()
+        .map(|device| text(device, "name").len())
+        .max()
+        .unwrap_or(0);
+    for device in devices {
+        let name = text(device, "name");
+        let blocked = match text(device, "blocked") {
+            "" => String::new(),
+            direction => format!("  blocked as {direction}"),
+        };
+        let id = &device["id"];
+        let online = if device["online"] == true {
+            "online"
+        } else {
+            "offline"
+        };
+        printer::result(format!("{id:>5}  {name:<width$}  {online}{blocked}"));
+    }
+}
+
+fn show_device(answer: &Json) {
+    show_list(&Json::Array(vec![answer.clone()]));
+    let channels = answer["channels"].as_object();
+    for (name, channel) in channels.into_iter().flatten() {
+        printer::result(format!("       {name} ({})", text(channel, "kind")));
+        for key in ["reported", "target"] {
+            let fields = channel[key].as_object();
+            let fields: Vec<String> = fields
+                .into_iter()
+                .flatten()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
+            if !fields.is_empty() {
+                printer::result(format!("         {key:<9}{}", fields.join(" ")));
+            }
+        }
+    }
+    let counters = answer["counters"].as_object();
+    for (name, count) in counters
+        .into_iter()
+        .flatten()
+        .filter(|(_, count)| **count != 0)
+    {
+        printer::result(format!("       {name}: {count}"));
+    }
+    if let Some(refusal) = answer["last_refusal"].as_str() {
+        printer::result(format!("       last refusal: {refusal}"));
+    }
+}
+
+fn text<'a>(object: &'a Json, key: &str) -> &'a str {
+    object[key].as_str().unwrap_or_default()
+}

@@ -1,0 +1,160 @@
+//! The answering side of the control socket: a task for each connection, on the dispatcher's thread.
+//! What takes long (disk, password hashes) is awaited, never done here.
+
+use std::{
+    fs, io,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    rc::Rc,
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{
+        UnixListener, UnixStream,
+        unix::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::mpsc,
+    task::spawn_local,
+    time::timeout,
+};
+
+use super::{REQUEST_BYTES_MAX, Request, Response};
+
+/// A reader of the stream that takes nothing for so long is gone.
+const WRITE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Pause after a failed accept: most often there are too many open files, and that passes.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What stands behind the socket.
+pub(crate) trait Desk {
+    /// Answers one request.
+    fn answer(
+        self: Rc<Self>,
+        request: Request,
+    ) -> impl Future<Output = Result<serde_json::Value, String>>;
+
+    /// The live stream, for one reader.
+    fn follow(&self, json: bool) -> mpsc::Receiver<Rc<str>>;
+}
+
+/// The socket; its file goes when this is dropped.
+pub(crate) struct Socket {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl Socket {
+    /// Listens at `path`, for the owner of the folder only. The caller holds the folder's lock, so
+    /// a socket that is left there belongs to nobody.
+    ///
+    /// # Errors
+    /// The path is too long for a socket, or the folder can't be written.
+    pub(crate) fn bind(path: &Path) -> io::Result<Self> {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = UnixListener::bind(path)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+        Ok(Self {
+            listener,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Serves until it is dropped.
+    pub(crate) async fn serve<D: Desk + 'static>(self, desk: Rc<D>) {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, _)) => {
+                    let desk = Rc::clone(&desk);
+                    spawn_local(async move {
+                        if let Err(error) = converse(stream, desk).await {
+                            tracing::debug!(%error, "a control connection broke");
+                        }
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the control socket can't accept");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        // Nothing is lost if it stays: the next start removes it.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+async fn converse<D: Desk>(stream: UnixStream, desk: Rc<D>) -> io::Result<()> {
+    let (read, mut write) = stream.into_split();
+    let mut read = BufReader::new(read);
+    while let Some(line) = next_line(&mut read).await? {
+        let request = match serde_json::from_str(&line) {
+            Ok(request) => request,
+            Err(error) => {
+                let why = format!("that is no request this version understands: {error}");
+                say(&mut write, &Response::Error(why)).await?;
+                continue;
+            }
+        };
+        if let Request::Events { json } = request {
+            let lines = desk.follow(json);
+            say(&mut write, &Response::Ok(serde_json::Value::Null)).await?;
+            return stream_lines(&mut read, &mut write, lines).await;
+        }
+        let answer = match Rc::clone(&desk).answer(request).await {
+            Ok(value) => Response::Ok(value),
+            Err(why) => Response::Error(why),
+        };
+        say(&mut write, &answer).await?;
+    }
+    Ok(())
+}
+
+async fn next_line(read: &mut BufReader<OwnedReadHalf>) -> io::Result<Option<String>> {
+    let mut line = String::new();
+    let bytes = (&mut *read)
+        .take(REQUEST_BYTES_MAX)
+        .read_line(&mut line)
+        .await?;
+    if bytes as u64 == REQUEST_BYTES_MAX && !line.ends_with('\n') {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "a request line is too long",
+        ));
+    }
+    Ok((bytes > 0).then_some(line))
+}
+
+async fn say(write: &mut OwnedWriteHalf, response: &Response) -> io::Result<()> {
+    let mut line = serde_json::to_vec(response)?;
+    line.push(b'\n');
+    write.write_all(&line).await
+}
+
+/// Ends when the reader hangs up, also while nothing happens.
+async fn stream_lines(
+    read: &mut BufReader<OwnedReadHalf>,
+    write: &mut OwnedWriteHalf,
+    mut lines: mpsc::Receiver<Rc<str>>,
+) -> io::Result<()> {
+    let mut unread = [0_u8; 1];
+    loop {
+        tokio::select! {
+            line = lines.recv() => {
+                let Some(line) = line else { return Ok(()) };
+                let line = format!("{line}\n");
+                timeout(WRITE_PATIENCE, write.write_all(line.as_bytes())).await??;
+            }
+            _ = read.read(&mut unread) => return Ok(()),
+        }
+    }
+}

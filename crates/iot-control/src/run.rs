@@ -1,0 +1,226 @@
+//! `iot-control run`: settings, house, state, broker, modules; then events until somebody ends it.
+
+mod announce;
+mod app;
+mod clock;
+mod desk;
+mod house;
+mod identity;
+mod journal;
+mod recover;
+mod refusals;
+mod show;
+mod stream;
+pub(crate) mod users;
+mod watch;
+
+use std::{cell::RefCell, future::Future, net::SocketAddr, process::ExitCode, rc::Rc, time};
+
+use anyhow::{Context, anyhow, bail};
+use broker::{Core, Limits, tcp};
+use store::db::Shutdown;
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    signal::unix::{SignalKind, signal},
+    task::{LocalSet, spawn_local},
+};
+
+use crate::{
+    cli,
+    control::{client::SOCKET, server::Socket},
+    printer,
+    settings::{Anonymous, Settings, Switch},
+};
+use announce::Announcement;
+use desk::Running;
+use house::House;
+
+/// Connections that the kernel may hold for us before they are accepted.
+const BACKLOG: u32 = 1_024;
+
+/// Runs the dispatcher of a house until SIGINT or SIGTERM.
+pub(crate) fn run(options: &cli::Run) -> anyhow::Result<ExitCode> {
+    let started = time::Instant::now();
+    let settings = settings(options)?;
+    let house = match house::read(&options.house) {
+        Ok(house) => house,
+        Err(why) => {
+            printer::tell(why.trim_end());
+            bail!(
+                "{}: this house can't come into force",
+                options.house.display()
+            );
+        }
+    };
+    if !house.warnings.is_empty() {
+        printer::tell(house.warnings.trim_end());
+    }
+    let recovered = recover::recover(options, &settings, &house)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let tasks = LocalSet::new();
+    tasks.block_on(
+        &runtime,
+        serve(options, &settings, &house, recovered, started),
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The settings as the options change them: simulation stays on this machine.
+fn settings(options: &cli::Run) -> anyhow::Result<Settings> {
+    let mut settings = Settings::read(&options.house)?;
+    if let Some(folder) = &options.state.folder {
+        settings.state = Some(folder.clone());
+    }
+    if options.simulate {
+        settings.mqtt.anonymous = Anonymous::Loopback;
+        for address in &mut settings.mqtt.listen {
+            address.set_ip(match address {
+                SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+                SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+            });
+        }
+    }
+    Ok(settings)
+}
+
+async fn serve(
+    options: &cli::Run,
+    settings: &Settings,
+    house: &House,
+    recovered: recover::Recovered,
+    started: time::Instant,
+) -> anyhow::Result<()> {
+    let recover::Recovered {
+        mut app,
+        store,
+        clock,
+        folder,
+    } = recovered;
+    let clock = Rc::new(clock);
+    let listeners = listen(settings, options.simulate)?;
+    let addresses: Vec<SocketAddr> = listeners
+        .iter()
+        .map(TcpListener::local_addr)
+        .collect::<Result<_, _>>()?;
+    let watched = match settings.stream {
+        Some(switch) => switch == Switch::On,
+        None => options.json || printer::is_terminal(),
+    };
+    let printing = if watched {
+        Some(app.stream.print(options.json)?)
+    } else {
+        None
+    };
+
+    let core = Rc::new(RefCell::new(Core::new(limits(settings))));
+    let app = Rc::new(RefCell::new(app));
+    let now = Rc::clone(&clock);
+    let server = tcp::Server::new(core, Rc::clone(&app), move || now.now());
+    let durable = server.durable();
+    let store = store.start(move |written| durable.report(written))?;
+    server.enter(|core, app, now| app.start(core, now, store.clone()));
+
+    let socket = Socket::bind(&folder.join(SOCKET))
+        .with_context(|| format!("control socket in {}", folder.display()))?;
+    let running = Rc::new(Running::new(
+        server.clone(),
+        &options.house,
+        addresses[0],
+        store.clone(),
+    ));
+    if options.simulate {
+        running.simulate(&house.program)?;
+    }
+    spawn_local(socket.serve(Rc::clone(&running)));
+    if settings.reload.watch {
+        spawn_local(Rc::clone(&running).take_edits(watch::watch(&options.house)?));
+    }
+    printer::tell(Announcement {
+        house: &options.house.display(),
+        program: &house.program,
+        tests: house.tests,
+        addresses: &addresses,
+        state: &folder,
+        simulate: options.simulate,
+        has_users: app.borrow().has_users(),
+        took: started.elapsed(),
+    });
+
+    server.serve(listeners, ended()?).await?;
+    running.stop_simulation();
+    server.enter(|_, app, now| app.snapshot(now));
+    app.borrow_mut().stream.close();
+    let now = clock.now();
+    store.shutdown(Shutdown {
+        now,
+        boot_id: clock.boot_id().to_owned(),
+    })?;
+    if let Some(printing) = printing {
+        printing.finish();
+    }
+    printer::tell("drained, state kept; bye");
+    Ok(())
+}
+
+/// Done at the first SIGINT or SIGTERM.
+fn ended() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+fn limits(settings: &Settings) -> Limits {
+    let mut limits = Limits::default();
+    limits.connections_max = settings.mqtt.connections_max;
+    limits.packet_bytes_max = settings.mqtt.packet_bytes_max;
+    let rate = settings.mqtt.client_messages_per_s_max;
+    limits.messages_per_second_max = (rate > 0).then_some(rate);
+    limits
+}
+
+/// Opens the listeners. In simulation a port that is taken is no reason to stop: the next free one
+/// does as well, and is announced.
+fn listen(settings: &Settings, simulate: bool) -> anyhow::Result<Vec<TcpListener>> {
+    if settings.mqtt.listen.is_empty() {
+        bail!("mqtt.listen names no address: nobody could connect");
+    }
+    let mut listeners = Vec::new();
+    for address in &settings.mqtt.listen {
+        listeners.push(match bind(*address) {
+            Ok(listener) => listener,
+            Err(error) if simulate && error.kind() == std::io::ErrorKind::AddrInUse => {
+                let mut free = *address;
+                free.set_port(0);
+                printer::tell(format_args!("{address} is taken (by another broker?); taking a free port"));
+                bind(free).with_context(|| format!("listening on {free}"))?
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+                return Err(anyhow!(
+                    "{address} is taken: does mosquitto or another dispatcher run here? Stop it, or set another \
+                     address: mqtt.listen in settings.toml or IOT_CONTROL__MQTT__LISTEN"
+                ));
+            }
+            Err(error) => return Err(error).with_context(|| format!("listening on {address}")),
+        });
+    }
+    Ok(listeners)
+}
+
+fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    // A restart must not wait for the kernel to forget the old connections.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}

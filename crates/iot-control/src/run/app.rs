@@ -1,0 +1,461 @@
+//! The application behind the broker: logins to identities, messages to inputs, inputs to the journal
+//! and the dispatcher, effects to messages. All of it on the hot thread; nothing here waits.
+
+use std::{cell::Cell, sync::Arc, time::Duration};
+
+use broker::{
+    Ack, Admission, Application, Client, Core, Denied, Ended, Incoming, Login, Message, Outbox,
+    Reason, Verdict,
+};
+use dispatcher::{
+    Blocklist, Dispatcher, Effects, Input, Publisher, Qos,
+    explain::{self, Detail, Explainer},
+};
+use mapping::program::DeviceIx;
+use store::{
+    StoreHandle,
+    db::{MappingHash, Snapshot},
+};
+use types::{InputNo, Instant, Now};
+
+use super::{
+    house::House,
+    identity,
+    journal::Journal,
+    refusals::Refusals,
+    stream::Stream,
+    users::{Known, Users},
+};
+use crate::settings::Anonymous;
+
+/// Format of a snapshot as a whole; its parts carry formats of their own.
+const SNAPSHOT_FORMAT: u32 = 1;
+
+/// Inputs after which a snapshot is taken: replaying so many takes a tenth of a second.
+const SNAPSHOT_INPUTS: u64 = 50_000;
+
+/// Time after which a snapshot is taken even of a quiet house.
+const SNAPSHOT_EVERY: Duration = Duration::from_secs(24 * 3_600);
+
+/// How often a clock that is not synchronised is looked at.
+const SYNC_CHECK_EVERY: Duration = Duration::from_secs(1);
+
+/// The house behind the broker.
+pub(super) struct App {
+    pub(super) dispatcher: Dispatcher,
+    pub(super) stream: Stream,
+    pub(super) users: Users,
+    /// Logins of the modules that run in this process.
+    pub(super) simulated: Users,
+    pub(super) refusals: Refusals,
+    anonymous: Anonymous,
+    /// By [`broker::ClientKey`].
+    clients: Vec<Option<Connected>>,
+    journal: Journal,
+    effects: Effects,
+    /// Devices whose broker users have other rights now; the caller of a command passes them on.
+    rights_changed: Vec<Arc<str>>,
+    now: Cell<Now>,
+    snapshot_due: Instant,
+    was_synced: bool,
+}
+
+/// Who is behind a client's key.
+#[derive(Clone)]
+struct Connected {
+    user: Arc<str>,
+    /// `None`: the login of a device that the mapping does not have.
+    publisher: Option<Publisher>,
+}
+
+impl App {
+    pub(super) fn new(
+        dispatcher: Dispatcher,
+        users: Users,
+        anonymous: Anonymous,
+        last: InputNo,
+        now: Now,
+    ) -> Self {
+        Self {
+            dispatcher,
+            stream: Stream::default(),
+            users,
+            simulated: Users::default(),
+            refusals: Refusals::default(),
+            anonymous,
+            clients: Vec::new(),
+            journal: Journal::after(last),
+            effects: Effects::default(),
+            rights_changed: Vec::new(),
+            now: Cell::new(now),
+            snapshot_due: now.at.after(SNAPSHOT_EVERY),
+            was_synced: now.synced,
+        }
+    }
+
+    /// Goes over to the mapping and the blocks of today, before anybody is connected.
+    pub(super) fn adopt(&mut self, house: &House, blocklist: &Blocklist, now: Now) {
+        let program = Arc::clone(self.dispatcher.program());
+        if program.hash != house.program.hash {
+            let hash = house.program.hash;
+            self.journal.take(now, &program, &Input::Reload { hash });
+            self.effects.clear();
+            self.dispatcher
+                .replace(now, Arc::clone(&house.program), &mut self.effects);
+        }
+        for input in self.dispatcher.blocklist().changes_to(blocklist) {
+            // Nobody is connected yet: [`App::start`] sends what the house is then.
+            self.take(now, input, &mut Outbox::default());
+        }
+    }
+
+    /// Puts the house's retained topics into the broker and catches up with what fell due.
+    pub(super) fn start(&mut self, core: &mut Core, now: Now, store: StoreHandle) {
+        self.journal.start(store);
+        self.effects.clear();
+        self.dispatcher.announce(now, &mut self.effects);
+        let mut out = Outbox::default();
+        self.hand_out(now, &mut out);
+        self.catch_up(now, &mut out);
+        core.send(now, out, self);
+        // A replay starts here: the time before was counted as downtime, once.
+        self.snapshot(now);
+    }
+
+    /// Whether anybody has a login.
+    pub(super) fn has_users(&self) -> bool {
+        !self.users.is_empty()
+    }
+
+    /// Journals and applies what a person or the program itself asks for.
+    pub(super) fn command(&mut self, core: &mut Core, now: Now, input: Input) {
+        let mut out = Outbox::default();
+        self.take(now, input, &mut out);
+        core.send(now, out, self);
+        self.pass_rights_on(core, now);
+    }
+
+    /// Brings another house into force.
+    pub(super) fn reload(&mut self, core: &mut Core, now: Now, house: &House) {
+        let mut out = Outbox::default();
+        self.catch_up(now, &mut out);
+        let hash = house.program.hash;
+        if let Some(store) = self.journal.store() {
+            let archived = house.archived(now.at);
+            let kept = store.change(
+                move |database| database.archive_mapping(&archived),
+                |done| {
+                    if let Err(error) = done {
+                        tracing::error!(%error, "the mapping could not be archived");
+                    }
+                },
+            );
+            if let Err(error) = kept {
+                tracing::error!(%error, "the mapping could not be archived");
+            }
+        }
+        let program = Arc::clone(self.dispatcher.program());
+        self.journal.take(now, &program, &Input::Reload { hash });
+        self.effects.clear();
+        self.dispatcher
+            .replace(now, Arc::clone(&house.program), &mut self.effects);
+        self.recognise_clients();
+        self.hand_out(now, &mut out);
+        core.send(now, out, self);
+        self.pass_rights_on(core, now);
+        self.snapshot(now);
+    }
+
+    /// Keeps the whole state; what is replayed after a restart begins here.
+    pub(super) fn snapshot(&mut self, now: Now) {
+        self.journal.hand_over();
+        self.journal.inputs = 0;
+        self.snapshot_due = now.at.after(SNAPSHOT_EVERY);
+        let Some(store) = self.journal.store() else {
+            return;
+        };
+        let snapshot = Snapshot {
+            no: self.journal.last(),
+            now,
+            mapping: MappingHash(self.dispatcher.program().hash),
+            format: SNAPSHOT_FORMAT,
+            binary: env!("CARGO_PKG_VERSION").to_owned(),
+            body: self.dispatcher.state(),
+        };
+        let kept = store.snapshot(snapshot, |done| {
+            if let Err(error) = done {
+                tracing::error!(%error, "a snapshot could not be kept");
+            }
+        });
+        if let Err(error) = kept {
+            tracing::error!(%error, "a snapshot could not be kept");
+        }
+    }
+
+    /// Gives the users of these devices, and one user by name, the rights they have now.
+    pub(super) fn pass_rights_on(&mut self, core: &mut Core, now: Now) {
+        let changed = std::mem::take(&mut self.rights_changed);
+        for device in changed {
+            for (user, known) in self.logins_of(&device) {
+                let access = identity::access_of(&user, &known, &self.dispatcher);
+                core.set_access(&user, Some(access), now, self);
+            }
+        }
+    }
+
+    /// The newest refusal of any login of `device`.
+    pub(super) fn newest_refusal(&self, device: &str) -> Option<&str> {
+        let logins = self.logins_of(device);
+        let of_logins = logins
+            .iter()
+            .find_map(|(user, _)| self.refusals.newest(user));
+        of_logins.or_else(|| self.refusals.newest(device))
+    }
+
+    fn logins_of(&self, device: &str) -> Vec<(Arc<str>, Known)> {
+        let all = self.users.iter().chain(self.simulated.iter());
+        all.filter(|(_, known)| known.device.as_deref() == Some(device))
+            .map(|(user, known)| (Arc::clone(user), known.clone()))
+            .collect()
+    }
+
+    fn take(&mut self, now: Now, input: Input, out: &mut Outbox) -> Ack {
+        let (_, ack) = self.journal.take(now, self.dispatcher.program(), &input);
+        self.effects.clear();
+        self.dispatcher.apply(now, input, &mut self.effects);
+        self.hand_out(now, out);
+        ack
+    }
+
+    /// Everything whose time has come, in order.
+    fn catch_up(&mut self, now: Now, out: &mut Outbox) {
+        self.now.set(now);
+        if now.synced != self.was_synced {
+            self.was_synced = now.synced;
+            self.take(now, Input::ClockSynced, out);
+        }
+        while let Some(input) = self.dispatcher.due(now) {
+            self.take(now, input, out);
+        }
+        self.effects.clear();
+        self.dispatcher.tick(now, &mut self.effects);
+        self.hand_out(now, out);
+    }
+
+    fn hand_out(&mut self, now: Now, out: &mut Outbox) {
+        for send in self.effects.sends.drain(..) {
+            out.send(message(send));
+        }
+        for device in self.effects.kicks.drain(..) {
+            let all = self.users.iter().chain(self.simulated.iter());
+            let logins = all.filter(|(_, known)| known.device.as_deref() == Some(&*device));
+            for (user, _) in logins {
+                out.kick(Arc::clone(user));
+            }
+        }
+        self.rights_changed.append(&mut self.effects.access);
+        for notification in &self.effects.notifications {
+            tracing::info!(to = %notification.to, text = notification.text, "notify");
+        }
+        if self.stream.is_watched() {
+            self.show(now);
+        }
+    }
+
+    fn show(&mut self, now: Now) {
+        let program = Arc::clone(self.dispatcher.program());
+        let program = &*program;
+        explain::fill_texts(program, &mut self.effects);
+        let explainer = Explainer::new(program);
+        for decision in &self.effects.engine.decisions {
+            self.stream.show(
+                || explainer.lines(decision, Detail::Fired).join("\n"),
+                || explainer.json(decision),
+            );
+        }
+        for note in &self.effects.notes {
+            let at = explainer.time(now.wall);
+            self.stream.show(
+                || format!("{at} {}", note.render(program)),
+                || serde_json::json!({ "note": note.render(program) }).to_string(),
+            );
+        }
+    }
+
+    /// Looks every client's device up again: places in tables hold for one program only.
+    fn recognise_clients(&mut self) {
+        for place in 0..self.clients.len() {
+            let Some(user) = self.clients[place]
+                .as_ref()
+                .map(|client| Arc::clone(&client.user))
+            else {
+                continue;
+            };
+            let publisher = identity::publisher(&user, self.known(&user), &self.dispatcher);
+            self.clients[place] = Some(Connected { user, publisher });
+        }
+    }
+
+    fn known(&self, user: &str) -> Option<&Known> {
+        self.simulated.find(user).or_else(|| self.users.find(user))
+    }
+
+    fn device(&self, client: &Client<'_>) -> Option<DeviceIx> {
+        match self.clients.get(client.key.0 as usize)?.as_ref()?.publisher {
+            Some(Publisher::Device(device)) => Some(device),
+            _ => None,
+        }
+    }
+}
+
+impl Application for App {
+    fn authenticate(&mut self, login: &Login<'_>) -> Admission {
+        identity::admit(
+            login,
+            &self.dispatcher,
+            &self.users,
+            &self.simulated,
+            self.anonymous,
+        )
+    }
+
+    fn connected(&mut self, now: Now, client: &Client<'_>, out: &mut Outbox) {
+        let publisher = identity::publisher(client.user, self.known(client.user), &self.dispatcher);
+        let place = client.key.0 as usize;
+        if self.clients.len() <= place {
+            self.clients.resize(place + 1, None);
+        }
+        self.clients[place] = Some(Connected {
+            user: client.user.into(),
+            publisher,
+        });
+        if let Some(device) = self.device(client) {
+            self.effects.clear();
+            let input = self.dispatcher.connected(now, device, &mut self.effects);
+            self.hand_out(now, out);
+            if let Some(input) = input {
+                self.take(now, input, out);
+            }
+        }
+    }
+
+    fn disconnected(&mut self, now: Now, client: &Client<'_>, how: Ended, out: &mut Outbox) {
+        if how == Ended::Shutdown {
+            return;
+        }
+        if let Some(device) = self.device(client)
+            && let Some(input) = self.dispatcher.disconnected(device, how != Ended::Clean)
+        {
+            self.take(now, input, out);
+        }
+    }
+
+    fn publish(
+        &mut self,
+        now: Now,
+        from: &Client<'_>,
+        message: &Incoming<'_>,
+        out: &mut Outbox,
+    ) -> Verdict {
+        let refused = |reason| Verdict {
+            route: false,
+            retain: false,
+            ack: Ack::Now,
+            refused: Some(reason),
+        };
+        let client = self
+            .clients
+            .get(from.key.0 as usize)
+            .and_then(Option::as_ref);
+        let Some(publisher) = client.and_then(|client| client.publisher.as_ref()) else {
+            return refused(Reason::NotAuthorized);
+        };
+        let read = dispatcher::Message {
+            topic: message.topic,
+            payload: message.payload,
+            retain: message.retain,
+            will: message.will,
+        };
+        match self.dispatcher.admit(now, publisher, &read) {
+            Ok(admitted) => {
+                let ack = match admitted.input {
+                    Some(input) => self.take(now, input, out),
+                    None => Ack::Now,
+                };
+                Verdict {
+                    route: admitted.route,
+                    retain: true,
+                    ack,
+                    refused: None,
+                }
+            }
+            Err(refusal) => {
+                self.refusals.note(now, &refusal);
+                refused(if is_about_rights(&refusal.reason) {
+                    Reason::NotAuthorized
+                } else {
+                    Reason::PayloadFormatInvalid
+                })
+            }
+        }
+    }
+
+    fn acknowledged(&mut self, _: Now, by: &Client<'_>, token: broker::Token, _: &mut Outbox) {
+        if let Some(device) = self.device(by) {
+            self.dispatcher
+                .delivered(device, dispatcher::Token(token.0));
+        }
+    }
+
+    fn denied(&mut self, now: Now, what: &Denied<'_>) {
+        self.refusals.denied(now, what);
+    }
+
+    fn tick(&mut self, now: Now, out: &mut Outbox) {
+        self.catch_up(now, out);
+        if self.journal.inputs >= SNAPSHOT_INPUTS || now.at >= self.snapshot_due {
+            self.snapshot(now);
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let now = self.now.get();
+        let sync = (!now.synced).then(|| now.at.after(SYNC_CHECK_EVERY));
+        let snapshot = if self.journal.inputs >= SNAPSHOT_INPUTS {
+            now.at
+        } else {
+            self.snapshot_due
+        };
+        let house = self.dispatcher.next_deadline(now);
+        house.into_iter().chain(sync).chain([snapshot]).min()
+    }
+
+    fn drained(&mut self) {
+        self.journal.hand_over();
+    }
+}
+
+fn is_about_rights(reason: &dispatcher::Reason) -> bool {
+    use dispatcher::Reason as Why;
+    matches!(
+        reason,
+        Why::NotYours { .. } | Why::DispatchersOwn | Why::Undeclared
+    )
+}
+
+fn message(send: dispatcher::Send) -> Message {
+    let mut message = Message::trusted(send.topic, send.payload);
+    if send.qos == Qos::AtLeastOnce {
+        message = message.qos(broker::Qos::AtLeastOnce);
+    }
+    if send.retain {
+        message = message.retained();
+    }
+    if let Some(seconds) = send.expiry_s {
+        message = message.expires_after_s(seconds);
+    }
+    match send.token {
+        Some(token) => message.token(broker::Token(token.0)),
+        None => message,
+    }
+}

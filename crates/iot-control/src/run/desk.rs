@@ -1,0 +1,324 @@
+//! What people ask of the running dispatcher: through the control socket and by editing files.
+
+use std::{
+    cell::RefCell,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    rc::Rc,
+    sync::Arc,
+};
+
+use broker::tcp;
+use dispatcher::{Block, Input, Sides, Subject};
+use mapping::{Program, blocklist};
+use serde_json::Value as Json;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    app::App,
+    house::{self, House},
+    identity, show,
+    users::{self, Users},
+    watch::Edit,
+};
+use crate::{
+    control::{NewUser, Request, server::Desk},
+    login, printer,
+    simulate::{self, Modules, Passwords},
+};
+
+/// The running dispatcher as people reach it.
+pub(super) struct Running {
+    server: tcp::Server<App>,
+    house: PathBuf,
+    broker: SocketAddr,
+    modules: RefCell<Option<Modules>>,
+    store: store::StoreHandle,
+}
+
+impl Running {
+    pub(super) fn new(
+        server: tcp::Server<App>,
+        house: &Path,
+        broker: SocketAddr,
+        store: store::StoreHandle,
+    ) -> Self {
+        Self {
+            server,
+            house: house.to_owned(),
+            broker,
+            modules: RefCell::default(),
+            store,
+        }
+    }
+
+    /// Starts simulated modules, or starts them anew for another mapping.
+    pub(super) fn simulate(&self, program: &Arc<Program>) -> anyhow::Result<()> {
+        self.stop_simulation();
+        let mut passwords = Passwords::new();
+        let mut logins = Users::default();
+        for device in &program.devices {
+            let password = login::generate()?;
+            logins.put(&users::row(&NewUser {
+                name: device.name.to_string(),
+                kind: "device".to_owned(),
+                device: Some(device.name.to_string()),
+                hash: login::hash_generated(&password),
+            })?);
+            passwords.insert(Arc::clone(&device.name), password);
+        }
+        self.server.enter(|_, app, _| app.simulated = logins);
+        *self.modules.borrow_mut() = Some(Modules::start(program, self.broker, &passwords)?);
+        Ok(())
+    }
+
+    pub(super) fn stop_simulation(&self) {
+        self.modules.borrow_mut().take();
+    }
+
+    /// Brings edits into force, or says why not.
+    pub(super) async fn take_edits(self: Rc<Self>, mut edits: mpsc::Receiver<Edit>) {
+        while let Some(edit) = edits.recv().await {
+            match edit {
+                Edit::Good(house) => self.reload(&house),
+                Edit::Bad(why) => {
+                    printer::tell(why.trim_end());
+                    printer::tell("the edited files are not in force; the house goes on as before");
+                }
+                Edit::Blocklist(text) => self.take_blocklist(text),
+            }
+        }
+    }
+
+    fn reload(&self, house: &House) {
+        let unchanged = self
+            .server
+            .enter(|_, app, _| app.dispatcher.program().hash == house.program.hash);
+        if unchanged {
+            return;
+        }
+        if !house.warnings.is_empty() {
+            printer::tell(house.warnings.trim_end());
+        }
+        self.server
+            .enter(|core, app, now| app.reload(core, now, house));
+        printer::tell(format_args!(
+            "the edited files are in force: {} devices, {} rules, {} tests passed",
+            house.program.devices.len(),
+            house.program.rules.len(),
+            house.tests,
+        ));
+        if self.modules.borrow().is_some()
+            && let Err(error) = self.simulate(&house.program)
+        {
+            printer::tell(format_args!(
+                "the simulated modules could not be started again: {error}"
+            ));
+        }
+    }
+
+    fn take_blocklist(&self, text: Result<String, String>) {
+        let list = text.and_then(|text| house::blocklist(&text));
+        match list {
+            Ok(list) => self.server.enter(|core, app, now| {
+                for input in app.dispatcher.blocklist().changes_to(&list) {
+                    app.command(core, now, input);
+                }
+            }),
+            Err(why) => {
+                printer::tell(why.trim_end());
+                printer::tell("blocklist.toml is not in force; the last one stays");
+            }
+        }
+    }
+
+    fn press(&self, path: &str, words: &[String]) -> Result<Json, String> {
+        let modules = self.modules.borrow();
+        let modules = modules.as_ref().ok_or(
+            "no simulated modules run here; start the dispatcher with --simulate, or publish the event with an MQTT client",
+        )?;
+        let program = self
+            .server
+            .enter(|_, app, _| Arc::clone(app.dispatcher.program()));
+        let events =
+            simulate::event_of(&program, path, words).map_err(|wrong| wrong.to_string())?;
+        let first = events.first().ok_or("there is nothing to report")?;
+        let said = show::event(&program, first);
+        let device = program[first.event].device;
+        modules.report(device, events)?;
+        Ok(Json::from(said))
+    }
+
+    /// In force at once; on the disk before anybody hears that it is.
+    async fn block(
+        &self,
+        name: &str,
+        direction: &str,
+        why: Option<String>,
+    ) -> Result<Json, String> {
+        let (sides, written) = match direction {
+            "producer" => (Sides::PRODUCER, blocklist::Sides::Producer),
+            "consumer" => (Sides::CONSUMER, blocklist::Sides::Consumer),
+            "both" => (Sides::BOTH, blocklist::Sides::Both),
+            other => {
+                return Err(format!(
+                    "a device is blocked as producer, consumer or both, not as {other}"
+                ));
+            }
+        };
+        self.known(name)?;
+        let subject = Subject::Name(name.into());
+        let input = Input::Block(Block { subject, sides });
+        self.server
+            .enter(|core, app, now| app.command(core, now, input));
+        let since = show::date(self.server.enter(|_, _, now| now));
+        let entry = blocklist::Block {
+            subject: blocklist::Subject::Name(name.into()),
+            sides: written,
+            since: Some(since.into()),
+            why: why.map(Arc::from),
+        };
+        let edit =
+            move |text: &str| blocklist::add(text, &entry).map_err(|error| error.to_string());
+        self.edit_blocklist(edit).await?;
+        Ok(Json::from(format!("{name} is blocked as {direction}")))
+    }
+
+    async fn unblock(&self, name: &str) -> Result<Json, String> {
+        let subject = self.server.enter(|_, app, _| {
+            let id = app
+                .dispatcher
+                .program()
+                .device(name)
+                .map(|device| app.dispatcher.program()[device].id);
+            let list = app.dispatcher.blocklist();
+            let wanted = [Some(Subject::Name(name.into())), id.map(Subject::Id)];
+            let found: Vec<Subject> = list.iter().map(|block| block.subject).collect();
+            wanted
+                .into_iter()
+                .flatten()
+                .filter(|subject| found.contains(subject))
+                .collect::<Vec<_>>()
+        });
+        if subject.is_empty() {
+            return Err(format!("{name} is not blocked"));
+        }
+        let written: Vec<blocklist::Subject> = subject.iter().map(as_written).collect();
+        self.edit_blocklist(move |text| match blocklist::remove(text, &written) {
+            Ok(edited) => Ok(edited.unwrap_or_else(|| text.to_owned())),
+            Err(error) => Err(error.to_string()),
+        })
+        .await?;
+        self.server.enter(|core, app, now| {
+            for subject in subject {
+                app.command(core, now, Input::Unblock(subject));
+            }
+        });
+        Ok(Json::from(format!("{name} is no longer blocked")))
+    }
+
+    /// Reads, edits and writes blocklist.toml away from the hot thread.
+    async fn edit_blocklist(
+        &self,
+        edit: impl FnOnce(&str) -> Result<String, String> + Send + 'static,
+    ) -> Result<(), String> {
+        let path = house::blocklist_path(&self.house);
+        let edited = tokio::task::spawn_blocking(move || {
+            let text = house::read_or_empty(&path)
+                .map_err(|error| format!("{}: {error}", path.display()))?;
+            let text = edit(&text)?;
+            house::write_durably(&path, &text).map_err(|error| {
+                format!(
+                    "{}: {error}; in force until a restart, but not written down",
+                    path.display()
+                )
+            })
+        });
+        edited.await.map_err(|error| error.to_string())?
+    }
+
+    fn known(&self, name: &str) -> Result<(), String> {
+        self.server.enter(|_, app, _| show::known(app, name))
+    }
+
+    async fn add_user(&self, user: NewUser) -> Result<Json, String> {
+        if let Some(device) = &user.device {
+            self.known(device)?;
+        }
+        let row = users::row(&user).map_err(|error| error.to_string())?;
+        let kept = row.clone();
+        self.change_store(move |database| database.put_user(&kept))
+            .await?;
+        self.server.enter(|core, app, now| {
+            app.users.put(&row);
+            let known = app.users.find(&row.name).cloned();
+            if let Some(known) = known {
+                let access = identity::access_of(&row.name, &known, &app.dispatcher);
+                core.set_access(&row.name, Some(access), now, app);
+            }
+        });
+        Ok(Json::from(users::added(&user)))
+    }
+
+    async fn remove_user(&self, name: String) -> Result<Json, String> {
+        let row = name.clone();
+        if !self
+            .change_store(move |database| database.remove_user(&row))
+            .await?
+        {
+            return Err(format!("there is no user {name}"));
+        }
+        self.server.enter(|core, app, now| {
+            app.users.remove(&name);
+            core.set_access(&name, None, now, app);
+        });
+        Ok(Json::from(format!("{name} is removed; its sessions ended")))
+    }
+
+    async fn change_store<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut store::db::Database) -> Result<T, store::db::DbError> + Send + 'static,
+    ) -> Result<T, String> {
+        let (sender, done) = oneshot::channel();
+        // Whoever asked may be gone; then nobody needs the answer.
+        let reply = move |result| drop(sender.send(result));
+        self.store
+            .change(work, reply)
+            .map_err(|refusal| refusal.to_string())?;
+        let result = done.await.map_err(|_| "the store has ended".to_owned())?;
+        result.map_err(|error| error.to_string())
+    }
+}
+
+fn as_written(subject: &Subject) -> blocklist::Subject {
+    match subject {
+        Subject::Name(name) => blocklist::Subject::Name(name.as_str().into()),
+        Subject::Id(id) => blocklist::Subject::Id(*id),
+    }
+}
+
+impl Desk for Running {
+    async fn answer(self: Rc<Self>, request: Request) -> Result<Json, String> {
+        match request {
+            Request::Press { channel, words } => self.press(&channel, &words),
+            Request::Devices => Ok(self.server.enter(|_, app, now| show::devices(app, now))),
+            Request::Device { name } => self
+                .server
+                .enter(|_, app, now| show::device(app, now, &name)),
+            Request::Block {
+                name,
+                direction,
+                why,
+            } => self.block(&name, &direction, why).await,
+            Request::Unblock { name } => self.unblock(&name).await,
+            Request::UserAdd { user } => self.add_user(user).await,
+            Request::Users => Ok(self.server.enter(|_, app, _| app.users.list())),
+            Request::UserRemove { name } => self.remove_user(name).await,
+            Request::Events { .. } => Err("events are followed, not answered".to_owned()),
+        }
+    }
+
+    fn follow(&self, json: bool) -> mpsc::Receiver<Rc<str>> {
+        self.server.enter(|_, app, _| app.stream.follow(json))
+    }
+}

@@ -1,0 +1,143 @@
+//! A house folder, read, checked and tested: what may come into force.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use dispatcher::{Block, Blocklist, Sides, Subject, rehearsal};
+use mapping::{Program, Severity};
+use store::db::{ArchivedMapping, MappingHash};
+use types::Instant;
+
+use crate::printer;
+
+/// A mapping that checks and whose tests pass.
+pub(crate) struct House {
+    /// The checked mapping.
+    pub(crate) program: Arc<Program>,
+    /// How many tests passed.
+    pub(crate) tests: usize,
+    /// Warnings, rendered; empty where there are none.
+    pub(crate) warnings: String,
+    /// All files, for the archive.
+    files: Vec<u8>,
+}
+
+impl House {
+    /// The house as it is archived when it comes into force.
+    pub(crate) fn archived(&self, used_at: Instant) -> ArchivedMapping {
+        let hash = MappingHash(self.program.hash);
+        ArchivedMapping {
+            hash,
+            files: self.files.clone(),
+            used_at,
+        }
+    }
+}
+
+/// Where the blocklist of a house stands.
+pub(crate) fn blocklist_path(folder: &Path) -> PathBuf {
+    folder.join("blocklist.toml")
+}
+
+/// The blocks that `text` names.
+///
+/// # Errors
+/// What is wrong with it, rendered for people.
+pub(crate) fn blocklist(text: &str) -> Result<Blocklist, String> {
+    let read = mapping::blocklist::parse("blocklist.toml", text);
+    let blocks = read
+        .blocks
+        .ok_or_else(|| mapping::render(&read.sources, &read.diagnostics, printer::has_colors()))?;
+    Ok(Blocklist::new(blocks.into_iter().map(block)))
+}
+
+fn block(written: mapping::blocklist::Block) -> Block {
+    use mapping::blocklist as file;
+    let subject = match written.subject {
+        file::Subject::Name(name) => Subject::Name(name.to_string()),
+        file::Subject::Id(id) => Subject::Id(id),
+    };
+    let sides = match written.sides {
+        file::Sides::Producer => Sides::PRODUCER,
+        file::Sides::Consumer => Sides::CONSUMER,
+        file::Sides::Both => Sides::BOTH,
+    };
+    Block { subject, sides }
+}
+
+/// A file's text; empty where there is no file.
+pub(crate) fn read_or_empty(path: &Path) -> io::Result<String> {
+    match fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        other => other,
+    }
+}
+
+/// Replaces a file so that after a power cut either the old or the new text is there.
+pub(crate) fn write_durably(path: &Path, text: &str) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let new = path.with_extension("toml.new");
+    let mut file = fs::File::create(&new)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    fs::File::open(folder)?.sync_all()
+}
+
+/// Reads `folder`, checks it and runs its tests.
+///
+/// # Errors
+/// Everything that is wrong with it, rendered for people.
+pub(crate) fn read(folder: &Path) -> Result<House, String> {
+    let loaded = mapping::load(folder);
+    let rendered = mapping::render(&loaded.sources, &loaded.diagnostics, printer::has_colors());
+    let broken = loaded
+        .diagnostics
+        .iter()
+        .any(|found| found.severity == Severity::Error);
+    let program = match loaded.program {
+        Some(program) if !broken => program,
+        _ => return Err(rendered),
+    };
+    let mut failures = String::new();
+    for test in &loaded.tests {
+        let verdict = rehearsal::run(&program, test);
+        if !verdict.passed() {
+            // Writing to a string can't fail.
+            let _ = writeln!(failures, "{verdict}");
+        }
+    }
+    if !failures.is_empty() {
+        return Err(failures);
+    }
+    let files: Vec<(&str, &str)> = loaded
+        .sources
+        .iter()
+        .map(|(_, file)| (&*file.name, file.text.as_str()))
+        .collect();
+    let files = serde_json::to_vec(&files).map_err(|error| error.to_string())?;
+    Ok(House {
+        program,
+        tests: loaded.tests.len(),
+        warnings: rendered,
+        files,
+    })
+}
+
+/// The program of an archived house; its tests passed when it came into force.
+///
+/// # Errors
+/// The archive can't be read, or this version no longer takes the mapping.
+pub(crate) fn from_archive(archived: &ArchivedMapping) -> Result<Arc<Program>, String> {
+    let files: Vec<(String, String)> =
+        serde_json::from_slice(&archived.files).map_err(|error| error.to_string())?;
+    let loaded = mapping::load_texts(files);
+    loaded
+        .program
+        .ok_or_else(|| mapping::render(&loaded.sources, &loaded.diagnostics, false))
+}

@@ -1,0 +1,90 @@
+//! Who a client is: from its login, never from what it says.
+
+use std::{net::IpAddr, sync::Arc};
+
+use broker::{Access, Admission, Filter, Login, Refusal};
+use dispatcher::{Dispatcher, Publisher, access};
+use mapping::program::DeviceIx;
+use store::db::UserKind;
+
+use super::users::{Known, Users};
+use crate::settings::Anonymous;
+
+/// The name under which clients without a user run, where they are let in at all.
+pub(super) const ANONYMOUS: &str = "anonymous";
+
+/// Decides on a login. `simulated` knows the modules that run in this process.
+pub(super) fn admit(
+    login: &Login<'_>,
+    dispatcher: &Dispatcher,
+    users: &Users,
+    simulated: &Users,
+    anonymous: Anonymous,
+) -> Admission {
+    let Some(name) = login.user else {
+        let welcome = anonymous == Anonymous::Loopback && is_loopback(login.peer.ip());
+        return if welcome {
+            Admission::Accept(Access::superuser(ANONYMOUS))
+        } else {
+            Admission::Refuse(Refusal::NotAuthorized)
+        };
+    };
+    let Some(known) = simulated.find(name).or_else(|| users.find(name)) else {
+        return Admission::Refuse(Refusal::BadCredentials);
+    };
+    let device = known
+        .device
+        .as_deref()
+        .and_then(|device| dispatcher.program().device(device));
+    if device.is_some_and(|device| !dispatcher.may_connect(device)) {
+        return Admission::Refuse(Refusal::Banned);
+    }
+    Admission::Verify {
+        hash: Arc::clone(&known.hash),
+        access: access_of(name, known, dispatcher),
+    }
+}
+
+/// What a user may do under the mapping in force. The login of a device that the mapping does not
+/// have may do nothing, but stays connected: the mapping may get it back.
+pub(super) fn access_of(user: &str, known: &Known, dispatcher: &Dispatcher) -> Access {
+    let lists = match (known.kind, device_of(known, dispatcher)) {
+        (UserKind::Device, Some(device)) => dispatcher.access(device),
+        (UserKind::Device, None) => access::Access::default(),
+        (UserKind::Person | UserKind::Tool, _) => access::of_person(dispatcher.program(), &[]),
+    };
+    let filters = |list: &[String]| {
+        list.iter()
+            .filter_map(|text| Filter::new(text).ok())
+            .collect()
+    };
+    Access {
+        publish: filters(&lists.publish),
+        subscribe: filters(&lists.subscribe),
+        ..Access::none(user)
+    }
+}
+
+/// Whose words a user's messages are; `None`: nobody's.
+pub(super) fn publisher(
+    user: &str,
+    known: Option<&Known>,
+    dispatcher: &Dispatcher,
+) -> Option<Publisher> {
+    match known {
+        None => (user == ANONYMOUS).then_some(Publisher::Superuser),
+        Some(known) => match known.kind {
+            UserKind::Device => device_of(known, dispatcher).map(Publisher::Device),
+            UserKind::Person => Some(Publisher::Person(user.into())),
+            UserKind::Tool => Some(Publisher::Tool(user.into())),
+        },
+    }
+}
+
+fn device_of(known: &Known, dispatcher: &Dispatcher) -> Option<DeviceIx> {
+    dispatcher.program().device(known.device.as_deref()?)
+}
+
+fn is_loopback(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}

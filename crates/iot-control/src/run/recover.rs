@@ -1,0 +1,199 @@
+//! Start: newest good snapshot plus the journal's tail, through the very code that ran then; then the
+//! mapping of today.
+
+use std::{path::PathBuf, sync::Arc};
+
+use anyhow::Context;
+use dispatcher::{Blocklist, Config, Dispatcher, Effects, Input};
+use mapping::Program;
+use store::{
+    Options, Store,
+    db::{Database, MappingHash},
+    journal::{Class, Record, Retention},
+};
+use types::{InputNo, Now};
+
+use super::{
+    app::App,
+    clock::{Clock, Downtime, TimeLine},
+    house::{self, House},
+    users::Users,
+};
+use crate::{cli, printer, settings::Settings};
+
+/// Name of the file that carries the time line from one start to the next.
+const TIME_LINE: &str = "time-line";
+
+/// A house as it was, ready to go on.
+pub(super) struct Recovered {
+    pub(super) app: App,
+    pub(super) store: Store,
+    pub(super) clock: Clock,
+    pub(super) folder: PathBuf,
+}
+
+/// Opens the state folder and brings the house back.
+pub(super) fn recover(
+    options: &cli::Run,
+    settings: &Settings,
+    house: &House,
+) -> anyhow::Result<Recovered> {
+    let folder = settings.state_folder(options.simulate);
+    let (mut store, found) = Store::open(&folder, store_options(settings))
+        .with_context(|| format!("state folder {}", folder.display()))?;
+    say_what_was_wrong(&found);
+    let (clock, downtime) = clock(&folder, found.last_now)?;
+    if downtime == Downtime::Unknown {
+        printer::tell(
+            "the clock is not synchronised: timers go on as if no time had passed while the machine was off",
+        );
+    }
+    let blocklist = read_blocklist(&options.house)?;
+    let last = found.last;
+    let config = Config {
+        firings_per_s_max: settings.engine.fuse,
+        ..Config::default()
+    };
+    let mut dispatcher = bring_back(&mut store, found, house, &blocklist, config, clock.now())?;
+    // From where it was to now: what fell due in between goes by each rule's `after_downtime`.
+    for note in dispatcher.resume(clock.now()) {
+        tracing::info!("{}", note.render(dispatcher.program()));
+    }
+    store
+        .database()
+        .archive_mapping(&house.archived(clock.now().at))?;
+    let users = Users::new(&store.database().read().users()?);
+    let mut app = App::new(
+        dispatcher,
+        users,
+        settings.mqtt.anonymous,
+        last,
+        clock.now(),
+    );
+    app.adopt(house, &blocklist, clock.now());
+    Ok(Recovered {
+        app,
+        store,
+        clock,
+        folder,
+    })
+}
+
+fn store_options(settings: &Settings) -> Options {
+    let mut options = Options::default();
+    options.sync_interval = settings.journal.sync_every();
+    options.retention = Retention {
+        age_max: std::time::Duration::from_secs(u64::from(settings.journal.keep_days) * 24 * 3_600),
+        bytes_max: settings.journal.size_mib_max << 20,
+    };
+    options
+}
+
+fn say_what_was_wrong(found: &store::Recovered) {
+    for rejected in &found.rejected {
+        printer::tell(rejected);
+    }
+    if let Some(torn) = &found.torn {
+        printer::tell(torn);
+    }
+    for damage in &found.damaged {
+        printer::tell(damage);
+    }
+}
+
+fn clock(folder: &std::path::Path, last: Option<Now>) -> anyhow::Result<(Clock, Downtime)> {
+    let path = folder.join(TIME_LINE);
+    let (clock, downtime) = Clock::go_on(TimeLine::read(&path), last);
+    clock
+        .line()
+        .write(&path)
+        .with_context(|| format!("{}", path.display()))?;
+    Ok((clock, downtime))
+}
+
+/// The blocks of blocklist.toml. One that can't be read stops a start: nobody would know whom it
+/// should have kept out.
+fn read_blocklist(house: &std::path::Path) -> anyhow::Result<Blocklist> {
+    let path = house::blocklist_path(house);
+    let text = house::read_or_empty(&path).with_context(|| format!("{}", path.display()))?;
+    house::blocklist(&text).map_err(|why| anyhow::anyhow!("{}", why.trim_end()))
+}
+
+/// Snapshot and tail, each input under the mapping that was in force when it came.
+fn bring_back(
+    store: &mut Store,
+    found: store::Recovered,
+    house: &House,
+    blocklist: &Blocklist,
+    config: Config,
+    now: Now,
+) -> anyhow::Result<Dispatcher> {
+    let Some(snapshot) = found.snapshot else {
+        let first = Dispatcher::new(
+            Arc::clone(&house.program),
+            config,
+            blocklist.clone(),
+            found.last_now.unwrap_or(now),
+        );
+        return replay(first, found.tail, store.database(), &house.program);
+    };
+    let program = program_of(store.database(), snapshot.mapping, &house.program);
+    let (dispatcher, notes) = Dispatcher::restore(program, config, &snapshot.body, snapshot.now)
+        .with_context(|| format!("the snapshot of input {}", snapshot.no))?;
+    for note in notes {
+        tracing::info!("{}", note.render(dispatcher.program()));
+    }
+    replay(dispatcher, found.tail, store.database(), &house.program)
+}
+
+fn replay(
+    mut dispatcher: Dispatcher,
+    tail: impl Iterator<Item = Result<Record, store::journal::ReadError>>,
+    database: &Database,
+    today: &Arc<Program>,
+) -> anyhow::Result<Dispatcher> {
+    let mut effects = Effects::default();
+    let (mut replayed, mut skipped, mut newest) = (0_u64, 0_u64, InputNo(0));
+    for record in tail {
+        let record = record.context("the journal")?;
+        if record.class != Class::Input {
+            continue;
+        }
+        effects.clear();
+        newest = record.no;
+        match Input::decode(dispatcher.program(), &record.body) {
+            Ok(Input::Reload { hash }) => {
+                let program = program_of(database, MappingHash(hash), today);
+                dispatcher.replace(record.now, program, &mut effects);
+            }
+            Ok(input) => dispatcher.apply(record.now, input, &mut effects),
+            Err(why) => {
+                skipped += 1;
+                tracing::warn!(input = %record.no, %why, "an input of the past can't be replayed");
+            }
+        }
+        replayed += 1;
+    }
+    if replayed > 0 {
+        tracing::info!(replayed, skipped, %newest, "replayed the journal");
+    }
+    Ok(dispatcher)
+}
+
+/// The mapping that was in force. Where the archive does not have it, or this version no longer takes
+/// it, today's stands in: names that still exist keep their meaning.
+fn program_of(database: &Database, hash: MappingHash, today: &Arc<Program>) -> Arc<Program> {
+    if hash.0 == today.hash {
+        return Arc::clone(today);
+    }
+    let archived = database.read().mapping(hash);
+    let program = match archived {
+        Ok(Some(archived)) => house::from_archive(&archived),
+        Ok(None) => Err("it is not in the archive".to_owned()),
+        Err(error) => Err(error.to_string()),
+    };
+    program.unwrap_or_else(|why| {
+        tracing::warn!(mapping = %hash, why, "a mapping of the past can't be used; today's stands in");
+        Arc::clone(today)
+    })
+}

@@ -1,0 +1,139 @@
+//! The house for people and machines: devices with what they report, should do, and were refused.
+
+use dispatcher::Sides;
+use jiff::tz::TimeZone;
+use mapping::{
+    Program,
+    program::{ChannelIx, DeviceIx, SlotIx},
+    suggest,
+};
+use serde_json::{Map, Value as Json, json};
+use types::{Now, UnixTime, Value};
+
+use super::app::App;
+use crate::simulate::Event;
+
+/// All devices, in file order.
+pub(super) fn devices(app: &App, now: Now) -> Json {
+    let all = DeviceIx::all(app.dispatcher.program().devices.len());
+    Json::Array(all.map(|device| summary(app, now, device)).collect())
+}
+
+/// One device with its channels and counters.
+///
+/// # Errors
+/// The house has no such device; with a suggestion.
+pub(super) fn device(app: &App, now: Now, name: &str) -> Result<Json, String> {
+    known(app, name)?;
+    let program = app.dispatcher.program();
+    let Some(device) = program.device(name) else {
+        return Err(format!("{name} is gone"));
+    };
+    let mut shown = summary(app, now, device);
+    let channels = program[device].channels.iter();
+    let channels: Map<String, Json> = channels
+        .map(|ix| (program[*ix].name.to_string(), channel(app, *ix)))
+        .collect();
+    let counters = app.dispatcher.counters().iter();
+    let counters: Map<String, Json> = counters
+        .filter(|(of, _, _)| *of == Some(device))
+        .map(|(_, code, count)| (code.to_owned(), Json::from(count)))
+        .collect();
+    shown["channels"] = Json::Object(channels);
+    shown["counters"] = Json::Object(counters);
+    shown["last_refusal"] = Json::from(app.newest_refusal(name));
+    Ok(shown)
+}
+
+/// Whether the house has this device.
+///
+/// # Errors
+/// It does not; with a suggestion.
+pub(super) fn known(app: &App, name: &str) -> Result<(), String> {
+    let program = app.dispatcher.program();
+    if program.device(name).is_some() {
+        return Ok(());
+    }
+    let names = program.devices.iter().map(|device| &*device.name);
+    Err(match suggest::closest(name, names.clone()) {
+        Some(near) => format!("the house has no device {name}; did you mean {near}?"),
+        None => format!(
+            "the house has no device {name}; it has {}",
+            names.collect::<Vec<_>>().join(", ")
+        ),
+    })
+}
+
+/// An event as people read it: `piano.keys.press key=60 velocity=64`.
+pub(super) fn event(program: &Program, event: &Event) -> String {
+    let fields = program[event.event].fields.iter().zip(&event.fields);
+    let fields: String = fields
+        .map(|(field, value)| format!(" {}={value}", field.name))
+        .collect();
+    format!("{}{fields}", program.event_path(event.event))
+}
+
+/// Today's date, UTC, as TOML writes it.
+pub(super) fn date(now: Now) -> String {
+    timestamp(now.wall).map_or_else(String::new, |at| {
+        at.to_zoned(TimeZone::UTC).date().to_string()
+    })
+}
+
+fn summary(app: &App, now: Now, device: DeviceIx) -> Json {
+    let row = &app.dispatcher.program()[device];
+    let heard = app.dispatcher.last_heard(device);
+    let blocked = match app.dispatcher.blocked(device) {
+        Sides::BOTH => "both",
+        Sides::PRODUCER => "producer",
+        Sides::CONSUMER => "consumer",
+        _ => "",
+    };
+    json!({
+        "name": &*row.name,
+        "id": row.id.0,
+        "online": app.dispatcher.online(device),
+        "blocked": blocked,
+        "last_heard": heard.and_then(timestamp).map(|at| at.to_string()),
+        "silent_s": heard.map(|heard| now.wall.since(heard).as_secs()),
+    })
+}
+
+fn channel(app: &App, channel: ChannelIx) -> Json {
+    let program = app.dispatcher.program();
+    let row = &program[channel];
+    let engine = app.dispatcher.engine();
+    let fields = |value_of: &dyn Fn(SlotIx) -> Option<Value>| -> Map<String, Json> {
+        let known = row
+            .slots
+            .iter()
+            .filter_map(|slot| Some((*slot, value_of(*slot)?)));
+        known
+            .map(|(slot, value)| (program[slot].name.to_string(), json_of(&value)))
+            .collect()
+    };
+    let mut shown = json!({
+        "kind": &*row.kind,
+        "reported": fields(&|slot| engine.reported(slot).cloned()),
+    });
+    if row.consumer {
+        shown["target"] = Json::Object(fields(&|slot| engine.target(slot).cloned()));
+        shown["acknowledged"] = Json::from(app.dispatcher.acknowledged(channel));
+    }
+    shown
+}
+
+fn json_of(value: &Value) -> Json {
+    match value {
+        Value::Bool(value) => Json::from(*value),
+        Value::Number(value) if value.fract() == 0.0 && value.abs() < 9e15 => {
+            Json::from(*value as i64)
+        }
+        Value::Number(value) => Json::from(*value),
+        Value::Text(value) => Json::from(&**value),
+    }
+}
+
+fn timestamp(wall: UnixTime) -> Option<jiff::Timestamp> {
+    jiff::Timestamp::from_microsecond(wall.0).ok()
+}

@@ -1,0 +1,213 @@
+//! Users: rows of the database, what they may do at the broker, and the commands that change them,
+//! with and without a running dispatcher.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use anyhow::{anyhow, bail};
+use serde_json::{Value as Json, json};
+use store::db::{Credential, Database, User, UserKind};
+
+use crate::control::{NewUser, Request};
+
+/// Names that a user can't have: the dispatcher's own.
+const RESERVED: [&str; 2] = ["dispatcher", ""];
+
+/// Prefix of a generated password's hash.
+const BLAKE2S: &str = "blake2s$";
+
+/// Longest user name, in bytes.
+const NAME_BYTES_MAX: usize = 64;
+
+/// All users by name, as the running dispatcher knows them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Users(BTreeMap<Arc<str>, Known>);
+
+/// One user.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    pub(crate) kind: UserKind,
+    /// In the broker's form: `blake2s$<hex>` or a PHC string.
+    pub(crate) hash: Arc<str>,
+    /// The device it speaks for.
+    pub(crate) device: Option<Arc<str>>,
+}
+
+impl Users {
+    /// Takes the rows of the database.
+    pub(crate) fn new(rows: &[User]) -> Self {
+        Self(
+            rows.iter()
+                .map(|row| (row.name.as_str().into(), Known::from(row)))
+                .collect(),
+        )
+    }
+
+    /// The user called `name`.
+    pub(crate) fn find(&self, name: &str) -> Option<&Known> {
+        self.0.get(name)
+    }
+
+    /// Whether anybody could log in.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds or replaces.
+    pub(crate) fn put(&mut self, row: &User) {
+        self.0.insert(row.name.as_str().into(), Known::from(row));
+    }
+
+    /// Removes; false: there was none.
+    pub(crate) fn remove(&mut self, name: &str) -> bool {
+        self.0.remove(name).is_some()
+    }
+
+    /// All users for people and machines; never their hashes.
+    pub(crate) fn list(&self) -> Json {
+        let rows = self.0.iter().map(|(name, user)| {
+            json!({ "name": &**name, "kind": word(user.kind), "device": user.device.as_deref() })
+        });
+        Json::Array(rows.collect())
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Known)> {
+        self.0.iter()
+    }
+}
+
+impl From<&User> for Known {
+    fn from(row: &User) -> Self {
+        let hash = match &row.credential {
+            Credential::Phc(text) => text.as_str().into(),
+            Credential::Blake2s(digest) => {
+                let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+                format!("{BLAKE2S}{hex}").into()
+            }
+        };
+        let device = row.grants.strip_prefix("device ").map(Arc::from);
+        Self {
+            kind: row.kind,
+            hash,
+            device,
+        }
+    }
+}
+
+/// The row of a new user.
+///
+/// # Errors
+/// A name that can't be used, an unknown kind or a hash that is none.
+pub(crate) fn row(user: &NewUser) -> anyhow::Result<User> {
+    let name = user.name.as_str();
+    if RESERVED.contains(&name) || name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control)
+    {
+        bail!(
+            "'{}' can't be a user's name: take 1 to {NAME_BYTES_MAX} printable characters, not `dispatcher`",
+            name.escape_default()
+        );
+    }
+    let kind = match user.kind.as_str() {
+        "person" => UserKind::Person,
+        "device" => UserKind::Device,
+        "tool" => UserKind::Tool,
+        other => bail!("a user is a person, a device or a tool, not a {other}"),
+    };
+    let credential = match user.hash.strip_prefix(BLAKE2S) {
+        Some(hex) => Credential::Blake2s(digest(hex)?),
+        None => Credential::Phc(user.hash.clone()),
+    };
+    let grants = match (&user.device, kind) {
+        (Some(device), UserKind::Device) => format!("device {device}"),
+        (None, UserKind::Device) => bail!("the login of a device needs the device's name"),
+        _ => String::new(),
+    };
+    Ok(User {
+        name: name.to_owned(),
+        kind,
+        credential,
+        grants,
+    })
+}
+
+/// Changes users in the database of a state folder while no dispatcher runs there.
+///
+/// # Errors
+/// The folder is in use or can't be opened, or what the request asks for can't be done.
+pub(crate) fn offline(folder: &Path, request: &Request) -> anyhow::Result<Json> {
+    let (mut store, _) = store::Store::open(folder, store::Options::default())?;
+    let database = store.database();
+    match request {
+        Request::UserAdd { user } => {
+            database.put_user(&row(user)?)?;
+            Ok(Json::from(added(user)))
+        }
+        Request::Users => Ok(Users::new(&database.read().users()?).list()),
+        Request::UserRemove { name } => remove(database, name),
+        _ => Err(anyhow!("this needs a running dispatcher")),
+    }
+}
+
+/// What is said when a user was added.
+pub(crate) fn added(user: &NewUser) -> String {
+    match &user.device {
+        Some(device) => format!("{} may now speak for the device {device}", user.name),
+        None => format!("{} may now log in", user.name),
+    }
+}
+
+fn remove(database: &mut Database, name: &str) -> anyhow::Result<Json> {
+    if !database.remove_user(name)? {
+        bail!("there is no user {name}");
+    }
+    Ok(Json::from(format!("{name} is removed")))
+}
+
+fn word(kind: UserKind) -> &'static str {
+    match kind {
+        UserKind::Person => "person",
+        UserKind::Device => "device",
+        UserKind::Tool => "tool",
+    }
+}
+
+fn digest(hex: &str) -> anyhow::Result<[u8; 32]> {
+    let bad = || anyhow!("{BLAKE2S} takes 64 hexadecimal digits");
+    if hex.len() != 64 || !hex.is_ascii() {
+        return Err(bad());
+    }
+    let mut digest = [0; 32];
+    for (place, byte) in digest.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&hex[2 * place..2 * place + 2], 16).map_err(|_| bad())?;
+    }
+    Ok(digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::login;
+
+    fn device_login(hash: &str) -> NewUser {
+        NewUser {
+            name: "hall".into(),
+            kind: "device".into(),
+            device: Some("hall".into()),
+            hash: hash.into(),
+        }
+    }
+
+    #[test]
+    fn a_generated_password_comes_back_as_the_hash_that_the_broker_checks() {
+        let hash = login::hash_generated("secret");
+        let row = row(&device_login(&hash)).expect("it is a user");
+        let known = Known::from(&row);
+        assert_eq!(*known.hash, *hash);
+        assert_eq!(known.device.as_deref(), Some("hall"));
+    }
+
+    #[test]
+    fn a_hash_that_is_none_is_refused() {
+        assert!(row(&device_login("blake2s$12")).is_err());
+        assert!(row(&device_login(&format!("blake2s${}", "ü".repeat(32)))).is_err());
+    }
+}
