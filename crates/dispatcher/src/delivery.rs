@@ -17,6 +17,10 @@ pub(crate) struct Delivery {
     pub(crate) sent_at: Option<Instant>,
     /// A report before this instant that differs means "not done yet"; after it, somebody's hand.
     pub(crate) confirm_until: Instant,
+    /// A `fade` lasts until then: what is reported meanwhile is on its way.
+    pub(crate) fading_until: Instant,
+    /// Whether the newest message carries a `fade`, which is not part of what is recovered.
+    pub(crate) faded: bool,
     /// The send whose acknowledgement counts.
     pub(crate) pending: Option<Token>,
     /// Whether the newest target was acknowledged.
@@ -90,8 +94,23 @@ impl Deliveries {
         row.pending = Some(token);
         row.acked = false;
         row.dropped = false;
-        if fade.is_some() {
-            self.schedule(channel, now.at.after(config.confirm_within + travel), true);
+        row.fading_until = now.at.after(travel);
+        row.faded = fade.is_some();
+        self.schedule_plain(channel, now.at);
+    }
+
+    /// The target was confirmed: it is not sent again, but for taking a fade out.
+    pub(crate) fn confirmed(&mut self, now: Now, channel: ChannelIx) {
+        self.row_mut(channel).tries = 0;
+        self.unschedule(channel);
+        self.schedule_plain(channel, now.at);
+    }
+
+    fn schedule_plain(&mut self, channel: ChannelIx, now: Instant) {
+        let row = self.row(channel);
+        if row.faded {
+            let at = row.fading_until.max(now);
+            self.schedule(channel, at, true);
         }
     }
 

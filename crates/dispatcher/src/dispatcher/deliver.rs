@@ -250,18 +250,15 @@ impl Dispatcher {
     /// Compares a fresh report with the target and sends again where it differs and nobody's hand did it.
     pub(super) fn reconcile(&mut self, now: Now, channel: ChannelIx, effects: &mut Effects) {
         if !self.differs(channel, &[]) {
-            let row = self.deliveries.row_mut(channel);
-            row.tries = 0;
-            if !row.plain {
-                self.deliveries.unschedule(channel);
-            }
+            self.deliveries.confirmed(now, channel);
             return;
         }
         let device = self.program[channel].device;
         let row = self.deliveries.row(channel);
         let insists = self.program[channel].enforce || now.at < row.confirm_until;
         let blocked = self.blocked[device.index()].consumer;
-        if !insists || row.dropped || blocked || self.is_moving(channel, &[]) {
+        let on_its_way = now.at < row.fading_until || self.is_moving(channel, &[]);
+        if !insists || row.dropped || blocked || on_its_way {
             return;
         }
         let at = row.sent_at.map_or(now.at, |sent_at| {
@@ -309,7 +306,8 @@ impl Dispatcher {
         fields: &[(SlotIx, Value)],
     ) -> bool {
         let row = &self.program[channel];
-        if !row.consumer || self.is_moving(channel, fields) {
+        let fading = now.at < self.deliveries.row(channel).fading_until;
+        if !row.consumer || fading || self.is_moving(channel, fields) {
             return false;
         }
         if self.target_of(channel).is_empty() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use dispatcher::{Effects, Note};
 use engine::{Disposition, Who};
 
-use crate::house::{Rig, sent};
+use crate::house::{HOUSE, Rig, program, sent};
 
 fn dispositions(effects: &Effects) -> Vec<Disposition> {
     let decisions = effects.engine.decisions.iter();
@@ -251,4 +251,39 @@ fn notifications_leave_with_their_text() {
     let mut rig = Rig::awake();
     let effects = rig.disconnect("piano");
     assert_eq!(effects.notifications[0].text, "piano went offline.");
+}
+
+#[test]
+fn a_fade_travels_once_and_is_not_what_a_reboot_finds() {
+    let mut rig = Rig::awake();
+    let text = format!(
+        "{HOUSE}[rule.dusk]\nwhen = \"hall.motion.start\"\ndo = {{ set = \"hall.lamp\", brightness = 20, fade = \"8s\" }}\n"
+    );
+    rig.program = program(&text);
+    let mut effects = Effects::default();
+    rig.dispatcher
+        .replace(rig.now, rig.program.clone(), &mut effects);
+    let effects = rig.says("hall", "iot/hall/motion/event", "start");
+    assert_eq!(
+        sent(&effects),
+        [r#"iot/hall/lamp/target {"on":true,"brightness":20,"fade_ms":8000}"#]
+    );
+    rig.pass(seconds(6));
+    let halfway = r#"{"on":true,"brightness":60}"#;
+    assert!(
+        rig.says("hall", "iot/hall/lamp/state", halfway)
+            .sends
+            .is_empty()
+    );
+    assert!(rig.pass(seconds(1)).sends.is_empty(), "it is on its way");
+    assert_eq!(rig.target("hall.lamp", "brightness"), Some(20.0.into()));
+    rig.says(
+        "hall",
+        "iot/hall/lamp/state",
+        r#"{"on":true,"brightness":20}"#,
+    );
+    assert_eq!(
+        sent(&rig.pass(seconds(60))),
+        [r#"iot/hall/lamp/target {"on":true,"brightness":20}"#]
+    );
 }

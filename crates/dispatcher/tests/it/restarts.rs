@@ -7,7 +7,8 @@ use dispatcher::{Config, Dispatcher, Effects, Input, Sides};
 use proptest::prelude::*;
 use types::Now;
 
-use crate::house::{Rig, sent, start, usual};
+use crate::house::{HOUSE, RULES, Rig, program, sent, start, usual};
+use mapping::Program;
 
 #[derive(Clone, Debug)]
 enum Does {
@@ -22,6 +23,7 @@ enum Does {
     Unblock(&'static str),
     Pass(u64),
     Synced,
+    Reload(usize),
 }
 
 fn does() -> impl Strategy<Value = Does> {
@@ -43,7 +45,23 @@ fn does() -> impl Strategy<Value = Does> {
         1 => device().prop_map(Does::Unblock),
         3 => prop::sample::select(vec![10, 900, 4_000, 61_000, 301_000]).prop_map(Does::Pass),
         1 => Just(Does::Synced),
+        1 => (0..3_usize).prop_map(Does::Reload),
     ]
+}
+
+/// The house as it is edited: another rule, another timer, another device's `io`.
+fn edited(edition: usize) -> Arc<Program> {
+    thread_local! {
+        static EDITIONS: [Arc<Program>; 3] = {
+            let text = format!("{HOUSE}{RULES}");
+            [
+                program(&text),
+                program(&text.replace("event.key == 60", "event.key == 80").replace("\"10s\"", "\"20s\"")),
+                program(&text.replace("for = \"5m\"", "for = \"1m\"").replace("< 19", "< 18")),
+            ]
+        };
+    }
+    EDITIONS.with(|editions| Arc::clone(&editions[edition]))
 }
 
 fn run(rig: &mut Rig, does: &Does) {
@@ -93,18 +111,41 @@ fn run(rig: &mut Rig, does: &Does) {
         Does::Pass(ms) => {
             rig.pass(Duration::from_millis(*ms));
         }
+        Does::Reload(edition) => {
+            let next = edited(*edition);
+            let mut record = Vec::new();
+            Input::Reload { hash: next.hash }.encode(&rig.program, &mut record);
+            rig.journal.push((rig.now, record));
+            rig.program = next;
+            rig.dispatcher
+                .replace(rig.now, Arc::clone(&rig.program), &mut effects);
+        }
         Does::Synced => rig.take(Input::ClockSynced, &mut effects),
     }
 }
 
-fn replayed(from: &(Now, Vec<u8>), tail: &[(Now, Vec<u8>)]) -> Dispatcher {
-    let program = usual();
+/// A snapshot: when, under which mapping, what.
+type Snapshot = (Now, Arc<Program>, Vec<u8>);
+
+fn snapshot(rig: &Rig) -> Snapshot {
+    let now = rig.dispatcher.engine().now();
+    (now, Arc::clone(&rig.program), rig.dispatcher.state())
+}
+
+fn replayed((now, program, bytes): &Snapshot, tail: &[(Now, Vec<u8>)]) -> Dispatcher {
     let (mut dispatcher, notes) =
-        Dispatcher::restore(Arc::clone(&program), Config::default(), &from.1, from.0).unwrap();
+        Dispatcher::restore(Arc::clone(program), Config::default(), bytes, *now).unwrap();
     assert!(notes.is_empty(), "{notes:?}");
     for (now, record) in tail {
-        let input = Input::decode(&program, record).unwrap();
-        dispatcher.apply(*now, input, &mut Effects::default());
+        let mut effects = Effects::default();
+        let input = Input::decode(dispatcher.program(), record).unwrap();
+        if let Input::Reload { hash } = input {
+            let mut editions = (0..3).map(edited);
+            let next = editions.find(|program| program.hash == hash).unwrap();
+            dispatcher.replace(*now, next, &mut effects);
+        } else {
+            dispatcher.apply(*now, input, &mut effects);
+        }
     }
     dispatcher
 }
@@ -114,11 +155,10 @@ proptest! {
     #[test]
     fn snapshot_and_replay_equal_no_restart_at_every_cut(history in prop::collection::vec(does(), 1..40)) {
         let mut rig = Rig::new();
-        let mut cuts = vec![((rig.now, rig.dispatcher.state()), 0)];
+        let mut cuts = vec![(snapshot(&rig), 0)];
         for step in &history {
             run(&mut rig, step);
-            let at = rig.dispatcher.engine().now();
-            cuts.push(((at, rig.dispatcher.state()), rig.journal.len()));
+            cuts.push((snapshot(&rig), rig.journal.len()));
         }
         let lived = rig.dispatcher.state();
         for (snapshot, length) in &cuts {

@@ -1,0 +1,100 @@
+//! How long an event takes from its payload to the consumer's: `admit`, the journal's record, `apply`.
+//!
+//!     cargo run --release -p dispatcher --example throughput
+
+#![allow(clippy::print_stdout, clippy::expect_used, clippy::disallowed_methods)] // a tool that prints
+
+use std::{fmt::Write as _, time::Instant};
+
+use dispatcher::{Blocklist, Config, Dispatcher, Effects, Message, Publisher};
+use types::{Now, UnixTime};
+
+const EVENTS: u64 = 1_000_000;
+
+/// As many as a MIDI keyboard can name.
+const KEYS: u64 = 128;
+
+fn main() {
+    println!(
+        "{:>8} {:>14} {:>14} {:>12}",
+        "rules", "ns an event", "commands", "record"
+    );
+    for rules in [10, 1_000, 10_000] {
+        measure(rules);
+    }
+}
+
+/// Every event fires one rule, which flips a lamp: each is a command that must leave.
+fn measure(rules: u64) {
+    let mut text = String::from("format = 1\n[device.piano]\nid = 1\n");
+    for manual in 0..rules.div_ceil(KEYS) {
+        let _ = writeln!(text, "io.keys{manual} = {{ kind = \"keyboard\" }}");
+    }
+    text.push_str("[device.hall]\nid = 2\n");
+    for lamp in 0..16 {
+        let _ = writeln!(text, "io.lamp{lamp} = {{ kind = \"switch\" }}");
+    }
+    for rule in 0..rules {
+        let (manual, key, lamp) = (rule / KEYS, rule % KEYS, rule % 16);
+        let _ = writeln!(
+            text,
+            "[rule.r{rule}]\nwhen = \"piano.keys{manual}.press\"\nif = \"event.key == {key}\"\ndo = \"hall.lamp{lamp}.toggle\""
+        );
+    }
+    let loaded = mapping::load_texts([("mapping.toml", text)]);
+    let complaints = mapping::render(&loaded.sources, &loaded.diagnostics, false);
+    let program = loaded.program.expect(&complaints);
+    let config = Config {
+        firings_per_s_max: u32::MAX,
+        ..Config::default()
+    };
+    let now = |event: u64| {
+        Now {
+            at: types::Instant(0),
+            wall: UnixTime(1_772_449_200_000_000),
+            synced: true,
+        }
+        .after(std::time::Duration::from_micros(event * 10))
+    };
+    let mut dispatcher = Dispatcher::new(program, config, Blocklist::default(), now(0));
+    let mut effects = Effects::default();
+    for name in ["piano", "hall"] {
+        let device = dispatcher.program().device(name).expect(name);
+        if let Some(input) = dispatcher.connected(now(0), device, &mut effects) {
+            dispatcher.apply(now(0), input, &mut effects);
+        }
+    }
+    let piano = Publisher::Device(dispatcher.program().device("piano").expect("piano"));
+    let messages: Vec<(String, String)> = (0..rules.min(1_024))
+        .map(|n| {
+            let rule = n * 7_919 % rules;
+            let (manual, key) = (rule / KEYS, rule % KEYS);
+            let event = format!(
+                r#"{{"event":"press","key":{key},"velocity":87,"boot":4711,"t_ms":123456}}"#
+            );
+            (format!("iot/piano/keys{manual}/event"), event)
+        })
+        .collect();
+    let (mut record, mut commands, mut bytes) = (Vec::new(), 0_usize, 0);
+    let start = Instant::now();
+    for event in 0..EVENTS {
+        let (topic, payload) = &messages[event as usize % messages.len()];
+        let message = Message {
+            topic,
+            payload: payload.as_bytes(),
+            retain: false,
+            will: false,
+        };
+        let now = now(event);
+        let admitted = dispatcher.admit(now, &piano, &message).expect("an event");
+        let input = admitted.input.expect("an input");
+        record.clear();
+        input.encode(dispatcher.program(), &mut record);
+        bytes = record.len();
+        effects.clear();
+        dispatcher.apply(now, input, &mut effects);
+        commands += effects.sends.len();
+    }
+    let ns = start.elapsed().as_nanos() as f64 / EVENTS as f64;
+    println!("{rules:>8} {ns:>14.0} {commands:>14} {bytes:>10} B");
+}
