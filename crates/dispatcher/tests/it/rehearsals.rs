@@ -22,7 +22,7 @@ fn passes(tests: &str) {
 }
 
 #[test]
-fn the_teams_house_passes_its_tests() {
+fn a_real_house_passes_its_tests() {
     let folder = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../mapping/tests/fixtures/house"
