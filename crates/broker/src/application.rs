@@ -55,8 +55,9 @@ pub trait Application {
         None
     }
 
-    /// All input that was there has been handed over, and nothing is written yet: the moment to
-    /// hand the inputs taken since the last call to whoever stores them.
+    /// All input that was there has been handed over and what it caused is written, but for acks that
+    /// wait: the moment to hand the inputs taken since the last call to whoever stores them.
+    /// Commands don't wait for that, and a wake-up of another thread costs more than a write.
     fn drained(&mut self) {}
 }
 

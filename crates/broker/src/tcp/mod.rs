@@ -178,40 +178,27 @@ impl<A: Application + 'static> Shared<A> {
                 core.verified(job.conn, false, now, &mut *app);
             }
         }
-        app.drained();
         self.flush(&mut core, &mut app, now);
+        app.drained();
         self.rearm(&core, &app);
         result
     }
 
-    /// Writes every connection that has output, once.
+    /// Writes every connection that has output, once. Clients that turn out to be lost may cause
+    /// more output, which is written as well.
     fn flush(&self, core: &mut Core, app: &mut A, now: Now) {
-        loop {
-            let mut failed = false;
-            while let Some(key) = core.pop_dirty() {
-                let socket = self.socket(key);
-                let Some(socket) = socket else {
+        while let Some(key) = core.pop_dirty() {
+            let Some(socket) = self.socket(key) else {
+                core.closed(key, now, app);
+                continue;
+            };
+            match socket.flush(key, core, now) {
+                connection::Flushed::All => {}
+                connection::Flushed::Close | connection::Flushed::Failed => {
+                    self.forget(key);
                     core.closed(key, now, app);
-                    continue;
-                };
-                match socket.flush(key, core, now) {
-                    connection::Flushed::All => {}
-                    connection::Flushed::Close => {
-                        self.forget(key);
-                        core.closed(key, now, app);
-                    }
-                    connection::Flushed::Failed => {
-                        failed = true;
-                        self.forget(key);
-                        core.closed(key, now, app);
-                    }
                 }
             }
-            if !failed {
-                return;
-            }
-            // Clients were lost while writing: what the application took of it goes first.
-            app.drained();
         }
     }
 

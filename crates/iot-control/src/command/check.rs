@@ -17,7 +17,7 @@ pub(crate) fn check(options: &House) -> anyhow::Result<ExitCode> {
             .filter(|found| found.severity == severity)
             .count()
     };
-    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    let errors = count(Severity::Error);
     if options.json {
         let found = loaded
             .diagnostics
@@ -25,15 +25,13 @@ pub(crate) fn check(options: &House) -> anyhow::Result<ExitCode> {
             .map(|found| as_json(&loaded.sources, found));
         printer::result(Json::Array(found.collect()));
     } else {
-        let colors = printer::has_colors();
-        printer::tell(mapping::render(&loaded.sources, &loaded.diagnostics, colors).trim_end());
-        printer::tell(format_args!(
-            "{}",
-            summary(&options.house.display(), errors, warnings)
-        ));
+        let rendered = mapping::render(&loaded.sources, &loaded.diagnostics, printer::has_colors());
+        if !rendered.is_empty() {
+            printer::tell(rendered.trim_end());
+        }
         if let (Some(program), 0) = (&loaded.program, errors) {
             printer::result(format_args!(
-                "{}: {} devices, {} rules, {} tests",
+                "{}: {} devices, {} rules, {} tests; it checks",
                 options.house.display(),
                 program.devices.len(),
                 program.rules.len(),
@@ -66,21 +64,4 @@ pub(crate) fn as_json(sources: &Sources, found: &Diagnostic) -> Json {
         "labels": labels.collect::<Vec<_>>(),
         "help": found.help,
     })
-}
-
-fn summary(house: &impl std::fmt::Display, errors: usize, warnings: usize) -> String {
-    let plural = |count: usize, word: &str| match count {
-        1 => format!("1 {word}"),
-        _ => format!("{count} {word}s"),
-    };
-    match (errors, warnings) {
-        (0, 0) => format!("{house}: no problems"),
-        (0, _) => format!("{house}: {}", plural(warnings, "warning")),
-        (_, 0) => format!("{house}: {}", plural(errors, "error")),
-        _ => format!(
-            "{house}: {}, {}",
-            plural(errors, "error"),
-            plural(warnings, "warning")
-        ),
-    }
 }

@@ -54,7 +54,7 @@ impl Announcement<'_> {
             .program
             .events
             .iter()
-            .find(|event| &*event.name == "press");
+            .find(|event| &*event.name == "press" && event.fields.is_empty());
         if let Some(channel) = pressable.and_then(|event| event.channel) {
             let path = self.program.channel_path(channel);
             let topic = path.replace('.', "/");

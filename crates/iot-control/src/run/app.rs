@@ -11,6 +11,7 @@ use dispatcher::{
     Blocklist, Dispatcher, Effects, Input, Publisher, Qos,
     explain::{self, Detail, Explainer},
 };
+use engine::{Cause, Decision};
 use mapping::program::DeviceIx;
 use store::{
     StoreHandle,
@@ -168,7 +169,7 @@ impl App {
 
     /// Keeps the whole state; what is replayed after a restart begins here.
     pub(super) fn snapshot(&mut self, now: Now) {
-        self.journal.hand_over();
+        self.journal.hand_over(now);
         self.journal.inputs = 0;
         self.snapshot_due = now.at.after(SNAPSHOT_EVERY);
         let Some(store) = self.journal.store() else {
@@ -267,7 +268,12 @@ impl App {
         let program = &*program;
         explain::fill_texts(program, &mut self.effects);
         let explainer = Explainer::new(program);
-        for decision in &self.effects.engine.decisions {
+        let telling = |decision: &&Decision| {
+            let only_time =
+                matches!(decision.steps.as_slice(), [step] if step.cause == Cause::Tick);
+            !only_time || !decision.rules.is_empty() || !decision.sent.is_empty()
+        };
+        for decision in self.effects.engine.decisions.iter().filter(telling) {
             self.stream.show(
                 || explainer.lines(decision, Detail::Fired).join("\n"),
                 || explainer.json(decision),
@@ -376,8 +382,12 @@ impl Application for App {
             retain: message.retain,
             will: message.will,
         };
+        self.now.set(now);
         match self.dispatcher.admit(now, publisher, &read) {
             Ok(admitted) => {
+                if message.qos != broker::Qos::AtMostOnce {
+                    self.journal.await_ack();
+                }
                 let ack = match admitted.input {
                     Some(input) => self.take(now, input, out),
                     None => Ack::Now,
@@ -427,11 +437,17 @@ impl Application for App {
             self.snapshot_due
         };
         let house = self.dispatcher.next_deadline(now);
-        house.into_iter().chain(sync).chain([snapshot]).min()
+        let journal = self.journal.due();
+        house
+            .into_iter()
+            .chain(sync)
+            .chain(journal)
+            .chain([snapshot])
+            .min()
     }
 
     fn drained(&mut self) {
-        self.journal.hand_over();
+        self.journal.hand_over_if_due(self.now.get());
     }
 }
 

@@ -1,6 +1,8 @@
 //! The hot thread's end of the journal: numbers inputs, collects them, hands each batch to the store
 //! thread once per wake-up.
 
+use std::time::Duration;
+
 use broker::Ack;
 use dispatcher::Input;
 use mapping::Program;
@@ -8,11 +10,31 @@ use store::{
     StoreHandle,
     journal::{Batch, Class, Durability},
 };
-use types::{InputNo, Now};
+use types::{InputNo, Instant, Now};
 
 /// Bytes that may wait here while the disk is away. Beyond it inputs still switch lights, but are
 /// not kept and so never acknowledged.
 const OPEN_BYTES_MAX: usize = 8 << 20;
+
+/// How long inputs that nobody waits for are collected: what kill -9 can take of unacknowledged events.
+const HOLD_MAX: Duration = Duration::from_millis(20);
+
+/// Shortest time between two hand-overs for the sake of acknowledgements. A single event goes at
+/// once; in a stream, waking the store thread for each would take a core from the hot thread.
+const ACK_PACE: Duration = Duration::from_millis(1);
+
+/// Bytes after which a batch goes whoever waits for it: some hundred inputs.
+const HELD_BYTES_MAX: usize = 16 << 10;
+
+/// Who waits for what the open batch holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Awaited {
+    ByNobody,
+    /// A client waits for its acknowledgement.
+    ByClient,
+    /// Somebody changed something and wants to hear that it is kept.
+    ByPerson,
+}
 
 /// Numbers and collects inputs.
 pub(super) struct Journal {
@@ -20,6 +42,11 @@ pub(super) struct Journal {
     batch: Batch,
     body: Vec<u8>,
     last: InputNo,
+    awaited: Awaited,
+    /// When the open batch got its first input.
+    opened: Option<Instant>,
+    /// When the last batch went.
+    went: Instant,
     /// Inputs since the last snapshot.
     pub(super) inputs: u64,
     /// Inputs that could not be kept since the process started.
@@ -34,6 +61,9 @@ impl Journal {
             batch: Batch::default(),
             body: Vec::new(),
             last,
+            awaited: Awaited::ByNobody,
+            opened: None,
+            went: Instant::default(),
             inputs: 0,
             unkept: 0,
         }
@@ -60,20 +90,50 @@ impl Journal {
             self.unkept += 1;
             return (no, Ack::Never);
         }
+        self.opened.get_or_insert(now.at);
         if input.by_people() {
             self.batch.raise(Durability::Now);
+            self.awaited = Awaited::ByPerson;
         }
         (no, Ack::After(no))
     }
 
+    /// A client waits for the acknowledgement of what comes next.
+    pub(super) fn await_ack(&mut self) {
+        self.awaited = self.awaited.max(Awaited::ByClient);
+    }
+
+    /// When the open batch is to be handed over.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let opened = self.opened?;
+        Some(match self.awaited {
+            Awaited::ByNobody => opened.after(HOLD_MAX),
+            Awaited::ByClient => opened.max(self.went.after(ACK_PACE)),
+            Awaited::ByPerson => opened,
+        })
+    }
+
+    /// Hands the open batch over where it is due or large.
+    pub(super) fn hand_over_if_due(&mut self, now: Now) {
+        let due = self.due().is_some_and(|due| due <= now.at);
+        if due || self.batch.bytes() > HELD_BYTES_MAX {
+            self.hand_over(now);
+        }
+    }
+
     /// Gives what was collected to the store thread. Where its queue is full the batch stays open
     /// and goes with a later one.
-    pub(super) fn hand_over(&mut self) {
+    pub(super) fn hand_over(&mut self, now: Now) {
+        self.opened = None;
+        self.went = now.at;
         let Some(store) = self.store.as_ref().filter(|_| !self.batch.is_empty()) else {
             return;
         };
+        self.awaited = Awaited::ByNobody;
         if let Err(refused) = store.submit(std::mem::take(&mut self.batch)) {
             self.batch = refused.batch;
+            // Tried again after a pause.
+            self.opened = Some(now.at);
         }
     }
 

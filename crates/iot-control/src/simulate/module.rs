@@ -95,9 +95,12 @@ impl Module {
         if let Some(topic) = self.availability() {
             options.set_last_will(LastWill::new(topic, "offline", QoS::AtLeastOnce, true));
         }
-        AsyncClient::builder(options)
-            .capacity(WAITING_MESSAGES_MAX)
-            .build()
+        let builder = AsyncClient::builder(options);
+        let (client, mut events) = builder.capacity(WAITING_MESSAGES_MAX).build();
+        let mut network = events.network_options();
+        network.set_tcp_nodelay(true);
+        events.set_network_options(network);
+        (client, events)
     }
 
     fn handle(&mut self, client: &AsyncClient, event: Mqtt) {
