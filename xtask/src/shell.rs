@@ -54,18 +54,18 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs it and gives what it prints on stdout; its stderr goes to ours.
+/// Runs it and gives what it prints on stdout; what it says on stderr is shown where it fails.
 ///
 /// # Errors
 /// It can't be started, it fails, or its output is not text.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let line = line(command);
     let output = command
-        .stderr(Stdio::inherit())
         .output()
         .with_context(|| format!("can't start `{line}`"))?;
     if !output.status.success() {
-        bail!("`{line}` failed: {}", output.status);
+        let why = String::from_utf8_lossy(&output.stderr);
+        bail!("`{line}` failed: {}\n{why}", output.status);
     }
     String::from_utf8(output.stdout).with_context(|| format!("what `{line}` prints is not text"))
 }

@@ -94,6 +94,8 @@ impl Options {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let binary = ours::build()?;
     let folder = shell::root().join("target/bench");
+    fs::create_dir_all(&folder).with_context(|| format!("can't create {}", folder.display()))?;
+    let _alone = alone(&folder)?;
     let mut report = Report {
         title: title(options),
         ..Report::default()
@@ -126,6 +128,18 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         0 => Ok(()),
         broken => bail!("{broken} floors are broken"),
     }
+}
+
+/// Waits until no other bench runs here: two at once would measure each other.
+fn alone(folder: &Path) -> Result<fs::File> {
+    let path = folder.join("lock");
+    let lock =
+        fs::File::create(&path).with_context(|| format!("can't create {}", path.display()))?;
+    if lock.try_lock().is_err() {
+        eprintln!("another bench is running: waiting for its end");
+        lock.lock()?;
+    }
+    Ok(lock)
 }
 
 /// One start of one system: memory, then both QoS, one event at a time and saturated.
