@@ -1,0 +1,173 @@
+//! The blocklist: effective at once, durable before it says so, whatever the mapping says.
+
+use serde_json::json;
+
+use crate::harness::{Client, Dispatcher, House, Kind};
+
+const KEYS: &str = "iot/piano/keys/event";
+const TARGET: &str = "iot/hall/lamp/target";
+
+fn press(key: u32) -> String {
+    json!({ "event": "press", "key": key, "velocity": 80 }).to_string()
+}
+
+/// Makes something else happen and waits for it: what was to come before has come.
+fn barrier(dispatcher: &Dispatcher<'_>, watcher: &Client) {
+    let mark = watcher.mark();
+    let mut desk = dispatcher.device_client(Kind::RumqttcV4, "desk", &[]);
+    desk.publish("iot/desk/button/event", r#"{"event":"press"}"#);
+    let told = |message: &crate::harness::Message| message.topic == "iot/desk/lamp/target";
+    watcher.find(mark, "the desk lamp's target", told);
+}
+
+fn targets(watcher: &Client, mark: usize) -> Vec<String> {
+    let all = watcher.messages(mark).into_iter();
+    all.filter(|message| message.topic == TARGET)
+        .map(|message| String::from_utf8(message.payload).unwrap())
+        .collect()
+}
+
+#[test]
+fn a_blocked_piano_is_deaf_at_once_and_hears_again_when_unblocked() {
+    let house = House::with_rules("");
+    let dispatcher = house.start();
+    let watcher = dispatcher.watcher();
+    let mut piano = dispatcher.device_client(Kind::RumqttcV5, "piano", &[]);
+
+    let words = ["device", "block", "piano", "--as", "producer"];
+    dispatcher.ask(&words).ok();
+    let mark = watcher.mark();
+    assert_eq!(piano.publish(KEYS, &press(60)), 0, "it is acknowledged");
+    barrier(&dispatcher, &watcher);
+    assert_eq!(targets(&watcher, mark), [""; 0]);
+    let shown = dispatcher.device("piano");
+    assert_eq!(shown["blocked"], "producer");
+    assert_eq!(shown["counters"]["blocked"], 1, "{shown:#}");
+
+    dispatcher.ask(&["device", "unblock", "piano"]).ok();
+    piano.publish(KEYS, &press(60));
+    watcher.field(mark, TARGET, "on", true);
+    assert_eq!(dispatcher.device("piano")["blocked"], "");
+}
+
+#[test]
+fn a_device_blocked_both_ways_loses_its_session_and_gets_no_other() {
+    let house = House::with_rules("");
+    let dispatcher = house.start();
+    let login = house.device_login("piano");
+    for kind in Kind::installed() {
+        let piano = dispatcher.device_client(kind, "piano", &["iot/piano/role"]);
+        dispatcher.ask(&["device", "block", "piano"]).ok();
+        piano.lost();
+        let connect = dispatcher.connect(Some(login.clone()), &["iot/piano/role"]);
+        let refused = Client::connect(kind, &connect).err();
+        assert!(refused.is_some(), "{kind:?} is kept out");
+        dispatcher.ask(&["device", "unblock", "piano"]).ok();
+        let back = Client::connect(kind, &connect);
+        assert!(back.is_ok(), "{kind:?} is let in again");
+    }
+}
+
+#[test]
+fn a_block_survives_kill_9_right_after_its_ok() {
+    let house = House::with_rules("");
+    let mut dispatcher = house.start();
+    for round in 0..3 {
+        let words = [
+            "device",
+            "block",
+            "piano",
+            "--as",
+            "producer",
+            "--why",
+            "it is late",
+        ];
+        dispatcher.ask(&words).ok();
+        dispatcher = dispatcher.kill_9_and_restart();
+        assert_eq!(dispatcher.device("piano")["blocked"], "producer", "{round}");
+        let list = house.read("blocklist.toml");
+        assert!(
+            list.contains("piano") && list.contains("it is late"),
+            "{list}"
+        );
+
+        let watcher = dispatcher.watcher();
+        let mut piano = dispatcher.device_client(Kind::RumqttcV4, "piano", &[]);
+        let mark = watcher.mark();
+        piano.publish(KEYS, &press(60));
+        barrier(&dispatcher, &watcher);
+        assert_eq!(targets(&watcher, mark), [""; 0], "{round}");
+
+        dispatcher.ask(&["device", "unblock", "piano"]).ok();
+        dispatcher = dispatcher.kill_9_and_restart();
+        assert_eq!(dispatcher.device("piano")["blocked"], "", "{round}");
+    }
+}
+
+#[test]
+fn nothing_is_sent_to_a_blocked_consumer_and_its_retained_target_goes() {
+    let house = House::with_rules("");
+    let dispatcher = house.start();
+    let watcher = dispatcher.watcher();
+    let mut piano = dispatcher.device_client(Kind::RumqttcV4, "piano", &[]);
+    let lamp = dispatcher.device_client(Kind::RumqttcV5, "hall", &[TARGET, "iot/hall/role"]);
+    piano.publish(KEYS, &press(60));
+    lamp.field(0, TARGET, "on", true);
+
+    let words = ["device", "block", "hall", "--as", "consumer"];
+    dispatcher.ask(&words).ok();
+    watcher.text(0, TARGET, "");
+    watcher.text(0, "iot/hall/role", "");
+    let (mark, seen) = (lamp.mark(), watcher.mark());
+    piano.publish(KEYS, &press(61));
+    barrier(&dispatcher, &watcher);
+    assert_eq!(targets(&watcher, seen), [""; 0]);
+    assert_eq!(targets(&lamp, mark), [""; 0]);
+    lamp.vanish();
+    let lamp = dispatcher.device_client(Kind::RumqttcV5, "hall", &[TARGET, "iot/hall/role"]);
+
+    dispatcher.ask(&["device", "unblock", "hall"]).ok();
+    let target = lamp.field(0, TARGET, "on", false);
+    let old = lamp.messages(0).into_iter();
+    let old: Vec<_> = old
+        .filter(|of| of.topic == TARGET && of.at < target.at)
+        .collect();
+    assert_eq!(old, [], "nothing was kept for it");
+    let role = lamp.find(0, "its role", |of| of.topic == "iot/hall/role");
+    assert_eq!(role.json()["io"]["lamp"]["kind"], "dimmer");
+}
+
+#[test]
+fn an_edited_blocklist_takes_effect_and_a_broken_one_does_not() {
+    let house = House::with_rules("");
+    let dispatcher = house.start();
+    house.write(
+        "blocklist.toml",
+        "[[block]]\ndevice = \"piano\"\nas = \"producer\"\n",
+    );
+    dispatcher.device_is("piano", "is blocked", |piano| {
+        piano["blocked"] == "producer"
+    });
+    let mark = dispatcher.mark();
+    house.write("blocklist.toml", "[[block]]\ndevise = \"piano\"\n");
+    dispatcher.says(mark, "blocklist.toml:");
+    dispatcher.says(mark, "not in force");
+    assert_eq!(dispatcher.device("piano")["blocked"], "producer");
+    house.write("blocklist.toml", "");
+    dispatcher.device_is("piano", "is heard again", |piano| piano["blocked"] == "");
+}
+
+#[test]
+fn a_block_of_a_device_that_the_house_has_not_names_the_nearest() {
+    let house = House::with_rules("");
+    let dispatcher = house.start();
+    let refused = dispatcher.ask(&["device", "block", "paino"]);
+    assert_eq!(refused.code, Some(1));
+    assert!(
+        refused.stderr.contains("did you mean piano?"),
+        "{refused:?}"
+    );
+    let refused = dispatcher.ask(&["device", "unblock", "piano"]);
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.stderr.contains("not blocked"), "{refused:?}");
+}

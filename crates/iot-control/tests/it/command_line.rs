@@ -1,0 +1,240 @@
+//! Commands, what they print and how they exit.
+
+use std::{
+    net::TcpListener,
+    path::{Path, PathBuf},
+};
+
+use serde_json::json;
+
+use crate::harness::{House, Kind, Output, run};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn example() -> String {
+    root().join("examples/piano-house").display().to_string()
+}
+
+/// The house whose rules hold eight mistakes.
+fn mistaken() -> House {
+    let fixtures = root().join("crates/mapping/tests/fixtures/house");
+    let house = House::copy(&fixtures);
+    house.write("rules.toml", &house.read("bad.toml"));
+    house
+}
+
+fn folder_of(house: &House) -> String {
+    house.folder().display().to_string()
+}
+
+#[test]
+fn the_example_checks_and_its_tests_pass() {
+    let checked = run(["check", &example()], "").ok();
+    assert!(
+        checked.stderr.is_empty() || !checked.stderr.contains("error"),
+        "{checked:?}"
+    );
+    assert_eq!(
+        run(["check", &example(), "--json"], "").ok().json(),
+        json!([])
+    );
+
+    let tested = run(["test", &example()], "").ok();
+    assert!(
+        tested.stdout.trim_end().ends_with(" passed, 0 failed"),
+        "{tested:?}"
+    );
+    let json = run(["test", &example(), "--json"], "").ok().json();
+    assert_eq!(json["failed"], 0);
+    assert!(json["passed"].as_u64().unwrap() >= 8, "{json:#}");
+
+    let one = run(["test", &example(), "--filter", "piano-is-deaf"], "").ok();
+    assert!(
+        one.stdout.trim_end().ends_with("1 passed, 0 failed"),
+        "{one:?}"
+    );
+}
+
+#[test]
+fn every_mistake_of_a_bad_house_is_found_in_one_run_with_its_place() {
+    let house = mistaken();
+    let checked = run(["check", &folder_of(&house)], "");
+    assert_eq!(checked.code, Some(1));
+    for (place, text) in [
+        ("rules.toml:14:", "did you mean `velocity`?"),
+        ("rules.toml:18:", "did you mean `start`?"),
+        ("rules.toml:19:", "is a number"),
+        ("rules.toml:20:", "did you mean `lamp`?"),
+        ("rules.toml:23:", "did you mean `hall-off`?"),
+        ("rules.toml:63:", "did you mean `start`?"),
+        ("rules.toml:69:", "no command `dim`"),
+        ("rules.toml:72:", "did you mean `when`?"),
+    ] {
+        assert!(
+            checked.stderr.contains(place),
+            "{place} in {}",
+            checked.stderr
+        );
+        assert!(
+            checked.stderr.contains(text),
+            "{text} in {}",
+            checked.stderr
+        );
+    }
+
+    let json = run(["check", &folder_of(&house), "--json"], "");
+    assert_eq!(json.code, Some(1));
+    let problems = json.json();
+    let errors = problems.as_array().unwrap().iter();
+    let lines: Vec<u64> = errors
+        .filter(|problem| problem["severity"] == "error")
+        .filter(|problem| problem["labels"][0]["file"] == "rules.toml")
+        .map(|problem| problem["labels"][0]["line"].as_u64().unwrap())
+        .collect();
+    assert_eq!(lines, [14, 18, 19, 20, 23, 63, 69, 72], "{problems:#}");
+
+    let tested = run(["test", &folder_of(&house)], "");
+    assert_eq!(tested.code, Some(1), "{tested:?}");
+}
+
+#[test]
+fn two_syntax_errors_and_what_stands_beside_them_are_found_in_one_run() {
+    let house = mistaken();
+    house.write("rules.toml", &house.read("bad-syntax.toml"));
+    let checked = run(["check", &folder_of(&house)], "");
+    assert_eq!(checked.code, Some(1));
+    for place in ["rules.toml:4:", "rules.toml:6:", "rules.toml:8:"] {
+        assert!(
+            checked.stderr.contains(place),
+            "{place} in {}",
+            checked.stderr
+        );
+    }
+    assert!(checked.stderr.contains("onn"), "{}", checked.stderr);
+}
+
+#[test]
+fn a_house_test_that_fails_shows_what_was_expected_and_what_came() {
+    let house = House::with_rules("");
+    house.write(
+        "tests/wrong.test.toml",
+        "[test.wrong]\nsteps = [\n  { event = \"piano.keys.press\", with = { key = 60, velocity = 1 }, expect = [\"hall.lamp.off\"] },\n]\n",
+    );
+    let tested = run(["test", &folder_of(&house)], "");
+    assert_eq!(tested.code, Some(1));
+    let said = format!("{}{}", tested.stdout, tested.stderr);
+    for text in [
+        "tests/wrong.test.toml:3",
+        "hall.lamp.off",
+        "hall.lamp.on",
+        "0 passed, 1 failed",
+    ] {
+        assert!(said.contains(text), "{text} in {said}");
+    }
+}
+
+#[test]
+fn a_second_dispatcher_on_the_same_state_is_refused_with_the_pid_of_the_first() {
+    let house = House::with_rules("");
+    let dispatcher = house.start();
+    let second = start_on(&house, "127.0.0.1:0");
+    assert_eq!(second.code, Some(1), "{second:?}");
+    let pid = dispatcher.pid().to_string();
+    assert!(second.stderr.contains(&pid), "{pid} in {second:?}");
+    // The first does not mind.
+    dispatcher.device_client(Kind::RumqttcV5, "hall", &[]);
+}
+
+#[test]
+fn a_port_that_is_taken_is_said_with_what_to_do() {
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap().to_string();
+    let house = House::with_rules("");
+    let refused = start_on(&house, &address);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    for text in [&*address, "is taken", "mqtt.listen"] {
+        assert!(refused.stderr.contains(text), "{text} in {refused:?}");
+    }
+}
+
+#[test]
+fn a_first_start_tells_how_to_add_a_user() {
+    let house = House::with_rules("");
+    let dispatcher = house.start();
+    dispatcher.says(0, "iot-control user add");
+}
+
+#[test]
+fn commands_without_a_running_dispatcher_say_so() {
+    let house = House::with_rules("");
+    let state = house.state().display().to_string();
+    for words in [
+        vec!["device", "list"],
+        vec!["device", "show", "hall"],
+        vec!["device", "block", "hall"],
+        vec!["press", "piano.keys"],
+        vec!["events"],
+    ] {
+        let output = run(words.iter().copied().chain(["--state", &state]), "");
+        assert_eq!(output.code, Some(1), "{words:?} {output:?}");
+        assert!(
+            output.stderr.contains("no dispatcher is running"),
+            "{output:?}"
+        );
+    }
+}
+
+#[test]
+fn wrong_usage_exits_with_2_and_wrong_settings_with_their_place() {
+    assert_eq!(run(["chekc"], "").code, Some(2));
+    assert_eq!(run(["device", "block"], "").code, Some(2));
+    assert_eq!(
+        run(["device", "block", "x", "--as", "ghost"], "").code,
+        Some(2)
+    );
+    assert_eq!(run(["check", "/nowhere"], "").code, Some(1));
+
+    let house = House::with_rules("");
+    house.write("settings.toml", "[mqtt]\nlisten = [\"here\"]\n");
+    let output = start_on(&house, "127.0.0.1:0");
+    assert_eq!(output.code, Some(1), "{output:?}");
+    assert!(output.stderr.contains("settings.toml"), "{output:?}");
+}
+
+#[test]
+fn devices_are_shown_to_people_and_machines() {
+    let house = House::with_rules("");
+    let dispatcher = house.start();
+    let mut lamp = dispatcher.device_client(Kind::RumqttcV5, "hall", &[]);
+    lamp.publish("iot/hall/lamp/state", r#"{"on":true,"brightness":40}"#);
+    let list = dispatcher.ask(&["device", "list"]).ok();
+    let lines: Vec<&str> = list.stdout.lines().collect();
+    assert_eq!(lines.len(), 3, "{list:?}");
+    assert!(
+        lines[1].contains("hall") && lines[1].contains("online"),
+        "{list:?}"
+    );
+    let shown = dispatcher.ask(&["device", "show", "hall"]).ok();
+    assert!(shown.stdout.contains("brightness=40"), "{shown:?}");
+    let hall = dispatcher.device("hall");
+    assert_eq!(hall["id"], 21);
+    assert_eq!(hall["channels"]["lamp"]["kind"], "dimmer");
+    assert_eq!(hall["channels"]["lamp"]["reported"]["brightness"], 40);
+}
+
+/// `run` on an address where it can't stay.
+fn start_on(house: &House, address: &str) -> Output {
+    let output = crate::harness::iot_control()
+        .args(["run", &folder_of(house), "--state"])
+        .arg(house.state())
+        .env("IOT_CONTROL__MQTT__LISTEN", address)
+        .output()
+        .unwrap();
+    Output {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}

@@ -1,0 +1,173 @@
+//! A house folder of a test, its state folder, and its users.
+
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use tempfile::TempDir;
+
+use super::{command::run, dispatcher::Dispatcher};
+
+/// A house of three modules: a piano, a hall with lamp and motion sensor, a desk with button and lamp.
+/// Key 60 switches the hall lamp on, 61 off, 62 toggles it; keys from 72 on dim it by their velocity.
+pub const PIANO_AND_LAMPS: &str = r#"
+format = 1
+
+[device.piano]
+id = 17
+board = "esp32-c3"
+uart = { rx = 6 }
+io.keys = { kind = "midi" }
+
+[device.hall]
+id = 21
+board = "esp32-c3"
+io.lamp = { kind = "dimmer", pin = 4 }
+io.motion = { kind = "motion", pin = 5 }
+
+[device.desk]
+id = 25
+board = "esp32-c3"
+io.button = { kind = "button", pin = 10 }
+io.lamp = { kind = "switch", pin = 4 }
+
+[rule.on]
+when = "piano.keys.press"
+if = "event.key == 60"
+do = "hall.lamp.on"
+
+[rule.off]
+when = "piano.keys.press"
+if = "event.key == 61"
+do = "hall.lamp.off"
+
+[rule.toggle]
+when = "piano.keys.press"
+if = "event.key == 62"
+do = "hall.lamp.toggle"
+
+[rule.dim]
+when = "piano.keys.press"
+if = "event.key >= 72"
+do = { set = "hall.lamp", brightness = "${event.velocity * 100 / 127}" }
+
+[rule.desk]
+when = "desk.button.press"
+do = "desk.lamp.toggle"
+"#;
+
+/// User and password.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// Name it logs in with.
+    pub user: String,
+    /// Its password.
+    pub password: String,
+}
+
+/// A house in a folder that goes when the test ends.
+pub struct House {
+    root: TempDir,
+    logins: RefCell<BTreeMap<String, Login>>,
+}
+
+impl House {
+    /// A house with this mapping.toml.
+    pub fn new(mapping: &str) -> Self {
+        let house = Self {
+            root: tempfile::tempdir().unwrap(),
+            logins: RefCell::default(),
+        };
+        fs::create_dir(house.folder()).unwrap();
+        house.write("mapping.toml", mapping);
+        house
+    }
+
+    /// The house of [`PIANO_AND_LAMPS`] with more rules.
+    pub fn with_rules(rules: &str) -> Self {
+        Self::new(&format!("{PIANO_AND_LAMPS}\n{rules}"))
+    }
+
+    /// A copy of a folder, so that a test can edit it.
+    pub fn copy(from: &Path) -> Self {
+        let house = Self::new("");
+        copy(from, &house.folder());
+        house
+    }
+
+    /// The folder with mapping.toml.
+    pub fn folder(&self) -> PathBuf {
+        self.root.path().join("house")
+    }
+
+    /// The state folder.
+    pub fn state(&self) -> PathBuf {
+        self.root.path().join("state")
+    }
+
+    /// Writes a file as an editor does: whole, then renamed.
+    pub fn write(&self, name: &str, text: &str) {
+        let path = self.folder().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let new = path.with_extension("new");
+        fs::write(&new, text).unwrap();
+        fs::rename(new, path).unwrap();
+    }
+
+    /// What a file holds.
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.folder().join(name)).unwrap()
+    }
+
+    /// Starts the dispatcher and waits until it is ready.
+    pub fn start(&self) -> Dispatcher<'_> {
+        Dispatcher::start(self, &[])
+    }
+
+    /// The login of a device, added where it has none yet; running or not.
+    pub fn device_login(&self, device: &str) -> Login {
+        self.login(device, &["--device", device])
+    }
+
+    /// The login of a program that sees the whole house.
+    pub fn tool_login(&self) -> Login {
+        self.login("watcher", &["--tool"])
+    }
+
+    fn login(&self, user: &str, kind: &[&str]) -> Login {
+        let known = self.logins.borrow().get(user).cloned();
+        known.unwrap_or_else(|| {
+            let state = self.state();
+            let mut args = vec!["user", "add", user, "--state", state.to_str().unwrap()];
+            args.extend(kind);
+            let output = run(args, "").ok();
+            let login = Login {
+                user: user.to_owned(),
+                password: output.stdout.trim().to_owned(),
+            };
+            assert!(
+                login.password.len() >= 20 && !login.password.contains('\n'),
+                "stdout is the password and nothing else: {output:?}"
+            );
+            let mut logins = self.logins.borrow_mut();
+            logins.insert(user.to_owned(), login.clone());
+            login
+        })
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! What the tests share: houses, the dispatcher as a process, clients of several makes, and waiting
+//! with a deadline. Knows the binary only by its command line, topics and output.
+
+mod agent;
+mod client;
+mod command;
+mod dispatcher;
+mod house;
+mod kind;
+mod mosquitto;
+mod rumqtt;
+mod wait;
+
+pub use client::{Client, Message};
+pub use command::{Output, iot_control, run};
+pub use dispatcher::Dispatcher;
+pub use house::{House, Login, PIANO_AND_LAMPS};
+pub use kind::Kind;
+pub use wait::PATIENCE;

@@ -1,0 +1,23 @@
+//! End to end: the real binary, real clients of several makes, real sockets.
+//!
+//! Each test has a house folder, a state folder and a dispatcher of its own. What belongs to one
+//! crate is tested there; here stands what a person at home relies on.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper of a test fails as the test does"
+)]
+#![allow(unreachable_pub, reason = "the modules share a harness")]
+
+mod access;
+mod availability;
+mod blocks;
+mod command_line;
+mod foreign;
+mod harness;
+mod reload;
+mod rubbish;
+mod simulation;
+mod survival;
+mod switching;
+mod targets;

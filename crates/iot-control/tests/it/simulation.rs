@@ -1,0 +1,137 @@
+//! `run --simulate`: the first thing that a person who clones the project sees.
+
+use std::{
+    net::TcpListener,
+    path::{Path, PathBuf},
+};
+
+use crate::harness::{Client, Dispatcher, House, Kind};
+
+fn example() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/piano-house")
+}
+
+fn simulated(house: &House) -> Dispatcher<'_> {
+    let dispatcher = Dispatcher::start(house, &["--simulate"]);
+    dispatcher.device_is("hall", "is simulated", |hall| hall["online"] == true);
+    dispatcher
+}
+
+#[test]
+fn a_press_in_a_second_terminal_switches_the_lamp_and_any_client_sees_it() {
+    for kind in Kind::installed() {
+        let house = House::copy(&example());
+        let dispatcher = simulated(&house);
+        let anybody = dispatcher.connect(None, &["iot/#"]);
+        let watcher = Client::connect(kind, &anybody).expect("nobody needs a user");
+        let pressed = dispatcher.ask(&["press", "piano.keys", "key=60"]).ok();
+        assert!(
+            pressed.stdout.contains("piano.keys.press key=60"),
+            "{pressed:?}"
+        );
+        let event = watcher.field(0, "iot/piano/keys/event", "event", "press");
+        assert_eq!(event.json()["key"], 60, "{kind:?}");
+        watcher.field(0, "iot/hall/lamp/target", "on", true);
+        watcher.field(0, "iot/hall/lamp/state", "on", true);
+        watcher.field(0, "iot/piano/keys/event", "event", "release");
+    }
+}
+
+#[test]
+fn any_client_may_speak_for_a_simulated_device() {
+    for kind in Kind::installed() {
+        let house = House::copy(&example());
+        let dispatcher = simulated(&house);
+        let anybody = dispatcher.connect(None, &["iot/#"]);
+        let mut client = Client::connect(kind, &anybody).unwrap();
+        let press = r#"{"event":"press","key":60,"velocity":80}"#;
+        assert_eq!(client.publish("iot/piano/keys/event", press), 0, "{kind:?}");
+        client.field(0, "iot/hall/lamp/state", "on", true);
+    }
+}
+
+#[test]
+fn the_example_starts_with_all_its_devices_and_its_tests_passed() {
+    let house = House::copy(&example());
+    let mut dispatcher = simulated(&house);
+    let said = dispatcher.said(0);
+    assert!(
+        said.contains(", checked, ") && said.contains(" tests passed"),
+        "{said}"
+    );
+    assert!(
+        said.contains("mosquitto_sub -p"),
+        "it says how to go on: {said}"
+    );
+    let list = dispatcher.ask(&["device", "list", "--json"]).ok().json();
+    let devices = list.as_array().unwrap();
+    assert!(devices.len() >= 7, "{list:#}");
+    for device in devices {
+        let name = device["name"].as_str().unwrap();
+        dispatcher.device_is(name, "is online", |device| device["online"] == true);
+    }
+    assert_eq!(dispatcher.interrupt(), Some(0));
+    dispatcher.says(0, "bye");
+}
+
+#[test]
+fn the_live_stream_shows_event_rule_and_command_to_people_and_machines() {
+    let house = House::copy(&example());
+    let mut dispatcher = Dispatcher::start(&house, &["--simulate", "--json"]);
+    dispatcher.device_is("piano", "is there", |piano| piano["online"] == true);
+    dispatcher.ask(&["press", "piano.keys", "key=60"]).ok();
+    let line = dispatcher.prints("middle-c");
+    let decision: serde_json::Value = serde_json::from_str(&line).expect("a line is JSON");
+    assert!(decision.is_object(), "{line}");
+    assert!(line.contains("hall.lamp"), "{line}");
+    assert!(line.contains("rules.toml"), "with file and line: {line}");
+    assert_eq!(dispatcher.interrupt(), Some(0));
+}
+
+#[test]
+fn a_press_of_something_that_is_not_there_says_what_was_meant() {
+    let house = House::copy(&example());
+    let dispatcher = simulated(&house);
+    for (words, said) in [
+        (["press", "piano.kees", "key=60"], "did you mean"),
+        (["press", "piano.keys", "kee=60"], "did you mean"),
+        (["press", "piano.keys", "key=sixty"], "key"),
+        (["press", "paino.keys", "key=60"], "did you mean"),
+    ] {
+        let refused = dispatcher.ask(&words);
+        assert_eq!(refused.code, Some(1), "{refused:?}");
+        assert!(refused.stderr.contains(said), "{refused:?}");
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_no_reason_to_stop_a_simulation() {
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap().to_string();
+    let house = House::copy(&example());
+    house.write("settings.toml", "");
+    let dispatcher = Dispatcher::start_on(&house, &["--simulate"], &address);
+    assert_ne!(dispatcher.port(), other.local_addr().unwrap().port());
+    dispatcher.says(0, &format!("{address} is taken"));
+}
+
+#[test]
+fn a_reload_keeps_the_simulated_modules_in_step() {
+    let house = House::copy(&example());
+    let dispatcher = simulated(&house);
+    let anybody = dispatcher.connect(None, &["iot/#"]);
+    let watcher = Client::connect(Kind::RumqttcV5, &anybody).unwrap();
+    let said = dispatcher.mark();
+    let rules = house.read("rules.toml");
+    let edited = rules.replace("event.key == 60", "event.key == 61");
+    assert_ne!(rules, edited);
+    house.write("rules.toml", &edited);
+    dispatcher.says(said, "in force");
+    dispatcher.device_is("hall", "is simulated again", |hall| hall["online"] == true);
+    let mark = watcher.mark();
+    dispatcher.device_is("piano", "is simulated again", |piano| {
+        piano["online"] == true
+    });
+    dispatcher.ask(&["press", "piano.keys", "key=61"]).ok();
+    watcher.field(mark, "iot/hall/lamp/state", "on", true);
+}

@@ -1,0 +1,164 @@
+//! kill -9 at any time: timers go on, what was acknowledged is there.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::harness::{House, Kind};
+
+const KEYS: &str = "iot/piano/keys/event";
+const TARGET: &str = "iot/hall/lamp/target";
+
+/// The light goes off so long after motion.
+const TIMER: Duration = Duration::from_secs(3);
+
+const TIMED_LIGHT: &str = r#"
+[rule.motion]
+when = "hall.motion.start"
+do = ["hall.lamp.on", { start = "hall-off", for = "3s" }]
+
+[rule.motion-off]
+when = { timer = "hall-off" }
+do = "hall.lamp.off"
+"#;
+
+/// A loaded machine may be so late; what comes this late is still on time for a light.
+const LATE_MAX: Duration = Duration::from_secs(5);
+
+fn press(key: u32) -> String {
+    json!({ "event": "press", "key": key, "velocity": 80 }).to_string()
+}
+
+#[test]
+fn the_light_goes_off_on_time_after_kill_9_mid_timer() {
+    for kind in Kind::installed() {
+        let house = House::with_rules(TIMED_LIGHT);
+        let dispatcher = house.start();
+        let mut hall = dispatcher.device_client(kind, "hall", &[TARGET]);
+        let start = Instant::now();
+        hall.publish("iot/hall/motion/event", r#"{"event":"start"}"#);
+        hall.field(0, TARGET, "on", true);
+        let dispatcher = dispatcher.kill_9_and_restart();
+
+        let hall = dispatcher.device_client(kind, "hall", &[TARGET]);
+        let on = hall.find(0, "its target", |message| message.topic == TARGET);
+        assert_eq!(on.json()["on"], true, "{kind:?}: not before it is due");
+        let off = hall.field(0, TARGET, "on", false);
+        let after = off.at - start;
+        assert!(after >= TIMER, "{kind:?}: after {after:?} already");
+        assert!(after < TIMER + LATE_MAX, "{kind:?}: only after {after:?}");
+    }
+}
+
+#[test]
+fn a_timer_that_was_started_again_before_kill_9_runs_from_its_second_start() {
+    let house = House::with_rules(TIMED_LIGHT);
+    let mut dispatcher = house.start();
+    let mut start = Instant::now();
+    for _ in 0..3 {
+        let mut hall = dispatcher.device_client(Kind::RumqttcV5, "hall", &[TARGET]);
+        start = Instant::now();
+        hall.publish("iot/hall/motion/event", r#"{"event":"start"}"#);
+        hall.field(0, TARGET, "on", true);
+        dispatcher = dispatcher.kill_9_and_restart();
+    }
+    let watcher = dispatcher.watcher();
+    let off = watcher.field(0, TARGET, "on", false);
+    assert!(off.at - start >= TIMER, "{:?}", off.at - start);
+}
+
+#[test]
+fn an_event_that_was_acknowledged_has_its_effect_after_kill_9() {
+    for kind in Kind::installed() {
+        let house = House::with_rules("");
+        let mut dispatcher = house.start();
+        // Without anybody who shows the effect: the acknowledgement alone must do.
+        for round in 1..=4 {
+            let mut piano = dispatcher.device_client(kind, "piano", &[]);
+            assert_eq!(piano.publish(KEYS, &press(62)), 0);
+            dispatcher = dispatcher.kill_9_and_restart();
+            let on = round % 2 == 1;
+            let hall = dispatcher.device("hall");
+            let target = &hall["channels"]["lamp"]["target"]["on"];
+            assert_eq!(*target, on, "{kind:?} {round}: each toggle counts once");
+            let lamp = dispatcher.device_client(Kind::RumqttcV5, "hall", &[TARGET]);
+            let kept = lamp.find(0, "its target", |message| message.topic == TARGET);
+            assert_eq!(kept.json()["on"], on, "{kind:?} {round}");
+        }
+    }
+}
+
+#[test]
+fn a_crowd_of_acknowledged_events_is_there_after_kill_9() {
+    let house = House::with_rules(
+        r#"
+        [var]
+        presses = { kind = "number", start = 0, keep = true }
+
+        [rule.count]
+        when = "desk.button.press"
+        do = { var = "presses", to = "${var.presses + 1}" }
+
+        [rule.show]
+        when = "piano.keys.press"
+        if = "event.key == 40"
+        do = { notify = "all", text = "${var.presses} presses." }
+        "#,
+    );
+    let dispatcher = house.start();
+    let mut desk = dispatcher.device_client(Kind::RumqttcV4, "desk", &[]);
+    for _ in 0..200 {
+        desk.publish("iot/desk/button/event", r#"{"event":"press"}"#);
+    }
+    let dispatcher = dispatcher.kill_9_and_restart();
+    let mut piano = dispatcher.device_client(Kind::RumqttcV4, "piano", &[]);
+    piano.publish(KEYS, &press(40));
+    dispatcher.says(0, "200 presses.");
+}
+
+#[test]
+fn a_wish_of_a_program_survives_kill_9() {
+    let house = House::with_rules("");
+    let dispatcher = house.start();
+    let mut program = dispatcher.watcher();
+    assert_eq!(
+        program.publish("iot/hall/lamp/set", r#"{"brightness":7}"#),
+        0
+    );
+    let dispatcher = dispatcher.kill_9_and_restart();
+    let lamp = dispatcher.device_client(Kind::RumqttcV4, "hall", &[TARGET]);
+    lamp.field(0, TARGET, "brightness", 7);
+}
+
+#[test]
+fn an_orderly_end_keeps_the_state_as_well() {
+    let house = House::with_rules("");
+    let mut dispatcher = house.start();
+    let mut piano = dispatcher.device_client(Kind::RumqttcV5, "piano", &[]);
+    piano.publish(KEYS, &press(60));
+    assert_eq!(dispatcher.interrupt(), Some(0));
+    piano.lost();
+    drop(dispatcher);
+    let dispatcher = house.start();
+    let lamp = dispatcher.device_client(Kind::RumqttcV5, "hall", &[TARGET]);
+    lamp.field(0, TARGET, "on", true);
+}
+
+#[test]
+fn a_device_that_does_not_come_back_after_kill_9_is_offline_and_said_to_be() {
+    let house = House::with_rules(
+        r#"
+        [rule.lost]
+        when = "hall.offline"
+        do = "desk.lamp.on"
+        "#,
+    );
+    let dispatcher = house.start();
+    let hall = dispatcher.device_client_with_will(Kind::RumqttcV5, "hall", &[TARGET]);
+    dispatcher.device_is("hall", "is online", |hall| hall["online"] == true);
+    let dispatcher = dispatcher.kill_9_and_restart();
+    drop(hall);
+    let watcher = dispatcher.watcher();
+    watcher.text(0, "iot/hall/availability", "offline");
+    watcher.field(0, "iot/desk/lamp/target", "on", true);
+}
