@@ -26,6 +26,11 @@ const WINDOW: [u64; 2] = [1024, 96];
 /// Events of one rule on their way: fewer than the ledger can tell apart.
 const RULE_WINDOW: u64 = 96;
 
+/// Events of one producer without an acknowledgement where they go one at a time. A broker that keeps them may
+/// acknowledge several together, some later than their commands; waiting for each would measure a processor that
+/// has gone to sleep meanwhile.
+const CLOSED_UNACKNOWLEDGED: u64 = 16;
+
 /// More lost events than this, one at a time, and there is nothing to measure.
 const LOST_MAX: usize = 5;
 
@@ -70,6 +75,14 @@ impl Producer {
         self.open += 1;
         self.unacknowledged += u64::from(qos);
         ix
+    }
+
+    /// Reads until so many events at most are unacknowledged.
+    fn await_acks(&mut self, unacknowledged_max: u64) -> Result<()> {
+        while self.unacknowledged > unacknowledged_max {
+            self.unacknowledged -= u64::from(self.client.next()? == Packet::PubAck);
+        }
+        Ok(())
     }
 
     fn take_acks(&mut self) -> Result<()> {
@@ -161,13 +174,13 @@ impl<'l, 'r> Load<'l, 'r> {
             } else if round - latencies_us.len() >= LOST_MAX {
                 bail!("no command comes for most events");
             }
-            // Acks are no part of the way of an event, and must not meet the next one.
+            // Acks are no part of the way of an event: they are read before the producer's next one.
             self.consumers[consumer].flush()?;
-            while self.qos == 1 && producer.unacknowledged > 0 {
-                let ack = producer.client.next()? == Packet::PubAck;
-                producer.unacknowledged -= u64::from(ack);
-            }
+            producer.await_acks(CLOSED_UNACKNOWLEDGED)?;
             producer.open = 0;
+        }
+        for producer in &mut self.producers {
+            producer.await_acks(0)?;
         }
         Ok((latencies_us, self.ledger.close()))
     }

@@ -19,13 +19,16 @@ use anyhow::{Context, Result, bail};
 
 use crate::shell;
 use generator::Load;
-use ledger::Ledger;
+use ledger::{Faults, Ledger};
 use report::{Report, Sample, Start, System};
 use route::Route;
 use server::Server;
 
 /// Memory is read once a start has settled.
 const SETTLE: Duration = Duration::from_millis(300);
+
+/// Turns that the sides take at one event at a time.
+const SLICES: usize = 10;
 
 /// How much to measure.
 #[derive(Debug, PartialEq)]
@@ -103,20 +106,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     for run in 1..=options.runs {
         for &rules in &options.rules {
             eprintln!("run {run} of {}: {rules} rules", options.runs);
-            // In turn, and who is first changes: neither gets the quieter machine.
-            let mut systems = [System::Mosquitto, System::Ours];
-            systems.rotate_left(run % 2);
-            for system in systems {
-                let folder = folder.join(format!("{system:?}").to_lowercase());
-                measure(system, rules, &binary, &folder, options, &mut report).with_context(
-                    || {
-                        format!(
-                            "{system:?} with {rules} rules (log in {})",
-                            folder.display()
-                        )
-                    },
-                )?;
-            }
+            measure(run, rules, &binary, &folder, options, &mut report)
+                .with_context(|| format!("{rules} rules (logs in {})", folder.display()))?;
         }
     }
     let text = report.markdown();
@@ -142,74 +133,119 @@ fn alone(folder: &Path) -> Result<fs::File> {
     Ok(lock)
 }
 
-/// One start of one system: memory, then both QoS, one event at a time and saturated.
-fn measure(
+/// One broker of a run.
+struct Side {
     system: System,
+    server: Server,
+    route: Route,
+    start: Start,
+}
+
+/// One start of each broker: memory, then both QoS, one event at a time and saturated. They take turns, and who is
+/// first changes from run to run, so that neither gets the quieter machine; who waits for a turn does nothing.
+fn measure(
+    run: usize,
     rules: usize,
     binary: &Path,
     folder: &Path,
     options: &Options,
     report: &mut Report,
 ) -> Result<()> {
-    if folder.exists() {
-        fs::remove_dir_all(folder).with_context(|| format!("can't empty {}", folder.display()))?;
-    }
-    fs::create_dir_all(folder).with_context(|| format!("can't create {}", folder.display()))?;
-    let (server, route) = start(system, rules, binary, folder)?;
-    let mut start = Start {
-        ready_ms: server.ready.as_secs_f64() * 1e3,
-        ..Start::default()
-    };
-    let mut ledger = Ledger::new(&route);
+    let mut systems = [System::Mosquitto, System::Ours];
+    systems.rotate_left(run % 2);
+    let start = |system| Side::start(system, rules, binary, folder);
+    let mut sides: Vec<Side> = systems.into_iter().map(start).collect::<Result<_>>()?;
+    let mut ledgers: Vec<_> = sides.iter().map(|side| Ledger::new(&side.route)).collect();
     for qos in [0, 1] {
-        let mut load = Load::connect(server.address, &mut ledger, qos)?;
-        if qos == 0 {
-            thread::sleep(SETTLE);
-            start.idle_mib = server.rss_mib()?;
+        let samples =
+            samples(&sides, &mut ledgers, qos, options).with_context(|| format!("at QoS {qos}"))?;
+        for (side, sample) in sides.iter().zip(samples) {
+            let key = (rules, qos, side.system);
+            report.samples.entry(key).or_default().push(sample);
         }
-        let sample =
-            sample(&mut load, &server, options).with_context(|| format!("at QoS {qos}"))?;
-        report
-            .samples
-            .entry((rules, qos, system))
-            .or_default()
-            .push(sample);
     }
-    start.loaded_mib = server.rss_mib()?;
-    report
-        .starts
-        .entry((rules, system))
-        .or_default()
-        .push(start);
+    for side in &mut sides {
+        side.start.loaded_mib = side.server.rss_mib()?;
+        let key = (rules, side.system);
+        report.starts.entry(key).or_default().push(side.start);
+    }
     Ok(())
 }
 
-fn start(system: System, rules: usize, binary: &Path, folder: &Path) -> Result<(Server, Route)> {
-    match system {
-        System::Mosquitto => Ok((mosquitto::start(folder)?, Route::relay(rules))),
-        System::Ours => {
-            let mut route = Route::rules(rules);
-            ours::prepare(binary, folder, &mut route)?;
-            Ok((ours::start(binary, folder, &route)?, route))
+impl Side {
+    fn start(system: System, rules: usize, binary: &Path, folder: &Path) -> Result<Self> {
+        let folder = folder.join(format!("{system:?}").to_lowercase());
+        if folder.exists() {
+            fs::remove_dir_all(&folder)
+                .with_context(|| format!("can't empty {}", folder.display()))?;
         }
+        fs::create_dir_all(&folder)
+            .with_context(|| format!("can't create {}", folder.display()))?;
+        let (server, route) = match system {
+            System::Mosquitto => (mosquitto::start(&folder)?, Route::relay(rules)),
+            System::Ours => {
+                let mut route = Route::rules(rules);
+                ours::prepare(binary, &folder, &mut route)?;
+                (ours::start(binary, &folder, &route)?, route)
+            }
+        };
+        // Connected and idle, as a house is at night.
+        let mut ledger = Ledger::new(&route);
+        let clients = Load::connect(server.address, &mut ledger, 0)?;
+        thread::sleep(SETTLE);
+        let start = Start {
+            ready_ms: server.ready.as_secs_f64() * 1e3,
+            idle_mib: server.rss_mib()?,
+            loaded_mib: 0.0,
+        };
+        drop(clients);
+        Ok(Self {
+            system,
+            server,
+            route,
+            start,
+        })
     }
 }
 
-fn sample(load: &mut Load<'_, '_>, server: &Server, options: &Options) -> Result<Sample> {
-    // The first events find cold caches everywhere.
-    let (_, mut faults) = load.closed_loop(options.round_trips / 10)?;
-    let (latencies_us, late) = load.closed_loop(options.round_trips)?;
-    faults.add(late);
-    let cpu_s = server.cpu_s()?;
-    let saturated = load.saturated(options.saturated)?;
-    let cpu_s = server.cpu_s()? - cpu_s;
-    faults.add(saturated.faults);
-    Ok(Sample {
-        commands_per_s: saturated.commands_per_s,
-        cpu_s: cpu_s * 1e5 / saturated.commands as f64,
-        faults,
-        ..report::latencies(latencies_us)
-    })
+/// One sample of each side.
+fn samples(
+    sides: &[Side],
+    ledgers: &mut [Ledger<'_>],
+    qos: u8,
+    options: &Options,
+) -> Result<Vec<Sample>> {
+    let both = sides.iter().zip(ledgers);
+    let connect = |(side, ledger): (&Side, _)| Load::connect(side.server.address, ledger, qos);
+    let mut loads: Vec<Load<'_, '_>> = both.map(connect).collect::<Result<_>>()?;
+
+    let mut latencies_us = vec![Vec::new(); sides.len()];
+    let mut faults = vec![Faults::default(); sides.len()];
+    for slice in 0..=SLICES {
+        for (ix, load) in loads.iter_mut().enumerate() {
+            let (us, slice_faults) = load.closed_loop(options.round_trips / SLICES)?;
+            faults[ix].add(slice_faults);
+            // The first events find cold caches everywhere.
+            if slice > 0 {
+                latencies_us[ix].extend(us);
+            }
+        }
+    }
+    let mut samples = Vec::new();
+    for (ix, load) in loads.iter_mut().enumerate() {
+        let server = &sides[ix].server;
+        let cpu_s = server.cpu_s()?;
+        let saturated = load.saturated(options.saturated)?;
+        let cpu_s = server.cpu_s()? - cpu_s;
+        faults[ix].add(saturated.faults);
+        samples.push(Sample {
+            commands_per_s: saturated.commands_per_s,
+            cpu_s: cpu_s * 1e5 / saturated.commands as f64,
+            faults: faults[ix],
+            ..report::latencies(std::mem::take(&mut latencies_us[ix]))
+        });
+    }
+    Ok(samples)
 }
 
 /// What was measured, and on what.
