@@ -90,6 +90,9 @@ pub enum Input {
     Unblock(Subject),
     /// The wall clock can be trusted from now on.
     ClockSynced,
+    /// The dispatcher was down until now: what fell due meanwhile is treated as each rule's
+    /// `after_downtime` says. The first input after a restart.
+    Resumed,
     /// Another mapping is in force. Applied with [`crate::Dispatcher::replace`].
     Reload {
         /// [`Program::hash`] of it.
@@ -166,6 +169,7 @@ impl Input {
             | Self::Online(_)
             | Self::Offline(_)
             | Self::ClockSynced
+            | Self::Resumed
             | Self::Tick => false,
         }
     }
@@ -199,6 +203,7 @@ mod tag {
     pub(super) const RELOAD: u8 = 10;
     pub(super) const TICK: u8 = 11;
     pub(super) const SEVERAL: u8 = 12;
+    pub(super) const RESUMED: u8 = 13;
 }
 
 /// [`Who`] as a number and a name.

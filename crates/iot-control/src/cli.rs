@@ -175,7 +175,8 @@ pub(crate) enum User {
 
 #[derive(Debug, Args)]
 pub(crate) struct State {
-    /// State folder of the dispatcher [default: the running one; else as settings.toml says]
+    /// State folder of the dispatcher [default: /var/lib/iot-control for root, else
+    /// ~/.local/state/iot-control, or its `simulate` folder]
     #[arg(long = "state", value_name = "DIR", env = "IOT_CONTROL__STATE")]
     pub(crate) folder: Option<PathBuf>,
 }

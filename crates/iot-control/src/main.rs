@@ -15,10 +15,9 @@ use clap::Parser;
 
 use cli::{Cli, Command};
 
-/// Reading a house of 10,000 rules takes several times the memory that running it does; this one
-/// gives the difference back.
+/// Gives memory back to the system when the thread that took it ends; see [`run`]'s reading of a house.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -55,7 +54,7 @@ fn log_to_stderr(running: bool) {
         .from_env_lossy();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| printer::People)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .init();

@@ -4,7 +4,18 @@
 use std::{
     fmt::Display,
     io::{self, IsTerminal, Write},
+    sync::{
+        OnceLock,
+        mpsc::{SyncSender, sync_channel},
+    },
+    thread::{self, JoinHandle},
 };
+
+/// Lines for people that may wait; more are lost.
+const WAITING_LINES_MAX: usize = 1_024;
+
+/// Where lines for people go once [`detach`] was called; `None` ends the thread.
+static LINES: OnceLock<SyncSender<Option<Vec<u8>>>> = OnceLock::new();
 
 /// Prints one line of results.
 pub(crate) fn result(line: impl Display) {
@@ -24,12 +35,71 @@ pub(crate) fn results(text: impl Display) {
 
 /// Tells people something. Nobody may be there: then it is lost.
 pub(crate) fn tell(line: impl Display) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    People.write_line(&format!("{line}\n"));
+}
+
+/// From now on lines for people are written by a thread of their own: a terminal that was stopped,
+/// or a log that is not read, must not stop the dispatcher. What a full queue can't take is lost.
+///
+/// # Errors
+/// The thread can't be started.
+pub(crate) fn detach() -> io::Result<Detached> {
+    let (sender, lines) = sync_channel::<Option<Vec<u8>>>(WAITING_LINES_MAX);
+    let thread = thread::Builder::new()
+        .name("people".into())
+        .spawn(move || {
+            while let Ok(Some(line)) = lines.recv() {
+                let _ = io::stderr().lock().write_all(&line);
+            }
+        })?;
+    // Detached twice: the first thread goes on.
+    let _ = LINES.set(sender);
+    Ok(Detached(thread))
+}
+
+/// The thread that writes for people.
+pub(crate) struct Detached(JoinHandle<()>);
+
+impl Detached {
+    /// Waits until the lines so far are out; gives up where nobody takes them.
+    pub(crate) fn finish(self) {
+        let sent = LINES
+            .get()
+            .is_some_and(|lines| lines.try_send(None).is_ok());
+        if sent {
+            // A thread that panicked has nothing more to say.
+            let _ = self.0.join();
+        }
+    }
+}
+
+/// stderr, as tracing writes to it.
+#[derive(Clone, Copy)]
+pub(crate) struct People;
+
+impl People {
+    fn write_line(self, line: &str) {
+        match LINES.get() {
+            Some(lines) => drop(lines.try_send(Some(line.as_bytes().to_vec()))),
+            None => drop(io::stderr().lock().write_all(line.as_bytes())),
+        }
+    }
+}
+
+impl Write for People {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_line(&String::from_utf8_lossy(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Tells people what went wrong, with everything that led to it.
 pub(crate) fn complain(why: &anyhow::Error) {
-    let _ = writeln!(io::stderr().lock(), "error: {why:#}");
+    tell(format_args!("error: {why:#}"));
 }
 
 /// Whether stdout is a terminal.

@@ -29,7 +29,7 @@ use crate::{
     cli,
     control::{client::SOCKET, server::Socket},
     printer,
-    settings::{Anonymous, Settings, Switch},
+    settings::{self, Anonymous, Settings, Switch},
 };
 use announce::Announcement;
 use desk::Running;
@@ -41,7 +41,22 @@ const BACKLOG: u32 = 1_024;
 /// Runs the dispatcher of a house until SIGINT or SIGTERM.
 pub(crate) fn run(options: &cli::Run) -> anyhow::Result<ExitCode> {
     let started = time::Instant::now();
+    let people = printer::detach()?;
+    let done = start(options, started);
+    if let Err(why) = &done {
+        printer::complain(why);
+    }
+    people.finish();
+    Ok(if done.is_ok() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn start(options: &cli::Run, started: time::Instant) -> anyhow::Result<()> {
     let settings = settings(options)?;
+    let files = watch::look(&options.house);
     let house = match house::read(&options.house) {
         Ok(house) => house,
         Err(why) => {
@@ -62,9 +77,9 @@ pub(crate) fn run(options: &cli::Run) -> anyhow::Result<ExitCode> {
     let tasks = LocalSet::new();
     tasks.block_on(
         &runtime,
-        serve(options, &settings, &house, recovered, started),
+        serve(options, &settings, &house, (recovered, files), started),
     )?;
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// The settings as the options change them: simulation stays on this machine.
@@ -89,7 +104,7 @@ async fn serve(
     options: &cli::Run,
     settings: &Settings,
     house: &House,
-    recovered: recover::Recovered,
+    (recovered, files): (recover::Recovered, watch::Seen),
     started: time::Instant,
 ) -> anyhow::Result<()> {
     let recover::Recovered {
@@ -135,7 +150,7 @@ async fn serve(
     }
     spawn_local(socket.serve(Rc::clone(&running)));
     if settings.reload.watch {
-        spawn_local(Rc::clone(&running).take_edits(watch::watch(&options.house)?));
+        spawn_local(Rc::clone(&running).take_edits(watch::watch(&options.house, files)?));
     }
     printer::tell(Announcement {
         house: &options.house.display(),
@@ -143,6 +158,7 @@ async fn serve(
         tests: house.tests,
         addresses: &addresses,
         state: &folder,
+        is_default_state: folder == settings::default_state_folder(),
         simulate: options.simulate,
         has_users: app.borrow().has_users(),
         took: started.elapsed(),

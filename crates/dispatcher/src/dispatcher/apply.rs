@@ -69,6 +69,10 @@ impl Dispatcher {
             Input::Unblock(subject) => self.unblock(now, &subject, effects),
             // Both are known from elsewhere: `now` says that the clock is right, and another mapping came with
             // `replace`. The record marks when.
+            Input::Resumed => {
+                let notes = self.resume(now);
+                effects.notes.extend(notes);
+            }
             Input::ClockSynced | Input::Reload { .. } | Input::Tick => {
                 self.run(now, engine::Input::Tick, effects);
             }

@@ -98,7 +98,7 @@ impl Dispatcher {
 
     /// Goes on from a snapshot, as if there had been no restart. `program` is the one that was in force when the
     /// snapshot was taken, `now` the time of that. Then come, in this order: the journal's tail, each record
-    /// decoded and applied at its own time, its effects thrown away; [`Dispatcher::resume`];
+    /// decoded and applied at its own time, its effects thrown away; [`crate::Input::Resumed`];
     /// [`Dispatcher::replace`], where another mapping is to be in force; [`Dispatcher::announce`].
     ///
     /// # Errors
@@ -137,8 +137,8 @@ impl Dispatcher {
     }
 
     /// The dispatcher was down until `now`: what fell due meanwhile is treated as each rule's `after_downtime`
-    /// says, with the next input. To be called once after the replay, not during it.
-    pub fn resume(&mut self, now: Now) -> Vec<Note> {
+    /// says, with the next input. [`crate::Input::Resumed`] calls it, so that a replay does the same.
+    pub(super) fn resume(&mut self, now: Now) -> Vec<Note> {
         let notes = self.engine.resume(now);
         let notes = notes.iter().map(|note| Note::Lost(note.to_string()));
         notes.collect()

@@ -82,6 +82,7 @@ fn read(program: &Program, d: &mut Decoder<'_>, outermost: bool) -> Read<Input> 
         tag::BLOCK => Input::Block(d.decode()?),
         tag::UNBLOCK => Input::Unblock(d.decode()?),
         tag::CLOCK_SYNCED => Input::ClockSynced,
+        tag::RESUMED => Input::Resumed,
         tag::RELOAD => Input::Reload {
             hash: d
                 .bytes()?

@@ -11,6 +11,7 @@ pub(super) struct Announcement<'a> {
     pub(super) tests: usize,
     pub(super) addresses: &'a [SocketAddr],
     pub(super) state: &'a Path,
+    pub(super) is_default_state: bool,
     pub(super) simulate: bool,
     pub(super) has_users: bool,
     pub(super) took: Duration,
@@ -33,11 +34,15 @@ impl fmt::Display for Announcement<'_> {
         if self.simulate {
             self.simulation(f)?;
         } else if !self.has_users {
+            let state = match self.is_default_state {
+                true => String::new(),
+                false => format!(" --state {}", self.state.display()),
+            };
             writeln!(
                 f,
                 "  nobody can log in yet; add users while this runs:\n    \
-                 iot-control user add NAME --device DEVICE    a module\n    \
-                 iot-control user add NAME                    a person"
+                 iot-control user add NAME --device DEVICE{state}    a module\n    \
+                 iot-control user add NAME{state}                    a person"
             )?;
         }
         write!(f, "ready in {} ms", self.took.as_millis())

@@ -14,7 +14,7 @@ use dispatcher::{
 use engine::{Cause, Decision};
 use mapping::program::DeviceIx;
 use store::{
-    StoreHandle,
+    HealthState, StoreHandle,
     db::{MappingHash, Snapshot},
 };
 use types::{InputNo, Instant, Now};
@@ -38,6 +38,9 @@ const SNAPSHOT_INPUTS: u64 = 50_000;
 /// Time after which a snapshot is taken even of a quiet house.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(24 * 3_600);
 
+/// How often it is checked whether the store still writes.
+const STORE_CHECK_EVERY: Duration = Duration::from_secs(2);
+
 /// How often a clock that is not synchronised is looked at.
 const SYNC_CHECK_EVERY: Duration = Duration::from_secs(1);
 
@@ -59,6 +62,8 @@ pub(super) struct App {
     now: Cell<Now>,
     snapshot_due: Instant,
     was_synced: bool,
+    store_state: HealthState,
+    store_checked: Instant,
 }
 
 /// Who is behind a client's key.
@@ -67,6 +72,8 @@ struct Connected {
     user: Arc<str>,
     /// `None`: the login of a device that the mapping does not have.
     publisher: Option<Publisher>,
+    /// Whether it is connected now.
+    here: bool,
 }
 
 impl App {
@@ -91,11 +98,17 @@ impl App {
             now: Cell::new(now),
             snapshot_due: now.at.after(SNAPSHOT_EVERY),
             was_synced: now.synced,
+            store_state: HealthState::Good,
+            store_checked: now.at,
         }
     }
 
     /// Goes over to the mapping and the blocks of today, before anybody is connected.
     pub(super) fn adopt(&mut self, house: &House, blocklist: &Blocklist, now: Now) {
+        if self.journal.last() > InputNo(0) {
+            // From where it was to now: what fell due in between goes by each rule's `after_downtime`.
+            self.take(now, Input::Resumed, &mut Outbox::default());
+        }
         let program = Arc::clone(self.dispatcher.program());
         if program.hash != house.program.hash {
             let hash = house.program.hash;
@@ -119,7 +132,7 @@ impl App {
         self.hand_out(now, &mut out);
         self.catch_up(now, &mut out);
         core.send(now, out, self);
-        // A replay starts here: the time before was counted as downtime, once.
+        // The next replay is short.
         self.snapshot(now);
     }
 
@@ -160,8 +173,11 @@ impl App {
         self.effects.clear();
         self.dispatcher
             .replace(now, Arc::clone(&house.program), &mut self.effects);
-        self.recognise_clients();
+        let back = self.recognise_clients();
         self.hand_out(now, &mut out);
+        for device in back {
+            self.session_started(now, device, &mut out);
+        }
         core.send(now, out, self);
         self.pass_rights_on(core, now);
         self.snapshot(now);
@@ -211,6 +227,23 @@ impl App {
             .iter()
             .find_map(|(user, _)| self.refusals.newest(user));
         of_logins.or_else(|| self.refusals.newest(device))
+    }
+
+    /// Says once that inputs are no longer kept, and once that they are again.
+    fn watch_store(&mut self, now: Now) {
+        let Some(store) = self.journal.store() else {
+            return;
+        };
+        self.store_checked = now.at;
+        let state = store.health().state;
+        if state == HealthState::Good && self.store_state != HealthState::Good {
+            tracing::info!("the disk takes inputs again; acknowledgements go on");
+        } else if state != HealthState::Good && self.store_state == HealthState::Good {
+            tracing::error!(
+                "{state}; lights keep switching, but nothing is acknowledged until this is mended"
+            );
+        }
+        self.store_state = state;
     }
 
     fn logins_of(&self, device: &str) -> Vec<(Arc<str>, Known)> {
@@ -288,18 +321,37 @@ impl App {
         }
     }
 
-    /// Looks every client's device up again: places in tables hold for one program only.
-    fn recognise_clients(&mut self) {
+    /// A device is there; it may have been all along, and only the mapping is new.
+    fn session_started(&mut self, now: Now, device: DeviceIx, out: &mut Outbox) {
+        self.effects.clear();
+        let input = self.dispatcher.connected(now, device, &mut self.effects);
+        self.hand_out(now, out);
+        if let Some(input) = input {
+            self.take(now, input, out);
+        }
+    }
+
+    /// Looks every client's device up again: places in tables hold for one program only. Returns the
+    /// devices of connected clients that the mapping did not have before.
+    fn recognise_clients(&mut self) -> Vec<DeviceIx> {
+        let mut back = Vec::new();
         for place in 0..self.clients.len() {
-            let Some(user) = self.clients[place]
-                .as_ref()
-                .map(|client| Arc::clone(&client.user))
-            else {
+            let Some(client) = self.clients[place].clone() else {
                 continue;
             };
-            let publisher = identity::publisher(&user, self.known(&user), &self.dispatcher);
-            self.clients[place] = Some(Connected { user, publisher });
+            let known = self.known(&client.user);
+            let publisher = identity::publisher(&client.user, known, &self.dispatcher);
+            if let (None, Some(Publisher::Device(device)), true) =
+                (client.publisher, &publisher, client.here)
+            {
+                back.push(*device);
+            }
+            self.clients[place] = Some(Connected {
+                publisher,
+                ..client
+            });
         }
+        back
     }
 
     fn known(&self, user: &str) -> Option<&Known> {
@@ -334,20 +386,20 @@ impl Application for App {
         self.clients[place] = Some(Connected {
             user: client.user.into(),
             publisher,
+            here: true,
         });
         if let Some(device) = self.device(client) {
-            self.effects.clear();
-            let input = self.dispatcher.connected(now, device, &mut self.effects);
-            self.hand_out(now, out);
-            if let Some(input) = input {
-                self.take(now, input, out);
-            }
+            self.session_started(now, device, out);
         }
     }
 
     fn disconnected(&mut self, now: Now, client: &Client<'_>, how: Ended, out: &mut Outbox) {
         if how == Ended::Shutdown {
             return;
+        }
+        let place = client.key.0 as usize;
+        if let Some(row) = self.clients.get_mut(place).and_then(Option::as_mut) {
+            row.here = false;
         }
         if let Some(device) = self.device(client)
             && let Some(input) = self.dispatcher.disconnected(device, how != Ended::Clean)
@@ -423,6 +475,7 @@ impl Application for App {
 
     fn tick(&mut self, now: Now, out: &mut Outbox) {
         self.catch_up(now, out);
+        self.watch_store(now);
         if self.journal.inputs >= SNAPSHOT_INPUTS || now.at >= self.snapshot_due {
             self.snapshot(now);
         }
@@ -438,11 +491,12 @@ impl Application for App {
         };
         let house = self.dispatcher.next_deadline(now);
         let journal = self.journal.due();
+        let store = self.store_checked.after(STORE_CHECK_EVERY);
         house
             .into_iter()
             .chain(sync)
             .chain(journal)
-            .chain([snapshot])
+            .chain([snapshot, store])
             .min()
     }
 

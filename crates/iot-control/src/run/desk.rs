@@ -1,7 +1,7 @@
 //! What people ask of the running dispatcher: through the control socket and by editing files.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     net::SocketAddr,
     path::{Path, PathBuf},
     rc::Rc,
@@ -34,6 +34,10 @@ pub(super) struct Running {
     broker: SocketAddr,
     modules: RefCell<Option<Modules>>,
     store: store::StoreHandle,
+    /// Held while blocks change, in memory and in the file together.
+    blocklist: tokio::sync::Mutex<()>,
+    /// The newest edit is not in force.
+    spoilt: Cell<bool>,
 }
 
 impl Running {
@@ -49,6 +53,8 @@ impl Running {
             broker,
             modules: RefCell::default(),
             store,
+            blocklist: tokio::sync::Mutex::default(),
+            spoilt: Cell::default(),
         }
     }
 
@@ -82,10 +88,11 @@ impl Running {
             match edit {
                 Edit::Good(house) => self.reload(&house),
                 Edit::Bad(why) => {
+                    self.spoilt.set(true);
                     printer::tell(why.trim_end());
                     printer::tell("the edited files are not in force; the house goes on as before");
                 }
-                Edit::Blocklist(text) => self.take_blocklist(text),
+                Edit::Blocklist => self.take_blocklist().await,
             }
         }
     }
@@ -95,8 +102,20 @@ impl Running {
             .server
             .enter(|_, app, _| app.dispatcher.program().hash == house.program.hash);
         if unchanged {
+            if self.spoilt.replace(false) {
+                printer::tell("the files are again as they are in force");
+            }
             return;
         }
+        self.spoilt.set(false);
+        let devices_changed = self.server.enter(|_, app, _| {
+            let roles = |program: &Program| -> Vec<_> {
+                let rows = program.devices.iter();
+                rows.map(|row| (Arc::clone(&row.name), Arc::clone(&row.role)))
+                    .collect()
+            };
+            roles(app.dispatcher.program()) != roles(&house.program)
+        });
         if !house.warnings.is_empty() {
             printer::tell(house.warnings.trim_end());
         }
@@ -108,7 +127,8 @@ impl Running {
             house.program.rules.len(),
             house.tests,
         ));
-        if self.modules.borrow().is_some()
+        if devices_changed
+            && self.modules.borrow().is_some()
             && let Err(error) = self.simulate(&house.program)
         {
             printer::tell(format_args!(
@@ -117,7 +137,14 @@ impl Running {
         }
     }
 
-    fn take_blocklist(&self, text: Result<String, String>) {
+    /// Reads the file here, and not where its change was seen: a block may have come since.
+    async fn take_blocklist(&self) {
+        let _alone = self.blocklist.lock().await;
+        let path = house::blocklist_path(&self.house);
+        let read = tokio::task::spawn_blocking(move || {
+            house::read_or_empty(&path).map_err(|error| format!("{}: {error}", path.display()))
+        });
+        let text = read.await.unwrap_or_else(|error| Err(error.to_string()));
         let list = text.and_then(|text| house::blocklist(&text));
         match list {
             Ok(list) => self.server.enter(|core, app, now| {
@@ -167,6 +194,7 @@ impl Running {
             }
         };
         self.known(name)?;
+        let _alone = self.blocklist.lock().await;
         let subject = Subject::Name(name.into());
         let input = Input::Block(Block { subject, sides });
         self.server
@@ -185,6 +213,7 @@ impl Running {
     }
 
     async fn unblock(&self, name: &str) -> Result<Json, String> {
+        let _alone = self.blocklist.lock().await;
         let subject = self.server.enter(|_, app, _| {
             let id = app
                 .dispatcher
@@ -250,6 +279,8 @@ impl Running {
         self.change_store(move |database| database.put_user(&kept))
             .await?;
         self.server.enter(|core, app, now| {
+            // Whoever is in with an older password or for another device logs in anew.
+            core.set_access(&row.name, None, now, app);
             app.users.put(&row);
             let known = app.users.find(&row.name).cloned();
             if let Some(known) = known {

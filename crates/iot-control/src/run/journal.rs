@@ -28,12 +28,12 @@ const HELD_BYTES_MAX: usize = 16 << 10;
 
 /// Who waits for what the open batch holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Awaited {
-    ByNobody,
+enum Waiting {
+    Nobody,
     /// A client waits for its acknowledgement.
-    ByClient,
+    Client,
     /// Somebody changed something and wants to hear that it is kept.
-    ByPerson,
+    Person,
 }
 
 /// Numbers and collects inputs.
@@ -42,7 +42,7 @@ pub(super) struct Journal {
     batch: Batch,
     body: Vec<u8>,
     last: InputNo,
-    awaited: Awaited,
+    waiting: Waiting,
     /// When the open batch got its first input.
     opened: Option<Instant>,
     /// When the last batch went.
@@ -61,7 +61,7 @@ impl Journal {
             batch: Batch::default(),
             body: Vec::new(),
             last,
-            awaited: Awaited::ByNobody,
+            waiting: Waiting::Nobody,
             opened: None,
             went: Instant::default(),
             inputs: 0,
@@ -93,23 +93,23 @@ impl Journal {
         self.opened.get_or_insert(now.at);
         if input.by_people() {
             self.batch.raise(Durability::Now);
-            self.awaited = Awaited::ByPerson;
+            self.waiting = Waiting::Person;
         }
         (no, Ack::After(no))
     }
 
     /// A client waits for the acknowledgement of what comes next.
     pub(super) fn await_ack(&mut self) {
-        self.awaited = self.awaited.max(Awaited::ByClient);
+        self.waiting = self.waiting.max(Waiting::Client);
     }
 
     /// When the open batch is to be handed over.
     pub(super) fn due(&self) -> Option<Instant> {
         let opened = self.opened?;
-        Some(match self.awaited {
-            Awaited::ByNobody => opened.after(HOLD_MAX),
-            Awaited::ByClient => opened.max(self.went.after(ACK_PACE)),
-            Awaited::ByPerson => opened,
+        Some(match self.waiting {
+            Waiting::Nobody => opened.after(HOLD_MAX),
+            Waiting::Client => opened.max(self.went.after(ACK_PACE)),
+            Waiting::Person => opened,
         })
     }
 
@@ -129,7 +129,7 @@ impl Journal {
         let Some(store) = self.store.as_ref().filter(|_| !self.batch.is_empty()) else {
             return;
         };
-        self.awaited = Awaited::ByNobody;
+        self.waiting = Waiting::Nobody;
         if let Err(refused) = store.submit(std::mem::take(&mut self.batch)) {
             self.batch = refused.batch;
             // Tried again after a pause.

@@ -54,11 +54,7 @@ pub(super) fn recover(
         firings_per_s_max: settings.engine.fuse,
         ..Config::default()
     };
-    let mut dispatcher = bring_back(&mut store, found, house, &blocklist, config, clock.now())?;
-    // From where it was to now: what fell due in between goes by each rule's `after_downtime`.
-    for note in dispatcher.resume(clock.now()) {
-        tracing::info!("{}", note.render(dispatcher.program()));
-    }
+    let dispatcher = bring_back(&mut store, found, house, &blocklist, config, clock.now())?;
     store
         .database()
         .archive_mapping(&house.archived(clock.now().at))?;
@@ -80,13 +76,16 @@ pub(super) fn recover(
 }
 
 fn store_options(settings: &Settings) -> Options {
-    let mut options = Options::default();
-    options.sync_interval = settings.journal.sync_every();
-    options.retention = Retention {
-        age_max: std::time::Duration::from_secs(u64::from(settings.journal.keep_days) * 24 * 3_600),
-        bytes_max: settings.journal.size_mib_max << 20,
-    };
-    options
+    Options {
+        sync_interval: settings.journal.sync_every(),
+        retention: Retention {
+            age_max: std::time::Duration::from_secs(
+                u64::from(settings.journal.keep_days) * 24 * 3_600,
+            ),
+            bytes_max: settings.journal.size_mib_max << 20,
+        },
+        ..Options::default()
+    }
 }
 
 fn say_what_was_wrong(found: &store::Recovered) {

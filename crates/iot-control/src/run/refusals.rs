@@ -9,6 +9,9 @@ use types::{Instant, Now};
 /// One log line in this time for each sender; the rest is counted.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 
+/// Whoever could not log in.
+const STRANGERS: &str = "strangers";
+
 /// Senders that are remembered; beyond it the longest silent one is forgotten.
 const SENDERS_MAX: usize = 1_024;
 
@@ -40,13 +43,14 @@ impl Refusals {
                 user,
                 reason,
             } => {
+                // A stranger may claim a new name each time: all of them share one line.
                 let user = user.unwrap_or("nobody");
                 let text = format!(
                     "login as '{}' from {peer} (client id '{}'): {reason}",
                     user.escape_debug(),
                     client_id.escape_debug()
                 );
-                self.add(now, user, text);
+                self.add(now, STRANGERS, text);
             }
             Denied::Publish {
                 client,

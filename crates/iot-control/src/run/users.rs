@@ -10,7 +10,7 @@ use store::db::{Credential, Database, User, UserKind};
 use crate::control::{NewUser, Request};
 
 /// Names that a user can't have: the dispatcher's own.
-const RESERVED: [&str; 2] = ["dispatcher", ""];
+const RESERVED: [&str; 3] = ["dispatcher", super::identity::ANONYMOUS, ""];
 
 /// Prefix of a generated password's hash.
 const BLAKE2S: &str = "blake2s$";
@@ -102,7 +102,7 @@ pub(crate) fn row(user: &NewUser) -> anyhow::Result<User> {
     if RESERVED.contains(&name) || name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control)
     {
         bail!(
-            "'{}' can't be a user's name: take 1 to {NAME_BYTES_MAX} printable characters, not `dispatcher`",
+            "'{}' can't be a user's name: take 1 to {NAME_BYTES_MAX} printable characters, not `dispatcher` or `anonymous`",
             name.escape_default()
         );
     }
@@ -134,6 +134,11 @@ pub(crate) fn row(user: &NewUser) -> anyhow::Result<User> {
 /// # Errors
 /// The folder is in use or can't be opened, or what the request asks for can't be done.
 pub(crate) fn offline(folder: &Path, request: &Request) -> anyhow::Result<Json> {
+    if !folder.join("house.db").exists() {
+        bail!(
+            "no house has its state there; start the dispatcher first, or name its folder with --state"
+        );
+    }
     let (mut store, _) = store::Store::open(folder, store::Options::default())?;
     let database = store.database();
     match request {

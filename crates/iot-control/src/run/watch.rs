@@ -29,21 +29,21 @@ pub(crate) enum Edit {
     Good(Box<House>),
     /// What is wrong with it, rendered for people; the running house stays.
     Bad(String),
-    /// blocklist.toml changed; its text.
-    Blocklist(Result<String, String>),
+    /// blocklist.toml changed.
+    Blocklist,
 }
 
-type Seen = BTreeMap<PathBuf, (Option<SystemTime>, u64)>;
+/// The files of a folder as they were at some time.
+pub(crate) type Seen = BTreeMap<PathBuf, (Option<SystemTime>, u64)>;
 
-/// Starts watching `folder`; the thread ends when the receiver is dropped.
+/// Starts watching `folder` for changes since `seen`; the thread ends when the receiver is dropped.
 ///
 /// # Errors
 /// The thread can't be started.
-pub(crate) fn watch(folder: &Path) -> std::io::Result<mpsc::Receiver<Edit>> {
+pub(crate) fn watch(folder: &Path, mut seen: Seen) -> std::io::Result<mpsc::Receiver<Edit>> {
     let (sender, receiver) = mpsc::channel(1);
     let folder = folder.to_owned();
     thread::Builder::new().name("watch".into()).spawn(move || {
-        let mut seen = look(&folder);
         loop {
             thread::sleep(LOOK_EVERY);
             if sender.is_closed() {
@@ -86,11 +86,7 @@ fn edits(folder: &Path, before: &Seen, after: &Seen) -> Vec<Edit> {
     let changed = |path: &PathBuf| before.get(path) != after.get(path);
     let mut edits = Vec::new();
     if changed(&blocklist) {
-        let text = match fs::read_to_string(&blocklist) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
-            other => other.map_err(|error| format!("{}: {error}", blocklist.display())),
-        };
-        edits.push(Edit::Blocklist(text));
+        edits.push(Edit::Blocklist);
     }
     if before
         .keys()
@@ -105,7 +101,8 @@ fn edits(folder: &Path, before: &Seen, after: &Seen) -> Vec<Edit> {
     edits
 }
 
-fn look(folder: &Path) -> Seen {
+/// The files of `folder` as they are now.
+pub(crate) fn look(folder: &Path) -> Seen {
     let mut seen = Seen::new();
     look_into(folder, DEPTH_MAX, &mut seen);
     seen

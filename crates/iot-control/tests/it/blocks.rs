@@ -42,7 +42,7 @@ fn a_blocked_piano_is_deaf_at_once_and_hears_again_when_unblocked() {
     assert_eq!(targets(&watcher, mark), [""; 0]);
     let shown = dispatcher.device("piano");
     assert_eq!(shown["blocked"], "producer");
-    assert_eq!(shown["counters"]["blocked"], 1, "{shown:#}");
+    assert_eq!(shown["counters"]["blocked-in"], 1, "{shown:#}");
 
     dispatcher.ask(&["device", "unblock", "piano"]).ok();
     piano.publish(KEYS, &press(60));

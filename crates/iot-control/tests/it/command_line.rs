@@ -128,7 +128,7 @@ fn a_house_test_that_fails_shows_what_was_expected_and_what_came() {
     for text in [
         "tests/wrong.test.toml:3",
         "hall.lamp.off",
-        "hall.lamp.on",
+        "hall.lamp on=true",
         "0 passed, 1 failed",
     ] {
         assert!(said.contains(text), "{text} in {said}");

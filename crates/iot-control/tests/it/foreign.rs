@@ -59,15 +59,15 @@ fn foreign_devices_speak_and_hear_their_own_words_whatever_make_they_are() {
 }
 
 #[test]
-fn a_foreign_lamp_gets_its_target_when_it_comes_back() {
+fn a_foreign_lamp_that_comes_back_as_something_else_gets_its_target() {
     let house = House::with_rules(FOREIGN);
     let dispatcher = house.start();
     let mut piano = dispatcher.device_client(Kind::RumqttcV4, "old_piano", &[]);
     piano.publish(EVENTS, r#"{"action":"pressed","key":60,"velocity":3}"#);
     for _ in 0..2 {
         let mut lamp = dispatcher.device_client(Kind::RumqttcV4, "old_lamp", &[SET]);
-        // It says that it is there when it listens, as such devices do.
         lamp.publish_retained("home/oldlamp/lwt", "online");
+        lamp.publish_retained(STATE, "OFF");
         lamp.text(0, SET, "ON");
         lamp.vanish();
         dispatcher.device_is("old_lamp", "is offline", |lamp| lamp["online"] == false);

@@ -55,7 +55,7 @@ fn an_edited_rule_is_in_force_while_clients_stay_connected() {
 
     let (mark, said) = (watcher.mark(), dispatcher.mark());
     house.write("rules.toml", &RULE.replace("hall.lamp.on", "desk.lamp.on"));
-    dispatcher.says(said, "in force");
+    dispatcher.says(said, "are in force");
     press(&mut piano, 50);
     watcher.field(mark, DESK, "on", true);
     let hall = watcher.messages(mark).into_iter();
@@ -96,7 +96,7 @@ fn a_broken_file_changes_nothing_and_is_said_with_its_place() {
     // Mended, it is taken.
     let said = dispatcher.mark();
     house.write("rules.toml", &RULE.replace("hall.lamp.on", "desk.lamp.on"));
-    dispatcher.says(said, "in force");
+    dispatcher.says(said, "are in force");
     press(&mut piano, 50);
     let watcher = dispatcher.watcher();
     watcher.field(0, DESK, "on", true);
@@ -118,7 +118,7 @@ fn a_house_whose_test_fails_is_not_in_force() {
     let why = dispatcher.said(said);
     assert!(why.contains("tests/keys.test.toml:2"), "{why}");
     assert!(
-        why.contains("hall.lamp.on") && why.contains("desk.lamp.on"),
+        why.contains("expected: hall.lamp.on") && why.contains("came:     desk.lamp on=true"),
         "{why}"
     );
     goes_on_as_before(&dispatcher, &mut piano);
@@ -156,7 +156,7 @@ fn only_a_device_whose_tables_changed_gets_another_role() {
     let moved = devices.replacen("pin = 4", "pin = 3", 1);
     assert_ne!(devices, moved);
     house.write("devices.toml", &moved);
-    dispatcher.says(said, "in force");
+    dispatcher.says(said, "are in force");
     let after = hall.find(mark, "its new role", is_role).json();
     assert_eq!(after["io"]["lamp"]["pin"], 3);
     assert!(
@@ -181,14 +181,14 @@ fn a_device_that_is_removed_loses_its_topics_and_one_that_is_added_gets_them() {
 
     let (mark, said) = (watcher.mark(), dispatcher.mark());
     house.write("devices.toml", &format!("{start}\n[rule.on]{rest}"));
-    dispatcher.says(said, "in force");
+    dispatcher.says(said, "are in force");
     watcher.text(mark, "iot/desk/role", "");
     let refused = dispatcher.ask(&["device", "show", "desk"]);
     assert_eq!(refused.code, Some(1));
 
     let said = dispatcher.mark();
     house.write("devices.toml", &devices);
-    dispatcher.says(said, "in force");
+    dispatcher.says(said, "are in force");
     let connect = dispatcher.connect(Some(login), &[DESK, "iot/desk/role"]);
     let mut desk = Client::connect(Kind::RumqttcV5, &connect).expect("its login is as before");
     desk.find(0, "its role", |of| of.topic == "iot/desk/role");
@@ -219,6 +219,6 @@ fn a_running_timer_goes_on_over_an_edit() {
         "mapping.toml",
         &format!("{}\n# edited\n{RULE}", house.read("mapping.toml")),
     );
-    dispatcher.says(said, "in force");
+    dispatcher.says(said, "are in force");
     watcher.field(0, HALL, "on", false);
 }

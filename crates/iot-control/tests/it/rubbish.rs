@@ -159,9 +159,9 @@ fn a_flood_of_rubbish_is_all_counted_and_logged_a_few_times_only() {
     let mut piano = dispatcher.device_client(Kind::RumqttcV5, "piano", &[]);
     let mark = dispatcher.mark();
     for _ in 1..MESSAGES {
-        piano.send(KEYS, b"rubbish", 0);
+        piano.send(KEYS, b"{rubbish", 0);
     }
-    piano.publish(KEYS, "rubbish");
+    piano.publish(KEYS, "{rubbish");
     let shown = dispatcher.device("piano");
     assert_eq!(shown["counters"]["not-json"], MESSAGES, "{shown:#}");
     let lines = dispatcher.said(mark);

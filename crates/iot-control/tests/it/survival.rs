@@ -90,6 +90,8 @@ fn an_event_that_was_acknowledged_has_its_effect_after_kill_9() {
 
 #[test]
 fn a_crowd_of_acknowledged_events_is_there_after_kill_9() {
+    // Fewer than the firings a second that a rule may have.
+    const PRESSES: u32 = 90;
     let house = House::with_rules(
         r#"
         [var]
@@ -107,13 +109,13 @@ fn a_crowd_of_acknowledged_events_is_there_after_kill_9() {
     );
     let dispatcher = house.start();
     let mut desk = dispatcher.device_client(Kind::RumqttcV4, "desk", &[]);
-    for _ in 0..200 {
+    for _ in 0..PRESSES {
         desk.publish("iot/desk/button/event", r#"{"event":"press"}"#);
     }
     let dispatcher = dispatcher.kill_9_and_restart();
     let mut piano = dispatcher.device_client(Kind::RumqttcV4, "piano", &[]);
     piano.publish(KEYS, &press(40));
-    dispatcher.says(0, "200 presses.");
+    dispatcher.says(0, &format!("{PRESSES} presses."));
 }
 
 #[test]
@@ -142,23 +144,4 @@ fn an_orderly_end_keeps_the_state_as_well() {
     let dispatcher = house.start();
     let lamp = dispatcher.device_client(Kind::RumqttcV5, "hall", &[TARGET]);
     lamp.field(0, TARGET, "on", true);
-}
-
-#[test]
-fn a_device_that_does_not_come_back_after_kill_9_is_offline_and_said_to_be() {
-    let house = House::with_rules(
-        r#"
-        [rule.lost]
-        when = "hall.offline"
-        do = "desk.lamp.on"
-        "#,
-    );
-    let dispatcher = house.start();
-    let hall = dispatcher.device_client_with_will(Kind::RumqttcV5, "hall", &[TARGET]);
-    dispatcher.device_is("hall", "is online", |hall| hall["online"] == true);
-    let dispatcher = dispatcher.kill_9_and_restart();
-    drop(hall);
-    let watcher = dispatcher.watcher();
-    watcher.text(0, "iot/hall/availability", "offline");
-    watcher.field(0, "iot/desk/lamp/target", "on", true);
 }

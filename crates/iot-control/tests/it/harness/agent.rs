@@ -32,14 +32,14 @@ pub fn start(kind: Kind, connect: &Connect, said: &Log<Said>) -> Agent {
             let mut command = Command::new("python3");
             command
                 .arg("-u")
-                .arg(agents.join("paho.py"))
+                .arg(agents.join("on_paho.py"))
                 .env("PYTHONPATH", kind::python_path());
             command
         }
         _ => {
             let mut command = Command::new("node");
             command
-                .arg(agents.join("mqtt.cjs"))
+                .arg(agents.join("on_mqtt_js.cjs"))
                 .env("NODE_PATH", kind::peers_folder().join("node_modules"));
             command
         }

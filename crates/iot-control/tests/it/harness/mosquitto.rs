@@ -136,7 +136,7 @@ fn read(line: &str) -> Option<Said> {
             code => Said::Refused(code),
         });
     }
-    let (_, codes) = line.strip_prefix("Subscribed ")?.split_once(": ")?;
+    let (_, codes) = line.strip_prefix("Subscribed (mid: ")?.split_once("): ")?;
     let codes = codes.split(", ").map(|code| code.trim().parse().unwrap());
     Some(Said::Subscribed(codes.collect()))
 }
