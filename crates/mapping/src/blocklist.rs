@@ -1,11 +1,13 @@
 //! blocklist.toml: who is not heard, or not told anything. Read on its own, so that a broken mapping never
 //! lifts a block; edited in place, so that people's comments stay.
 //!
-//!     [[block]]
-//!     device = "piano"          # or id = 17
-//!     as     = "producer"       # or "consumer"; absent: both
-//!     since  = "2026-11-24 21:00"
-//!     why    = "it plays at night"
+//! ```toml
+//! [[block]]
+//! device = "piano"              # or id = 17
+//! as     = "producer"           # or "consumer"; absent: both
+//! since  = "2026-11-24 21:00"
+//! why    = "it plays at night"
+//! ```
 //!
 //! Called by the command line, which reads and writes the file. Must not know the mapping: a block for a
 //! device that the mapping lacks is kept.

@@ -261,8 +261,8 @@ fn event_of(
     let row = &program[channel];
     let path = program.channel_path(channel);
     let message = format!("`{path}` has no event `{name}`");
-    let error =
-        Diagnostic::error("unknown-event", span, message).label(format!("it is a {}", row.kind));
+    let error = Diagnostic::error("unknown-event", span, message)
+        .label(format!("it is {}", Kind::with_article(&row.kind)));
     if gesture.is_some() {
         report.push(no_gesture(error, program, channel));
     } else if row.commands.iter().any(|command| *command.name == *name) {
@@ -344,7 +344,7 @@ fn command_of(
     let path = program.channel_path(channel);
     let message = format!("`{path}` has no command `{name}`");
     let error = Diagnostic::error("unknown-command", span, message)
-        .label(format!("`{path}` is a {}", row.kind));
+        .label(format!("`{path}` is {}", Kind::with_article(&row.kind)));
     let names: Vec<&str> = row.commands.iter().map(|command| &*command.name).collect();
     let field = row
         .slots
@@ -355,7 +355,10 @@ fn command_of(
             "`{name}` is a field: write {{ set = \"{path}\", {name} = .. }}"
         ))
     } else if names.is_empty() && !row.consumer {
-        error.help(format!("a {} only reports; it takes no commands", row.kind))
+        error.help(format!(
+            "{} only reports; it takes no commands",
+            Kind::with_article(&row.kind)
+        ))
     } else {
         or_list(error, name, &names, "its commands are")
     });
@@ -392,7 +395,7 @@ pub(crate) fn field(
             let kind = &program[channel].kind;
             let message = format!("`{path}` has no field `{}`", key.name);
             let error = Diagnostic::error("unknown-field", key.span.clone(), message)
-                .label(format!("it is a {kind}"));
+                .label(format!("it is {}", Kind::with_article(kind)));
             report.push(or_list(error, key.name, &names, "its fields are"));
             None
         }
@@ -405,5 +408,6 @@ pub(crate) fn not_settable(program: &Program, slot: SlotIx, span: Span) -> Diagn
     let path = program.channel_path(row.channel);
     let kind = &program[row.channel].kind;
     let message = format!("`{}` of `{path}` can't be set", row.name);
-    Diagnostic::error("not-settable", span, message).label(format!("a {kind} only reports it"))
+    Diagnostic::error("not-settable", span, message)
+        .label(format!("{} only reports it", Kind::with_article(kind)))
 }

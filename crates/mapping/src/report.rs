@@ -25,6 +25,11 @@ impl Report {
         self.diagnostics.extend(diagnostics);
     }
 
+    /// Whether something was reported under this code.
+    pub(crate) fn has(&self, code: &str) -> bool {
+        self.diagnostics.iter().any(|found| found.code == code)
+    }
+
     /// How many complaints there are so far.
     pub(crate) fn len(&self) -> usize {
         self.diagnostics.len()

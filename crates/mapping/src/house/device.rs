@@ -10,7 +10,7 @@ use crate::{
     diagnostic::Diagnostic,
     names::{self, Letters},
     program::{Carrier, Device, DeviceIx, Event, EventIx, Field},
-    read::{Key, Node, Table, unknown_key},
+    read::{Key, Node, Table},
     source::Span,
 };
 
@@ -157,8 +157,10 @@ fn channels<'a>(house: &mut House<'_>, table: &Table<'a>) -> Vec<(Key<'a>, Node<
         .iter()
         .find(|(key, node)| key.name == "kind" && node.as_text().is_some())
     {
+        let message = "a channel needs a name";
         house.report.push(
-            unknown_key(key, "`io`", &[]).help("give the channel a name: io.lamp = { kind = .. }"),
+            Diagnostic::error("missing-channel-name", key.span.clone(), message)
+                .help("write io.lamp = { kind = .. }"),
         );
         return Vec::new();
     }

@@ -105,7 +105,11 @@ fn event_words(
         let gestures = READY_GESTURES.into_iter().filter(|_| kind.has_gestures());
         let mut known = kinds_own.chain(gestures);
         if !known.clone().any(|name| name == ours.text) {
-            let message = format!("a {} has no event `{}`", kind.name, ours.text);
+            let message = format!(
+                "{} has no event `{}`",
+                Kind::with_article(kind.name),
+                ours.text
+            );
             let error = Diagnostic::error("unknown-event", ours.span(), message);
             let error = if names::matches(theirs.name, Letters::Expression)
                 && known.any(|name| name == theirs.name)

@@ -73,7 +73,11 @@ fn unknown(
     carrier: &Carrier,
     allowed: &[&'static OptionSpec],
 ) -> Diagnostic {
-    let message = format!("a {} has no option `{}`", kind.name, key.name);
+    let message = format!(
+        "{} has no option `{}`",
+        Kind::with_article(kind.name),
+        key.name
+    );
     let error = Diagnostic::error("unknown-option", key.span.clone(), message);
     if kind.options.iter().any(|option| option.name == key.name) {
         return error.help("only a device with a board has pins");
@@ -87,7 +91,14 @@ fn unknown(
     }
     let names: Vec<&str> = allowed.iter().map(|option| option.name).collect();
     let near = did_you_mean(error.clone(), key.name, names.iter().copied());
-    if near.help.is_empty() {
+    let others: Vec<&str> = kinds::ALL
+        .iter()
+        .filter(|other| other.options.iter().any(|option| option.name == key.name))
+        .map(|other| other.name)
+        .collect();
+    if !others.is_empty() {
+        error.help(format!("`{}` is an option of {}", key.name, list(&others)))
+    } else if near.help.is_empty() {
         error.help(format!("its options are {}", list(&names)))
     } else {
         near
@@ -162,7 +173,7 @@ fn require_wiring(
         let message = format!("`{path}` needs {}", sets.join(", or "));
         report.push(
             Diagnostic::error("missing-option", table.span.clone(), message)
-                .label(format!("a {} on a board", kind.name))
+                .label(format!("{} on a board", Kind::with_article(kind.name)))
                 .help("without `board` the device is a program of your own, and needs no pins"),
         );
     }

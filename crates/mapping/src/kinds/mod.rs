@@ -163,6 +163,17 @@ impl Kind {
         ALL.iter().find(|kind| kind.name == name)
     }
 
+    /// A kind's name with its article, for messages: "a dimmer", "an encoder".
+    #[must_use]
+    pub fn with_article(name: &str) -> String {
+        let article = if name.starts_with(['a', 'e', 'i', 'o', 'u']) {
+            "an"
+        } else {
+            "a"
+        };
+        format!("{article} {name}")
+    }
+
     /// Whether it has gestures: its `press` and `release` are those of one button.
     #[must_use]
     pub fn has_gestures(&self) -> bool {

@@ -4,7 +4,10 @@
 //! sections that can't be read are reported and blanked out (so that places stay right), the rest is
 //! read again, and from a broken section under a sound header whatever can be understood is kept.
 
-use std::ops::Range;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use toml::{Spanned, de::DeTable};
 
@@ -155,8 +158,18 @@ impl<'a> Document<'a> {
         rest: &[toml::de::Error],
         errors: &mut Vec<Diagnostic>,
     ) {
+        if rest.is_empty() {
+            return;
+        }
         let starts = headers(self.text);
-        let mut twice_tables = Vec::new();
+        let mut first_headers = BTreeMap::new();
+        for start in &starts {
+            let name = start + self.text[*start..].find(']').unwrap_or_default();
+            first_headers
+                .entry(self.path(Some(*start), name))
+                .or_insert(*start..name + 1);
+        }
+        let mut twice_tables = BTreeSet::new();
         for problem in rest {
             let span = self.span(0, problem);
             if problem.message() != DUPLICATE {
@@ -177,7 +190,12 @@ impl<'a> Document<'a> {
             let message = format!("the {what} `{}` stands here twice", path.join("."));
             let mut error =
                 Diagnostic::error("duplicate-name", span, message).label(format!("`{word}` again"));
-            if let Some(first) = find(table, &path) {
+            let first = if in_header {
+                first_headers.get(&path).cloned()
+            } else {
+                find(table, &path)
+            };
+            if let Some(first) = first {
                 let span = Span {
                     file: self.file,
                     bytes: first,
@@ -227,12 +245,25 @@ impl<'a> Document<'a> {
     }
 }
 
+/// A syntax error in words that help somebody who doesn't know the parser.
 fn syntax(span: Span, message: &str) -> Diagnostic {
+    let (message, help) = match message {
+        "invalid basic string, expected `\"`" => ("this text has no closing `\"`", ""),
+        "invalid literal string, expected `'`" => ("this text has no closing `'`", ""),
+        "unclosed table, expected `]`" => ("this table's header has no closing `]`", ""),
+        "unclosed array, expected `]`" => ("this list has no closing `]`", ""),
+        "unclosed inline table, expected `}`" => ("this table has no closing `}`", ""),
+        message if message.starts_with("string values must be quoted") => (
+            "this is neither a number, a truth value nor a text",
+            "texts stand in quotes",
+        ),
+        message => (message, ""),
+    };
     let error = Diagnostic::error("syntax", span, message);
-    if message.contains("string values must be quoted") {
-        error.help("texts stand in quotes")
-    } else {
+    if help.is_empty() {
         error
+    } else {
+        error.help(help)
     }
 }
 

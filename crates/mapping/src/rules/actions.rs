@@ -106,7 +106,11 @@ fn by_name(compiler: &Compiler<'_, '_>, channel: ChannelIx, command: u8) -> Acti
 /// Which kind of action a table is; its keys are checked.
 fn form(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<&'static str> {
     let report = &mut compiler.house.report;
-    let found = FORMS.iter().find(|(name, _)| table.field(name).is_some());
+    // `on = true` is a field whose `set` was misspelt.
+    let found = FORMS.iter().find(|(name, _)| {
+        let node = table.field(name);
+        node.is_some_and(|node| *name != "on" || node.as_text().is_some())
+    });
     let Some((name, keys)) = found else {
         let names: Vec<&str> = FORMS.iter().map(|(name, _)| *name).collect();
         let mut entries = table.entries().into_iter();

@@ -293,7 +293,7 @@ impl<'c, 's> Compiler<'c, 's> {
         let expr = self.with_scope(text, edge, |place, scope| {
             expr::condition(text.text, place, scope)
         })?;
-        self.all.uses.expr(&expr, &text.span());
+        self.all.uses.expr(&expr);
         Some(Condition {
             expr,
             text: text.text.into(),
@@ -328,13 +328,15 @@ impl<'c, 's> Compiler<'c, 's> {
         report.extend(warnings.into_iter().filter(|found| !allowed(found)));
         compiled
             .map_err(|errors| {
-                let follow = report.mentions_broken(text.text);
-                let unknown_event = !self.complete && !edge;
-                report.extend(errors.into_iter().filter(|error| {
-                    let about_event = matches!(error.code, "no-event");
-                    let about_name = error.code.starts_with("unknown-");
-                    !(about_event && unknown_event || about_name && follow)
-                }));
+                let broken_name = report.mentions_broken(text.text);
+                let broken_home = report.is_broken("home");
+                let broken_event = !self.complete && !edge;
+                let follows = |code: &str| match code {
+                    "no-event" => broken_event,
+                    "home-missing" => broken_home,
+                    code => broken_name && code.starts_with("unknown-"),
+                };
+                report.extend(errors.into_iter().filter(|error| !follows(error.code)));
             })
             .ok()
     }

@@ -27,7 +27,7 @@ impl Compiler<'_, '_> {
                 |range: std::ops::Range<usize>| place(range.start + start..range.end + start);
             expr::value(&text.text[inside.clone()], &shifted, scope, Some(ty))
         })?;
-        self.all.uses.expr(&value, &text.span());
+        self.all.uses.expr(&value);
         Some(Operand::Expr(value))
     }
 
@@ -50,7 +50,7 @@ impl Compiler<'_, '_> {
         let template = self.with_scope(text, false, |place, scope| {
             expr::template(text.text, place, scope)
         })?;
-        self.all.uses.template(&template, &text.span());
+        self.all.uses.template(&template);
         Some(template)
     }
 }

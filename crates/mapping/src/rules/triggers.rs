@@ -9,6 +9,7 @@ use crate::{
     constant,
     diagnostic::Diagnostic,
     house::House,
+    kinds::Kind,
     paths::{self, GESTURES, Source},
     program::{Condition, Days, EventIx, Expr, GestureKind, Trigger},
     read::{Node, Table, Text, unknown_key},
@@ -133,7 +134,7 @@ fn one<'a>(
                 Some(node) => units::days(node, &mut house.report),
                 None => Some(Days::ALL),
             };
-            all.uses.clock(&at.span());
+            all.uses.time_of_day(&at.span());
             drafts.triggers.push(Trigger::At {
                 second: second?,
                 days: days?,
@@ -164,6 +165,11 @@ fn form(house: &mut House<'_>, table: &Table<'_>) -> Option<&'static str> {
     let mut found = FORMS.iter().filter(|(name, _)| table.field(name).is_some());
     let Some((name, keys)) = found.next() else {
         let names: Vec<&str> = FORMS.iter().map(|(name, _)| *name).collect();
+        let now: Vec<&str> = names
+            .iter()
+            .copied()
+            .filter(|name| !NOT_YET.contains(name))
+            .collect();
         let mut entries = table.entries().into_iter();
         let misspelt = entries
             .find(|(key, _)| crate::suggest::closest(key.name, names.iter().copied()).is_some());
@@ -174,10 +180,7 @@ fn form(house: &mut House<'_>, table: &Table<'_>) -> Option<&'static str> {
                 table.span.clone(),
                 "this table is no trigger",
             )
-            .help(format!(
-                "a trigger has one of {}",
-                crate::read::list(&names)
-            )),
+            .help(format!("a trigger has one of {}", crate::read::list(&now))),
         });
         return None;
     };
@@ -243,8 +246,10 @@ fn gesture<'a>(house: &mut House<'_>, table: &Table<'a>, drafts: &mut Drafts<'a>
         if !paths::has_gestures(program, channel) {
             let path = program.channel_path(channel);
             let message = format!("`{path}` has no gestures");
-            let error = Diagnostic::error("no-gesture", text.span(), message)
-                .label(format!("it is a {}", program[channel].kind));
+            let error = Diagnostic::error("no-gesture", text.span(), message).label(format!(
+                "it is {}",
+                Kind::with_article(&program[channel].kind)
+            ));
             report.push(paths::no_gesture(error, program, channel));
             return None;
         }

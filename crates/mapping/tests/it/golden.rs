@@ -1,1 +1,104 @@
+//! One folder for each message: `tests/golden/CODE` or `CODE--VARIANT` holds a house and what is said of it.
+//! `UPDATE_GOLDEN=1` writes what is said now; read it before it is committed.
 
+use std::path::{Path, PathBuf};
+
+use mapping::{Loaded, load, load_texts, render};
+
+/// Fewer folders than this were lost by accident.
+const CASES_MIN: usize = 90;
+
+fn cases() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut cases: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    cases.sort();
+    cases
+}
+
+fn code(case: &Path) -> String {
+    let name = case.file_name().unwrap().to_string_lossy().into_owned();
+    name.split("--").next().unwrap().to_owned()
+}
+
+fn codes(loaded: &Loaded) -> Vec<&'static str> {
+    loaded.diagnostics.iter().map(|found| found.code).collect()
+}
+
+#[test]
+fn each_message_reads_as_it_was_approved() {
+    let update = std::env::var_os("UPDATE_GOLDEN").is_some();
+    let mut wrong = Vec::new();
+    let cases = cases();
+    assert!(cases.len() >= CASES_MIN, "{} cases", cases.len());
+    for case in cases {
+        let loaded = load(&case);
+        let code = code(&case);
+        assert!(
+            codes(&loaded).iter().any(|found| *found == code),
+            "{}: {:?}",
+            case.display(),
+            codes(&loaded)
+        );
+        let said = render(&loaded.sources, &loaded.diagnostics, false);
+        let file = case.join("expected.txt");
+        if update {
+            std::fs::write(&file, &said).unwrap();
+        } else if std::fs::read_to_string(&file).ok().as_ref() != Some(&said) {
+            wrong.push(format!("--- {}\n{said}", case.display()));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "these read differently now:\n{}",
+        wrong.concat()
+    );
+}
+
+#[test]
+fn a_message_says_nothing_but_its_own_mistake() {
+    for case in cases() {
+        let loaded = load(&case);
+        let code = code(&case);
+        let others: Vec<_> = codes(&loaded)
+            .into_iter()
+            .filter(|found| *found != code)
+            .collect();
+        // Cases that show several messages at once say so by a variant's name.
+        let several = case.to_string_lossy().ends_with("--with-others");
+        assert!(
+            several || others.is_empty(),
+            "{}: {others:?}",
+            case.display()
+        );
+    }
+}
+
+#[test]
+fn a_file_larger_than_ten_megabytes_is_not_read() {
+    let large = "# ".repeat(5_000_001);
+    let loaded = load_texts([
+        ("mapping.toml", "include = [\"large.toml\"]"),
+        ("large.toml", &large),
+    ]);
+    assert_eq!(codes(&loaded), ["file-too-large"]);
+}
+
+#[test]
+fn a_link_that_leads_out_of_the_folder_is_not_followed() {
+    let outside = tempfile::tempdir().unwrap();
+    let house = tempfile::tempdir().unwrap();
+    let secret = outside.path().join("secret.toml");
+    std::fs::write(&secret, "[rule.x]").unwrap();
+    std::fs::write(house.path().join("mapping.toml"), "include = [\"a.toml\"]").unwrap();
+    std::os::unix::fs::symlink(&secret, house.path().join("a.toml")).unwrap();
+    assert_eq!(codes(&load(house.path())), ["outside-folder"]);
+}
+
+#[test]
+fn a_folder_without_a_mapping_is_reported() {
+    let house = tempfile::tempdir().unwrap();
+    let loaded = load(house.path());
+    assert_eq!(codes(&loaded), ["missing-file"]);
+    assert!(loaded.program.is_none());
+}

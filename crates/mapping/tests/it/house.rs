@@ -33,7 +33,7 @@ fn the_house_loads_without_a_word() {
     let said = render(&loaded.sources, &loaded.diagnostics, false);
     assert_eq!(said, "");
     let program = loaded.program.unwrap();
-    assert_eq!(program.rules.len(), 23);
+    assert_eq!(program.rules.len(), 24);
     assert_eq!(loaded.tests.len(), 8);
 }
 
