@@ -104,7 +104,7 @@ fn ask(state: &State, request: &Request) -> anyhow::Result<serde_json::Value> {
                 .folder
                 .clone()
                 .unwrap_or_else(settings::default_state_folder);
-            users::offline(&folder, request).with_context(|| at(&folder))
+            users::offline(&folder, state.folder.is_some(), request).with_context(|| at(&folder))
         }
         Err(other) => Err(other.into()),
     }

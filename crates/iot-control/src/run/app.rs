@@ -470,7 +470,9 @@ impl Application for App {
     }
 
     fn denied(&mut self, now: Now, what: &Denied<'_>) {
-        self.refusals.denied(now, what);
+        let (users, simulated) = (&self.users, &self.simulated);
+        let is_known = |name: &str| simulated.find(name).is_some() || users.find(name).is_some();
+        self.refusals.denied(now, what, is_known);
     }
 
     fn tick(&mut self, now: Now, out: &mut Outbox) {

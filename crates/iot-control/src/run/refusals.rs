@@ -34,8 +34,8 @@ impl Refusals {
         self.add(now, &refusal.who, refusal.to_string());
     }
 
-    /// Something that the broker refused.
-    pub(super) fn denied(&mut self, now: Now, what: &Denied<'_>) {
+    /// Something that the broker refused; `is_known` says whether a name is a user's.
+    pub(super) fn denied(&mut self, now: Now, what: &Denied<'_>, is_known: impl Fn(&str) -> bool) {
         match what {
             Denied::Connect {
                 peer,
@@ -50,7 +50,8 @@ impl Refusals {
                     user.escape_debug(),
                     client_id.escape_debug()
                 );
-                self.add(now, STRANGERS, text);
+                let who = if is_known(user) { user } else { STRANGERS };
+                self.add(now, who, text);
             }
             Denied::Publish {
                 client,

@@ -129,12 +129,13 @@ pub(crate) fn row(user: &NewUser) -> anyhow::Result<User> {
     })
 }
 
-/// Changes users in the database of a state folder while no dispatcher runs there.
+/// Changes users in the database of a state folder while no dispatcher runs there. Makes the folder only
+/// where somebody named it: a login in a place that no dispatcher looks at would help nobody.
 ///
 /// # Errors
 /// The folder is in use or can't be opened, or what the request asks for can't be done.
-pub(crate) fn offline(folder: &Path, request: &Request) -> anyhow::Result<Json> {
-    if !folder.join("house.db").exists() {
+pub(crate) fn offline(folder: &Path, is_named: bool, request: &Request) -> anyhow::Result<Json> {
+    if !is_named && !folder.join("house.db").exists() {
         bail!(
             "no house has its state there; start the dispatcher first, or name its folder with --state"
         );

@@ -40,7 +40,7 @@ fn a_wrong_password_an_unknown_user_and_nobody_are_refused() {
         let connect = dispatcher.connect(Some(right.clone()), &[TARGET]);
         assert!(Client::connect(kind, &connect).is_ok(), "{kind:?}");
     }
-    dispatcher.says(0, "login as 'hell'");
+    dispatcher.says(0, "refused: login as 'hall'");
 }
 
 #[test]
@@ -154,12 +154,14 @@ fn a_person_logs_in_with_the_password_they_chose() {
 }
 
 #[test]
-fn users_that_were_added_before_the_start_and_while_it_runs_outlive_kill_9() {
+fn users_that_were_added_while_it_runs_and_while_it_does_not_outlive_kill_9() {
     let house = House::with_rules("");
+    let mut dispatcher = house.start();
     house.device_login("hall");
-    let dispatcher = house.start();
+    assert_eq!(dispatcher.interrupt(), Some(0));
+    drop(dispatcher);
     house.device_login("piano");
-    let dispatcher = dispatcher.kill_9_and_restart();
+    let dispatcher = house.start().kill_9_and_restart();
     for device in ["hall", "piano"] {
         dispatcher.device_client(Kind::RumqttcV4, device, &[]);
     }

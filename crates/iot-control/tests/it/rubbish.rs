@@ -102,6 +102,10 @@ fn an_event_that_is_too_long_is_refused_and_one_that_is_huge_ends_the_connection
         let shown = dispatcher.device("piano");
         assert_eq!(shown["counters"]["too-long"], 1, "{kind:?} {shown:#}");
 
+        if kind.is_v5() {
+            // It was told the broker's limit and keeps to it by itself.
+            continue;
+        }
         piano.send(KEYS, &vec![b'x'; 1_000_000], 1);
         dispatcher.device_is(
             "piano",
