@@ -9,6 +9,7 @@ mod ledger;
 mod mosquitto;
 mod ours;
 mod packet;
+mod processors;
 mod report;
 mod route;
 mod server;
@@ -20,6 +21,7 @@ use anyhow::{Context, Result, bail};
 use crate::shell;
 use generator::Load;
 use ledger::{Faults, Ledger};
+use processors::Processors;
 use report::{Report, Sample, Start, System};
 use route::Route;
 use server::Server;
@@ -100,7 +102,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     fs::create_dir_all(&folder).with_context(|| format!("can't create {}", folder.display()))?;
     let _alone = alone(&folder)?;
     let mut report = Report {
-        title: title(options),
+        title: title(options, &Processors::find()),
         ..Report::default()
     };
     for run in 1..=options.runs {
@@ -219,6 +221,9 @@ fn samples(
     let connect = |(side, ledger): (&Side, _)| Load::connect(side.server.address, ledger, qos);
     let mut loads: Vec<Load<'_, '_>> = both.map(connect).collect::<Result<_>>()?;
 
+    let processors = Processors::find();
+    let brokers: Vec<u32> = sides.iter().map(|side| side.server.id()).collect();
+    processors.part(&brokers);
     let mut latencies_us = vec![Vec::new(); sides.len()];
     let mut faults = vec![Faults::default(); sides.len()];
     for slice in 0..=SLICES {
@@ -231,6 +236,7 @@ fn samples(
             }
         }
     }
+    processors.join(&brokers);
     let mut samples = Vec::new();
     for (ix, load) in loads.iter_mut().enumerate() {
         let server = &sides[ix].server;
@@ -249,22 +255,23 @@ fn samples(
 }
 
 /// What was measured, and on what.
-fn title(options: &Options) -> String {
-    let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = processors
+fn title(options: &Options, processors: &Processors) -> String {
+    let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpuinfo
         .lines()
         .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let model = model.map_or("an unknown processor", |(_, model)| model);
     let threads = thread::available_parallelism().map_or(1, usize::from);
     format!(
         "{} producers, {} consumers, one event -> one command; {} runs of {} round trips and {:.1} s saturated: median \
-         (min-max).\n{} against iot-control on {model}, {threads} threads.",
+         (min-max).\n{} against iot-control on {model}, {threads} threads; {}.",
         route::PRODUCERS,
         route::CONSUMERS,
         options.runs,
         options.round_trips,
         options.saturated.as_secs_f64(),
-        mosquitto::version()
+        mosquitto::version(),
+        processors.describe()
     )
 }
 

@@ -62,6 +62,11 @@ impl Server {
         Ok(server)
     }
 
+    /// Of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Memory of its own in RAM, in MiB.
     ///
     /// # Errors
