@@ -6,6 +6,7 @@
 use std::{
     io,
     net::SocketAddr,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -30,6 +31,10 @@ const RULE_WINDOW: u64 = 96;
 /// acknowledge several together, some later than their commands; waiting for each would measure a processor that
 /// has gone to sleep meanwhile.
 const CLOSED_UNACKNOWLEDGED: u64 = 16;
+
+/// Time for a broker to get done with acks and go to sleep before the next event. Without it a broker that is
+/// slow with acks is found awake by the event behind them, and rewarded for it.
+const CLOSED_PAUSE: Duration = Duration::from_micros(100);
 
 /// More lost events than this, one at a time, and there is nothing to measure.
 const LOST_MAX: usize = 5;
@@ -177,6 +182,7 @@ impl<'l, 'r> Load<'l, 'r> {
             // Acks are no part of the way of an event: they are read before the producer's next one.
             self.consumers[consumer].flush()?;
             producer.await_acks(CLOSED_UNACKNOWLEDGED)?;
+            thread::sleep(CLOSED_PAUSE);
             producer.open = 0;
         }
         for producer in &mut self.producers {

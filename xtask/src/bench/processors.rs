@@ -66,8 +66,10 @@ impl Processors {
     /// For the report.
     pub(crate) fn describe(&self) -> &'static str {
         match self.0 {
-            Some(_) => "one event at a time: load and brokers on different processors",
-            None => "processors shared",
+            Some(_) => {
+                "one event at a time: 100 us apart, load and brokers on different processors"
+            }
+            None => "one event at a time: 100 us apart, processors shared",
         }
     }
 }
