@@ -4,7 +4,7 @@ mod announce;
 mod app;
 mod clock;
 mod desk;
-mod house;
+pub(crate) mod house;
 mod identity;
 mod journal;
 mod recover;

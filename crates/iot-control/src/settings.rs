@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     net::SocketAddr,
+    num::NonZeroU32,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -70,7 +71,7 @@ pub(crate) enum Switch {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Engine {
     /// Firings a second after which a rule is cut off.
-    pub(crate) fuse: u32,
+    pub(crate) fuse: NonZeroU32,
 }
 
 /// `[journal]`.
@@ -80,7 +81,7 @@ pub(crate) struct Journal {
     /// Seconds between two syncs to the card: at most so much telemetry-made state is lost in a power cut.
     pub(crate) sync_s: u64,
     /// Days that inputs are kept.
-    pub(crate) keep_days: u32,
+    pub(crate) keep_days: NonZeroU32,
     /// MiB that the journal takes at most.
     pub(crate) size_mib_max: u64,
 }
@@ -107,7 +108,9 @@ impl Default for Mqtt {
 
 impl Default for Engine {
     fn default() -> Self {
-        Self { fuse: 100 }
+        Self {
+            fuse: NonZeroU32::MIN.saturating_add(99),
+        }
     }
 }
 
@@ -115,7 +118,7 @@ impl Default for Journal {
     fn default() -> Self {
         Self {
             sync_s: 30,
-            keep_days: 14,
+            keep_days: NonZeroU32::MIN.saturating_add(13),
             size_mib_max: 512,
         }
     }
@@ -268,7 +271,7 @@ mod tests {
         let settings = Settings::parse("settings.toml", text, &over).expect("both are right");
         assert_eq!(settings.mqtt.listen.len(), 2);
         assert_eq!(settings.mqtt.listen[0].port(), 0);
-        assert_eq!(settings.journal.keep_days, 14);
+        assert_eq!(settings.journal.keep_days.get(), 14);
     }
 
     #[test]

@@ -382,7 +382,6 @@ pub(crate) fn field(
     key: &Key<'_>,
     settable: bool,
 ) -> Option<SlotIx> {
-    let path = program.channel_path(channel);
     match program.slot(channel, key.name) {
         Some(slot) if settable && !program[slot].settable => {
             report.push(not_settable(program, slot, key.span.clone()));
@@ -390,6 +389,7 @@ pub(crate) fn field(
         }
         Some(slot) => Some(slot),
         None => {
+            let path = program.channel_path(channel);
             let names = field_names(program, channel, settable);
             let names: Vec<&str> = names.iter().map(|name| &**name).collect();
             let kind = &program[channel].kind;

@@ -5,31 +5,43 @@ use std::process::ExitCode;
 use mapping::{Diagnostic, Severity, Sources};
 use serde_json::{Value as Json, json};
 
-use crate::{cli::House, printer};
+use crate::{cli::House, printer, run::house, settings::Settings};
 
 /// Checks a house; warnings alone are no failure.
 pub(crate) fn check(options: &House) -> anyhow::Result<ExitCode> {
     let loaded = mapping::load(&options.house);
-    let count = |severity| {
-        loaded
-            .diagnostics
-            .iter()
-            .filter(|found| found.severity == severity)
-            .count()
-    };
-    let errors = count(Severity::Error);
+    let blocks = house::read_or_empty(&house::blocklist_path(&options.house))?;
+    let blocks = mapping::blocklist::parse("blocklist.toml", &blocks);
+    let settings = Settings::read(&options.house).err();
+    let found = [
+        (&loaded.sources, &loaded.diagnostics),
+        (&blocks.sources, &blocks.diagnostics),
+    ];
+    let all = found.iter().flat_map(|(_, diagnostics)| diagnostics.iter());
+    let broken = all
+        .filter(|found| found.severity == Severity::Error)
+        .count()
+        > 0;
+    let broken = broken || settings.is_some();
     if options.json {
-        let found = loaded
-            .diagnostics
-            .iter()
-            .map(|found| as_json(&loaded.sources, found));
-        printer::result(Json::Array(found.collect()));
+        let rows = found.iter().flat_map(|(sources, diagnostics)| {
+            diagnostics.iter().map(|found| as_json(sources, found))
+        });
+        let settings = settings.iter().map(|wrong| {
+            json!({ "code": "settings", "severity": "error", "message": wrong.to_string() })
+        });
+        printer::result(Json::Array(rows.chain(settings).collect()));
     } else {
-        let rendered = mapping::render(&loaded.sources, &loaded.diagnostics, printer::has_colors());
-        if !rendered.is_empty() {
-            printer::tell(rendered.trim_end());
+        for (sources, diagnostics) in found {
+            let rendered = mapping::render(sources, diagnostics, printer::has_colors());
+            if !rendered.is_empty() {
+                printer::tell(rendered.trim_end());
+            }
         }
-        if let (Some(program), 0) = (&loaded.program, errors) {
+        if let Some(wrong) = settings {
+            printer::tell(format_args!("error: {wrong}"));
+        }
+        if let (Some(program), false) = (&loaded.program, broken) {
             printer::result(format_args!(
                 "{}: {} devices, {} rules, {} tests; it checks",
                 options.house.display(),
@@ -39,10 +51,10 @@ pub(crate) fn check(options: &House) -> anyhow::Result<ExitCode> {
             ));
         }
     }
-    Ok(if errors == 0 {
-        ExitCode::SUCCESS
-    } else {
+    Ok(if broken {
         ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
     })
 }
 

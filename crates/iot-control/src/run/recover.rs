@@ -51,7 +51,7 @@ pub(super) fn recover(
     let blocklist = read_blocklist(&options.house)?;
     let last = found.last;
     let config = Config {
-        firings_per_s_max: settings.engine.fuse,
+        firings_per_s_max: settings.engine.fuse.get(),
         ..Config::default()
     };
     let dispatcher = bring_back(&mut store, found, house, &blocklist, config, clock.now())?;
@@ -80,7 +80,7 @@ fn store_options(settings: &Settings) -> Options {
         sync_interval: settings.journal.sync_every(),
         retention: Retention {
             age_max: std::time::Duration::from_secs(
-                u64::from(settings.journal.keep_days) * 24 * 3_600,
+                u64::from(settings.journal.keep_days.get()) * 24 * 3_600,
             ),
             bytes_max: settings.journal.size_mib_max << 20,
         },

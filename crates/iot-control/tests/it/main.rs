@@ -7,6 +7,10 @@
     clippy::unwrap_used,
     reason = "a helper of a test fails as the test does"
 )]
+#![allow(
+    clippy::print_stdout,
+    reason = "who reads the test's output is to know"
+)]
 #![allow(unreachable_pub, reason = "the modules share a harness")]
 
 mod access;

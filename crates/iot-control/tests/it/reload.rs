@@ -18,14 +18,9 @@ do = "hall.lamp.on"
 
 /// A house whose rules stand in a file of their own.
 fn house() -> House {
-    let house = House::new("");
-    house.write("devices.toml", PIANO_AND_LAMPS);
-    house.write("rules.toml", RULE);
-    house.write(
-        "mapping.toml",
-        "format = 1\ninclude = [\"devices.toml\", \"rules.toml\"]\n",
-    );
+    let house = House::new("format = 1\ninclude = [\"devices.toml\", \"rules.toml\"]\n");
     house.write("devices.toml", &PIANO_AND_LAMPS.replace("format = 1", ""));
+    house.write("rules.toml", RULE);
     house
 }
 

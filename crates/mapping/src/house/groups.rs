@@ -1,6 +1,9 @@
 //! `[group]`: names for several channels; groups may hold groups and whole devices.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::House;
 use crate::{
@@ -38,8 +41,11 @@ pub(super) fn read_all(house: &mut House<'_>, groups: &[(Key<'_>, Node<'_>)]) {
         if let Some(list) = members.get(key.name) {
             let before = house.report.len();
             let mut channels = Vec::new();
-            let mut above = vec![key.name];
-            expand(house, &members, list, &mut above, &mut channels);
+            let mut way = Way {
+                above: vec![key.name],
+                done: BTreeSet::new(),
+            };
+            expand(house, &members, list, &mut way, &mut channels);
             if house.report.len() > before {
                 house.report.declare_broken(key.name);
             }
@@ -49,27 +55,39 @@ pub(super) fn read_all(house: &mut House<'_>, groups: &[(Key<'_>, Node<'_>)]) {
     }
 }
 
+/// Where an expansion is.
+struct Way<'a> {
+    /// The groups that it is inside of.
+    above: Vec<&'a str>,
+    /// The groups that it has been through: they add nothing more.
+    done: BTreeSet<&'a str>,
+}
+
 fn expand<'a>(
     house: &mut House<'_>,
     groups: &BTreeMap<&'a str, Vec<Text<'a>>>,
     list: &[Text<'a>],
-    above: &mut Vec<&'a str>,
+    way: &mut Way<'a>,
     channels: &mut Vec<ChannelIx>,
 ) {
     for text in list {
         let name = text.text;
         if let Some(inner) = groups.get(name) {
-            if above.contains(&name) || above.len() > DEPTH_MAX {
+            if way.above.contains(&name) {
                 let message = format!("group `{name}` would hold itself");
-                let way = above.join("` > `");
+                let path = way.above.join("` > `");
                 house.report.push(
                     Diagnostic::error("group-cycle", text.span(), message)
-                        .help(format!("it is inside of `{way}`")),
+                        .help(format!("it is inside of `{path}`")),
                 );
-            } else {
-                above.push(name);
-                expand(house, groups, inner, above, channels);
-                above.pop();
+            } else if way.above.len() >= DEPTH_MAX {
+                let message = format!("groups nest at most {DEPTH_MAX} deep");
+                let error = Diagnostic::error("group-too-deep", text.span(), message);
+                house.report.push(error);
+            } else if way.done.insert(name) {
+                way.above.push(name);
+                expand(house, groups, inner, way, channels);
+                way.above.pop();
             }
             continue;
         }

@@ -136,16 +136,20 @@ impl<'a> Document<'a> {
     /// Reports the parser's errors that don't merely follow from the one before: one for each line, and
     /// after one inside a list nothing more about lists.
     fn report(&self, base: usize, problems: &[toml::de::Error], errors: &mut Vec<Diagnostic>) {
-        let mut last_line = None;
+        let mut last: Option<usize> = None;
         let mut in_list = false;
         for problem in problems {
             let span = self.span(base, problem);
-            let line = self.text[..span.bytes.start].matches('\n').count();
+            let start = span.bytes.start;
+            let same_line = last.is_some_and(|last| {
+                let between = self.text.get(last.min(start)..start.max(last));
+                !between.unwrap_or_default().contains('\n')
+            });
             let about_list = problem.message().contains("array") || in_list;
-            if last_line == Some(line) || (in_list && about_list) {
+            if same_line || (in_list && about_list) {
                 continue;
             }
-            last_line = Some(line);
+            last = Some(start);
             in_list = about_list;
             errors.push(syntax(span, problem.message()));
         }

@@ -10,15 +10,24 @@ const CASES_MIN: usize = 90;
 
 fn cases() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    let entries = std::fs::read_dir(folder).unwrap();
-    let mut cases: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    let entries = std::fs::read_dir(folder).expect("the fixture is there");
+    let mut cases: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("the fixture is there").path())
+        .collect();
     cases.sort();
     cases
 }
 
 fn code(case: &Path) -> String {
-    let name = case.file_name().unwrap().to_string_lossy().into_owned();
-    name.split("--").next().unwrap().to_owned()
+    let name = case
+        .file_name()
+        .expect("the fixture is there")
+        .to_string_lossy()
+        .into_owned();
+    name.split("--")
+        .next()
+        .expect("the fixture is there")
+        .to_owned()
 }
 
 fn codes(loaded: &Loaded) -> Vec<&'static str> {
@@ -43,7 +52,7 @@ fn each_message_reads_as_it_was_approved() {
         let said = render(&loaded.sources, &loaded.diagnostics, false);
         let file = case.join("expected.txt");
         if update {
-            std::fs::write(&file, &said).unwrap();
+            std::fs::write(&file, &said).expect("the fixture is there");
         } else if std::fs::read_to_string(&file).ok().as_ref() != Some(&said) {
             wrong.push(format!("--- {}\n{said}", case.display()));
         }
@@ -86,18 +95,19 @@ fn a_file_larger_than_ten_megabytes_is_not_read() {
 
 #[test]
 fn a_link_that_leads_out_of_the_folder_is_not_followed() {
-    let outside = tempfile::tempdir().unwrap();
-    let house = tempfile::tempdir().unwrap();
+    let outside = tempfile::tempdir().expect("the fixture is there");
+    let house = tempfile::tempdir().expect("the fixture is there");
     let secret = outside.path().join("secret.toml");
-    std::fs::write(&secret, "[rule.x]").unwrap();
-    std::fs::write(house.path().join("mapping.toml"), "include = [\"a.toml\"]").unwrap();
-    std::os::unix::fs::symlink(&secret, house.path().join("a.toml")).unwrap();
+    std::fs::write(&secret, "[rule.x]").expect("the fixture is there");
+    std::fs::write(house.path().join("mapping.toml"), "include = [\"a.toml\"]")
+        .expect("the fixture is there");
+    std::os::unix::fs::symlink(&secret, house.path().join("a.toml")).expect("the fixture is there");
     assert_eq!(codes(&load(house.path())), ["outside-folder"]);
 }
 
 #[test]
 fn a_folder_without_a_mapping_is_reported() {
-    let house = tempfile::tempdir().unwrap();
+    let house = tempfile::tempdir().expect("the fixture is there");
     let loaded = load(house.path());
     assert_eq!(codes(&loaded), ["missing-file"]);
     assert!(loaded.program.is_none());

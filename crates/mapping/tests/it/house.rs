@@ -12,7 +12,8 @@ fn fixture() -> PathBuf {
 }
 
 fn texts_with_rules(rules: &str) -> BTreeMap<String, String> {
-    let read = |name: &str| std::fs::read_to_string(fixture().join(name)).unwrap();
+    let read =
+        |name: &str| std::fs::read_to_string(fixture().join(name)).expect("the fixture is there");
     BTreeMap::from([
         ("mapping.toml".to_owned(), read("mapping.toml")),
         ("house.toml".to_owned(), read("house.toml")),
@@ -32,7 +33,7 @@ fn the_house_loads_without_a_word() {
     let loaded = load(&fixture());
     let said = render(&loaded.sources, &loaded.diagnostics, false);
     assert_eq!(said, "");
-    let program = loaded.program.unwrap();
+    let program = loaded.program.expect("the fixture is there");
     assert_eq!(program.rules.len(), 24);
     assert_eq!(loaded.tests.len(), 8);
 }
@@ -79,4 +80,17 @@ fn two_syntax_errors_do_not_hide_a_wrong_command_elsewhere() {
         in_rules,
         [(4, "unknown-command"), (6, "syntax"), (8, "syntax")]
     );
+}
+
+#[test]
+fn the_example_loads_without_a_word() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/piano-house");
+    let loaded = load(&example);
+    assert_eq!(render(&loaded.sources, &loaded.diagnostics, false), "");
+    assert!(
+        loaded
+            .program
+            .is_some_and(|program| program.rules.len() >= 16)
+    );
+    assert!(!loaded.tests.is_empty());
 }

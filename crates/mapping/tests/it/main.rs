@@ -1,5 +1,6 @@
 //! What the loader says of houses, good and bad.
 
 mod any_text;
+mod compiled;
 mod golden;
 mod house;

@@ -1,3 +1,5 @@
+//! What the grammar accepts, and what becomes of it. Called by the test runner alone.
+
 use types::{Type, Value};
 
 use super::{

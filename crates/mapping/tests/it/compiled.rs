@@ -1,0 +1,263 @@
+//! What the program holds: everything expanded and resolved.
+
+use std::{sync::Arc, time::Duration};
+
+use mapping::{
+    Program, load_texts,
+    program::{
+        Action, AfterDowntime, Carrier, Days, Deliver, EventIx, Expr, GestureKind, Operand, Rule,
+        Trigger,
+    },
+    render,
+};
+use types::Value;
+
+const HOUSE: &str = r#"
+[home]
+timezone = "Europe/Berlin"
+
+[device.hall]
+id = 21
+board = "esp32-c3"
+i2c = { sda = 6, scl = 7 }
+io.lamp   = { kind = "dimmer", pin = 4, at_boot = "restore", deliver = "now", enforce = true }
+io.motion = { kind = "motion", pin = 5 }
+io.lux    = { kind = "lux", i2c = 0x23, report_every = "10s", stale_after = "5m" }
+
+[device.desk]
+id = 25
+io.button = { kind = "button" }
+io.lamp   = { kind = "switch" }
+
+[device.piano]
+id = 17
+io.keys = { kind = "midi" }
+
+[device.remote]
+id = 33
+mqtt = { event = "zigbee/remote", availability = "zigbee/remote/lwt" }
+io.button = { kind = "button", event_from = "action", events = { single = "click", hold = "long" } }
+
+[device.old_lamp]
+id = 32
+mqtt = { state = "home/lamp", target = "home/lamp/set" }
+io.lamp = { kind = "switch", on = "ON", off = "OFF", from = "/POWER" }
+
+[device.sensor]
+id = 34
+mqtt = { state = "home/sensor" }
+io.motion = { kind = "motion", from = "occupancy" }
+
+[group]
+lamps  = ["hall.lamp", "desk.lamp"]
+all    = ["lamps", "old_lamp", "hall.lamp"]
+"#;
+
+fn compiled(rules: &str) -> Arc<Program> {
+    let loaded = load_texts([
+        ("mapping.toml", "include = [\"house.toml\", \"rules.toml\"]"),
+        ("house.toml", HOUSE),
+        ("rules.toml", rules),
+    ]);
+    let said = render(&loaded.sources, &loaded.diagnostics, false);
+    loaded.program.unwrap_or_else(|| panic!("{said}"))
+}
+
+fn only_rule(program: &Program) -> &Rule {
+    assert_eq!(program.rules.len(), 1);
+    &program.rules[0]
+}
+
+fn event(program: &Program, channel: &str, name: &str) -> EventIx {
+    let channel = program.channel_by_path(channel).expect("a channel");
+    program.event(channel, name).expect("an event")
+}
+
+#[test]
+fn a_wildcard_stands_for_every_device() {
+    let program = compiled(
+        "[rule.a]\nwhen = \"*.offline\"\ndo = { notify = \"all\", text = \"${event.device}\" }",
+    );
+    let rule = only_rule(&program);
+    assert_eq!(rule.triggers.len(), program.devices.len());
+    for (trigger, device) in rule.triggers.iter().zip(&program.devices) {
+        let Trigger::Event { event, fields } = trigger else {
+            panic!("{trigger:?}");
+        };
+        assert_eq!((*event, &**fields), (device.offline, &[0][..]));
+    }
+}
+
+#[test]
+fn groups_nest_and_hold_each_channel_once() {
+    let program = compiled("[rule.a]\nwhen = \"hall.motion.start\"\ndo = \"all.off\"");
+    let paths: Vec<String> = program.names.groups["all"]
+        .iter()
+        .map(|channel| program.channel_path(*channel))
+        .collect();
+    assert_eq!(paths, ["hall.lamp", "desk.lamp", "old_lamp.lamp"]);
+    assert_eq!(only_rule(&program).actions.len(), 3);
+}
+
+#[test]
+fn event_fields_are_found_in_each_event_by_name() {
+    let program = compiled(
+        "[rule.a]\nwhen = [\"piano.keys.press\", \"piano.keys.release\"]\nif = \"event.key == 60\"\ndo = \"desk.lamp.on\"\n\
+         [rule.b]\nwhen = \"piano.keys.press\"\nif = \"event.velocity > 20 && event.key == 60\"\ndo = \"desk.lamp.off\"",
+    );
+    let maps = |rule: usize| -> Vec<Vec<u8>> {
+        let triggers = program.rules[rule].triggers.iter();
+        triggers
+            .map(|trigger| match trigger {
+                Trigger::Event { fields, .. } => fields.to_vec(),
+                other => panic!("{other:?}"),
+            })
+            .collect()
+    };
+    assert_eq!(maps(0), [[0], [0]]);
+    assert_eq!(maps(1), [[1, 0]]);
+}
+
+#[test]
+fn click_is_a_gesture_of_our_button_and_an_event_of_a_remote_that_declares_it() {
+    let program = compiled(
+        "[rule.a]\nwhen = [\"desk.button.click\", \"remote.button.click\"]\ndo = \"desk.lamp.toggle\"",
+    );
+    let [ours, theirs] = &only_rule(&program).triggers[..] else {
+        panic!();
+    };
+    let button = program.channel_by_path("desk.button").unwrap();
+    assert!(
+        matches!(ours, Trigger::Gesture { kind: GestureKind::Click, channel, .. } if *channel == button)
+    );
+    let click = event(&program, "remote.button", "click");
+    assert!(matches!(theirs, Trigger::Event { event, .. } if *event == click));
+    let remote = program.channel_by_path("remote.button").unwrap();
+    assert_eq!(program[remote].events.len(), 2);
+    let codec = program[remote].codec.as_ref().unwrap();
+    assert_eq!(codec.events["click"], "single".into());
+    assert_eq!(codec.event_from.as_deref(), Some("action"));
+}
+
+#[test]
+fn foreign_devices_keep_their_topics_and_words() {
+    let program = compiled("");
+    let lamp = program.channel_by_path("old_lamp.lamp").unwrap();
+    let Carrier::Foreign(topics) = &program[program[lamp].device].carrier else {
+        panic!();
+    };
+    assert_eq!(topics.target.as_deref(), Some("home/lamp/set"));
+    let codec = program[lamp].codec.as_ref().unwrap();
+    assert_eq!(codec.from.as_deref(), Some("/POWER"));
+    assert_eq!(codec.on.as_deref(), Some("ON"));
+}
+
+#[test]
+fn a_change_of_state_is_an_event_of_sensors_and_of_devices_that_report_state_only() {
+    let program = compiled("");
+    let derives = |path: &str| program[program.channel_by_path(path).unwrap()].derives_events;
+    assert!(derives("hall.lux"));
+    assert!(derives("sensor.motion"));
+    assert!(!derives("hall.motion"));
+    assert!(!derives("hall.lamp"));
+}
+
+#[test]
+fn the_role_holds_what_the_device_needs_and_nothing_else() {
+    let program = compiled("");
+    let role = |device: &str| program[program.device(device).unwrap()].role.clone();
+    assert_eq!(
+        &*role("hall"),
+        r#"{"i2c":{"scl":7,"sda":6},"io":{"lamp":{"at_boot":"restore","kind":"dimmer","pin":4},"lux":{"i2c":35,"kind":"lux","report_every_ms":10000},"motion":{"kind":"motion","pin":5}}}"#
+    );
+    let lamp = program.channel_by_path("hall.lamp").unwrap();
+    assert_eq!(program[lamp].deliver, Deliver::Now);
+    assert!(program[lamp].enforce);
+    let lux = program.channel_by_path("hall.lux").unwrap();
+    assert_eq!(program[lux].stale_after, Some(Duration::from_secs(300)));
+}
+
+#[test]
+fn a_missed_time_of_day_stays_missed_and_anything_else_happens_late() {
+    let program = compiled(
+        "[rule.a]\nwhen = { at = \"07:00\", days = \"mon-fri\" }\ndo = \"desk.lamp.on\"\n\
+         [rule.b]\nwhen = { at = \"07:00\" }\ndo = \"desk.lamp.on\"\nafter_downtime = { run_late = \"10m\" }\n\
+         [rule.c]\nwhen = { holds = \"state.hall.lux < 5\", for = \"1m\" }\ndo = \"desk.lamp.on\"\nlimit = \"1 per 30s\"",
+    );
+    let late = |rule: usize| program.rules[rule].after_downtime;
+    assert_eq!(late(0), AfterDowntime::Drop);
+    assert_eq!(late(1), AfterDowntime::RunLate(Duration::from_secs(600)));
+    assert_eq!(late(2), AfterDowntime::Resume);
+    assert!(matches!(
+        program.rules[0].triggers[..],
+        [Trigger::At {
+            second: 25_200,
+            days: Days(0b001_1111)
+        }]
+    ));
+    let Trigger::Holds { condition, hold } = &program.rules[2].triggers[0] else {
+        panic!();
+    };
+    assert_eq!(*hold, Duration::from_secs(60));
+    assert!(matches!(condition.expr, Expr::Binary(..)));
+    let limit = program.rules[2].limit.unwrap();
+    assert_eq!((limit.count, limit.per), (1, Duration::from_secs(30)));
+}
+
+#[test]
+fn a_scene_is_one_write_for_each_channel_and_a_command_has_its_defaults() {
+    let program = compiled(
+        "[scene.dark]\nhall.lamp = { on = true, brightness = 0 }\ndesk.lamp = false\n\
+         [rule.a]\nwhen = \"hall.motion.start\"\ndo = [{ scene = \"dark\", fade = \"2s\" }, \"hall.lamp.brighter\"]",
+    );
+    let [first, second, third] = &only_rule(&program).actions[..] else {
+        panic!();
+    };
+    let Action::Set { fields, fade, .. } = first else {
+        panic!();
+    };
+    assert_eq!((fields.len(), *fade), (2, Some(Duration::from_secs(2))));
+    let Action::Set { fields, .. } = second else {
+        panic!();
+    };
+    assert_eq!(fields[0].1, Operand::Const(Value::Bool(false)));
+    let Action::Command { args, .. } = third else {
+        panic!();
+    };
+    assert_eq!(args[..], [Operand::Const(Value::Number(10.0))]);
+}
+
+#[test]
+fn the_hash_follows_every_byte_of_the_mapping() {
+    let hash = |rules| compiled(rules).hash;
+    assert_eq!(hash("# a"), hash("# a"));
+    assert_ne!(hash("# a"), hash("# b"));
+}
+
+#[test]
+fn deep_and_wide_files_end() {
+    let deep_list = format!("a = {}", "[".repeat(100_000));
+    let deep_key = format!("{} = 1", vec!["a"; 100_000].join("."));
+    let deep_table = format!("[{}]", vec!["a"; 50_000].join("."));
+    let deep_inline = format!("a = {}", "{ a = ".repeat(50_000));
+    let groups: String = (0..200)
+        .map(|at| {
+            format!(
+                "g{at} = [\"g{}\", \"g{}\", \"g{}\"]\n",
+                at + 1,
+                at + 2,
+                at + 3
+            )
+        })
+        .collect();
+    for text in [
+        deep_list,
+        deep_key,
+        deep_table,
+        deep_inline,
+        format!("[group]\n{groups}"),
+    ] {
+        let loaded = load_texts([("mapping.toml", text)]);
+        assert!(loaded.program.is_none());
+    }
+}
