@@ -1,6 +1,6 @@
 //! The files of a house: mapping.toml, what it includes, and the tests.
 //!
-//! Called by [`crate::load`]. Reads from a folder or from texts in memory; never outside of the folder.
+//! Called by [`crate::load()`]. Reads from a folder or from texts in memory; never outside of the folder.
 //! Must not know what the files say, but for `include`.
 
 use std::{

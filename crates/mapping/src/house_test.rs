@@ -1,6 +1,6 @@
 //! House tests: `tests/*.test.toml`, resolved against a program.
 //!
-//! Read by [`crate::load`]; run by the dispatcher's rehearsal on virtual time.
+//! Read by [`crate::load()`]; run by the dispatcher's rehearsal on virtual time.
 
 pub(crate) mod read;
 

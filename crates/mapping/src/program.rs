@@ -1,7 +1,7 @@
 //! The program: a checked mapping in the form that the engine runs. Everything is resolved to an
 //! index into one of its tables; wildcards, groups and scenes are expanded; nothing can fail any more.
 //!
-//! Built by [`crate::load`], run by the engine. The engine, the dispatcher and the command line also look names up here.
+//! Built by [`crate::load()`], run by the engine. The engine, the dispatcher and the command line also look names up here.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

@@ -74,7 +74,11 @@ fn a_broken_file_changes_nothing_and_is_said_with_its_place() {
             "rules.toml:5:12",
             "did you mean `lamp`?",
         ),
-        (RULE.replace("do =", "dо ="), "rules.toml:5:", "error"),
+        (
+            RULE.replace("do =", "doo ="),
+            "rules.toml:5:1",
+            "did you mean `do`?",
+        ),
         (
             RULE.replace("\"hall.lamp.on\"", "\"hall.lamp.on"),
             "rules.toml:5:",

@@ -1,7 +1,7 @@
 //! What there is in a house: the home, devices, groups, variables, scenes. Reads their tables into the
 //! program's tables and names.
 //!
-//! Called by [`crate::load`] before rules and tests, which refer to all of these. Must not know rules.
+//! Called by [`crate::load()`] before rules and tests, which refer to all of these. Must not know rules.
 
 mod channel;
 mod device;

@@ -1,6 +1,6 @@
 //! `[rule.R]`: reads and compiles rules: triggers, one condition, actions.
 //!
-//! Called by [`crate::load`] once everything that rules refer to is in the program. Must not know how
+//! Called by [`crate::load()`] once everything that rules refer to is in the program. Must not know how
 //! a rule is run.
 
 pub(crate) mod actions;
