@@ -68,6 +68,14 @@ pub(crate) fn run(require_peers: bool) -> Result<()> {
     let target = Workspace::read()?.target;
 
     let mut total = Count::default();
+    // The runner's summary comes last; what failed long before it is said again.
+    let mut broken: Vec<(String, usize)> = Vec::new();
+    let mut book = |step: String, count: Count| {
+        total.add(count);
+        if count.failed > 0 {
+            broken.push((step, count.failed));
+        }
+    };
     for house in example_houses()? {
         for command in ["check", "test"] {
             let mut command_line = Command::new(target.join("debug/iot-control"));
@@ -75,21 +83,20 @@ pub(crate) fn run(require_peers: bool) -> Result<()> {
                 .arg(command)
                 .arg(&house)
                 .current_dir(shell::root());
-            total.add(succeeds(&mut command_line));
+            book(shell::line(&command_line), succeeds(&mut command_line));
         }
     }
-    total.add(counted(&mut shell::cargo([
-        "test",
-        "--workspace",
-        "--doc",
-        "--no-fail-fast",
-    ]))?);
-    total.add(all_crates(&target, require_peers)?);
+    let mut doc_tests = shell::cargo(["test", "--workspace", "--doc", "--no-fail-fast"]);
+    book(shell::line(&doc_tests), counted(&mut doc_tests)?);
+    book("all crates".to_owned(), all_crates(&target, require_peers)?);
     let Count {
         passed,
         failed,
         skipped,
     } = total;
+    for (step, failed) in &broken {
+        println!("failed in `{step}`: {failed}");
+    }
     println!("{passed} passed, {failed} failed, {skipped} skipped");
     if failed > 0 {
         bail!("{failed} tests failed");
