@@ -1,8 +1,10 @@
 //! Decision records as people and programs read them: the live stream, `why`, and what a failing house
 //! test shows.
 //!
-//!     10:32:07.123 piano.keys.press key=60 velocity=87
-//!       rule middle-c rules.toml:3 -> hall.lamp on=true (sent)
+//! ```text
+//! 10:32:07.123 piano.keys.press key=60 velocity=87
+//!   rule middle-c rules.toml:3 -> hall.lamp on=true (sent)
+//! ```
 
 use std::fmt::Write as _;
 

@@ -1,7 +1,9 @@
 //! What people and tools ask for on `.../set`: fields, a command by name, or a bare value.
 //!
-//!     {"on":true,"brightness":40}   {"brightness":40,"hold":"10m"}   {"command":"toggle"}
-//!     {"command":"brighter","step":20}   ON   toggle   21.5
+//! ```text
+//! {"on":true,"brightness":40}   {"brightness":40,"hold":"10m"}   {"command":"toggle"}
+//! {"command":"brighter","step":20}   ON   toggle   21.5
+//! ```
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
