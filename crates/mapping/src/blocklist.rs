@@ -19,13 +19,12 @@ use types::DeviceId;
 
 use crate::{
     diagnostic::{Diagnostic, Severity},
+    grammar::{BLOCK, BLOCKLIST},
     names::{self, Letters},
     read::{Document, Key, Node, Table, unknown_key},
     report::Report,
     source::{SourceFile, Sources},
 };
-
-const KEYS: &[&str] = &["device", "id", "as", "since", "why"];
 
 /// Whom a block is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,7 +90,7 @@ pub fn parse(name: &str, text: &str) -> Blocklist {
         if key.name == "block" {
             read_blocks(&mut report, &key, node, &mut blocks);
         } else {
-            report.push(unknown_key(&key, "a blocklist", &["block"]));
+            report.push(unknown_key(&key, BLOCKLIST.what, BLOCKLIST.names));
         }
     }
     let diagnostics = report.into_sorted();
@@ -121,7 +120,7 @@ fn read_blocks(report: &mut Report, key: &Key<'_>, node: Node<'_>, blocks: &mut 
 }
 
 fn read_block(report: &mut Report, table: &Table<'_>) -> Option<Block> {
-    table.reject_unknown(report, "a block", KEYS);
+    table.reject_unknown(report, BLOCK.what, BLOCK.names);
     let sides = match table.field("as") {
         Some(node) => match node.word(report, "`as`", &["producer", "consumer", "both"])? {
             "producer" => Sides::Producer,

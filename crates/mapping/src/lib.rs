@@ -8,6 +8,7 @@ mod constant;
 pub mod diagnostic;
 pub mod expr;
 mod files;
+pub mod grammar;
 mod house;
 pub mod house_test;
 pub mod kinds;

@@ -22,6 +22,9 @@ pub(crate) const GESTURES: [(&str, GestureKind); 4] = [
     ("long", GestureKind::Long),
 ];
 
+/// The same words alone.
+pub(crate) const GESTURE_WORDS: [&str; 4] = ["click", "double", "triple", "long"];
+
 /// What a word for an event stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {

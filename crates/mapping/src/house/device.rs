@@ -8,15 +8,12 @@ use types::{DeviceId, Type};
 use super::{House, channel, foreign, wiring::Wiring};
 use crate::{
     diagnostic::Diagnostic,
+    grammar::DEVICE,
     names::{self, Letters},
     program::{Carrier, Device, DeviceIx, Event, EventIx, Field},
     read::{Key, Node, Table},
     source::Span,
 };
-
-const KEYS: &[&str] = &[
-    "id", "board", "room", "virtual", "mqtt", "io", "i2c", "uart", "note",
-];
 
 /// Reads all devices.
 pub(super) fn read_all(house: &mut House<'_>, devices: &[(Key<'_>, Node<'_>)]) {
@@ -39,7 +36,7 @@ fn read(
     table: &Table<'_>,
     ids: &mut BTreeMap<u16, (Arc<str>, Span)>,
 ) {
-    table.reject_unknown(&mut house.report, "a device", KEYS);
+    table.reject_unknown(&mut house.report, DEVICE.what, DEVICE.names);
     let what = format!("device `{}`", key.name);
     let name: Arc<str> = key.name.into();
     let id = id(house, table, &what, &name, ids);
@@ -99,7 +96,7 @@ fn id(
     let node = if is_virtual {
         table.field("id")
     } else {
-        table.required(&mut house.report, what, "id", KEYS)
+        table.required(&mut house.report, what, "id", DEVICE.names)
     };
     let Some(node) = node else {
         return DeviceId(0);

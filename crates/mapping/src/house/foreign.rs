@@ -4,14 +4,13 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     diagnostic::Diagnostic,
+    grammar::MQTT,
     kinds::Kind,
     names::{self, Letters},
     program::{Codec, Foreign},
     read::{Node, Table, did_you_mean},
     report::Report,
 };
-
-const KEYS: &[&str] = &["state", "target", "event", "availability", "preset", "name"];
 
 /// Gestures that a foreign button may report ready-made.
 const READY_GESTURES: [&str; 4] = ["click", "double", "triple", "long"];
@@ -24,7 +23,7 @@ pub(super) fn read(report: &mut Report, node: Node<'_>) -> Foreign {
     let Some(table) = node.table(report, "`mqtt`") else {
         return Foreign::default();
     };
-    table.reject_unknown(report, "`mqtt`", KEYS);
+    table.reject_unknown(report, MQTT.what, MQTT.names);
     for key in ["preset", "name"] {
         if table.field(key).is_some() {
             let message = format!("`{key}` is part of the language but not in this version");
@@ -34,7 +33,7 @@ pub(super) fn read(report: &mut Report, node: Node<'_>) -> Foreign {
             );
         }
     }
-    if KEYS.iter().all(|key| table.field(key).is_none()) {
+    if MQTT.names.iter().all(|key| table.field(key).is_none()) {
         let error = Diagnostic::error("missing-key", table.span.clone(), "`mqtt` names no topic");
         report.push(error.help("write at least one of state, target, event"));
     }

@@ -3,11 +3,10 @@
 use super::House;
 use crate::{
     diagnostic::Diagnostic,
+    grammar::HOME,
     read::{Key, Node, Table},
     report::Report,
 };
-
-const KEYS: &[&str] = &["timezone", "latitude", "longitude", "note"];
 
 /// Reads the one `[home]`; a second one is reported.
 pub(super) fn read(house: &mut House<'_>, homes: &[(Key<'_>, Node<'_>)]) {
@@ -25,7 +24,7 @@ pub(super) fn read(house: &mut House<'_>, homes: &[(Key<'_>, Node<'_>)]) {
         report.declare_broken("home");
         return;
     };
-    table.reject_unknown(report, "home", KEYS);
+    table.reject_unknown(report, HOME.what, HOME.names);
     let before = report.len();
     let home = &mut house.program.home;
     home.latitude = degrees(report, &table, "latitude", 90.0);
@@ -50,7 +49,7 @@ pub(super) fn read(house: &mut House<'_>, homes: &[(Key<'_>, Node<'_>)]) {
             });
         }
     }
-    if report.len() > before || table.misspells("timezone", KEYS) {
+    if report.len() > before || table.misspells("timezone", HOME.names) {
         report.declare_broken("home");
     }
 }

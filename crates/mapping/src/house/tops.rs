@@ -2,14 +2,10 @@
 
 use crate::{
     diagnostic::Diagnostic,
+    grammar::{MAPPING, TESTS},
     read::{Document, Key, Node, unknown_key},
     report::Report,
 };
-
-/// Top tables of a mapping file.
-const MAPPING: &[&str] = &[
-    "format", "include", "home", "device", "kind", "group", "var", "scene", "rule",
-];
 
 /// Everything that all files declare, in file order.
 #[derive(Debug, Default)]
@@ -75,11 +71,11 @@ impl<'a> Tops<'a> {
             for (key, node) in top.entries() {
                 match key.name {
                     "test" => take(&mut self.tests, &key, node, report),
-                    name if MAPPING.contains(&name) => report.push(misplaced(
+                    name if MAPPING.names.contains(&name) => report.push(misplaced(
                         &key,
                         "a test file holds tests only; this belongs in mapping.toml or a file it includes",
                     )),
-                    _ => report.push(unknown_key(&key, "a test file", &["test"])),
+                    _ => report.push(unknown_key(&key, TESTS.what, TESTS.names)),
                 }
             }
         }
@@ -124,6 +120,6 @@ fn strange(key: &Key<'_>) -> Diagnostic {
     } else if home_of(&["timezone", "latitude", "longitude"]) {
         misplaced(key, &format!("`{}` belongs below [home]", key.name))
     } else {
-        unknown_key(key, "a mapping file", MAPPING)
+        unknown_key(key, MAPPING.what, MAPPING.names)
     }
 }

@@ -8,13 +8,13 @@ use super::House;
 use crate::{
     constant,
     diagnostic::Diagnostic,
+    grammar::VAR,
     names::{self, Letters},
     program::{Var, VarIx},
     read::{Key, Node, Table},
     report::Report,
 };
 
-const KEYS: &[&str] = &["kind", "start", "min", "max", "values", "keep", "note"];
 const KINDS: &[&str] = &["bool", "number", "text"];
 
 /// Reads all variables.
@@ -45,9 +45,9 @@ pub(super) fn read_all(house: &mut House<'_>, vars: &[(Key<'_>, Node<'_>)]) {
 fn read(report: &mut Report, name: &Arc<str>, node: Node<'_>) -> Option<Var> {
     let what = format!("variable `{name}`");
     let table = node.table(report, &what)?;
-    table.reject_unknown(report, &what, KEYS);
+    table.reject_unknown(report, &what, VAR.names);
     let kind = table
-        .required(report, &what, "kind", KEYS)?
+        .required(report, &what, "kind", VAR.names)?
         .word(report, "`kind`", KINDS)?;
     let ty = ty(report, &table, kind)?;
     let start = table

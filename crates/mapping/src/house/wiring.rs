@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::{
     diagnostic::Diagnostic,
+    grammar::{I2C, Keys, Need, UART},
     kinds::{BOARDS, Board},
     read::{Node, Table, did_you_mean},
     report::Report,
@@ -23,11 +24,8 @@ pub(super) struct Wiring {
     buses: Map<String, Json>,
 }
 
-/// A device's bus: its name, its lines, which of them must be there.
-const BUSES: [(&str, &[&str], &[&str]); 2] = [
-    ("i2c", &["sda", "scl"], &["sda", "scl"]),
-    ("uart", &["rx", "tx"], &[]),
-];
+/// A device's buses.
+const BUSES: [(&str, &Keys); 2] = [("i2c", &I2C), ("uart", &UART)];
 
 impl Wiring {
     /// Reads the board and the buses of a device.
@@ -46,20 +44,19 @@ impl Wiring {
                 BOARDS.iter().map(|board| board.name),
             ));
         }
-        for (bus, lines, needed) in BUSES {
+        for (bus, lines) in BUSES {
             let Some(table) = device
                 .field(bus)
                 .and_then(|node| node.table(report, &format!("`{bus}`")))
             else {
                 continue;
             };
-            let what = format!("the bus `{bus}`");
-            table.reject_unknown(report, &what, lines);
-            for line in needed {
-                table.required(report, &what, line, lines);
+            table.reject_unknown(report, lines.what, lines.names);
+            for line in lines.specs.iter().filter(|line| line.need == Need::Must) {
+                table.required(report, lines.what, line.name, lines.names);
             }
             let mut pins = Map::new();
-            for line in lines {
+            for line in lines.names {
                 if let Some(node) = table.field(line)
                     && let Some(pin) = wiring.pin(report, node, &format!("`{line}`"))
                 {

@@ -8,6 +8,7 @@ use super::{Expected, Given, HouseTest, TestInput, TestStep};
 use crate::{
     constant,
     diagnostic::Diagnostic,
+    grammar::{GIVEN, STEP, TEST},
     house::{
         House,
         scenes::{Write, values},
@@ -18,12 +19,6 @@ use crate::{
     read::{Key, Node, Table, Text, did_you_mean},
     units,
 };
-
-const KEYS: &[&str] = &["start", "given", "steps", "note"];
-const GIVEN_KEYS: &[&str] = &["state", "var", "offline", "blocked", "sun"];
-const STEP_KEYS: &[&str] = &[
-    "at", "event", "with", "report", "set", "expect", "state", "target", "fired", "by", "log",
-];
 
 /// Reads all tests; what is wrong with one leaves the others.
 pub(crate) fn read_all(house: &mut House<'_>, tests: &[(Key<'_>, Node<'_>)]) -> Vec<HouseTest> {
@@ -48,7 +43,7 @@ pub(crate) fn read_all(house: &mut House<'_>, tests: &[(Key<'_>, Node<'_>)]) -> 
 }
 
 fn test(house: &mut House<'_>, key: &Key<'_>, table: &Table<'_>) -> HouseTest {
-    table.reject_unknown(&mut house.report, "a test", KEYS);
+    table.reject_unknown(&mut house.report, TEST.what, TEST.names);
     let start = table.field("start").and_then(|node| start(house, node));
     let given = table
         .field("given")
@@ -57,7 +52,7 @@ fn test(house: &mut House<'_>, key: &Key<'_>, table: &Table<'_>) -> HouseTest {
         .unwrap_or_default();
     let what = format!("test `{}`", key.name);
     let list = table
-        .required(&mut house.report, &what, "steps", KEYS)
+        .required(&mut house.report, &what, "steps", TEST.names)
         .and_then(|node| node.list(&mut house.report, "`steps`"))
         .unwrap_or_default();
     let mut steps: Vec<TestStep> = Vec::with_capacity(list.len());
@@ -92,7 +87,7 @@ fn start(house: &mut House<'_>, node: Node<'_>) -> Option<Arc<str>> {
 }
 
 fn given(house: &mut House<'_>, table: &Table<'_>) -> Given {
-    table.reject_unknown(&mut house.report, "`given`", GIVEN_KEYS);
+    table.reject_unknown(&mut house.report, GIVEN.what, GIVEN.names);
     let mut given = Given::default();
     if let Some(node) = table.field("state") {
         given.state = states(house, node, Write::State);
@@ -182,7 +177,7 @@ fn states(house: &mut House<'_>, node: Node<'_>, write: Write) -> Vec<(SlotIx, V
 fn step(house: &mut House<'_>, table: &Table<'_>, before: Duration) -> TestStep {
     // `set` takes fields of the channel beside it.
     if table.field("set").is_none() {
-        table.reject_unknown(&mut house.report, "a step", STEP_KEYS);
+        table.reject_unknown(&mut house.report, STEP.what, STEP.names);
     }
     let at = match table.field("at") {
         Some(node) => units::duration(node, &mut house.report, "`at`").unwrap_or(before),
@@ -363,7 +358,7 @@ fn set(house: &mut House<'_>, node: Node<'_>, table: &Table<'_>) -> Option<TestI
     let channel = paths::channel(program, report, &text, 0..text.text.len())?;
     let mut fields = Vec::new();
     for (key, node) in table.entries() {
-        if STEP_KEYS.contains(&key.name) {
+        if STEP.names.contains(&key.name) {
             continue;
         }
         if let Some(slot) = paths::field(program, report, channel, &key, true) {

@@ -8,6 +8,7 @@ use super::{Compiler, timers::Use, triggers::not_yet};
 use crate::{
     constant,
     diagnostic::Diagnostic,
+    grammar::{ACTIONS, Others},
     names::{self, Letters},
     paths,
     program::{Action, ChannelIx, Operand, SlotIx},
@@ -18,24 +19,6 @@ use crate::{
 
 /// Longest fade: what takes longer is a matter of rules.
 const FADE_MAX: Duration = Duration::from_secs(600);
-
-/// The key that says what kind of action a table is, with the keys that go with it. `set` first: its
-/// fields may be called as another form.
-const FORMS: &[(&str, &[&str])] = &[
-    ("set", &[]),
-    ("scene", &["scene", "fade"]),
-    ("start", &["start", "for"]),
-    ("stop", &["stop"]),
-    ("var", &["var", "to"]),
-    ("notify", &["notify", "text"]),
-    ("hold", &["hold", "for"]),
-    ("wait", &["wait"]),
-    ("emit", &[]),
-    ("on", &["on", "for"]),
-];
-
-/// Forms of the full language that this version does not run.
-const NOT_YET: &[&str] = &["hold", "wait", "emit", "on"];
 
 /// Reads `do`; `places` says where each action is written.
 pub(super) fn read(
@@ -107,12 +90,12 @@ fn by_name(compiler: &Compiler<'_, '_>, channel: ChannelIx, command: u8) -> Acti
 fn form(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<&'static str> {
     let report = &mut compiler.house.report;
     // `on = true` is a field whose `set` was misspelt.
-    let found = FORMS.iter().find(|(name, _)| {
-        let node = table.field(name);
-        node.is_some_and(|node| *name != "on" || node.as_text().is_some())
+    let found = ACTIONS.all.iter().find(|form| {
+        let node = table.field(form.name);
+        node.is_some_and(|node| form.name != "on" || node.as_text().is_some())
     });
-    let Some((name, keys)) = found else {
-        let names: Vec<&str> = FORMS.iter().map(|(name, _)| *name).collect();
+    let Some(form) = found else {
+        let names: Vec<&str> = ACTIONS.all.iter().map(|form| form.name).collect();
         let mut entries = table.entries().into_iter();
         let misspelt = entries
             .find(|(key, _)| crate::suggest::closest(key.name, names.iter().copied()).is_some());
@@ -128,14 +111,14 @@ fn form(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<&'static s
         });
         return None;
     };
-    if NOT_YET.contains(name) {
-        report.push(not_yet(name, table.key_span(name)));
+    if form.is_later() {
+        report.push(not_yet(form.name, table.key_span(form.name)));
         return None;
     }
-    if *name != "set" {
-        table.reject_unknown(report, &format!("an action with `{name}`"), keys);
+    if form.keys.others == Others::Nothing {
+        table.reject_unknown(report, form.keys.what, form.keys.names);
     }
-    Some(name)
+    Some(form.name)
 }
 
 fn text<'a>(

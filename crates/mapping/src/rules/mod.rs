@@ -14,6 +14,7 @@ use std::sync::Arc;
 use crate::{
     diagnostic::{Diagnostic, Severity},
     expr::{self, Scope},
+    grammar::{LATE, RULE},
     house::House,
     lint,
     names::{self, Letters},
@@ -25,18 +26,6 @@ use crate::{
 
 pub(crate) use timers::Timers;
 pub(crate) use uses::Uses;
-
-const KEYS: &[&str] = &[
-    "when",
-    "do",
-    "if",
-    "limit",
-    "mode",
-    "after_downtime",
-    "enabled",
-    "note",
-    "allow",
-];
 
 /// What lints need to know of a rule besides its compiled form.
 #[derive(Debug)]
@@ -126,10 +115,10 @@ fn read(
     let Some(table) = node.table(&mut house.report, "a rule") else {
         return (rule, meta);
     };
-    table.reject_unknown(&mut house.report, "a rule", KEYS);
+    table.reject_unknown(&mut house.report, RULE.what, RULE.names);
     meta.allow = allow(house, &table);
     let what = format!("rule `{}`", key.name);
-    let when = table.required(&mut house.report, &what, "when", KEYS);
+    let when = table.required(&mut house.report, &what, "when", RULE.names);
     let drafts = triggers::read(house, all, when, &mut meta);
     rule.triggers = drafts.triggers;
     let mut compiler = Compiler::new(house, all, &drafts.events, drafts.complete, &meta);
@@ -146,7 +135,7 @@ fn read(
     {
         rule.condition = compiler.condition(&text, false);
     }
-    let doing = table.required(&mut compiler.house.report, &what, "do", KEYS);
+    let doing = table.required(&mut compiler.house.report, &what, "do", RULE.names);
     let mut places = Vec::new();
     if let Some(node) = doing {
         actions::read(&mut compiler, node, &mut rule.actions, &mut places);
@@ -195,9 +184,9 @@ fn settings(house: &mut House<'_>, table: &Table<'_>, rule: &mut Rule) {
 fn after_downtime(house: &mut House<'_>, node: Node<'_>) -> AfterDowntime {
     let report = &mut house.report;
     if let Some(table) = node.as_table() {
-        table.reject_unknown(report, "`after_downtime`", &["run_late"]);
+        table.reject_unknown(report, LATE.what, LATE.names);
         let late = table
-            .required(report, "`after_downtime`", "run_late", &["run_late"])
+            .required(report, LATE.what, "run_late", LATE.names)
             .and_then(|node| units::some_duration(node, report, "`run_late`"));
         return late.map_or(AfterDowntime::Resume, AfterDowntime::RunLate);
     }

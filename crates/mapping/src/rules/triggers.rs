@@ -8,6 +8,7 @@ use super::{Meta, Rules, timers::Use};
 use crate::{
     constant,
     diagnostic::Diagnostic,
+    grammar::{Others, TRIGGERS},
     house::House,
     kinds::Kind,
     paths::{self, GESTURES, Source},
@@ -23,21 +24,6 @@ const HOLD: Duration = Duration::from_millis(500);
 const WITHIN: Duration = Duration::from_millis(400);
 /// From a chord's first key to its last, where the rule doesn't say.
 const CHORD_WITHIN: Duration = Duration::from_millis(300);
-
-/// The key that says what kind of trigger a table is, with the keys that go with it.
-const FORMS: &[(&str, &[&str])] = &[
-    ("gesture", &["gesture", "on", "hold", "within"]),
-    ("chord", &["chord", "within"]),
-    ("holds", &["holds", "for"]),
-    ("timer", &["timer"]),
-    ("at", &["at", "days"]),
-    ("sequence", &["sequence", "within"]),
-    ("cron", &["cron"]),
-    ("sun", &["sun", "offset"]),
-];
-
-/// Forms of the full language that this version does not run.
-const NOT_YET: &[&str] = &["sequence", "cron", "sun"];
 
 /// Triggers as far as they could be read.
 #[derive(Debug, Default)]
@@ -162,13 +148,13 @@ fn plain(source: Source) -> Trigger {
 /// Which kind of trigger a table is; its keys are checked.
 fn form(house: &mut House<'_>, table: &Table<'_>) -> Option<&'static str> {
     let report = &mut house.report;
-    let mut found = FORMS.iter().filter(|(name, _)| table.field(name).is_some());
-    let Some((name, keys)) = found.next() else {
-        let names: Vec<&str> = FORMS.iter().map(|(name, _)| *name).collect();
-        let now: Vec<&str> = names
-            .iter()
-            .copied()
-            .filter(|name| !NOT_YET.contains(name))
+    let all = TRIGGERS.all.iter();
+    let mut found = all.clone().filter(|form| table.field(form.name).is_some());
+    let Some(form) = found.next() else {
+        let names: Vec<&str> = all.clone().map(|form| form.name).collect();
+        let now: Vec<&str> = all
+            .filter(|form| !form.is_later())
+            .map(|form| form.name)
             .collect();
         let mut entries = table.entries().into_iter();
         let misspelt = entries
@@ -184,7 +170,8 @@ fn form(house: &mut House<'_>, table: &Table<'_>) -> Option<&'static str> {
         });
         return None;
     };
-    if let Some((second, _)) = found.next() {
+    let name = form.name;
+    if let Some(second) = found.next().map(|form| form.name) {
         let message = format!("a trigger has either `{name}` or `{second}`");
         report.push(
             Diagnostic::error("conflicting-keys", table.key_span(second), message)
@@ -193,13 +180,13 @@ fn form(house: &mut House<'_>, table: &Table<'_>) -> Option<&'static str> {
         );
         return None;
     }
-    if NOT_YET.contains(name) {
+    if form.is_later() {
         report.push(not_yet(name, table.key_span(name)));
         return None;
     }
     // A chord's field is named by a key of its own, e.g. `key = [..]`.
-    if *name != "chord" {
-        table.reject_unknown(report, &format!("a trigger with `{name}`"), keys);
+    if form.keys.others == Others::Nothing {
+        table.reject_unknown(report, form.keys.what, form.keys.names);
     }
     Some(name)
 }

@@ -1,0 +1,158 @@
+//! Test files.
+
+use super::{DURATION, Form, Forms, Keys, Names, Others, TEXT, Takes, Values, keys, words};
+
+/// A file of tests.
+pub static TESTS: Keys = keys!(
+    "a test file",
+    Others::Nothing,
+    (
+        "test",
+        May,
+        Takes::Declares(Names::Test, &Takes::Table(&TEST)),
+        "what must happen, on virtual time"
+    ),
+);
+
+/// `[test.T]`.
+pub static TEST: Keys = keys!(
+    "a test",
+    Others::Nothing,
+    (
+        "start",
+        May,
+        Takes::Moment,
+        "local date and time at which it starts"
+    ),
+    (
+        "given",
+        May,
+        Takes::Table(&GIVEN),
+        "how the house is before the first step"
+    ),
+    (
+        "steps",
+        Must,
+        Takes::List(&Takes::Table(&STEP)),
+        "what happens, in order"
+    ),
+    ("note", May, TEXT, "for people"),
+);
+
+/// `given = { .. }`.
+pub static GIVEN: Keys = keys!(
+    "`given`",
+    Others::Nothing,
+    (
+        "state",
+        May,
+        Takes::Values(Values::State),
+        "what was reported"
+    ),
+    ("var", May, Takes::VarValues, "variables"),
+    (
+        "offline",
+        May,
+        Takes::List(&Takes::Name(Names::Device)),
+        "devices that are not there"
+    ),
+    (
+        "blocked",
+        May,
+        Takes::List(&Takes::Name(Names::Device)),
+        "devices that are blocked"
+    ),
+    ("sun", May, words(&["up", "down"]), "the sun stands still"),
+);
+
+/// A step. `set` takes fields of its channel beside it.
+pub static STEP: Keys = keys!(
+    "a step",
+    Others::FieldsOf("set"),
+    (
+        "at",
+        May,
+        DURATION,
+        "time since the start; absent: as the step before"
+    ),
+    (
+        "event",
+        May,
+        Takes::Name(Names::OneEvent),
+        "this event comes"
+    ),
+    ("with", May, Takes::FieldsOf("event"), "the event's fields"),
+    (
+        "report",
+        May,
+        Takes::Values(Values::State),
+        "a channel reports"
+    ),
+    (
+        "set",
+        May,
+        Takes::Name(Names::Target),
+        "a person asks for a target"
+    ),
+    (
+        "expect",
+        May,
+        Takes::List(&Takes::Forms(&EXPECTED)),
+        "everything that is sent since the last step"
+    ),
+    (
+        "state",
+        May,
+        Takes::Values(Values::State),
+        "reported state that must hold afterwards"
+    ),
+    (
+        "target",
+        May,
+        Takes::Values(Values::Target),
+        "targets that must hold afterwards"
+    ),
+    (
+        "fired",
+        May,
+        Takes::Firings,
+        "how often rules fired since the last step"
+    ),
+    (
+        "by",
+        May,
+        Takes::Name(Names::Rule),
+        "the rule that must have sent it"
+    ),
+    ("log", May, TEXT, "a word that must stand in the record"),
+);
+
+/// What stands in `expect`.
+pub static EXPECTED: Forms = Forms {
+    what: "an expected command",
+    text: Takes::Name(Names::Command),
+    all: &[
+        Form {
+            name: "notify",
+            keys: keys!(
+                "an expected notification",
+                Others::Nothing,
+                ("notify", Must, Takes::Word, "the carrier"),
+                ("text", May, TEXT, "what it must say; absent: anything"),
+            ),
+        },
+        Form {
+            name: "set",
+            keys: keys!(
+                "an expected target",
+                Others::FieldsOf("set"),
+                (
+                    "set",
+                    Must,
+                    Takes::Name(Names::Target),
+                    "the target of this channel or group"
+                ),
+            ),
+        },
+    ],
+};
