@@ -49,6 +49,11 @@ const RULES: &[Rule] = &[
         must_not_know: &["tokio", "mio", "socket2"],
     },
     Rule {
+        name: "replay",
+        may_use: &["types", "mapping", "engine", "dispatcher", "store"],
+        must_not_know: &["tokio", "mio", "socket2"],
+    },
+    Rule {
         name: "iot-control",
         may_use: &[
             "types",
@@ -57,6 +62,7 @@ const RULES: &[Rule] = &[
             "dispatcher",
             "broker",
             "store",
+            "replay",
         ],
         must_not_know: &[],
     },

@@ -133,29 +133,11 @@ fn read_here(folder: &Path) -> Result<House, String> {
     if !failures.is_empty() {
         return Err(failures);
     }
-    let files: Vec<(&str, &str)> = loaded
-        .sources
-        .iter()
-        .map(|(_, file)| (&*file.name, file.text.as_str()))
-        .collect();
-    let files = serde_json::to_vec(&files).map_err(|error| error.to_string())?;
+    let files = replay::archive::pack(&loaded.sources).map_err(|error| error.to_string())?;
     Ok(House {
         program,
         tests: loaded.tests.len(),
         warnings: rendered,
         files,
     })
-}
-
-/// The program of an archived house; its tests passed when it came into force.
-///
-/// # Errors
-/// The archive can't be read, or this version no longer takes the mapping.
-pub(crate) fn from_archive(archived: &ArchivedMapping) -> Result<Arc<Program>, String> {
-    let files: Vec<(String, String)> =
-        serde_json::from_slice(&archived.files).map_err(|error| error.to_string())?;
-    let loaded = mapping::load_texts(files);
-    loaded
-        .program
-        .ok_or_else(|| mapping::render(&loaded.sources, &loaded.diagnostics, false))
 }

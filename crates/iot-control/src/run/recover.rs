@@ -4,12 +4,13 @@
 use std::{path::PathBuf, sync::Arc};
 
 use anyhow::Context;
-use dispatcher::{Blocklist, Config, Dispatcher, Effects, Input};
+use dispatcher::{Blocklist, Config, Dispatcher, Effects};
 use mapping::Program;
+use replay::{Fed, Player, Programs};
 use store::{
     Options, Store,
-    db::{Database, MappingHash},
-    journal::{Class, Record, Retention},
+    db::MappingHash,
+    journal::{Record, Retention},
 };
 use types::{InputNo, Now};
 
@@ -127,72 +128,58 @@ fn bring_back(
     config: Config,
     now: Now,
 ) -> anyhow::Result<Dispatcher> {
-    let Some(snapshot) = found.snapshot else {
-        let first = Dispatcher::new(
-            Arc::clone(&house.program),
-            config,
-            blocklist.clone(),
-            found.last_now.unwrap_or(now),
-        );
-        return replay(first, found.tail, store.database(), &house.program);
+    let today = &house.program;
+    let database = store.database().read();
+    let mut programs = Programs::knowing([Arc::clone(today)]);
+    let dispatcher = match found.snapshot {
+        None => {
+            let then = found.last_now.unwrap_or(now);
+            Dispatcher::new(Arc::clone(today), config, blocklist.clone(), then)
+        }
+        Some(snapshot) => {
+            let program = programs.find_or(database, snapshot.mapping, today);
+            let restored = Dispatcher::restore(program, config, &snapshot.body, snapshot.now);
+            let (dispatcher, notes) =
+                restored.with_context(|| format!("the snapshot of input {}", snapshot.no))?;
+            for note in notes {
+                tracing::info!("{}", note.render(dispatcher.program()));
+            }
+            dispatcher
+        }
     };
-    let program = program_of(store.database(), snapshot.mapping, &house.program);
-    let (dispatcher, notes) = Dispatcher::restore(program, config, &snapshot.body, snapshot.now)
-        .with_context(|| format!("the snapshot of input {}", snapshot.no))?;
-    for note in notes {
-        tracing::info!("{}", note.render(dispatcher.program()));
+    let dispatcher = replay_tail(dispatcher, found.tail, |hash| {
+        programs.find_or(database, hash, today)
+    });
+    for stand_in in programs.stand_ins() {
+        tracing::warn!("{stand_in}");
     }
-    replay(dispatcher, found.tail, store.database(), &house.program)
+    dispatcher
 }
 
-fn replay(
-    mut dispatcher: Dispatcher,
+fn replay_tail(
+    dispatcher: Dispatcher,
     tail: impl Iterator<Item = Result<Record, store::journal::ReadError>>,
-    database: &Database,
-    today: &Arc<Program>,
+    mut program_of: impl FnMut(MappingHash) -> Arc<Program>,
 ) -> anyhow::Result<Dispatcher> {
+    let mut player = Player::new(dispatcher);
     let mut effects = Effects::default();
     let (mut replayed, mut skipped, mut newest) = (0_u64, 0_u64, InputNo(0));
     for record in tail {
         let record = record.context("the journal")?;
-        if record.class != Class::Input {
-            continue;
-        }
         effects.clear();
-        newest = record.no;
-        match Input::decode(dispatcher.program(), &record.body) {
-            Ok(Input::Reload { hash }) => {
-                let program = program_of(database, MappingHash(hash), today);
-                dispatcher.replace(record.now, program, &mut effects);
-            }
-            Ok(input) => dispatcher.apply(record.now, input, &mut effects),
-            Err(why) => {
+        match player.feed(&record, |hash, _| program_of(hash), &mut effects) {
+            Fed::Passed => continue,
+            Fed::Applied | Fed::Reloaded => {}
+            Fed::Unreadable(why) => {
                 skipped += 1;
                 tracing::warn!(input = %record.no, %why, "an input of the past can't be replayed");
             }
         }
+        newest = record.no;
         replayed += 1;
     }
     if replayed > 0 {
         tracing::info!(replayed, skipped, %newest, "replayed the journal");
     }
-    Ok(dispatcher)
-}
-
-/// The mapping that was in force. Where the archive does not have it, or this version no longer takes
-/// it, today's stands in: names that still exist keep their meaning.
-fn program_of(database: &Database, hash: MappingHash, today: &Arc<Program>) -> Arc<Program> {
-    if hash.0 == today.hash {
-        return Arc::clone(today);
-    }
-    let archived = database.read().mapping(hash);
-    let program = match archived {
-        Ok(Some(archived)) => house::from_archive(&archived),
-        Ok(None) => Err("it is not in the archive".to_owned()),
-        Err(error) => Err(error.to_string()),
-    };
-    program.unwrap_or_else(|why| {
-        tracing::warn!(mapping = %hash, why, "a mapping of the past can't be used; today's stands in");
-        Arc::clone(today)
-    })
+    Ok(player.into_dispatcher())
 }

@@ -1,0 +1,11 @@
+//! Time travel: the records of the journal through the very code that ran when they came.
+//!
+//! Called by the binary, at a restart and for everything that looks into the past. Must not know
+//! sockets or tokio, and never writes to a state folder.
+
+pub mod archive;
+mod player;
+mod programs;
+
+pub use player::{Fed, Player};
+pub use programs::{Programs, StandIn};
