@@ -32,6 +32,9 @@ pub enum Class {
     BrokerFact,
     /// The hash of what a batch of inputs put out; replay compares it.
     OutputsHash,
+    /// What was seen and changes nothing: a consumer's acknowledgement, a refused message. Explanations of
+    /// the past show it; a house that loses it has lost nothing.
+    Observed,
 }
 
 /// A record that was read back.
@@ -204,6 +207,7 @@ fn class_bits(class: Class) -> u8 {
         Class::Input => 0,
         Class::BrokerFact => 1,
         Class::OutputsHash => 2,
+        Class::Observed => 3,
     }
 }
 
@@ -212,6 +216,7 @@ fn class_of(bits: u8) -> Option<Class> {
         0 => Some(Class::Input),
         1 => Some(Class::BrokerFact),
         2 => Some(Class::OutputsHash),
+        3 => Some(Class::Observed),
         _ => None,
     }
 }
@@ -277,7 +282,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_record_comes_back_after_any_other(
-            chain in chains(), step in 0..u64::MAX, at: u64, wall: i64, synced: bool, class in 0_u8..3,
+            chain in chains(), step in 0..u64::MAX, at: u64, wall: i64, synced: bool, class in 0_u8..4,
             body in proptest::collection::vec(any::<u8>(), 0..300),
         ) {
             let meta = Meta {
