@@ -29,11 +29,11 @@ const FILES_MAX: usize = 1_000;
 
 /// Where files come from.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Origin<'a> {
+pub(crate) struct Origin<'a> {
     /// A folder on disk.
-    Folder(&'a Path),
-    /// Names and texts.
-    Texts(&'a BTreeMap<String, String>),
+    pub(crate) folder: Option<&'a Path>,
+    /// Texts by their names: they stand for the folder's files, or beside them.
+    pub(crate) texts: &'a BTreeMap<String, String>,
 }
 
 /// Why a file could not be read.
@@ -251,37 +251,32 @@ fn inside(from: &str, path: &str) -> Option<String> {
 }
 
 fn contents(origin: Origin<'_>, name: &str) -> Result<(String, PathBuf), Unreadable> {
-    let bytes;
-    let path;
-    match origin {
-        Origin::Texts(texts) => {
-            let text = texts.get(name).ok_or(Unreadable::Missing)?;
-            if text.len() as u64 > BYTES_MAX {
-                return Err(Unreadable::TooLarge);
-            }
-            return Ok((text.clone(), PathBuf::new()));
+    if let Some(text) = origin.texts.get(name) {
+        if text.len() as u64 > BYTES_MAX {
+            return Err(Unreadable::TooLarge);
         }
-        Origin::Folder(folder) => {
-            path = folder.join(name);
-            let missing = |problem: std::io::Error| match problem.kind() {
-                std::io::ErrorKind::NotFound => Unreadable::Missing,
-                _ => Unreadable::Other(problem),
-            };
-            let meta = std::fs::metadata(&path).map_err(missing)?;
-            // mapping.toml itself may be a link: the person who starts the dispatcher chose it.
-            if name != MAIN {
-                let real = path.canonicalize().map_err(missing)?;
-                let root = folder.canonicalize().map_err(missing)?;
-                if !real.starts_with(root) {
-                    return Err(Unreadable::Outside);
-                }
-            }
-            if meta.len() > BYTES_MAX {
-                return Err(Unreadable::TooLarge);
-            }
-            bytes = std::fs::read(&path).map_err(missing)?;
+        let path = origin.folder.map(|folder| folder.join(name));
+        return Ok((text.clone(), path.unwrap_or_default()));
+    }
+    let folder = origin.folder.ok_or(Unreadable::Missing)?;
+    let path = folder.join(name);
+    let missing = |problem: std::io::Error| match problem.kind() {
+        std::io::ErrorKind::NotFound => Unreadable::Missing,
+        _ => Unreadable::Other(problem),
+    };
+    let meta = std::fs::metadata(&path).map_err(missing)?;
+    // mapping.toml itself may be a link: the person who starts the dispatcher chose it.
+    if name != MAIN {
+        let real = path.canonicalize().map_err(missing)?;
+        let root = folder.canonicalize().map_err(missing)?;
+        if !real.starts_with(root) {
+            return Err(Unreadable::Outside);
         }
     }
+    if meta.len() > BYTES_MAX {
+        return Err(Unreadable::TooLarge);
+    }
+    let bytes = std::fs::read(&path).map_err(missing)?;
     let text = String::from_utf8(bytes)
         .map_err(|problem| Unreadable::NotUtf8(problem.utf8_error().valid_up_to()))?;
     Ok((text, path))
@@ -290,23 +285,17 @@ fn contents(origin: Origin<'_>, name: &str) -> Result<(String, PathBuf), Unreada
 /// Files that match a pattern, sorted; `*` stands for anything within one part of the path.
 fn list(origin: Origin<'_>, pattern: &str) -> Vec<String> {
     let parts: Vec<&str> = pattern.split('/').collect();
-    let mut found = match origin {
-        Origin::Texts(texts) => {
-            let fits = |name: &&String| {
-                let names: Vec<&str> = name.split('/').collect();
-                let pairs = names.iter().zip(&parts);
-                names.len() == parts.len()
-                    && pairs.into_iter().all(|(name, part)| matches(name, part))
-            };
-            texts.keys().filter(fits).cloned().collect()
-        }
-        Origin::Folder(folder) => {
-            let mut found = Vec::new();
-            walk(folder, &parts, "", &mut found);
-            found
-        }
+    let fits = |name: &&String| {
+        let names: Vec<&str> = name.split('/').collect();
+        let pairs = names.iter().zip(&parts);
+        names.len() == parts.len() && pairs.into_iter().all(|(name, part)| matches(name, part))
     };
+    let mut found: Vec<String> = origin.texts.keys().filter(fits).cloned().collect();
+    if let Some(folder) = origin.folder {
+        walk(folder, &parts, "", &mut found);
+    }
     found.sort();
+    found.dedup();
     found
 }
 

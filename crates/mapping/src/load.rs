@@ -12,6 +12,7 @@ use crate::{
     files::{self, Files, Origin},
     house::{House, Tops},
     house_test::{self, HouseTest},
+    index::{Index, Mention},
     program::Program,
     read::Document,
     report::Report,
@@ -42,10 +43,58 @@ impl Loaded {
     }
 }
 
+/// A house with everything that tools want to know of it.
+#[derive(Clone, Debug)]
+pub struct Analysis {
+    /// The house as it was read.
+    pub loaded: Loaded,
+    /// What could be understood of it, also where something is wrong. Must not be run.
+    pub draft: Arc<Program>,
+    /// Which names stand where.
+    pub index: Index,
+    /// Files of the mapping in the order of inclusion, mapping.toml first.
+    pub mapping: Vec<FileIx>,
+    /// Files with tests.
+    pub tests: Vec<FileIx>,
+}
+
+/// Reads a house for tools: from `texts`, by their names relative to the house's folder, and from
+/// `folder` what is not among them.
+#[must_use]
+pub fn analyze(folder: Option<&Path>, texts: &BTreeMap<String, String>) -> Analysis {
+    let mut report = Report::default();
+    report.note_names();
+    let files = files::read(Origin { folder, texts }, &mut report);
+    let Compiled {
+        program,
+        sound,
+        tests,
+        diagnostics,
+        mentions,
+    } = compile(&files, report);
+    let index = Index::new(&files.sources, mentions);
+    let draft = Arc::new(program);
+    Analysis {
+        loaded: Loaded {
+            sources: files.sources,
+            program: sound.then(|| Arc::clone(&draft)),
+            tests,
+            diagnostics,
+        },
+        draft,
+        index,
+        mapping: files.mapping,
+        tests: files.tests,
+    }
+}
+
 /// Reads the house in `folder`: mapping.toml, what it includes, `*.test.toml` and `tests/*.test.toml`.
 #[must_use]
 pub fn load(folder: &Path) -> Loaded {
-    load_from(Origin::Folder(folder))
+    load_from(Origin {
+        folder: Some(folder),
+        texts: &BTreeMap::new(),
+    })
 }
 
 /// Reads a house from texts, by their names relative to the house's folder; one is `mapping.toml`.
@@ -57,31 +106,40 @@ pub fn load_texts<N: Into<String>, T: Into<String>>(
         .into_iter()
         .map(|(name, text)| (name.into(), text.into()))
         .collect();
-    load_from(Origin::Texts(&texts))
+    load_from(Origin {
+        folder: None,
+        texts: &texts,
+    })
 }
 
 fn load_from(origin: Origin<'_>) -> Loaded {
     let mut report = Report::default();
+    let files = files::read(origin, &mut report);
+    let compiled = compile(&files, report);
+    Loaded {
+        sources: files.sources,
+        program: compiled.sound.then(|| Arc::new(compiled.program)),
+        tests: compiled.tests,
+        diagnostics: compiled.diagnostics,
+    }
+}
+
+/// What came of a house's files.
+struct Compiled {
+    program: Program,
+    /// Whether the program may be run.
+    sound: bool,
+    tests: Vec<HouseTest>,
+    diagnostics: Vec<Diagnostic>,
+    mentions: Vec<Mention>,
+}
+
+fn compile(files: &Files, mut report: Report) -> Compiled {
     let Files {
         sources,
         mapping,
         tests,
-    } = files::read(origin, &mut report);
-    let (program, tests, diagnostics) = compile(&sources, &mapping, &tests, report);
-    Loaded {
-        sources,
-        program: program.map(Arc::new),
-        tests,
-        diagnostics,
-    }
-}
-
-fn compile(
-    sources: &Sources,
-    mapping: &[FileIx],
-    tests: &[FileIx],
-    mut report: Report,
-) -> (Option<Program>, Vec<HouseTest>, Vec<Diagnostic>) {
+    } = files;
     let all: Vec<FileIx> = mapping.iter().chain(tests).copied().collect();
     let mut blanked = vec![String::new(); all.len()];
     let mut syntax = Vec::new();
@@ -109,9 +167,10 @@ fn compile(
     let test_list = house_test::read::read_all(&mut house, &tops.tests);
     let House {
         mut program,
-        report,
+        mut report,
         ..
     } = house;
+    let mentions = report.take_mentions();
     let mut report = broken.without_follow_ups(report, sources);
     report.extend(syntax);
     let diagnostics = report.into_sorted();
@@ -123,7 +182,13 @@ fn compile(
         .iter()
         .all(|found| found.severity == Severity::Warning || in_tests(found));
     program.hash = hash(sources, mapping);
-    (sound.then_some(program), test_list, diagnostics)
+    Compiled {
+        program,
+        sound,
+        tests: test_list,
+        diagnostics,
+        mentions,
+    }
 }
 
 /// BLAKE2s-256 over names and texts, each with its length before it.

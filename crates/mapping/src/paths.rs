@@ -7,6 +7,7 @@ use std::{ops::Range, sync::Arc};
 
 use crate::{
     diagnostic::Diagnostic,
+    index::Symbol,
     kinds::Kind,
     program::{ChannelIx, DeviceIx, EventIx, GestureKind, Program, SlotIx},
     read::{Key, Text, did_you_mean, list},
@@ -59,6 +60,7 @@ pub(crate) fn channel(
     match segments(text, range).as_slice() {
         [(device, at), (channel, channel_at)] => {
             if let Some(ix) = program.device(device) {
+                report.mention(|| (text.place(at.clone()), Symbol::Device((*device).into())));
                 return channel_of(program, report, ix, channel, text.place(channel_at.clone()));
             }
             if !report.is_broken(device) {
@@ -72,6 +74,9 @@ pub(crate) fn channel(
                     Some(device) => incomplete(program, device, name, text.place(at.clone())),
                     None => unknown_target(program, name, text.place(at.clone())),
                 });
+                if program.device(name).is_some() {
+                    report.mention(|| (text.place(at.clone()), Symbol::Device((*name).into())));
+                }
             }
             None
         }
@@ -107,6 +112,9 @@ pub(crate) fn channel_of(
 ) -> Option<ChannelIx> {
     let found = program.channel(device, name);
     let owner = &program[device].name;
+    if let Some(channel) = found {
+        report.mention(|| (span.clone(), Symbol::channel(program, channel)));
+    }
     if found.is_none() && !report.is_broken(&format!("{owner}.{name}")) {
         let names: Vec<&str> = program[device]
             .channels
@@ -155,6 +163,7 @@ pub(crate) fn targets(
 ) -> Option<Vec<ChannelIx>> {
     let name = text.text.get(range.clone()).unwrap_or_default();
     if let Some(members) = program.names.groups.get(name) {
+        report.mention(|| (text.place(range), Symbol::Group(name.into())));
         return Some(members.clone());
     }
     channel(program, report, text, range).map(|ix| vec![ix])
@@ -184,12 +193,15 @@ pub(crate) fn events(
             );
             None
         }
-        [(device, _), (name @ ("online" | "offline"), _)] if program.device(device).is_some() => {
+        [(device, at), (name @ ("online" | "offline"), _)] if program.device(device).is_some() => {
             let row = &program[program.device(device)?];
+            report.mention(|| (text.place(at.clone()), Symbol::Device(row.name.clone())));
             Some(vec![presence(row.online, row.offline, name)])
         }
-        [(group, _), (event, at)] if program.names.groups.contains_key(*group) => {
+        [(group, group_at), (event, at)] if program.names.groups.contains_key(*group) => {
             let members = program.names.groups.get(*group)?;
+            let place = || text.place(group_at.clone());
+            report.mention(|| (place(), Symbol::Group((*group).into())));
             let place = text.place(at.clone());
             let each = members
                 .iter()
@@ -253,12 +265,14 @@ fn event_of(
     span: Span,
 ) -> Option<Source> {
     if let Some(event) = program.event(channel, name) {
+        report.mention(|| (span, Symbol::event(program, channel, name)));
         return Some(Source::Event(event));
     }
     let gesture = GESTURES.iter().find(|(word, _)| *word == name);
     if let Some((_, kind)) = gesture
         && has_gestures(program, channel)
     {
+        report.mention(|| (span, Symbol::event(program, channel, name)));
         return Some(Source::Gesture(*kind, channel));
     }
     let row = &program[channel];
@@ -342,6 +356,8 @@ fn command_of(
     let row = &program[channel];
     let mut commands = row.commands.iter();
     if let Some(at) = commands.position(|command| *command.name == *name) {
+        let name = &row.commands[at].name;
+        report.mention(|| (span, Symbol::command(program, channel, name)));
         return Some((channel, at as u8));
     }
     let path = program.channel_path(channel);
@@ -385,7 +401,12 @@ pub(crate) fn field(
     key: &Key<'_>,
     settable: bool,
 ) -> Option<SlotIx> {
-    match program.slot(channel, key.name) {
+    let found = program.slot(channel, key.name);
+    if let Some(slot) = found {
+        let name = &program[slot].name;
+        report.mention(|| (key.span.clone(), Symbol::field(program, channel, name)));
+    }
+    match found {
         Some(slot) if settable && !program[slot].settable => {
             report.push(not_settable(program, slot, key.span.clone()));
             None

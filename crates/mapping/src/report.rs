@@ -1,20 +1,70 @@
 //! Collects what is wrong with a whole house, and remembers which names are broken, so that one
-//! mistake is not reported again at each place that uses the name.
+//! mistake is not reported again at each place that uses the name. Takes note of names too, where an
+//! index of them is wanted.
 //!
 //! Used by every stage of loading. Must not know TOML or what the names mean.
 
 use std::collections::BTreeSet;
 
-use crate::diagnostic::Diagnostic;
+use crate::{
+    diagnostic::Diagnostic,
+    index::{Mention, Symbol},
+    source::Span,
+};
 
 /// Complaints in the order in which they were found.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     diagnostics: Vec<Diagnostic>,
     broken: BTreeSet<String>,
+    /// `None`: nobody wants them.
+    mentions: Option<Vec<Mention>>,
 }
 
 impl Report {
+    /// Takes note of names from now on.
+    pub(crate) fn note_names(&mut self) {
+        self.mentions.get_or_insert_default();
+    }
+
+    /// Whether names are taken note of.
+    pub(crate) fn notes_names(&self) -> bool {
+        self.mentions.is_some()
+    }
+
+    /// A name stands somewhere.
+    pub(crate) fn mention(&mut self, name: impl FnOnce() -> (Span, Symbol)) {
+        self.note(false, name);
+    }
+
+    /// A name is declared somewhere.
+    pub(crate) fn declare(&mut self, name: impl FnOnce() -> (Span, Symbol)) {
+        self.note(true, name);
+    }
+
+    fn note(&mut self, declares: bool, name: impl FnOnce() -> (Span, Symbol)) {
+        if let Some(mentions) = &mut self.mentions {
+            let (span, symbol) = name();
+            mentions.push(Mention {
+                span,
+                symbol,
+                declares,
+            });
+        }
+    }
+
+    /// Names that somebody else took note of.
+    pub(crate) fn extend_mentions(&mut self, more: Vec<Mention>) {
+        if let Some(mentions) = &mut self.mentions {
+            mentions.extend(more);
+        }
+    }
+
+    /// All names so far.
+    pub(crate) fn take_mentions(&mut self) -> Vec<Mention> {
+        self.mentions.take().unwrap_or_default()
+    }
+
     /// Adds one complaint.
     pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);

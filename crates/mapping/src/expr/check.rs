@@ -16,7 +16,10 @@ use std::{ops::Range, sync::Arc};
 use types::Value;
 
 use super::{Scope, fold, kind::Kind, report::Report, tree::Node, tree::NodeKind};
-use crate::program::{ChannelIx, Expr};
+use crate::{
+    index::{Mention, Symbol},
+    program::{ChannelIx, Expr},
+};
 
 /// How many nodes one expression may have once groups are expanded: about 0.1 ms to evaluate.
 const COST_MAX: usize = 10_000;
@@ -118,6 +121,17 @@ impl<'c, 's, 'r> Checker<'c, 's, 'r> {
                 });
         }
         None
+    }
+
+    /// Takes note of a name, where somebody wants to know.
+    fn mention(&mut self, range: &Range<usize>, symbol: impl FnOnce() -> Symbol) {
+        if let Some(mentions) = &mut self.scope.mentions {
+            mentions.push(Mention {
+                span: self.report.span(range),
+                symbol: symbol(),
+                declares: false,
+            });
+        }
     }
 
     fn written(&self, range: &Range<usize>) -> &'c str {

@@ -22,6 +22,7 @@ use types::{Type, Value};
 
 use crate::{
     diagnostic::Diagnostic,
+    index::Mention,
     program::{EventIx, Expr, Piece, Program, Template},
     source::Span,
 };
@@ -47,6 +48,8 @@ pub struct Scope<'a> {
     pub used_fields: Vec<Arc<str>>,
     /// Out: lints such as `never-true`; the rule's `allow` decides whether they are shown.
     pub warnings: Vec<Diagnostic>,
+    /// Out: where names of the house stand; `None`: nobody wants to know.
+    pub mentions: Option<Vec<Mention>>,
 }
 
 impl<'a> Scope<'a> {
@@ -58,6 +61,7 @@ impl<'a> Scope<'a> {
             events,
             used_fields: Vec::new(),
             warnings: Vec::new(),
+            mentions: None,
         }
     }
 }

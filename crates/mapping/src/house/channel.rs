@@ -8,6 +8,7 @@ use types::{Type, Value};
 use super::{House, foreign, options, wiring::Wiring};
 use crate::{
     diagnostic::Diagnostic,
+    index::Symbol,
     kinds::{ALL, ArgSpec, EffectSpec, EventSpec, Kind},
     program::{
         Carried, CarriedValue, Carrier, Channel, ChannelIx, Codec, Command, CommandEffect, Deliver,
@@ -80,6 +81,12 @@ fn kind(report: &mut Report, table: &Table<'_>, path: &str) -> Option<&'static K
     let node = table.required(report, &format!("channel `{path}`"), "kind", &["kind"])?;
     let text = node.text(report, "`kind`")?;
     let kind = Kind::find(text.text);
+    report.mention(|| {
+        (
+            text.place(0..text.text.len()),
+            Symbol::Kind(text.text.into()),
+        )
+    });
     if kind.is_none() {
         let names: Vec<&str> = ALL.iter().map(|kind| kind.name).collect();
         let message = format!("there is no kind `{}`", text.text);

@@ -9,6 +9,7 @@ use super::{House, channel, foreign, wiring::Wiring};
 use crate::{
     diagnostic::Diagnostic,
     grammar::DEVICE,
+    index::Symbol,
     names::{self, Letters},
     program::{Carrier, Device, DeviceIx, Event, EventIx, Field},
     read::{Key, Node, Table},
@@ -66,6 +67,10 @@ fn read(
     let mut io = Map::new();
     for (channel, node) in channels(house, table) {
         names::check(&mut house.report, &channel, "channel", Letters::Expression);
+        house.report.declare(|| {
+            let symbol = Symbol::Channel(name.clone(), channel.name.into());
+            (channel.span.clone(), symbol)
+        });
         if let Some(part) = channel::read(house, ix, &channel, node, &mut wiring) {
             io.insert(channel.name.to_owned(), Json::Object(part));
         } else {

@@ -8,6 +8,7 @@ use std::{
 use super::House;
 use crate::{
     diagnostic::Diagnostic,
+    index::Symbol,
     paths,
     program::ChannelIx,
     read::{Key, Node, Text},
@@ -72,7 +73,11 @@ fn expand<'a>(
 ) {
     for text in list {
         let name = text.text;
+        let place = || text.place(0..name.len());
         if let Some(inner) = groups.get(name) {
+            house
+                .report
+                .mention(|| (place(), Symbol::Group(name.into())));
             if way.above.contains(&name) {
                 let message = format!("group `{name}` would hold itself");
                 let path = way.above.join("` > `");
@@ -92,6 +97,9 @@ fn expand<'a>(
             continue;
         }
         let found = if let Some(device) = house.program.device(name) {
+            house
+                .report
+                .mention(|| (place(), Symbol::Device(name.into())));
             Some(house.program[device].channels.clone())
         } else {
             let program = &house.program;

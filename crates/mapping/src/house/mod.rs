@@ -18,6 +18,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     diagnostic::Diagnostic,
+    index::Symbol,
     names::{self, Letters},
     program::{Origin, Program},
     read::Key,
@@ -80,6 +81,14 @@ impl<'s> House<'s> {
         };
         names::check(&mut self.report, key, what, letters);
         let name: Arc<str> = key.name.into();
+        self.report.declare(|| {
+            let symbol = match what {
+                "device" => Symbol::Device,
+                "group" => Symbol::Group,
+                _ => Symbol::Scene,
+            };
+            (key.span.clone(), symbol(name.clone()))
+        });
         if let Some((first, place)) = self.declared.get(&name) {
             let message = format!("`{name}` is the name of a {first} already");
             self.report.push(

@@ -8,6 +8,7 @@ use super::House;
 use crate::{
     constant,
     diagnostic::Diagnostic,
+    index::Symbol,
     paths,
     program::{ChannelIx, Program, SlotIx},
     read::{Key, Node, Table},
@@ -40,10 +41,12 @@ fn read(house: &mut House<'_>, table: &Table<'_>, out: &mut Vec<(SlotIx, Value)>
     for (key, node) in table.entries() {
         let (program, report) = (&house.program, &mut house.report);
         if let Some(members) = program.names.groups.get(key.name) {
+            report.mention(|| (key.span.clone(), Symbol::Group(key.name.into())));
             for channel in members {
                 values(program, report, *channel, node, Write::Target, out);
             }
         } else if let Some(device) = program.device(key.name) {
+            report.mention(|| (key.span.clone(), Symbol::Device(key.name.into())));
             let Some(inner) = node.table(report, &format!("`{}`", key.name)) else {
                 continue;
             };

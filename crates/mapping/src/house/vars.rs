@@ -9,6 +9,7 @@ use crate::{
     constant,
     diagnostic::Diagnostic,
     grammar::VAR,
+    index::Symbol,
     names::{self, Letters},
     program::{Var, VarIx},
     read::{Key, Node, Table},
@@ -22,6 +23,9 @@ pub(super) fn read_all(house: &mut House<'_>, vars: &[(Key<'_>, Node<'_>)]) {
     for (key, node) in vars {
         names::check(&mut house.report, key, "variable", Letters::Expression);
         let name: Arc<str> = key.name.into();
+        house
+            .report
+            .declare(|| (key.span.clone(), Symbol::Var(name.clone())));
         if let Some(place) = house.var_places.get(&name) {
             let message = format!("the variable `{name}` is declared twice");
             house.report.push(

@@ -13,10 +13,12 @@ use crate::{
         House,
         scenes::{Write, values},
     },
+    index::Symbol,
     names::{self, Letters},
     paths::{self, Source},
     program::{ChannelIx, CommandEffect, DeviceIx, EventIx, SlotIx},
     read::{Key, Node, Table, Text, did_you_mean},
+    source::Span,
     units,
 };
 
@@ -26,6 +28,9 @@ pub(crate) fn read_all(house: &mut House<'_>, tests: &[(Key<'_>, Node<'_>)]) -> 
     let mut all = Vec::with_capacity(tests.len());
     for (key, node) in tests {
         names::check(&mut house.report, key, "test", Letters::Sentence);
+        house
+            .report
+            .declare(|| (key.span.clone(), Symbol::Test(key.name.into())));
         if let Some(place) = places.insert(key.name, key.span.clone()) {
             let message = format!("the test `{}` stands here twice", key.name);
             house.report.push(
@@ -99,6 +104,9 @@ fn given(house: &mut House<'_>, table: &Table<'_>) -> Given {
         for (key, node) in vars.entries() {
             let names = &house.program.names.vars;
             if let Some(var) = names.get(key.name).copied() {
+                house
+                    .report
+                    .mention(|| (key.span.clone(), Symbol::Var(key.name.into())));
                 let ty = house.program[var].ty.clone();
                 let what = format!("`{}`", key.name);
                 let value = constant::read(&mut house.report, node, &ty, &what);
@@ -132,7 +140,12 @@ fn devices(house: &mut House<'_>, table: &Table<'_>, key: &str) -> Vec<DeviceIx>
             continue;
         };
         match house.program.device(text.text) {
-            Some(device) => found.push(device),
+            Some(device) => {
+                let place = || text.place(0..text.text.len());
+                let report = &mut house.report;
+                report.mention(|| (place(), Symbol::Device(text.text.into())));
+                found.push(device);
+            }
             None if house.report.is_broken(text.text) => {}
             None => {
                 let message = format!("there is no device `{}`", text.text);
@@ -161,6 +174,7 @@ fn states(house: &mut House<'_>, node: Node<'_>, write: Write) -> Vec<(SlotIx, V
             }
             continue;
         };
+        report.mention(|| (key.span.clone(), Symbol::Device(key.name.into())));
         let Some(table) = node.table(report, &format!("`{}`", key.name)) else {
             continue;
         };
@@ -208,7 +222,12 @@ fn step(house: &mut House<'_>, table: &Table<'_>, before: Duration) -> TestStep 
             .unwrap_or_default(),
         by: table.field("by").and_then(|node| {
             let text = node.text(&mut house.report, "`by`")?;
-            rule(house, text.text, text.span())
+            rule(
+                house,
+                text.text,
+                text.span(),
+                text.place(0..text.text.len()),
+            )
         }),
         log: table.field("log").and_then(|node| {
             let text = node.text(&mut house.report, "`log`")?;
@@ -480,7 +499,7 @@ fn fired(house: &mut House<'_>, node: Node<'_>) -> Vec<(crate::program::RuleIx, 
     let mut all = Vec::new();
     for (key, node) in table.map(|table| table.entries()).unwrap_or_default() {
         let count = node.whole(&mut house.report, "a number of firings", 0, 1_000_000);
-        let rule = rule(house, key.name, key.span);
+        let rule = rule(house, key.name, key.span.clone(), key.span);
         if let (Some(rule), Some(count)) = (rule, count) {
             all.push((rule, count as u32));
         }
@@ -488,14 +507,18 @@ fn fired(house: &mut House<'_>, node: Node<'_>) -> Vec<(crate::program::RuleIx, 
     all
 }
 
+/// The rule `name`; it is written at `span`, the name alone at `place`.
 fn rule(
     house: &mut House<'_>,
     name: &str,
-    span: crate::source::Span,
+    span: Span,
+    place: Span,
 ) -> Option<crate::program::RuleIx> {
     let rules = &house.program.names.rules;
     let found = rules.get(name).copied();
-    if found.is_none() {
+    if found.is_some() {
+        house.report.mention(|| (place, Symbol::Rule(name.into())));
+    } else {
         let message = format!("there is no rule `{name}`");
         let error = Diagnostic::error("unknown-name", span, message).label("not declared");
         let error = did_you_mean(error, name, rules.keys().map(|name| &**name));

@@ -8,5 +8,5 @@ mod sections;
 mod text;
 
 pub(crate) use node::{Key, Node, Table, did_you_mean, list, one_of, unknown_key};
-pub(crate) use sections::{Document, head};
+pub(crate) use sections::{Document, head, sections};
 pub(crate) use text::Text;

@@ -286,7 +286,7 @@ fn find(table: &Spanned<DeTable<'_>>, path: &[&str]) -> Option<Range<usize>> {
 }
 
 /// The text from its beginning, or from a header, to the next header.
-fn sections(text: &str) -> Vec<Range<usize>> {
+pub(crate) fn sections(text: &str) -> Vec<Range<usize>> {
     let mut starts = headers(text);
     starts.insert(0, 0);
     let ends = starts.iter().copied().skip(1).chain([text.len()]);

@@ -9,6 +9,7 @@ use crate::{
     constant,
     diagnostic::Diagnostic,
     grammar::{ACTIONS, Others},
+    index::Symbol,
     names::{self, Letters},
     paths,
     program::{Action, ChannelIx, Operand, SlotIx},
@@ -219,6 +220,10 @@ fn scene(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<Vec<Actio
         return None;
     };
     compiler.all.uses.scenes.insert(name.text.to_owned());
+    compiler.house.report.mention(|| {
+        let place = name.place(0..name.text.len());
+        (place, Symbol::Scene(name.text.into()))
+    });
     let mut actions: Vec<Action> = Vec::new();
     for (slot, value) in values {
         let channel = compiler.house.program[slot].channel;
@@ -271,6 +276,8 @@ fn var(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<Action> {
         }
         return None;
     };
+    let place = || name.place(0..name.text.len());
+    report.mention(|| (place(), Symbol::Var(name.text.into())));
     let ty = program[var].ty.clone();
     let to = compiler.operand(to?, &ty, &format!("`{}`", name.text))?;
     Some(Action::Var { var, to })

@@ -16,6 +16,7 @@ use crate::{
     expr::{self, Scope},
     grammar::{LATE, RULE},
     house::House,
+    index::Symbol,
     lint,
     names::{self, Letters},
     program::{AfterDowntime, Condition, EventIx, Mode, Rule, RuleIx, Trigger},
@@ -58,6 +59,9 @@ pub(crate) fn read_all(house: &mut House<'_>, rules: &[(Key<'_>, Node<'_>)], who
     for (key, node) in rules {
         names::check(&mut house.report, key, "rule", Letters::Hyphens);
         let name: Arc<str> = key.name.into();
+        house
+            .report
+            .declare(|| (key.span.clone(), Symbol::Rule(name.clone())));
         if let Some(first) = house.program.names.rules.get(&name) {
             let message = format!("the rule `{name}` is declared twice");
             let place = all.metas[first.index()].name.clone();
@@ -303,14 +307,17 @@ impl<'c, 's> Compiler<'c, 's> {
         let events = if edge { &[] } else { self.events };
         let mut scope = Scope::new(&self.house.program, events);
         scope.used_fields = std::mem::take(&mut self.fields);
+        scope.mentions = self.house.report.notes_names().then(Vec::new);
         let compiled = compile(&place, &mut scope);
         let Scope {
             used_fields,
             warnings,
+            mentions,
             ..
         } = scope;
         self.fields = used_fields;
         let report = &mut self.house.report;
+        report.extend_mentions(mentions.unwrap_or_default());
         let allowed = |found: &Diagnostic| {
             found.severity == Severity::Warning && self.meta.allow.contains(&found.code)
         };

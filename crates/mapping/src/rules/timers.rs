@@ -6,6 +6,7 @@ use super::Meta;
 use crate::{
     diagnostic::Diagnostic,
     house::House,
+    index::Symbol,
     names::{self, Letters},
     program::{Timer, TimerIx},
     read::{Key, Text, did_you_mean},
@@ -64,6 +65,14 @@ impl Timers {
                 ix
             }
         };
+        let name = || {
+            let place = text.place(0..text.text.len());
+            (place, Symbol::Timer(text.text.into()))
+        };
+        match how {
+            Use::Start(_) => report.declare(name),
+            Use::Stop | Use::Wait => report.mention(name),
+        }
         let row = &mut self.rows[ix.index()];
         match how {
             Use::Start(rule) => {

@@ -4,3 +4,4 @@ mod any_text;
 mod compiled;
 mod golden;
 mod house;
+mod index;

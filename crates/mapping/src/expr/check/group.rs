@@ -9,6 +9,7 @@ use crate::{
         kind::Kind,
         tree::{Node, NodeKind},
     },
+    index::Symbol,
     program::{ChannelIx, Expr},
     suggest::closest,
 };
@@ -44,8 +45,9 @@ impl<'c> Checker<'c, '_, '_> {
             self.unknown("unknown-function", name, message, MACROS.into_iter());
         }
         let members = program.names.groups.get_key_value(group);
-        if members.is_none() {
-            self.no_group(on, word);
+        match members {
+            Some((name, _)) => self.mention(&on.range, || Symbol::Group(name.clone())),
+            None => self.no_group(on, word),
         }
         let [variable, body] = arguments else {
             let range = name.start..arguments.last().map_or(name.end, |node| node.range.end);

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::{Checker, Typed, slot::channel_names};
 use crate::{
     expr::kind::Kind,
+    index::Symbol,
     program::{DeviceIx, EventIx, Expr, Now, Program, Sun},
     suggest::closest,
 };
@@ -109,6 +110,8 @@ impl Checker<'_, '_, '_> {
     ) -> Option<Typed> {
         let program = self.scope.program;
         let name = &program[device].name;
+        let first = range.start..range.start + name.len();
+        self.mention(&first, || Symbol::Device(name.clone()));
         if let [word] = rest
             && self.written(word) == "online"
         {
@@ -185,6 +188,7 @@ impl Checker<'_, '_, '_> {
             };
             kind = joined;
         }
+        self.mention(name, || Symbol::event_field(program, first, word));
         let place = self.field_place(word, range)?;
         Some(Typed {
             expr: Expr::EventField(place),
@@ -258,6 +262,7 @@ impl Checker<'_, '_, '_> {
             );
             return None;
         };
+        self.mention(name, || Symbol::Var(program[var].name.clone()));
         Some(Typed {
             expr: Expr::Var(var),
             kind: Kind::of(&program[var].ty),

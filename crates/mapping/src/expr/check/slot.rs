@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::{Checker, Typed};
 use crate::{
     expr::kind::Kind,
+    index::Symbol,
     program::{ChannelIx, DeviceIx, Expr, Program, SlotIx},
 };
 
@@ -26,6 +27,7 @@ impl Checker<'_, '_, '_> {
             self.unknown_device(root, device);
             return None;
         };
+        self.mention(device, || Symbol::Device(program[device_ix].name.clone()));
         let Some((channel, fields)) = rest.split_first() else {
             let channels: Vec<String> = channel_names(program, device_ix)
                 .map(|name| format!("{root}.{word}.{name}"))
@@ -45,6 +47,7 @@ impl Checker<'_, '_, '_> {
             );
             return None;
         };
+        self.mention(channel, || Symbol::channel(program, channel_ix));
         let slot = self.channel_slot(range, channel_ix, fields)?;
         self.slot_value(range, slot, reported)
     }
@@ -107,9 +110,15 @@ impl Checker<'_, '_, '_> {
             }
             ([name], _) => {
                 let slot = program.slot(channel, self.written(name));
-                if slot.is_none() {
-                    let message = self.no_field(channel, name);
-                    self.unknown("unknown-field", name, message, names);
+                match slot {
+                    Some(slot) => {
+                        let field = &program[slot].name;
+                        self.mention(name, || Symbol::field(program, channel, field));
+                    }
+                    None => {
+                        let message = self.no_field(channel, name);
+                        self.unknown("unknown-field", name, message, names);
+                    }
                 }
                 slot
             }
