@@ -11,7 +11,7 @@
 //! After each call the caller hands out the [`Effects`]. State that depends on the journal alone is in
 //! [`Dispatcher::state`]; sessions, acknowledgements and counters are not.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use engine::Engine;
 use mapping::{
@@ -60,6 +60,8 @@ pub struct Dispatcher {
     /// Role of each device: its revision.
     roles: Vec<u32>,
     counters: Counters,
+    /// Rules that were cut because they set each other off, and when people were told last.
+    alerts: BTreeMap<Arc<str>, Instant>,
 }
 
 impl Dispatcher {
@@ -79,9 +81,9 @@ impl Dispatcher {
         mut engine: Engine,
     ) -> Self {
         engine.set_fuse(config.firings_per_s_max);
-        Self {
+        let mut dispatcher = Self {
             topics: Topics::new(&program),
-            blocked: blocklist.resolve(&program),
+            blocked: Vec::new(),
             windows: vec![Windows::default(); program.devices.len()],
             presence: Presence::new(&program, &config),
             deliveries: Deliveries::new(program.channels.len()),
@@ -89,9 +91,12 @@ impl Dispatcher {
             counters: Counters::default(),
             engine,
             program,
+            alerts: BTreeMap::new(),
             config,
             blocklist,
-        }
+        };
+        dispatcher.resolve_blocks();
+        dispatcher
     }
 
     /// The mapping in force.

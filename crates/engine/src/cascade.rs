@@ -49,6 +49,8 @@ pub(crate) struct Core {
     pub(crate) rates: Rates,
     /// Until when rules must not write an output.
     pub(crate) kept: BTreeMap<ChannelIx, Instant>,
+    /// Devices that are blocked as producers: what rules emit for them is dropped. Not part of the state.
+    pub(crate) silenced: Vec<bool>,
     /// When the last input was taken.
     pub(crate) last: Now,
     pub(crate) work: Work,

@@ -78,6 +78,7 @@ impl Engine {
             buttons: Default::default(),
             rates: Rates::new(program.rules.len()),
             kept: Default::default(),
+            silenced: vec![false; program.devices.len()],
             last: Now::default(),
             work: Work::new(program.channels.len()),
         };
@@ -238,6 +239,12 @@ impl Engine {
     /// Firings of one rule within a second before it is cut; 100 unless set. Not part of the state.
     pub fn set_fuse(&mut self, firings_per_s: u32) {
         self.core.rates.fuse = firings_per_s;
+    }
+
+    /// Whether `device` is blocked as a producer: what rules emit for a virtual device is dropped then. Not part of
+    /// the state; everything else that a device says is kept from the engine by its caller.
+    pub fn silence(&mut self, device: DeviceIx, blocked: bool) {
+        self.core.silenced[device.index()] = blocked;
     }
 
     /// For house tests: the sun stands still, up or down; `None`: as the date says. Not part of the state.

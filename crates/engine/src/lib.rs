@@ -29,6 +29,6 @@ mod work;
 pub use decision::{Cause, Decision, Disposition, Outcome, RuleTrace, Seen, Sent, Step, Term};
 pub use engine::Engine;
 pub use input::{Input, Who};
-pub use output::{Effects, Output};
+pub use output::{Cut, Effects, Output};
 pub use resume::{Note, Resume};
 pub use state::{State, StateError};

@@ -271,6 +271,7 @@ impl Stage {
                     line,
                     ..
                 } => (What::Momentary(channel, command), decision, line),
+                Output::Event { .. } => continue,
                 Output::Notify {
                     to,
                     text,

@@ -5,6 +5,7 @@ mod build;
 
 mod clocks;
 mod cycles;
+mod emits;
 mod gestures;
 mod holds;
 mod kinds;
