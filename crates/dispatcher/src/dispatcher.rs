@@ -28,6 +28,7 @@ use crate::{
     duplicates::Windows,
     effects::{Effects, Note, Token},
     input::Input,
+    observed::Observed,
     presence::Presence,
     refusal::Counters,
     topics::Topics,
@@ -109,6 +110,11 @@ impl Dispatcher {
     #[must_use]
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// From now on `rule` looks whenever one of its events comes; see [`Engine::watch`].
+    pub fn watch(&mut self, rule: Option<mapping::program::RuleIx>) {
+        self.engine.watch(rule);
     }
 
     /// The sun stands still; for house tests.
@@ -194,17 +200,37 @@ impl Dispatcher {
         (gone && self.engine.online(device)).then_some(Input::Offline(device))
     }
 
-    /// A client of `by` acknowledged the send with this token. Not journalled: after a restart every target
-    /// is published again. Acknowledgements of others, who only read along, say nothing.
-    pub fn delivered(&mut self, by: DeviceIx, token: Token) {
+    /// A client of `by` acknowledged the send with this token. Acknowledgements of others, who only read along,
+    /// say nothing. What it returns is worth a record, for explanations; the house does not depend on it: after a
+    /// restart every target is published again.
+    pub fn delivered(&mut self, by: DeviceIx, token: Token) -> Option<Observed> {
         let channel = token.channel();
-        if self
-            .program
-            .channels
-            .get(channel.index())
-            .is_some_and(|row| row.device == by)
-        {
-            self.deliveries.acknowledged(channel, token);
+        let row = self.program.channels.get(channel.index())?;
+        if row.device != by {
+            return None;
+        }
+        self.deliveries.acknowledged(channel, token)
+    }
+
+    /// In a replay: what was seen at this place.
+    pub fn observe(&mut self, observed: &Observed) {
+        match observed {
+            Observed::Target(channel) => self.deliveries.taken(*channel),
+            Observed::Command(channel) => self.deliveries.row_mut(*channel).momentary = None,
+            Observed::Refused { .. } => {}
+        }
+    }
+
+    /// In a replay, before what came at `now`: sends again what [`Self::tick`] sent again until then, and tells
+    /// when each was.
+    pub fn catch_up(&mut self, now: Now, mut did: impl FnMut(Now, Effects)) {
+        while let Some((at, _)) = self.deliveries.next_due().filter(|(at, _)| *at <= now.at) {
+            let ago = now.at.since(at);
+            let wall = UnixTime(now.wall.0.saturating_sub_unsigned(ago.as_micros() as u64));
+            let then = Now { at, wall, ..now };
+            let mut effects = Effects::default();
+            self.tick(then, &mut effects);
+            did(then, effects);
         }
     }
 

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use mapping::program::{ChannelIx, DeviceIx, EventIx, Program, SlotIx, TimerIx, VarIx};
+use mapping::program::{ChannelIx, DeviceIx, EventIx, Program, RuleIx, SlotIx, TimerIx, VarIx};
 use types::{Instant, Now, UnixTime, Value};
 
 use crate::{
@@ -54,6 +54,8 @@ pub(crate) struct Core {
     /// When the last input was taken.
     pub(crate) last: Now,
     pub(crate) work: Work,
+    /// Looks also where the index rules it out.
+    pub(crate) watched: Option<RuleIx>,
 }
 
 /// A running timer.
@@ -257,6 +259,7 @@ impl Core {
         }
         let mut candidates = std::mem::take(&mut self.work.candidates);
         ctx.plan.index.candidates(event, &fields, &mut candidates);
+        self.add_watched(ctx, event, &mut candidates);
         for (rule, trigger) in candidates.drain(..) {
             self.consider(ctx, now, depth, Place { rule, trigger }, &fields);
         }

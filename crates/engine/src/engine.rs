@@ -81,12 +81,29 @@ impl Engine {
             silenced: vec![false; program.devices.len()],
             last: Now::default(),
             work: Work::new(program.channels.len()),
+            watched: None,
         };
         Self {
             program,
             plan,
             core,
         }
+    }
+
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
+    }
+
+    pub(crate) fn core_mut(&mut self) -> &mut Core {
+        &mut self.core
+    }
+
+    pub(crate) fn look(&self) -> (Ctx<'_>, &Core) {
+        let ctx = Ctx {
+            program: &self.program,
+            plan: &self.plan,
+        };
+        (ctx, &self.core)
     }
 
     fn parts(&mut self) -> (Ctx<'_>, &mut Core) {
@@ -161,11 +178,8 @@ impl Engine {
     /// Everything the engine knows, by names.
     #[must_use]
     pub fn state(&self) -> State {
-        let ctx = Ctx {
-            program: &self.program,
-            plan: &self.plan,
-        };
-        self.core.save(ctx)
+        let (ctx, core) = self.look();
+        core.save(ctx)
     }
 
     /// The program that runs.

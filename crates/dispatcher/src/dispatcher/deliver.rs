@@ -224,13 +224,15 @@ impl Dispatcher {
         } else {
             payload::momentary(&self.program, channel, command, args)
         };
+        let token = self.deliveries.token(channel);
+        self.deliveries.row_mut(channel).momentary = Some(token);
         sends.push(Send {
             topic,
             payload,
             qos: Qos::AtLeastOnce,
             retain: false,
             expiry_s: Some(self.config.momentary_expiry_s),
-            token: None,
+            token: Some(token),
         });
         // "stop" makes a cover report something else than its target: that is what was asked for, and the
         // target must not be sent again because of it.

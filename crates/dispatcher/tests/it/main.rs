@@ -7,6 +7,7 @@ mod delivery;
 mod explanations;
 mod house;
 mod identity;
+mod observed;
 mod payloads;
 mod presence;
 mod rehearsals;

@@ -8,6 +8,7 @@ mod cycles;
 mod emits;
 mod gestures;
 mod holds;
+mod inspect;
 mod kinds;
 mod order;
 mod properties;

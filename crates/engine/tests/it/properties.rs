@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use engine::{Effects, Engine, Input, Resume, State, Who};
-use mapping::program::{AfterDowntime, Days, GestureKind, Program};
+use mapping::program::{AfterDowntime, Days, GestureKind, Program, RuleIx};
 use proptest::prelude::*;
 use types::{Instant, Now, Value};
 
@@ -208,6 +208,24 @@ proptest! {
         prop_assert_eq!(&run(&program, &history, &[cut % history.len()]), &straight);
         let all: Vec<usize> = (0..history.len()).collect();
         prop_assert_eq!(&run(&program, &history, &all), &straight);
+    }
+
+    #[test]
+    fn watching_a_rule_changes_nothing(rules in rules(), history in history(), watched in 0..12_usize) {
+        let program = house(&rules);
+        let ix = RuleIx((watched % rules.len()) as u32);
+        let mut now = begin();
+        let mut watching = Engine::new(Arc::clone(&program), now);
+        watching.watch(Some(ix));
+        let mut plain = Engine::new(Arc::clone(&program), now);
+        for (pause, kind, value) in &history {
+            now = now.after(Duration::from_millis(u64::from(*pause)));
+            let (mut watched, mut expected) = (Effects::default(), Effects::default());
+            watching.handle(now, input(&program, *kind, *value), &mut watched);
+            plain.handle(now, input(&program, *kind, *value), &mut expected);
+            prop_assert_eq!(watched.outputs, expected.outputs);
+        }
+        prop_assert_eq!(watching.state().encode(), plain.state().encode());
     }
 
     #[test]

@@ -29,9 +29,9 @@ struct Sender {
 }
 
 impl Refusals {
-    /// A message that the dispatcher could not use.
-    pub(super) fn note(&mut self, now: Now, refusal: &Refusal) {
-        self.add(now, &refusal.who, refusal.to_string());
+    /// A message that the dispatcher could not use. Says whether it was logged: often enough for a record.
+    pub(super) fn note(&mut self, now: Now, refusal: &Refusal) -> bool {
+        self.add(now, &refusal.who, refusal.to_string())
     }
 
     /// Something that the broker refused; `is_known` says whether a name is a user's.
@@ -92,7 +92,7 @@ impl Refusals {
             .map(|sender| sender.newest.as_str())
     }
 
-    fn add(&mut self, now: Now, who: &str, text: String) {
+    fn add(&mut self, now: Now, who: &str, text: String) -> bool {
         if !self.senders.contains_key(who) && self.senders.len() >= SENDERS_MAX {
             let silent = self.senders.iter().min_by_key(|(_, sender)| sender.at);
             if let Some(name) = silent.map(|(name, _)| Arc::clone(name)) {
@@ -106,10 +106,10 @@ impl Refusals {
             unlogged: 0,
         });
         sender.at = now.at;
-        if sender
+        let due = sender
             .logged
-            .is_none_or(|logged| now.at.since(logged) >= LOG_EVERY)
-        {
+            .is_none_or(|logged| now.at.since(logged) >= LOG_EVERY);
+        if due {
             let unlogged = std::mem::take(&mut sender.unlogged);
             tracing::warn!(who, unlogged, "refused: {text}");
             sender.logged = Some(now.at);
@@ -117,5 +117,6 @@ impl Refusals {
             sender.unlogged += 1;
         }
         sender.newest = text;
+        due
     }
 }
