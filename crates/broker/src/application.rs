@@ -6,7 +6,7 @@ use std::{net::SocketAddr, sync::Arc};
 use bytes::Bytes;
 use types::{InputNo, Instant, Now};
 
-use crate::{Access, Filter, FilterError, Properties, Qos, Reason, Version, topic};
+use crate::{Access, Filter, FilterError, Properties, Qos, Reason, Refused, Version, topic};
 
 /// What sits behind the broker. Each call may send messages through the [`Outbox`]; the core
 /// delivers them before it returns to the caller.
@@ -332,6 +332,13 @@ impl Outbox {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Denied<'a> {
+    /// A connection, before it said anything.
+    Accept {
+        /// Where it came from.
+        peer: SocketAddr,
+        /// What it was too much for.
+        reason: Refused,
+    },
     /// A CONNECT.
     Connect {
         /// Where it came from.

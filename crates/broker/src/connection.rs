@@ -1,7 +1,11 @@
 //! Connections as the core keeps them: what came in and is not a whole packet yet, what is ready to
 //! be written, and how far the client got. An idle one holds no buffer.
 
-use std::{collections::VecDeque, net::SocketAddr, sync::Arc};
+use std::{
+    collections::VecDeque,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use slab::Slab;
 use types::Instant;
@@ -60,7 +64,9 @@ pub(crate) struct Live {
     pub(crate) silence_max: Option<std::time::Duration>,
     pub(crate) aliases: Vec<Option<Arc<str>>>,
     pub(crate) rate: Option<Rate>,
-    /// QoS 1 and 2 messages from it that we have not acknowledged to the end.
+    /// Retained topics that its subscriptions may still look through.
+    pub(crate) looks: Rate,
+    /// QoS 1 and 2 messages from it that wait for their PUBACK or PUBREC from us.
     pub(crate) unacked: u16,
     /// Acks to it that wait for the store.
     pub(crate) withheld: usize,
@@ -73,11 +79,18 @@ pub(crate) struct Live {
 pub(crate) struct Conn {
     generation: u32,
     pub(crate) peer: SocketAddr,
+    /// What it counts for; see [`crate::peers`].
+    pub(crate) counts_for: IpAddr,
     pub(crate) stage: Stage,
     /// The start of a packet, or all that came while the password is checked.
-    pub(crate) partial: Vec<u8>,
+    partial: Vec<u8>,
     out: Vec<u8>,
     sent: usize,
+    /// Bytes written since it is open.
+    written: u64,
+    /// Bytes that the socket did not take, as they count over all connections.
+    stuck: usize,
+    pub(crate) stall: Option<Stall>,
     dirty: bool,
     /// Nothing more is read; close once the output is written.
     pub(crate) closing: bool,
@@ -85,7 +98,22 @@ pub(crate) struct Conn {
     pub(crate) timer: Option<(Instant, Timer)>,
 }
 
+/// A socket that takes nothing at the moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stall {
+    /// What was ready when it was looked at last has to be gone at this many bytes written ..
+    goal: u64,
+    /// .. until then.
+    pub(crate) until: Instant,
+    /// Where the timer stands; moved only when it rings.
+    pub(crate) rings: Instant,
+}
+
 impl Conn {
+    pub(crate) fn partial(&self) -> &[u8] {
+        &self.partial
+    }
+
     /// Bytes that wait for the socket.
     pub(crate) fn pending(&self) -> usize {
         self.out.len() - self.sent
@@ -114,6 +142,8 @@ pub(crate) struct Connections {
     /// Empty output buffers; connections without output hold none.
     spare: Vec<Vec<u8>>,
     generation: u32,
+    partial_bytes: usize,
+    stuck_bytes: usize,
 }
 
 const SPARE_MAX: usize = 64;
@@ -132,15 +162,29 @@ impl Connections {
         self.slab.iter().map(key).collect()
     }
 
-    pub(crate) fn open(&mut self, peer: SocketAddr, now: Instant) -> ConnKey {
+    /// Bytes of packets that have begun and not ended.
+    pub(crate) fn partial_bytes(&self) -> usize {
+        self.partial_bytes
+    }
+
+    /// Bytes that sockets did not take.
+    pub(crate) fn stuck_bytes(&self) -> usize {
+        self.stuck_bytes
+    }
+
+    pub(crate) fn open(&mut self, peer: SocketAddr, counts_for: IpAddr, now: Instant) -> ConnKey {
         self.generation = self.generation.wrapping_add(1);
         let index = self.slab.insert(Conn {
             generation: self.generation,
             peer,
+            counts_for,
             stage: Stage::Fresh,
             partial: Vec::new(),
             out: Vec::new(),
             sent: 0,
+            written: 0,
+            stuck: 0,
+            stall: None,
             dirty: false,
             closing: false,
             last_received: now,
@@ -156,6 +200,8 @@ impl Connections {
     pub(crate) fn remove(&mut self, key: ConnKey) {
         if self.read(key).is_some() {
             let conn = self.slab.remove(key.index());
+            self.partial_bytes -= conn.partial.len();
+            self.stuck_bytes -= conn.stuck;
             self.recycle(conn.out);
         }
     }
@@ -170,6 +216,34 @@ impl Connections {
         self.slab
             .get_mut(key.index())
             .filter(|conn| conn.generation == key.generation)
+    }
+
+    /// What came of a packet that is not whole; the connection then has none.
+    pub(crate) fn take_partial(&mut self, key: ConnKey) -> Vec<u8> {
+        let partial = self.edit(key).map(|conn| std::mem::take(&mut conn.partial));
+        let partial = partial.unwrap_or_default();
+        self.partial_bytes -= partial.len();
+        partial
+    }
+
+    /// Keeps what came of a packet, unless the connection is closing.
+    pub(crate) fn keep_partial(&mut self, key: ConnKey, partial: Vec<u8>) {
+        let Some(conn) = self.edit(key).filter(|conn| !conn.closing) else {
+            return;
+        };
+        let (more, less) = (partial.len(), conn.partial.len());
+        conn.partial = partial;
+        self.partial_bytes = self.partial_bytes + more - less;
+    }
+
+    /// The connection that holds most of a packet that is not whole.
+    pub(crate) fn most_partial(&self) -> Option<ConnKey> {
+        let open = self.slab.iter().filter(|(_, conn)| !conn.closing);
+        let (index, conn) = open.max_by_key(|(_, conn)| conn.partial.len())?;
+        Some(ConnKey {
+            index: index as u32,
+            generation: conn.generation,
+        })
     }
 
     /// The output buffer of a connection that is not closing. Something will be appended.
@@ -190,9 +264,9 @@ impl Connections {
 
     /// Nothing more is read or appended; the shell writes the rest and closes.
     pub(crate) fn close(&mut self, key: ConnKey) {
+        drop(self.take_partial(key));
         if let Some(conn) = self.edit(key) {
             conn.closing = true;
-            conn.partial = Vec::new();
             if !conn.dirty {
                 conn.dirty = true;
                 self.dirty.push_back(key);
@@ -224,6 +298,13 @@ impl Connections {
             return;
         };
         conn.sent = (conn.sent + bytes).min(conn.out.len());
+        conn.written += bytes as u64;
+        if conn.stuck > 0 {
+            self.count_stuck(key);
+        }
+        let Some(conn) = self.edit(key) else {
+            return;
+        };
         if conn.sent == conn.out.len() {
             conn.sent = 0;
             let out = std::mem::take(&mut conn.out);
@@ -232,6 +313,49 @@ impl Connections {
             conn.out.drain(..conn.sent);
             conn.sent = 0;
         }
+    }
+
+    /// The socket takes no more: what is ready now has to be gone until `until`. True where a timer
+    /// is to be set.
+    pub(crate) fn blocked(&mut self, key: ConnKey, until: Instant) -> bool {
+        self.count_stuck(key);
+        let Some(conn) = self.edit(key) else {
+            return false;
+        };
+        if conn.stall.is_some() {
+            return false;
+        }
+        conn.stall = Some(Stall {
+            goal: conn.written + conn.pending() as u64,
+            until,
+            rings: until,
+        });
+        true
+    }
+
+    /// Something was written: where the goal is reached, what is ready by now is the next one.
+    /// Gives the time of a timer that has become needless.
+    pub(crate) fn unblocked(&mut self, key: ConnKey, until: Instant) -> Option<Instant> {
+        let conn = self.edit(key)?;
+        let stall = conn.stall.as_mut()?;
+        let pending = conn.out.len() - conn.sent;
+        if pending == 0 {
+            return conn.stall.take().map(|stall| stall.rings);
+        }
+        if conn.written >= stall.goal {
+            stall.goal = conn.written + pending as u64;
+            stall.until = until;
+        }
+        None
+    }
+
+    fn count_stuck(&mut self, key: ConnKey) {
+        let Some(conn) = self.edit(key) else {
+            return;
+        };
+        let (before, after) = (conn.stuck, conn.pending());
+        conn.stuck = after;
+        self.stuck_bytes = self.stuck_bytes + after - before;
     }
 
     fn recycle(&mut self, mut out: Vec<u8>) {

@@ -33,8 +33,11 @@
 //! - A session belongs to a user *and* a client id: two users may use the same client id, and
 //!   neither can take over the other's session.
 //! - Packets, sessions, queues, retained messages, connections and rates are bounded by [`Limits`].
-//!   A full offline queue drops its oldest message; a full queue of a connected client ends the
-//!   connection. Retained messages that the application sends coalesce while queued: newest wins.
+//!   A full offline queue drops its oldest message; a full queue of a connected client, or a socket
+//!   that takes nothing for long, ends the connection. Retained messages that the application sends
+//!   coalesce while queued: newest wins.
+//! - Nobody takes what others need: what is bounded over all clients is bounded for each user or
+//!   address first, and where the whole is full, whoever holds most gives way.
 //! - Acks a client waits for leave in the order in which its messages came, also where the
 //!   application withholds one until its input is on disk.
 //! - A publish that the ACL refuses is answered with reason 0x87 at QoS 1 and 2 in MQTT 5. MQTT 3.1.1
@@ -52,6 +55,7 @@ mod limits;
 mod message;
 mod outbound;
 pub mod password;
+mod peers;
 mod properties;
 mod reason;
 mod retained;

@@ -8,15 +8,40 @@ pub struct Limits {
     pub packet_bytes_max: u32,
     /// Largest CONNECT, and most bytes kept from a client whose password is being checked.
     pub connect_bytes_max: u32,
-    /// Open connections. More are refused at accept.
+    /// Open connections. Beyond it the oldest without a CONNECT makes room, of the peer that has
+    /// most of those; where there is none, more are refused at accept.
     pub connections_max: usize,
-    /// New connections a second, with a burst of the same size. More are refused at accept.
+    /// Connections of one user; more are refused with reason 0x97.
+    pub connections_per_user_max: usize,
+    /// New connections a second from one address (IPv6: from 64 bits of it, until somebody logs in
+    /// from the address), with a burst of the same size. More are refused at accept.
+    pub connections_per_second_per_peer_max: u32,
+    /// New connections a second from all addresses where nobody has logged in yet, with a burst of
+    /// the same size. More are refused at accept.
     pub connections_per_second_max: u32,
+    /// Connections of one address that have not sent their CONNECT. Beyond it the oldest is closed.
+    pub unconnected_per_peer_max: usize,
+    /// The same over all addresses. Beyond it the address that has most loses its oldest.
+    pub unconnected_max: usize,
+    /// Addresses that are remembered without a connection, and addresses that somebody logged in
+    /// from. Beyond it the ones that were away longest are forgotten.
+    pub peers_max: usize,
+    /// How often a minute a client may take over its own connection, with a burst of the same size.
+    /// Two that share an id do so for ever; the newcomer is refused then, with reason 0x9F.
+    pub takeovers_per_minute_max: u32,
     /// Sessions, connected or not. Beyond it the session that has been away longest is ended.
     pub sessions_max: usize,
+    /// Sessions of one user. Beyond it the one of them that has been away longest is ended.
+    pub sessions_per_user_max: usize,
     /// How long a session outlives its connection, in seconds. A longer wish is cut to it.
     pub session_expiry_s_max: u32,
+    /// Longest client id, in bytes; a longer one is refused with reason 0x85.
+    pub client_id_bytes_max: usize,
+    /// Longest keep-alive. MQTT 5 clients that want a longer one or none are told to keep this one.
+    /// From MQTT 3.1.1 clients, which can't be told, any is taken: TCP finds out who is gone.
+    pub keep_alive_s_max: u16,
     /// QoS 1 and 2 messages on their way to one client without an ack. The rest waits in the queue.
+    /// Their bytes are bounded by [`Limits::queue_bytes_max`], however few they are.
     pub inflight_max: u16,
     /// QoS 1 and 2 messages from one client without our ack. MQTT 5 clients are told (and
     /// disconnected beyond it); from MQTT 3.1.1 clients no more is read until acks leave.
@@ -25,14 +50,32 @@ pub struct Limits {
     pub queue_messages_max: usize,
     /// Payload, topic and property bytes that wait for one client.
     pub queue_bytes_max: usize,
-    /// The same over all clients; beyond it each queue counts as full.
+    /// The same over all clients, with what is in flight; beyond it the session that holds most
+    /// loses the older half of its queue, and its connection.
     pub queues_bytes_max: usize,
-    /// Bytes ready for one socket. Beyond it messages wait in the queue, where they coalesce.
+    /// Bytes ready for one socket. Beyond it messages wait in the queue, where they coalesce, and
+    /// nothing more is read from the client.
     pub output_bytes_max: usize,
+    /// Bytes ready for sockets that take none, over all clients. Beyond it messages wait in the
+    /// queue of whoever has any.
+    pub outputs_bytes_max: usize,
+    /// Seconds in which a socket has to take what was ready for it. A client that reads a byte a
+    /// second is as good as none, and ends as a slow reader.
+    pub stall_timeout_s: u32,
+    /// Bytes of packets that have begun and not ended, over all clients. Beyond it the connection
+    /// that has most ends with reason 0x97.
+    pub partials_bytes_max: usize,
     /// Messages a second from one client, with a burst of the same size. `None`: no limit.
     pub messages_per_second_max: Option<u32>,
-    /// Subscriptions of one client; more are refused with reason 0x97.
+    /// Subscriptions of one client; more are refused with reason 0x97. A packet with more filters
+    /// than that ends the connection.
     pub subscriptions_max: usize,
+    /// Subscriptions of all clients of one user; more are refused with reason 0x97.
+    pub subscriptions_per_user_max: usize,
+    /// Retained topics that one client's subscriptions may make the broker look through, a second,
+    /// with a burst of the same size. Beyond it a filter with wildcards that wants retained
+    /// messages is refused with reason 0x97.
+    pub retained_looks_per_second_max: u32,
     /// Longest topic name or filter, in bytes.
     pub topic_bytes_max: usize,
     /// Levels of a topic name or filter.
@@ -48,6 +91,11 @@ pub struct Limits {
     pub connect_timeout_s: u32,
     /// Passwords that wait for the argon2 worker. More logins are answered "server busy".
     pub verify_queue_max: usize,
+    /// The same of one address.
+    pub verify_per_peer_max: usize,
+    /// Wrong passwords for people's users a minute from one address, with a burst of the same size.
+    /// More logins as a person are answered "server busy", and their password is not looked at.
+    pub guesses_per_minute_max: u32,
 }
 
 impl Default for Limits {
@@ -56,17 +104,31 @@ impl Default for Limits {
             packet_bytes_max: 256 * 1024,
             connect_bytes_max: 16 * 1024,
             connections_max: 4_096,
-            connections_per_second_max: 500,
+            connections_per_user_max: 1_024,
+            connections_per_second_per_peer_max: 100,
+            connections_per_second_max: 1_000,
+            unconnected_per_peer_max: 128,
+            unconnected_max: 1_024,
+            peers_max: 4_096,
+            takeovers_per_minute_max: 20,
             sessions_max: 8_192,
+            sessions_per_user_max: 1_024,
             session_expiry_s_max: 7 * 24 * 3_600,
+            client_id_bytes_max: 256,
+            keep_alive_s_max: 3_600,
             inflight_max: 256,
             receive_max: 1_024,
             queue_messages_max: 10_000,
             queue_bytes_max: 1024 * 1024,
             queues_bytes_max: 64 * 1024 * 1024,
             output_bytes_max: 256 * 1024,
+            outputs_bytes_max: 64 * 1024 * 1024,
+            stall_timeout_s: 30,
+            partials_bytes_max: 64 * 1024 * 1024,
             messages_per_second_max: None,
             subscriptions_max: 1_000,
+            subscriptions_per_user_max: 10_000,
+            retained_looks_per_second_max: 100_000,
             topic_bytes_max: 512,
             topic_levels_max: 16,
             topic_alias_max: 16,
@@ -74,39 +136,92 @@ impl Default for Limits {
             retained_bytes_max: 16 * 1024 * 1024,
             connect_timeout_s: 10,
             verify_queue_max: 64,
+            verify_per_peer_max: 8,
+            guesses_per_minute_max: 30,
         }
     }
 }
 
-/// A token bucket: so many a second, with a burst of one second's worth.
+impl Limits {
+    pub(crate) fn guesses(&self) -> Pace {
+        Pace::per_minute(self.guesses_per_minute_max)
+    }
+
+    pub(crate) fn takeovers(&self) -> Pace {
+        Pace::per_minute(self.takeovers_per_minute_max)
+    }
+}
+
+/// How fast a token bucket fills, and up to where.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    per_minute: u64,
+    burst: u64,
+}
+
+impl Pace {
+    /// So many a second, with a burst of one second's worth.
+    pub(crate) fn per_second(count: u32) -> Self {
+        Self {
+            per_minute: u64::from(count) * 60,
+            burst: u64::from(count),
+        }
+    }
+
+    /// So many a minute, with a burst of one minute's worth.
+    pub(crate) fn per_minute(count: u32) -> Self {
+        Self {
+            per_minute: u64::from(count),
+            burst: u64::from(count),
+        }
+    }
+}
+
+/// A token bucket. Its [`Pace`] comes with each call, so that a connection holds two words for it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rate {
-    micro_tokens: u64,
+    /// In parts of a token, so that no time is lost between two calls: a minute of microseconds is
+    /// one token at a pace of one a minute.
+    parts: u64,
     at: types::Instant,
 }
 
 impl Rate {
-    const ONE: u64 = 1_000_000;
+    const ONE: u64 = 60_000_000;
 
-    pub(crate) fn new(per_second: u32, now: types::Instant) -> Self {
+    pub(crate) fn new(pace: Pace, now: types::Instant) -> Self {
         Self {
-            micro_tokens: u64::from(per_second) * Self::ONE,
+            parts: pace.burst * Self::ONE,
             at: now,
         }
     }
 
-    /// Takes one token; false where none is left.
-    pub(crate) fn take(&mut self, per_second: u32, now: types::Instant) -> bool {
-        let per_second = u64::from(per_second);
-        let elapsed_us = now.0.saturating_sub(self.at.0).min(Self::ONE);
+    fn fill(&mut self, pace: Pace, now: types::Instant) {
+        let elapsed_us = now.0.saturating_sub(self.at.0);
         self.at = self.at.max(now);
-        self.micro_tokens =
-            (self.micro_tokens + elapsed_us * per_second).min(per_second * Self::ONE);
-        if self.micro_tokens < Self::ONE {
-            return false;
+        let more = elapsed_us.saturating_mul(pace.per_minute);
+        self.parts = self.parts.saturating_add(more).min(pace.burst * Self::ONE);
+    }
+
+    /// Takes one token; false where none is left.
+    pub(crate) fn take(&mut self, pace: Pace, now: types::Instant) -> bool {
+        let is_there = self.has_any(pace, now);
+        if is_there {
+            self.parts -= Self::ONE;
         }
-        self.micro_tokens -= Self::ONE;
-        true
+        is_there
+    }
+
+    /// Whether a token is left.
+    pub(crate) fn has_any(&mut self, pace: Pace, now: types::Instant) -> bool {
+        self.fill(pace, now);
+        self.parts >= Self::ONE
+    }
+
+    /// Takes so many tokens, or all where there are fewer.
+    pub(crate) fn spend(&mut self, count: usize) {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        self.parts = self.parts.saturating_sub(count.saturating_mul(Self::ONE));
     }
 }
 
@@ -117,11 +232,30 @@ mod tests {
 
     #[test]
     fn a_rate_allows_its_burst_and_then_its_pace() {
-        let mut rate = Rate::new(2, Instant(0));
-        assert!(rate.take(2, Instant(0)));
-        assert!(rate.take(2, Instant(0)));
-        assert!(!rate.take(2, Instant(0)));
-        assert!(rate.take(2, Instant(500_000)));
-        assert!(!rate.take(2, Instant(500_000)));
+        let two = Pace::per_second(2);
+        let mut rate = Rate::new(two, Instant(0));
+        assert!(rate.take(two, Instant(0)));
+        assert!(rate.take(two, Instant(0)));
+        assert!(!rate.take(two, Instant(0)));
+        assert!(rate.take(two, Instant(500_000)));
+        assert!(!rate.take(two, Instant(500_000)));
+    }
+
+    #[test]
+    fn looking_often_does_not_stop_a_slow_rate_from_filling() {
+        let one = Pace::per_minute(1);
+        let mut rate = Rate::new(one, Instant(0));
+        assert!(rate.take(one, Instant(0)));
+        assert!((0..60_000).all(|ms| !rate.take(one, Instant(ms * 1_000))));
+        assert!(rate.take(one, Instant(60_000_000)));
+    }
+
+    #[test]
+    fn spending_more_than_there_is_leaves_nothing() {
+        let ten = Pace::per_second(10);
+        let mut rate = Rate::new(ten, Instant(0));
+        rate.spend(100);
+        assert!(!rate.has_any(ten, Instant(99_999)));
+        assert!(rate.has_any(ten, Instant(100_000)));
     }
 }

@@ -20,6 +20,9 @@ pub(crate) struct Delivery {
     pub(crate) subscription_ids: Box<[u32]>,
 }
 
+/// What a waiting message takes besides its bytes, as far as it counts against all queues together.
+const OVERHEAD_BYTES: usize = 64;
+
 impl Delivery {
     fn counted(&self) -> (usize, usize) {
         if self.replay {
@@ -27,6 +30,10 @@ impl Delivery {
         } else {
             (1, self.message.bytes())
         }
+    }
+
+    fn held(&self) -> usize {
+        OVERHEAD_BYTES + self.counted().1
     }
 }
 
@@ -42,6 +49,8 @@ pub(crate) struct Queue {
     /// Those that count against the limits, and their bytes.
     len: usize,
     bytes: usize,
+    /// What all entries count against all queues together.
+    held: usize,
     /// Messages pushed since [`Self::coalesce_retained`] last looked.
     unseen: usize,
     /// Where the absolute target of a topic waits. Looked up, never iterated.
@@ -67,6 +76,11 @@ impl Queue {
         self.bytes
     }
 
+    /// What counts against the limit of all queues together.
+    pub(crate) fn held(&self) -> usize {
+        self.held
+    }
+
     /// Appends; returns how many older messages it replaced.
     pub(crate) fn push(&mut self, delivery: Delivery) -> u64 {
         let mut replaced = 0;
@@ -82,6 +96,7 @@ impl Queue {
         let (count, bytes) = delivery.counted();
         self.len += count;
         self.bytes += bytes;
+        self.held += delivery.held();
         self.entries.push_back(Some(delivery));
         replaced
     }
@@ -154,6 +169,7 @@ impl Queue {
         self.waiting -= 1;
         self.len -= count;
         self.bytes -= bytes;
+        self.held -= delivery.held();
     }
 
     fn remove(&mut self, number: u64) -> bool {
@@ -198,6 +214,8 @@ pub(crate) struct InFlight {
 #[derive(Debug, Default)]
 pub(crate) struct Window {
     entries: VecDeque<InFlight>,
+    /// Payload, topic and property bytes of all of them.
+    bytes: usize,
     /// Packet ids given out since the session began.
     given: u64,
 }
@@ -208,6 +226,10 @@ const PACKET_IDS: u64 = 65_535;
 impl Window {
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &InFlight> {
@@ -234,6 +256,7 @@ impl Window {
             }
         }
         self.given = number + 1;
+        self.bytes += delivery.message.bytes();
         let packet_id = packet_id(number);
         self.entries.push_back(InFlight {
             delivery,
@@ -246,7 +269,17 @@ impl Window {
 
     /// Takes back the push that came last, whose message could not be sent after all.
     pub(crate) fn undo_push(&mut self) {
-        self.entries.pop_back();
+        if let Some(last) = self.entries.pop_back() {
+            self.bytes -= last.delivery.message.bytes();
+        }
+    }
+
+    /// Gives up on all of it; returns how many messages that were. Their packet ids stay used.
+    pub(crate) fn clear(&mut self) -> u64 {
+        let count = self.entries.len() as u64;
+        self.entries = VecDeque::new();
+        self.bytes = 0;
+        count
     }
 
     /// The message is done: PUBACK, PUBCOMP, or an error from the client.
@@ -256,6 +289,7 @@ impl Window {
             return None;
         }
         let done = self.entries.remove(ix)?;
+        self.bytes -= done.delivery.message.bytes();
         if self.entries.is_empty() {
             self.entries = VecDeque::new();
         }

@@ -35,6 +35,7 @@ pub enum Reason {
     AdministrativeAction = 0x98,
     PayloadFormatInvalid = 0x99,
     SharedSubscriptionsNotSupported = 0x9E,
+    ConnectionRateExceeded = 0x9F,
 }
 
 impl Reason {
@@ -85,6 +86,7 @@ impl std::fmt::Display for Reason {
             Self::AdministrativeAction => "administrative action",
             Self::PayloadFormatInvalid => "payload format invalid",
             Self::SharedSubscriptionsNotSupported => "shared subscriptions not supported",
+            Self::ConnectionRateExceeded => "connection rate exceeded",
         };
         write!(f, "{words} (0x{:02X})", self.code())
     }

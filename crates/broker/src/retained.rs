@@ -66,27 +66,29 @@ impl Retained {
             .any(|message| message.expires.is_some())
     }
 
-    /// The messages that a filter matches, in the order of their topics.
-    pub(crate) fn matching(&self, filter: &Filter, now: Instant) -> Vec<Arc<Stored>> {
+    /// The messages that a filter matches, in the order of their topics, and how many topics were
+    /// looked at for them.
+    pub(crate) fn matching(&self, filter: &Filter, now: Instant) -> (Vec<Arc<Stored>>, usize) {
         let text = filter.as_str();
         if !filter.is_wild() {
             let message = self.messages.get(text);
-            return message
-                .filter(|message| !message.is_expired(now))
-                .cloned()
-                .into_iter()
-                .collect();
+            let message = message.filter(|message| !message.is_expired(now));
+            return (message.cloned().into_iter().collect(), 1);
         }
+        let mut looked_at = 0;
         // Every match starts with what stands before the first wildcard ("a/#" also means "a").
         let literal = text.find(['+', '#']).map_or("", |at| &text[..at]);
         let prefix = literal.strip_suffix('/').unwrap_or(literal);
-        self.topics
+        let messages = self
+            .topics
             .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))
             .take_while(|topic| topic.starts_with(prefix))
+            .inspect(|_| looked_at += 1)
             .filter(|topic| filter.matches(topic))
             .filter_map(|topic| self.messages.get(topic))
             .filter(|message| !message.is_expired(now))
             .cloned()
-            .collect()
+            .collect();
+        (messages, looked_at)
     }
 }

@@ -9,10 +9,11 @@ use std::{
 use types::{InputNo, Instant};
 
 use crate::{
-    Access, Filter,
+    Access, Filter, Limits,
     application::ClientKey,
     codec::{Version, connect::WillPacket},
     connection::ConnKey,
+    limits::Rate,
     outbound::{Queue, Window},
     router::Subscriber,
 };
@@ -33,6 +34,8 @@ pub(crate) struct Session {
     pub(crate) window: Window,
     /// Messages it takes in flight.
     pub(crate) window_max: usize,
+    /// What it counts against the limit of all queues together.
+    pub(crate) counted: usize,
     /// QoS 2 messages from the client that wait for its PUBREL, and the input after which their
     /// PUBREC may leave.
     pub(crate) received: BTreeMap<u16, InputNo>,
@@ -44,6 +47,23 @@ pub(crate) struct Session {
     pub(crate) will: Option<Box<WillPacket>>,
     /// When the will is published, while it waits for its delay.
     pub(crate) will_due: Option<Instant>,
+    /// How often its client may still take over its own connection.
+    pub(crate) takeovers: Option<Rate>,
+}
+
+impl Session {
+    /// Whether one more message may be in flight. The first may whatever its size.
+    pub(crate) fn has_window(&self, limits: &Limits) -> bool {
+        let window = &self.window;
+        window.len() < self.window_max
+            && (window.len() == 0 || window.bytes() < limits.queue_bytes_max)
+    }
+
+    /// Queue or window changed: brings `total`, over all sessions, up to date.
+    pub(crate) fn recount(&mut self, total: &mut usize) {
+        let before = std::mem::replace(&mut self.counted, self.queue.held() + self.window.bytes());
+        *total = *total + self.counted - before;
+    }
 }
 
 /// A user with at least one session.
@@ -53,6 +73,8 @@ pub(crate) struct User {
     pub(crate) sessions: BTreeMap<Arc<str>, ClientKey>,
     /// Sessions with a connection.
     pub(crate) live: u32,
+    /// Subscriptions of all its sessions.
+    pub(crate) subscriptions: usize,
 }
 
 /// Deadlines. Ordered by time, then by what they are for.
@@ -66,6 +88,8 @@ pub(crate) enum Timer {
     Will(ClientKey),
     /// A session without connection ends.
     Session(ClientKey),
+    /// A socket has taken nothing for too long, unless it did since.
+    Stall(ConnKey),
     /// Expired retained messages are thrown out.
     Sweep,
 }

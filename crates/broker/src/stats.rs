@@ -14,10 +14,30 @@ pub struct Stats {
     pub retained: usize,
     /// Gauge: bytes that wait in clients' queues.
     pub queued_bytes: usize,
+    /// Gauge: bytes of packets that have begun and not ended.
+    pub partial_bytes: usize,
+    /// Gauge: bytes that sockets did not take yet.
+    pub stuck_bytes: usize,
+    /// Gauge: addresses that connections are counted for.
+    pub peers: usize,
+    /// Gauge: connections without a CONNECT.
+    pub unconnected: usize,
     /// Connections accepted.
     pub accepted: u64,
     /// Connections refused at accept: too many, or too fast.
     pub refused_at_accept: u64,
+    /// Connections without a CONNECT that were closed to make room.
+    pub evicted_unconnected: u64,
+    /// Connections without a CONNECT that were closed when their time was over.
+    pub connect_timeouts: u64,
+    /// Sessions that were ended to make room.
+    pub evicted_sessions: u64,
+    /// Logins whose password was not looked at: too many wait, or too many were wrong.
+    pub refused_verifies: u64,
+    /// Connections that a client took over from itself.
+    pub takeovers: u64,
+    /// CONNECTs refused because their client takes over too often.
+    pub refused_takeovers: u64,
     /// CONNECTs refused: password, rights, version, identifier.
     pub refused_connects: u64,
     /// Connections ended because of what the client sent.
@@ -26,6 +46,12 @@ pub struct Stats {
     pub keep_alive_timeouts: u64,
     /// Connections ended because the client read too slowly.
     pub slow_readers: u64,
+    /// Those of them whose socket took too little for too long.
+    pub stalls: u64,
+    /// Connections ended because the start of their packet took memory that others needed.
+    pub partials_refused: u64,
+    /// Wills published.
+    pub wills: u64,
     /// PUBLISH packets taken, wills included.
     pub messages_in: u64,
     /// PUBLISH packets sent, repetitions included.
@@ -36,12 +62,16 @@ pub struct Stats {
     pub bytes_out: u64,
     /// Publishes that the ACL refused.
     pub denied_publishes: u64,
-    /// Subscriptions that the ACL refused.
+    /// Subscriptions refused: by the ACL, a limit, or because they are none.
     pub denied_subscriptions: u64,
+    /// Those of them that a limit refused.
+    pub limited_subscriptions: u64,
     /// Deliveries that the ACL held back.
     pub denied_deliveries: u64,
     /// Messages dropped because a queue was full or a client takes only smaller packets.
     pub dropped: u64,
+    /// Times that all queues together were full and whoever held most gave way.
+    pub queues_relieved: u64,
     /// Messages dropped because they expired before they could be delivered.
     pub expired: u64,
     /// Messages replaced by newer ones of the same topic while they were queued.

@@ -4,7 +4,7 @@ use mqtt_protocol_core::mqtt::packet::{
     Property, RetainHandling as CodecRetainHandling, SubEntry, v3_1_1, v5_0,
 };
 
-use super::{Frame, Qos, Version};
+use super::{Frame, Qos, Version, reader::Reader};
 use crate::reason::Reason;
 
 /// When retained messages are sent for a new subscription.
@@ -32,6 +32,33 @@ pub(crate) struct Subscribe {
     /// The subscription identifier that deliveries carry; 1 and up.
     pub(crate) id: Option<u32>,
     pub(crate) wishes: Vec<Wish>,
+}
+
+/// How many filters a SUBSCRIBE or UNSUBSCRIBE holds, without reading them: what has too many need
+/// not be taken apart.
+///
+/// # Errors
+/// Malformed bytes.
+pub(crate) fn count(
+    frame: &Frame<'_>,
+    version: Version,
+    with_options: bool,
+) -> Result<usize, Reason> {
+    let mut reader = Reader(frame.body);
+    reader.u16()?;
+    if version == Version::V5 {
+        let len = reader.varint()? as usize;
+        reader.take(len)?;
+    }
+    let mut count = 0;
+    while !reader.is_empty() {
+        reader.binary()?;
+        if with_options {
+            reader.u8()?;
+        }
+        count += 1;
+    }
+    Ok(count)
 }
 
 /// Reads a SUBSCRIBE.

@@ -2,7 +2,7 @@
 
 use mqtt_protocol_core::mqtt::{
     packet::{
-        AssignedClientIdentifier, MaximumPacketSize, Properties, ReceiveMaximum,
+        AssignedClientIdentifier, MaximumPacketSize, Properties, ReceiveMaximum, ServerKeepAlive,
         SessionExpiryInterval, SharedSubscriptionAvailable, TopicAliasMaximum, v3_1_1, v5_0,
     },
     result_code::{
@@ -21,6 +21,8 @@ pub(crate) struct Welcome<'a> {
     pub(crate) assigned_client_id: Option<&'a str>,
     /// Where it is not the one the client asked for.
     pub(crate) session_expiry_s: Option<u32>,
+    /// Likewise.
+    pub(crate) keep_alive_s: Option<u16>,
     pub(crate) receive_max: u16,
     pub(crate) packet_bytes_max: u32,
     pub(crate) topic_alias_max: u16,
@@ -54,6 +56,9 @@ fn welcome_v5(welcome: &Welcome<'_>) -> Result<Vec<u8>, MqttError> {
     }
     if let Some(client_id) = welcome.assigned_client_id {
         properties.push(AssignedClientIdentifier::new(client_id)?.into());
+    }
+    if let Some(keep_alive_s) = welcome.keep_alive_s {
+        properties.push(ServerKeepAlive::new(keep_alive_s)?.into());
     }
     if let Some(expiry_s) = welcome.session_expiry_s {
         properties.push(SessionExpiryInterval::new(expiry_s)?.into());

@@ -5,7 +5,7 @@ use types::{Instant, Now};
 
 use super::Core;
 use crate::{
-    Application, Ended, Qos, Reason,
+    Application, Ended, Limits, Qos, Reason,
     application::ClientKey,
     codec::{Frame, Version, kind, publish},
     connection::ConnKey,
@@ -117,8 +117,8 @@ impl Core {
             return;
         };
         let room = session.queue.is_empty()
-            && pending < self.limits.output_bytes_max
-            && (qos == Qos::AtMostOnce || session.window.len() < session.window_max);
+            && has_room(pending, self.conns.stuck_bytes(), &self.limits)
+            && (qos == Qos::AtMostOnce || session.has_window(&self.limits));
         if !room {
             let delivery = delivery(publication, qos, retain, &self.ids);
             return self.enqueue(key, delivery, Some(conn));
@@ -126,9 +126,10 @@ impl Core {
         let packet_id = if qos == Qos::AtMostOnce {
             0
         } else {
-            session
-                .window
-                .push(delivery(publication, qos, retain, &self.ids))
+            let delivery = delivery(publication, qos, retain, &self.ids);
+            let packet_id = session.window.push(delivery);
+            session.recount(&mut self.queued_bytes);
+            packet_id
         };
         let sending = Sending {
             version,
@@ -148,8 +149,10 @@ impl Core {
             self.stats.dropped += 1;
             if qos > Qos::AtMostOnce {
                 session.window.undo_push();
+                session.recount(&mut self.queued_bytes);
             }
         }
+        self.relieve();
     }
 
     /// Puts a message into a session's queue. A full one first lets retained messages coalesce;
@@ -160,14 +163,10 @@ impl Core {
             return;
         };
         let queue = &mut session.queue;
-        let before = queue.bytes();
         self.stats.coalesced += queue.push(delivery);
-        let others = self.queued_bytes - before;
         let limits = &self.limits;
         let is_full = |len: usize, bytes: usize| {
-            len > limits.queue_messages_max
-                || bytes > limits.queue_bytes_max
-                || others + bytes > limits.queues_bytes_max
+            len > limits.queue_messages_max || bytes > limits.queue_bytes_max
         };
         if is_full(queue.len(), queue.bytes()) {
             self.stats.coalesced += queue.coalesce_retained();
@@ -179,16 +178,37 @@ impl Core {
                 break;
             }
             self.stats.dropped += 1;
-            if others + queue.bytes() > limits.queues_bytes_max {
-                // The others are too many: this one only doesn't grow.
-                break;
-            }
         }
-        self.queued_bytes = others + queue.bytes();
+        session.recount(&mut self.queued_bytes);
         if let Some(conn) = conn
             && is_slow
         {
             self.doom(conn, Ended::SlowReader, Some(Reason::QuotaExceeded));
+        }
+        self.relieve();
+    }
+
+    /// Where all queues together are full, the session that holds most loses the older half of its
+    /// queue, or what it has in flight where nothing else waits; a connection it has ends, because
+    /// its client doesn't keep up.
+    fn relieve(&mut self) {
+        while self.queued_bytes > self.limits.queues_bytes_max {
+            let most = self.sessions.iter_mut().max_by_key(|(_, s)| s.counted);
+            let Some((_, session)) = most.filter(|(_, session)| session.counted > 0) else {
+                return;
+            };
+            self.stats.queues_relieved += 1;
+            let half = session.queue.held() / 2;
+            if session.queue.is_empty() {
+                self.stats.dropped += session.window.clear();
+            }
+            while session.queue.held() > half && session.queue.pop().is_some() {
+                self.stats.dropped += 1;
+            }
+            session.recount(&mut self.queued_bytes);
+            if let Some(conn) = session.connection {
+                self.doom(conn, Ended::SlowReader, Some(Reason::QuotaExceeded));
+            }
         }
     }
 
@@ -209,15 +229,14 @@ impl Core {
                 return;
             };
             let (version, bytes_max) = (live.version, live.packet_bytes_max);
-            let full = qos > Qos::AtMostOnce && session.window.len() >= session.window_max;
-            if full || open.pending() >= self.limits.output_bytes_max {
+            let full = qos > Qos::AtMostOnce && !session.has_window(&self.limits);
+            if full || !has_room(open.pending(), self.conns.stuck_bytes(), &self.limits) {
                 return;
             }
-            let before = session.queue.bytes();
             let Some(delivery) = session.queue.pop() else {
                 return;
             };
-            self.queued_bytes -= before - session.queue.bytes();
+            session.recount(&mut self.queued_bytes);
             if delivery.message.is_expired(now.at) {
                 self.stats.expired += 1;
                 continue;
@@ -230,6 +249,7 @@ impl Core {
             let mut packet_id = 0;
             if qos > Qos::AtMostOnce {
                 packet_id = session.window.push(delivery.clone());
+                session.recount(&mut self.queued_bytes);
             }
             let sending = Sending {
                 version,
@@ -249,6 +269,7 @@ impl Core {
                 self.stats.dropped += 1;
                 if qos > Qos::AtMostOnce {
                     session.window.undo_push();
+                    session.recount(&mut self.queued_bytes);
                 }
             }
         }
@@ -325,6 +346,7 @@ impl Core {
                 None
             }
         };
+        session.recount(&mut self.queued_bytes);
         let Some(done) = done else {
             return Ok(());
         };
@@ -336,6 +358,11 @@ impl Core {
         self.pump(client, now);
         Ok(())
     }
+}
+
+/// Whether a socket with so many bytes ready for it gets more at once.
+fn has_room(pending: usize, stuck: usize, limits: &Limits) -> bool {
+    pending < limits.output_bytes_max && (pending == 0 || stuck < limits.outputs_bytes_max)
 }
 
 fn delivery(publication: &mut Publication<'_>, qos: Qos, retain: bool, ids: &[u32]) -> Delivery {

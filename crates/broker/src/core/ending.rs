@@ -36,6 +36,19 @@ impl Core {
         Ok(())
     }
 
+    pub(super) fn stall_is_due(&mut self, key: ConnKey, now: Now) {
+        let Some(stall) = self.conns.edit(key).and_then(|conn| conn.stall.as_mut()) else {
+            return;
+        };
+        if stall.until > now.at {
+            stall.rings = stall.until;
+            self.timers.set(stall.rings, Timer::Stall(key));
+            return;
+        }
+        self.stats.stalls += 1;
+        self.doom(key, Ended::SlowReader, Some(Reason::QuotaExceeded));
+    }
+
     pub(super) fn check_keep_alive(&mut self, key: ConnKey, now: Now) {
         let Some(conn) = self.conns.edit(key) else {
             return;
@@ -92,9 +105,8 @@ impl Core {
         };
         session.connection = None;
         session.left = Some(now.at);
-        let waiting = session.queue.bytes();
         self.stats.dropped += session.queue.drop_at_most_once();
-        self.queued_bytes -= waiting - session.queue.bytes();
+        session.recount(&mut self.queued_bytes);
         let keeps_will = !matches!(how, Ended::Clean | Ended::Shutdown);
         let will = session.will.take().filter(|_| keeps_will);
         let expiry_s = session.expiry_s;
@@ -174,12 +186,13 @@ impl Core {
         if let Some(at) = session.expires {
             self.timers.cancel(at, Timer::Session(key));
         }
-        self.queued_bytes -= session.queue.bytes();
+        self.queued_bytes -= session.counted;
         for filter in session.subscriptions.keys() {
             self.router.unsubscribe(filter, key);
         }
         if let Some(user) = self.users.get_mut(session.user as usize) {
             user.sessions.remove(&session.client_id);
+            user.subscriptions -= session.subscriptions.len();
             if user.sessions.is_empty() {
                 self.user_names.remove(&user.name);
                 self.users.remove(session.user as usize);
@@ -203,6 +216,7 @@ impl Core {
             will: true,
             properties: Properties(&will.properties),
         };
+        self.stats.wills += 1;
         // Nobody waits for an ack of a will.
         let _ = self.take_message(from, &incoming, will.expiry_s, now, app);
     }

@@ -13,29 +13,32 @@
 //! No clock, socket, log or random number inside: the same calls give the same bytes. Time must
 //! not go back; where it does, nothing happens until it has caught up.
 
+mod accept;
 mod admin;
 mod connect;
 mod deliver;
 mod ending;
+mod join;
 mod publish;
 mod subscribe;
 
 use std::{
     collections::{HashMap, VecDeque},
-    net::SocketAddr,
     sync::Arc,
 };
 
 use slab::Slab;
 use types::{InputNo, Instant, Now};
 
+pub use accept::Refused;
+
 use crate::{
     Application, Client, Denied, Ended, Limits, Outbox, Reason, Stats,
     application::ClientKey,
     codec::{self, Frame, Version, kind, write},
-    connection::{ConnKey, Connections, Stage},
-    limits::Rate,
+    connection::{ConnKey, Connections, Live, Stage},
     message::seconds,
+    peers::Peers,
     retained::Retained,
     router::{Router, Subscriber},
     session::{Session, Timer, Timers, User},
@@ -56,10 +59,9 @@ pub struct Core {
     withheld: VecDeque<publish::Withheld>,
     durable: InputNo,
     verify_jobs: VecDeque<VerifyJob>,
-    verifying: usize,
+    peers: Peers,
     /// Connections that end as soon as the current step is over.
     doomed: VecDeque<(ConnKey, Ended)>,
-    accept_rate: Option<Rate>,
     client_ids_made: u64,
     queued_bytes: usize,
     sweeping: bool,
@@ -69,18 +71,6 @@ pub struct Core {
     outbox: Outbox,
     hits: Vec<Subscriber>,
     ids: Vec<u32>,
-}
-
-/// Why a connection was not taken: close it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Refused {
-    /// [`Limits::connections_max`] are open.
-    TooMany,
-    /// More than [`Limits::connections_per_second_max`] came.
-    TooFast,
-    /// The broker stops.
-    Stopping,
 }
 
 /// A password to be checked away from the hot thread; see [`crate::password::verify`].
@@ -110,9 +100,8 @@ impl Core {
             withheld: VecDeque::new(),
             durable: InputNo(0),
             verify_jobs: VecDeque::new(),
-            verifying: 0,
+            peers: Peers::default(),
             doomed: VecDeque::new(),
-            accept_rate: None,
             client_ids_made: 0,
             queued_bytes: 0,
             sweeping: false,
@@ -124,32 +113,6 @@ impl Core {
         }
     }
 
-    /// A socket was accepted.
-    ///
-    /// # Errors
-    /// The connection is not taken: close the socket.
-    pub fn accept(&mut self, now: Now, peer: SocketAddr) -> Result<ConnKey, Refused> {
-        let per_second = self.limits.connections_per_second_max;
-        let rate = self
-            .accept_rate
-            .get_or_insert_with(|| Rate::new(per_second, now.at));
-        let refused = if self.stopping {
-            Refused::Stopping
-        } else if self.conns.len() >= self.limits.connections_max {
-            Refused::TooMany
-        } else if !rate.take(per_second, now.at) {
-            Refused::TooFast
-        } else {
-            let key = self.conns.open(peer, now.at);
-            let deadline = now.at.after(seconds(self.limits.connect_timeout_s));
-            self.set_timer(key, Some((deadline, Timer::Connect(key))));
-            self.stats.accepted += 1;
-            return Ok(key);
-        };
-        self.stats.refused_at_accept += 1;
-        Err(refused)
-    }
-
     /// Bytes came.
     pub fn receive(&mut self, key: ConnKey, data: &[u8], now: Now, app: &mut dyn Application) {
         let Some(conn) = self.conns.edit(key).filter(|conn| !conn.closing) else {
@@ -157,14 +120,12 @@ impl Core {
         };
         self.stats.bytes_in += data.len() as u64;
         conn.last_received = conn.last_received.max(now.at);
-        if conn.partial.is_empty() {
+        if conn.partial().is_empty() {
             let used = self.consume(key, data, now, app);
             let rest = data.get(used..).unwrap_or_default();
-            if let Some(conn) = self.conns.edit(key).filter(|conn| !conn.closing) {
-                conn.partial.extend_from_slice(rest);
-            }
+            self.keep_partial(key, rest.to_vec());
         } else {
-            let mut data_all = std::mem::take(&mut conn.partial);
+            let mut data_all = self.conns.take_partial(key);
             data_all.extend_from_slice(data);
             self.consume_partial(key, data_all, now, app);
         }
@@ -175,6 +136,12 @@ impl Core {
     pub fn closed(&mut self, key: ConnKey, now: Now, app: &mut dyn Application) {
         self.end(key, Ended::Lost, now, app);
         self.set_timer(key, None);
+        if let Some(conn) = self.conns.edit(key) {
+            if let Some(stall) = conn.stall.take() {
+                self.timers.cancel(stall.rings, Timer::Stall(key));
+            }
+            self.peers.closed(conn.counts_for, key);
+        }
         self.conns.remove(key);
         self.settle(now, app);
     }
@@ -194,12 +161,25 @@ impl Core {
     pub fn wrote(&mut self, key: ConnKey, bytes: usize, now: Now) {
         self.stats.bytes_out += bytes as u64;
         self.conns.wrote(key, bytes);
+        let until = now.at.after(seconds(self.limits.stall_timeout_s));
+        if let Some(rings) = self.conns.unblocked(key, until) {
+            self.timers.cancel(rings, Timer::Stall(key));
+        }
         let waits = self.conns.read(key).and_then(|conn| {
             let room = conn.pending() <= self.limits.output_bytes_max / 2;
             conn.live().filter(|_| room).map(|live| live.session)
         });
         if let Some(session) = waits {
             self.pump(session, now);
+        }
+    }
+
+    /// The socket takes no more of [`Core::output`] for now. The rest has to go within
+    /// [`Limits::stall_timeout_s`], or the client counts as one that doesn't read.
+    pub fn blocked(&mut self, key: ConnKey, now: Now) {
+        let until = now.at.after(seconds(self.limits.stall_timeout_s));
+        if self.conns.blocked(key, until) {
+            self.timers.set(until, Timer::Stall(key));
         }
     }
 
@@ -218,16 +198,17 @@ impl Core {
         }
     }
 
-    /// Whether to read nothing more from this socket until acks have left: an MQTT 3.1.1 client
-    /// sends faster than the store writes.
+    /// Whether to read nothing more from this socket until something has left: its client doesn't
+    /// take the answers to what it sends, or an MQTT 3.1.1 client sends faster than the store writes.
     #[must_use]
     pub fn is_paused(&self, key: ConnKey) -> bool {
-        self.conns
-            .read(key)
-            .and_then(|conn| conn.live())
-            .is_some_and(|live| {
-                live.version == Version::V3 && live.unacked >= self.limits.receive_max
-            })
+        let Some(conn) = self.conns.read(key) else {
+            return false;
+        };
+        let waits_for_acks = |live: &Live| {
+            live.version == Version::V3 && live.unacked >= self.limits.receive_max.max(1)
+        };
+        conn.pending() >= self.limits.output_bytes_max || conn.live().is_some_and(waits_for_acks)
     }
 
     /// When [`Core::tick`] is wanted, apart from the application's own deadline.
@@ -244,6 +225,7 @@ impl Core {
                 Timer::KeepAlive(key) => self.check_keep_alive(key, now),
                 Timer::Will(key) => self.will_is_due(key, at, now, app),
                 Timer::Session(key) => self.session_is_due(key, at, now, app),
+                Timer::Stall(key) => self.stall_is_due(key, now),
                 Timer::Sweep => {
                     self.sweeping = false;
                     if self.retained.sweep(now.at) {
@@ -268,6 +250,10 @@ impl Core {
             subscriptions: self.router.len(),
             retained: self.retained.len(),
             queued_bytes: self.queued_bytes,
+            partial_bytes: self.conns.partial_bytes(),
+            stuck_bytes: self.conns.stuck_bytes(),
+            peers: self.peers.len(),
+            unconnected: self.peers.unconnected(),
             ..self.stats
         }
     }
@@ -282,11 +268,24 @@ impl Core {
     ) {
         let used = self.consume(key, &data, now, app);
         data.drain(..used.min(data.len()));
-        if data.is_empty() {
+        self.keep_partial(key, data);
+    }
+
+    /// Keeps the start of a packet. Where all of them together take too much, the largest goes.
+    fn keep_partial(&mut self, key: ConnKey, partial: Vec<u8>) {
+        if partial.is_empty() {
             return;
         }
-        if let Some(conn) = self.conns.edit(key).filter(|conn| !conn.closing) {
-            conn.partial = data;
+        self.conns.keep_partial(key, partial);
+        while self.conns.partial_bytes() > self.limits.partials_bytes_max
+            && let Some(largest) = self.conns.most_partial()
+        {
+            self.stats.partials_refused += 1;
+            self.doom(
+                largest,
+                Ended::Protocol(Reason::QuotaExceeded),
+                Some(Reason::QuotaExceeded),
+            );
         }
     }
 

@@ -6,13 +6,15 @@ use types::{InputNo, Now};
 
 use super::Core;
 use crate::{
-    Ack, Application, Denied, Ended, Incoming, Message, Outbox, Properties, Qos, Reason, Verdict,
+    Ack, Application, Denied, Ended, Incoming, Limits, Message, Outbox, Properties, Qos, Reason,
+    Verdict,
     application::ClientKey,
     codec::{
         Frame, Version, kind,
         publish::{self, Publish},
     },
     connection::{ConnKey, Live},
+    limits::Pace,
     message::{Publication, seconds},
     topic,
 };
@@ -41,12 +43,12 @@ impl Core {
         let packet = publish::read(frame, live.version)?;
         let per_second = self.limits.messages_per_second_max;
         if let (Some(rate), Some(per_second)) = (&mut live.rate, per_second)
-            && !rate.take(per_second, now.at)
+            && !rate.take(Pace::per_second(per_second), now.at)
         {
             return Err(Reason::MessageRateTooHigh);
         }
         let aliased;
-        let topic = match resolve_alias(live, &packet, self.limits.topic_alias_max)? {
+        let topic = match resolve_alias(live, &packet, &self.limits)? {
             Some(topic) => {
                 aliased = topic;
                 &*aliased
@@ -82,7 +84,7 @@ impl Core {
     }
 
     /// Counts a QoS 1 or 2 message against what the client may have open. True where it is the
-    /// repetition of a QoS 2 message that was taken already.
+    /// repetition of a QoS 2 message that was taken already; it gets its ack again, and counts too.
     fn take_slot(
         &mut self,
         key: ConnKey,
@@ -92,20 +94,12 @@ impl Core {
     ) -> Result<bool, Reason> {
         let receive_max = self.limits.receive_max.max(1);
         let received = self.sessions.get(session.0 as usize).map(|s| &s.received);
+        let mut repeated = None;
         if packet.qos == Qos::ExactlyOnce
             && let Some(received) = received
         {
-            if let Some(after) = received.get(&packet.packet_id) {
-                self.acknowledge(
-                    key,
-                    kind::PUBREC,
-                    packet.packet_id,
-                    None,
-                    Ack::After(*after),
-                );
-                return Ok(true);
-            }
-            if received.len() >= usize::from(receive_max) {
+            repeated = received.get(&packet.packet_id).copied();
+            if repeated.is_none() && received.len() >= usize::from(receive_max) {
                 return Err(Reason::ReceiveMaximumExceeded);
             }
         }
@@ -116,7 +110,11 @@ impl Core {
             return Err(Reason::ReceiveMaximumExceeded);
         }
         live.unacked = live.unacked.saturating_add(1);
-        Ok(false)
+        if let Some(after) = repeated {
+            let ack = Ack::After(after);
+            self.acknowledge(key, kind::PUBREC, packet.packet_id, None, ack);
+        }
+        Ok(repeated.is_some())
     }
 
     /// Remembers a QoS 2 message until its PUBREL. One that MQTT 5 refuses has no PUBREL.
@@ -291,11 +289,10 @@ impl Core {
             return;
         };
         let version = live.version;
-        let ends = match kind {
-            kind::PUBREC => reason.is_some() && version == Version::V5,
-            _ => true,
-        };
-        live.unacked = live.unacked.saturating_sub(u16::from(ends));
+        // A PUBCOMP answers a PUBREL, of which a client may send as many as it likes.
+        live.unacked = live
+            .unacked
+            .saturating_sub(u16::from(kind != kind::PUBCOMP));
         if let Some(out) = self.conns.output(key) {
             publish::write_ack(out, version, kind, packet_id, reason);
         }
@@ -306,13 +303,17 @@ impl Core {
 fn resolve_alias(
     live: &mut Live,
     packet: &Publish<'_>,
-    alias_max: u16,
+    limits: &Limits,
 ) -> Result<Option<Arc<str>>, Reason> {
     let Some(alias) = packet.alias else {
         return Ok(None);
     };
-    if alias > alias_max {
+    if alias > limits.topic_alias_max {
         return Err(Reason::TopicAliasInvalid);
+    }
+    // What nobody may publish on is not worth remembering.
+    if packet.topic.len() > limits.topic_bytes_max {
+        return Err(Reason::TopicNameInvalid);
     }
     let ix = usize::from(alias).saturating_sub(1);
     if packet.topic.is_empty() {

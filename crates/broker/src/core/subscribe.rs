@@ -1,5 +1,7 @@
 //! Subscriptions: what a client may have, and the retained messages it then gets.
 
+use std::sync::Arc;
+
 use types::Now;
 
 use super::Core;
@@ -11,7 +13,9 @@ use crate::{
         subscribe::{self, RetainHandling, Wish},
         write,
     },
-    connection::ConnKey,
+    connection::{Conn, ConnKey},
+    limits::Pace,
+    message::Stored,
     outbound::Delivery,
     router::Subscriber,
     topic,
@@ -29,34 +33,42 @@ impl Core {
         let Some(version) = self.sessions.get(client.0 as usize).map(|s| s.version) else {
             return Ok(());
         };
+        if subscribe::count(frame, version, true)? > self.limits.subscriptions_max {
+            return Err(Reason::QuotaExceeded);
+        }
         let packet = subscribe::read(frame, version)?;
         let mut outcomes = Vec::with_capacity(packet.wishes.len());
         let mut replays = Vec::new();
         for wish in &packet.wishes {
-            let outcome = self.subscribe(client, wish, packet.id);
+            let outcome = self.subscribe(key, client, wish, packet.id, now);
             outcomes.push(outcome.as_ref().map(|_| wish.qos).map_err(|reason| *reason));
             match outcome {
-                Ok(Some(filter)) => replays.push((filter, wish.qos)),
-                Ok(None) => {}
+                Ok(messages) if messages.is_empty() => {}
+                Ok(messages) => replays.push((messages, wish.qos)),
                 Err(reason) => self.tell_denied(client, &wish.filter, reason, now, app),
             }
         }
         if let Some(out) = self.conns.output(key) {
             write::suback(out, version, packet.packet_id, &outcomes);
         }
-        for (filter, qos) in replays {
-            self.replay_retained(key, client, &filter, (qos, packet.id), now);
+        for (messages, qos) in replays {
+            self.replay_retained(key, client, messages, (qos, packet.id), now);
+            if self.conns.read(key).is_none_or(|conn| conn.closing) {
+                break;
+            }
         }
         Ok(())
     }
 
-    /// Adds one subscription. The filter comes back where retained messages are to be sent.
+    /// Adds one subscription. Gives the retained messages that are to be sent for it.
     fn subscribe(
         &mut self,
+        key: ConnKey,
         client: ClientKey,
         wish: &Wish,
         id: Option<u32>,
-    ) -> Result<Option<Filter>, Reason> {
+        now: Now,
+    ) -> Result<Vec<Arc<Stored>>, Reason> {
         let too_deep = wish.filter.len() > self.limits.topic_bytes_max
             || topic::levels(&wish.filter) > self.limits.topic_levels_max;
         if wish.filter.starts_with("$share/") || wish.filter == "$share" {
@@ -74,8 +86,34 @@ impl Core {
             return Err(Reason::NotAuthorized);
         }
         let is_new = !session.subscriptions.contains_key(&filter);
-        if is_new && session.subscriptions.len() >= self.limits.subscriptions_max {
-            return Err(Reason::QuotaExceeded);
+        let wants_retained = match wish.retain_handling {
+            RetainHandling::Send => true,
+            RetainHandling::SendIfNew => is_new,
+            RetainHandling::DoNotSend => false,
+        };
+        let user = self.users.get_mut(session.user as usize);
+        if is_new {
+            let of_user = user.as_ref().map_or(0, |user| user.subscriptions);
+            if session.subscriptions.len() >= self.limits.subscriptions_max
+                || of_user >= self.limits.subscriptions_per_user_max
+            {
+                self.stats.limited_subscriptions += 1;
+                return Err(Reason::QuotaExceeded);
+            }
+        }
+        let mut retained = Vec::new();
+        if wants_retained && let Some(live) = self.conns.edit(key).and_then(Conn::live_mut) {
+            let pace = Pace::per_second(self.limits.retained_looks_per_second_max);
+            if filter.is_wild() && !live.looks.has_any(pace, now.at) {
+                self.stats.limited_subscriptions += 1;
+                return Err(Reason::QuotaExceeded);
+            }
+            let looked_at;
+            (retained, looked_at) = self.retained.matching(&filter, now.at);
+            live.looks.spend(looked_at);
+        }
+        if let Some(user) = user {
+            user.subscriptions += usize::from(is_new);
         }
         let subscriber = Subscriber {
             session: client,
@@ -87,12 +125,7 @@ impl Core {
         };
         session.subscriptions.insert(filter.clone(), subscriber);
         self.router.subscribe(&filter, subscriber);
-        let wants_retained = match wish.retain_handling {
-            RetainHandling::Send => true,
-            RetainHandling::SendIfNew => is_new,
-            RetainHandling::DoNotSend => false,
-        };
-        Ok(wants_retained.then_some(filter))
+        Ok(retained)
     }
 
     fn tell_denied(
@@ -118,11 +151,11 @@ impl Core {
         &mut self,
         key: ConnKey,
         client: ClientKey,
-        filter: &Filter,
+        messages: Vec<Arc<Stored>>,
         (qos, id): (Qos, Option<u32>),
         now: Now,
     ) {
-        for message in self.retained.matching(filter, now.at) {
+        for message in messages {
             let allowed = self
                 .sessions
                 .get(client.0 as usize)
@@ -139,6 +172,9 @@ impl Core {
                 subscription_ids: id.into_iter().collect(),
             };
             self.replay(client, key, delivery);
+            if self.conns.read(key).is_none_or(|conn| conn.closing) {
+                return;
+            }
         }
         self.pump(client, now);
     }
@@ -153,6 +189,9 @@ impl Core {
             return Ok(());
         };
         let version = session.version;
+        if subscribe::count(frame, version, false)? > self.limits.subscriptions_max {
+            return Err(Reason::QuotaExceeded);
+        }
         let (packet_id, filters) = subscribe::read_unsubscribe(frame, version)?;
         let mut existed = Vec::with_capacity(filters.len());
         for filter in &filters {
@@ -160,6 +199,9 @@ impl Core {
             let removed = filter.filter(|filter| session.subscriptions.remove(filter).is_some());
             if let Some(filter) = &removed {
                 self.router.unsubscribe(filter, client);
+                if let Some(user) = self.users.get_mut(session.user as usize) {
+                    user.subscriptions -= 1;
+                }
             }
             existed.push(removed.is_some());
         }

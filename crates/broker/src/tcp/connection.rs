@@ -34,6 +34,8 @@ pub(super) struct Socket {
     paused: Cell<bool>,
     /// The core knows this connection no more.
     finished: Cell<bool>,
+    /// Something was written: the peer may be about to read last words.
+    spoke: Cell<bool>,
     wake: Notify,
 }
 
@@ -55,6 +57,7 @@ impl Socket {
             blocked: Cell::new(false),
             paused: Cell::new(false),
             finished: Cell::new(false),
+            spoke: Cell::new(false),
             wake: Notify::new(),
         }
     }
@@ -73,11 +76,15 @@ impl Socket {
             }
             match self.write.try_write(bytes) {
                 Ok(0) => return Flushed::Failed,
-                Ok(written) => core.wrote(key, written, now),
+                Ok(written) => {
+                    self.spoke.set(true);
+                    core.wrote(key, written, now);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if close {
                         return Flushed::Close;
                     }
+                    core.blocked(key, now);
                     if !self.blocked.replace(true) {
                         self.wake.notify_one();
                     }
@@ -128,8 +135,12 @@ pub(super) async fn run<A: Application + 'static>(
             }
         }
     }
+    let spoke = socket.spoke.get();
     // Sends FIN; nobody else holds the writing half any more.
     drop(socket);
+    if !spoke {
+        return;
+    }
     let _ = tokio::time::timeout(LINGER, drain(&shared, &mut read)).await;
 }
 

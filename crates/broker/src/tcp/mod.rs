@@ -20,6 +20,7 @@ use std::{
     time::Duration,
 };
 
+use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Notify,
@@ -27,7 +28,7 @@ use tokio::{
 };
 use types::{InputNo, Instant, Now};
 
-use crate::{Application, ConnKey, Core};
+use crate::{Application, ConnKey, Core, Denied};
 use connection::Socket;
 use verify::Verifier;
 
@@ -36,6 +37,12 @@ const READ_BYTES: usize = 64 * 1024;
 
 /// How long a shutdown waits for clients to take their last bytes.
 const SHUTDOWN_WAIT: Duration = Duration::from_secs(1);
+
+/// Silence after which the kernel asks whether the peer is still there, how often it asks again, and
+/// how many times before the connection counts as lost: two minutes in all.
+const PROBE_AFTER: Duration = Duration::from_secs(60);
+const PROBE_EVERY: Duration = Duration::from_secs(15);
+const PROBES: u32 = 4;
 
 /// Wait after an accept that failed for want of file descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -231,16 +238,19 @@ impl<A: Application + 'static> Shared<A> {
 
     /// A socket came.
     fn open(self: &Rc<Self>, stream: TcpStream, peer: std::net::SocketAddr) {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%peer, %error, "can't set TCP_NODELAY");
-        }
-        let key = match self.step(|core, _, now| core.accept(now, peer)) {
-            Ok(key) => key,
-            Err(refused) => {
-                tracing::debug!(%peer, ?refused, "connection refused");
-                return;
+        let accepted = self.step(|core, app, now| {
+            let accepted = core.accept(now, peer);
+            if let Err(reason) = accepted {
+                app.denied(now, &Denied::Accept { peer, reason });
             }
+            accepted
+        });
+        let Ok(key) = accepted else {
+            return;
         };
+        if let Err(error) = options(&stream) {
+            tracing::debug!(%peer, %error, "can't set the options of a socket");
+        }
         let (read, write) = stream.into_split();
         let socket = Rc::new(Socket::new(key, write));
         let mut sockets = self.sockets.borrow_mut();
@@ -254,6 +264,17 @@ impl<A: Application + 'static> Shared<A> {
         while tasks.try_join_next().is_some() {}
         tasks.spawn_local(connection::run(Rc::clone(self), socket, read));
     }
+}
+
+/// Nothing waits for more to send; a peer that is gone without a word is found out, whatever
+/// keep-alive its client asked for.
+fn options(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let keepalive = TcpKeepalive::new()
+        .with_time(PROBE_AFTER)
+        .with_interval(PROBE_EVERY)
+        .with_retries(PROBES);
+    SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }
 
 fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
@@ -303,5 +324,24 @@ async fn verdicts<A: Application + 'static>(shared: Rc<Shared<A>>) {
     loop {
         let (conn, fits) = shared.verifier.verdict().await;
         shared.step(|core, app, now| core.verified(conn, fits, now, app));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_kernel_looks_after_peers_that_say_nothing() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let connecting = TcpStream::connect(listener.local_addr().unwrap());
+        let (accepted, _client) = tokio::join!(listener.accept(), connecting);
+        let (stream, _) = accepted.unwrap();
+        options(&stream).unwrap();
+        let socket = SockRef::from(&stream);
+        assert!(socket.keepalive().unwrap() && stream.nodelay().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), PROBE_AFTER);
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), PROBE_EVERY);
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), PROBES);
     }
 }

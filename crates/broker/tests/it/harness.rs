@@ -1,11 +1,11 @@
 //! A broker on virtual time with clients that are plain packets: what they send is written by hand,
 //! what they get is read by the codec crate, so that our encoder has an independent reader.
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use broker::{
     Access, Ack, Admission, Application, Client, ConnKey, Core, Denied, Ended, Filter, Incoming,
-    Limits, Login, Message, Outbox, Qos, Refusal, Token, Verdict, Version,
+    Limits, Login, Message, Outbox, Qos, Refusal, Refused, Token, Verdict, Version,
 };
 use mqtt_protocol_core::mqtt::packet::{Property, v3_1_1, v5_0};
 use types::{InputNo, Instant, Now, UnixTime};
@@ -133,6 +133,7 @@ impl Application for Relay {
                 reason,
             } => format!("denied subscribe {} {filter} {reason}", client.id),
             Denied::Protocol { reason, .. } => format!("denied bytes {reason}"),
+            Denied::Accept { reason, .. } => format!("denied accept {reason}"),
             other => format!("{other:?}"),
         });
     }
@@ -455,10 +456,29 @@ impl House {
     }
 
     pub fn open(&mut self, version: Version) -> Peer {
+        // A home of many machines: a test of one that connects too often says so.
         self.peers += 1;
-        let peer: SocketAddr = ([127, 0, 0, 1], self.peers).into();
-        let key = self.core.accept(self.now, peer).unwrap();
-        Peer { key, version }
+        let [high, low] = self.peers.to_be_bytes();
+        self.open_from(version, [10, 0, high, low].into()).unwrap()
+    }
+
+    pub fn open_from(&mut self, version: Version, address: IpAddr) -> Result<Peer, Refused> {
+        let accepted = self.core.accept(self.now, (address, 40_000).into());
+        self.close_evicted();
+        accepted.map(|key| Peer { key, version })
+    }
+
+    /// Closes sockets that the broker gave up on and had nothing to say to, as the shell does.
+    fn close_evicted(&mut self) {
+        while let Some(key) = self.core.pop_dirty() {
+            if self.core.output(key) == (&[], true) {
+                self.core.closed(key, self.now, &mut self.app);
+            }
+        }
+    }
+
+    pub fn is_open(&self, peer: Peer) -> bool {
+        !self.core.output(peer.key).1
     }
 
     pub fn feed(&mut self, peer: Peer, bytes: &[u8]) {

@@ -13,13 +13,13 @@ fn limited(change: impl FnOnce(&mut Limits)) -> House {
 #[test]
 fn connections_are_limited_in_number_and_pace() {
     let mut house = limited(|l| l.connections_max = 2);
-    let one = house.open(Version::V3);
-    house.open(Version::V3);
+    let one = house.join(&v3("one"));
+    house.join(&v3("two"));
     let accept = |house: &mut House| house.core.accept(house.now, ([127, 0, 0, 1], 1).into());
     assert_eq!(accept(&mut house), Err(Refused::TooMany));
     house.drop_peer(one);
     assert!(accept(&mut house).is_ok());
-    let mut house = limited(|l| l.connections_per_second_max = 1);
+    let mut house = limited(|l| l.connections_per_second_per_peer_max = 1);
     assert!(accept(&mut house).is_ok());
     assert_eq!(accept(&mut house), Err(Refused::TooFast));
     house.wait_s(1);
@@ -114,9 +114,10 @@ fn queues_are_limited_in_bytes_alone_and_together() {
             &own("t", &"x".repeat(99)).qos(qos(1)),
             &mut house.app,
         );
-        assert!(house.core.stats().queued_bytes <= 1_600);
+        assert!(house.core.stats().queued_bytes <= 1_500);
     }
-    assert!(house.core.stats().queued_bytes >= 1_400);
+    let stats = house.core.stats();
+    assert!(stats.queued_bytes >= 700 && stats.queues_relieved > 0);
     house.wait_s(8 * 24 * 3_600);
     assert_eq!(house.core.stats().queued_bytes, 0);
 }

@@ -173,5 +173,6 @@ fn newer_targets_replace_older_ones_while_the_client_is_away() {
     }
     let (_, got) = house.hello(&hello);
     assert_eq!(brief(&got)[1..], ["a/target=999 q1", "b/target=999 q1"]);
-    assert_eq!(house.core.stats().queued_bytes, 0);
+    let in_flight = "a/target999b/target999".len();
+    assert_eq!(house.core.stats().queued_bytes, in_flight);
 }

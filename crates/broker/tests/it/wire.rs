@@ -13,7 +13,7 @@ use std::{
 use broker::{Core, Limits, Version, password, tcp::Server};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::oneshot,
     task::{JoinHandle, LocalSet, spawn_blocking, spawn_local, yield_now},
 };
@@ -376,6 +376,68 @@ fn a_client_that_never_reads_is_cut_off_and_disturbs_nobody() {
         let got = read_packets(&mut alive, Version::V3, 3).await;
         assert_eq!(harness::brief(&got)[2..], ["small=fine q0"]);
         wire.until(|core, _| core.stats().connections == 1).await;
+    });
+}
+
+#[test]
+fn a_client_that_reads_byte_by_byte_is_cut_off_in_time() {
+    let mut limits = Limits::default();
+    limits.stall_timeout_s = 1;
+    with_broker(limits, |wire| async move {
+        let mut slow = wire.raw(&v3("slow")).await;
+        slow.write_all(&subscribe_packet(Version::V3, "t", 0))
+            .await
+            .unwrap();
+        wire.subscriptions(1).await;
+        // As much as its socket takes, and then a little.
+        let payload = "x".repeat(10_000);
+        while wire.server.enter(|core, _, _| core.stats().stuck_bytes) == 0 {
+            wire.server
+                .enter(|core, app, now| core.publish(now, &own("t", &payload), app));
+        }
+        let mut byte = [0];
+        while wire.server.enter(|core, _, _| core.stats().stalls) == 0 {
+            slow.read_exact(&mut byte).await.unwrap();
+            yield_now().await;
+        }
+        wire.until(|core, _| core.stats().connections == 0).await;
+        assert_eq!(wire.server.enter(|core, _, _| core.stats().stuck_bytes), 0);
+    });
+}
+
+#[test]
+fn an_address_that_floods_keeps_no_other_out() {
+    with_broker(Limits::default(), |wire| async move {
+        let port = wire.port;
+        let from = move |address: [u8; 4]| {
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.bind((address, 0).into()).unwrap();
+            socket.connect(([127, 0, 0, 1], port).into())
+        };
+        let mut flood = Vec::new();
+        for _ in 0..300 {
+            flood.push(from([127, 0, 0, 2]).await.unwrap());
+        }
+        wire.until(|core, app| {
+            let denied = app.log.iter().filter(|line| line.contains("accept"));
+            denied.count() as u64 == core.stats().refused_at_accept
+                && core.stats().refused_at_accept > 100
+        })
+        .await;
+        // It goes on, and another address gets in at its first try.
+        let flooding = spawn_local(async move {
+            loop {
+                flood.push(from([127, 0, 0, 2]).await.unwrap());
+                flood.remove(0);
+            }
+        });
+        let start = Clock::now();
+        let mut module = from([127, 0, 0, 3]).await.unwrap();
+        module.write_all(&v3("module").packet()).await.unwrap();
+        let got = read_packets(&mut module, Version::V3, 1).await;
+        assert!(matches!(got[0], Got::Connack { code: 0, .. }), "{got:?}");
+        assert!(start.elapsed() < Duration::from_secs(1));
+        flooding.abort();
     });
 }
 
