@@ -3,6 +3,7 @@
 mod announce;
 mod app;
 mod clock;
+mod descriptors;
 mod desk;
 pub(crate) mod house;
 mod identity;
@@ -18,6 +19,7 @@ use std::{cell::RefCell, future::Future, net::SocketAddr, process::ExitCode, rc:
 
 use anyhow::{Context, anyhow, bail};
 use broker::{Core, Limits, tcp};
+use mapping::Program;
 use store::db::Shutdown;
 use tokio::{
     net::{TcpListener, TcpSocket},
@@ -114,6 +116,8 @@ async fn serve(
         folder,
     } = recovered;
     let clock = Rc::new(clock);
+    let limits = limits(settings, &house.program, options.simulate);
+    descriptors::make_room_for(limits.connections_max);
     let listeners = listen(settings, options.simulate)?;
     let addresses: Vec<SocketAddr> = listeners
         .iter()
@@ -129,7 +133,7 @@ async fn serve(
         None
     };
 
-    let core = Rc::new(RefCell::new(Core::new(limits(settings))));
+    let core = Rc::new(RefCell::new(Core::new(limits)));
     let app = Rc::new(RefCell::new(app));
     let now = Rc::clone(&clock);
     let server = tcp::Server::new(core, Rc::clone(&app), move || now.now());
@@ -192,8 +196,14 @@ fn ended() -> anyhow::Result<impl Future<Output = ()>> {
     })
 }
 
-fn limits(settings: &Settings) -> Limits {
+fn limits(settings: &Settings, program: &Program, simulate: bool) -> Limits {
     let mut limits = Limits::default();
+    if simulate {
+        // All of the house's modules come from one address, and at once.
+        let modules = u32::try_from(program.devices.len()).unwrap_or(u32::MAX);
+        limits.connections_per_second_per_peer_max += modules;
+        limits.unconnected_per_peer_max += program.devices.len();
+    }
     limits.connections_max = settings.mqtt.connections_max;
     limits.packet_bytes_max = settings.mqtt.packet_bytes_max;
     let rate = settings.mqtt.client_messages_per_s_max;

@@ -5,7 +5,6 @@
 
 pub mod blocklist;
 mod constant;
-mod cycles;
 pub mod diagnostic;
 pub mod expr;
 mod files;

@@ -21,7 +21,6 @@ use crate::{
 pub(crate) const NAMES: &[&str] = &[
     "always-true",
     "chord-repeats-press",
-    crate::cycles::LINT,
     "never-true",
     "timer-unused",
     "two-writers",

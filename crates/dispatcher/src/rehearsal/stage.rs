@@ -252,8 +252,7 @@ impl Stage {
         for send in &effects.sends {
             if let Some(token) = send.token {
                 let device = self.program[token.channel()].device;
-                // Nobody explains a rehearsal's acknowledgements.
-                let _ = self.dispatcher.delivered(device, token);
+                self.dispatcher.delivered(device, token);
             }
         }
         for output in mem::take(&mut effects.engine.outputs) {
@@ -272,7 +271,6 @@ impl Stage {
                     line,
                     ..
                 } => (What::Momentary(channel, command), decision, line),
-                Output::Event { .. } => continue,
                 Output::Notify {
                     to,
                     text,

@@ -25,6 +25,30 @@ fn plays(dispatcher: &Dispatcher<'_>, piano: &mut Client) {
 }
 
 #[test]
+fn a_second_mistake_is_in_the_log_beside_the_first_that_comes_all_the_time() {
+    let house = House::with_rules("");
+    let dispatcher = house.start();
+    let mut piano = dispatcher.device_client(Kind::RumqttcV5, "piano", &[]);
+    for _ in 0..20 {
+        piano.publish(KEYS, "{");
+    }
+    piano.publish(KEYS, r#"{"event":"presss"}"#);
+    piano.publish("iot/hall/lamp/state", "true");
+    dispatcher.says(0, "no event 'presss'");
+    dispatcher.says(0, "publish on 'iot/hall/lamp/state': not authorized");
+    let said = dispatcher.said(0);
+    assert_eq!(
+        said.matches("refused: iot/piano/keys/event").count(),
+        2,
+        "{said}"
+    );
+    let newest = dispatcher.device("piano")["last_refusal"].to_string();
+    assert!(newest.contains("iot/hall/lamp/state"), "{newest}");
+    // The others were counted, and that is told also where nothing follows.
+    dispatcher.says(0, "refused 19 more of the same kind");
+}
+
+#[test]
 fn rubbish_is_counted_by_what_is_wrong_with_it_and_changes_nothing() {
     let rubbish: [(&str, &str, &[u8]); 13] = [
         ("not-json", KEYS, br#"{"event":"press","key":60"#),
