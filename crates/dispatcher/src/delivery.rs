@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, time::Duration};
 use mapping::program::ChannelIx;
 use types::{Instant, Now};
 
-use crate::{config::Config, effects::Token};
+use crate::{config::Config, effects::Token, observed::Observed};
 
 /// One channel.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +23,8 @@ pub(crate) struct Delivery {
     pub(crate) faded: bool,
     /// The send whose acknowledgement counts.
     pub(crate) pending: Option<Token>,
+    /// The newest momentary command, until it is acknowledged.
+    pub(crate) momentary: Option<Token>,
     /// Whether the newest target was acknowledged.
     pub(crate) acked: bool,
     /// Whether the newest target lies retained in the broker.
@@ -68,13 +70,22 @@ impl Deliveries {
         Token::new(self.serial, channel)
     }
 
-    /// The consumer acknowledged; says nothing where a newer target is under way.
-    pub(crate) fn acknowledged(&mut self, channel: ChannelIx, token: Token) {
+    /// The consumer acknowledged; says nothing where something newer is under way.
+    pub(crate) fn acknowledged(&mut self, channel: ChannelIx, token: Token) -> Option<Observed> {
         let row = self.row_mut(channel);
         if row.pending == Some(token) {
-            row.pending = None;
-            row.acked = true;
+            self.taken(channel);
+            return Some(Observed::Target(channel));
         }
+        let command = row.momentary.take_if(|newest| *newest == token);
+        command.map(|_| Observed::Command(channel))
+    }
+
+    /// The newest target was acknowledged.
+    pub(crate) fn taken(&mut self, channel: ChannelIx) {
+        let row = self.row_mut(channel);
+        row.pending = None;
+        row.acked = true;
     }
 
     /// A target leaves.
@@ -169,6 +180,7 @@ impl Deliveries {
             // Tokens name places of the old program. A target whose acknowledgement was under way counts
             // as unacknowledged: at worst it is sent once more.
             row.pending = None;
+            row.momentary = None;
             let resend_at = row.resend_at.take();
             let plain = row.plain;
             *moved.row_mut(channel) = row;

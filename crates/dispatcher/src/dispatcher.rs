@@ -11,7 +11,7 @@
 //! After each call the caller hands out the [`Effects`]. State that depends on the journal alone is in
 //! [`Dispatcher::state`]; sessions, acknowledgements and counters are not.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use engine::Engine;
 use mapping::{
@@ -28,6 +28,7 @@ use crate::{
     duplicates::Windows,
     effects::{Effects, Note, Token},
     input::Input,
+    observed::Observed,
     presence::Presence,
     refusal::Counters,
     topics::Topics,
@@ -60,6 +61,8 @@ pub struct Dispatcher {
     /// Role of each device: its revision.
     roles: Vec<u32>,
     counters: Counters,
+    /// Rules that were cut because they set each other off, and when people were told last.
+    alerts: BTreeMap<Arc<str>, Instant>,
 }
 
 impl Dispatcher {
@@ -79,9 +82,9 @@ impl Dispatcher {
         mut engine: Engine,
     ) -> Self {
         engine.set_fuse(config.firings_per_s_max);
-        Self {
+        let mut dispatcher = Self {
             topics: Topics::new(&program),
-            blocked: blocklist.resolve(&program),
+            blocked: Vec::new(),
             windows: vec![Windows::default(); program.devices.len()],
             presence: Presence::new(&program, &config),
             deliveries: Deliveries::new(program.channels.len()),
@@ -89,9 +92,12 @@ impl Dispatcher {
             counters: Counters::default(),
             engine,
             program,
+            alerts: BTreeMap::new(),
             config,
             blocklist,
-        }
+        };
+        dispatcher.resolve_blocks();
+        dispatcher
     }
 
     /// The mapping in force.
@@ -104,6 +110,11 @@ impl Dispatcher {
     #[must_use]
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// From now on `rule` looks whenever one of its events comes; see [`Engine::watch`].
+    pub fn watch(&mut self, rule: Option<mapping::program::RuleIx>) {
+        self.engine.watch(rule);
     }
 
     /// The sun stands still; for house tests.
@@ -189,17 +200,37 @@ impl Dispatcher {
         (gone && self.engine.online(device)).then_some(Input::Offline(device))
     }
 
-    /// A client of `by` acknowledged the send with this token. Not journalled: after a restart every target
-    /// is published again. Acknowledgements of others, who only read along, say nothing.
-    pub fn delivered(&mut self, by: DeviceIx, token: Token) {
+    /// A client of `by` acknowledged the send with this token. Acknowledgements of others, who only read along,
+    /// say nothing. What it returns is worth a record, for explanations; the house does not depend on it: after a
+    /// restart every target is published again.
+    pub fn delivered(&mut self, by: DeviceIx, token: Token) -> Option<Observed> {
         let channel = token.channel();
-        if self
-            .program
-            .channels
-            .get(channel.index())
-            .is_some_and(|row| row.device == by)
-        {
-            self.deliveries.acknowledged(channel, token);
+        let row = self.program.channels.get(channel.index())?;
+        if row.device != by {
+            return None;
+        }
+        self.deliveries.acknowledged(channel, token)
+    }
+
+    /// In a replay: what was seen at this place.
+    pub fn observe(&mut self, observed: &Observed) {
+        match observed {
+            Observed::Target(channel) => self.deliveries.taken(*channel),
+            Observed::Command(channel) => self.deliveries.row_mut(*channel).momentary = None,
+            Observed::Refused { .. } => {}
+        }
+    }
+
+    /// In a replay, before what came at `now`: sends again what [`Self::tick`] sent again until then, and tells
+    /// when each was.
+    pub fn catch_up(&mut self, now: Now, mut did: impl FnMut(Now, Effects)) {
+        while let Some((at, _)) = self.deliveries.next_due().filter(|(at, _)| *at <= now.at) {
+            let ago = now.at.since(at);
+            let wall = UnixTime(now.wall.0.saturating_sub_unsigned(ago.as_micros() as u64));
+            let then = Now { at, wall, ..now };
+            let mut effects = Effects::default();
+            self.tick(then, &mut effects);
+            did(then, effects);
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mapping::{
     Program,
-    program::{ChannelIx, DeviceIx, EventIx},
+    program::{ChannelIx, DeviceIx, EventIx, RuleIx},
 };
 
 use crate::blocklist::Sides;
@@ -96,6 +96,8 @@ pub enum Note {
     },
     /// Assumed states went in a circle and were cut.
     Cut(ChannelIx),
+    /// A rule was cut because it sets itself off, alone or with others; people were told.
+    RuleCut(RuleIx),
     /// A snapshot or reload could not carry something over.
     Lost(String),
 }
@@ -139,6 +141,10 @@ impl Note {
             Self::Cut(channel) => format!(
                 "{}: its assumed state leads to itself again and again, cut",
                 program.channel_path(*channel)
+            ),
+            Self::RuleCut(rule) => format!(
+                "rule {}: cut, it sets itself off again and again",
+                program[*rule].name
             ),
             Self::Lost(text) => text.clone(),
         }

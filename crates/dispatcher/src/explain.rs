@@ -67,6 +67,12 @@ pub fn fill_texts(program: &Program, effects: &mut Effects) {
                 let text = momentary_text(program, *channel, *command, args);
                 (text, *decision, *line)
             }
+            Output::Event {
+                event,
+                fields,
+                decision,
+                line,
+            } => (emit_text(program, *event, fields), *decision, *line),
             Output::Notify {
                 to,
                 text,
@@ -329,6 +335,15 @@ pub(crate) fn fields_text(program: &Program, fields: &[(SlotIx, Value)]) -> Stri
     let mut text = String::new();
     for (slot, value) in fields {
         let _ = write!(text, " {}={value}", program[*slot].name);
+    }
+    text
+}
+
+/// `emit evening.mode.press`.
+pub(crate) fn emit_text(program: &Program, event: program::EventIx, fields: &[Value]) -> String {
+    let mut text = format!("emit {}", program.event_path(event));
+    for (field, value) in program[event].fields.iter().zip(fields) {
+        let _ = write!(text, " {}={value}", field.name);
     }
     text
 }

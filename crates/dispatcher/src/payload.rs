@@ -15,6 +15,6 @@ pub(crate) use foreign::{availability, foreign};
 pub(crate) use set::{Asked, set};
 pub(crate) use state::state;
 pub(crate) use write::{
-    foreign_command, foreign_target, momentary, role, target, text as write_text,
+    emitted, foreign_command, foreign_target, momentary, role, target, text as write_text,
     value as write_value,
 };

@@ -10,6 +10,8 @@ use mapping::program::DeviceIx;
 pub struct Refusal {
     /// Who published it: a device's name or a user's.
     pub who: Arc<str>,
+    /// The device it is counted with: who sent it, or whose topic it is.
+    pub device: Option<Arc<str>>,
     /// On which topic.
     pub topic: Box<str>,
     /// Why not.

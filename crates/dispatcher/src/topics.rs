@@ -47,6 +47,8 @@ pub(crate) struct ChannelTopics {
     pub(crate) command: Option<Arc<str>>,
     /// Reported state, where the topic is one of ours.
     pub(crate) state: Option<Arc<str>>,
+    /// Events that rules emit: those of virtual devices.
+    pub(crate) event: Option<Arc<str>>,
 }
 
 /// Where the dispatcher writes for one device; foreign devices have neither.
@@ -117,27 +119,28 @@ impl Topics {
         let device = &program[row.device];
         let base = format!("iot/{}/{}", device.name, row.name);
         let topic = |leaf: &str| -> Arc<str> { format!("{base}/{leaf}").into() };
-        // A meter takes no target, but can be told to begin again.
-        let told = row.consumer || !row.commands.is_empty();
-        if told {
+        if row.consumer {
             self.table.insert(topic("set"), Route::Set(channel));
         }
         if let Carrier::Foreign(foreign) = &device.carrier {
-            let target = foreign.target.clone().filter(|_| told);
+            let target = foreign.target.clone().filter(|_| row.consumer);
             self.channels.push(ChannelTopics {
                 command: target.clone(),
                 target,
                 state: None,
+                event: None,
             });
             return;
         }
         let state = topic("state");
-        self.table.insert(topic("event"), Route::Event(channel));
+        let event = topic("event");
+        self.table.insert(Arc::clone(&event), Route::Event(channel));
         self.table.insert(Arc::clone(&state), Route::State(channel));
         self.channels.push(ChannelTopics {
             target: row.consumer.then(|| topic("target")),
-            command: told.then(|| topic("command")),
+            command: row.consumer.then(|| topic("command")),
             state: Some(state),
+            event: (device.carrier == Carrier::Virtual).then_some(event),
         });
     }
 

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use mapping::program::{ChannelIx, DeviceIx, EventIx, Program, SlotIx, TimerIx, VarIx};
+use mapping::program::{ChannelIx, DeviceIx, EventIx, Program, RuleIx, SlotIx, TimerIx, VarIx};
 use types::{Instant, Now, UnixTime, Value};
 
 use crate::{
@@ -49,9 +49,13 @@ pub(crate) struct Core {
     pub(crate) rates: Rates,
     /// Until when rules must not write an output.
     pub(crate) kept: BTreeMap<ChannelIx, Instant>,
+    /// Devices that are blocked as producers: what rules emit for them is dropped. Not part of the state.
+    pub(crate) silenced: Vec<bool>,
     /// When the last input was taken.
     pub(crate) last: Now,
     pub(crate) work: Work,
+    /// Looks also where the index rules it out.
+    pub(crate) watched: Option<RuleIx>,
 }
 
 /// A running timer.
@@ -255,6 +259,7 @@ impl Core {
         }
         let mut candidates = std::mem::take(&mut self.work.candidates);
         ctx.plan.index.candidates(event, &fields, &mut candidates);
+        self.add_watched(ctx, event, &mut candidates);
         for (rule, trigger) in candidates.drain(..) {
             self.consider(ctx, now, depth, Place { rule, trigger }, &fields);
         }

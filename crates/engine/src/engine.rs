@@ -78,14 +78,32 @@ impl Engine {
             buttons: Default::default(),
             rates: Rates::new(program.rules.len()),
             kept: Default::default(),
+            silenced: vec![false; program.devices.len()],
             last: Now::default(),
             work: Work::new(program.channels.len()),
+            watched: None,
         };
         Self {
             program,
             plan,
             core,
         }
+    }
+
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
+    }
+
+    pub(crate) fn core_mut(&mut self) -> &mut Core {
+        &mut self.core
+    }
+
+    pub(crate) fn look(&self) -> (Ctx<'_>, &Core) {
+        let ctx = Ctx {
+            program: &self.program,
+            plan: &self.plan,
+        };
+        (ctx, &self.core)
     }
 
     fn parts(&mut self) -> (Ctx<'_>, &mut Core) {
@@ -160,11 +178,8 @@ impl Engine {
     /// Everything the engine knows, by names.
     #[must_use]
     pub fn state(&self) -> State {
-        let ctx = Ctx {
-            program: &self.program,
-            plan: &self.plan,
-        };
-        self.core.save(ctx)
+        let (ctx, core) = self.look();
+        core.save(ctx)
     }
 
     /// The program that runs.
@@ -238,6 +253,12 @@ impl Engine {
     /// Firings of one rule within a second before it is cut; 100 unless set. Not part of the state.
     pub fn set_fuse(&mut self, firings_per_s: u32) {
         self.core.rates.fuse = firings_per_s;
+    }
+
+    /// Whether `device` is blocked as a producer: what rules emit for a virtual device is dropped then. Not part of
+    /// the state; everything else that a device says is kept from the engine by its caller.
+    pub fn silence(&mut self, device: DeviceIx, blocked: bool) {
+        self.core.silenced[device.index()] = blocked;
     }
 
     /// For house tests: the sun stands still, up or down; `None`: as the date says. Not part of the state.

@@ -7,8 +7,8 @@
 use std::{sync::Arc, time::Duration};
 
 use mapping::program::{
-    Action, ChannelIx, CommandEffect, Operand, Piece, Program, RuleIx, SlotIx, Template, TimerIx,
-    Trigger,
+    Action, ChannelIx, CommandEffect, EventIx, Operand, Piece, Program, RuleIx, SlotIx, Template,
+    TimerIx, Trigger,
 };
 use types::{Now, Value};
 
@@ -19,6 +19,7 @@ use crate::{
     eval::{eval, truth},
     house::Look,
     input::Who,
+    output::Cut,
     plan::{Place, holds_condition, trigger},
     targets::toggled,
     work::Wished,
@@ -79,7 +80,16 @@ impl Core {
             }
         }
         let end = self.work.decision.seen.len() as u32;
-        self.trace(place.rule, outcome, (start, end));
+        match outcome {
+            Outcome::Depth | Outcome::Fuse => self.cut(place.rule, outcome, (start, end)),
+            _ => self.trace(place.rule, outcome, (start, end)),
+        }
+    }
+
+    /// Writes down that a rule was cut; people are told.
+    pub(crate) fn cut(&mut self, rule: RuleIx, why: Outcome, seen: (u32, u32)) {
+        self.work.cuts.push(Cut { rule, why });
+        self.trace(rule, why, seen);
     }
 
     pub(crate) fn trace(&mut self, rule: RuleIx, outcome: Outcome, seen: (u32, u32)) {
@@ -152,9 +162,10 @@ impl Core {
                     return;
                 };
                 if !self.derive(What::Var(*var, value), depth) {
-                    self.trace(rule, Outcome::Depth, (0, 0));
+                    self.cut(rule, Outcome::Depth, (0, 0));
                 }
             }
+            Action::Emit { event, fields } => self.emit(ctx, depth, rule, *event, fields),
             Action::Notify { to, .. } => {
                 let text = match self.work.operands.pop_front() {
                     Some(Some(Value::Text(text))) => String::from(&*text),
@@ -163,6 +174,34 @@ impl Core {
                 let to = Arc::clone(to);
                 self.work.wish(Some(rule), Wished::Notify { to, text });
             }
+        }
+    }
+
+    /// Lets a virtual device report an event: it queues behind what runs now.
+    fn emit(&mut self, ctx: Ctx<'_>, depth: u8, rule: RuleIx, event: EventIx, fields: &[Operand]) {
+        let row = &ctx.program[event];
+        let mut values = Vec::with_capacity(fields.len());
+        let mut unknown = None;
+        for (field, operand) in row.fields.iter().zip(fields) {
+            let value = self.operand(operand).and_then(|value| field.ty.fit(value));
+            match value {
+                Some(value) => values.push(value),
+                None => unknown = unknown.or(Some(&field.name)),
+            }
+        }
+        let skipped = if self.silenced[row.device.index()] {
+            Some((row.name.to_string(), Disposition::Blocked))
+        } else {
+            let text = |name: &Arc<str>| format!("{} {name}=unknown", row.name);
+            unknown.map(|name| (text(name), Disposition::Unknown))
+        };
+        if let Some((text, disposition)) = skipped {
+            self.skip(ctx, rule, row.channel, &text, disposition);
+        } else if self.derive(What::Event(event, values.clone()), depth) {
+            let fields = values;
+            self.work.wish(Some(rule), Wished::Event { event, fields });
+        } else {
+            self.cut(rule, Outcome::Depth, (0, 0));
         }
     }
 
@@ -329,6 +368,7 @@ fn compute(
         Action::Set { fields, .. } => fields.iter().for_each(|(_, value)| operand(value)),
         Action::Command { args, .. } => args.iter().for_each(operand),
         Action::Var { to, .. } => operand(to),
+        Action::Emit { fields, .. } => fields.iter().for_each(operand),
         Action::Notify { text, .. } => take(Some(Value::Text(render(text, view, seen).into()))),
         Action::Start { .. } | Action::Stop(_) => {}
     }

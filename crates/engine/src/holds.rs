@@ -65,7 +65,10 @@ impl Core {
         if let Some(outcome) = outcome {
             let range = (start as u32, seen.len() as u32);
             self.work.decision.seen = seen;
-            self.trace(plan.place.rule, outcome, range);
+            match outcome {
+                Outcome::Depth => self.cut(plan.place.rule, outcome, range),
+                _ => self.trace(plan.place.rule, outcome, range),
+            }
         } else {
             seen.truncate(start);
             self.work.decision.seen = seen;

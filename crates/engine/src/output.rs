@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use mapping::program::{ChannelIx, SlotIx};
+use mapping::program::{ChannelIx, EventIx, RuleIx, SlotIx};
 use types::Value;
 
-use crate::decision::Decision;
+use crate::decision::{Decision, Outcome};
 
 /// One wish of the engine.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +39,17 @@ pub enum Output {
         /// Index into [`Decision::sent`].
         line: usize,
     },
+    /// A virtual device reported an event, because a rule emitted it. Its rules run in this cascade.
+    Event {
+        /// Which.
+        event: EventIx,
+        /// Its fields, complete, in declared order.
+        fields: Vec<Value>,
+        /// Index into [`Effects::decisions`].
+        decision: usize,
+        /// Index into [`Decision::sent`].
+        line: usize,
+    },
     /// People should be told.
     Notify {
         /// Name of the carrier, or `all`.
@@ -60,7 +71,18 @@ pub struct Effects {
     /// One for each cause: each deadline that was due, then the input. A deadline at which nothing came
     /// of looking again leaves none.
     pub decisions: Vec<Decision>,
+    /// Rules that were cut: they set each other off without end.
+    pub cuts: Vec<Cut>,
     spare: Vec<Decision>,
+}
+
+/// A rule that would have fired but for the limits on rules that set each other off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// Which.
+    pub rule: RuleIx,
+    /// [`Outcome::Depth`] or [`Outcome::Fuse`].
+    pub why: Outcome,
 }
 
 /// How many empty decisions are kept for their memory.
@@ -70,6 +92,7 @@ impl Effects {
     /// Empties it, keeping its memory.
     pub fn clear(&mut self) {
         self.outputs.clear();
+        self.cuts.clear();
         for mut decision in self.decisions.drain(..) {
             if self.spare.len() < SPARE_MAX {
                 decision.clear();
@@ -95,6 +118,8 @@ impl Effects {
 /// Kept memory makes no difference.
 impl PartialEq for Effects {
     fn eq(&self, other: &Self) -> bool {
-        self.outputs == other.outputs && self.decisions == other.decisions
+        self.outputs == other.outputs
+            && self.decisions == other.decisions
+            && self.cuts == other.cuts
     }
 }

@@ -5,14 +5,14 @@
 
 use std::{collections::VecDeque, ops::Range, sync::Arc, time::Duration};
 
-use mapping::program::{ChannelIx, RuleIx, SlotIx};
+use mapping::program::{ChannelIx, EventIx, RuleIx, SlotIx};
 use types::Value;
 
 use crate::{
     cascade::{Core, Ctx, What},
     decision::{Decision, Disposition, Sent},
     house::House,
-    output::{Effects, Output},
+    output::{Cut, Effects, Output},
     plan::{HoldIx, Place},
     targets::absolute,
 };
@@ -34,6 +34,7 @@ pub(crate) struct Work {
     /// `holds` whose truth may have changed.
     pub(crate) dirty: Vec<HoldIx>,
     pub(crate) places: Vec<Place>,
+    pub(crate) cuts: Vec<Cut>,
     order: u32,
 }
 
@@ -57,6 +58,10 @@ pub(crate) enum Wished {
         channel: ChannelIx,
         command: u8,
         args: Vec<Value>,
+    },
+    Event {
+        event: EventIx,
+        fields: Vec<Value>,
     },
     Notify {
         to: Arc<str>,
@@ -179,6 +184,15 @@ impl Core {
                         line,
                     });
                 }
+                Wished::Event { event, fields } => {
+                    sent.channel = ctx.program[event].channel;
+                    effects.outputs.push(Output::Event {
+                        event,
+                        fields,
+                        decision,
+                        line,
+                    });
+                }
                 Wished::Notify { to, text } => {
                     sent.text = format!("notify {to} {text:?}");
                     effects.outputs.push(Output::Notify {
@@ -200,6 +214,7 @@ impl Core {
             }
             work.decision.sent.push(sent);
         }
+        effects.cuts.append(&mut work.cuts);
         work.before.clear();
         work.order = 0;
         effects.decisions.push(std::mem::take(&mut work.decision));

@@ -87,6 +87,18 @@ pub(crate) fn expected(ty: &Type) -> String {
     }
 }
 
+/// A value of this type as it is written, for help.
+pub(crate) fn example(ty: &Type) -> String {
+    match ty {
+        Type::Bool => "true".to_owned(),
+        Type::Text => "\"..\"".to_owned(),
+        Type::Enum(names) => format!("\"{}\"", names.first().map_or("..", |name| name)),
+        Type::Int { min, max } | Type::Number { min, max } => {
+            format!("{}", 60.0_f64.clamp(*min, max.max(*min)))
+        }
+    }
+}
+
 fn a(type_name: &str) -> String {
     match type_name {
         "bool" => "true or false".to_owned(),
@@ -98,7 +110,9 @@ fn a(type_name: &str) -> String {
 pub(crate) fn writable(program: &Program, slot: SlotIx) -> Type {
     let row = &program[slot];
     match row.ty {
-        Type::Int { max, .. } if program.is_brightness(slot) => Type::Int { min: 0.0, max },
+        Type::Int { max, .. } if &*row.name == "brightness" && row.settable => {
+            Type::Int { min: 0.0, max }
+        }
         _ => row.ty.clone(),
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod blocklist;
 mod constant;
+mod cycles;
 pub mod diagnostic;
 pub mod expr;
 mod files;

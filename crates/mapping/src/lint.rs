@@ -21,6 +21,7 @@ use crate::{
 pub(crate) const NAMES: &[&str] = &[
     "always-true",
     "chord-repeats-press",
+    crate::cycles::LINT,
     "never-true",
     "timer-unused",
     "two-writers",

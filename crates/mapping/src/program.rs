@@ -7,8 +7,6 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use types::{DeviceId, Type, Value};
 
-use crate::kinds::Kinds;
-
 mod expr;
 mod rule;
 
@@ -71,8 +69,6 @@ pub struct Program {
     pub hash: [u8; 32],
     /// Where the house stands.
     pub home: Home,
-    /// What channels can be: the built-in kinds and those of `[kind.K]`.
-    pub kinds: Kinds,
     /// Devices in file order.
     pub devices: Vec<Device>,
     /// Channels; those of one device are adjacent.
@@ -373,16 +369,16 @@ impl Program {
             .find(|ix| &*self[*ix].name == name)
     }
 
-    /// Whether `slot` is a lamp's brightness: above 0 it switches the channel's `on` on, and 0, which is not
-    /// kept, off. Of whatever kind the channel is.
+    /// Whether what `channel` was told counts as what it does: a consumer that nobody reports for.
     #[must_use]
-    pub fn is_brightness(&self, slot: SlotIx) -> bool {
-        let row = &self[slot];
-        let on = || self.slot(row.channel, "on").map(|on| &self[on]);
-        &*row.name == "brightness"
-            && row.settable
-            && matches!(row.ty, Type::Int { .. })
-            && on().is_some_and(|on| on.settable && on.ty == Type::Bool)
+    pub fn is_assumed(&self, channel: ChannelIx) -> bool {
+        let row = &self[channel];
+        row.consumer
+            && match &self[row.device].carrier {
+                Carrier::Own => false,
+                Carrier::Virtual => true,
+                Carrier::Foreign(foreign) => foreign.state.is_none(),
+            }
     }
 
     /// `DEVICE.CHANNEL`, as people write it.

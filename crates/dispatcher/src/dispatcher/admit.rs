@@ -351,6 +351,7 @@ impl Dispatcher {
         self.counters.count(device, reason.code());
         Refusal {
             who,
+            device: device.map(|ix| Arc::clone(&self.program[ix].name)),
             topic: topic.into(),
             reason,
         }

@@ -207,12 +207,20 @@ impl Dispatcher {
         self.blocks_changed(now, effects);
     }
 
+    /// Looks up whom the blocklist means; gives what it meant before.
+    pub(super) fn resolve_blocks(&mut self) -> Vec<Sides> {
+        let after = self.blocklist.resolve(&self.program);
+        for (device, sides) in DeviceIx::all(after.len()).zip(&after) {
+            self.engine.silence(device, sides.producer);
+        }
+        std::mem::replace(&mut self.blocked, after)
+    }
+
     /// Takes effect at once: what lies retained for a blocked consumer goes, what an unblocked one should
     /// have comes back.
     pub(super) fn blocks_changed(&mut self, now: Now, effects: &mut Effects) {
         let program = Arc::clone(&self.program);
-        let after = self.blocklist.resolve(&program);
-        let before = std::mem::replace(&mut self.blocked, after);
+        let before = self.resolve_blocks();
         for device in DeviceIx::all(program.devices.len()) {
             let (was, is) = (before[device.index()], self.blocked[device.index()]);
             if was == is {

@@ -2,8 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use engine::{Disposition, Output};
-use mapping::program::{Carrier, ChannelIx, Deliver, DeviceIx, SlotIx};
+use engine::{Cut, Disposition, Outcome, Output};
+use mapping::program::{Carrier, ChannelIx, Deliver, DeviceIx, EventIx, SlotIx};
 use types::{Now, Type, Value};
 
 use super::Dispatcher;
@@ -14,6 +14,9 @@ use crate::{
 
 /// Rounds in which assumed states may lead to new wishes: as deep as the engine's own cascades.
 const ROUNDS_MAX: usize = 16;
+
+/// People hear of a rule that is cut at most so often.
+const ALERT_EVERY: Duration = Duration::from_secs(600);
 
 impl Dispatcher {
     /// Delivers the outputs from `first` on and fills in what became of each.
@@ -28,6 +31,7 @@ impl Dispatcher {
             for (channel, fields) in assumed {
                 if round == ROUNDS_MAX {
                     effects.notes.push(Note::Cut(channel));
+                    self.alert_cuts(now, effects);
                     return;
                 }
                 let report = engine::Input::Report {
@@ -36,10 +40,57 @@ impl Dispatcher {
                     live: false,
                 };
                 self.engine.handle(now, report, &mut effects.engine);
+                self.publish_state(channel, &mut effects.sends);
             }
             if next == effects.engine.outputs.len() {
-                return;
+                break;
             }
+        }
+        self.alert_cuts(now, effects);
+    }
+
+    /// Tells people about rules that set each other off without end; about each of them not all the time.
+    fn alert_cuts(&mut self, now: Now, effects: &mut Effects) {
+        for Cut { rule, why } in std::mem::take(&mut effects.engine.cuts) {
+            let name = &self.program[rule].name;
+            let told = self.alerts.get(name);
+            if told.is_some_and(|told| now.at < told.after(ALERT_EVERY)) {
+                continue;
+            }
+            self.alerts.insert(Arc::clone(name), now.at);
+            let text = match why {
+                Outcome::Fuse => format!(
+                    "The rule {name} was cut: it fires more than {} times a second.",
+                    self.config.firings_per_s_max
+                ),
+                _ => format!("The rule {name} was cut: rules set each other off without end."),
+            };
+            effects.notes.push(Note::RuleCut(rule));
+            effects.notifications.push(Notify {
+                to: "all".into(),
+                text,
+            });
+        }
+    }
+
+    /// What a virtual device reports stands on its topics, as if a module had sent it.
+    fn publish_event(&self, event: EventIx, fields: &[Value], sends: &mut Vec<Send>) {
+        let row = &self.program[event];
+        let Some(channel) = row.channel else {
+            return;
+        };
+        if let Some(topic) = self.topics.channel(channel).event.clone() {
+            sends.push(Send {
+                topic,
+                payload: payload::emitted(&self.program, event, fields),
+                qos: Qos::AtLeastOnce,
+                retain: false,
+                expiry_s: None,
+                token: None,
+            });
+        }
+        if !row.carries.is_empty() {
+            self.publish_state(channel, sends);
         }
     }
 
@@ -72,7 +123,7 @@ impl Dispatcher {
                     disposition,
                     Disposition::Sent | Disposition::Waiting | Disposition::AlreadySo
                 );
-                if told && self.is_assumed(*channel) {
+                if told && self.program.is_assumed(*channel) {
                     assumed.push((*channel, target.clone()));
                 }
                 (disposition, *decision, *line)
@@ -86,6 +137,15 @@ impl Dispatcher {
             } => {
                 let disposition = self.deliver_momentary(now, *channel, *command, args, sends);
                 (disposition, *decision, *line)
+            }
+            Output::Event {
+                event,
+                fields,
+                decision,
+                line,
+            } => {
+                self.publish_event(*event, fields, sends);
+                (Disposition::Sent, *decision, *line)
             }
             Output::Notify {
                 to,
@@ -164,13 +224,15 @@ impl Dispatcher {
         } else {
             payload::momentary(&self.program, channel, command, args)
         };
+        let token = self.deliveries.token(channel);
+        self.deliveries.row_mut(channel).momentary = Some(token);
         sends.push(Send {
             topic,
             payload,
             qos: Qos::AtLeastOnce,
             retain: false,
             expiry_s: Some(self.config.momentary_expiry_s),
-            token: None,
+            token: Some(token),
         });
         // "stop" makes a cover report something else than its target: that is what was asked for, and the
         // target must not be sent again because of it.
@@ -419,11 +481,5 @@ impl Dispatcher {
 
     pub(super) fn is_foreign(&self, device: DeviceIx) -> bool {
         matches!(self.program[device].carrier, Carrier::Foreign(_))
-    }
-
-    /// A foreign consumer that never reports: what it was told counts as what it does.
-    fn is_assumed(&self, channel: ChannelIx) -> bool {
-        let device = self.program[channel].device;
-        matches!(&self.program[device].carrier, Carrier::Foreign(f) if f.state.is_none())
     }
 }

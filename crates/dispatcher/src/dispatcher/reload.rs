@@ -41,7 +41,7 @@ impl Dispatcher {
         };
         self.engine = engine;
         self.engine.set_fuse(self.config.firings_per_s_max);
-        self.blocked = self.blocklist.resolve(&self.program);
+        self.resolve_blocks();
         self.carry_over(&before);
         self.clear_gone(&before, effects);
         self.tell_changes(now, &before, effects);

@@ -28,7 +28,7 @@ impl Dispatcher {
                 effects.retained(&topic, word.to_vec());
             }
             for channel in &program[device].channels {
-                self.publish_state(*channel, effects);
+                self.publish_state(*channel, &mut effects.sends);
             }
             self.tell(now, device, effects);
         }
@@ -76,7 +76,7 @@ impl Dispatcher {
         }
     }
 
-    fn publish_state(&self, channel: ChannelIx, effects: &mut Effects) {
+    pub(super) fn publish_state(&self, channel: ChannelIx, sends: &mut Vec<Send>) {
         let Some(topic) = self.topics.channel(channel).state.clone() else {
             return;
         };
@@ -86,7 +86,7 @@ impl Dispatcher {
             .filter_map(|slot| Some((*slot, self.engine.reported(*slot)?.clone())))
             .collect();
         if !known.is_empty() {
-            effects.sends.push(Send {
+            sends.push(Send {
                 topic,
                 payload: payload::target(&self.program, &known, None),
                 qos: Qos::AtMostOnce,

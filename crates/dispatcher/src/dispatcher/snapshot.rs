@@ -12,6 +12,7 @@ use super::Dispatcher;
 use crate::{
     blocklist::{Block, Blocklist},
     config::Config,
+    delivery::Deliveries,
     duplicates::Windows,
     effects::Note,
 };
@@ -139,6 +140,8 @@ impl Dispatcher {
     /// The dispatcher was down until `now`: what fell due meanwhile is treated as each rule's `after_downtime`
     /// says, with the next input. [`crate::Input::Resumed`] calls it, so that a replay does the same.
     pub(super) fn resume(&mut self, now: Now) -> Vec<Note> {
+        // Nobody is connected: what was under way is not known any more.
+        self.deliveries = Deliveries::new(self.program.channels.len());
         let notes = self.engine.resume(now);
         let notes = notes.iter().map(|note| Note::Lost(note.to_string()));
         notes.collect()

@@ -67,7 +67,7 @@ pub(super) fn dark(
     slot: SlotIx,
     scalar: &Scalar<'_>,
 ) -> Option<Option<(SlotIx, Value)>> {
-    if !scalar.is_zero() || !program.is_brightness(slot) {
+    if &*program[slot].name != "brightness" || !scalar.is_zero() {
         return None;
     }
     let on = program.slot(channel, "on")?;

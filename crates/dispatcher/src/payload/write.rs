@@ -4,7 +4,7 @@ use std::{io::Write as _, sync::Arc, time::Duration};
 
 use mapping::{
     Program,
-    program::{ChannelIx, Codec, SlotIx},
+    program::{ChannelIx, Codec, EventIx, SlotIx},
 };
 use types::{Type, Value};
 
@@ -46,6 +46,22 @@ pub(crate) fn momentary(
         }
     } else {
         out.extend_from_slice(b"null");
+    }
+    out.push(b'}');
+    out
+}
+
+/// `{"event":"press","key":60}`.
+pub(crate) fn emitted(program: &Program, event: EventIx, fields: &[Value]) -> Vec<u8> {
+    let row = &program[event];
+    let mut out = Vec::with_capacity(32 + 24 * fields.len());
+    out.extend_from_slice(b"{\"event\":");
+    text(&mut out, &row.name);
+    for (field, value_of) in row.fields.iter().zip(fields) {
+        out.push(b',');
+        text(&mut out, &field.name);
+        out.push(b':');
+        value(&mut out, value_of);
     }
     out.push(b'}');
     out

@@ -252,7 +252,8 @@ impl Stage {
         for send in &effects.sends {
             if let Some(token) = send.token {
                 let device = self.program[token.channel()].device;
-                self.dispatcher.delivered(device, token);
+                // Nobody explains a rehearsal's acknowledgements.
+                let _ = self.dispatcher.delivered(device, token);
             }
         }
         for output in mem::take(&mut effects.engine.outputs) {
@@ -271,6 +272,7 @@ impl Stage {
                     line,
                     ..
                 } => (What::Momentary(channel, command), decision, line),
+                Output::Event { .. } => continue,
                 Output::Notify {
                     to,
                     text,

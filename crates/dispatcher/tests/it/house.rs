@@ -278,7 +278,7 @@ impl Rig {
     pub(crate) fn acknowledge(&mut self, device: &str, effects: &Effects) {
         let device = self.device(device);
         for token in effects.sends.iter().filter_map(|send| send.token) {
-            self.dispatcher.delivered(device, token);
+            let _ = self.dispatcher.delivered(device, token);
         }
     }
 }

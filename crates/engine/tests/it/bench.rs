@@ -226,6 +226,12 @@ pub(crate) fn words(program: &Program, output: &Output) -> String {
             let name = &program[*channel].commands[usize::from(*command)].name;
             let _ = write!(text, "{}.{name}", program.channel_path(*channel));
         }
+        Output::Event { event, fields, .. } => {
+            let _ = write!(text, "emit {}", program.event_path(*event));
+            for (field, value) in program[*event].fields.iter().zip(fields) {
+                let _ = write!(text, " {}={value}", field.name);
+            }
+        }
         Output::Notify { to, text: said, .. } => {
             let _ = write!(text, "notify {to}: {said}");
         }

@@ -45,6 +45,11 @@ pub(crate) fn house(rules: &[R]) -> Arc<Program> {
     b.cover("blind");
     b.device("door");
     b.contact("contact");
+    b.device("mode");
+    b.program.devices[5].carrier = Carrier::Virtual;
+    b.button("evening");
+    b.keys("keys");
+    b.contact("away");
     b.var("night", Type::Bool, false.into(), true);
     b.var(
         "level",
@@ -99,6 +104,7 @@ pub(crate) enum A {
     Stop(String),
     Var(String, String),
     Notify(String),
+    Emit(String, Vec<String>),
 }
 
 pub(crate) fn rule(name: &str) -> R {
@@ -173,6 +179,11 @@ impl R {
     }
     pub(crate) fn var(self, var: &str, to: &str) -> Self {
         self.act(A::Var(var.into(), to.into()))
+    }
+    /// An event of the virtual device `mode`, with its fields in their order.
+    pub(crate) fn emit(self, event: &str, fields: &[&str]) -> Self {
+        let fields = fields.iter().map(|value| (*value).to_owned());
+        self.act(A::Emit(event.into(), fields.collect()))
     }
     pub(crate) fn notify(self, text: &str) -> Self {
         self.act(A::Notify(text.into()))
@@ -560,6 +571,16 @@ fn action(act: &A, scope: &mut Scope<'_>) -> Action {
             Action::Var {
                 var,
                 to: operand(text, &program[var].ty, scope),
+            }
+        }
+        A::Emit(path, values) => {
+            let event = event(program, path);
+            let fields = program[event].fields.iter().zip(values);
+            Action::Emit {
+                event,
+                fields: fields
+                    .map(|(field, text)| operand(text, &field.ty, scope))
+                    .collect(),
             }
         }
         A::Notify(text) => Action::Notify {

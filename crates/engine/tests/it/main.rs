@@ -5,8 +5,10 @@ mod build;
 
 mod clocks;
 mod cycles;
+mod emits;
 mod gestures;
 mod holds;
+mod inspect;
 mod kinds;
 mod order;
 mod properties;

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use engine::{Effects, Engine, Input, Resume, State, Who};
-use mapping::program::{AfterDowntime, Days, GestureKind, Program};
+use mapping::program::{AfterDowntime, Days, GestureKind, Program, RuleIx};
 use proptest::prelude::*;
 use types::{Instant, Now, Value};
 
@@ -26,7 +26,7 @@ const CONDITIONS: [&str; 8] = [
 
 fn trigger(rule: R, which: u8) -> R {
     let condition = CONDITIONS[usize::from(which / 10) % CONDITIONS.len()];
-    match which % 10 {
+    match which % 12 {
         0 => rule.on("desk.button.press"),
         1 => rule.on("hall.motion.start").on("hall.lux.changed"),
         2 => rule.timer("t"),
@@ -38,12 +38,14 @@ fn trigger(rule: R, which: u8) -> R {
             .gesture(GestureKind::Double, 500, 300)
             .gesture(GestureKind::Long, 500, 300),
         8 => rule.chord(&[1.0, 2.0], 500),
+        9 => rule.on("mode.evening.press").on("mode.keys.press"),
+        10 => rule.holds("state.mode.away == 'open'", u64::from(which % 3)),
         _ => rule.at(12, u32::from(which) % 30, Days::ALL),
     }
 }
 
 fn action(rule: R, which: u8) -> R {
-    match which % 10 {
+    match which % 13 {
         0 => rule.cmd("hall.lamp.toggle"),
         1 => rule.set("hall.lamp", &[("brightness", "${state.hall.lux}")]),
         2 => rule.start("t", u64::from(which)),
@@ -53,6 +55,9 @@ fn action(rule: R, which: u8) -> R {
         6 => rule.cmd("hall.fan.toggle").cmd("living.blind.stop"),
         7 => rule.set("living.strip", &[("kelvin", "2700")]),
         8 => rule.set("living.strip", &[("hue", "${var.level * 9}")]),
+        9 => rule.emit("mode.evening.press", &[]),
+        10 => rule.emit("mode.keys.press", &["${var.level + 1}", "9"]),
+        11 => rule.emit("mode.away.open", &[]),
         _ => rule.notify("${state.living.temp} at ${now.hour}:${now.minute}"),
     }
 }
@@ -203,6 +208,24 @@ proptest! {
         prop_assert_eq!(&run(&program, &history, &[cut % history.len()]), &straight);
         let all: Vec<usize> = (0..history.len()).collect();
         prop_assert_eq!(&run(&program, &history, &all), &straight);
+    }
+
+    #[test]
+    fn watching_a_rule_changes_nothing(rules in rules(), history in history(), watched in 0..12_usize) {
+        let program = house(&rules);
+        let ix = RuleIx((watched % rules.len()) as u32);
+        let mut now = begin();
+        let mut watching = Engine::new(Arc::clone(&program), now);
+        watching.watch(Some(ix));
+        let mut plain = Engine::new(Arc::clone(&program), now);
+        for (pause, kind, value) in &history {
+            now = now.after(Duration::from_millis(u64::from(*pause)));
+            let (mut watched, mut expected) = (Effects::default(), Effects::default());
+            watching.handle(now, input(&program, *kind, *value), &mut watched);
+            plain.handle(now, input(&program, *kind, *value), &mut expected);
+            prop_assert_eq!(watched.outputs, expected.outputs);
+        }
+        prop_assert_eq!(watching.state().encode(), plain.state().encode());
     }
 
     #[test]

@@ -75,6 +75,7 @@ fn lines_and_outputs_point_at_each_other() {
     for (place, output) in b.effects.outputs.iter().enumerate() {
         let (engine::Output::Target { decision, line, .. }
         | engine::Output::Momentary { decision, line, .. }
+        | engine::Output::Event { decision, line, .. }
         | engine::Output::Notify { decision, line, .. }) = output;
         assert_eq!((*decision, *line), (0, place));
     }

@@ -8,7 +8,7 @@ use broker::{
     Reason, Verdict,
 };
 use dispatcher::{
-    Blocklist, Dispatcher, Effects, Input, Publisher, Qos,
+    Blocklist, Dispatcher, Effects, Input, Observed, Publisher, Qos,
     explain::{self, Detail, Explainer},
 };
 use engine::{Cause, Decision};
@@ -261,6 +261,11 @@ impl App {
         ack
     }
 
+    fn observe(&mut self, now: Now, observed: &Observed) {
+        self.journal
+            .observe(now, self.dispatcher.program(), observed);
+    }
+
     /// Everything whose time has come, in order.
     fn catch_up(&mut self, now: Now, out: &mut Outbox) {
         self.now.set(now);
@@ -452,7 +457,12 @@ impl Application for App {
                 }
             }
             Err(refusal) => {
-                self.refusals.note(now, &refusal);
+                if self.refusals.note(now, &refusal) {
+                    let text = refusal.to_string().into();
+                    let device = refusal.device.clone();
+                    let observed = Observed::Refused { device, text };
+                    self.observe(now, &observed);
+                }
                 refused(if is_about_rights(&refusal.reason) {
                     Reason::NotAuthorized
                 } else {
@@ -462,10 +472,13 @@ impl Application for App {
         }
     }
 
-    fn acknowledged(&mut self, _: Now, by: &Client<'_>, token: broker::Token, _: &mut Outbox) {
-        if let Some(device) = self.device(by) {
-            self.dispatcher
-                .delivered(device, dispatcher::Token(token.0));
+    fn acknowledged(&mut self, now: Now, by: &Client<'_>, token: broker::Token, _: &mut Outbox) {
+        if let Some(device) = self.device(by)
+            && let Some(observed) = self
+                .dispatcher
+                .delivered(device, dispatcher::Token(token.0))
+        {
+            self.observe(now, &observed);
         }
     }
 

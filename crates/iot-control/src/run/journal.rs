@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use broker::Ack;
-use dispatcher::Input;
+use dispatcher::{Input, Observed};
 use mapping::Program;
 use store::{
     StoreHandle,
@@ -18,6 +18,9 @@ const OPEN_BYTES_MAX: usize = 8 << 20;
 
 /// How long inputs that nobody waits for are collected: what kill -9 can take of unacknowledged events.
 const HOLD_MAX: Duration = Duration::from_millis(20);
+
+/// How long what was only seen waits for an input to go with: it explains, and nobody waits for it.
+const OBSERVED_HOLD_MAX: Duration = Duration::from_secs(1);
 
 /// Shortest time between two hand-overs for the sake of acknowledgements. A single event goes at
 /// once; in a stream, waking the store thread for each would take a core from the hot thread.
@@ -45,6 +48,8 @@ pub(super) struct Journal {
     waiting: Waiting,
     /// When the open batch got its first input.
     opened: Option<Instant>,
+    /// When the open batch got its first observation.
+    seen: Option<Instant>,
     /// When the last batch went.
     went: Instant,
     /// Inputs since the last snapshot.
@@ -63,6 +68,7 @@ impl Journal {
             last,
             waiting: Waiting::Nobody,
             opened: None,
+            seen: None,
             went: Instant::default(),
             inputs: 0,
             unkept: 0,
@@ -98,6 +104,21 @@ impl Journal {
         (no, Ack::After(no))
     }
 
+    /// Adds what was seen to the open batch. It goes with the inputs, and makes none of them go earlier.
+    pub(super) fn observe(&mut self, now: Now, program: &Program, observed: &Observed) {
+        self.body.clear();
+        observed.encode(program, &mut self.body);
+        let full = self.batch.bytes() > HELD_BYTES_MAX;
+        if !full
+            && self
+                .batch
+                .push(self.last, now, Class::Observed, &self.body)
+                .is_ok()
+        {
+            self.seen.get_or_insert(now.at);
+        }
+    }
+
     /// A client waits for the acknowledgement of what comes next.
     pub(super) fn await_ack(&mut self) {
         self.waiting = self.waiting.max(Waiting::Client);
@@ -105,12 +126,13 @@ impl Journal {
 
     /// When the open batch is to be handed over.
     pub(super) fn due(&self) -> Option<Instant> {
-        let opened = self.opened?;
-        Some(match self.waiting {
+        let inputs = self.opened.map(|opened| match self.waiting {
             Waiting::Nobody => opened.after(HOLD_MAX),
             Waiting::Client => opened.max(self.went.after(ACK_PACE)),
             Waiting::Person => opened,
-        })
+        });
+        let seen = self.seen.map(|seen| seen.after(OBSERVED_HOLD_MAX));
+        inputs.into_iter().chain(seen).min()
     }
 
     /// Hands the open batch over where it is due or large.
@@ -125,6 +147,7 @@ impl Journal {
     /// and goes with a later one.
     pub(super) fn hand_over(&mut self, now: Now) {
         self.opened = None;
+        self.seen = None;
         self.went = now.at;
         let Some(store) = self.store.as_ref().filter(|_| !self.batch.is_empty()) else {
             return;

@@ -168,7 +168,7 @@ fn replay_tail(
         let record = record.context("the journal")?;
         effects.clear();
         match player.feed(&record, |hash, _| program_of(hash), &mut effects) {
-            Fed::Passed => continue,
+            Fed::Passed | Fed::Observed(_) => continue,
             Fed::Applied | Fed::Reloaded => {}
             Fed::Unreadable(why) => {
                 skipped += 1;

@@ -282,7 +282,7 @@ pub static ACTIONS: Forms = Forms {
                 Others::EventFieldsOf("emit"),
                 (
                     "emit",
-                    Later,
+                    Must,
                     Takes::Name(Names::OneEvent),
                     "an event of a virtual device"
                 ),

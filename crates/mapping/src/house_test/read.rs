@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use types::{Type, Value};
+use types::Value;
 
 use super::{Expected, Given, HouseTest, TestInput, TestStep};
 use crate::{
@@ -335,11 +335,7 @@ fn fields(
                     .is_some_and(|table| table.misspells(&field.name, &names));
                 if !misspelt {
                     let message = format!("the event needs the field `{}`", field.name);
-                    let example = match field.ty {
-                        Type::Bool => "true",
-                        Type::Text | Type::Enum(_) => "\"..\"",
-                        _ => "60",
-                    };
+                    let example = constant::example(&field.ty);
                     report.push(
                         Diagnostic::error("missing-key", text.span(), message)
                             .help(format!("add with = {{ {} = {example} }}", field.name)),

@@ -1,12 +1,11 @@
 //! What a channel can report and be told: the forms in which kinds are described, and how to find one.
-//! The built-in kinds stand in one table, [`ALL`]; those of a house's `[kind.K]` have the same form.
+//! The kinds themselves stand in one table, [`ALL`].
 //!
 //! Used by the reader of devices (fields, events, commands, options), for roles and for documentation.
 //! Must not know TOML or any house.
 
 mod boards;
 mod options;
-mod set;
 mod table;
 
 use std::sync::Arc;
@@ -15,35 +14,34 @@ use types::{Type, Value};
 
 pub use boards::{BOARDS, Board, Pins};
 pub use options::{COMMON, FOREIGN, OptionSpec, Takes, Usage};
-pub use set::Kinds;
 pub use table::ALL;
 
-/// What channels of one kind have in common.
-#[derive(Clone, Debug)]
+/// A built-in kind.
+#[derive(Debug)]
 pub struct Kind {
     /// Its name in the mapping.
-    pub name: Arc<str>,
+    pub name: &'static str,
     /// One line for people.
-    pub about: Arc<str>,
+    pub about: &'static str,
     /// Whether it takes targets.
     pub consumer: bool,
     /// Its state, reported; for consumers also desired.
-    pub fields: Vec<FieldSpec>,
+    pub fields: &'static [FieldSpec],
     /// What it reports as it happens.
-    pub events: Vec<EventSpec>,
+    pub events: &'static [EventSpec],
     /// What it can be told by name.
-    pub commands: Vec<CommandSpec>,
+    pub commands: &'static [CommandSpec],
     /// How it is wired, and what else can be said about it.
-    pub options: Vec<OptionSpec>,
+    pub options: &'static [OptionSpec],
     /// On a board, the options of one of these sets must be there; empty: nothing must.
     pub wiring: &'static [&'static [&'static str]],
 }
 
 /// A state field.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct FieldSpec {
     /// Its name.
-    pub name: Arc<str>,
+    pub name: &'static str,
     /// What it holds.
     pub shape: Shape,
     /// Whether a target can be set.
@@ -51,88 +49,118 @@ pub struct FieldSpec {
 }
 
 /// An event.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct EventSpec {
     /// Its name.
-    pub name: Arc<str>,
+    pub name: &'static str,
     /// Its fields.
-    pub fields: Vec<ArgSpec>,
+    pub fields: &'static [ArgSpec],
     /// State that it writes.
-    pub carries: Vec<CarriedSpec>,
+    pub carries: &'static [CarriedSpec],
 }
 
 /// A field of an event, or what a command takes.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct ArgSpec {
     /// Its name.
-    pub name: Arc<str>,
+    pub name: &'static str,
     /// What it holds.
     pub shape: Shape,
     /// Used where it is absent; `None`: it must be there.
-    pub default: Option<Value>,
+    pub default: Option<Const>,
 }
 
 /// A state field that an event writes.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct CarriedSpec {
     /// The state field.
-    pub field: Arc<str>,
+    pub field: &'static str,
     /// A constant; `None`: the event's field of the same name.
-    pub value: Option<Value>,
+    pub value: Option<Const>,
 }
 
 /// A command.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct CommandSpec {
     /// Its name.
-    pub name: Arc<str>,
+    pub name: &'static str,
     /// What it takes.
-    pub args: Vec<ArgSpec>,
+    pub args: &'static [ArgSpec],
     /// What it does to the target.
     pub effect: EffectSpec,
 }
 
 /// What a command does to the target.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum EffectSpec {
-    /// Writes constants.
-    Set(Vec<(Arc<str>, Value)>),
+    /// Writes a constant.
+    Set(&'static str, Const),
     /// Flips a bool.
-    Toggle(Arc<str>),
+    Toggle(&'static str),
     /// Adds the first argument times this sign.
-    Step(Arc<str>, f64),
+    Step(&'static str, f64),
     /// Sent as it is, never repeated.
     Momentary,
 }
 
+/// A constant of the table.
+#[derive(Clone, Copy, Debug)]
+pub enum Const {
+    /// A truth value.
+    Bool(bool),
+    /// A number.
+    Number(f64),
+    /// A text or the name of an enum's value.
+    Text(&'static str),
+}
+
+impl From<Const> for Value {
+    fn from(constant: Const) -> Self {
+        match constant {
+            Const::Bool(value) => Self::Bool(value),
+            Const::Number(value) => Self::Number(value),
+            Const::Text(value) => Self::Text(value.into()),
+        }
+    }
+}
+
 /// What values a field takes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Shape {
-    /// The same on every channel.
-    Fixed(Type),
+    /// `true` or `false`.
+    Bool,
+    /// A whole number in an inclusive range.
+    Int(f64, f64),
+    /// A number in an inclusive range.
+    Number(f64, f64),
     /// A number in the range of the channel's own `min` and `max`, by default this one.
     Ranged(f64, f64),
+    /// One of these names.
+    Enum(&'static [&'static str]),
 }
 
 impl Shape {
     /// The type of a field of a channel whose table says `range`.
     #[must_use]
-    pub fn to_type(&self, range: (Option<f64>, Option<f64>)) -> Type {
+    pub fn to_type(self, range: (Option<f64>, Option<f64>)) -> Type {
         match self {
-            Self::Fixed(ty) => ty.clone(),
+            Self::Bool => Type::Bool,
+            Self::Int(min, max) => Type::Int { min, max },
+            Self::Number(min, max) => Type::Number { min, max },
             Self::Ranged(min, max) => Type::Number {
-                min: range.0.unwrap_or(*min),
-                max: range.1.unwrap_or(*max),
+                min: range.0.unwrap_or(min),
+                max: range.1.unwrap_or(max),
             },
+            Self::Enum(names) => Type::Enum(names.iter().map(|name| Arc::from(*name)).collect()),
         }
     }
 }
 
 impl Kind {
-    /// Whether every house has a kind of this name.
+    /// The kind called `name`.
     #[must_use]
-    pub fn is_built_in(name: &str) -> bool {
-        ALL.iter().any(|kind| *kind.name == *name)
+    pub fn find(name: &str) -> Option<&'static Self> {
+        ALL.iter().find(|kind| kind.name == name)
     }
 
     /// A kind's name with its article, for messages: "a dimmer", "an encoder".
@@ -149,9 +177,9 @@ impl Kind {
     /// Whether it has gestures: its `press` and `release` are those of one button.
     #[must_use]
     pub fn has_gestures(&self) -> bool {
-        let plain = |name: &str| {
+        let plain = |name| {
             let mut events = self.events.iter();
-            events.any(|event| *event.name == *name && event.fields.is_empty())
+            events.any(|event| event.name == name && event.fields.is_empty())
         };
         plain("press") && plain("release")
     }
@@ -159,7 +187,7 @@ impl Kind {
     /// Whether it reports a number by `changed`.
     #[must_use]
     pub fn is_sensor(&self) -> bool {
-        self.events.iter().any(|event| &*event.name == "changed")
+        self.events.iter().any(|event| event.name == "changed")
     }
 }
 
@@ -169,19 +197,19 @@ mod tests {
 
     #[test]
     fn the_table_refers_only_to_its_own_fields_and_options() {
-        for kind in ALL.iter() {
-            let has = |name: &str| kind.fields.iter().any(|field| *field.name == *name);
-            for event in &kind.events {
-                for carried in &event.carries {
-                    assert!(has(&carried.field), "{}", kind.name);
-                    let from_event = event.fields.iter().any(|arg| arg.name == carried.field);
-                    assert!(carried.value.is_some() || from_event, "{}", kind.name);
-                }
+        for kind in ALL {
+            let has = |name: &str| kind.fields.iter().any(|field| field.name == name);
+            for carried in kind.events.iter().flat_map(|event| {
+                let args = event.fields;
+                event.carries.iter().map(move |carried| (carried, args))
+            }) {
+                assert!(has(carried.0.field), "{}", kind.name);
+                let from_event = carried.1.iter().any(|arg| arg.name == carried.0.field);
+                assert!(carried.0.value.is_some() || from_event, "{}", kind.name);
             }
-            for command in &kind.commands {
-                match &command.effect {
-                    EffectSpec::Set(fields) => assert!(fields.iter().all(|(name, _)| has(name))),
-                    EffectSpec::Toggle(field) => assert!(has(field)),
+            for command in kind.commands {
+                match command.effect {
+                    EffectSpec::Set(field, _) | EffectSpec::Toggle(field) => assert!(has(field)),
                     EffectSpec::Step(field, _) => {
                         assert!(has(field) && !command.args.is_empty());
                     }
@@ -199,42 +227,11 @@ mod tests {
     }
 
     #[test]
-    fn constants_of_the_table_fit_their_fields() {
-        for kind in ALL.iter() {
-            let ty = |name: &str| {
-                let field = kind.fields.iter().find(|field| *field.name == *name);
-                field
-                    .expect("a field of its own")
-                    .shape
-                    .to_type((None, None))
-            };
-            let carried = kind.events.iter().flat_map(|event| &event.carries);
-            for carried in carried {
-                if let Some(value) = &carried.value {
-                    assert_eq!(ty(&carried.field).check(value), Ok(()), "{}", kind.name);
-                }
-            }
-            for command in &kind.commands {
-                if let EffectSpec::Set(fields) = &command.effect {
-                    for (name, value) in fields {
-                        assert_eq!(ty(name).check(value), Ok(()), "{}", kind.name);
-                    }
-                }
-            }
-            let args = kind.events.iter().flat_map(|event| &event.fields);
-            for arg in args.chain(kind.commands.iter().flat_map(|command| &command.args)) {
-                let ty = arg.shape.to_type((None, None));
-                assert!(arg.default.iter().all(|value| ty.check(value).is_ok()));
-            }
-        }
-    }
-
-    #[test]
     fn buttons_and_encoders_have_gestures_and_keyboards_do_not() {
         let with: Vec<&str> = ALL
             .iter()
             .filter(|kind| kind.has_gestures())
-            .map(|kind| &*kind.name)
+            .map(|kind| kind.name)
             .collect();
         assert_eq!(with, ["button", "encoder"]);
     }

@@ -50,6 +50,40 @@ pub enum Expr {
     Age(SlotIx),
 }
 
+impl Expr {
+    /// Calls `visit` with this expression and each part of it, the outer ones first.
+    pub fn walk(&self, visit: &mut impl FnMut(&Self)) {
+        visit(self);
+        match self {
+            Self::Const(_)
+            | Self::EventField(_)
+            | Self::State(_)
+            | Self::Target(_)
+            | Self::Var(_)
+            | Self::Online(_)
+            | Self::Sun(_)
+            | Self::Now(_)
+            | Self::Has(_)
+            | Self::Age(_) => {}
+            Self::Not(inner) | Self::Neg(inner) | Self::In(inner, _) => inner.walk(visit),
+            Self::And(parts) | Self::Or(parts) | Self::Count(parts) | Self::Call(_, parts) => {
+                for part in parts {
+                    part.walk(visit);
+                }
+            }
+            Self::Binary(_, sides) => {
+                sides.0.walk(visit);
+                sides.1.walk(visit);
+            }
+            Self::If(parts) => {
+                parts.0.walk(visit);
+                parts.1.walk(visit);
+                parts.2.walk(visit);
+            }
+        }
+    }
+}
+
 /// Operators with two sides. Both sides have the type that the operator takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Binary {

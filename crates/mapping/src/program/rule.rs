@@ -200,6 +200,13 @@ pub enum Action {
         /// The value.
         to: Operand,
     },
+    /// Lets a virtual device report an event: it queues behind this input and runs before the next one.
+    Emit {
+        /// Which; its device is [`super::Carrier::Virtual`].
+        event: EventIx,
+        /// One for each of its fields; defaults are filled in.
+        fields: Vec<Operand>,
+    },
     /// Tells people.
     Notify {
         /// Name of the carrier, or `all`.

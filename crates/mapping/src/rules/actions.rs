@@ -1,5 +1,7 @@
 //! `do = ..`: what a rule does. Groups and scenes are expanded to one action for each channel.
 
+mod emit;
+
 use std::time::Duration;
 
 use types::Value;
@@ -71,6 +73,7 @@ fn one(compiler: &mut Compiler<'_, '_>, node: Node<'_>) -> Option<Vec<Action>> {
             Some(vec![Action::Stop(timer)])
         }
         "var" => var(compiler, &table).map(|action| vec![action]),
+        "emit" => emit::read(compiler, &table),
         _ => notify(compiler, &table).map(|action| vec![action]),
     }
 }

@@ -12,6 +12,7 @@ mod uses;
 use std::sync::Arc;
 
 use crate::{
+    cycles,
     diagnostic::{Diagnostic, Severity},
     expr::{self, Scope},
     grammar::{LATE, RULE},
@@ -86,6 +87,7 @@ pub(crate) fn read_all(house: &mut House<'_>, rules: &[(Key<'_>, Node<'_>)], who
     } = all;
     house.program.rules = rules;
     timers.finish(house, &metas, whole);
+    cycles::find(house, &metas, whole);
     if whole {
         lint::all(house, &metas, &uses);
     }

@@ -40,35 +40,13 @@ impl Uses {
 
     /// Takes note of what `expr` reads.
     pub(super) fn expr(&mut self, expr: &Expr) {
-        match expr {
-            Expr::Var(var) => {
-                if let Some(read) = self.vars.get_mut(var.index()) {
-                    *read = true;
-                }
+        expr.walk(&mut |part| {
+            if let Expr::Var(var) = part
+                && let Some(read) = self.vars.get_mut(var.index())
+            {
+                *read = true;
             }
-            Expr::Const(_)
-            | Expr::EventField(_)
-            | Expr::State(_)
-            | Expr::Target(_)
-            | Expr::Online(_)
-            | Expr::Sun(_)
-            | Expr::Now(_)
-            | Expr::Has(_)
-            | Expr::Age(_) => {}
-            Expr::Not(inner) | Expr::Neg(inner) | Expr::In(inner, _) => self.expr(inner),
-            Expr::And(parts) | Expr::Or(parts) | Expr::Count(parts) | Expr::Call(_, parts) => {
-                parts.iter().for_each(|part| self.expr(part));
-            }
-            Expr::Binary(_, sides) => {
-                self.expr(&sides.0);
-                self.expr(&sides.1);
-            }
-            Expr::If(parts) => {
-                self.expr(&parts.0);
-                self.expr(&parts.1);
-                self.expr(&parts.2);
-            }
-        }
+        });
     }
 
     /// As [`Self::expr`].

@@ -1,0 +1,113 @@
+//! What was seen and changes nothing in the house, in the form that lies in the journal beside the inputs:
+//! it makes an explanation of the past complete. A few bytes of CBOR each, by names like an input.
+
+use std::sync::Arc;
+
+use mapping::{Program, program::ChannelIx};
+use minicbor::{Decoder, Encoder};
+
+use crate::input::DecodeError;
+
+/// One observation. [`crate::Dispatcher::delivered`] makes them, [`crate::Dispatcher::observe`] takes them in
+/// a replay.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Observed {
+    /// The consumer acknowledged the newest target of this channel.
+    Target(ChannelIx),
+    /// The consumer acknowledged the newest momentary command of this channel.
+    Command(ChannelIx),
+    /// A message was not taken.
+    Refused {
+        /// Whose it was or whom it was about, where anybody known.
+        device: Option<Arc<str>>,
+        /// Who sent what, and why it was not taken: a sentence.
+        text: Arc<str>,
+    },
+}
+
+/// First element of each record. Numbers are never used twice.
+mod tag {
+    pub(super) const TARGET: u8 = 0;
+    pub(super) const COMMAND: u8 = 1;
+    pub(super) const REFUSED: u8 = 2;
+}
+
+/// Longest text of a refusal that is kept, in bytes.
+const TEXT_BYTES_MAX: usize = 400;
+
+impl Observed {
+    /// Appends the record to `out`. `program` is the one in force.
+    pub fn encode(&self, program: &Program, out: &mut Vec<u8>) {
+        let before = out.len();
+        let mut e = Encoder::new(&mut *out);
+        let path = |channel: &ChannelIx| {
+            let row = &program[*channel];
+            (&program[row.device].name, &row.name)
+        };
+        let done = match self {
+            Self::Target(channel) => {
+                let (device, channel) = path(channel);
+                e.encode((tag::TARGET, &**device, &**channel)).is_ok()
+            }
+            Self::Command(channel) => {
+                let (device, channel) = path(channel);
+                e.encode((tag::COMMAND, &**device, &**channel)).is_ok()
+            }
+            Self::Refused { device, text } => e
+                .encode((tag::REFUSED, device.as_deref(), short(text)))
+                .is_ok(),
+        };
+        if !done {
+            // A Vec takes every byte; a record without content is read as damaged.
+            out.truncate(before);
+        }
+    }
+
+    /// Reads a record under the program that was in force when it was written.
+    ///
+    /// # Errors
+    /// A record that is damaged, or speaks of what the program does not declare.
+    pub fn decode(program: &Program, bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut d = Decoder::new(bytes);
+        let parts = d.array()?;
+        let tag = d.u8()?;
+        if parts != Some(3) {
+            return Err(DecodeError::Malformed("an observation has 3 parts".into()));
+        }
+        let observed = match tag {
+            tag::TARGET => Self::Target(channel(program, &mut d)?),
+            tag::COMMAND => Self::Command(channel(program, &mut d)?),
+            tag::REFUSED => Self::Refused {
+                device: d.decode::<Option<&str>>()?.map(Arc::from),
+                text: d.str()?.into(),
+            },
+            other => {
+                let what = format!("an observation of unknown kind {other}");
+                return Err(DecodeError::Malformed(what));
+            }
+        };
+        if d.position() != bytes.len() {
+            return Err(DecodeError::Malformed("bytes after its end".into()));
+        }
+        Ok(observed)
+    }
+}
+
+fn channel(program: &Program, d: &mut Decoder<'_>) -> Result<ChannelIx, DecodeError> {
+    let (device, name) = (d.str()?, d.str()?);
+    let found = program
+        .device(device)
+        .and_then(|device| program.channel(device, name));
+    found.ok_or_else(|| DecodeError::Unknown {
+        what: "channel",
+        name: format!("{device}.{name}"),
+    })
+}
+
+fn short(text: &str) -> &str {
+    let mut end = text.len().min(TEXT_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}

@@ -1,0 +1,148 @@
+//! Devices without hardware: rules report for them, and what they are told is what they do.
+
+use std::sync::Arc;
+
+use dispatcher::{Block, Config, Effects, Input, Note, Sides, Subject};
+use engine::Disposition;
+
+use crate::house::{Rig, program, sent};
+
+const HOUSE: &str = r#"
+format = 1
+
+[device.desk]
+id = 1
+io.button = { kind = "button" }
+io.keys   = { kind = "keyboard" }
+
+[device.mode]
+virtual = true
+io.evening  = { kind = "button" }
+io.keys     = { kind = "keyboard" }
+io.anna     = { kind = "presence" }
+io.vacation = { kind = "switch" }
+
+[rule.evening]
+when = "desk.button.press"
+do   = [{ emit = "mode.evening.press" }, { emit = "mode.anna.leave" }]
+
+[rule.transposed]
+when = "desk.keys.press"
+do   = { emit = "mode.keys.press", key = "${event.key + 12}" }
+
+[rule.everybody-left]
+when = { holds = "state.mode.anna == 'away'" }
+do   = { notify = "all", text = "nobody is there" }
+
+[rule.on-vacation]
+when = { holds = "state.mode.vacation" }
+do   = { notify = "all", text = "have a nice time" }
+
+[rule.again]
+when = { holds = "target.mode.vacation" }
+do   = { notify = "all", text = "vacation" }
+"#;
+
+fn rig(text: &str) -> Rig {
+    let mut rig = Rig::of(program(text), Config::default());
+    rig.connect("desk");
+    rig
+}
+
+#[test]
+fn an_emitted_event_stands_on_its_topic_with_the_state_that_it_carries() {
+    let mut rig = rig(HOUSE);
+    let effects = rig.says("desk", "iot/desk/button/event", "press");
+    assert_eq!(
+        sent(&effects),
+        [
+            r#"iot/mode/evening/event {"event":"press"}"#,
+            r#"iot/mode/anna/event {"event":"leave"}"#,
+            r#"iot/mode/anna/state {"presence":"away"}"#,
+        ]
+    );
+    let retained: Vec<bool> = effects.sends.iter().map(|send| send.retain).collect();
+    assert_eq!(retained, [false, false, true]);
+    assert_eq!(effects.notifications[0].text, "nobody is there");
+    let effects = rig.says(
+        "desk",
+        "iot/desk/keys/event",
+        r#"{"event":"press","key":60}"#,
+    );
+    assert_eq!(
+        sent(&effects),
+        [r#"iot/mode/keys/event {"event":"press","key":72,"velocity":64}"#]
+    );
+}
+
+#[test]
+fn a_virtual_consumer_does_what_it_is_told() {
+    let mut rig = rig(HOUSE);
+    let effects = rig.asks("iot/mode/vacation/set", "on");
+    assert_eq!(rig.reported("mode.vacation", "on"), Some(true.into()));
+    let told: Vec<&str> = effects.notifications.iter().map(|n| &*n.text).collect();
+    assert_eq!(told, ["vacation", "have a nice time"]);
+    assert!(sent(&effects).contains(&r#"iot/mode/vacation/state {"on":true}"#.to_owned()));
+}
+
+#[test]
+fn a_blocked_virtual_device_reports_nothing_whatever_rules_emit() {
+    let mut rig = rig(HOUSE);
+    let subject = Subject::Name("mode".to_owned());
+    let sides = Sides::PRODUCER;
+    let block = Input::Block(Block { subject, sides });
+    rig.take(block, &mut Effects::default());
+    let effects = rig.says("desk", "iot/desk/button/event", "press");
+    assert!(effects.sends.is_empty() && effects.notifications.is_empty());
+    let dispositions = effects.engine.decisions[0]
+        .sent
+        .iter()
+        .map(|s| s.disposition);
+    assert_eq!(
+        dispositions.collect::<Vec<_>>(),
+        [Disposition::Blocked, Disposition::Blocked]
+    );
+    let mut effects = Effects::default();
+    rig.dispatcher
+        .replace(rig.now, Arc::clone(&rig.program), &mut effects);
+    let effects = rig.says("desk", "iot/desk/button/event", "press");
+    assert!(effects.notifications.is_empty(), "nor after a reload");
+}
+
+#[test]
+fn people_hear_of_rules_that_set_each_other_off_but_not_all_the_time() {
+    let text = format!(
+        r#"{HOUSE}
+[rule.up]
+when  = {{ holds = "target.mode.vacation && !target.desk.lamp" }}
+do    = "mode.vacation.off"
+allow = ["cycle"]
+[rule.down]
+when  = {{ holds = "!target.mode.vacation" }}
+do    = "mode.vacation.on"
+"#
+    )
+    .replace(
+        "io.keys   = {",
+        "io.lamp = { kind = \"switch\" }\nio.keys   = {",
+    );
+    let mut rig = rig(&text);
+    rig.asks("iot/desk/lamp/set", "off");
+    let effects = rig.asks("iot/mode/vacation/set", "on");
+    let told = |effects: &Effects| {
+        let told = effects.notifications.iter();
+        told.filter(|n| n.text.contains("was cut")).count()
+    };
+    assert_eq!(told(&effects), 1, "{:?}", effects.notifications);
+    assert!(
+        effects
+            .notes
+            .iter()
+            .any(|note| matches!(note, Note::RuleCut(_)))
+    );
+    let effects = rig.asks("iot/mode/vacation/set", "off");
+    let again = told(&effects);
+    rig.pass(std::time::Duration::from_secs(601));
+    let later = told(&rig.asks("iot/mode/vacation/set", "toggle"));
+    assert_eq!((again, later), (0, 1));
+}

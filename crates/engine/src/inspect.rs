@@ -1,0 +1,142 @@
+//! What people ask about an engine and rules can't: what runs, what waits, and how near a rule came.
+//!
+//! Called by whoever explains. Changes nothing that a rule could see.
+
+use std::{sync::Arc, time::Duration};
+
+use mapping::program::{Expr, RuleIx, TimerIx, Trigger};
+use types::{Instant, Now, UnixTime, Value};
+
+use crate::{
+    Engine,
+    cascade::{Core, Ctx},
+    decision::Seen,
+    eval,
+    house::Look,
+    plan::Place,
+};
+
+/// A timer that runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunningTimer {
+    /// When it was started last.
+    pub started: Instant,
+    /// For how long.
+    pub span: Duration,
+    /// When it runs out.
+    pub due: Instant,
+    /// The rule that started it.
+    pub by: Arc<str>,
+}
+
+/// A rule's `holds` trigger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HoldView {
+    /// What its expression was when it was looked at last; `None`: unknown.
+    pub truth: Option<bool>,
+    /// Its last known truth: `Some(true)` and no edge comes until it was false.
+    pub known: Option<bool>,
+    /// It is true and waits for its `for`: since when, and until when; no end: its time is over, but the
+    /// expression is unknown.
+    pub waits: Option<(Instant, Option<Instant>)>,
+}
+
+impl Engine {
+    /// From now on `rule` looks whenever one of its events comes, also where the index rules it out: its record
+    /// then says why it did not fire. It fires no more and no less than before. Not part of the state.
+    pub fn watch(&mut self, rule: Option<RuleIx>) {
+        self.core_mut().watched = rule;
+    }
+
+    /// The timer, where it runs.
+    #[must_use]
+    pub fn timer(&self, timer: TimerIx) -> Option<RunningTimer> {
+        let running = self.core().timers[timer.index()].as_ref()?;
+        Some(RunningTimer {
+            started: running.started,
+            span: running.span,
+            due: running.key.at,
+            by: Arc::clone(&running.by),
+        })
+    }
+
+    /// The `holds` of `rule` with this place in [`mapping::program::Rule::triggers`]; `None`: it is none, or the
+    /// rule is disabled.
+    #[must_use]
+    pub fn hold(&self, rule: RuleIx, trigger: u32) -> Option<HoldView> {
+        let (ctx, core) = self.look();
+        let wanted = Place { rule, trigger };
+        let ix = ctx
+            .plan
+            .holds
+            .iter()
+            .position(|hold| hold.place == wanted)?;
+        let hold = core.holds[ix];
+        Some(HoldView {
+            truth: hold.truth,
+            known: hold.known,
+            waits: hold
+                .pending
+                .map(|pending| (pending.since, pending.key.map(|key| key.at))),
+        })
+    }
+
+    /// When the `at` of `rule` with this place in its triggers comes next; `None`: it is none, the rule is
+    /// disabled, or the clock is not synced.
+    #[must_use]
+    pub fn next_time_of_day(&self, rule: RuleIx, trigger: u32) -> Option<UnixTime> {
+        let (ctx, core) = self.look();
+        let wanted = Place { rule, trigger };
+        let ix = ctx.plan.ats.iter().position(|at| at.place == wanted)?;
+        core.ats[ix].next.map(|(wall, _)| wall)
+    }
+
+    /// The firings of `rule` that still count against its limit at `now`.
+    #[must_use]
+    pub fn counted_firings(&self, rule: RuleIx, now: Now) -> Vec<Instant> {
+        let limit = self.program()[rule].limit;
+        limit.map_or_else(Vec::new, |limit| {
+            self.core().rates.window(rule, limit, now.at)
+        })
+    }
+
+    /// The value of `expr` as the house is at `now`, outside of any event; `None`: unknown. Appends what was
+    /// read to `seen`.
+    #[must_use]
+    pub fn evaluate(&self, now: Now, expr: &Expr, seen: &mut Vec<Seen>) -> Option<Value> {
+        let core = self.core();
+        let view = Look {
+            house: &core.house,
+            clock: &core.clock,
+            now,
+            fields: &[],
+            map: &[],
+        };
+        eval::eval(expr, &view, seen)
+    }
+}
+
+impl Core {
+    /// The watched rule, where `event` is one of its events and `candidates` lacks it: goes to its place.
+    pub(crate) fn add_watched(
+        &self,
+        ctx: Ctx<'_>,
+        event: mapping::program::EventIx,
+        candidates: &mut Vec<(RuleIx, u32)>,
+    ) {
+        let Some(watched) = self.watched.filter(|rule| ctx.program[*rule].enabled) else {
+            return;
+        };
+        let triggers = (0..).zip(&ctx.program[watched].triggers);
+        let mut mine = triggers.filter(
+            |(_, trigger)| matches!(trigger, Trigger::Event { event: e, .. } if *e == event),
+        );
+        let place = candidates.partition_point(|(rule, _)| *rule < watched);
+        let there = candidates
+            .get(place)
+            .is_some_and(|(rule, _)| *rule == watched);
+        if let (false, Some((trigger, _))) = (there, mine.next()) {
+            candidates.insert(place, (watched, trigger));
+        }
+    }
+}
