@@ -119,11 +119,13 @@ impl Topics {
         let device = &program[row.device];
         let base = format!("iot/{}/{}", device.name, row.name);
         let topic = |leaf: &str| -> Arc<str> { format!("{base}/{leaf}").into() };
-        if row.consumer {
+        // A meter takes no target, but can be told to begin again.
+        let told = row.consumer || !row.commands.is_empty();
+        if told {
             self.table.insert(topic("set"), Route::Set(channel));
         }
         if let Carrier::Foreign(foreign) = &device.carrier {
-            let target = foreign.target.clone().filter(|_| row.consumer);
+            let target = foreign.target.clone().filter(|_| told);
             self.channels.push(ChannelTopics {
                 command: target.clone(),
                 target,
@@ -138,7 +140,7 @@ impl Topics {
         self.table.insert(Arc::clone(&state), Route::State(channel));
         self.channels.push(ChannelTopics {
             target: row.consumer.then(|| topic("target")),
-            command: row.consumer.then(|| topic("command")),
+            command: told.then(|| topic("command")),
             state: Some(state),
             event: (device.carrier == Carrier::Virtual).then_some(event),
         });

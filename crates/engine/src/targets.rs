@@ -1,6 +1,6 @@
 //! What writing a target means for each kind of channel: one desired value per field, kept absolute.
 //!
-//! Called by the engine's cascade. The rules are those of the kinds: on a dimmer or light a brightness above
+//! Called by the engine's cascade. The rules are those of the kinds: on a lamp a brightness above
 //! zero switches on and zero switches off keeping the last; hue and saturation exclude kelvin, the later one
 //! wins; toggle and steps count from the target. Must not know who writes or what is sent.
 
@@ -20,15 +20,16 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    /// The shape of `channel`; only dimmers and lights have one.
+    /// The shape of `channel`: what has a brightness, of whatever kind, is a lamp.
     pub(crate) fn of(program: &Program, channel: ChannelIx) -> Self {
-        if !matches!(&*program[channel].kind, "dimmer" | "light") {
+        let slot = |name| program.slot(channel, name);
+        let brightness = slot("brightness").filter(|slot| program.is_brightness(*slot));
+        if brightness.is_none() {
             return Self::default();
         }
-        let slot = |name| program.slot(channel, name);
         Self {
             on: slot("on"),
-            brightness: slot("brightness"),
+            brightness,
             color: [slot("hue"), slot("saturation")],
             kelvin: slot("kelvin"),
         }

@@ -110,9 +110,7 @@ fn a(type_name: &str) -> String {
 pub(crate) fn writable(program: &Program, slot: SlotIx) -> Type {
     let row = &program[slot];
     match row.ty {
-        Type::Int { max, .. } if &*row.name == "brightness" && row.settable => {
-            Type::Int { min: 0.0, max }
-        }
+        Type::Int { max, .. } if program.is_brightness(slot) => Type::Int { min: 0.0, max },
         _ => row.ty.clone(),
     }
 }

@@ -295,8 +295,8 @@ fn event_of(
 
 /// Says why a channel has no gestures.
 pub(crate) fn no_gesture(error: Diagnostic, program: &Program, channel: ChannelIx) -> Diagnostic {
-    let kind = Kind::find(&program[channel].kind);
-    if kind.is_some_and(Kind::has_gestures) {
+    let kind = program.kinds.find(&program[channel].kind);
+    if kind.is_some_and(|kind| kind.has_gestures()) {
         error.help("its device does not report both `press` and `release`")
     } else {
         error.help("gestures need a button or an encoder")

@@ -7,6 +7,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use types::{DeviceId, Type, Value};
 
+use crate::kinds::Kinds;
+
 mod expr;
 mod rule;
 
@@ -69,6 +71,8 @@ pub struct Program {
     pub hash: [u8; 32],
     /// Where the house stands.
     pub home: Home,
+    /// What channels can be: the built-in kinds and those of `[kind.K]`.
+    pub kinds: Kinds,
     /// Devices in file order.
     pub devices: Vec<Device>,
     /// Channels; those of one device are adjacent.
@@ -367,6 +371,18 @@ impl Program {
             .iter()
             .copied()
             .find(|ix| &*self[*ix].name == name)
+    }
+
+    /// Whether `slot` is a lamp's brightness: above 0 it switches the channel's `on` on, and 0, which is not
+    /// kept, off. Of whatever kind the channel is.
+    #[must_use]
+    pub fn is_brightness(&self, slot: SlotIx) -> bool {
+        let row = &self[slot];
+        let on = || self.slot(row.channel, "on").map(|on| &self[on]);
+        &*row.name == "brightness"
+            && row.settable
+            && matches!(row.ty, Type::Int { .. })
+            && on().is_some_and(|on| on.settable && on.ty == Type::Bool)
     }
 
     /// Whether what `channel` was told counts as what it does: a consumer that nobody reports for.

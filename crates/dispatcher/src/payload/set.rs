@@ -133,7 +133,7 @@ fn fields(program: &Program, channel: ChannelIx, pairs: &Pairs<'_>) -> Result<As
             });
         }
         // Brightness 0 is a wish too: off, and remember the last brightness. The engine knows how.
-        let value = if &*row.name == "brightness" && scalar.is_zero() {
+        let value = if program.is_brightness(slot) && scalar.is_zero() {
             Value::Number(0.0)
         } else {
             checked(&row.name, &row.ty, scalar)?

@@ -67,7 +67,7 @@ pub(super) fn dark(
     slot: SlotIx,
     scalar: &Scalar<'_>,
 ) -> Option<Option<(SlotIx, Value)>> {
-    if &*program[slot].name != "brightness" || !scalar.is_zero() {
+    if !scalar.is_zero() || !program.is_brightness(slot) {
         return None;
     }
     let on = program.slot(channel, "on")?;

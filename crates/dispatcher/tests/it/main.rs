@@ -8,6 +8,7 @@ mod explanations;
 mod house;
 mod identity;
 mod observed;
+mod own_kinds;
 mod payloads;
 mod presence;
 mod rehearsals;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use mapping::{
     Program,
+    kinds::Kind,
     program::{Channel, ChannelIx, EventIx, Field, SlotIx},
     suggest,
 };
@@ -196,7 +197,9 @@ pub(super) fn first_state(kind: &str, field: &str, ty: &Type) -> Option<Value> {
         ("cover", "moving") => Value::from("stopped"),
         (_, "on" | "active") => Value::Bool(false),
         ("analog" | "counter" | "servo", _) => middle(ty),
-        _ => return None,
+        (kind, _) if Kind::is_built_in(kind) => return None,
+        // A kind of the house's own: nobody knows what is usual there.
+        _ => middle(ty),
     })
 }
 

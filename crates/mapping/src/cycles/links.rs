@@ -196,8 +196,8 @@ impl<'p> Links<'p> {
     fn target(&mut self, here: Here, channel: ChannelIx, fields: &[(SlotIx, Option<&Value>)]) {
         const LIT: Value = Value::Bool(true);
         let mut written = fields.to_vec();
-        let brightness = self.program.slot(channel, "brightness");
-        let implied = fields.iter().find(|(slot, _)| Some(*slot) == brightness);
+        let mut brightness = fields.iter();
+        let implied = brightness.find(|(slot, _)| self.program.is_brightness(*slot));
         if let (Some((_, value)), Some(on)) = (implied, self.program.slot(channel, "on")) {
             let lit = value.is_some_and(|value| *value != Value::Number(0.0));
             written.push((on, lit.then_some(&LIT)));

@@ -1,6 +1,6 @@
 //! Tables that say what there is in a house, and the blocklist.
 
-use super::{BOOL, Keys, NUMBER, Names, Others, PIN, RULE, TEXT, Takes, Values, keys, words};
+use super::{BOOL, KIND, Keys, NUMBER, Names, Others, PIN, RULE, TEXT, Takes, Values, keys, words};
 
 /// A file of the mapping.
 pub static MAPPING: Keys = keys!(
@@ -25,7 +25,12 @@ pub static MAPPING: Keys = keys!(
         Takes::Declares(Names::Device, &Takes::Table(&DEVICE)),
         "what is installed"
     ),
-    ("kind", Later, TEXT, "own kinds of channels"),
+    (
+        "kind",
+        May,
+        Takes::Declares(Names::Kind, &Takes::Table(&KIND)),
+        "own kinds of channels"
+    ),
     (
         "group",
         May,

@@ -5,12 +5,14 @@
 //! added here is known to all of them. Must not know TOML or any house.
 
 mod house;
+mod kind;
 mod rule;
 mod test;
 
 use crate::kinds;
 
 pub use house::{BLOCK, BLOCKLIST, CHANNEL, DEVICE, HOME, I2C, MAPPING, MQTT, UART, VAR};
+pub use kind::{ARGUMENT, FIELD, KIND, KIND_COMMAND};
 pub use rule::{ACTIONS, LATE, RULE, TRIGGERS};
 pub use test::{EXPECTED, GIVEN, STEP, TEST, TESTS};
 
@@ -99,8 +101,10 @@ pub enum Takes {
     Message,
     /// Something of the house, by its name.
     Name(Names),
-    /// What the variable holds that the table declares.
+    /// What the variable or field holds that the table declares.
     Start,
+    /// Constants for fields of the kind that the table declares: `{ volume = 3 }`.
+    Constants,
     /// What the variable holds that this key names: a constant, or `${..}`.
     ValueOf(&'static str),
     /// A name that is declared by its use, as in `all`.
@@ -132,6 +136,14 @@ pub enum Takes {
 pub enum Names {
     /// A device.
     Device,
+    /// A kind of channels.
+    Kind,
+    /// A field of the kind that the table declares.
+    KindField,
+    /// An event of the kind that the table declares.
+    KindEvent,
+    /// A command of the kind that the table declares.
+    KindCommand,
     /// A channel within its device.
     Channel,
     /// A channel, a device or a group: a member of a group.

@@ -9,7 +9,7 @@ use super::{House, foreign, options, wiring::Wiring};
 use crate::{
     diagnostic::Diagnostic,
     index::Symbol,
-    kinds::{ALL, ArgSpec, EffectSpec, EventSpec, Kind},
+    kinds::{ArgSpec, EffectSpec, EventSpec, Kind},
     program::{
         Carried, CarriedValue, Carrier, Channel, ChannelIx, Codec, Command, CommandEffect, Deliver,
         DeviceIx, Event, EventIx, Field, Program, Slot, SlotIx,
@@ -27,13 +27,14 @@ pub(super) fn read(
     node: Node<'_>,
     wiring: &mut Wiring,
 ) -> Option<Map<String, Json>> {
+    let path = format!("{}.{}", house.program[device].name, key.name);
+    let table = node.table(&mut house.report, &format!("channel `{path}`"))?;
+    let kind = &*kind(house, &table, &path)?;
     let program = &mut house.program;
     let report = &mut house.report;
-    let path = format!("{}.{}", program[device].name, key.name);
-    let table = node.table(report, &format!("channel `{path}`"))?;
-    let kind = kind(report, &table, &path)?;
     let carrier = program[device].carrier.clone();
-    let role = options::read(report, &table, kind, &carrier, wiring, &path);
+    let others = &program.kinds;
+    let role = options::read(report, &table, (kind, others), &carrier, wiring, &path);
     let foreign = matches!(carrier, Carrier::Foreign(_));
     let codec = foreign.then(|| foreign::codec(report, &table, kind));
     let range = range(report, &table);
@@ -58,7 +59,7 @@ pub(super) fn read(
     program.channels.push(Channel {
         name: key.name.into(),
         device,
-        kind: kind.name.into(),
+        kind: kind.name.clone(),
         consumer: kind.consumer,
         slots,
         events,
@@ -77,18 +78,19 @@ pub(super) fn read(
     Some(role)
 }
 
-fn kind(report: &mut Report, table: &Table<'_>, path: &str) -> Option<&'static Kind> {
+fn kind(house: &mut House<'_>, table: &Table<'_>, path: &str) -> Option<Arc<Kind>> {
+    let report = &mut house.report;
     let node = table.required(report, &format!("channel `{path}`"), "kind", &["kind"])?;
     let text = node.text(report, "`kind`")?;
-    let kind = Kind::find(text.text);
     report.mention(|| {
         (
             text.place(0..text.text.len()),
             Symbol::Kind(text.text.into()),
         )
     });
-    if kind.is_none() {
-        let names: Vec<&str> = ALL.iter().map(|kind| kind.name).collect();
+    let kind = house.program.kinds.find(text.text);
+    if kind.is_none() && !report.is_broken(&format!("kind.{}", text.text)) {
+        let names: Vec<&str> = house.program.kinds.names().collect();
         let message = format!("there is no kind `{}`", text.text);
         let error = Diagnostic::error("unknown-kind", text.span(), message);
         let near = did_you_mean(error.clone(), text.text, names.iter().copied());
@@ -98,7 +100,7 @@ fn kind(report: &mut Report, table: &Table<'_>, path: &str) -> Option<&'static K
             near
         });
     }
-    kind
+    kind.cloned()
 }
 
 /// `min` and `max` of the channel's own table.
@@ -134,7 +136,7 @@ fn slots(
             let ix = SlotIx(program.slots.len() as u32);
             program.slots.push(Slot {
                 channel,
-                name: field.name.into(),
+                name: field.name.clone(),
                 ty: field.shape.to_type(range),
                 settable: kind.consumer && field.settable,
             });
@@ -145,15 +147,15 @@ fn slots(
 
 fn field(spec: &ArgSpec, range: (Option<f64>, Option<f64>)) -> Field {
     Field {
-        name: spec.name.into(),
+        name: spec.name.clone(),
         ty: spec.shape.to_type(range),
-        default: spec.default.map(Value::from),
+        default: spec.default.clone(),
     }
 }
 
 /// The slot of `kind`'s field `name`; the table of kinds is tested to refer only to its own fields.
 fn slot(kind: &Kind, slots: &[SlotIx], name: &str) -> Option<SlotIx> {
-    let at = kind.fields.iter().position(|field| field.name == name)?;
+    let at = kind.fields.iter().position(|field| *field.name == *name)?;
     slots.get(at).copied()
 }
 
@@ -163,7 +165,7 @@ fn events(
     program: &mut Program,
     device: DeviceIx,
     channel: ChannelIx,
-    kind: &'static Kind,
+    kind: &Kind,
     range: (Option<f64>, Option<f64>),
     slots: &[SlotIx],
     codec: Option<&Codec>,
@@ -174,18 +176,18 @@ fn events(
     let of_kind = kind
         .events
         .iter()
-        .filter(|event| words.is_none_or(|words| words.contains_key(event.name)))
-        .map(|spec| (Arc::from(spec.name), Some(spec)));
+        .filter(|event| words.is_none_or(|words| words.contains_key(&event.name)))
+        .map(|spec| (spec.name.clone(), Some(spec)));
     let ready_made = words
         .into_iter()
         .flat_map(|words| words.keys().cloned())
-        .filter(|name| kind.events.iter().all(|event| *event.name != **name))
+        .filter(|name| kind.events.iter().all(|event| event.name != *name))
         .map(|name| (name, None));
     let all: Vec<(Arc<str>, Option<&EventSpec>)> = of_kind.chain(ready_made).collect();
     all.into_iter()
         .map(|(name, spec)| {
             let ix = EventIx(program.events.len() as u32);
-            let fields = spec.map(|spec| spec.fields).unwrap_or_default();
+            let fields = spec.map(|spec| &*spec.fields).unwrap_or_default();
             program.events.push(Event {
                 device,
                 channel: Some(channel),
@@ -202,36 +204,38 @@ fn events(
 
 fn carries(event: &EventSpec, kind: &Kind, slots: &[SlotIx]) -> Vec<Carried> {
     let carried = event.carries.iter().filter_map(|carried| {
-        let value = match carried.value {
-            Some(constant) => CarriedValue::Const(constant.into()),
+        let value = match &carried.value {
+            Some(constant) => CarriedValue::Const(constant.clone()),
             None => {
                 let mut fields = event.fields.iter();
                 CarriedValue::Field(fields.position(|field| field.name == carried.field)? as u8)
             }
         };
-        let slot = slot(kind, slots, carried.field)?;
+        let slot = slot(kind, slots, &carried.field)?;
         Some(Carried { slot, value })
     });
     carried.collect()
 }
 
-fn commands(program: &Program, kind: &'static Kind, slots: &[SlotIx]) -> Vec<Command> {
+fn commands(program: &Program, kind: &Kind, slots: &[SlotIx]) -> Vec<Command> {
     let commands = kind.commands.iter().filter_map(|command| {
-        let effect = match command.effect {
-            EffectSpec::Set(name, constant) => {
-                let slot = slot(kind, slots, name)?;
-                let value = text_of_enum(&program[slot].ty, constant.into());
-                CommandEffect::Set(vec![(slot, value)])
+        let effect = match &command.effect {
+            EffectSpec::Set(fields) => {
+                let fields = fields.iter().map(|(name, constant)| {
+                    let slot = slot(kind, slots, name)?;
+                    Some((slot, text_of_enum(&program[slot].ty, constant.clone())))
+                });
+                CommandEffect::Set(fields.collect::<Option<_>>()?)
             }
             EffectSpec::Toggle(name) => CommandEffect::Toggle(slot(kind, slots, name)?),
             EffectSpec::Step(name, sign) => CommandEffect::Step {
                 slot: slot(kind, slots, name)?,
-                sign,
+                sign: *sign,
             },
             EffectSpec::Momentary => CommandEffect::Momentary,
         };
         Some(Command {
-            name: command.name.into(),
+            name: command.name.clone(),
             args: command
                 .args
                 .iter()

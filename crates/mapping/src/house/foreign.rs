@@ -100,13 +100,13 @@ fn event_words(
         let Some(ours) = node.text(report, "our name of the event") else {
             continue;
         };
-        let kinds_own = kind.events.iter().map(|event| event.name);
+        let kinds_own = kind.events.iter().map(|event| &*event.name);
         let gestures = READY_GESTURES.into_iter().filter(|_| kind.has_gestures());
         let mut known = kinds_own.chain(gestures);
         if !known.clone().any(|name| name == ours.text) {
             let message = format!(
                 "{} has no event `{}`",
-                Kind::with_article(kind.name),
+                Kind::with_article(&kind.name),
                 ours.text
             );
             let error = Diagnostic::error("unknown-event", ours.span(), message);

@@ -1,13 +1,15 @@
-//! What there is in a house: the home, devices, groups, variables, scenes. Reads their tables into the
+//! What there is in a house: the home, own kinds, devices, groups, variables, scenes. Reads their tables into the
 //! program's tables and names.
 //!
 //! Called by [`crate::load()`] before rules and tests, which refer to all of these. Must not know rules.
 
 mod channel;
 mod device;
+mod field_type;
 mod foreign;
 mod groups;
 mod home;
+mod kinds;
 mod options;
 pub(crate) mod scenes;
 mod tops;
@@ -60,6 +62,7 @@ impl<'s> House<'s> {
             home_span: None,
         };
         home::read(&mut house, &tops.home);
+        kinds::read_all(&mut house, &tops.kinds);
         device::read_all(&mut house, &tops.devices);
         groups::read_all(&mut house, &tops.groups);
         vars::read_all(&mut house, &tops.vars);

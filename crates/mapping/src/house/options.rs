@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json};
 use super::wiring::Wiring;
 use crate::{
     diagnostic::Diagnostic,
-    kinds::{self, Kind, OptionSpec, Takes, Usage},
+    kinds::{self, Kind, Kinds, OptionSpec, Takes, Usage},
     program::Carrier,
     read::{Node, Table, did_you_mean, list},
     report::Report,
@@ -16,20 +16,20 @@ use crate::{
 pub(super) fn read(
     report: &mut Report,
     table: &Table<'_>,
-    kind: &'static Kind,
+    (kind, kinds): (&Kind, &Kinds),
     carrier: &Carrier,
     wiring: &mut Wiring,
     path: &str,
 ) -> Map<String, Json> {
     let allowed = allowed(kind, carrier);
     let mut role = Map::new();
-    role.insert("kind".to_owned(), Json::from(kind.name));
+    role.insert("kind".to_owned(), Json::from(&*kind.name));
     for (key, node) in table.entries() {
         if key.name == "kind" {
             continue;
         }
         let Some(option) = allowed.iter().find(|option| option.name == key.name) else {
-            report.push(unknown(&key, kind, carrier, &allowed));
+            report.push(unknown(&key, (kind, kinds), carrier, &allowed));
             continue;
         };
         let value = read_one(report, node, option, wiring, &format!("`{}`", key.name));
@@ -46,7 +46,7 @@ pub(super) fn read(
 }
 
 /// The options that a channel of this kind, on such a device, may have.
-fn allowed(kind: &'static Kind, carrier: &Carrier) -> Vec<&'static OptionSpec> {
+fn allowed<'k>(kind: &'k Kind, carrier: &Carrier) -> Vec<&'k OptionSpec> {
     let common = kinds::COMMON.iter().filter(|option| match option.name {
         "at_boot" | "when_lost" | "deliver" | "enforce" => kind.consumer,
         "report_every" | "report_change" | "stale_after" => !kind.fields.is_empty(),
@@ -69,13 +69,13 @@ fn is_pin(option: &OptionSpec) -> bool {
 
 fn unknown(
     key: &crate::read::Key<'_>,
-    kind: &Kind,
+    (kind, kinds): (&Kind, &Kinds),
     carrier: &Carrier,
-    allowed: &[&'static OptionSpec],
+    allowed: &[&OptionSpec],
 ) -> Diagnostic {
     let message = format!(
         "{} has no option `{}`",
-        Kind::with_article(kind.name),
+        Kind::with_article(&kind.name),
         key.name
     );
     let error = Diagnostic::error("unknown-option", key.span.clone(), message);
@@ -91,10 +91,10 @@ fn unknown(
     }
     let names: Vec<&str> = allowed.iter().map(|option| option.name).collect();
     let near = did_you_mean(error.clone(), key.name, names.iter().copied());
-    let others: Vec<&str> = kinds::ALL
-        .iter()
+    let others: Vec<&str> = kinds
+        .all()
         .filter(|other| other.options.iter().any(|option| option.name == key.name))
-        .map(|other| other.name)
+        .map(|other| &*other.name)
         .collect();
     if !others.is_empty() {
         error.help(format!("`{}` is an option of {}", key.name, list(&others)))
@@ -173,11 +173,11 @@ fn require_wiring(
         let message = format!("`{path}` needs {}", sets.join(", or "));
         report.push(
             Diagnostic::error("missing-option", table.span.clone(), message)
-                .label(format!("{} on a board", Kind::with_article(kind.name)))
+                .label(format!("{} on a board", Kind::with_article(&kind.name)))
                 .help("without `board` the device is a program of your own, and needs no pins"),
         );
     }
-    if kind.name == "midi" && !wiring.has_bus("uart") {
+    if &*kind.name == "midi" && !wiring.has_bus("uart") {
         let error = Diagnostic::error(
             "missing-bus",
             table.span.clone(),

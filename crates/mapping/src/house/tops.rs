@@ -12,6 +12,8 @@ use crate::{
 pub(crate) struct Tops<'a> {
     /// `[home]` tables.
     pub(crate) home: Vec<(Key<'a>, Node<'a>)>,
+    /// `[kind.K]`.
+    pub(crate) kinds: Vec<(Key<'a>, Node<'a>)>,
     /// `[device.D]`.
     pub(crate) devices: Vec<(Key<'a>, Node<'a>)>,
     /// Entries of `[group]`.
@@ -38,6 +40,7 @@ impl<'a> Tops<'a> {
             for (key, node) in top.entries() {
                 match key.name {
                     "home" => self.home.push((key, node)),
+                    "kind" => take(&mut self.kinds, &key, node, report),
                     "device" => take(&mut self.devices, &key, node, report),
                     "group" => take(&mut self.groups, &key, node, report),
                     "var" => take(&mut self.vars, &key, node, report),
@@ -45,14 +48,6 @@ impl<'a> Tops<'a> {
                     "rule" => take(&mut self.rules, &key, node, report),
                     "format" if main => check_format(node, report),
                     "include" => {}
-                    "kind" => report.push(
-                        Diagnostic::error(
-                            "not-yet",
-                            key.span,
-                            "own kinds are part of the language but not in this version",
-                        )
-                        .help("use the built-in kind that comes nearest"),
-                    ),
                     "format" => report.push(misplaced(&key, "`format` belongs in mapping.toml")),
                     "test" => report.push(misplaced(
                         &key,

@@ -1,7 +1,7 @@
 //! What can be said about a channel besides its kind: wiring, and how it behaves.
 
 /// An option of a channel's table.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct OptionSpec {
     /// Its key.
     pub name: &'static str,

@@ -1,349 +1,321 @@
 //! The table of all built-in kinds.
 
+use std::sync::{Arc, LazyLock};
+
+use types::{Type, Value};
+
 use super::{
-    ArgSpec, CarriedSpec, CommandSpec, Const, EffectSpec, EventSpec, FieldSpec, Kind, OptionSpec,
-    Shape,
+    ArgSpec, CarriedSpec, CommandSpec, EffectSpec, EventSpec, FieldSpec, Kind, OptionSpec, Shape,
     options::{
         A, B, BLUE, COLUMNS, DEBOUNCE, DOWN, FIRST_KEY, GAMMA, GREEN, I2C, INVERT, KEYS, MAX, MIN,
         ONE_WIRE, PIN, PIXELS, PULL, PWM, RED, ROWS, TRAVEL, UNIT, UP, WHITE,
     },
 };
 
-const PERCENT: Shape = Shape::Int(0.0, 100.0);
-const KEY: Shape = Shape::Int(0.0, 127.0);
 /// Largest whole number that an `f64` holds exactly.
 const COUNT_MAX: f64 = 9_007_199_254_740_991.0;
-const OPEN_CLOSED: Shape = Shape::Enum(&["open", "closed"]);
-const HOME_AWAY: Shape = Shape::Enum(&["home", "away"]);
+const INPUT: [OptionSpec; 4] = [PIN, INVERT, PULL, DEBOUNCE];
+const BY_PIN: &[&[&str]] = &[&["pin"]];
+const BY_BUS: &[&[&str]] = &[&["i2c"], &["one_wire"], &["pin"]];
 
-const fn target(name: &'static str, shape: Shape) -> FieldSpec {
+/// All built-in kinds, in the order in which people read about them.
+pub static ALL: LazyLock<Vec<Arc<Kind>>> = LazyLock::new(|| {
+    let all = [
+        kind("switch", "on or off")
+            .takes([target("on", Shape::Fixed(Type::Bool))])
+            .commands(on_off())
+            .command("toggle", EffectSpec::Toggle("on".into()))
+            .wired([PIN, INVERT], BY_PIN),
+        kind("dimmer", "a lamp with a brightness")
+            .takes(dimmed())
+            .commands(dimmer_commands())
+            .wired([PIN, INVERT, PWM, GAMMA, MIN, MAX], BY_PIN),
+        kind("light", "a lamp with a colour")
+            .takes(dimmed())
+            .takes([
+                target("hue", int(0.0, 359.0)),
+                target("saturation", percent()),
+                target("kelvin", int(1_500.0, 9_000.0)),
+            ])
+            .commands(dimmer_commands())
+            .wired(
+                [PIN, PIXELS, RED, GREEN, BLUE, WHITE, INVERT, PWM, GAMMA],
+                &[&["pin"], &["red", "green", "blue"]],
+            ),
+        kind("cover", "a blind, a shutter, a garage door")
+            .takes([target("position", percent())])
+            .reports(state("moving", names(&["stopped", "opening", "closing"])))
+            .command("open", set("position", 100.0))
+            .command("close", set("position", 0.0))
+            .command("stop", EffectSpec::Momentary)
+            .wired([UP, DOWN, TRAVEL, INVERT], &[&["up", "down"]]),
+        kind("servo", "an angle")
+            .takes([target("angle", Shape::Ranged(0.0, 180.0))])
+            .wired([PIN, MIN, MAX], BY_PIN),
+        kind("buzzer", "a sound")
+            .takes([target("on", Shape::Fixed(Type::Bool))])
+            .commands(on_off())
+            .commands([CommandSpec {
+                name: "beep".into(),
+                args: vec![arg_or("ms", int(10.0, 5_000.0), 200.0)],
+                effect: EffectSpec::Momentary,
+            }])
+            .wired([PIN, INVERT, PWM], BY_PIN),
+        kind("button", "a push button")
+            .events([event("press", []), event("release", [])])
+            .wired(INPUT, BY_PIN),
+        kind("encoder", "a knob without end, with a button in it")
+            .events([
+                event("turn", [arg("steps", int(-100.0, 100.0))]),
+                event("press", []),
+                event("release", []),
+            ])
+            .wired([A, B, PIN, INVERT, PULL, DEBOUNCE], &[&["a", "b"]]),
+        kind("keyboard", "a matrix of keys")
+            .events([key_press(), event("release", [arg("key", midi())])])
+            .wired(
+                [ROWS, COLUMNS, FIRST_KEY, KEYS, DEBOUNCE],
+                &[&["rows", "columns"]],
+            ),
+        kind("midi", "a MIDI instrument at the device's uart")
+            .events([
+                key_press(),
+                event("release", [arg("key", midi())]),
+                event("control", [arg("number", midi()), arg("value", midi())]),
+                event("pedal", [arg("down", Shape::Fixed(Type::Bool))]),
+            ])
+            .wired([FIRST_KEY, KEYS], &[]),
+        kind("motion", "a motion detector")
+            .reports(state("active", Shape::Fixed(Type::Bool)))
+            .events([says("start", "active", true), says("stop", "active", false)])
+            .wired(INPUT, BY_PIN),
+        kind("contact", "a door or window contact")
+            .reports(state("contact", names(&["open", "closed"])))
+            .events([
+                says("open", "contact", "open"),
+                says("close", "contact", "closed"),
+            ])
+            .wired(INPUT, BY_PIN),
+        kind("presence", "whether a person is at home")
+            .reports(state("presence", names(&["home", "away"])))
+            .events([
+                says("arrive", "presence", "home"),
+                says("leave", "presence", "away"),
+            ])
+            .wired(INPUT, &[]),
+        sensor(
+            "lux",
+            "brightness of the surroundings, lx",
+            0.0,
+            1_000_000.0,
+        ),
+        sensor(
+            "temperature",
+            "temperature, degrees Celsius",
+            -273.15,
+            2_000.0,
+        ),
+        sensor("humidity", "relative humidity, %", 0.0, 100.0),
+        sensor("pressure", "air pressure, hPa", 0.0, 2_000.0),
+        measured(
+            kind("analog", "any number"),
+            "value",
+            &Shape::Ranged(f64::NEG_INFINITY, f64::INFINITY),
+        )
+        .wired([PIN, I2C, UNIT, MIN, MAX], &[&["pin"], &["i2c"]]),
+        kind("counter", "pulses of a meter")
+            .reports(state("count", int(0.0, COUNT_MAX)))
+            .reports(state("rate", number(0.0, f64::INFINITY)))
+            .command("reset", EffectSpec::Momentary)
+            .wired(INPUT, BY_PIN),
+    ];
+    all.into_iter().map(Arc::new).collect()
+});
+
+fn kind(name: &str, about: &str) -> Kind {
+    Kind {
+        name: name.into(),
+        about: about.into(),
+        consumer: false,
+        fields: Vec::new(),
+        events: Vec::new(),
+        commands: Vec::new(),
+        options: Vec::new(),
+        wiring: &[],
+    }
+}
+
+impl Kind {
+    /// Fields that take a target: it is a consumer.
+    fn takes(mut self, fields: impl IntoIterator<Item = FieldSpec>) -> Self {
+        self.consumer = true;
+        self.fields.extend(fields);
+        self
+    }
+
+    fn reports(mut self, field: FieldSpec) -> Self {
+        self.fields.push(field);
+        self
+    }
+
+    fn events(mut self, events: impl IntoIterator<Item = EventSpec>) -> Self {
+        self.events.extend(events);
+        self
+    }
+
+    fn commands(mut self, commands: impl IntoIterator<Item = CommandSpec>) -> Self {
+        self.commands.extend(commands);
+        self
+    }
+
+    fn command(self, name: &str, effect: EffectSpec) -> Self {
+        self.commands([command(name, effect)])
+    }
+
+    fn wired(
+        mut self,
+        options: impl IntoIterator<Item = OptionSpec>,
+        wiring: &'static [&'static [&'static str]],
+    ) -> Self {
+        self.options.extend(options);
+        self.wiring = wiring;
+        self
+    }
+}
+
+/// A sensor that reports one number by `changed`.
+fn sensor(name: &str, about: &str, min: f64, max: f64) -> Kind {
+    measured(kind(name, about), name, &number(min, max)).wired([I2C, ONE_WIRE, PIN], BY_BUS)
+}
+
+fn measured(kind: Kind, field: &str, shape: &Shape) -> Kind {
+    let carried = CarriedSpec {
+        field: field.into(),
+        value: None,
+    };
+    kind.reports(state(field, shape.clone()))
+        .events([EventSpec {
+            name: "changed".into(),
+            fields: vec![arg(field, shape.clone())],
+            carries: vec![carried],
+        }])
+}
+
+fn int(min: f64, max: f64) -> Shape {
+    Shape::Fixed(Type::Int { min, max })
+}
+
+fn number(min: f64, max: f64) -> Shape {
+    Shape::Fixed(Type::Number { min, max })
+}
+
+fn percent() -> Shape {
+    int(0.0, 100.0)
+}
+
+fn midi() -> Shape {
+    int(0.0, 127.0)
+}
+
+fn names(words: &[&str]) -> Shape {
+    Shape::Fixed(Type::Enum(
+        words.iter().map(|word| Arc::from(*word)).collect(),
+    ))
+}
+
+fn target(name: &str, shape: Shape) -> FieldSpec {
     FieldSpec {
-        name,
+        name: name.into(),
         shape,
         settable: true,
     }
 }
 
-const fn state(name: &'static str, shape: Shape) -> FieldSpec {
+fn state(name: &str, shape: Shape) -> FieldSpec {
     FieldSpec {
-        name,
+        name: name.into(),
         shape,
         settable: false,
     }
 }
 
-const fn arg(name: &'static str, shape: Shape) -> ArgSpec {
+fn arg(name: &str, shape: Shape) -> ArgSpec {
     ArgSpec {
-        name,
+        name: name.into(),
         shape,
         default: None,
     }
 }
 
-const fn arg_or(name: &'static str, shape: Shape, default: f64) -> ArgSpec {
+fn arg_or(name: &str, shape: Shape, default: f64) -> ArgSpec {
     ArgSpec {
-        name,
-        shape,
-        default: Some(Const::Number(default)),
+        default: Some(default.into()),
+        ..arg(name, shape)
     }
 }
 
-const fn event(name: &'static str, fields: &'static [ArgSpec]) -> EventSpec {
+fn event(name: &str, fields: impl IntoIterator<Item = ArgSpec>) -> EventSpec {
     EventSpec {
-        name,
-        fields,
-        carries: &[],
+        name: name.into(),
+        fields: fields.into_iter().collect(),
+        carries: Vec::new(),
     }
+}
+
+/// A keyboard without dynamics plays at the middle of the range.
+fn key_press() -> EventSpec {
+    event(
+        "press",
+        [arg("key", midi()), arg_or("velocity", midi(), 64.0)],
+    )
 }
 
 /// An event whose name says a state.
-const fn says(name: &'static str, carries: &'static [CarriedSpec]) -> EventSpec {
+fn says(name: &str, field: &str, value: impl Into<Value>) -> EventSpec {
+    let carried = CarriedSpec {
+        field: field.into(),
+        value: Some(value.into()),
+    };
     EventSpec {
-        name,
-        fields: &[],
-        carries,
+        carries: vec![carried],
+        ..event(name, [])
     }
 }
 
-const fn carried(field: &'static str, value: Const) -> CarriedSpec {
-    CarriedSpec {
-        field,
-        value: Some(value),
-    }
-}
-
-const fn same_name(field: &'static str) -> CarriedSpec {
-    CarriedSpec { field, value: None }
-}
-
-const fn command(name: &'static str, effect: EffectSpec) -> CommandSpec {
+fn command(name: &str, effect: EffectSpec) -> CommandSpec {
     CommandSpec {
-        name,
-        args: &[],
+        name: name.into(),
+        args: Vec::new(),
         effect,
     }
 }
 
-const ON: FieldSpec = target("on", Shape::Bool);
-const BRIGHTNESS: FieldSpec = target("brightness", Shape::Int(1.0, 100.0));
-const PRESS: EventSpec = event("press", &[]);
-const RELEASE: EventSpec = event("release", &[]);
-/// A keyboard without dynamics plays at the middle of the range.
-const KEY_PRESS: EventSpec = event("press", &[arg("key", KEY), arg_or("velocity", KEY, 64.0)]);
-const KEY_RELEASE: EventSpec = event("release", &[arg("key", KEY)]);
-const TURN_ON: CommandSpec = command("on", EffectSpec::Set("on", Const::Bool(true)));
-const TURN_OFF: CommandSpec = command("off", EffectSpec::Set("on", Const::Bool(false)));
-const TOGGLE: CommandSpec = command("toggle", EffectSpec::Toggle("on"));
-const STEP: &[ArgSpec] = &[arg_or("step", Shape::Int(1.0, 100.0), 10.0)];
-const DIMMER_COMMANDS: &[CommandSpec] = &[
-    TURN_ON,
-    TURN_OFF,
-    TOGGLE,
-    CommandSpec {
-        name: "brighter",
-        args: STEP,
-        effect: EffectSpec::Step("brightness", 1.0),
-    },
-    CommandSpec {
-        name: "dimmer",
-        args: STEP,
-        effect: EffectSpec::Step("brightness", -1.0),
-    },
-];
-const INPUT: &[OptionSpec] = &[PIN, INVERT, PULL, DEBOUNCE];
-const BY_PIN: &[&[&str]] = &[&["pin"]];
-const BY_BUS: &[&[&str]] = &[&["i2c"], &["one_wire"], &["pin"]];
-
-const NOTHING: Kind = Kind {
-    name: "",
-    about: "",
-    consumer: false,
-    fields: &[],
-    events: &[],
-    commands: &[],
-    options: &[],
-    wiring: &[],
-};
-
-/// A sensor that reports one number by `changed`.
-macro_rules! sensor {
-    ($name:literal, $about:literal, $min:literal, $max:literal) => {
-        Kind {
-            name: $name,
-            about: $about,
-            fields: &[state($name, Shape::Number($min, $max))],
-            events: &[EventSpec {
-                name: "changed",
-                fields: &[arg($name, Shape::Number($min, $max))],
-                carries: &[same_name($name)],
-            }],
-            options: &[I2C, ONE_WIRE, PIN],
-            wiring: BY_BUS,
-            ..NOTHING
-        }
-    };
+fn set(field: &str, value: impl Into<Value>) -> EffectSpec {
+    EffectSpec::Set(vec![(field.into(), value.into())])
 }
 
-/// All built-in kinds, in the order in which people read about them.
-pub static ALL: &[Kind] = &[
-    Kind {
-        name: "switch",
-        about: "on or off",
-        consumer: true,
-        fields: &[ON],
-        commands: &[TURN_ON, TURN_OFF, TOGGLE],
-        options: &[PIN, INVERT],
-        wiring: BY_PIN,
-        ..NOTHING
-    },
-    Kind {
-        name: "dimmer",
-        about: "a lamp with a brightness",
-        consumer: true,
-        fields: &[ON, BRIGHTNESS],
-        commands: DIMMER_COMMANDS,
-        options: &[PIN, INVERT, PWM, GAMMA, MIN, MAX],
-        wiring: BY_PIN,
-        ..NOTHING
-    },
-    Kind {
-        name: "light",
-        about: "a lamp with a colour",
-        consumer: true,
-        fields: &[
-            ON,
-            BRIGHTNESS,
-            target("hue", Shape::Int(0.0, 359.0)),
-            target("saturation", PERCENT),
-            target("kelvin", Shape::Int(1_500.0, 9_000.0)),
-        ],
-        commands: DIMMER_COMMANDS,
-        options: &[PIN, PIXELS, RED, GREEN, BLUE, WHITE, INVERT, PWM, GAMMA],
-        wiring: &[&["pin"], &["red", "green", "blue"]],
-        ..NOTHING
-    },
-    Kind {
-        name: "cover",
-        about: "a blind, a shutter, a garage door",
-        consumer: true,
-        fields: &[
-            target("position", PERCENT),
-            state("moving", Shape::Enum(&["stopped", "opening", "closing"])),
-        ],
-        commands: &[
-            command("open", EffectSpec::Set("position", Const::Number(100.0))),
-            command("close", EffectSpec::Set("position", Const::Number(0.0))),
-            command("stop", EffectSpec::Momentary),
-        ],
-        options: &[UP, DOWN, TRAVEL, INVERT],
-        wiring: &[&["up", "down"]],
-        ..NOTHING
-    },
-    Kind {
-        name: "servo",
-        about: "an angle",
-        consumer: true,
-        fields: &[target("angle", Shape::Ranged(0.0, 180.0))],
-        options: &[PIN, MIN, MAX],
-        wiring: BY_PIN,
-        ..NOTHING
-    },
-    Kind {
-        name: "buzzer",
-        about: "a sound",
-        consumer: true,
-        fields: &[ON],
-        commands: &[
-            TURN_ON,
-            TURN_OFF,
-            CommandSpec {
-                name: "beep",
-                args: &[arg_or("ms", Shape::Int(10.0, 5_000.0), 200.0)],
-                effect: EffectSpec::Momentary,
-            },
-        ],
-        options: &[PIN, INVERT, PWM],
-        wiring: BY_PIN,
-        ..NOTHING
-    },
-    Kind {
-        name: "button",
-        about: "a push button",
-        events: &[PRESS, RELEASE],
-        options: INPUT,
-        wiring: BY_PIN,
-        ..NOTHING
-    },
-    Kind {
-        name: "encoder",
-        about: "a knob without end, with a button in it",
-        events: &[
-            event("turn", &[arg("steps", Shape::Int(-100.0, 100.0))]),
-            PRESS,
-            RELEASE,
-        ],
-        options: &[A, B, PIN, INVERT, PULL, DEBOUNCE],
-        wiring: &[&["a", "b"]],
-        ..NOTHING
-    },
-    Kind {
-        name: "keyboard",
-        about: "a matrix of keys",
-        events: &[KEY_PRESS, KEY_RELEASE],
-        options: &[ROWS, COLUMNS, FIRST_KEY, KEYS, DEBOUNCE],
-        wiring: &[&["rows", "columns"]],
-        ..NOTHING
-    },
-    Kind {
-        name: "midi",
-        about: "a MIDI instrument at the device's uart",
-        events: &[
-            KEY_PRESS,
-            KEY_RELEASE,
-            event("control", &[arg("number", KEY), arg("value", KEY)]),
-            event("pedal", &[arg("down", Shape::Bool)]),
-        ],
-        options: &[FIRST_KEY, KEYS],
-        ..NOTHING
-    },
-    Kind {
-        name: "motion",
-        about: "a motion detector",
-        fields: &[state("active", Shape::Bool)],
-        events: &[
-            says("start", &[carried("active", Const::Bool(true))]),
-            says("stop", &[carried("active", Const::Bool(false))]),
-        ],
-        options: INPUT,
-        wiring: BY_PIN,
-        ..NOTHING
-    },
-    Kind {
-        name: "contact",
-        about: "a door or window contact",
-        fields: &[state("contact", OPEN_CLOSED)],
-        events: &[
-            says("open", &[carried("contact", Const::Text("open"))]),
-            says("close", &[carried("contact", Const::Text("closed"))]),
-        ],
-        options: INPUT,
-        wiring: BY_PIN,
-        ..NOTHING
-    },
-    Kind {
-        name: "presence",
-        about: "whether a person is at home",
-        fields: &[state("presence", HOME_AWAY)],
-        events: &[
-            says("arrive", &[carried("presence", Const::Text("home"))]),
-            says("leave", &[carried("presence", Const::Text("away"))]),
-        ],
-        options: INPUT,
-        ..NOTHING
-    },
-    sensor!(
-        "lux",
-        "brightness of the surroundings, lx",
-        0.0,
-        1_000_000.0
-    ),
-    sensor!(
-        "temperature",
-        "temperature, degrees Celsius",
-        -273.15,
-        2_000.0
-    ),
-    sensor!("humidity", "relative humidity, %", 0.0, 100.0),
-    sensor!("pressure", "air pressure, hPa", 0.0, 2_000.0),
-    Kind {
-        name: "analog",
-        about: "any number",
-        fields: &[state(
-            "value",
-            Shape::Ranged(f64::NEG_INFINITY, f64::INFINITY),
-        )],
-        events: &[EventSpec {
-            name: "changed",
-            fields: &[arg(
-                "value",
-                Shape::Ranged(f64::NEG_INFINITY, f64::INFINITY),
-            )],
-            carries: &[same_name("value")],
-        }],
-        options: &[PIN, I2C, UNIT, MIN, MAX],
-        wiring: &[&["pin"], &["i2c"]],
-        ..NOTHING
-    },
-    Kind {
-        name: "counter",
-        about: "pulses of a meter",
-        fields: &[
-            state("count", Shape::Int(0.0, COUNT_MAX)),
-            state("rate", Shape::Number(0.0, f64::INFINITY)),
-        ],
-        commands: &[command("reset", EffectSpec::Momentary)],
-        options: INPUT,
-        wiring: BY_PIN,
-        ..NOTHING
-    },
-];
+fn on_off() -> [CommandSpec; 2] {
+    [
+        command("on", set("on", true)),
+        command("off", set("on", false)),
+    ]
+}
+
+fn dimmed() -> [FieldSpec; 2] {
+    [
+        target("on", Shape::Fixed(Type::Bool)),
+        target("brightness", int(1.0, 100.0)),
+    ]
+}
+
+fn dimmer_commands() -> Vec<CommandSpec> {
+    let step = |name: &str, sign| CommandSpec {
+        name: name.into(),
+        args: vec![arg_or("step", int(1.0, 100.0), 10.0)],
+        effect: EffectSpec::Step("brightness".into(), sign),
+    };
+    let mut all = Vec::from(on_off());
+    all.push(command("toggle", EffectSpec::Toggle("on".into())));
+    all.extend([step("brighter", 1.0), step("dimmer", -1.0)]);
+    all
+}
