@@ -6,6 +6,8 @@
 pub mod archive;
 mod player;
 mod programs;
+mod when;
 
 pub use player::{Fed, Player};
 pub use programs::{Programs, StandIn};
+pub use when::{When, WhenError};

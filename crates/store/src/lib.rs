@@ -32,6 +32,7 @@ mod handle;
 mod health;
 pub mod journal;
 mod open;
+mod past;
 mod queue;
 mod writer;
 
@@ -43,9 +44,10 @@ pub use folder::{FolderError, FolderLock, StateFolder, check_private};
 pub use handle::{StoreHandle, SubmitError};
 pub use health::{Health, HealthState, StoreError};
 pub use journal::{
-    Batch, Class, Damage, Durability, JournalError, JournalReader, JournalView, ReadError, Record,
-    Refused, Retention, TornTail,
+    Batch, Class, Damage, Durability, JournalError, JournalReader, JournalView, Keep, ReadError,
+    Record, Refused, Retention, TornTail,
 };
 pub use open::{OpenError, Recovered, Store};
+pub use past::{Past, PastError};
 pub use queue::{QueueLimits, Refusal};
 pub use writer::Options;

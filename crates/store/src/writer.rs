@@ -4,11 +4,11 @@
 //! write(2). A failing disk stops acknowledgements and nothing else: what waits stays in order, is
 //! tried again with growing pauses, and the oldest segments go when there is no room.
 
-use crate::db::{Database, Snapshot};
+use crate::db::{Database, Snapshot, SnapshotInfo};
 use crate::disk::Disk;
 use crate::folder::FolderLock;
 use crate::health::{Health, HealthState, StoreError};
-use crate::journal::{Batch, Durability, Journal, Retention};
+use crate::journal::{Batch, Durability, Journal, Keep, Retention};
 use crate::queue::{Job, Queue, QueueLimits};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -69,7 +69,7 @@ pub(crate) struct Writer {
     unsynced_since: Option<Instant>,
     retry: Option<Retry>,
     /// Snapshots that are kept, newest first.
-    snapshots: Vec<InputNo>,
+    snapshots: Vec<SnapshotInfo>,
     /// The note of the last shutdown is gone, so that a kill is not taken for one.
     note_cleared: bool,
     _lock: FolderLock,
@@ -187,7 +187,7 @@ impl Writer {
                 Err(error) => error,
             };
             self.pending_written = error.written;
-            let newest = self.snapshots.first().map_or(InputNo(0), |no| no.next());
+            let newest = self.snapshots.first().map_or(InputNo(0), |s| s.no.next());
             if !is_full(&error.source) || self.journal.drop_oldest(newest)?.segments == 0 {
                 return Err(error.source);
             }
@@ -287,13 +287,21 @@ impl Writer {
     }
 
     fn retain(&mut self) {
-        let keep = self.options.snapshots_kept.max(1).min(self.snapshots.len());
-        let keep_from = match keep.checked_sub(1).and_then(|ix| self.snapshots.get(ix)) {
-            Some(oldest) => oldest.next(),
-            None => InputNo(0),
-        };
+        let kept = self.options.snapshots_kept.max(1).min(self.snapshots.len());
+        let restart = kept.checked_sub(1).and_then(|ix| self.snapshots.get(ix));
         let now = self.journal.last_at();
-        let retained = self.journal.retain(self.options.retention, now, keep_from);
+        // Whoever asks for the oldest moment that is kept starts from the snapshot before it.
+        let age_max = self.options.retention.age_max;
+        let past = self
+            .snapshots
+            .iter()
+            .find(|s| now.since(s.now.at) >= age_max);
+        let after = |snapshot: Option<&SnapshotInfo>| snapshot.map_or(InputNo(0), |s| s.no.next());
+        let keep = Keep {
+            restart: after(restart),
+            past: after(past),
+        };
+        let retained = self.journal.retain(self.options.retention, now, keep);
         let journal_bytes = self.journal.view().bytes();
         let mut health = self.health();
         health.journal_bytes = journal_bytes;
@@ -302,7 +310,7 @@ impl Writer {
 
     fn look_up_snapshots(&mut self) {
         match self.database.read().snapshots() {
-            Ok(snapshots) => self.snapshots = snapshots.into_iter().map(|info| info.no).collect(),
+            Ok(snapshots) => self.snapshots = snapshots,
             // The older list keeps more, never less.
             Err(error) => self.health().retention_trouble = Some(error.to_string()),
         }

@@ -104,6 +104,14 @@ impl DatabaseReader {
         schema::check(&connection, path)?;
         Ok(Self { connection })
     }
+
+    /// Whether a dispatcher ever used this database.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn is_of_a_house(&self) -> Result<bool, DbError> {
+        schema::is_ours(&self.connection)
+    }
 }
 
 /// SQLite's integers have a sign; times and counts of a house stay far below where that matters.

@@ -100,6 +100,11 @@ pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), DbError>
     Ok(())
 }
 
+/// Whether a migration ever ran.
+pub(super) fn is_ours(connection: &Connection) -> Result<bool, DbError> {
+    Ok(version(connection)? > 0)
+}
+
 fn version(connection: &Connection) -> Result<i64, DbError> {
     Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
 }

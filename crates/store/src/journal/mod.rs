@@ -31,11 +31,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use types::{InputNo, Instant};
 
-/// How long inputs are kept. A segment goes when it is too old or the journal too large, but never
-/// one that a restart needs.
+/// How long inputs are kept: the house at any moment that is not older can be looked at. A segment goes
+/// when no such moment needs it or the journal is too large, but never one that a restart needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// Segments whose last record is older than this go.
+    /// Segments whose last record is older than this go, once a later snapshot is as old.
     pub age_max: Duration,
     /// The oldest segments go until all take at most this.
     pub bytes_max: u64,
@@ -49,6 +49,15 @@ impl Default for Retention {
             bytes_max: 512 << 20,
         }
     }
+}
+
+/// Which records stay whatever [`Retention`] says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keep {
+    /// A restart needs the records from here on: they always stay.
+    pub restart: InputNo,
+    /// A moment that is not too old needs them: they go only where there is no room.
+    pub past: InputNo,
 }
 
 /// The open journal; see [`Journal::open`].
@@ -197,8 +206,8 @@ impl Journal {
         Ok(())
     }
 
-    /// Drops the oldest segments that `retention` allows to go, as of `now`. Records from
-    /// `keep_from` on stay whatever it says, and so does the newest segment.
+    /// Drops the oldest segments that `retention` allows to go, as of `now`, but for what is in `keep`. The
+    /// newest segment stays.
     ///
     /// # Errors
     /// What the operating system says; what was dropped by then is gone.
@@ -206,16 +215,19 @@ impl Journal {
         &mut self,
         retention: Retention,
         now: Instant,
-        keep_from: InputNo,
+        keep: Keep,
     ) -> io::Result<Dropped> {
         let mut dropped = Dropped::default();
         loop {
             let next_at = self.view.segments().get(1).map(|next| next.header.at);
             let old = next_at.is_some_and(|at| now.since(at) > retention.age_max);
-            if !old && self.view.bytes() <= retention.bytes_max {
+            let one = if self.view.bytes() > retention.bytes_max {
+                self.drop_oldest(keep.restart)?
+            } else if old {
+                self.drop_oldest(keep.restart.min(keep.past))?
+            } else {
                 return Ok(dropped);
-            }
-            let one = self.drop_oldest(keep_from)?;
+            };
             if one.segments == 0 {
                 return Ok(dropped);
             }

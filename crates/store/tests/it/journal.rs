@@ -1,6 +1,6 @@
 //! The journal while all goes well: order, limits, retention, readers beside the writer.
 
-use crate::{append, batch, open, read, record, second, segments};
+use crate::{append, batch, keep, open, read, record, second, segments};
 use std::time::Duration;
 use store::journal::{BODY_BYTES_MAX, Dropped};
 use store::{Batch, Class, Durability, ReadError, Record, Refused, Retention};
@@ -70,7 +70,7 @@ fn a_reader_outlives_the_segment_it_reads_and_says_what_is_missing_after() {
         bytes_max: 0,
     };
     let dropped = journal
-        .retain(everything, second(1_000).at, InputNo(30))
+        .retain(everything, second(1_000).at, keep(30))
         .unwrap();
     assert!(dropped.segments > 1);
     let read: Vec<_> = reader.collect();
@@ -90,18 +90,18 @@ fn retention_drops_by_age_and_size_but_never_what_a_restart_needs() {
         bytes_max: 1 << 20,
     };
     let now = second(100).at;
-    let kept = journal.retain(generous, now, InputNo(100)).unwrap();
+    let kept = journal.retain(generous, now, keep(100)).unwrap();
     assert_eq!(kept, Dropped::default());
 
     let short = Retention {
         age_max: Duration::from_secs(50),
         ..generous
     };
-    let nothing = journal.retain(short, now, InputNo(0)).unwrap();
+    let nothing = journal.retain(short, now, keep(0)).unwrap();
     assert_eq!(nothing, Dropped::default());
-    let old = journal.retain(short, now, InputNo(20)).unwrap();
+    let old = journal.retain(short, now, keep(20)).unwrap();
     assert_eq!(read(&journal, 20)[0], record(20));
-    let older = journal.retain(short, now, InputNo(100)).unwrap();
+    let older = journal.retain(short, now, keep(100)).unwrap();
     assert!(old.segments > 0 && older.segments > 0);
     assert_eq!(read(&journal, 50)[0], record(50), "50 seconds are kept");
 
@@ -109,7 +109,7 @@ fn retention_drops_by_age_and_size_but_never_what_a_restart_needs() {
         bytes_max: 700,
         ..generous
     };
-    journal.retain(small, now, InputNo(100)).unwrap();
+    journal.retain(small, now, keep(100)).unwrap();
     assert!(journal.view().bytes() <= 700);
     let after = segments(folder.path()).len();
     assert!((2..before).contains(&after));

@@ -13,6 +13,7 @@ mod folder;
 mod journal;
 mod kill;
 mod model;
+mod past;
 mod writer;
 
 use std::path::Path;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use store::disk::RealDisk;
 use store::journal::{Found, Journal};
-use store::{Batch, Class, Durability, Record};
+use store::{Batch, Class, Durability, Keep, Record};
 use types::{InputNo, Instant, Now, UnixTime};
 
 /// Longest that a test waits for another thread; it only matters when the test fails.
@@ -62,6 +63,14 @@ fn batch(records: &[Record], durability: Durability) -> Batch {
 /// A batch of the tests' records with these numbers.
 fn batch_of(numbers: std::ops::RangeInclusive<u64>) -> Batch {
     batch(&numbers.map(record).collect::<Vec<_>>(), Durability::Soon)
+}
+
+/// Keeps the records from `no` on, for restarts and for the past.
+fn keep(no: u64) -> Keep {
+    Keep {
+        restart: InputNo(no),
+        past: InputNo(no),
+    }
 }
 
 fn open(folder: &Path, segment_bytes: u64) -> (Journal, Found) {

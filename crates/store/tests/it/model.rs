@@ -89,7 +89,7 @@ proptest! {
                 Op::Retain(count) => {
                     let keep_from = InputNo(model.next.saturating_sub(count));
                     let all = Retention { age_max: Duration::ZERO, bytes_max: 0 };
-                    let dropped = journal.retain(all, journal.last_at(), keep_from).unwrap();
+                    let dropped = journal.retain(all, journal.last_at(), crate::keep(keep_from.0)).unwrap();
                     let before = journal.view().before_oldest();
                     prop_assert!(dropped.segments == 0 || before.unwrap() < keep_from);
                 }

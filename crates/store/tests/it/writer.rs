@@ -23,7 +23,7 @@ fn options(disk: &FaultyDisk) -> Options {
     }
 }
 
-fn start(folder: &Path, options: Options) -> (StoreHandle, Receiver<InputNo>) {
+pub(crate) fn start(folder: &Path, options: Options) -> (StoreHandle, Receiver<InputNo>) {
     let (mut store, _) = Store::open(folder, options).unwrap();
     store
         .database()
@@ -34,7 +34,7 @@ fn start(folder: &Path, options: Options) -> (StoreHandle, Receiver<InputNo>) {
     (handle, acknowledged)
 }
 
-fn wait_for(acknowledged: &Receiver<InputNo>, no: u64) {
+pub(crate) fn wait_for(acknowledged: &Receiver<InputNo>, no: u64) {
     while acknowledged.recv_timeout(PATIENCE).unwrap() < InputNo(no) {}
 }
 
@@ -46,7 +46,7 @@ fn stop(handle: &StoreHandle) -> Result<(), StoreError> {
 }
 
 /// Asks for a snapshot and waits for the reply.
-fn snapshot(handle: &StoreHandle, no: u64) -> Result<(), StoreError> {
+pub(crate) fn snapshot(handle: &StoreHandle, no: u64) -> Result<(), StoreError> {
     let (reply, replied) = sync_channel(1);
     handle
         .snapshot(db::snapshot(no, 1), move |result| {

@@ -1,0 +1,401 @@
+//! Times as people say them, in the home's time zone: `07:02`, `yesterday`, `2026-03-28 21:00`, `-2h`.
+//!
+//! Called by the command line. Reads no clock: what is now comes in.
+
+use std::{fmt, time::Duration};
+
+use jiff::{
+    Timestamp, Zoned,
+    civil::{Date, Time, Weekday},
+    tz::TimeZone,
+};
+use types::UnixTime;
+
+/// What somebody meant: everything from `from` up to and without `until`. A minute for `07:02`, a day for
+/// `yesterday`, a microsecond for `now`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct When {
+    /// Its first microsecond.
+    pub from: UnixTime,
+    /// The first one behind it.
+    pub until: UnixTime,
+    /// Whether no time of day was said.
+    pub is_day: bool,
+}
+
+/// A text that is no time, or one that no history can answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WhenError {
+    /// Nothing that can be read.
+    Unreadable(String),
+    /// It has not come yet.
+    Future {
+        /// As it was written.
+        text: String,
+        /// What time it is at home.
+        now: String,
+    },
+}
+
+impl fmt::Display for WhenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(text) => write!(
+                f,
+                "\"{}\" is no time; write for example 07:02, \"yesterday 21:00\", monday, \"2026-03-28 21:00\", -2h30m, now, \
+                 or 2026-03-28T21:00:00+01:00",
+                text.escape_debug()
+            ),
+            Self::Future { text, now } => write!(
+                f,
+                "\"{}\" has not come yet: it is {now} at home",
+                text.escape_debug()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for WhenError {}
+
+impl When {
+    /// Reads `text` as somebody at home would mean it at `now`. A time of day alone is the last one that came.
+    ///
+    /// # Errors
+    /// What is no time, with examples, and what lies in the future.
+    pub fn parse(text: &str, now: UnixTime, zone: &TimeZone) -> Result<Self, WhenError> {
+        let unreadable = || WhenError::Unreadable(text.to_owned());
+        let here = Timestamp::from_microsecond(now.0).map_err(|_| unreadable())?;
+        let here = here.to_zoned(zone.clone());
+        let when = read(text.trim(), now, &here).ok_or_else(unreadable)?;
+        if when.from > now {
+            return Err(WhenError::Future {
+                text: text.to_owned(),
+                now: here.strftime("%Y-%m-%d %H:%M").to_string(),
+            });
+        }
+        Ok(when)
+    }
+
+    /// Just this moment.
+    #[must_use]
+    pub fn exactly(at: UnixTime) -> Self {
+        Self::lasting(at, Duration::from_micros(1))
+    }
+
+    fn lasting(from: UnixTime, span: Duration) -> Self {
+        Self {
+            from,
+            until: from.after(span),
+            is_day: false,
+        }
+    }
+}
+
+fn read(text: &str, now: UnixTime, here: &Zoned) -> Option<When> {
+    let lower = text.to_lowercase();
+    if lower == "now" {
+        return Some(When::exactly(now));
+    }
+    let ago = lower.strip_prefix('-').or(lower.strip_suffix(" ago"));
+    if let Some(ago) = ago {
+        let ago = i64::try_from(span(ago.trim())?.as_micros()).ok()?;
+        return Some(When::exactly(UnixTime(now.0.checked_sub(ago)?)));
+    }
+    // With an offset it needs no home.
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Some(When::exactly(UnixTime(at.as_microsecond())));
+    }
+    if let Some((time, span)) = time_of_day(&lower) {
+        let today = moment(here, here.date(), time)?;
+        let from = if today > now {
+            moment(here, here.date().yesterday().ok()?, time)?
+        } else {
+            today
+        };
+        return Some(When::lasting(from, span));
+    }
+    let (day_word, time_word) = match lower.rsplit_once(' ').or_else(|| split_iso(&lower)) {
+        Some((day, time)) => (day.trim(), Some(time)),
+        None => (lower.as_str(), None),
+    };
+    let date = day(day_word, here)?;
+    match time_word {
+        Some(word) => {
+            let (time, span) = time_of_day(word)?;
+            Some(When::lasting(moment(here, date, time)?, span))
+        }
+        None => Some(When {
+            from: moment(here, date, Time::midnight())?,
+            until: moment(here, date.tomorrow().ok()?, Time::midnight())?,
+            is_day: true,
+        }),
+    }
+}
+
+/// `2026-03-28t21:00`: a T between digits.
+fn split_iso(text: &str) -> Option<(&str, &str)> {
+    let (day, time) = text.split_once('t')?;
+    let digits = day.ends_with(|c: char| c.is_ascii_digit()) && time.contains(':');
+    digits.then_some((day, time))
+}
+
+/// A local time as a moment: where clocks skip it the first valid one after it, where they show it twice the first.
+fn moment(here: &Zoned, date: Date, time: Time) -> Option<UnixTime> {
+    let local = date.to_datetime(time);
+    let at = here.time_zone().to_zoned(local).ok()?;
+    Some(UnixTime(at.timestamp().as_microsecond()))
+}
+
+/// `7:02`, `07:02:30`, `07:02:30.5`, and how long that lasts.
+fn time_of_day(text: &str) -> Option<(Time, Duration)> {
+    let mut parts = text.split(':');
+    let number = |part: &str, digits: std::ops::RangeInclusive<usize>| -> Option<i8> {
+        let whole = digits.contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+        whole.then(|| part.parse().ok()).flatten()
+    };
+    let hour = number(parts.next()?, 1..=2)?;
+    let minute = number(parts.next()?, 2..=2)?;
+    let (seconds, fraction) = match parts.next() {
+        None => return Some((Time::new(hour, minute, 0, 0).ok()?, Duration::from_secs(60))),
+        Some(seconds) => match seconds.split_once('.') {
+            Some((seconds, fraction)) => (seconds, Some(fraction)),
+            None => (seconds, None),
+        },
+    };
+    if parts.next().is_some() {
+        return None;
+    }
+    let second = number(seconds, 2..=2)?;
+    let Some(fraction) = fraction else {
+        return Some((
+            Time::new(hour, minute, second, 0).ok()?,
+            Duration::from_secs(1),
+        ));
+    };
+    let known = (1..=6).contains(&fraction.len()) && fraction.bytes().all(|b| b.is_ascii_digit());
+    let micros: i32 = known
+        .then(|| format!("{fraction:0<6}").parse().ok())
+        .flatten()?;
+    let lasts = 10_u64.pow(6 - fraction.len() as u32);
+    let time = Time::new(hour, minute, second, micros * 1_000).ok()?;
+    Some((time, Duration::from_micros(lasts)))
+}
+
+/// `today`, `yesterday`, `monday` (the last one, today included), `2026-03-28`.
+fn day(text: &str, here: &Zoned) -> Option<Date> {
+    let today = here.date();
+    match text {
+        "today" => return Some(today),
+        "yesterday" => return today.yesterday().ok(),
+        _ => {}
+    }
+    if let Some(weekday) = weekday(text) {
+        let back = i64::from(weekday.until(today.weekday()));
+        return today.checked_sub(jiff::Span::new().days(back)).ok();
+    }
+    let mut parts = text.split('-');
+    let mut number = |digits: usize| -> Option<i16> {
+        let part = parts.next()?;
+        (part.len() == digits && part.bytes().all(|b| b.is_ascii_digit()))
+            .then(|| part.parse().ok())
+            .flatten()
+    };
+    let (year, month, day) = (number(4)?, number(2)?, number(2)?);
+    let date = Date::new(year, month as i8, day as i8).ok()?;
+    parts.next().is_none().then_some(date)
+}
+
+fn weekday(text: &str) -> Option<Weekday> {
+    const NAMES: [(&str, Weekday); 7] = [
+        ("monday", Weekday::Monday),
+        ("tuesday", Weekday::Tuesday),
+        ("wednesday", Weekday::Wednesday),
+        ("thursday", Weekday::Thursday),
+        ("friday", Weekday::Friday),
+        ("saturday", Weekday::Saturday),
+        ("sunday", Weekday::Sunday),
+    ];
+    let known = |name: &str| name == text || (text.len() == 3 && name.starts_with(text));
+    let found = NAMES.iter().find(|(name, _)| known(name));
+    found.map(|(_, weekday)| *weekday)
+}
+
+/// `2h`, `1h30m`, `90s`, as the mapping writes durations.
+fn span(text: &str) -> Option<Duration> {
+    const UNITS: [(&str, u64); 5] = [
+        ("ms", 1),
+        ("s", 1_000),
+        ("m", 60_000),
+        ("h", 3_600_000),
+        ("d", 86_400_000),
+    ];
+    let mut rest = text;
+    let mut ms: u64 = 0;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+        let count: u64 = rest[..digits].parse().ok()?;
+        rest = &rest[digits..];
+        let letters = rest
+            .find(|c: char| !c.is_ascii_alphabetic())
+            .unwrap_or(rest.len());
+        let (_, unit) = UNITS.iter().find(|(name, _)| *name == &rest[..letters])?;
+        ms = ms.checked_add(count.checked_mul(*unit)?)?;
+        rest = rest[letters..].trim_start();
+    }
+    (!text.is_empty()).then(|| Duration::from_millis(ms))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn berlin() -> TimeZone {
+        jiff::tz::TimeZoneDatabase::bundled()
+            .get("Europe/Berlin")
+            .expect("a bundled zone")
+    }
+
+    fn utc(text: &str) -> UnixTime {
+        UnixTime(text.parse::<Timestamp>().expect("a time").as_microsecond())
+    }
+
+    /// Saturday, 28 March 2026, 22:15:30 in Berlin.
+    fn now() -> UnixTime {
+        utc("2026-03-28T21:15:30Z")
+    }
+
+    fn check(text: &str, from: &str, until: &str) {
+        let when = When::parse(text, now(), &berlin()).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!((when.from, when.until), (utc(from), utc(until)), "{text}");
+    }
+
+    #[test]
+    fn what_people_say_is_a_stretch_of_time_at_home() {
+        for (text, from, until) in [
+            ("07:02", "2026-03-28T06:02:00Z", "2026-03-28T06:03:00Z"),
+            ("7:02", "2026-03-28T06:02:00Z", "2026-03-28T06:03:00Z"),
+            ("22:16", "2026-03-27T21:16:00Z", "2026-03-27T21:17:00Z"),
+            ("22:15", "2026-03-28T21:15:00Z", "2026-03-28T21:16:00Z"),
+            ("07:02:30", "2026-03-28T06:02:30Z", "2026-03-28T06:02:31Z"),
+            (
+                "07:02:30.250",
+                "2026-03-28T06:02:30.25Z",
+                "2026-03-28T06:02:30.251Z",
+            ),
+            ("yesterday", "2026-03-26T23:00:00Z", "2026-03-27T23:00:00Z"),
+            (
+                "Yesterday 21:00",
+                "2026-03-27T20:00:00Z",
+                "2026-03-27T20:01:00Z",
+            ),
+            ("today", "2026-03-27T23:00:00Z", "2026-03-28T23:00:00Z"),
+            (
+                "today 06:00",
+                "2026-03-28T05:00:00Z",
+                "2026-03-28T05:01:00Z",
+            ),
+            ("sat", "2026-03-27T23:00:00Z", "2026-03-28T23:00:00Z"),
+            (
+                "tuesday 8:00",
+                "2026-03-24T07:00:00Z",
+                "2026-03-24T07:01:00Z",
+            ),
+            ("2026-03-27", "2026-03-26T23:00:00Z", "2026-03-27T23:00:00Z"),
+            (
+                "2026-03-27 21:00",
+                "2026-03-27T20:00:00Z",
+                "2026-03-27T20:01:00Z",
+            ),
+            (
+                "2026-03-27T21:00:05",
+                "2026-03-27T20:00:05Z",
+                "2026-03-27T20:00:06Z",
+            ),
+            (
+                "2026-03-27T21:00:00+00:00",
+                "2026-03-27T21:00:00Z",
+                "2026-03-27T21:00:00.000001Z",
+            ),
+            (
+                "2026-03-27T21:00:00Z",
+                "2026-03-27T21:00:00Z",
+                "2026-03-27T21:00:00.000001Z",
+            ),
+            ("-2h", "2026-03-28T19:15:30Z", "2026-03-28T19:15:30.000001Z"),
+            (
+                "-1h30m",
+                "2026-03-28T19:45:30Z",
+                "2026-03-28T19:45:30.000001Z",
+            ),
+            (
+                "90s ago",
+                "2026-03-28T21:14:00Z",
+                "2026-03-28T21:14:00.000001Z",
+            ),
+            ("now", "2026-03-28T21:15:30Z", "2026-03-28T21:15:30.000001Z"),
+        ] {
+            check(text, from, until);
+        }
+    }
+
+    #[test]
+    fn a_day_with_a_change_of_clocks_has_its_own_length() {
+        let sunday = utc("2026-03-29T20:00:00Z");
+        let when = When::parse("today", sunday, &berlin()).expect("a day");
+        assert_eq!(when.until.since(when.from), Duration::from_secs(23 * 3_600));
+        let gap = When::parse("02:30", sunday, &berlin()).expect("a time");
+        assert_eq!(gap.from, utc("2026-03-29T01:30:00Z"));
+    }
+
+    #[test]
+    fn the_future_is_refused_with_the_time_at_home() {
+        for text in [
+            "2026-03-29",
+            "today 23:00",
+            "2026-03-28T22:00:00Z",
+            "9998-12-31 23:59",
+        ] {
+            let error = When::parse(text, now(), &berlin()).expect_err(text);
+            assert!(error.to_string().contains("2026-03-28 22:15"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused_with_examples() {
+        for text in [
+            "",
+            "  ",
+            "soon",
+            "7",
+            "25:00",
+            "07:60",
+            "07:2",
+            "07:02:99",
+            "2026-13-01",
+            "2026-3-1",
+            "-",
+            "-2x",
+            "-h",
+            "ago",
+            "tomorrow 07:00",
+            "07:02:30.",
+            "07:02:30:1",
+            "-99999999999999999999h",
+            "--2h",
+            "\u{1b}[31m",
+            "t",
+            "t7:00",
+            "2026-03-27 21:00 22:00",
+            "mo",
+        ] {
+            let error = When::parse(text, now(), &berlin())
+                .expect_err(text)
+                .to_string();
+            assert!(
+                error.contains("07:02") && !error.contains('\u{1b}'),
+                "{text}: {error}"
+            );
+        }
+    }
+}
