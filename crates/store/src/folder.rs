@@ -186,7 +186,9 @@ impl fmt::Display for FolderError {
                 "{path} holds secrets and others may use it (its mode is {mode:o}); run: chmod {wanted:o} {path}",
                 path = path.display()
             ),
-            Self::Io { path, .. } => write!(f, "can't use {}", path.display()),
+            Self::Io { path, source } => {
+                write!(f, "can't use {}{}", path.display(), how_to_mend(source))
+            }
         }
     }
 }
@@ -197,6 +199,23 @@ impl std::error::Error for FolderError {
             Self::Io { source, .. } => Some(source),
             _ => None,
         }
+    }
+}
+
+/// What a person can do about an error of the operating system, as the end of a sentence.
+pub(crate) fn how_to_mend(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "; the user that runs iot-control must own it: run chown on the state folder"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "; its disk can only be read, as after an error of the disk: check it and mount it again"
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room on its disk",
+        io::ErrorKind::AlreadyExists
+        | io::ErrorKind::NotADirectory
+        | io::ErrorKind::IsADirectory => "; something else stands there: move it away",
+        _ => "",
     }
 }
 

@@ -1,6 +1,6 @@
 //! Opening a house's state: lock, database, journal, and where to start again from.
 
-use crate::db::{Database, DbError, HouseId, Rejected, Shutdown, Snapshot};
+use crate::db::{Database, DatabaseReader, DbError, HouseId, Rejected, Shutdown, Snapshot};
 use crate::folder::{FolderError, FolderLock, StateFolder};
 use crate::handle::{Inner, StoreHandle};
 use crate::health::{Health, HealthState};
@@ -9,7 +9,7 @@ use crate::queue::Queue;
 use crate::writer::{Options, Writer};
 use std::fmt;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use types::{InputNo, Now};
 
@@ -33,11 +33,11 @@ pub struct Recovered {
     pub snapshot: Option<Snapshot>,
     /// Snapshots that were passed over because they are damaged.
     pub rejected: Vec<Rejected>,
-    /// The records after the snapshot. It ends with an error where they are damaged or missing.
+    /// The records after the snapshot. Where some can't be read it yields a [`Gap`](crate::Gap), then goes on.
     pub tail: JournalReader,
     /// What was cut off the journal's end.
     pub torn: Option<TornTail>,
-    /// Segments that can't be read.
+    /// Damage that was found before any record was asked for; the tail comes to it too, if it concerns it.
     pub damaged: Vec<Damage>,
     /// The last number that was used; the next input gets the one after it.
     pub last: InputNo,
@@ -99,10 +99,31 @@ impl Store {
         &mut self.database
     }
 
+    /// The database, to look at.
+    #[must_use]
+    pub fn read(&self) -> &DatabaseReader {
+        self.database.read()
+    }
+
     /// The state folder.
     #[must_use]
     pub fn folder(&self) -> &StateFolder {
         &self.folder
+    }
+
+    /// Reads the journal from `from` on.
+    #[must_use]
+    pub fn reader(&self, from: InputNo) -> JournalReader {
+        self.journal.view().reader(from)
+    }
+
+    /// Copies a damaged segment beside it, once: a disk that fails may not read it again. The copy goes when
+    /// retention drops the segment.
+    ///
+    /// # Errors
+    /// `file` is no segment, or the disk refuses.
+    pub fn set_aside(&self, file: &Path) -> io::Result<PathBuf> {
+        self.journal.set_aside(file)
     }
 
     /// Starts the store thread. It calls `on_durable` with the last number written, in order, after

@@ -116,20 +116,26 @@ impl Past {
     }
 }
 
-/// Opens the journal. While it is listed retention may drop a segment: then it is listed again.
+/// Opens the journal. While it is listed retention may drop a segment, and what is written meanwhile may be
+/// seen in parts: then it is listed again.
 fn look(folder: &Path) -> Result<(Journal, Found), JournalError> {
     const TRIES_MAX: u8 = 10;
     let mut tries = 0;
+    let mut before = Vec::new();
     loop {
         tries += 1;
         // Nothing is appended: the length of segments does not matter.
         let opened = Journal::open(folder, 0, Arc::new(Untouched));
-        let gone = match &opened {
-            Ok((_, found)) => found.damaged.iter().any(|damage| !damage.file.exists()),
+        let moves = match &opened {
+            Ok((_, found)) => {
+                let new = found.damaged != before;
+                before.clone_from(&found.damaged);
+                new
+            }
             Err(JournalError::Io { source, .. }) => source.kind() == io::ErrorKind::NotFound,
             Err(JournalError::Newer { .. }) => false,
         };
-        if !gone || tries == TRIES_MAX {
+        if !moves || tries == TRIES_MAX {
             return opened;
         }
     }

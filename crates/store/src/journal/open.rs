@@ -1,11 +1,16 @@
 //! Opening a journal's folder: which segments are there, where the last one ends, what is damaged.
 //!
-//! Called once at start. Cuts a torn tail; never changes anything else.
+//! Called once at start. Cuts a torn tail, copies what is damaged; never changes anything else. Nothing
+//! that is merely damaged stops a start.
 
+use super::cursor::{Cursor, Step, used_bytes};
+use super::damage::{Damage, TornTail};
 use super::reader::{JournalView, Segment};
-use super::segment::{Cursor, HEADER_BYTES, Header, HeaderError, Sequence, Step, used_bytes};
+use super::record::{Chain, FRAME_BYTES_MIN};
+use super::segment::{HEADER_BYTES, Header, HeaderError, Sequence};
 use super::{Active, Journal};
-use crate::disk::Disk;
+use crate::disk::{Disk, DiskFile};
+use crate::folder::how_to_mend;
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -19,62 +24,10 @@ use types::{InputNo, Instant, Now};
 pub struct Found {
     /// The end of the last segment that was no whole record, and was cut.
     pub torn: Option<TornTail>,
-    /// Segments that can't be read; they are left as they are.
+    /// Damage of headers and of the newest segment. That of older segments is found by who reads them.
     pub damaged: Vec<Damage>,
     /// When the last record was taken.
     pub last_now: Option<Now>,
-}
-
-/// Bytes after the last whole record: a write that a crash or a power cut stopped, or damage there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TornTail {
-    /// The segment that was cut.
-    pub file: PathBuf,
-    /// Where, in bytes; 0 where no record was in it, and the file was removed.
-    pub offset: u64,
-    /// How many bytes were cut, up to the last one that was not zero.
-    pub bytes: u64,
-    /// The last number that is whole.
-    pub after: InputNo,
-    /// Where the bytes were put aside, unless the disk refused.
-    pub set_aside: Option<PathBuf>,
-}
-
-impl fmt::Display for TornTail {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            file,
-            offset,
-            bytes,
-            after,
-            ..
-        } = self;
-        write!(
-            f,
-            "cut {bytes} bytes of an unfinished write from {} at byte {offset}; the last input is {after}",
-            file.display()
-        )
-    }
-}
-
-/// A segment whose header can't be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Damage {
-    /// The segment.
-    pub file: PathBuf,
-    /// Where in it, in bytes.
-    pub offset: u64,
-}
-
-impl fmt::Display for Damage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, offset } = self;
-        write!(
-            f,
-            "{} is damaged at byte {offset}; its inputs can't be read; move it away once you have no use for it",
-            file.display()
-        )
-    }
 }
 
 /// Why a journal can't be opened.
@@ -100,7 +53,12 @@ pub enum JournalError {
 impl fmt::Display for JournalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Io { path, .. } => write!(f, "can't open the journal at {}", path.display()),
+            Self::Io { path, source } => write!(
+                f,
+                "can't open the journal at {}{}",
+                path.display(),
+                how_to_mend(source)
+            ),
             Self::Newer { file, what } => write!(
                 f,
                 "{} was written by a newer iot-control ({what}); start that version, or restore a backup made before the upgrade",
@@ -148,18 +106,27 @@ impl Journal {
             journal.list(sequence, Some(&sequence) == sequences.last(), &mut found)?;
         }
         let last = journal.view.segments().last().cloned();
+        let unlisted = sequences
+            .last()
+            .filter(|newest| **newest < journal.next_sequence)
+            .filter(|newest| last.as_ref().is_none_or(|last| last.sequence < **newest))
+            .map(|newest| newest.path(folder))
+            .filter(|newest| newest.is_file());
         if let Some(last) = last {
-            // A damaged newer file keeps its name; then this one is finished and the next is new.
-            let is_newest = last.sequence.next() == journal.next_sequence;
-            journal.resume(&last, is_newest, &mut found)?;
+            journal.resume(&last, unlisted.is_none(), &mut found)?;
         }
         if let Some(torn) = &mut found.torn {
             torn.after = journal.last;
         }
+        if let Some(newest) = unlisted {
+            // Which numbers are in it is unknown. None of them must be used again.
+            let bytes = newest.metadata().map_or(0, |metadata| metadata.len());
+            journal.last = InputNo(journal.last.0 + bytes / FRAME_BYTES_MIN + 1);
+        }
         Ok((journal, found))
     }
 
-    /// Reads one segment's header and lists it.
+    /// Reads one segment's header and lists it, unless nothing of the segment can be read.
     fn list(
         &mut self,
         sequence: Sequence,
@@ -168,19 +135,29 @@ impl Journal {
     ) -> Result<(), JournalError> {
         let path = sequence.path(&self.folder);
         let io = io_at(&path);
-        let file = File::open(&path).map_err(&io)?;
-        let end = file.metadata().map_err(&io)?.len();
-        let mut bytes = [0; HEADER_BYTES];
-        let header = match file.read_exact_at(&mut bytes, 0) {
-            Ok(()) => Header::decode(&bytes),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(HeaderError::Bad),
-            Err(error) => return Err(io(error)),
+        let (file, end) = match open_file(&path) {
+            Ok(opened) => opened,
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(io(error)),
+            Err(error) => {
+                found.damaged.push(Damage {
+                    file: path,
+                    offset: 0,
+                    bytes: 0,
+                    behind: 0,
+                    trouble: Some(error.to_string()),
+                    set_aside: None,
+                });
+                return Ok(());
+            }
         };
-        match header {
+        let mut bytes = [0; HEADER_BYTES];
+        let read = file.read_exact_at(&mut bytes, 0);
+        match read.map_or(Err(HeaderError::Bad), |()| Header::decode(&bytes)) {
             Ok(header) => self.view.segments().push(Segment {
                 sequence,
                 path,
                 header,
+                has_header: true,
                 end,
             }),
             Err(HeaderError::Format(format)) => {
@@ -195,9 +172,9 @@ impl Journal {
             // The header is on the disk before the first record is written: without anything
             // behind it, the crash came while the segment was made.
             Err(HeaderError::Bad)
-                if is_newest && used_bytes(&file, HEADER_BYTES as u64).map_err(&io)? == 0 =>
+                if is_newest && used_bytes(&file, HEADER_BYTES as u64, end) == 0 =>
             {
-                let bytes = used_bytes(&file, 0).map_err(&io)?;
+                let bytes = used_bytes(&file, 0, end);
                 self.disk.remove(&path).map_err(&io)?;
                 self.next_sequence = sequence;
                 if bytes > 0 {
@@ -210,15 +187,57 @@ impl Journal {
                     });
                 }
             }
-            Err(HeaderError::Bad) => found.damaged.push(Damage {
-                file: path,
-                offset: 0,
-            }),
+            Err(HeaderError::Bad) => self.list_without_header(sequence, file, end, found),
         }
         Ok(())
     }
 
-    /// Finds the end of the last segment, cuts what is behind it and makes it the written one.
+    /// Records tell number and time by themselves: a header that is lost costs nothing but itself.
+    fn list_without_header(&mut self, sequence: Sequence, file: File, end: u64, found: &mut Found) {
+        let path = sequence.path(&self.folder);
+        let before = match self.view.segments().last() {
+            Some(last) => last.header.chain(),
+            None => Chain {
+                no: InputNo(0),
+                now: Now::default(),
+                crc: 0,
+            },
+        };
+        let used = used_bytes(&file, 0, end);
+        let mut cursor = Cursor::behind_damaged_header(file, before);
+        let bytes = if cursor.resync(end) {
+            cursor.offset()
+        } else {
+            used
+        };
+        let first = cursor.step(end);
+        let behind = cursor.count_to(end) + u64::from(matches!(first, Step::Record(..)));
+        found.damaged.push(Damage {
+            offset: 0,
+            bytes,
+            behind,
+            trouble: cursor.trouble(),
+            set_aside: self.set_aside(&path).ok(),
+            file: path.clone(),
+        });
+        if let Step::Record(meta, _) = first {
+            self.view.segments().push(Segment {
+                sequence,
+                path,
+                header: Header {
+                    first: meta.no,
+                    previous: meta.before(),
+                    at: meta.now.at,
+                    wall: meta.now.wall,
+                },
+                has_header: false,
+                end,
+            });
+        }
+    }
+
+    /// Finds the end of the last segment and cuts what is behind it. Goes on writing there if it is the
+    /// newest and whole.
     fn resume(
         &mut self,
         last: &Segment,
@@ -226,24 +245,45 @@ impl Journal {
         found: &mut Found,
     ) -> Result<(), JournalError> {
         let io = io_at(&last.path);
-        let mut cursor = Cursor::new(File::open(&last.path).map_err(&io)?, last.header);
-        let mut now = Now {
-            at: last.header.at,
-            wall: last.header.wall,
-            synced: false,
-        };
-        loop {
-            match cursor.step(last.end).map_err(&io)? {
-                Step::Record(meta, _) => now = meta.now,
+        let mut cursor = last.cursor(File::open(&last.path).map_err(&io)?, last.header.previous);
+        let mut now = cursor.chain().now;
+        // Damage, and how many records came before it.
+        let mut damaged: Vec<(Damage, u64)> = Vec::new();
+        let mut records = 0;
+        let torn_bytes = loop {
+            match cursor.step(last.end) {
+                Step::Record(meta, _) => {
+                    now = meta.now;
+                    records += 1;
+                }
                 Step::Unknown => {
                     return Err(JournalError::Newer {
                         file: last.path.clone(),
                         what: format!("a new kind of record at byte {}", cursor.offset()),
                     });
                 }
-                Step::End | Step::Blank | Step::Bad => break,
+                Step::End => break 0,
+                Step::Blank | Step::Bad => {
+                    let offset = cursor.offset();
+                    let used = used_bytes(cursor.file(), offset, last.end);
+                    if !cursor.resync(offset + used) {
+                        break used;
+                    }
+                    // That of a header was said when it was listed.
+                    if records > 0 || last.has_header {
+                        let damage = Damage {
+                            file: last.path.clone(),
+                            offset,
+                            bytes: cursor.offset() - offset,
+                            behind: 0,
+                            trouble: cursor.trouble(),
+                            set_aside: None,
+                        };
+                        damaged.push((damage, records));
+                    }
+                }
             }
-        }
+        };
         let end = cursor.offset();
         self.last = cursor.chain().no;
         self.last_at = now.at;
@@ -251,8 +291,18 @@ impl Journal {
         if let Some(listed) = self.view.segments().last_mut() {
             listed.end = end;
         }
+        let is_whole = damaged.is_empty() && last.has_header;
+        if !damaged.is_empty() {
+            let copy = self.set_aside(&last.path).ok();
+            found
+                .damaged
+                .extend(damaged.into_iter().map(|(damage, before)| Damage {
+                    behind: records - before,
+                    set_aside: copy.clone(),
+                    ..damage
+                }));
+        }
 
-        let torn_bytes = used_bytes(cursor.file(), end).map_err(&io)?;
         let file = self.disk.open(&last.path).map_err(&io)?;
         if torn_bytes > 0 {
             found.torn = Some(TornTail {
@@ -260,12 +310,15 @@ impl Journal {
                 offset: end,
                 bytes: torn_bytes,
                 after: self.last,
-                set_aside: self.set_aside(last, &cursor, torn_bytes).ok(),
+                set_aside: self.set_aside_torn(last, &cursor, torn_bytes).ok(),
             });
+        }
+        if torn_bytes > 0 || !is_whole {
             file.set_len(end).map_err(&io)?;
             file.sync().map_err(&io)?;
         }
-        if is_newest {
+        // What may be a failing place of the disk is written no more.
+        if is_newest && is_whole {
             file.set_len(self.segment_bytes.max(end)).map_err(&io)?;
             let mut active = Active::new(file, last.path.clone(), end, cursor.chain());
             // What the process before left to the kernel may not be on the disk yet.
@@ -277,14 +330,75 @@ impl Journal {
 
     /// Copies the torn bytes to a file of their own: should it be damage and no torn write, what
     /// lies behind it is not lost.
-    fn set_aside(&self, last: &Segment, cursor: &Cursor, bytes: u64) -> io::Result<PathBuf> {
+    fn set_aside_torn(&self, last: &Segment, cursor: &Cursor, bytes: u64) -> io::Result<PathBuf> {
         let path = last.sequence.torn_path(&self.folder);
         let mut torn = vec![0; usize::try_from(bytes).map_err(io::Error::other)?];
         cursor.file().read_exact_at(&mut torn, cursor.offset())?;
         self.disk.create(&path)?.write_all_at(&torn, 0)?;
         Ok(path)
     }
+
+    /// Copies a segment that is damaged, once: a disk that fails may not read it again. The copy goes with
+    /// the segment.
+    ///
+    /// # Errors
+    /// `file` is no segment, or the disk refuses.
+    pub fn set_aside(&self, file: &Path) -> io::Result<PathBuf> {
+        let sequence = Sequence::of(file).ok_or(io::ErrorKind::InvalidInput)?;
+        let path = sequence.damaged_path(&self.folder);
+        let (from, bytes) = open_file(file)?;
+        if path.metadata().is_ok_and(|copy| copy.len() == bytes) {
+            return Ok(path);
+        }
+        let copied = self.disk.create(&path).and_then(|copy| {
+            copy_readable(&from, bytes, &*copy)?;
+            copy.set_len(bytes)?;
+            copy.sync()
+        });
+        match copied {
+            // Whoever only looks has a disk that keeps nothing.
+            Ok(()) if path.exists() => Ok(path),
+            Ok(()) => Err(io::ErrorKind::NotFound.into()),
+            Err(error) => {
+                // Half a copy would be taken for a whole one.
+                let _ = self.disk.remove(&path);
+                Err(error)
+            }
+        }
+    }
 }
+
+/// Opens what must be a regular file; gives its length too.
+fn open_file(path: &Path) -> io::Result<(File, u64)> {
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.is_file() {
+        Ok((file, metadata.len()))
+    } else {
+        Err(io::Error::other("it is no file"))
+    }
+}
+
+/// Copies what can be read; the rest stays zeros.
+fn copy_readable(from: &File, bytes: u64, to: &dyn DiskFile) -> io::Result<()> {
+    let mut piece = vec![0; COPY_BYTES];
+    let mut offset = 0;
+    while offset < bytes {
+        match from.read_at(&mut piece, offset) {
+            Ok(0) => break,
+            Ok(read) => {
+                to.write_all_at(&piece[..read], offset)?;
+                offset += read as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => offset += COPY_BYTES as u64,
+        }
+    }
+    Ok(())
+}
+
+/// What is copied at once: a page.
+const COPY_BYTES: usize = 4_096;
 
 fn io_at(path: &Path) -> impl Fn(io::Error) -> JournalError + use<> {
     let path = path.to_owned();

@@ -4,8 +4,10 @@
 //! belongs to one thread, holds one file and one window of 64 KiB (or one record, if that is
 //! larger). It never reads past what was written whole. Must not write.
 
-use super::record::Record;
-use super::segment::{Cursor, Header, Sequence, Step};
+use super::cursor::{Cursor, Step};
+use super::damage::{Damage, Gap, GapCause};
+use super::record::{Chain, Meta, Record};
+use super::segment::{HEADER_CRC_AT, Header, Sequence};
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -23,9 +25,25 @@ pub struct JournalView {
 pub(super) struct Segment {
     pub(super) sequence: Sequence,
     pub(super) path: PathBuf,
+    /// As it stands there; as its records say where it is damaged.
     pub(super) header: Header,
+    pub(super) has_header: bool,
     /// Where its last whole record ends.
     pub(super) end: u64,
+}
+
+impl Segment {
+    /// A cursor at its start. Without a header the first step is [`Step::Bad`], and `before` is what was
+    /// read last.
+    pub(super) fn cursor(&self, file: File, before: InputNo) -> Cursor {
+        let chain = self.header.chain();
+        if self.has_header {
+            Cursor::new(file, self.header)
+        } else {
+            let no = before.min(chain.no);
+            Cursor::behind_damaged_header(file, Chain { no, ..chain })
+        }
+    }
 }
 
 impl JournalView {
@@ -36,6 +54,9 @@ impl JournalView {
             view: self.clone(),
             from: from.max(InputNo(1)),
             open: None,
+            found: None,
+            last: InputNo(0),
+            passed: Vec::new(),
             done: false,
         }
     }
@@ -60,13 +81,18 @@ impl JournalView {
 }
 
 /// Yields records in order. At the end of what is written it yields `None`, and goes on when more
-/// was written. After an error it yields nothing more: what follows the damage is read by a new
-/// reader, so that nobody skips it unknowingly.
+/// was written. Where inputs can't be read it yields [`ReadError::Gap`] and then goes on behind them: whoever
+/// takes records only passes a gap knowingly. After any other error it yields nothing more.
 #[derive(Debug)]
 pub struct JournalReader {
     view: JournalView,
     from: InputNo,
     open: Option<Open>,
+    /// The record behind a gap, yielded after it.
+    found: Option<Record>,
+    /// The number of the last record; whatever is below has been read or was lost.
+    last: InputNo,
+    passed: Vec<Gap>,
     done: bool,
 }
 
@@ -88,8 +114,10 @@ impl Iterator for JournalReader {
         match self.read() {
             Ok(record) => record.map(Ok),
             Err(error) => {
-                self.done = true;
-                self.open = None;
+                if !matches!(error, ReadError::Gap(_)) {
+                    self.done = true;
+                    self.open = None;
+                }
                 Some(Err(error))
             }
         }
@@ -97,38 +125,43 @@ impl Iterator for JournalReader {
 }
 
 impl JournalReader {
+    /// Gaps before the first wanted record that were met on the way to it; they were not yielded.
+    #[must_use]
+    pub fn passed(&self) -> &[Gap] {
+        &self.passed
+    }
+
     fn read(&mut self) -> Result<Option<Record>, ReadError> {
         loop {
+            if let Some(record) = self.found.take() {
+                return Ok(Some(record));
+            }
             let Some(open) = &mut self.open else {
                 match self.start()? {
-                    Some(segment) => self.open = Some(Open::new(segment)?),
-                    None => return Ok(None),
+                    true => continue,
+                    false => return Ok(None),
                 }
-                continue;
             };
             if open.cursor.offset() >= open.segment.end {
                 open.look_again(&self.view)?;
             }
-            let step = open.cursor.step(open.segment.end);
-            match step.map_err(|source| open.io(source))? {
-                Step::Record(meta, _) if meta.no < self.from => {}
+            match open.cursor.step(open.segment.end) {
+                // A segment that was copied to another name would give its records twice.
+                Step::Record(meta, _) if meta.no < self.from.max(self.last) => {}
                 Step::Record(meta, body) => {
-                    return Ok(Some(Record {
-                        no: meta.no,
-                        now: meta.now,
-                        class: meta.class,
-                        body: open.cursor.body(body).to_vec(),
-                    }));
+                    self.last = meta.no;
+                    return Ok(Some(record(meta, open.cursor.body(body))));
                 }
                 Step::End if open.next.is_none() => return Ok(None),
-                Step::End => self.open = Some(open.follow()?),
+                Step::End => self.follow()?,
                 step @ (Step::Blank | Step::Bad) => {
                     open.look_again(&self.view)?;
                     // A power cut can take back that a full segment was cut to its length.
-                    if step == Step::Bad || !open.is_complete() {
-                        return Err(open.corrupt());
+                    if step == Step::Blank && open.is_complete() {
+                        self.follow()?;
+                    } else {
+                        self.cross()?;
                     }
-                    self.open = Some(open.follow()?);
                 }
                 Step::Unknown => {
                     return Err(ReadError::Newer {
@@ -140,29 +173,127 @@ impl JournalReader {
         }
     }
 
-    /// The newest segment that can hold the first wanted record: all older ones end before it.
-    fn start(&self) -> Result<Option<Segment>, ReadError> {
+    /// Opens the newest segment that can hold the first wanted record: all older ones end before it.
+    fn start(&mut self) -> Result<bool, ReadError> {
         let segments = self.view.segments();
-        let start = segments
+        let before = segments
             .iter()
             .rfind(|segment| segment.header.previous < self.from);
-        match (start, segments.first()) {
-            (Some(segment), _) => Ok(Some(segment.clone())),
-            (None, Some(oldest)) => Err(ReadError::Missing {
-                from: self.from,
-                found: oldest.header.first,
-                file: oldest.path.clone(),
-            }),
-            (None, None) => Ok(None),
+        let Some(segment) = before.or(segments.first()).cloned() else {
+            return Ok(false);
+        };
+        drop(segments);
+        let previous = segment.header.previous;
+        let is_late = segment.has_header && previous >= self.from;
+        let gap = Gap {
+            from: self.from,
+            until: Some(previous.next()),
+            cause: GapCause::Missing {
+                before: segment.path.clone(),
+            },
+        };
+        self.open = Some(Open::new(segment, InputNo(self.from.0 - 1))?);
+        if is_late {
+            self.report(gap)?;
         }
+        Ok(true)
+    }
+
+    /// Goes to the next segment.
+    fn follow(&mut self) -> Result<(), ReadError> {
+        let Some(open) = &self.open else {
+            return Ok(());
+        };
+        let Some(next) = open.next.clone() else {
+            return Ok(());
+        };
+        let before = open.cursor.chain().no;
+        // Without a header, what is missing is said when its first record was found.
+        let is_complete = open.is_complete() || !next.has_header;
+        let gap = Gap {
+            from: before.next(),
+            until: Some(next.header.previous.next()),
+            cause: GapCause::Missing {
+                before: next.path.clone(),
+            },
+        };
+        self.open = Some(Open::new(next, before)?);
+        if is_complete {
+            Ok(())
+        } else {
+            self.report(gap)
+        }
+    }
+
+    /// Goes to the next whole record behind damage, in this segment or in the next one.
+    fn cross(&mut self) -> Result<(), ReadError> {
+        let Some(open) = &mut self.open else {
+            return Ok(());
+        };
+        let (offset, end) = (open.cursor.offset(), open.segment.end);
+        let before = open.cursor.chain().no;
+        let offset = if offset <= HEADER_CRC_AT { 0 } else { offset };
+        let mut damage = Damage {
+            file: open.segment.path.clone(),
+            offset,
+            bytes: end.saturating_sub(offset),
+            behind: 0,
+            trouble: None,
+            set_aside: None,
+        };
+        let mut until = None;
+        if open.cursor.resync(end) {
+            damage.bytes = open.cursor.offset() - offset;
+            damage.trouble = open.cursor.trouble();
+            damage.behind = open.count_rest()?;
+            if let Step::Record(meta, body) = open.cursor.step(end) {
+                until = Some(meta.before().next());
+                if meta.no >= self.from.max(self.last) {
+                    self.last = meta.no;
+                    self.found = Some(record(meta, open.cursor.body(body)));
+                }
+            }
+        } else {
+            damage.trouble = open.cursor.trouble();
+            match open.next.clone() {
+                Some(next) => {
+                    until = Some(next.header.previous.next());
+                    self.open = Some(Open::new(next, before)?);
+                }
+                None => self.done = true,
+            }
+        }
+        self.report(Gap {
+            from: before.next(),
+            until,
+            cause: GapCause::Damage(damage),
+        })
+    }
+
+    /// Yields a gap, unless all of it is before what is wanted.
+    fn report(&mut self, gap: Gap) -> Result<(), ReadError> {
+        if gap.until.is_some_and(|until| until <= self.from) {
+            self.passed.push(gap);
+            return Ok(());
+        }
+        Err(ReadError::Gap(gap))
+    }
+}
+
+fn record(meta: Meta, body: &[u8]) -> Record {
+    Record {
+        no: meta.no,
+        now: meta.now,
+        class: meta.class,
+        body: body.to_vec(),
     }
 }
 
 impl Open {
-    fn new(segment: Segment) -> Result<Self, ReadError> {
+    fn new(segment: Segment, before: InputNo) -> Result<Self, ReadError> {
         match File::open(&segment.path) {
             Ok(file) => Ok(Self {
-                cursor: Cursor::new(file, segment.header),
+                cursor: segment.cursor(file, before),
                 segment,
                 next: None,
             }),
@@ -203,25 +334,10 @@ impl Open {
             .is_some_and(|next| next.header.previous == self.cursor.chain().no)
     }
 
-    fn follow(&self) -> Result<Self, ReadError> {
-        match &self.next {
-            Some(next) if self.is_complete() => Self::new(next.clone()),
-            Some(next) => Err(ReadError::Missing {
-                from: self.cursor.chain().no.next(),
-                found: next.header.first,
-                file: next.path.clone(),
-            }),
-            None => Err(self.corrupt()),
-        }
-    }
-
-    fn corrupt(&self) -> ReadError {
-        ReadError::Corrupt {
-            file: self.segment.path.clone(),
-            offset: self.cursor.offset(),
-            after: self.cursor.chain().no,
-            resume: self.next.as_ref().map(|next| next.header.first),
-        }
+    /// How many records stand from the cursor on.
+    fn count_rest(&self) -> Result<u64, ReadError> {
+        let file = File::open(&self.segment.path).map_err(|source| self.io(source))?;
+        Ok(self.cursor.beside(file).count_to(self.segment.end))
     }
 
     fn io(&self, source: io::Error) -> ReadError {
@@ -236,26 +352,8 @@ impl Open {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// Bytes in the middle of a segment are no record: the disk damaged them.
-    Corrupt {
-        /// The segment.
-        file: PathBuf,
-        /// Where in it, in bytes.
-        offset: u64,
-        /// The last number that was read whole.
-        after: InputNo,
-        /// A reader from this number reads what follows the segment.
-        resume: Option<InputNo>,
-    },
-    /// Records are not there: retention dropped them, or a file was lost.
-    Missing {
-        /// The first number that is missing.
-        from: InputNo,
-        /// The next one that is there.
-        found: InputNo,
-        /// Where that one stands.
-        file: PathBuf,
-    },
+    /// Inputs that can't be read; reading goes on behind them.
+    Gap(Gap),
     /// A newer version wrote this record.
     Newer {
         /// The segment.
@@ -275,30 +373,10 @@ pub enum ReadError {
 impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Corrupt {
-                file,
-                offset,
-                after,
-                resume,
-            } => {
-                write!(
-                    f,
-                    "{} is damaged at byte {offset}, after input {after}",
-                    file.display()
-                )?;
-                match resume {
-                    Some(no) => write!(f, "; whole inputs follow from {no}"),
-                    None => Ok(()),
-                }
-            }
-            Self::Missing { from, found, file } => write!(
-                f,
-                "the journal has no inputs from {from} on; it goes on with {found} in {}",
-                file.display()
-            ),
+            Self::Gap(gap) => gap.fmt(f),
             Self::Newer { file, offset } => write!(
                 f,
-                "{} holds a record of a newer iot-control at byte {offset}; start that version",
+                "{} holds a record of a newer iot-control at byte {offset}; start that version, or restore a backup made before the upgrade",
                 file.display()
             ),
             Self::Io { file, .. } => write!(f, "can't read {}", file.display()),

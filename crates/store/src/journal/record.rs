@@ -3,16 +3,19 @@
 //! Called by [`super::segment`], [`super::Journal`] and the reader; pure, touches no file.
 //! Must not know what a body means.
 //!
-//! A frame is `length | head | steps | body | crc`:
+//! A frame is `length | head | moment | body | crc`:
 //!
 //! | part | bytes | what |
 //! |---|---|---|
-//! | length | 1-3 | varint: bytes of head, steps and body; never 0, so that zeros mean "no record yet" |
-//! | head | 1 | bits 0-1 class, bit 2 `synced`, bits 3-4 how the number moves (0 same, 1 next, 2 varint follows) |
-//! | steps | 2-8 | the number's step where bits 3-4 say so; `at` since the record before; wall minus `at` since then |
+//! | length | 1-3 | varint: bytes of head, moment and body; never 0, so that zeros mean "no record yet" |
+//! | head | 1 | bits 0-1 class, bit 2 `synced`, bit 3: there is no moment, it is that of the record before |
+//! | moment | 0, 10-18 | varints: the number; `at`; wall minus `at` since 2026 |
 //! | crc | 4 | CRC-32, little endian, seeded with the crc before: a record that is missing or moved is found too |
 //!
-//! A record of an ordinary house costs 9 to 13 bytes beyond its body.
+//! The crc before stands right before the frame, and the moment is complete: whatever is damaged in a
+//! segment, the records behind it can be found and read. Only an outputs' hash and what was merely seen may
+//! have none of their own; they are worth nothing without the record before them. A record of an ordinary
+//! house costs 21 to 24 bytes beyond its body.
 
 use types::{InputNo, Instant, Now, UnixTime};
 
@@ -22,6 +25,9 @@ pub const BODY_BYTES_MAX: usize = 1 << 20;
 
 /// Most bytes that a frame adds to its body: three varints of 10, one of 3, head and crc.
 pub(super) const FRAME_BYTES_MAX: usize = 40;
+
+/// Fewest bytes of a frame: length, head and crc.
+pub(super) const FRAME_BYTES_MIN: u64 = 6;
 
 /// What a record is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,12 +56,11 @@ pub struct Record {
     pub body: Vec<u8>,
 }
 
-/// What the next frame is relative to: the record before, or the segment's header.
+/// What the next frame follows: the record before, or the segment's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Chain {
     pub(super) no: InputNo,
-    pub(super) at: Instant,
-    pub(super) wall: UnixTime,
+    pub(super) now: Now,
     pub(super) crc: u32,
 }
 
@@ -65,6 +70,16 @@ pub(super) struct Meta {
     pub(super) no: InputNo,
     pub(super) now: Now,
     pub(super) class: Class,
+}
+
+impl Meta {
+    /// The last number that may stand before this record: what is not an input stands behind its own.
+    pub(super) fn before(self) -> InputNo {
+        match self.class {
+            Class::Input => InputNo(self.no.0.saturating_sub(1)),
+            Class::BrokerFact | Class::OutputsHash | Class::Observed => self.no,
+        }
+    }
 }
 
 /// What stands at a place in a segment.
@@ -88,35 +103,32 @@ pub(super) enum Frame<'a> {
 }
 
 impl Chain {
-    /// Appends the frame of one record to `out` and returns what the next one is relative to.
+    /// Appends the frame of one record to `out` and returns what the next one follows.
     pub(super) fn encode(self, meta: Meta, body: &[u8], out: &mut Vec<u8>) -> Self {
-        let step = meta.no.0.wrapping_sub(self.no.0);
-        let at = meta.now.at.0.wrapping_sub(self.at.0) as i64;
-        let wall = meta.now.wall.0.wrapping_sub(self.wall.0);
-
-        let mut steps = [0; 1 + 3 * VARINT_BYTES_MAX];
-        steps[0] = class_bits(meta.class)
-            | (u8::from(meta.now.synced) << 2)
-            | (u8::try_from(step).map_or(2, |step| step.min(2)) << 3);
+        let is_aside = matches!(meta.class, Class::OutputsHash | Class::Observed);
+        let same = is_aside && meta.no == self.no && meta.now == self.now;
+        let mut moment = [0; 1 + 3 * VARINT_BYTES_MAX];
+        moment[0] = class_bits(meta.class) | (u8::from(meta.now.synced) << 2);
         let mut used = 1;
-        if step >= 2 {
-            used += put_varint(&mut steps[used..], step);
+        if same {
+            moment[0] |= SAME;
+        } else {
+            used += put_varint(&mut moment[used..], meta.no.0);
+            used += put_varint(&mut moment[used..], meta.now.at.0);
+            used += put_varint(&mut moment[used..], zigzag(wall_less_at(meta.now)));
         }
-        used += put_varint(&mut steps[used..], zigzag(at));
-        used += put_varint(&mut steps[used..], zigzag(wall.wrapping_sub(at)));
 
         let start = out.len();
         let mut length = [0; VARINT_BYTES_MAX];
         let length_bytes = put_varint(&mut length, (used + body.len()) as u64);
         out.extend_from_slice(&length[..length_bytes]);
-        out.extend_from_slice(&steps[..used]);
+        out.extend_from_slice(&moment[..used]);
         out.extend_from_slice(body);
         let crc = crc_after(self.crc, &out[start..]);
         out.extend_from_slice(&crc.to_le_bytes());
         Self {
             no: meta.no,
-            at: meta.now.at,
-            wall: meta.now.wall,
+            now: meta.now,
             crc,
         }
     }
@@ -133,10 +145,7 @@ impl Chain {
             Varint::Short => return Frame::Short(bytes.len() + 1),
             Varint::Bad => return Frame::Bad,
         };
-        let Some(length) = usize::try_from(length)
-            .ok()
-            .filter(|length| *length <= BODY_BYTES_MAX + FRAME_BYTES_MAX)
-        else {
+        let Some(length) = length_of(length) else {
             return Frame::Bad;
         };
         let end = length_bytes + length;
@@ -156,11 +165,29 @@ impl Chain {
             bytes: end + CRC_BYTES,
             chain: Self {
                 no: meta.no,
-                at: meta.now.at,
-                wall: meta.now.wall,
+                now: meta.now,
                 crc,
             },
         }
+    }
+
+    /// Whether `bytes`, found somewhere behind this, look like the start of a later record with a moment of
+    /// its own. Cheap: spares the checksum of what a wrong length spans. Needs [`PROBE_BYTES`], or all there are.
+    pub(super) fn may_be_followed_by(self, bytes: &[u8]) -> bool {
+        let Varint::Whole(length, used) = varint(bytes) else {
+            return false;
+        };
+        if length == 0 || length_of(length).is_none() {
+            return false;
+        }
+        let payload = &bytes[used..];
+        if payload.first().is_none_or(|head| head & SAME != 0) {
+            return false;
+        }
+        self.parts(payload).is_some_and(|(meta, _)| {
+            let ahead = meta.no.0.checked_sub(self.no.0);
+            ahead.is_some_and(|ahead| ahead <= AHEAD_MAX) && meta.now.at >= self.now.at
+        })
     }
 
     fn parts(self, payload: &[u8]) -> Option<(Meta, &[u8])> {
@@ -174,25 +201,28 @@ impl Chain {
         };
         let class = class_of(head & 0b11)?;
         let synced = head & 0b100 != 0;
-        let step = match head >> 3 {
-            0 => 0,
-            1 => 1,
-            2 => take()?,
+        let (no, now) = match head & !0b111 {
+            0 => {
+                let no = InputNo(take()?);
+                let at = Instant(take()?);
+                (no, moment(at, unzigzag(take()?), synced))
+            }
+            SAME => (self.no, Now { synced, ..self.now }),
             _ => return None,
         };
-        let at = unzigzag(take()?);
-        let wall = unzigzag(take()?).wrapping_add(at);
-        let now = Now {
-            at: Instant(self.at.0.wrapping_add_signed(at)),
-            wall: UnixTime(self.wall.0.wrapping_add(wall)),
-            synced,
-        };
-        let no = InputNo(self.no.0.checked_add(step)?);
         Some((Meta { no, now, class }, rest))
     }
 }
 
 const CRC_BYTES: usize = 4;
+/// In the head: number and moment are those of the record before.
+const SAME: u8 = 0b1000;
+/// What [`Chain::may_be_followed_by`] looks at, at most: length, head and moment.
+pub(super) const PROBE_BYTES: usize = 1 + 4 * VARINT_BYTES_MAX;
+/// The most numbers that damage can span: far more than a segment holds.
+const AHEAD_MAX: u64 = u32::MAX as u64;
+/// 2026-01-01T00:00:00Z: walls are counted from here, which saves a byte.
+const WALL_BASE: i64 = 1_767_225_600_000_000;
 /// A `u64` in groups of seven bits.
 const VARINT_BYTES_MAX: usize = 10;
 
@@ -200,6 +230,27 @@ fn crc_after(before: u32, bytes: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new_with_initial(before);
     hasher.update(bytes);
     hasher.finalize()
+}
+
+/// What the length of a frame may be.
+fn length_of(length: u64) -> Option<usize> {
+    let length = usize::try_from(length).ok()?;
+    (length <= BODY_BYTES_MAX + FRAME_BYTES_MAX).then_some(length)
+}
+
+/// Stays nearly the same over a run, since both clocks run alike.
+fn wall_less_at(now: Now) -> i64 {
+    let wall = now.wall.0.wrapping_sub(WALL_BASE);
+    wall.wrapping_sub(now.at.0 as i64)
+}
+
+fn moment(at: Instant, wall_less_at: i64, synced: bool) -> Now {
+    let wall = wall_less_at.wrapping_add(at.0 as i64);
+    Now {
+        at,
+        wall: UnixTime(wall.wrapping_add(WALL_BASE)),
+        synced,
+    }
 }
 
 fn class_bits(class: Class) -> u8 {
@@ -268,26 +319,31 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn nows() -> impl Strategy<Value = Now> {
+        (any::<u64>(), any::<i64>(), any::<bool>()).prop_map(|(at, wall, synced)| Now {
+            at: Instant(at),
+            wall: UnixTime(wall),
+            synced,
+        })
+    }
+
     fn chains() -> impl Strategy<Value = Chain> {
-        (any::<u64>(), any::<u64>(), any::<i64>(), any::<u32>()).prop_map(|(no, at, wall, crc)| {
-            Chain {
-                no: InputNo(no),
-                at: Instant(at),
-                wall: UnixTime(wall),
-                crc,
-            }
+        (any::<u64>(), nows(), any::<u32>()).prop_map(|(no, now, crc)| Chain {
+            no: InputNo(no),
+            now,
+            crc,
         })
     }
 
     proptest! {
         #[test]
         fn any_record_comes_back_after_any_other(
-            chain in chains(), step in 0..u64::MAX, at: u64, wall: i64, synced: bool, class in 0_u8..4,
+            chain in chains(), no: u64, now in nows(), same: bool, class in 0_u8..4,
             body in proptest::collection::vec(any::<u8>(), 0..300),
         ) {
             let meta = Meta {
-                no: InputNo(chain.no.0.saturating_add(step)),
-                now: Now { at: Instant(at), wall: UnixTime(wall), synced },
+                no: if same { chain.no } else { InputNo(no) },
+                now: if same { chain.now } else { now },
                 class: class_of(class).unwrap(),
             };
             let mut bytes = Vec::new();
@@ -300,6 +356,13 @@ mod tests {
             for cut in 0..bytes.len() {
                 prop_assert!(matches!(chain.decode(&bytes[..cut]), Frame::Short(_)));
             }
+            let alone = Chain { no: InputNo(0), now: Now::default(), crc: chain.crc };
+            if meta.no.0 <= AHEAD_MAX && alone.may_be_followed_by(&bytes) {
+                let found = matches!(alone.decode(&bytes), Frame::Whole { meta: found, .. } if found == meta);
+                prop_assert!(found, "a record with a moment of its own needs no record before it");
+            } else {
+                prop_assert!(meta.no.0 > AHEAD_MAX || (same && class >= 2));
+            }
         }
 
         #[test]
@@ -308,6 +371,7 @@ mod tests {
         ) {
             chain.decode(&bytes);
             chain.parts(&bytes);
+            chain.may_be_followed_by(&bytes);
         }
     }
 }

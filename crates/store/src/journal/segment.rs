@@ -1,25 +1,23 @@
-//! One segment file: its name, its header, and a cursor that walks its records.
+//! One segment file: its name and its header.
 //!
-//! Called by [`super::Journal`] when it opens a folder and by the reader. Only reads.
+//! Called by [`super::Journal`] and the reader. Only reads. Its records are walked by [`super::cursor`].
 //!
 //! A header is 48 bytes: magic, format (u32), first number (u64), the number before it (u64), `at`
 //! and wall of the first record (u64, i64), CRC-32 of all that; integers little endian. The number
 //! before it ties a segment to the one before: a segment that is missing is found.
 
-use super::record::{Chain, Frame, Meta};
-use std::fs::File;
-use std::io;
-use std::ops::Range;
-use std::os::unix::fs::FileExt;
+use super::record::Chain;
 use std::path::{Path, PathBuf};
-use types::{InputNo, Instant, UnixTime};
+use types::{InputNo, Instant, Now, UnixTime};
 
 /// The format that this version writes, and the only one so far.
 pub(super) const FORMAT: u32 = 1;
 pub(super) const HEADER_BYTES: usize = 48;
+/// Where the header's checksum stands, which the first record's is seeded with.
+pub(super) const HEADER_CRC_AT: u64 = 44;
 const MAGIC: [u8; 8] = *b"iotjrnl\0";
-/// What the cursor reads at once.
-const WINDOW_BYTES: usize = 64 * 1024;
+/// Far above what a house writes in a thousand years; a file named beyond it is not ours.
+const SEQUENCE_MAX: u32 = u32::MAX - 0xFFFF;
 
 /// Which segment of the journal: counts up from 1 and is the file's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,13 +33,21 @@ impl Sequence {
         folder.join(format!("{:08}.torn", self.0))
     }
 
+    /// Where a copy of this segment is set aside when it turns out to be damaged.
+    pub(super) fn damaged_path(self, folder: &Path) -> PathBuf {
+        folder.join(format!("{:08}.damaged", self.0))
+    }
+
+    /// The segment of this name, exactly as [`Self::path`] spells it.
     pub(super) fn of(path: &Path) -> Option<Self> {
-        let name = path.file_name()?.to_str()?.strip_suffix(".journal")?;
-        name.parse().ok().map(Self)
+        let name = path.file_name()?.to_str()?;
+        let number = name.strip_suffix(".journal")?.parse().ok()?;
+        let named_so = format!("{number:08}.journal") == name;
+        (named_so && number <= SEQUENCE_MAX).then_some(Self(number))
     }
 
     pub(super) fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
     }
 }
 
@@ -78,6 +84,10 @@ impl Header {
         bytes
     }
 
+    fn crc(self) -> u32 {
+        u32::from_le_bytes(field(&self.encode(), 44))
+    }
+
     pub(super) fn decode(bytes: &[u8; HEADER_BYTES]) -> Result<Self, HeaderError> {
         let (rest, crc) = bytes.split_at(44);
         if rest[..8] != MAGIC || crc32fast::hash(rest).to_le_bytes() != *crc {
@@ -95,13 +105,16 @@ impl Header {
         })
     }
 
-    /// What the segment's first record is relative to.
+    /// What the segment's first record follows.
     pub(super) fn chain(self) -> Chain {
         Chain {
             no: self.previous,
-            at: self.at,
-            wall: self.wall,
-            crc: crc32fast::hash(&self.encode()),
+            now: Now {
+                at: self.at,
+                wall: self.wall,
+                synced: false,
+            },
+            crc: self.crc(),
         }
     }
 }
@@ -110,146 +123,6 @@ fn field<const N: usize>(bytes: &[u8], start: usize) -> [u8; N] {
     let mut field = [0; N];
     field.copy_from_slice(&bytes[start..start + N]);
     field
-}
-
-/// Walks a segment's records, holding one window of it in memory.
-#[derive(Debug)]
-pub(super) struct Cursor {
-    file: File,
-    window: Vec<u8>,
-    /// Where in the window the next frame starts.
-    start: usize,
-    /// Where in the file that is.
-    offset: u64,
-    chain: Chain,
-}
-
-/// What the cursor came to.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    /// A record; its body stands in this part of the window until the next call.
-    Record(Meta, Range<usize>),
-    /// Exactly the limit.
-    End,
-    /// Zeros: nothing was written here.
-    Blank,
-    /// Bytes that are no whole record.
-    Bad,
-    /// A record of a kind that only a newer version knows.
-    Unknown,
-}
-
-impl Cursor {
-    /// A cursor at the first record of `file`, whose header was read.
-    pub(super) fn new(file: File, header: Header) -> Self {
-        Self {
-            file,
-            window: Vec::new(),
-            start: 0,
-            offset: HEADER_BYTES as u64,
-            chain: header.chain(),
-        }
-    }
-
-    pub(super) fn file(&self) -> &File {
-        &self.file
-    }
-
-    /// Where the next frame starts; after anything but a record, where the trouble starts.
-    pub(super) fn offset(&self) -> u64 {
-        self.offset
-    }
-
-    /// What the next frame is relative to.
-    pub(super) fn chain(&self) -> Chain {
-        self.chain
-    }
-
-    pub(super) fn body(&self, range: Range<usize>) -> &[u8] {
-        &self.window[range]
-    }
-
-    /// The next record that ends at or before `limit` (a place in the file).
-    pub(super) fn step(&mut self, limit: u64) -> io::Result<Step> {
-        if self.offset >= limit {
-            return Ok(Step::End);
-        }
-        loop {
-            match self.chain.decode(&self.window[self.start..]) {
-                Frame::Whole {
-                    meta,
-                    body,
-                    bytes,
-                    chain,
-                } => {
-                    let end = self.start + bytes - size_of::<u32>();
-                    let body = end - body.len()..end;
-                    self.start += bytes;
-                    self.offset += bytes as u64;
-                    self.chain = chain;
-                    return Ok(Step::Record(meta, body));
-                }
-                Frame::Short(needed) => {
-                    if !self.fill(needed, limit)? {
-                        return Ok(Step::Bad);
-                    }
-                }
-                Frame::Blank => return Ok(Step::Blank),
-                Frame::Bad => return Ok(Step::Bad),
-                Frame::Unknown => return Ok(Step::Unknown),
-            }
-        }
-    }
-
-    /// Reads on until the window holds `needed` bytes of the next frame; false where `limit` or the
-    /// file's end comes first.
-    fn fill(&mut self, needed: usize, limit: u64) -> io::Result<bool> {
-        self.window.drain(..self.start);
-        self.start = 0;
-        let room = usize::try_from(limit - self.offset).unwrap_or(usize::MAX);
-        if needed > room {
-            return Ok(false);
-        }
-        let mut have = self.window.len();
-        self.window.resize(room.min(needed.max(WINDOW_BYTES)), 0);
-        while have < self.window.len() {
-            let read = match self
-                .file
-                .read_at(&mut self.window[have..], self.offset + have as u64)
-            {
-                Ok(read) => read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => {
-                    self.window.truncate(have);
-                    return Err(error);
-                }
-            };
-            if read == 0 {
-                self.window.truncate(have);
-            }
-            have += read;
-        }
-        Ok(have >= needed)
-    }
-}
-
-/// How many bytes from `start` on hold anything: up to the last one that is not zero.
-pub(super) fn used_bytes(file: &File, start: u64) -> io::Result<u64> {
-    let mut used = 0;
-    let mut offset = start;
-    let mut window = vec![0; WINDOW_BYTES];
-    loop {
-        let read = match file.read_at(&mut window, offset) {
-            Ok(0) => return Ok(used),
-            Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        if let Some(ix) = window[..read].iter().rposition(|byte| *byte != 0) {
-            used = offset + ix as u64 + 1 - start;
-        }
-        offset += read as u64;
-    }
 }
 
 #[cfg(test)]

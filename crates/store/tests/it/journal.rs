@@ -74,9 +74,10 @@ fn a_reader_outlives_the_segment_it_reads_and_says_what_is_missing_after() {
         .unwrap();
     assert!(dropped.segments > 1);
     let read: Vec<_> = reader.collect();
-    assert!(read.len() > 2);
-    assert!(read[..read.len() - 1].iter().all(Result::is_ok));
-    assert!(matches!(read.last(), Some(Err(ReadError::Missing { .. }))));
+    let gap = read.iter().position(Result::is_err).unwrap();
+    assert!(gap > 1);
+    assert!(matches!(&read[gap], Err(ReadError::Gap(gap)) if gap.is_felt()));
+    assert_eq!(*read.last().unwrap().as_ref().unwrap(), record(40));
 }
 
 #[test]
@@ -116,7 +117,7 @@ fn retention_drops_by_age_and_size_but_never_what_a_restart_needs() {
 }
 
 #[test]
-fn an_ordinary_record_costs_at_most_twenty_bytes_more_than_its_body() {
+fn an_ordinary_record_costs_at_most_24_bytes_more_than_its_body() {
     let folder = tempfile::tempdir().unwrap();
     let (mut journal, _) = open(folder.path(), 4 << 20);
     let start = Instant(86_400_000_000 * 300);
@@ -135,7 +136,7 @@ fn an_ordinary_record_costs_at_most_twenty_bytes_more_than_its_body() {
     }
     let each = (journal.view().bytes() - 48) as f64 / 1_000.0;
     println!("{each} bytes for a record of 60");
-    assert!(each <= 80.0);
+    assert!(each <= 84.0);
 }
 
 #[test]
@@ -213,8 +214,8 @@ fn an_append_after_a_skip_says_what_is_missing() {
     assert_eq!(read(&journal, 11), [record(11)]);
     let error = journal.view().reader(InputNo(1)).find_map(Result::err);
     match error {
-        Some(ReadError::Missing { from, found, .. }) => {
-            assert_eq!((from, found), (InputNo(3), InputNo(11)));
+        Some(ReadError::Gap(gap)) => {
+            assert_eq!((gap.from, gap.until), (InputNo(3), Some(InputNo(11))));
         }
         other => panic!("{other:?}"),
     }

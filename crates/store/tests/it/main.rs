@@ -7,6 +7,7 @@
 )]
 
 mod cuts;
+mod damage;
 mod db;
 mod disk;
 mod folder;
@@ -16,6 +17,7 @@ mod model;
 mod past;
 mod writer;
 
+use crate::disk::FaultyDisk;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,6 +77,11 @@ fn keep(no: u64) -> Keep {
 
 fn open(folder: &Path, segment_bytes: u64) -> (Journal, Found) {
     Journal::open(folder, segment_bytes, Arc::new(RealDisk)).unwrap()
+}
+
+/// As [`open`], without waiting for the disk.
+fn open_fast(folder: &Path, segment_bytes: u64) -> (Journal, Found) {
+    Journal::open(folder, segment_bytes, Arc::new(FaultyDisk::unsynced())).unwrap()
 }
 
 fn append(journal: &mut Journal, records: &[Record]) {
