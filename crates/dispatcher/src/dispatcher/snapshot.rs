@@ -61,14 +61,11 @@ impl fmt::Display for SnapshotError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed(detail) => {
-                write!(
-                    f,
-                    "the snapshot is damaged ({detail}); the one before it may be whole"
-                )
+                write!(f, "it is damaged ({detail})")
             }
             Self::Format(format) => write!(
                 f,
-                "the snapshot has format {format}, this program reads up to {FORMAT}; a newer version wrote it"
+                "it has format {format}, this program reads up to {FORMAT}; start the newer version that wrote it, or restore a backup made before the upgrade"
             ),
         }
     }

@@ -30,7 +30,7 @@ use super::{
 use crate::settings::Anonymous;
 
 /// Format of a snapshot as a whole; its parts carry formats of their own.
-const SNAPSHOT_FORMAT: u32 = 1;
+pub(super) const SNAPSHOT_FORMAT: u32 = 1;
 
 /// Inputs after which a snapshot is taken: replaying so many takes a tenth of a second.
 const SNAPSHOT_INPUTS: u64 = 50_000;

@@ -1,26 +1,26 @@
 //! Start: newest good snapshot plus the journal's tail, through the very code that ran then; then the
 //! mapping of today.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::Context;
-use dispatcher::{Blocklist, Config, Dispatcher, Effects};
-use mapping::Program;
-use replay::{Fed, Player, Programs};
-use store::{
-    Options, Store,
-    db::MappingHash,
-    journal::{Record, Retention},
-};
+use dispatcher::{Blocklist, Config, Dispatcher, SnapshotError};
+use replay::Programs;
+use store::{Options, Retention, Snapshot, Store};
 use types::{InputNo, Now};
 
 use super::{
-    app::App,
+    app::{App, SNAPSHOT_FORMAT},
     clock::{Clock, Downtime, TimeLine},
     house::{self, House},
     users::Users,
 };
 use crate::{cli, printer, settings::Settings};
+
+mod tail;
 
 /// Name of the file that carries the time line from one start to the next.
 const TIME_LINE: &str = "time-line";
@@ -49,13 +49,16 @@ pub(super) fn recover(
             "the clock is not synchronised: timers go on as if no time had passed while the machine was off",
         );
     }
-    let blocklist = read_blocklist(&options.house)?;
+    let read = read_blocklist(&options.house);
     let last = found.last;
+    let has_past = last > InputNo(0) || found.snapshot.is_some();
+    let first = read.as_ref().ok().cloned().unwrap_or_default();
     let config = Config {
         firings_per_s_max: settings.engine.fuse.get(),
         ..Config::default()
     };
-    let dispatcher = bring_back(&mut store, found, house, &blocklist, config, clock.now())?;
+    let dispatcher = bring_back(&store, found, house, &first, config, clock.now())?;
+    let blocklist = blocks_of_today(read, &dispatcher, has_past)?;
     store
         .database()
         .archive_mapping(&house.archived(clock.now().at))?;
@@ -101,7 +104,7 @@ fn say_what_was_wrong(found: &store::Recovered) {
     }
 }
 
-fn clock(folder: &std::path::Path, last: Option<Now>) -> anyhow::Result<(Clock, Downtime)> {
+fn clock(folder: &Path, last: Option<Now>) -> anyhow::Result<(Clock, Downtime)> {
     let path = folder.join(TIME_LINE);
     let (clock, downtime) = Clock::go_on(TimeLine::read(&path), last);
     clock
@@ -111,17 +114,45 @@ fn clock(folder: &std::path::Path, last: Option<Now>) -> anyhow::Result<(Clock, 
     Ok((clock, downtime))
 }
 
-/// The blocks of blocklist.toml. One that can't be read stops a start: nobody would know whom it
-/// should have kept out.
-fn read_blocklist(house: &std::path::Path) -> anyhow::Result<Blocklist> {
+/// The blocks of blocklist.toml.
+///
+/// # Errors
+/// What is wrong with the file, for people.
+fn read_blocklist(house: &Path) -> Result<Blocklist, String> {
     let path = house::blocklist_path(house);
-    let text = house::read_or_empty(&path).with_context(|| format!("{}", path.display()))?;
-    house::blocklist(&text).map_err(|why| anyhow::anyhow!("{}", why.trim_end()))
+    let text =
+        house::read_or_empty(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    house::blocklist(&text)
+}
+
+/// The blocks of the file; where that can't be read, those that were in force last.
+///
+/// # Errors
+/// It can't be read and there is no past: nobody knows whom it should keep out.
+fn blocks_of_today(
+    read: Result<Blocklist, String>,
+    dispatcher: &Dispatcher,
+    has_past: bool,
+) -> anyhow::Result<Blocklist> {
+    match read {
+        Ok(list) => Ok(list),
+        Err(why) if has_past => {
+            printer::tell(why.trim_end());
+            printer::tell(
+                "blocklist.toml is not in force; the blocks that were in force last stay until it is mended",
+            );
+            Ok(dispatcher.blocklist().clone())
+        }
+        Err(why) => anyhow::bail!(
+            "{}\nmend blocklist.toml: nobody knows whom it should keep out",
+            why.trim_end()
+        ),
+    }
 }
 
 /// Snapshot and tail, each input under the mapping that was in force when it came.
 fn bring_back(
-    store: &mut Store,
+    store: &Store,
     found: store::Recovered,
     house: &House,
     blocklist: &Blocklist,
@@ -129,26 +160,46 @@ fn bring_back(
     now: Now,
 ) -> anyhow::Result<Dispatcher> {
     let today = &house.program;
-    let database = store.database().read();
     let mut programs = Programs::knowing([Arc::clone(today)]);
-    let dispatcher = match found.snapshot {
-        None => {
-            let then = found.last_now.unwrap_or(now);
-            Dispatcher::new(Arc::clone(today), config, blocklist.clone(), then)
+    let (mut snapshot, mut tail) = (found.snapshot, found.tail);
+    let dispatcher = loop {
+        let Some(taken) = snapshot else {
+            let first = tail.by_ref().find_map(Result::ok);
+            let then = first.map_or(now, |record| record.now);
+            tail = store.reader(InputNo(1));
+            break Dispatcher::new(Arc::clone(today), config, blocklist.clone(), then);
+        };
+        if taken.format > SNAPSHOT_FORMAT {
+            anyhow::bail!(
+                "the snapshot of input {} was written by iot-control {}, which is newer; start that version, or restore a backup made before the upgrade",
+                taken.no,
+                taken.binary
+            );
         }
-        Some(snapshot) => {
-            let program = programs.find_or(database, snapshot.mapping, today);
-            let restored = Dispatcher::restore(program, config, &snapshot.body, snapshot.now);
-            let (dispatcher, notes) =
-                restored.with_context(|| format!("the snapshot of input {}", snapshot.no))?;
-            for note in notes {
-                tracing::info!("{}", note.render(dispatcher.program()));
+        let program = programs.find_or(store.read(), taken.mapping, today);
+        match Dispatcher::restore(program, config.clone(), &taken.body, taken.now) {
+            Ok((dispatcher, notes)) => {
+                for note in notes {
+                    printer::tell(note.render(dispatcher.program()));
+                }
+                break dispatcher;
             }
-            dispatcher
+            Err(why @ SnapshotError::Malformed(_)) => {
+                printer::tell(format_args!(
+                    "the snapshot of input {}: {why}; an older one is used, with a longer replay",
+                    taken.no
+                ));
+            }
+            Err(why) => {
+                return Err(why).with_context(|| format!("the snapshot of input {}", taken.no));
+            }
         }
+        snapshot = older_snapshot(store, taken.no)?;
+        let from = snapshot.as_ref().map_or(InputNo(0), |older| older.no);
+        tail = store.reader(from.next());
     };
-    let dispatcher = replay_tail(dispatcher, found.tail, |hash| {
-        programs.find_or(database, hash, today)
+    let dispatcher = tail::replay(dispatcher, tail, store, |hash| {
+        programs.find_or(store.read(), hash, today)
     });
     for stand_in in programs.stand_ins() {
         tracing::warn!("{stand_in}");
@@ -156,30 +207,13 @@ fn bring_back(
     dispatcher
 }
 
-fn replay_tail(
-    dispatcher: Dispatcher,
-    tail: impl Iterator<Item = Result<Record, store::journal::ReadError>>,
-    mut program_of: impl FnMut(MappingHash) -> Arc<Program>,
-) -> anyhow::Result<Dispatcher> {
-    let mut player = Player::new(dispatcher);
-    let mut effects = Effects::default();
-    let (mut replayed, mut skipped, mut newest) = (0_u64, 0_u64, InputNo(0));
-    for record in tail {
-        let record = record.context("the journal")?;
-        effects.clear();
-        match player.feed(&record, |hash, _| program_of(hash), &mut effects) {
-            Fed::Passed | Fed::Observed(_) => continue,
-            Fed::Applied | Fed::Reloaded => {}
-            Fed::Unreadable(why) => {
-                skipped += 1;
-                tracing::warn!(input = %record.no, %why, "an input of the past can't be replayed");
-            }
-        }
-        newest = record.no;
-        replayed += 1;
+fn older_snapshot(store: &Store, than: InputNo) -> anyhow::Result<Option<Snapshot>> {
+    let Some(up_to) = than.0.checked_sub(1) else {
+        return Ok(None);
+    };
+    let (older, rejected) = store.read().newest_snapshot(InputNo(up_to))?;
+    for rejected in rejected {
+        printer::tell(rejected);
     }
-    if replayed > 0 {
-        tracing::info!(replayed, skipped, %newest, "replayed the journal");
-    }
-    Ok(player.into_dispatcher())
+    Ok(older)
 }

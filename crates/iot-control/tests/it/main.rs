@@ -17,6 +17,7 @@ mod access;
 mod availability;
 mod blocks;
 mod command_line;
+mod damage;
 mod foreign;
 mod harness;
 mod reload;

@@ -57,7 +57,7 @@ proptest! {
     #[test]
     fn the_journal_is_the_list_of_what_was_appended(ops in ops(), segment_bytes in 100..2_000_u64) {
         let folder = tempfile::tempdir().unwrap();
-        let disk = FaultyDisk::default();
+        let disk = FaultyDisk::unsynced();
         let open = || Journal::open(folder.path(), segment_bytes, Arc::new(disk.clone())).unwrap();
         let mut journal = open().0;
         let mut model = Model { records: Vec::new(), next: 1 };

@@ -171,10 +171,16 @@ impl<'h> Dispatcher<'h> {
 
     /// `kill -9`, then starts it again on the same state.
     #[must_use]
-    pub fn kill_9_and_restart(mut self) -> Self {
+    pub fn kill_9_and_restart(self) -> Self {
+        let house = self.house;
+        self.kill_9();
+        Self::start(house, &[])
+    }
+
+    /// `kill -9`.
+    pub fn kill_9(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        Self::start(self.house, &[])
     }
 
     /// SIGINT; waits for its end and gives the exit code.

@@ -127,6 +127,26 @@ impl House {
         Dispatcher::start(self, &[])
     }
 
+    /// Starts a dispatcher that must not come up; gives what it said.
+    pub fn start_fails(&self) -> String {
+        let (folder, state) = (self.folder(), self.state());
+        let words = [Path::new("run"), &folder, Path::new("--state"), &state];
+        let ended = run(words, "");
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        ended.stderr
+    }
+
+    /// The segments of the journal, oldest first.
+    pub fn segments(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.state().join("journal")).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        let mut segments: Vec<_> = paths
+            .filter(|path| path.extension().is_some_and(|end| end == "journal"))
+            .collect();
+        segments.sort();
+        segments
+    }
+
     /// The login of a device, added where it has none yet; running or not.
     pub fn device_login(&self, device: &str) -> Login {
         self.login(device, &["--device", device])

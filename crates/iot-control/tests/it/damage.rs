@@ -1,0 +1,211 @@
+//! A state folder that is damaged: the house comes up with all that can be read and says what can't, or says
+//! how to mend it.
+
+use std::{fs, path::Path};
+
+use store::{Database, DatabaseReader, Snapshot};
+use types::InputNo;
+
+use crate::harness::{Dispatcher, House, Kind};
+
+/// Counts presses of the desk's button; key 40 tells how many there were.
+const COUNTING: &str = r#"
+[var]
+presses = { kind = "number", start = 0, keep = true }
+
+[rule.count]
+when = "desk.button.press"
+do = { var = "presses", to = "${var.presses + 1}" }
+
+[rule.tell]
+when = "piano.keys.press"
+if = "event.key == 40"
+do = { notify = "all", text = "${var.presses} presses." }
+"#;
+
+const PRESSES: usize = 9;
+
+fn press(dispatcher: &Dispatcher<'_>, times: usize) {
+    let mut desk = dispatcher.device_client(Kind::RumqttcV5, "desk", &[]);
+    for _ in 0..times {
+        let acknowledged = desk.publish("iot/desk/button/event", r#"{"event":"press"}"#);
+        assert_eq!(acknowledged, 0);
+    }
+}
+
+/// How many presses it knows of.
+fn presses(dispatcher: &Dispatcher<'_>) -> usize {
+    let mark = dispatcher.mark();
+    let mut piano = dispatcher.device_client(Kind::RumqttcV4, "piano", &[]);
+    piano.publish("iot/piano/keys/event", r#"{"event":"press","key":40}"#);
+    let line = dispatcher.says(mark, " presses.");
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let place = words.iter().position(|word| word.starts_with("presses."));
+    let count = words[place.unwrap() - 1].trim_matches(|c: char| !c.is_ascii_digit());
+    count.parse().unwrap()
+}
+
+/// Flips a bit in the middle one of the presses in `file`.
+fn damage(file: &Path) {
+    let mut bytes = fs::read(file).unwrap();
+    let name = b"button";
+    let places: Vec<usize> = (0..bytes.len() - name.len())
+        .filter(|place| bytes[*place..].starts_with(name))
+        .collect();
+    assert!(places.len() >= PRESSES);
+    bytes[places[places.len() / 2]] ^= 0x10;
+    fs::write(file, bytes).unwrap();
+}
+
+fn database(house: &House) -> Database {
+    Database::open(&house.state().join("house.db")).unwrap()
+}
+
+#[test]
+fn a_bit_that_is_damaged_among_acknowledged_events_costs_one_of_them_and_is_told() {
+    let house = House::with_rules(COUNTING);
+    let dispatcher = house.start();
+    press(&dispatcher, PRESSES);
+    dispatcher.kill_9();
+    let newest = house.segments().pop().unwrap();
+    damage(&newest);
+
+    let dispatcher = house.start();
+    let said = dispatcher.said(0);
+    let place = format!("{} is damaged at byte ", newest.display());
+    assert!(said.contains(&place), "{said}");
+    assert!(said.contains("whole records follow in it"), "{said}");
+    assert!(said.contains(" is missing"), "{said}");
+    assert!(said.contains("replayed without the missing ones"), "{said}");
+    assert!(!said.contains("unfinished write"), "{said}");
+    assert!(newest.with_extension("damaged").exists());
+    assert_eq!(
+        presses(&dispatcher),
+        PRESSES - 1,
+        "the ones behind it count"
+    );
+
+    press(&dispatcher, 2);
+    let dispatcher = dispatcher.kill_9_and_restart();
+    assert_eq!(presses(&dispatcher), PRESSES + 1);
+    assert!(!dispatcher.said(0).contains("damaged"), "it is told once");
+}
+
+#[test]
+fn damage_that_a_snapshot_covers_costs_nothing_and_is_told() {
+    let house = House::with_rules(COUNTING);
+    let mut dispatcher = house.start();
+    press(&dispatcher, PRESSES);
+    assert_eq!(dispatcher.interrupt(), Some(0));
+    damage(&house.segments().pop().unwrap());
+    let dispatcher = house.start();
+    let said = dispatcher.said(0);
+    assert!(said.contains("is damaged at byte "), "{said}");
+    assert!(!said.contains("replayed without"), "{said}");
+    assert_eq!(presses(&dispatcher), PRESSES);
+}
+
+#[test]
+fn damage_in_an_old_segment_without_any_snapshot_does_not_keep_the_house_down() {
+    let house = House::with_rules(COUNTING);
+    let dispatcher = house.start();
+    press(&dispatcher, PRESSES);
+    dispatcher.kill_9();
+    damage(&house.segments().pop().unwrap());
+    // What is damaged is written no more: from here on it is an old segment.
+    let dispatcher = house.start();
+    press(&dispatcher, 1);
+    dispatcher.kill_9();
+    assert_eq!(house.segments().len(), 2);
+    let old = house.segments().remove(0);
+    fs::remove_file(old.with_extension("damaged")).unwrap();
+    let dropped = database(&house)
+        .prune_snapshots(InputNo(u64::MAX), 0)
+        .unwrap();
+    assert!(dropped > 0);
+
+    let dispatcher = house.start();
+    let said = dispatcher.said(0);
+    assert!(
+        said.contains(&format!("{} is damaged at byte ", old.display())),
+        "{said}"
+    );
+    assert!(said.contains(" is missing"), "{said}");
+    assert!(old.with_extension("damaged").exists(), "it is set aside");
+    assert_eq!(presses(&dispatcher), PRESSES);
+}
+
+#[test]
+fn a_lost_segment_and_no_snapshot_does_not_keep_the_house_down() {
+    let house = House::with_rules(COUNTING);
+    let dispatcher = house.start();
+    press(&dispatcher, PRESSES);
+    dispatcher.kill_9();
+    let only = house.segments().remove(0);
+    damage(&only);
+    let dispatcher = house.start();
+    press(&dispatcher, 2);
+    dispatcher.kill_9();
+    fs::remove_file(only).unwrap();
+    database(&house)
+        .prune_snapshots(InputNo(u64::MAX), 0)
+        .unwrap();
+    let dispatcher = house.start();
+    let said = dispatcher.said(0);
+    assert!(said.contains("are missing"), "{said}");
+    assert_eq!(presses(&dispatcher), 2);
+}
+
+#[test]
+fn a_snapshot_that_can_not_be_read_means_an_older_one() {
+    let house = House::with_rules(COUNTING);
+    let dispatcher = house.start();
+    press(&dispatcher, PRESSES);
+    dispatcher.kill_9();
+    let newest = {
+        let mut database = database(&house);
+        let newest = database
+            .read()
+            .newest_snapshot(InputNo(u64::MAX))
+            .unwrap()
+            .0
+            .unwrap();
+        let rubbish = Snapshot {
+            no: newest.no.next(),
+            body: b"no snapshot".to_vec(),
+            ..newest
+        };
+        database.put_snapshot(&rubbish).unwrap();
+        rubbish.no
+    };
+    let dispatcher = house.start();
+    let said = dispatcher.said(0);
+    let what = format!("the snapshot of input {newest}: it is damaged");
+    assert!(
+        said.contains(&what) && said.contains("an older one is used"),
+        "{said}"
+    );
+    assert_eq!(presses(&dispatcher), PRESSES);
+}
+
+#[test]
+fn a_snapshot_of_a_newer_version_is_refused_with_what_to_do() {
+    let house = House::with_rules("");
+    house.start().kill_9();
+    let mut newest = {
+        let database = DatabaseReader::open(&house.state().join("house.db")).unwrap();
+        database
+            .newest_snapshot(InputNo(u64::MAX))
+            .unwrap()
+            .0
+            .unwrap()
+    };
+    newest.format = 99;
+    newest.binary = "9.0.0".to_owned();
+    database(&house).put_snapshot(&newest).unwrap();
+    let said = house.start_fails();
+    assert!(
+        said.contains("iot-control 9.0.0") && said.contains("start that version"),
+        "{said}"
+    );
+}
