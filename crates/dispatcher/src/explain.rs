@@ -302,6 +302,7 @@ pub fn outcome(outcome: Outcome) -> &'static str {
         Outcome::Limited => "limit reached",
         Outcome::Fuse => "cut: too many firings a second",
         Outcome::Depth => "cut: too deep",
+        Outcome::SunStays => "the sun stays up or down for more than a day",
         Outcome::Waiting => "waits",
     }
 }

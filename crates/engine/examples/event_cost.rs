@@ -130,6 +130,7 @@ fn rule(n: usize, channels: usize) -> Rule {
         limit: None,
         mode: Mode::default(),
         after_downtime: AfterDowntime::Resume,
+        missed_times: AfterDowntime::Drop,
     }
 }
 

@@ -164,6 +164,7 @@ fn rule(event: usize, condition: Option<Expr>) -> Rule {
         limit: None,
         mode: Mode::default(),
         after_downtime: AfterDowntime::Resume,
+        missed_times: AfterDowntime::Drop,
     }
 }
 

@@ -12,7 +12,7 @@ use types::{Instant, Now, UnixTime, Value};
 use crate::{
     agenda::{Agenda, Key},
     clock::Clock,
-    decision::{Cause, Step},
+    decision::{Cause, Outcome, Step},
     gesture::{Button, Chord, Gesture, Moment, strike},
     holds::HoldState,
     house::House,
@@ -53,6 +53,8 @@ pub(crate) struct Core {
     pub(crate) silenced: Vec<bool>,
     /// When the last input was taken.
     pub(crate) last: Now,
+    /// What the wall showed when it was last synced.
+    pub(crate) known: Option<UnixTime>,
     pub(crate) work: Work,
     /// Looks also where the index rules it out.
     pub(crate) watched: Option<RuleIx>,
@@ -165,6 +167,9 @@ impl Core {
             What::At(at) => {
                 let place = ctx.plan.ats[at.0 as usize].place;
                 self.fire_places(ctx, now, depth, &[place]);
+                if self.sun_stays(ctx, now, at) {
+                    self.trace(place.rule, Outcome::SunStays, (0, 0));
+                }
                 Cause::At(place.rule)
             }
         };

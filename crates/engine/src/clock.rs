@@ -1,18 +1,19 @@
-//! What the wall shows at home: local time, times of day on the time line, the sun.
+//! What the wall shows at home: local time, times on the time line, the sun.
 //!
-//! Called by the engine for `now.*`, `sun.*`, `at` and what people read. Every answer is a function of the
+//! Called by the engine for `now.*`, `sun.*`, `at`, `cron`, `sun` and what people read. Every answer is a function of the
 //! moment asked about alone; what is kept here only saves computing it again. Must not read a clock.
 
 use std::{cell::RefCell, sync::Arc};
 
 use jiff::{
     Timestamp,
-    civil::{Date, DateTime},
-    tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase},
+    civil::DateTime,
+    tz::{TimeZone, TimeZoneDatabase},
 };
-use mapping::program::{Days, Home, Now as NowTerm, Sun};
+use mapping::program::{Home, Now as NowTerm, Sun};
 use types::{Now, UnixTime, Value};
 
+mod calendar;
 mod sky;
 
 use sky::Sky;
@@ -27,9 +28,6 @@ pub(crate) struct Clock {
     sun_pinned: Option<bool>,
     minute: RefCell<Option<Minute>>,
 }
-
-/// A local calendar day as `yyyymmdd`: ordered, and readable in a snapshot.
-pub(crate) type Day = u32;
 
 #[derive(Clone, Debug)]
 struct Minute {
@@ -129,80 +127,6 @@ impl Clock {
         ))
     }
 
-    /// The local calendar day at `wall`.
-    pub(crate) fn day(&self, wall: UnixTime) -> Option<Day> {
-        Some(number(self.local(wall)?.date()))
-    }
-
-    /// When the local time `second` (since midnight) next comes after `wall` on one of `days`, and on
-    /// which day that is; the day `spent` is left out. `None`: no such day.
-    pub(crate) fn next_time_of_day(
-        &self,
-        wall: UnixTime,
-        second: u32,
-        days: Days,
-        spent: Option<Day>,
-    ) -> Option<(UnixTime, Day)> {
-        let mut date = self.local(wall)?.date();
-        // Today may be past or spent, and its weekday comes again within a week.
-        for _ in 0..9 {
-            let day = number(date);
-            if days.contains(date.weekday().to_monday_one_offset() as u8)
-                && spent != Some(day)
-                && let Some(at) = self.instant_of(date, second)
-                && at > wall
-            {
-                return Some((at, day));
-            }
-            date = date.tomorrow().ok()?;
-        }
-        None
-    }
-
-    /// When the local time `second` last came at or before `wall` on one of `days`, and on which day.
-    pub(crate) fn last_time_of_day(
-        &self,
-        wall: UnixTime,
-        second: u32,
-        days: Days,
-    ) -> Option<(UnixTime, Day)> {
-        let mut date = self.local(wall)?.date();
-        for _ in 0..9 {
-            if days.contains(date.weekday().to_monday_one_offset() as u8)
-                && let Some(at) = self.instant_of(date, second)
-                && at <= wall
-            {
-                return Some((at, number(date)));
-            }
-            date = date.yesterday().ok()?;
-        }
-        None
-    }
-
-    /// The moment at which clocks at home show `second` of `date`: where they skip it, the first valid
-    /// moment after the gap; where they show it twice, the first.
-    fn instant_of(&self, date: Date, second: u32) -> Option<UnixTime> {
-        let part = |value: u32| i8::try_from(value).ok();
-        let (hour, minute, second) = (
-            part(second / 3_600)?,
-            part(second / 60 % 60)?,
-            part(second % 60)?,
-        );
-        let local =
-            DateTime::from_parts(date, jiff::civil::Time::new(hour, minute, second, 0).ok()?);
-        let at = match self.zone.to_ambiguous_timestamp(local).offset() {
-            AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(local).ok()?,
-            AmbiguousOffset::Fold { before, .. } => before.to_timestamp(local).ok()?,
-            AmbiguousOffset::Gap { before, .. } => {
-                // Read with the old offset the time lies at or behind the transition, which is the nearest one before it.
-                let behind = before.to_timestamp(local).ok()?;
-                let just_behind = Timestamp::from_nanosecond(behind.as_nanosecond() + 1).ok()?;
-                self.zone.preceding(just_behind).next()?.timestamp()
-            }
-        };
-        Some(UnixTime(at.as_microsecond()))
-    }
-
     fn local(&self, wall: UnixTime) -> Option<DateTime> {
         Some(
             self.zone
@@ -229,12 +153,6 @@ impl Minute {
     }
 }
 
-fn number(date: Date) -> Day {
-    // Years before 1 don't happen in a house; they count as year 0.
-    let year = u32::try_from(date.year()).unwrap_or(0);
-    year * 10_000 + date.month() as u32 * 100 + date.day() as u32
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,40 +167,6 @@ mod tests {
 
     fn utc(text: &str) -> UnixTime {
         UnixTime(text.parse::<Timestamp>().expect("a time").as_microsecond())
-    }
-
-    #[test]
-    fn a_time_in_the_spring_gap_comes_at_the_first_valid_instant() {
-        let clock = berlin();
-        let next = clock.next_time_of_day(utc("2026-03-28T22:00:00Z"), 9_000, Days::ALL, None);
-        assert_eq!(next, Some((utc("2026-03-29T01:00:00Z"), 20_260_329)));
-        let next = clock.next_time_of_day(utc("2026-03-28T22:00:00Z"), 7_200, Days::ALL, None);
-        assert_eq!(next, Some((utc("2026-03-29T01:00:00Z"), 20_260_329)));
-    }
-
-    #[test]
-    fn a_time_in_the_autumn_overlap_comes_in_the_first_pass_only() {
-        let clock = berlin();
-        let (first, day) = clock
-            .next_time_of_day(utc("2026-10-24T21:00:00Z"), 9_000, Days::ALL, None)
-            .expect("a time");
-        assert_eq!((first, day), (utc("2026-10-25T00:30:00Z"), 20_261_025));
-        let next = clock.next_time_of_day(first, 9_000, Days::ALL, Some(day));
-        assert_eq!(next, Some((utc("2026-10-26T01:30:00Z"), 20_261_026)));
-    }
-
-    #[test]
-    fn weekdays_are_local_ones() {
-        let clock = berlin();
-        // Sunday evening in UTC is Monday 00:30 in Berlin; Monday is bit 0.
-        let next = clock.next_time_of_day(utc("2026-07-05T22:00:00Z"), 1_800, Days(1), None);
-        assert_eq!(next, Some((utc("2026-07-05T22:30:00Z"), 20_260_706)));
-        let last = clock.last_time_of_day(utc("2026-07-10T12:00:00Z"), 1_800, Days(1));
-        assert_eq!(last, next);
-        assert_eq!(
-            clock.next_time_of_day(utc("2026-07-05T22:00:00Z"), 0, Days(0), None),
-            None
-        );
     }
 
     #[test]

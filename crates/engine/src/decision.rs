@@ -62,7 +62,7 @@ pub enum Cause {
     Timer(TimerIx),
     /// A rule's `holds` stayed true for its time, or became true.
     Holds(RuleIx),
-    /// A rule's time of day came.
+    /// A rule's time came: `at`, `cron` or `sun`.
     At(RuleIx),
     /// Time passed.
     Tick,
@@ -96,6 +96,8 @@ pub enum Outcome {
     Fuse,
     /// Causal depth 16: cut.
     Depth,
+    /// The sun stays up or down: what it waits for comes only after more than a day.
+    SunStays,
     /// It waits for its `for`, or its wait was ended because the condition turned false.
     Waiting,
 }

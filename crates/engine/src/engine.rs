@@ -30,8 +30,8 @@ const CATCH_UP_MAX: usize = 10_000;
 ///
 /// After each [`Engine::handle`] ask [`Engine::next_deadline`] and call it again, at the latest then, with
 /// [`Input::Tick`]. Time on the elapsed line never goes back; an input that says so is taken at the last
-/// input's time. The wall clock may jump: `at` comes once per local day nevertheless, a time of day that the
-/// clock was set over by more than a minute follows the rule's `after_downtime`.
+/// input's time. The wall clock may jump: a time that came does not come again, one that the clock was set over by
+/// more than a minute follows the rule's `after_downtime`.
 #[derive(Debug)]
 pub struct Engine {
     program: Arc<Program>,
@@ -80,6 +80,7 @@ impl Engine {
             kept: Default::default(),
             silenced: vec![false; program.devices.len()],
             last: Now::default(),
+            known: None,
             work: Work::new(program.channels.len()),
             watched: None,
         };
@@ -122,7 +123,7 @@ impl Engine {
             at: now.at.max(core.last.at),
             ..now
         };
-        core.tell_time(ctx, now);
+        core.tell_time(ctx, now, &mut effects.notes);
         let before = effects.decisions.len();
         while let Some((at, due)) = core.agenda.pop(now) {
             let at = if effects.decisions.len() - before < CATCH_UP_MAX {
@@ -261,10 +262,12 @@ impl Engine {
         self.core.silenced[device.index()] = blocked;
     }
 
-    /// For house tests: the sun stands still, up or down; `None`: as the date says. Not part of the state.
+    /// For house tests: the sun stands still, up or down, and gets nowhere; `None`: as the date says. Not part of
+    /// the state.
     pub fn pin_sun(&mut self, up: Option<bool>) {
         let (ctx, core) = self.parts();
         core.clock.pin_sun(up);
+        core.arm_all(ctx);
         core.look_at_wall_readers(ctx, core.last);
     }
 

@@ -81,14 +81,14 @@ impl Engine {
         })
     }
 
-    /// When the `at` of `rule` with this place in its triggers comes next; `None`: it is none, the rule is
+    /// When the `at`, `cron` or `sun` of `rule` with this place in its triggers comes next; `None`: it is none, the rule is
     /// disabled, or the clock is not synced.
     #[must_use]
     pub fn next_time_of_day(&self, rule: RuleIx, trigger: u32) -> Option<UnixTime> {
         let (ctx, core) = self.look();
         let wanted = Place { rule, trigger };
         let ix = ctx.plan.ats.iter().position(|at| at.place == wanted)?;
-        core.ats[ix].next.map(|(wall, _)| wall)
+        core.ats[ix].next.filter(|_| core.last.synced)
     }
 
     /// The firings of `rule` that still count against its limit at `now`.

@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use mapping::program::{ChannelIx, EventIx, RuleIx, SlotIx};
 use types::Value;
 
-use crate::decision::{Decision, Outcome};
+use crate::{
+    decision::{Decision, Outcome},
+    resume::Note,
+};
 
 /// One wish of the engine.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,6 +76,8 @@ pub struct Effects {
     pub decisions: Vec<Decision>,
     /// Rules that were cut: they set each other off without end.
     pub cuts: Vec<Cut>,
+    /// Times that the clock was set over, or that came before it was synced, and that stay missed.
+    pub notes: Vec<Note>,
     spare: Vec<Decision>,
 }
 
@@ -93,6 +98,7 @@ impl Effects {
     pub fn clear(&mut self) {
         self.outputs.clear();
         self.cuts.clear();
+        self.notes.clear();
         for mut decision in self.decisions.drain(..) {
             if self.spare.len() < SPARE_MAX {
                 decision.clear();
@@ -121,5 +127,6 @@ impl PartialEq for Effects {
         self.outputs == other.outputs
             && self.decisions == other.decisions
             && self.cuts == other.cuts
+            && self.notes == other.notes
     }
 }

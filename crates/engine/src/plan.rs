@@ -5,8 +5,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use mapping::program::{
-    Carried, CarriedValue, ChannelIx, Condition, Days, EventIx, Expr, Program, Rule, RuleIx,
-    SlotIx, Sun, Trigger,
+    Carried, CarriedValue, ChannelIx, Condition, Cron, Days, EventIx, Expr, Program, Rule, RuleIx,
+    SlotIx, Sun, SunEvent, Trigger,
 };
 use types::Value;
 
@@ -16,7 +16,7 @@ use crate::{depend::Dependencies, gesture::GesturePlan, index::Index, targets::S
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct HoldIx(pub(crate) u32);
 
-/// An `at` trigger of the program.
+/// An `at`, `cron` or `sun` trigger of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct AtIx(pub(crate) u32);
 
@@ -63,12 +63,22 @@ pub(crate) struct HoldPlan {
     pub(crate) timed: bool,
 }
 
-/// One `at`.
-#[derive(Clone, Copy, Debug)]
+/// One `at`, `cron` or `sun`.
+#[derive(Debug)]
 pub(crate) struct AtPlan {
     pub(crate) place: Place,
-    pub(crate) second: u32,
-    pub(crate) days: Days,
+    pub(crate) when: When,
+}
+
+/// Times on the wall.
+#[derive(Clone, Debug)]
+pub(crate) enum When {
+    /// So many seconds since local midnight.
+    Daily(u32, Days),
+    /// Local times.
+    Cron(Cron),
+    /// So many microseconds after the sun gets there.
+    Sun(SunEvent, i64),
 }
 
 /// One chord.
@@ -175,12 +185,14 @@ impl Plan {
                     reads,
                 });
             }
-            Trigger::At { second, days } => self.ats.push(AtPlan {
-                place,
-                second: *second,
-                days: *days,
-            }),
+            Trigger::At { second, days } => self.at(place, When::Daily(*second, *days)),
+            Trigger::Cron(cron) => self.at(place, When::Cron(cron.clone())),
+            Trigger::Sun { event, offset_us } => self.at(place, When::Sun(*event, *offset_us)),
         }
+    }
+
+    fn at(&mut self, place: Place, when: When) {
+        self.ats.push(AtPlan { place, when });
     }
 
     fn finish(&mut self, program: &Program) {
@@ -214,6 +226,17 @@ impl Plan {
         }
         for gesture in self.gestures.values_mut() {
             gesture.finish();
+        }
+    }
+}
+
+impl When {
+    /// What a snapshot knows it by: the days of an `at` may be others.
+    pub(crate) fn key(&self) -> String {
+        match self {
+            Self::Daily(second, _) => format!("at {second}"),
+            Self::Cron(cron) => format!("cron {}", cron.text()),
+            Self::Sun(event, offset_us) => format!("sun {} {offset_us}", event.word()),
         }
     }
 }

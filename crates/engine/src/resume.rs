@@ -121,6 +121,7 @@ impl Core {
             return notes;
         }
         self.last = state.now;
+        self.known = state.known;
         self.agenda.count_from(state.order);
         for saved in &state.channels {
             self.load_channel(ctx, saved, &mut notes);
@@ -133,7 +134,7 @@ impl Core {
         for saved in &state.timers {
             self.load_timer(ctx, saved, how, &mut notes);
         }
-        self.load_ats(ctx, state);
+        self.load_ats(ctx, state, now, how);
         self.load_chords(ctx, state);
         for saved in &state.rates {
             if let Some(rule) = ctx.program.names.rules.get(saved.rule.as_str()) {
@@ -159,8 +160,11 @@ impl Core {
         for ix in (0..ctx.plan.holds.len() as u32).map(HoldIx) {
             self.first_look(ctx, now, ix);
         }
+        self.known = now.synced.then_some(now.wall);
         for ix in (0..ctx.plan.ats.len() as u32).map(AtIx) {
-            self.arm(ctx, now, ix);
+            if now.synced {
+                self.arm(ctx, now.wall, ix);
+            }
         }
     }
 
@@ -279,22 +283,31 @@ impl Core {
         }
     }
 
-    fn load_ats(&mut self, ctx: Ctx<'_>, state: &State) {
-        let saved: BTreeMap<(&str, u32), _> = state
+    fn load_ats(&mut self, ctx: Ctx<'_>, state: &State, now: Now, how: Resume) {
+        let saved: BTreeMap<(&str, &str), _> = state
             .ats
             .iter()
-            .map(|at| ((at.rule.as_str(), at.second), at))
+            .map(|at| ((at.rule.as_str(), at.when.as_str()), at))
             .collect();
         for (ix, plan) in (0..).map(AtIx).zip(&ctx.plan.ats) {
             let rule = &*ctx.program[plan.place.rule].name;
-            if let Some(saved) = saved.get(&(rule, plan.second)) {
+            let mut from = state.known;
+            let key = plan.when.key();
+            let saved = saved.get(&(rule, key.as_str()));
+            if let Some(saved) = saved {
                 let at = &mut self.ats[ix.0 as usize];
                 at.spent = saved.spent;
                 if let Some(late) = saved.late {
                     at.late = Some(self.agenda.restore(late.at, late.order, Due::Late(ix)));
                 }
             }
-            self.arm(ctx, state.now, ix);
+            if saved.is_none() && how == Resume::Reload && now.synced {
+                // It was not there before: what came since the last input is nothing to it.
+                from = Some(now.wall);
+            }
+            if let Some(from) = from {
+                self.arm(ctx, from, ix);
+            }
         }
     }
 

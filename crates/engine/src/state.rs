@@ -4,7 +4,7 @@
 //! so that equal engines encode to equal bytes. Must not know indices: they mean nothing in another program.
 
 use minicbor::{Decode, Encode};
-use types::{Instant, Now, Value};
+use types::{Instant, Now, UnixTime, Value};
 
 use crate::{
     cascade::{Core, Ctx},
@@ -43,6 +43,9 @@ pub struct State {
     pub(crate) chords: Vec<ChordSaved>,
     #[n(10)]
     pub(crate) rates: Vec<RateSaved>,
+    /// What the wall showed when it was last synced.
+    #[n(11)]
+    pub(crate) known: Option<UnixTime>,
 }
 
 /// Why bytes are no state.
@@ -173,11 +176,11 @@ pub(crate) struct HoldSaved {
 pub(crate) struct AtSaved {
     #[n(0)]
     pub(crate) rule: String,
+    /// Which time: [`crate::plan::When::key`].
     #[n(1)]
-    pub(crate) second: u32,
-    /// Local day, `yyyymmdd`.
+    pub(crate) when: String,
     #[n(2)]
-    pub(crate) spent: Option<u32>,
+    pub(crate) spent: Option<UnixTime>,
     #[n(3)]
     pub(crate) late: Option<DeadlineSaved>,
 }
@@ -293,6 +296,7 @@ impl Core {
             ats: self.save_ats(ctx),
             chords: self.save_chords(ctx),
             rates: self.save_rates(ctx),
+            known: self.known,
         }
     }
 
@@ -368,17 +372,16 @@ impl Core {
 
     fn save_ats(&self, ctx: Ctx<'_>) -> Vec<AtSaved> {
         let ats = ctx.plan.ats.iter().zip(&self.ats);
-        ats.filter(|(_, at)| at.spent.is_some() || at.late.is_some())
-            .map(|(plan, at)| AtSaved {
-                rule: rule_name(ctx, plan.place),
-                second: plan.second,
-                spent: at.spent,
-                late: at.late.map(|key| DeadlineSaved {
-                    at: key.at,
-                    order: key.order(),
-                }),
-            })
-            .collect()
+        ats.map(|(plan, at)| AtSaved {
+            rule: rule_name(ctx, plan.place),
+            when: plan.when.key(),
+            spent: at.spent,
+            late: at.late.map(|key| DeadlineSaved {
+                at: key.at,
+                order: key.order(),
+            }),
+        })
+        .collect()
     }
 
     fn save_chords(&self, ctx: Ctx<'_>) -> Vec<ChordSaved> {

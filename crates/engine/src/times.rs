@@ -1,7 +1,8 @@
-//! Times of day, clocks that jump, and what fell due while nobody was there.
+//! Times on the wall, clocks that jump, and what fell due while nobody was there.
 //!
-//! Called by [`crate::Engine`] before each input and at a start. A time of day comes once on each local day,
-//! whatever the clock does: where it is set back over one that has come, that one does not come again.
+//! Called by [`crate::Engine`] before each input and at a start. A time comes once, whatever the clock does:
+//! where it is set back over one that has come, that one does not come again. What came while the clock could not
+//! be trusted, or while nobody was there, is judged once both ends are known.
 
 use std::time::Duration;
 
@@ -11,130 +12,144 @@ use types::{Now, UnixTime};
 use crate::{
     agenda::{Due, Key},
     cascade::{Core, Ctx},
-    clock::Day,
     gesture::Button,
-    plan::AtIx,
+    plan::{AtIx, When},
     resume::Note,
 };
 
 /// Clocks are slewed by at most 500 parts in a million; what moves twice as fast, and by more than a second, was set.
 const SLEW_PARTS: u64 = 1_000;
 const STEP_US: u64 = 1_000_000;
-/// A time of day that the clock skipped by so little is still worth having.
+/// A time that the clock skipped by so little is still worth having.
 const GRACE: Duration = Duration::from_secs(60);
+/// A time that came and lies further ahead than this came by a clock that was wrong.
+const AHEAD_MAX: Duration = Duration::from_secs(24 * 3_600);
+/// The sun does the same thing again after a day and some minutes, unless it stays up or down.
+const SUN_STAYS: Duration = Duration::from_secs(36 * 3_600);
 
-/// One `at`.
+/// One `at`, `cron` or `sun`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct AtState {
-    /// When it comes, and on which local day that is.
-    pub(crate) next: Option<(UnixTime, Day)>,
-    /// The local day on which it came last.
-    pub(crate) spent: Option<Day>,
+    /// When it comes; while the clock is not synced it waits there.
+    pub(crate) next: Option<UnixTime>,
+    /// When it came last.
+    pub(crate) spent: Option<UnixTime>,
     /// It was missed and is made up for.
     pub(crate) late: Option<Key>,
 }
 
 impl Core {
     /// Compares the two time lines with the last input's: whoever set the clock meant it.
-    pub(crate) fn tell_time(&mut self, ctx: Ctx<'_>, now: Now) {
+    pub(crate) fn tell_time(&mut self, ctx: Ctx<'_>, now: Now, notes: &mut Vec<Note>) {
         let last = self.last;
-        if now.synced != last.synced {
-            for ix in (0..ctx.plan.ats.len() as u32).map(AtIx) {
-                self.arm(ctx, now, ix);
-            }
-            self.look_at_wall_readers(ctx, now);
-        } else if now.synced && was_set(last, now) {
-            for ix in (0..ctx.plan.ats.len() as u32).map(AtIx) {
-                let at = &self.ats[ix.0 as usize];
-                if now.wall < last.wall {
-                    self.arm(ctx, now, ix);
-                } else if at
-                    .next
-                    .is_some_and(|(next, _)| next.after(GRACE) < now.wall)
-                {
-                    self.make_up(ctx, now, ix, GRACE);
+        let set = now.synced && last.synced && was_set(last, now);
+        if now.synced && (set || !last.synced) {
+            for ix in all(ctx) {
+                let missed = self.came_before(ix, now);
+                if missed.is_some_and(|came| came.after(GRACE) < now.wall) {
+                    self.make_up(ctx, now, ix, GRACE, notes);
+                } else if missed.is_none() {
+                    self.arm(ctx, now.wall, ix);
                 }
             }
+        }
+        if set || now.synced != last.synced {
             self.look_at_wall_readers(ctx, now);
         }
+        if now.synced {
+            self.known = Some(now.wall);
+        }
     }
 
-    /// Waits for the next time that `ix` comes after `now`.
-    pub(crate) fn arm(&mut self, ctx: Ctx<'_>, now: Now, ix: AtIx) {
-        let plan = ctx.plan.ats[ix.0 as usize];
+    /// When `ix` should have come, where that is not ahead any more. A clock that goes on from an earlier time
+    /// than it was known to show has nothing behind it.
+    fn came_before(&self, ix: AtIx, now: Now) -> Option<UnixTime> {
+        self.known.filter(|known| *known <= now.wall)?;
+        let next = self.ats[ix.0 as usize].next;
+        next.filter(|next| *next <= now.wall)
+    }
+
+    /// Waits for the next time that `ix` comes after `wall`.
+    pub(crate) fn arm(&mut self, ctx: Ctx<'_>, wall: UnixTime, ix: AtIx) {
+        let plan = &ctx.plan.ats[ix.0 as usize];
         let at = &mut self.ats[ix.0 as usize];
         let old = at.next.take();
-        if now.synced {
-            let today = self.clock.day(now.wall);
-            // A day that lies ahead was spent by a clock that was wrong.
-            at.spent = at.spent.filter(|spent| Some(*spent) <= today);
-            at.next = self
-                .clock
-                .next_time_of_day(now.wall, plan.second, plan.days, at.spent);
-        }
-        let wall = |next: Option<(UnixTime, Day)>| next.map(|(wall, _)| wall);
-        self.agenda.time_of_day(ix, wall(old), wall(at.next));
+        at.spent = at.spent.filter(|spent| *spent <= wall.after(AHEAD_MAX));
+        let after = at.spent.map_or(wall, |spent| spent.max(wall));
+        at.next = self.clock.next(&plan.when, after);
+        self.agenda.time_of_day(ix, old, at.next);
     }
 
-    /// The time of day `ix` came.
+    /// Waits anew for everything: the sun was pinned or let go.
+    pub(crate) fn arm_all(&mut self, ctx: Ctx<'_>) {
+        if let Some(known) = self.known {
+            for ix in all(ctx) {
+                self.arm(ctx, known, ix);
+            }
+        }
+    }
+
+    /// The time `ix` came.
     pub(crate) fn spend(&mut self, ctx: Ctx<'_>, now: Now, ix: AtIx) {
         let at = &mut self.ats[ix.0 as usize];
-        at.spent = at.next.map(|(_, day)| day);
-        self.arm(ctx, now, ix);
+        at.spent = at.next;
+        self.arm(ctx, now.wall, ix);
     }
 
-    /// Some times of day of `ix` were missed: the last one is made up for, or none; says which.
-    fn make_up(&mut self, ctx: Ctx<'_>, now: Now, ix: AtIx, grace: Duration) -> Option<Duration> {
-        let plan = ctx.plan.ats[ix.0 as usize];
-        let missed = self
-            .clock
-            .last_time_of_day(now.wall, plan.second, plan.days)
-            .filter(|(_, day)| {
-                self.ats[ix.0 as usize]
-                    .spent
-                    .is_none_or(|spent| spent < *day)
-            });
-        let mut dropped = None;
-        if let Some((came, day)) = missed {
+    /// Whether `ix` waits for the sun, which stays up or down for days.
+    pub(crate) fn sun_stays(&self, ctx: Ctx<'_>, now: Now, ix: AtIx) -> bool {
+        let waits_for_sun = matches!(ctx.plan.ats[ix.0 as usize].when, When::Sun(..));
+        let next = self.ats[ix.0 as usize].next;
+        waits_for_sun && next.is_none_or(|next| next.since(now.wall) > SUN_STAYS)
+    }
+
+    /// Some times of `ix` were missed: the last one is made up for, or none, which is noted.
+    fn make_up(
+        &mut self,
+        ctx: Ctx<'_>,
+        now: Now,
+        ix: AtIx,
+        grace: Duration,
+        notes: &mut Vec<Note>,
+    ) {
+        let plan = &ctx.plan.ats[ix.0 as usize];
+        if let Some(first) = self.ats[ix.0 as usize].next {
+            let came = self.clock.last(&plan.when, first, now.wall);
             let late = now.wall.since(came);
-            let policy = ctx.program[plan.place.rule].after_downtime;
+            let rule = &ctx.program[plan.place.rule];
             let at = &mut self.ats[ix.0 as usize];
-            at.spent = Some(day);
-            if runs_late(policy, late) || late <= grace {
+            at.spent = Some(came);
+            if runs_late(rule.missed_times, late) || late <= grace {
                 if let Some(key) = at.late.take() {
                     self.agenda.cancel(key);
                 }
                 at.late = Some(self.agenda.create(now.at, Due::Late(ix)));
             } else {
-                dropped = Some(late);
+                notes.push(Note::Missed {
+                    rule: rule.name.clone(),
+                    late,
+                });
             }
         }
-        self.arm(ctx, now, ix);
-        dropped
+        self.arm(ctx, now.wall, ix);
     }
 
     /// The dispatcher was down from the last input until `now`: what fell due fires with the next input, in
-    /// order, as far as each rule's `after_downtime` lets it.
+    /// order, as far as each rule's `after_downtime` lets it. What a clock that is not synced can't tell waits
+    /// until it is.
     pub(crate) fn resume(&mut self, ctx: Ctx<'_>, now: Now, notes: &mut Vec<Note>) {
-        let last = self.last;
         self.resume_timers(ctx, now, notes);
         self.resume_holds(ctx, now, notes);
         self.drop_overdue_gestures(ctx, now, notes);
-        for ix in (0..ctx.plan.ats.len() as u32).map(AtIx) {
-            let came = self.ats[ix.0 as usize]
-                .next
-                .is_some_and(|(next, _)| next <= now.wall);
-            if last.synced && now.synced && came && now.wall > last.wall {
-                if let Some(late) = self.make_up(ctx, now, ix, Duration::ZERO) {
-                    let rule = &ctx.program[ctx.plan.ats[ix.0 as usize].place.rule].name;
-                    notes.push(Note::Missed {
-                        rule: rule.clone(),
-                        late,
-                    });
+        if now.synced {
+            for ix in all(ctx) {
+                if self.came_before(ix, now).is_some() {
+                    self.make_up(ctx, now, ix, Duration::ZERO, notes);
+                } else {
+                    self.arm(ctx, now.wall, ix);
                 }
-            } else {
-                self.arm(ctx, now, ix);
             }
+            self.known = Some(now.wall);
         }
         self.look_at_wall_readers(ctx, now);
         self.last = now;
@@ -214,6 +229,10 @@ pub(crate) fn runs_late(policy: AfterDowntime, late: Duration) -> bool {
         AfterDowntime::RunLate(max) => late <= max,
         AfterDowntime::Drop => late.is_zero(),
     }
+}
+
+fn all(ctx: Ctx<'_>) -> impl Iterator<Item = AtIx> + use<> {
+    (0..ctx.plan.ats.len() as u32).map(AtIx)
 }
 
 fn was_set(last: Now, now: Now) -> bool {

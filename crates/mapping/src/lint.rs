@@ -11,7 +11,7 @@ use crate::{
     house::House,
     program::{
         Action, Binary, ChannelIx, CommandEffect, EventIx, Expr, GestureKind, Program, Rule,
-        RuleIx, SlotIx, TimerIx, Trigger, VarIx,
+        RuleIx, SlotIx, SunEvent, TimerIx, Trigger, VarIx,
     },
     rules::{Meta, Uses, actions},
     source::Span,
@@ -23,6 +23,7 @@ pub(crate) const NAMES: &[&str] = &[
     "chord-repeats-press",
     crate::cycles::LINT,
     "never-true",
+    "sun-stays",
     "timer-unused",
     "two-writers",
 ];
@@ -36,6 +37,7 @@ pub(crate) fn all(house: &mut House<'_>, metas: &[Meta], uses: &Uses) {
     }
     two_writers(&house.program, metas, &mut found);
     chords(&house.program, metas, &mut found);
+    sun_stays(&house.program, metas, &mut found);
     house.report.extend(found);
 }
 
@@ -75,7 +77,11 @@ fn cause(trigger: &Trigger) -> Option<Cause> {
         Trigger::Event { event, .. } => Some(Cause::Event(*event)),
         Trigger::Gesture { kind, channel, .. } => Some(Cause::Gesture(*kind, *channel)),
         Trigger::Timer(timer) => Some(Cause::Timer(*timer)),
-        Trigger::Chord { .. } | Trigger::Holds { .. } | Trigger::At { .. } => None,
+        Trigger::Chord { .. }
+        | Trigger::Holds { .. }
+        | Trigger::At { .. }
+        | Trigger::Cron(_)
+        | Trigger::Sun { .. } => None,
     }
 }
 
@@ -139,6 +145,42 @@ fn two_writers(program: &Program, metas: &[Meta], found: &mut Vec<Diagnostic>) {
                     );
                 }
             }
+        }
+    }
+}
+
+/// How far the sun gets from the equator, in degrees.
+const TROPIC: f64 = 23.44;
+
+/// Rules that wait for the sun where it stays up or down for days.
+fn sun_stays(program: &Program, metas: &[Meta], found: &mut Vec<Diagnostic>) {
+    let Some(latitude) = program.home.latitude else {
+        return;
+    };
+    for (rule, meta) in program.rules.iter().zip(metas) {
+        if !rule.enabled || meta.allow.contains(&"sun-stays") {
+            continue;
+        }
+        for (trigger, span) in rule.triggers.iter().zip(&meta.triggers) {
+            let Trigger::Sun { event, .. } = trigger else {
+                continue;
+            };
+            let height = match event {
+                SunEvent::Sunrise | SunEvent::Sunset => 0.833,
+                SunEvent::Dawn | SunEvent::Dusk => 6.0,
+            };
+            if latitude.abs() <= 90.0 - TROPIC - height {
+                continue;
+            }
+            let message = format!(
+                "at latitude {latitude} not every day has a {}",
+                event.word()
+            );
+            found.push(
+                Diagnostic::warning("sun-stays", span.clone(), message)
+                    .label("the rule does not fire on the other days")
+                    .help("add a time for them, or say allow = [\"sun-stays\"]"),
+            );
         }
     }
 }

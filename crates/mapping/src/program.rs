@@ -9,13 +9,15 @@ use types::{DeviceId, Type, Value};
 
 use crate::kinds::Kinds;
 
+pub(crate) mod cron;
 mod expr;
 mod rule;
 
+pub use cron::{BadCron, Cron};
 pub use expr::{Binary, Expr, Function, Now, Sun};
 pub use rule::{
     Action, AfterDowntime, Condition, Days, FieldMap, GestureKind, LimitRate, Mode, Operand,
-    Origin, Piece, Rule, Template, Trigger,
+    Origin, Piece, Rule, SunEvent, Template, Trigger,
 };
 
 macro_rules! index {

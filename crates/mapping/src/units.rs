@@ -147,6 +147,28 @@ pub(crate) fn some_duration(node: Node<'_>, report: &mut Report, what: &str) -> 
     Some(span)
 }
 
+/// Reads a duration that may have a sign, as microseconds; anything else is reported.
+pub(crate) fn signed_duration(node: Node<'_>, report: &mut Report, what: &str) -> Option<i64> {
+    let signed = node
+        .as_text()
+        .filter(|text| text.text.starts_with(['-', '+']));
+    let Some(text) = signed else {
+        let span = duration(node, report, what)?;
+        return i64::try_from(span.as_micros()).ok();
+    };
+    match parse_duration(&text.text[1..]) {
+        Ok(span) => {
+            let us = i64::try_from(span.as_micros()).ok()?;
+            Some(if text.text.starts_with('-') { -us } else { us })
+        }
+        Err(mut problem) => {
+            problem.range = problem.range.start + 1..problem.range.end + 1;
+            report.push(problem.at(&text));
+            None
+        }
+    }
+}
+
 /// Reads a time of day as seconds since midnight; anything else is reported.
 pub(crate) fn time_of_day(node: Node<'_>, report: &mut Report) -> Option<u32> {
     let text = node.text(report, "`at`")?;

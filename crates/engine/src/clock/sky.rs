@@ -1,10 +1,12 @@
 //! The sun over one place, to the whole second.
 //!
 //! The sun is up while its geometric elevation is above -0.833 degrees: its upper edge touches the horizon
-//! there, refraction included (the definition of almanacs). Through `libm`, so that every machine says the same.
+//! there, refraction included (the definition of almanacs). Dawn and dusk are those of civil twilight, at -6
+//! degrees. Through `libm`, so that every machine says the same.
 
 use std::cell::Cell;
 
+use mapping::program::SunEvent;
 use solar_positioning::{Horizon, Location, SolarEvents, SolarPositions, time::JulianDate};
 use types::UnixTime;
 
@@ -13,8 +15,12 @@ use types::UnixTime;
 const DELTA_T_S: f64 = 69.2;
 const UNIX_EPOCH_JD: f64 = 2_440_587.5;
 const DAY_S: f64 = 86_400.0;
-/// The longest polar night lasts half a year.
-const SEARCH_DAYS: f64 = 200.0;
+/// At a pole the sun rises once a year.
+const SEARCH_DAYS: f64 = 370.0;
+/// How far the search for a crossing may be off.
+const NEAR_S: i64 = 3;
+/// How often in a row the sun may graze a height without crossing it.
+const GRAZES_MAX: usize = 8;
 
 /// The sky over one place.
 #[derive(Debug)]
@@ -68,46 +74,97 @@ impl Sky {
         Some(UnixTime(span.to.saturating_mul(1_000_000)))
     }
 
+    /// The first whole second after `wall` at which the sun has got where `event` says. In polar day or night
+    /// that lies months ahead. `None`: outside of the years that the model knows.
+    pub(crate) fn next(&self, event: SunEvent, wall: UnixTime) -> Option<UnixTime> {
+        let second = self.crossing_after(event, seconds(wall))?;
+        Some(UnixTime(second.saturating_mul(1_000_000)))
+    }
+
+    /// The last such second that is not after `wall`, and not before `earliest`.
+    pub(crate) fn last(
+        &self,
+        event: SunEvent,
+        earliest: UnixTime,
+        wall: UnixTime,
+    ) -> Option<UnixTime> {
+        let (earliest, end) = (seconds(earliest), seconds(wall));
+        // Nearly always it was within the last days; else the sun stayed up or down.
+        [3 * 86_400, 400 * 86_400].into_iter().find_map(|back| {
+            let mut from = earliest.max(end.saturating_sub(back)).saturating_sub(1);
+            let mut found = None;
+            while let Some(next) = self.crossing_after(event, from).filter(|at| *at <= end) {
+                found = Some(next);
+                from = next;
+            }
+            found.map(|second| UnixTime(second.saturating_mul(1_000_000)))
+        })
+    }
+
     fn span(&self, second: i64) -> Option<Span> {
         if let Some(span) = self.span.get()
             && (span.from..span.to).contains(&second)
         {
             return Some(span);
         }
-        let up = self.up_at(second)?;
+        let up = self.is_above(SunEvent::Sunrise, second)?;
+        let event = if up {
+            SunEvent::Sunset
+        } else {
+            SunEvent::Sunrise
+        };
         let span = Span {
             from: second,
-            to: self.crossing_after(second, up)?,
+            to: self.crossing_after(event, second)?,
             up,
         };
         self.span.set(Some(span));
         Some(span)
     }
 
-    /// The first whole second after `second` at which the sun is not as `up` says; where there is none
-    /// within [`SEARCH_DAYS`], or it only touches the horizon, a later second at which to look again.
-    fn crossing_after(&self, second: i64, up: bool) -> Option<i64> {
-        let events = SolarEvents::new();
-        let start = julian(second);
-        let search = if up {
-            SolarEvents::next_set_from_julian
-        } else {
-            SolarEvents::next_rise_from_julian
+    /// The first whole second after `second` at which the sun is on the other side of the height of `event`
+    /// than a second before.
+    fn crossing_after(&self, event: SunEvent, second: i64) -> Option<i64> {
+        let crosses = |second: &i64| {
+            let is = self.is_above(event, *second);
+            let was = self.is_above(event, second.saturating_sub(1));
+            is == Some(event.rises()) && was == Some(!event.rises())
         };
-        let horizon = Horizon::SunriseSunset;
-        let end = start + SEARCH_DAYS;
-        let crossing = search(&events, start, end, self.place, DELTA_T_S, horizon).ok()?;
-        let crossing = crossing.unwrap_or(end);
-        let nearest = ((crossing - UNIX_EPOCH_JD) * DAY_S).floor() as i64;
-        // The crossing lies between two seconds; rounding may shift it by one more.
-        let last = nearest.max(second) + 4;
-        (nearest.max(second + 1)..last)
-            .find(|second| self.up_at(*second) == Some(!up))
-            .or(Some(last))
+        // The search may place a crossing that lies right ahead just behind its start.
+        let near = second.checked_add(NEAR_S)?;
+        if let Some(found) = (second + 1..=near).find(crosses) {
+            return Some(found);
+        }
+        let mut from = near;
+        for _ in 0..GRAZES_MAX {
+            let about = self.search(event, from)?;
+            let nearest = (about - NEAR_S).max(second + 1)..=about + NEAR_S;
+            if let Some(found) = nearest.into_iter().find(crosses) {
+                return Some(found);
+            }
+            // It only grazed the height, for less than a second.
+            from = about + NEAR_S;
+        }
+        None
     }
 
-    fn up_at(&self, second: i64) -> Option<bool> {
-        Some(self.raw_elevation(second)? > Horizon::SunriseSunset.elevation_angle())
+    /// About when the sun crosses the height of `event` next.
+    fn search(&self, event: SunEvent, from: i64) -> Option<i64> {
+        let events = SolarEvents::new();
+        let start = julian(from);
+        let end = start + SEARCH_DAYS;
+        let search = if event.rises() {
+            SolarEvents::next_rise_from_julian
+        } else {
+            SolarEvents::next_set_from_julian
+        };
+        let crossing =
+            search(&events, start, end, self.place, DELTA_T_S, horizon(event)).ok()??;
+        Some(((crossing - UNIX_EPOCH_JD) * DAY_S).floor() as i64)
+    }
+
+    fn is_above(&self, event: SunEvent, second: i64) -> Option<bool> {
+        Some(self.raw_elevation(second)? > horizon(event).elevation_angle())
     }
 
     fn raw_elevation(&self, second: i64) -> Option<f64> {
@@ -116,6 +173,14 @@ impl Sky {
             .at_from_julian(time, self.place, 0.0, None)
             .ok()?;
         Some(position.elevation_angle())
+    }
+}
+
+/// The height that `event` is about.
+fn horizon(event: SunEvent) -> Horizon {
+    match event {
+        SunEvent::Sunrise | SunEvent::Sunset => Horizon::SunriseSunset,
+        SunEvent::Dawn | SunEvent::Dusk => Horizon::CivilTwilight,
     }
 }
 

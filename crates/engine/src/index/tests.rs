@@ -67,6 +67,7 @@ fn rule(enabled: bool, triggers: Vec<Trigger>, condition: Option<Expr>) -> Rule 
         limit: None,
         mode: Mode::default(),
         after_downtime: mapping::program::AfterDowntime::Resume,
+        missed_times: mapping::program::AfterDowntime::Drop,
     }
 }
 

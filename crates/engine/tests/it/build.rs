@@ -7,9 +7,9 @@ use mapping::{
     expr::{self, Scope},
     program::{
         Action, AfterDowntime, Carried, CarriedValue, Carrier, Channel, ChannelIx, Command,
-        CommandEffect, Condition, Days, Deliver, Device, DeviceIx, Event, EventIx, Field,
+        CommandEffect, Condition, Cron, Days, Deliver, Device, DeviceIx, Event, EventIx, Field,
         GestureKind, Home, LimitRate, Mode, Operand, Origin, Program, Rule, RuleIx, Slot, SlotIx,
-        Timer, TimerIx, Trigger, Var, VarIx,
+        SunEvent, Timer, TimerIx, Trigger, Var, VarIx,
     },
     source::Span,
 };
@@ -93,6 +93,8 @@ pub(crate) enum W {
     Holds(String, u64),
     Timer(String),
     At(u32, Days),
+    Cron(String),
+    Sun(SunEvent, i64),
 }
 
 /// An action.
@@ -146,6 +148,12 @@ impl R {
     }
     pub(crate) fn at(self, hour: u32, minute: u32, days: Days) -> Self {
         self.when(W::At(hour * 3_600 + minute * 60, days))
+    }
+    pub(crate) fn cron(self, text: &str) -> Self {
+        self.when(W::Cron(text.into()))
+    }
+    pub(crate) fn sun(self, event: SunEvent, offset_s: i64) -> Self {
+        self.when(W::Sun(event, offset_s))
     }
     pub(crate) fn cond(mut self, text: &str) -> Self {
         self.cond = Some(text.into());
@@ -455,6 +463,7 @@ impl Builder {
             limit: rule.limit,
             mode: Mode::Restart,
             after_downtime: rule.after,
+            missed_times: rule.after,
         };
         let ix = RuleIx(self.program.rules.len() as u32);
         self.program.names.rules.insert(row.name.clone(), ix);
@@ -495,6 +504,11 @@ impl Builder {
             W::At(second, days) => Trigger::At {
                 second: *second,
                 days: *days,
+            },
+            W::Cron(text) => Trigger::Cron(Cron::parse(text).expect("a pattern")),
+            W::Sun(event, offset_s) => Trigger::Sun {
+                event: *event,
+                offset_us: offset_s * 1_000_000,
             },
         }
     }

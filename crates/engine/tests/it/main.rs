@@ -3,7 +3,6 @@
 mod bench;
 mod build;
 
-mod clocks;
 mod cycles;
 mod emits;
 mod gestures;
@@ -16,5 +15,6 @@ mod records;
 mod reload;
 mod reports;
 mod restart;
+mod time;
 mod timers;
 mod unknown;

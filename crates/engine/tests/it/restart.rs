@@ -6,7 +6,7 @@ use engine::{Note, Resume, State, StateError};
 use mapping::program::{AfterDowntime, Days};
 
 use crate::{
-    bench::{Bench, bench, bench_at},
+    bench::{Bench, bench},
     build::{R, rule},
 };
 
@@ -156,18 +156,6 @@ fn a_gesture_that_was_cut_off_is_let_go() {
     let notes = down(&mut b, 60);
     assert!(matches!(notes[..], [Note::GestureDropped { .. }]));
     b.pass(1);
-    assert_eq!(b.fired(), [""; 0]);
-}
-
-#[test]
-fn time_that_passed_before_the_sync_is_not_made_up_for() {
-    let at = rule("at").at(13, 0, Days::ALL).notify("one");
-    let mut b = bench_at(&[at], crate::bench::MONDAY_NOON);
-    b.now.synced = false;
-    let notes = down(&mut b, 7_200);
-    assert_eq!(notes, []);
-    b.now.synced = true;
-    b.pass(0);
     assert_eq!(b.fired(), [""; 0]);
 }
 

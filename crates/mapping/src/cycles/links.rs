@@ -107,7 +107,7 @@ impl Readers {
                 _ => {}
             }),
             Trigger::Timer(timer) => self.timers.entry(*timer).or_default().push(here),
-            Trigger::At { .. } => {}
+            Trigger::At { .. } | Trigger::Cron(_) | Trigger::Sun { .. } => {}
         }
     }
 }
@@ -313,6 +313,10 @@ fn fires(rule: &Rule, place: usize, fields: &[Option<&Value>]) -> Option<bool> {
             (!other).then_some(false)
         }
         Trigger::Gesture { kind, .. } => Some(*kind == GestureKind::Long),
-        Trigger::Holds { .. } | Trigger::Timer(_) | Trigger::At { .. } => None,
+        Trigger::Holds { .. }
+        | Trigger::Timer(_)
+        | Trigger::At { .. }
+        | Trigger::Cron(_)
+        | Trigger::Sun { .. } => None,
     }
 }

@@ -145,7 +145,12 @@ pub static TRIGGERS: Forms = Forms {
             keys: keys!(
                 "a trigger with `cron`",
                 Others::Nothing,
-                ("cron", Later, TEXT, "times as cron writes them"),
+                (
+                    "cron",
+                    Must,
+                    TEXT,
+                    "local times as cron writes them: \"0 7 * * mon-fri\""
+                ),
             ),
         },
         Form {
@@ -155,7 +160,7 @@ pub static TRIGGERS: Forms = Forms {
                 Others::Nothing,
                 (
                     "sun",
-                    Later,
+                    Must,
                     words(&["sunrise", "sunset", "dawn", "dusk"]),
                     "when the sun gets there"
                 ),
@@ -163,7 +168,7 @@ pub static TRIGGERS: Forms = Forms {
                     "offset",
                     May,
                     TEXT,
-                    "so much later, or earlier with a minus"
+                    "so much later, or earlier with a minus: \"-30m\""
                 ),
             ),
         },

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use types::Value;
 
-use super::{ChannelIx, EventIx, Expr, SlotIx, TimerIx, VarIx};
+use super::{ChannelIx, Cron, EventIx, Expr, SlotIx, TimerIx, VarIx};
 
 /// Where something of the program is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,8 +34,10 @@ pub struct Rule {
     pub limit: Option<LimitRate>,
     /// What a second firing does while the first one waits.
     pub mode: Mode,
-    /// What happens to triggers in time that fell due while the dispatcher was down.
+    /// What happens to `for`, `wait` and timers that fell due while the dispatcher was down.
     pub after_downtime: AfterDowntime,
+    /// The same for times: `at`, `cron` and `sun`.
+    pub missed_times: AfterDowntime,
 }
 
 /// `if = ".."`, also the expression of `holds`.
@@ -98,6 +100,47 @@ pub enum Trigger {
         /// On which days.
         days: Days,
     },
+    /// Local times as cron writes them.
+    Cron(Cron),
+    /// The sun crosses a height over the home.
+    Sun {
+        /// Which, and in which direction.
+        event: SunEvent,
+        /// So much later, in microseconds; negative: earlier.
+        offset_us: i64,
+    },
+}
+
+/// When the sun gets somewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SunEvent {
+    /// Its upper edge appears: the centre rises above -0.833 degrees.
+    Sunrise,
+    /// Its upper edge disappears.
+    Sunset,
+    /// Civil twilight begins: the centre rises above -6 degrees.
+    Dawn,
+    /// Civil twilight ends.
+    Dusk,
+}
+
+impl SunEvent {
+    /// The word in the mapping.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Sunrise => "sunrise",
+            Self::Sunset => "sunset",
+            Self::Dawn => "dawn",
+            Self::Dusk => "dusk",
+        }
+    }
+
+    /// Whether the sun goes up.
+    #[must_use]
+    pub fn rises(self) -> bool {
+        matches!(self, Self::Sunrise | Self::Dawn)
+    }
 }
 
 /// Gestures on a button.
@@ -154,12 +197,13 @@ pub enum Mode {
 /// `after_downtime = ..`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AfterDowntime {
-    /// What fell due fires at once, in order. Default for `for`, `wait` and timers.
+    /// What fell due fires at once, in order; of several times of one trigger the last. Default for `for`,
+    /// `wait` and timers.
     #[default]
     Resume,
     /// Only if at most that late.
     RunLate(Duration),
-    /// Never. Default for `at` and `cron`.
+    /// Never. Default for `at`, `cron` and `sun`.
     Drop,
 }
 

@@ -6,6 +6,7 @@
 pub(crate) mod actions;
 mod operand;
 mod timers;
+mod times;
 mod triggers;
 mod uses;
 
@@ -110,7 +111,8 @@ fn read(
         actions: Vec::new(),
         limit: None,
         mode: Mode::default(),
-        after_downtime: AfterDowntime::default(),
+        after_downtime: AfterDowntime::Resume,
+        missed_times: AfterDowntime::Drop,
     };
     let mut meta = Meta {
         allow: Vec::new(),
@@ -174,16 +176,11 @@ fn settings(house: &mut House<'_>, table: &Table<'_>, rule: &mut Rule) {
             _ => Mode::Restart,
         };
     }
-    // A time of day that was missed stays missed; anything else that fell due happens late.
-    let only_times = |rule: &Rule| {
-        let mut triggers = rule.triggers.iter();
-        !rule.triggers.is_empty() && triggers.all(|trigger| matches!(trigger, Trigger::At { .. }))
-    };
-    rule.after_downtime = match table.field("after_downtime") {
-        Some(node) => after_downtime(house, node),
-        None if only_times(rule) => AfterDowntime::Drop,
-        None => AfterDowntime::Resume,
-    };
+    // A time that was missed stays missed; anything else that fell due happens late.
+    if let Some(node) = table.field("after_downtime") {
+        rule.after_downtime = after_downtime(house, node);
+        rule.missed_times = rule.after_downtime;
+    }
 }
 
 /// `"resume"`, `"drop"` or `{ run_late = "10m" }`.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use types::Value;
 
-use super::{Meta, Rules, timers::Use};
+use super::{Meta, Rules, timers::Use, times};
 use crate::{
     constant,
     diagnostic::Diagnostic,
@@ -12,7 +12,7 @@ use crate::{
     house::House,
     kinds::Kind,
     paths::{self, GESTURES, Source},
-    program::{Condition, Days, EventIx, Expr, GestureKind, Trigger},
+    program::{Condition, EventIx, Expr, GestureKind, Trigger},
     read::{Node, Table, Text, unknown_key},
     source::Span,
     units,
@@ -113,20 +113,9 @@ fn one<'a>(
             drafts.triggers.push(Trigger::Timer(timer));
             Some(())
         }
-        _ => {
-            let at = table.field("at")?;
-            let second = units::time_of_day(at, &mut house.report);
-            let days = match table.field("days") {
-                Some(node) => units::days(node, &mut house.report),
-                None => Some(Days::ALL),
-            };
-            all.uses.time_of_day(&at.span());
-            drafts.triggers.push(Trigger::At {
-                second: second?,
-                days: days?,
-            });
-            Some(())
-        }
+        "cron" => times::cron(house, all, &table, drafts),
+        "sun" => times::sun(house, all, &table, drafts),
+        _ => times::at(house, all, &table, drafts),
     }
 }
 

@@ -184,10 +184,14 @@ fn a_missed_time_of_day_stays_missed_and_anything_else_happens_late() {
          [rule.b]\nwhen = { at = \"07:00\" }\ndo = \"desk.lamp.on\"\nafter_downtime = { run_late = \"10m\" }\n\
          [rule.c]\nwhen = { holds = \"state.hall.lux < 5\", for = \"1m\" }\ndo = \"desk.lamp.on\"\nlimit = \"1 per 30s\"",
     );
-    let late = |rule: usize| program.rules[rule].after_downtime;
-    assert_eq!(late(0), AfterDowntime::Drop);
-    assert_eq!(late(1), AfterDowntime::RunLate(Duration::from_secs(600)));
-    assert_eq!(late(2), AfterDowntime::Resume);
+    let late = |rule: usize| {
+        let rule = &program.rules[rule];
+        (rule.after_downtime, rule.missed_times)
+    };
+    let ten_minutes = AfterDowntime::RunLate(Duration::from_secs(600));
+    assert_eq!(late(0), (AfterDowntime::Resume, AfterDowntime::Drop));
+    assert_eq!(late(1), (ten_minutes, ten_minutes));
+    assert_eq!(late(2), (AfterDowntime::Resume, AfterDowntime::Drop));
     assert!(matches!(
         program.rules[0].triggers[..],
         [Trigger::At {
