@@ -58,8 +58,9 @@ pub(crate) fn run(options: &cli::Run) -> anyhow::Result<ExitCode> {
 
 fn start(options: &cli::Run, started: time::Instant) -> anyhow::Result<()> {
     let settings = settings(options)?;
-    let files = watch::look(&options.house);
-    let house = match house::read(&options.house) {
+    let house::Reading { house, reads } = house::read(&options.house);
+    let seen = watch::Seen::new(&options.house, reads.unwrap_or_default());
+    let house = match house {
         Ok(house) => house,
         Err(why) => {
             printer::tell(why.trim_end());
@@ -79,7 +80,7 @@ fn start(options: &cli::Run, started: time::Instant) -> anyhow::Result<()> {
     let tasks = LocalSet::new();
     tasks.block_on(
         &runtime,
-        serve(options, &settings, &house, (recovered, files), started),
+        serve(options, &settings, &house, (recovered, seen), started),
     )?;
     Ok(())
 }
@@ -106,7 +107,7 @@ async fn serve(
     options: &cli::Run,
     settings: &Settings,
     house: &House,
-    (recovered, files): (recover::Recovered, watch::Seen),
+    (recovered, seen): (recover::Recovered, watch::Seen),
     started: time::Instant,
 ) -> anyhow::Result<()> {
     let recover::Recovered {
@@ -154,7 +155,7 @@ async fn serve(
     }
     spawn_local(socket.serve(Rc::clone(&running)));
     if settings.reload.watch {
-        spawn_local(Rc::clone(&running).take_edits(watch::watch(&options.house, files)?));
+        spawn_local(Rc::clone(&running).take_edits(watch::watch(&options.house, seen)?));
     }
     printer::tell(Announcement {
         house: &options.house.display(),

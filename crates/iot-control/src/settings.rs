@@ -15,6 +15,9 @@ use serde::Deserialize;
 /// Prefix of environment variables that override a key.
 const PREFIX: &str = "IOT_CONTROL__";
 
+/// Largest settings file in bytes: a hundred times what all keys take.
+const BYTES_MAX: u64 = 200_000;
+
 /// All settings; a restart applies them.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -155,17 +158,16 @@ impl Settings {
     /// An unreadable file, an unknown key or a value of the wrong form, with its place.
     pub(crate) fn read(house: &Path) -> Result<Self, Wrong> {
         let path = house.join("settings.toml");
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(Wrong(format!("{}: {error}", path.display()))),
-        };
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the one place that reads the environment"
-        )]
-        let environment = std::env::vars()
-            .filter(|(key, _)| key.starts_with(PREFIX))
+        let text = mapping::disk::text_or_empty(&path, BYTES_MAX)
+            .map_err(|why| Wrong(format!("{} {why}", path.display())))?;
+        let variables = std::env::vars_os();
+        let environment = variables
+            .filter_map(|(key, value)| {
+                let key = key.into_string().ok()?;
+                // What is no text is no value of any key, and is said to be none.
+                let value = value.to_string_lossy().into_owned();
+                key.starts_with(PREFIX).then_some((key, value))
+            })
             .collect();
         Self::parse(&path.display().to_string(), &text, &environment)
     }

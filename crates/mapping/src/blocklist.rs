@@ -12,19 +12,29 @@
 //! Called by the command line, which reads and writes the file. Must not know the mapping: a block for a
 //! device that the mapping lacks is kept.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table as EditTable, value};
 use types::DeviceId;
 
 use crate::{
     diagnostic::{Diagnostic, Severity},
+    disk,
     grammar::{BLOCK, BLOCKLIST},
     names::{self, Letters},
-    read::{Document, Key, Node, Table, unknown_key},
+    read::{Document, Key, Node, Size, Table, TooMuch, unknown_key},
     report::Report,
-    source::{SourceFile, Sources},
+    source::{SourceFile, Sources, Span},
 };
+
+/// Its name in the house's folder.
+pub const FILE: &str = "blocklist.toml";
+
+/// Largest blocklist in bytes: a block for each of ten thousand devices.
+pub const BYTES_MAX: u64 = 1_000_000;
 
 /// Whom a block is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,9 +81,43 @@ pub struct Blocklist {
     pub diagnostics: Vec<Diagnostic>,
 }
 
+/// Reads the blocklist of the house in `folder`; where there is no file, nobody is blocked.
+#[must_use]
+pub fn load(folder: &Path) -> Blocklist {
+    match disk::text_or_empty(&folder.join(FILE), BYTES_MAX) {
+        Ok(text) => parse(FILE, &text),
+        Err(why) => refused("unreadable-file", &format!("`{FILE}` {why}")),
+    }
+}
+
+fn refused(code: &'static str, message: &str) -> Blocklist {
+    let mut sources = Sources::default();
+    let file = sources.add(SourceFile {
+        name: FILE.into(),
+        path: PathBuf::new(),
+        text: String::new(),
+    });
+    let span = Span { file, bytes: 0..0 };
+    Blocklist {
+        sources,
+        blocks: None,
+        diagnostics: vec![Diagnostic::error(code, span, message)],
+    }
+}
+
 /// Reads the text of a blocklist; `name` stands in messages.
 #[must_use]
 pub fn parse(name: &str, text: &str) -> Blocklist {
+    let size = Size::of(text);
+    if text.len() as u64 > BYTES_MAX {
+        return refused("file-too-large", "a blocklist has at most 1 MB");
+    }
+    if let Err(TooMuch(said)) = Size::default().plus(&size) {
+        return refused("file-too-large", &format!("a blocklist has at most {said}"));
+    }
+    if size.too_deep().is_some() {
+        return refused("key-too-deep", "no key of a blocklist has so many parts");
+    }
     let mut sources = Sources::default();
     let file = sources.add(SourceFile {
         name: name.into(),
@@ -111,6 +155,9 @@ fn read_blocks(report: &mut Report, key: &Key<'_>, node: Node<'_>, blocks: &mut 
         return;
     };
     for node in list {
+        if report.is_full() {
+            break;
+        }
         if let Some(table) = node.table(report, "a block")
             && let Some(block) = read_block(report, &table)
         {
@@ -159,6 +206,13 @@ fn read_block(report: &mut Report, table: &Table<'_>) -> Option<Block> {
                 table.key_span("id"),
                 message,
             ));
+            return None;
+        }
+        (None, None)
+            if ["device", "id"]
+                .iter()
+                .any(|key| table.misspells(key, BLOCK.names)) =>
+        {
             return None;
         }
         (None, None) => {
@@ -231,6 +285,19 @@ pub fn remove(text: &str, subjects: &[Subject]) -> Result<Option<String>, EditEr
 }
 
 fn edit(text: &str) -> Result<DocumentMut, EditError> {
+    // What is no blocklist would not be in force once it is edited.
+    let read = parse(FILE, text);
+    let mut wrong = read.diagnostics.iter();
+    if let Some(wrong) = wrong.find(|found| found.severity == Severity::Error) {
+        let place = wrong.labels.first().map(|label| &label.span);
+        let line = place.map_or(1, |span| {
+            read.sources.line_column(span.file, span.bytes.start).0
+        });
+        return Err(EditError::Unreadable(format!(
+            "line {line}: {}",
+            wrong.message
+        )));
+    }
     text.parse::<DocumentMut>()
         .map_err(|error| EditError::Unreadable(error.message().to_owned()))
 }
@@ -319,6 +386,43 @@ mod tests {
                 .matches("[[block]]")
                 .count(),
             1
+        );
+    }
+
+    #[test]
+    fn a_blocklist_that_would_not_be_in_force_is_not_edited() {
+        let refused = add("[[block]]\ndevise = \"piano\"\n", &by_name("piano"));
+        let why = refused.expect_err("it is no blocklist").to_string();
+        assert!(why.contains("line 2") && why.contains("devise"), "{why}");
+    }
+
+    #[test]
+    fn a_giant_blocklist_is_refused_whatever_it_holds() {
+        for (text, code) in [
+            ("#".repeat(BYTES_MAX as usize + 1), "file-too-large"),
+            ("a.b = {}\n".repeat(60_000), "file-too-large"),
+            (format!("a{} = 1\n", ".a".repeat(400_000)), "file-too-large"),
+            (format!("a{} = 1\n", ".a".repeat(40)), "key-too-deep"),
+            ("=\n".repeat(400_000), "too-many-mistakes"),
+            ("[[block]]\nid = 0\n".repeat(20_000), "too-many-problems"),
+        ] {
+            let read = parse(FILE, &text);
+            assert!(read.blocks.is_none());
+            let codes: Vec<_> = read.diagnostics.iter().map(|found| found.code).collect();
+            assert!(
+                codes.contains(&code),
+                "{code}: {} {:?}",
+                codes.len(),
+                codes.first()
+            );
+        }
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        std::fs::create_dir(folder.path().join(FILE)).expect("a folder for the test");
+        let read = load(folder.path());
+        assert!(read.blocks.is_none());
+        assert_eq!(
+            read.diagnostics[0].message,
+            "`blocklist.toml` is a folder, not a file"
         );
     }
 

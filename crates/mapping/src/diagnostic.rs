@@ -11,6 +11,9 @@ pub enum Severity {
     Warning,
 }
 
+/// Longest sentence of a complaint in bytes. People's words stand in them, and those may be of any length.
+const SENTENCE_BYTES_MAX: usize = 1_000;
+
 /// One complaint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -54,7 +57,7 @@ impl Diagnostic {
         Self {
             code,
             severity,
-            message: message.into(),
+            message: shortened(message.into()),
             labels,
             help: Vec::new(),
         }
@@ -64,7 +67,7 @@ impl Diagnostic {
     #[must_use]
     pub fn label(mut self, text: impl Into<String>) -> Self {
         if let Some(first) = self.labels.first_mut() {
-            first.text = text.into();
+            first.text = shortened(text.into());
         }
         self
     }
@@ -74,7 +77,7 @@ impl Diagnostic {
     pub fn also(mut self, span: Span, text: impl Into<String>) -> Self {
         self.labels.push(Label {
             span,
-            text: text.into(),
+            text: shortened(text.into()),
         });
         self
     }
@@ -82,7 +85,34 @@ impl Diagnostic {
     /// Says how to mend it.
     #[must_use]
     pub fn help(mut self, text: impl Into<String>) -> Self {
-        self.help.push(text.into());
+        self.help.push(shortened(text.into()));
         self
+    }
+}
+
+/// A sentence without its middle, where it is longer than anybody reads.
+fn shortened(text: String) -> String {
+    if text.len() <= SENTENCE_BYTES_MAX {
+        return text;
+    }
+    let start = text.floor_char_boundary(SENTENCE_BYTES_MAX / 2);
+    let end = text.ceil_char_boundary(text.len() - SENTENCE_BYTES_MAX / 4);
+    format!("{} .. {}", &text[..start], &text[end..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_giant_word_does_not_make_a_giant_message() {
+        let giant = "ä".repeat(1_000_000);
+        let found = Diagnostic::error("x", Span::default(), format!("`{giant}` is no key"))
+            .label(&*giant)
+            .help("short");
+        assert!(found.message.len() < SENTENCE_BYTES_MAX);
+        assert!(found.message.starts_with("`ä") && found.message.ends_with("ä` is no key"));
+        assert!(found.labels[0].text.len() < SENTENCE_BYTES_MAX);
+        assert_eq!(found.help, ["short"]);
     }
 }

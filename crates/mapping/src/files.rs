@@ -1,7 +1,10 @@
 //! The files of a house: mapping.toml, what it includes, and the tests.
 //!
-//! Called by [`crate::load()`]. Reads from a folder or from texts in memory; never outside of the folder.
-//! Must not know what the files say, but for `include`.
+//! Called by [`crate::load()`]. Reads from a folder or from texts in memory; never outside of the folder, and
+//! never more than a house may hold. Must not know what the files say, but for `include`.
+
+mod glob;
+mod reads;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,10 +13,13 @@ use std::{
 
 use crate::{
     diagnostic::Diagnostic,
-    read::{Document, Text, did_you_mean, head},
+    disk::{self, Unreadable},
+    read::{Document, Size, Text, TooMuch, did_you_mean, head},
     report::Report,
     source::{FileIx, SourceFile, Sources, Span},
 };
+use glob::Listing;
+pub use reads::Reads;
 
 /// The file that includes all others.
 pub(crate) const MAIN: &str = "mapping.toml";
@@ -22,10 +28,13 @@ pub(crate) const MAIN: &str = "mapping.toml";
 const OTHERS: &[&str] = &["blocklist.toml", "settings.toml"];
 
 /// Largest file in bytes.
-const BYTES_MAX: u64 = 10_000_000;
+const BYTES_MAX: u64 = 4_000_000;
 
 /// Most files that a house has.
 const FILES_MAX: usize = 1_000;
+
+/// Longest way from mapping.toml to an included file.
+const DEPTH_MAX: usize = 16;
 
 /// Where files come from.
 #[derive(Clone, Copy, Debug)]
@@ -36,13 +45,12 @@ pub(crate) struct Origin<'a> {
     pub(crate) texts: &'a BTreeMap<String, String>,
 }
 
-/// Why a file could not be read.
-enum Unreadable {
-    Missing,
+/// Why a file is not read.
+enum Problem {
+    /// It can't be.
+    Unreadable(Unreadable),
+    /// It lies outside of the house's folder.
     Outside,
-    TooLarge,
-    NotUtf8(usize),
-    Other(std::io::Error),
 }
 
 /// What was read: in the order of inclusion.
@@ -54,6 +62,10 @@ pub(crate) struct Files {
     pub(crate) mapping: Vec<FileIx>,
     /// Files with tests.
     pub(crate) tests: Vec<FileIx>,
+    /// What they were read from; empty for texts in memory.
+    pub(crate) reads: Reads,
+    /// Something of the mapping could not be read: what it declares is not known.
+    pub(crate) incomplete: bool,
 }
 
 /// Reads all files of a house.
@@ -62,13 +74,19 @@ pub(crate) fn read(origin: Origin<'_>, report: &mut Report) -> Files {
         origin,
         files: Files::default(),
         seen: BTreeSet::new(),
+        size: Size::default(),
+        full: false,
+        entries_left: glob::ENTRIES_MAX,
         report,
     };
+    if let Some(folder) = origin.folder {
+        reader.files.reads = Reads::new(folder);
+    }
     reader.mapping_file(MAIN, None, &mut Vec::new());
-    let mut tests = list(origin, "*.test.toml");
-    tests.extend(list(origin, "tests/*.test.toml"));
-    for name in tests {
-        reader.test_file(&name, None);
+    for pattern in ["*.test.toml", "tests/*.test.toml"] {
+        for name in reader.list(pattern, None) {
+            reader.test_file(&name, None);
+        }
     }
     reader.files
 }
@@ -77,6 +95,11 @@ struct Reader<'a, 'r> {
     origin: Origin<'a>,
     files: Files,
     seen: BTreeSet<String>,
+    /// Of all files so far.
+    size: Size,
+    /// The house holds as much as it may; said once, and no further file is read.
+    full: bool,
+    entries_left: usize,
     report: &'r mut Report,
 }
 
@@ -90,6 +113,7 @@ impl Reader<'_, '_> {
             return;
         }
         let Some(file) = self.add(name, included_at) else {
+            self.files.incomplete = true;
             return;
         };
         self.files.mapping.push(file);
@@ -115,6 +139,7 @@ impl Reader<'_, '_> {
             let error = Diagnostic::error("outside-folder", span.clone(), message);
             let help = "paths are relative to the file that includes, and stay in the folder";
             self.report.push(error.help(help));
+            self.files.incomplete = true;
             return;
         };
         if above.contains(&path) {
@@ -126,20 +151,28 @@ impl Reader<'_, '_> {
             );
             return;
         }
+        if above.len() >= DEPTH_MAX {
+            let message = format!("includes nest at most {DEPTH_MAX} deep");
+            let error = Diagnostic::error("include-too-deep", span.clone(), message);
+            self.report
+                .push(error.help("let mapping.toml include all files itself"));
+            self.files.incomplete = true;
+            return;
+        }
         if !path.contains('*') {
             self.mapping_file(&path, Some(span), above);
             return;
         }
-        let found = list(self.origin, &path);
+        let found = self.list(&path, Some(span));
         if found.is_empty() {
             let message = format!("\"{pattern}\" matches no file");
             self.report
                 .push(Diagnostic::warning("empty-include", span.clone(), message));
         }
-        let others = |name: &&String| !above.contains(name) && !OTHERS.contains(&name.as_str());
-        let names: Vec<&String> = found.iter().filter(others).collect();
-        for name in names {
-            self.mapping_file(name, Some(span), above);
+        for name in found {
+            if !above.contains(&name) && !OTHERS.contains(&name.as_str()) {
+                self.mapping_file(&name, Some(span), above);
+            }
         }
     }
 
@@ -160,16 +193,35 @@ impl Reader<'_, '_> {
         patterns
     }
 
+    /// The files that a pattern stands for.
+    fn list(&mut self, pattern: &str, included_at: Option<&Span>) -> Vec<String> {
+        let Listing { mut names, mut cut } = glob::among(self.origin.texts, pattern);
+        if self.origin.folder.is_some() {
+            let left = &mut self.entries_left;
+            let listing = self.files.reads.pattern(pattern, left);
+            names.extend(listing.names.iter().cloned());
+            names.sort();
+            names.dedup();
+            cut |= listing.cut;
+        }
+        if cut {
+            let max = glob::ENTRIES_MAX;
+            let message = format!("more than {max} files lie where \"{pattern}\" looks");
+            self.too_large(message, "keep a house in a folder of its own", included_at);
+        }
+        names
+    }
+
     fn add(&mut self, name: &str, included_at: Option<&Span>) -> Option<FileIx> {
-        let at_limit = self.files.mapping.len() + self.files.tests.len() >= FILES_MAX;
-        let (text, path) = match contents(self.origin, name) {
-            Ok(_) if at_limit => {
-                let message = format!("a house has at most {FILES_MAX} files");
-                let span = self.place(name, included_at);
-                self.report
-                    .push(Diagnostic::error("too-many-files", span, message));
-                return None;
-            }
+        if self.full {
+            return None;
+        }
+        if self.files.mapping.len() + self.files.tests.len() >= FILES_MAX {
+            let message = format!("a house has at most {FILES_MAX} files");
+            self.too_large(message, "put more into one file", included_at);
+            return None;
+        }
+        let (text, path) = match self.contents(name) {
             Ok(found) => found,
             Err(problem) => {
                 let span = self.place(name, included_at);
@@ -178,11 +230,62 @@ impl Reader<'_, '_> {
                 return None;
             }
         };
-        Some(self.files.sources.add(SourceFile {
+        let size = Size::of(&text);
+        match self.size.plus(&size) {
+            Ok(size) => self.size = size,
+            Err(TooMuch(said)) => {
+                let message = format!("a house has at most {said}");
+                let help = format!("with `{name}` it has more: write groups, or split the house");
+                self.too_large(message, &help, included_at);
+                return None;
+            }
+        }
+        let too_deep = size.too_deep();
+        let file = self.files.sources.add(SourceFile {
             name: name.into(),
             path,
             text,
-        }))
+        });
+        if let Some(bytes) = too_deep {
+            let message = format!("a key has at most {} parts", Size::KEY_PARTS_MAX);
+            let error = Diagnostic::error("key-too-deep", Span { file, bytes }, message);
+            self.report
+                .push(error.help("no key of a house needs more than a few"));
+            return None;
+        }
+        Some(file)
+    }
+
+    fn too_large(&mut self, message: String, help: &str, included_at: Option<&Span>) {
+        let span = self.place(MAIN, included_at);
+        let error = Diagnostic::error("house-too-large", span, message);
+        self.report.push(error.help(help));
+        self.full = true;
+        self.files.incomplete = true;
+    }
+
+    fn contents(&mut self, name: &str) -> Result<(String, PathBuf), Problem> {
+        let path = self.origin.folder.map(|folder| folder.join(name));
+        if let Some(text) = self.origin.texts.get(name) {
+            if text.len() as u64 > BYTES_MAX {
+                return Err(Problem::Unreadable(Unreadable::TooLarge(BYTES_MAX)));
+            }
+            disk::expect_text(text).map_err(Problem::Unreadable)?;
+            return Ok((text.clone(), path.unwrap_or_default()));
+        }
+        let (Some(folder), Some(path)) = (self.origin.folder, path) else {
+            return Err(Problem::Unreadable(Unreadable::Missing));
+        };
+        self.files.reads.file(name);
+        // mapping.toml itself may be a link: the person who starts the dispatcher chose it.
+        if name != MAIN
+            && let (Ok(real), Ok(root)) = (path.canonicalize(), folder.canonicalize())
+            && !real.starts_with(root)
+        {
+            return Err(Problem::Outside);
+        }
+        let text = disk::text(&path, BYTES_MAX).map_err(Problem::Unreadable)?;
+        Ok((text, path))
     }
 
     /// Where to complain about a file that can't be read: at its `include`, else in an empty file.
@@ -197,8 +300,17 @@ impl Reader<'_, '_> {
         })
     }
 
-    fn unreadable(&self, name: &str, span: Span, problem: &Unreadable) -> Diagnostic {
-        match problem {
+    fn unreadable(&mut self, name: &str, span: Span, problem: &Problem) -> Diagnostic {
+        let why = match problem {
+            Problem::Outside => {
+                let message = format!("`{name}` is a link that leads out of the house's folder");
+                return Diagnostic::error("outside-folder", span, message)
+                    .help("put the file itself there, or let mapping.toml be the link");
+            }
+            Problem::Unreadable(why) => why,
+        };
+        let message = format!("`{name}` {why}");
+        match why {
             Unreadable::Missing => {
                 let message = format!("there is no file `{name}`");
                 let error = Diagnostic::error("missing-file", span, message);
@@ -207,26 +319,30 @@ impl Reader<'_, '_> {
                 }
                 let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
                 let slash = if folder.is_empty() { "" } else { "/" };
-                let names = list(self.origin, &format!("{folder}{slash}*.toml"));
+                let pattern = format!("{folder}{slash}*.toml");
+                let mut names = glob::among(self.origin.texts, &pattern).names;
+                if let Some(folder) = self.origin.folder {
+                    names.extend(glob::on_disk(folder, &pattern, &mut self.entries_left).names);
+                }
                 did_you_mean(error, name, names.iter().map(String::as_str))
             }
-            Unreadable::Outside => {
-                let message = format!("`{name}` is a link that leads out of the house's folder");
-                Diagnostic::error("outside-folder", span, message)
+            Unreadable::Dangling => Diagnostic::error("missing-file", span, message),
+            Unreadable::NotAFile(what) => {
+                let error = Diagnostic::error("not-a-file", span, message);
+                if *what == "a folder" {
+                    error.help(format!("to include what is in it, write \"{name}/*.toml\""))
+                } else {
+                    error.help("put a file there, or a link to one")
+                }
             }
-            Unreadable::TooLarge => {
-                let message = format!("`{name}` is larger than {} MB", BYTES_MAX / 1_000_000);
-                Diagnostic::error("file-too-large", span, message)
-                    .help("split it, and include the parts")
-            }
-            Unreadable::NotUtf8(at) => {
-                let message = format!("`{name}` is not UTF-8, at byte {at}");
+            Unreadable::TooLarge(_) => Diagnostic::error("file-too-large", span, message)
+                .help("split it, and include the parts"),
+            Unreadable::NotUtf8(_) => {
                 Diagnostic::error("not-utf8", span, message).help("save it as UTF-8 in your editor")
             }
-            Unreadable::Other(problem) => {
-                let message = format!("`{name}` can't be read: {problem}");
-                Diagnostic::error("unreadable-file", span, message)
-            }
+            Unreadable::Binary(_) => Diagnostic::error("not-a-text", span, message)
+                .help("save it as UTF-8 in your editor"),
+            Unreadable::Refused(_) => Diagnostic::error("unreadable-file", span, message),
         }
     }
 }
@@ -250,100 +366,6 @@ fn inside(from: &str, path: &str) -> Option<String> {
     Some(parts.join("/"))
 }
 
-fn contents(origin: Origin<'_>, name: &str) -> Result<(String, PathBuf), Unreadable> {
-    if let Some(text) = origin.texts.get(name) {
-        if text.len() as u64 > BYTES_MAX {
-            return Err(Unreadable::TooLarge);
-        }
-        let path = origin.folder.map(|folder| folder.join(name));
-        return Ok((text.clone(), path.unwrap_or_default()));
-    }
-    let folder = origin.folder.ok_or(Unreadable::Missing)?;
-    let path = folder.join(name);
-    let missing = |problem: std::io::Error| match problem.kind() {
-        std::io::ErrorKind::NotFound => Unreadable::Missing,
-        _ => Unreadable::Other(problem),
-    };
-    let meta = std::fs::metadata(&path).map_err(missing)?;
-    // mapping.toml itself may be a link: the person who starts the dispatcher chose it.
-    if name != MAIN {
-        let real = path.canonicalize().map_err(missing)?;
-        let root = folder.canonicalize().map_err(missing)?;
-        if !real.starts_with(root) {
-            return Err(Unreadable::Outside);
-        }
-    }
-    if meta.len() > BYTES_MAX {
-        return Err(Unreadable::TooLarge);
-    }
-    let bytes = std::fs::read(&path).map_err(missing)?;
-    let text = String::from_utf8(bytes)
-        .map_err(|problem| Unreadable::NotUtf8(problem.utf8_error().valid_up_to()))?;
-    Ok((text, path))
-}
-
-/// Files that match a pattern, sorted; `*` stands for anything within one part of the path.
-fn list(origin: Origin<'_>, pattern: &str) -> Vec<String> {
-    let parts: Vec<&str> = pattern.split('/').collect();
-    let fits = |name: &&String| {
-        let names: Vec<&str> = name.split('/').collect();
-        let pairs = names.iter().zip(&parts);
-        names.len() == parts.len() && pairs.into_iter().all(|(name, part)| matches(name, part))
-    };
-    let mut found: Vec<String> = origin.texts.keys().filter(fits).cloned().collect();
-    if let Some(folder) = origin.folder {
-        walk(folder, &parts, "", &mut found);
-    }
-    found.sort();
-    found.dedup();
-    found
-}
-
-fn walk(folder: &Path, parts: &[&str], above: &str, found: &mut Vec<String>) {
-    let Some((part, rest)) = parts.split_first() else {
-        return;
-    };
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return;
-    };
-    for entry in entries.flatten().take(10_000) {
-        let Ok(name) = entry.file_name().into_string() else {
-            continue;
-        };
-        // Editors leave hidden files beside the one they save.
-        if name.starts_with('.') || !matches(&name, part) {
-            continue;
-        }
-        let path = format!("{above}{name}");
-        if rest.is_empty() {
-            if entry.path().is_file() {
-                found.push(path);
-            }
-        } else {
-            walk(&entry.path(), rest, &format!("{path}/"), found);
-        }
-    }
-}
-
-/// Whether `name` fits `pattern`, in which each `*` stands for any letters.
-fn matches(name: &str, pattern: &str) -> bool {
-    let Some((start, rest)) = pattern.split_once('*') else {
-        return name == pattern;
-    };
-    let Some(mut name) = name.strip_prefix(start) else {
-        return false;
-    };
-    let mut pieces: Vec<&str> = rest.split('*').collect();
-    let last = pieces.pop().unwrap_or_default();
-    for piece in pieces {
-        match name.find(piece) {
-            Some(at) => name = &name[at + piece.len()..],
-            None => return false,
-        }
-    }
-    name.ends_with(last)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -360,19 +382,6 @@ mod tests {
             ("mapping.toml", "", None),
         ] {
             assert_eq!(inside(from, path).as_deref(), expected, "{from} {path}");
-        }
-    }
-
-    #[test]
-    fn a_star_stands_for_any_letters() {
-        for (name, pattern, expected) in [
-            ("a.toml", "*.toml", true),
-            ("a.test.toml", "*.test.toml", true),
-            ("a.toml", "*.test.toml", false),
-            ("ab.toml", "a*b*.toml", true),
-            ("a", "a*a", false),
-        ] {
-            assert_eq!(matches(name, pattern), expected, "{name} {pattern}");
         }
     }
 }

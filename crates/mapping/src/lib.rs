@@ -7,6 +7,7 @@ pub mod blocklist;
 mod constant;
 mod cycles;
 pub mod diagnostic;
+pub mod disk;
 pub mod expr;
 mod files;
 pub mod grammar;
@@ -29,6 +30,7 @@ pub mod suggest;
 mod units;
 
 pub use diagnostic::{Diagnostic, Severity};
+pub use files::Reads;
 pub use load::{Analysis, Loaded, analyze, load, load_texts};
 pub use program::Program;
 pub use render::{Finding, findings, render, summary};

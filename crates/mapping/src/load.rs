@@ -9,7 +9,7 @@ use blake2::{Blake2s256, Digest};
 
 use crate::{
     diagnostic::{Diagnostic, Severity},
-    files::{self, Files, Origin},
+    files::{self, Files, Origin, Reads},
     house::{House, Tops},
     house_test::{self, HouseTest},
     index::{Index, Mention},
@@ -32,6 +32,8 @@ pub struct Loaded {
     pub tests: Vec<HouseTest>,
     /// Everything that is wrong or strange, sorted by place.
     pub diagnostics: Vec<Diagnostic>,
+    /// What to look at for changes; empty where the texts came from memory.
+    pub reads: Reads,
 }
 
 impl Loaded {
@@ -80,6 +82,7 @@ pub fn analyze(folder: Option<&Path>, texts: &BTreeMap<String, String>) -> Analy
             program: sound.then(|| Arc::clone(&draft)),
             tests,
             diagnostics,
+            reads: files.reads,
         },
         draft,
         index,
@@ -121,6 +124,7 @@ fn load_from(origin: Origin<'_>) -> Loaded {
         program: compiled.sound.then(|| Arc::new(compiled.program)),
         tests: compiled.tests,
         diagnostics: compiled.diagnostics,
+        reads: files.reads,
     }
 }
 
@@ -139,6 +143,8 @@ fn compile(files: &Files, mut report: Report) -> Compiled {
         sources,
         mapping,
         tests,
+        incomplete,
+        ..
     } = files;
     let all: Vec<FileIx> = mapping.iter().chain(tests).copied().collect();
     let mut blanked = vec![String::new(); all.len()];
@@ -163,7 +169,8 @@ fn compile(files: &Files, mut report: Report) -> Compiled {
         report.declare_broken(*name);
     }
     let mut house = House::read(sources, report, &tops);
-    rules::read_all(&mut house, &tops.rules, broken.tables.is_empty());
+    let whole = broken.tables.is_empty() && !*incomplete;
+    rules::read_all(&mut house, &tops.rules, whole);
     let test_list = house_test::read::read_all(&mut house, &tops.tests);
     let House {
         mut program,
@@ -171,12 +178,17 @@ fn compile(files: &Files, mut report: Report) -> Compiled {
         ..
     } = house;
     let mentions = report.take_mentions();
-    let mut report = broken.without_follow_ups(report, sources);
-    report.extend(syntax);
-    let diagnostics = report.into_sorted();
+    let mut told = Report::default();
+    told.extend(syntax);
+    told.extend(broken.without_follow_ups(report, sources));
+    let mut diagnostics = told.into_sorted();
+    if *incomplete {
+        drop_follow_ups(&mut diagnostics);
+    }
     let in_tests = |diagnostic: &Diagnostic| {
         let file = diagnostic.labels.first().map(|label| label.span.file);
-        file.is_some_and(|file| tests.contains(&file))
+        // What was cut off is not known to be in a test.
+        file.is_some_and(|file| tests.contains(&file)) && diagnostic.code != "too-many-problems"
     };
     let sound = diagnostics
         .iter()
@@ -188,6 +200,42 @@ fn compile(files: &Files, mut report: Report) -> Compiled {
         tests: test_list,
         diagnostics,
         mentions,
+    }
+}
+
+/// What is said of a file that can't be read.
+const UNREAD: &[&str] = &[
+    "file-too-large",
+    "house-too-large",
+    "include-too-deep",
+    "key-too-deep",
+    "missing-file",
+    "not-a-file",
+    "not-a-text",
+    "not-utf8",
+    "outside-folder",
+    "unreadable-file",
+];
+
+/// What is said of something that a file may declare that can't be read.
+const NOT_DECLARED: &[&str] = &["home-missing", "timer-never-started", "unknown-name"];
+
+/// Drops complaints about what is not declared, and says so where the first file could not be read.
+fn drop_follow_ups(diagnostics: &mut Vec<Diagnostic>) {
+    let before = diagnostics.len();
+    diagnostics.retain(|found| !NOT_DECLARED.contains(&found.code));
+    let dropped = before - diagnostics.len();
+    let mut all = diagnostics.iter_mut();
+    let unread = all.find(|found| UNREAD.contains(&found.code));
+    if let (true, Some(unread)) = (dropped > 0, unread) {
+        let left_out = if dropped == 1 {
+            "1 complaint about what it may declare is left out".to_owned()
+        } else {
+            format!("{dropped} complaints about what it may declare are left out")
+        };
+        unread
+            .help
+            .push(format!("as long as it can't be read, {left_out}"));
     }
 }
 
@@ -235,12 +283,12 @@ impl<'a> Broken<'a> {
     }
 
     /// Drops what stands in a broken table, and complaints about a name that a broken table mentions.
-    fn without_follow_ups(&self, report: Report, sources: &Sources) -> Report {
+    fn without_follow_ups(&self, report: Report, sources: &Sources) -> Vec<Diagnostic> {
+        let mut all = report.into_sorted();
         if self.tables.is_empty() {
-            return report;
+            return all;
         }
-        let mut kept = Report::default();
-        kept.extend(report.into_sorted().into_iter().filter(|found| {
+        all.retain(|found| {
             let Some(label) = found.labels.first() else {
                 return true;
             };
@@ -258,7 +306,7 @@ impl<'a> Broken<'a> {
                 .tables
                 .iter()
                 .any(|(table, text)| inside(table) || mentioned(text))
-        }));
-        kept
+        });
+        all
     }
 }

@@ -163,7 +163,9 @@ pub(crate) fn targets(
 ) -> Option<Vec<ChannelIx>> {
     let name = text.text.get(range.clone()).unwrap_or_default();
     if let Some(members) = program.names.groups.get(name) {
-        report.mention(|| (text.place(range), Symbol::Group(name.into())));
+        let place = text.place(range);
+        report.mention(|| (place.clone(), Symbol::Group(name.into())));
+        report.expand(members.len(), &place)?;
         return Some(members.clone());
     }
     channel(program, report, text, range).map(|ix| vec![ix])
@@ -178,6 +180,7 @@ pub(crate) fn events(
     let parts = segments(text, 0..text.text.len());
     match parts.as_slice() {
         [("*", _), (name @ ("online" | "offline"), _)] => {
+            report.expand(program.devices.len(), &text.span())?;
             let devices = program.devices.iter();
             let event = devices.map(|device| presence(device.online, device.offline, name));
             Some(event.collect())
@@ -202,6 +205,7 @@ pub(crate) fn events(
             let members = program.names.groups.get(*group)?;
             let place = || text.place(group_at.clone());
             report.mention(|| (place(), Symbol::Group((*group).into())));
+            report.expand(members.len(), &text.span())?;
             let place = text.place(at.clone());
             let each = members
                 .iter()
@@ -280,7 +284,12 @@ fn event_of(
     let message = format!("`{path}` has no event `{name}`");
     let error = Diagnostic::error("unknown-event", span, message)
         .label(format!("it is {}", Kind::with_article(&row.kind)));
-    if gesture.is_some() {
+    if matches!(name, "online" | "offline") {
+        let device = &program[row.device].name;
+        report.push(error.help(format!(
+            "devices come and go, not channels: write \"{device}.{name}\""
+        )));
+    } else if gesture.is_some() {
         report.push(no_gesture(error, program, channel));
     } else if row.commands.iter().any(|command| *command.name == *name) {
         report.push(error.help(format!(

@@ -2,13 +2,18 @@
 //!
 //! Called by the command line and by reload. Must not print.
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use std::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde::Serialize;
 
 use crate::{
     diagnostic::{Diagnostic, Label, Severity},
     source::{FileIx, Sources},
 };
+
+/// Longest piece of a file that is drawn, in bytes: what is longer are no lines that people read.
+const DRAWN_BYTES_MAX: usize = 20_000;
 
 /// All diagnostics as text, a blank line between them, with a line that counts them at the end.
 #[must_use]
@@ -65,7 +70,22 @@ fn group<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic) -> Group<'a> {
     }
     let mut group = Group::with_title(title);
     for file in files {
-        group = group.element(snippet(sources, file, diagnostic));
+        let labels = diagnostic.labels.iter().enumerate();
+        let here: Vec<(usize, &Label)> = labels
+            .filter(|(_, label)| label.span.file == file)
+            .collect();
+        if lines_of(sources, file, &here).len() <= DRAWN_BYTES_MAX {
+            group = group.element(snippet(sources, file, &here));
+            continue;
+        }
+        // Too far apart to be drawn together, or even a line that nobody reads.
+        for label in here {
+            group = if lines_of(sources, file, &[label]).len() <= DRAWN_BYTES_MAX {
+                group.element(snippet(sources, file, &[label]))
+            } else {
+                group.element(place(sources, file, label.1))
+            };
+        }
     }
     for help in &diagnostic.help {
         group = group.element(Level::HELP.message(help.as_str()));
@@ -73,29 +93,40 @@ fn group<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic) -> Group<'a> {
     group
 }
 
-/// The lines of one file that a diagnostic is about.
+/// The lines in which labels stand, from the first to the last.
+fn lines_of(sources: &Sources, file: FileIx, labels: &[(usize, &Label)]) -> Range<usize> {
+    let text = sources.file(file).text.as_str();
+    let starts = labels.iter().map(|(_, label)| label.span.bytes.start);
+    let ends = labels.iter().map(|(_, label)| label.span.bytes.end);
+    let first = boundary(text, starts.min().unwrap_or_default());
+    let last = boundary(text, ends.max().unwrap_or_default()).max(first);
+    let from = text[..first].rfind('\n').map_or(0, |newline| newline + 1);
+    let to = text[last..].find('\n');
+    from..to.map_or(text.len(), |newline| last + newline)
+}
+
+/// Where a label stands, without the line itself.
+fn place<'a>(sources: &'a Sources, file: FileIx, label: &Label) -> Origin<'a> {
+    let (line, column) = sources.line_column(file, label.span.bytes.start);
+    let place = Origin::path(&*sources.file(file).name);
+    place.line(line as usize).char_column(column as usize)
+}
+
+/// The lines of one file that labels are about, with these drawn below.
 fn snippet<'a>(
     sources: &'a Sources,
     file: FileIx,
-    diagnostic: &'a Diagnostic,
+    labels: &[(usize, &'a Label)],
 ) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
     let source = sources.file(file);
     let text = source.text.as_str();
-    let labels = diagnostic.labels.iter().enumerate();
-    let here: Vec<(usize, &Label)> = labels
-        .filter(|(_, label)| label.span.file == file)
-        .collect();
-    let starts = here.iter().map(|(_, label)| label.span.bytes.start);
-    let ends = here.iter().map(|(_, label)| label.span.bytes.end);
-    let first = boundary(text, starts.min().unwrap_or_default());
-    let last = boundary(text, ends.max().unwrap_or_default());
     // Only the lines in question: a house may be large, and drawing looks at all that it is given.
-    let from = text[..first].rfind('\n').map_or(0, |newline| newline + 1);
-    let to = text[last..]
-        .find('\n')
-        .map_or(text.len(), |newline| last + newline);
-    let annotations = here.into_iter().map(|(at, label)| {
-        let kind = if at == 0 {
+    let Range {
+        start: from,
+        end: to,
+    } = lines_of(sources, file, labels);
+    let annotations = labels.iter().map(|(at, label)| {
+        let kind = if *at == 0 {
             AnnotationKind::Primary
         } else {
             AnnotationKind::Context
@@ -114,7 +145,7 @@ fn snippet<'a>(
     Snippet::source(&text[from..to])
         .line_start(sources.line_column(file, from).0 as usize)
         .path(&*source.name)
-        .annotations(annotations)
+        .annotations(annotations.collect::<Vec<_>>())
 }
 
 fn boundary(text: &str, at: usize) -> usize {

@@ -12,13 +12,24 @@ use crate::{
     source::Span,
 };
 
+/// Complaints about one house that are told. Who has that many mends some first, and each of them takes
+/// time: its "did you mean" looks at every name.
+const TOLD_MAX: usize = 1_000;
+
+/// Triggers, actions and values that all words of a house may stand for together. A group, a scene or a `*` in
+/// a short line can stand for thousands, and each of them takes some hundred bytes.
+const EXPANDED_MAX: usize = 300_000;
+
 /// Complaints in the order in which they were found.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     diagnostics: Vec<Diagnostic>,
+    /// Says that there were more; an error where one of those was.
+    cut: Option<Diagnostic>,
     broken: BTreeSet<String>,
     /// `None`: nobody wants them.
     mentions: Option<Vec<Mention>>,
+    expanded: usize,
 }
 
 impl Report {
@@ -65,19 +76,63 @@ impl Report {
         self.mentions.take().unwrap_or_default()
     }
 
-    /// Adds one complaint.
+    /// Adds one complaint; one too many only shows as such.
     pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics.push(diagnostic);
+        if self.diagnostics.len() < TOLD_MAX {
+            self.diagnostics.push(diagnostic);
+        } else if self
+            .cut
+            .as_ref()
+            .is_none_or(|cut| diagnostic.severity < cut.severity)
+        {
+            let span = diagnostic.labels.into_iter().next();
+            let span = span.map(|label| label.span).unwrap_or_default();
+            let message = format!("there are more than {TOLD_MAX} problems; the rest is not told");
+            let mut cut = Diagnostic::error("too-many-problems", span, message);
+            cut.severity = diagnostic.severity;
+            self.cut = Some(cut.help("mend some of them first"));
+        }
+    }
+
+    /// Whether more was found than is told: what only leads to further complaints can be left.
+    pub(crate) fn is_full(&self) -> bool {
+        self.cut.is_some()
     }
 
     /// Adds several.
     pub(crate) fn extend(&mut self, diagnostics: impl IntoIterator<Item = Diagnostic>) {
-        self.diagnostics.extend(diagnostics);
+        for diagnostic in diagnostics {
+            self.push(diagnostic);
+        }
     }
 
     /// Whether something was reported under this code.
     pub(crate) fn has(&self, code: &str) -> bool {
         self.diagnostics.iter().any(|found| found.code == code)
+    }
+
+    /// A word at `span` stands for so many things; `None`: with them the house is too large, which is reported.
+    pub(crate) fn expand(&mut self, things: usize, span: &Span) -> Option<()> {
+        let was_over = self.is_over();
+        self.expanded = self.expanded.saturating_add(things);
+        if !self.is_over() {
+            return Some(());
+        }
+        if !was_over {
+            let message =
+                "groups, scenes and `*` stand for too many channels, triggers and actions";
+            self.push(
+                Diagnostic::error("house-too-large", span.clone(), message)
+                    .label(format!("with these there are more than {EXPANDED_MAX}"))
+                    .help("use smaller groups, or fewer rules about large ones"),
+            );
+        }
+        None
+    }
+
+    /// Whether the house stands for more than it may.
+    pub(crate) fn is_over(&self) -> bool {
+        self.expanded > EXPANDED_MAX
     }
 
     /// How many complaints there are so far.
@@ -130,6 +185,37 @@ impl Report {
         };
         all.sort_by_key(place);
         all.dedup_by(|a, b| place(a) == place(b) && a.code == b.code && a.message == b.message);
+        all.extend(self.cut);
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::Severity;
+
+    #[test]
+    fn what_is_told_is_bounded_and_an_error_among_the_rest_is_still_one() {
+        let warning = |at: usize| {
+            let span = Span {
+                bytes: at..at,
+                ..Span::default()
+            };
+            Diagnostic::warning("strange", span, "strange")
+        };
+        let mut report = Report::default();
+        report.extend((0..TOLD_MAX).map(warning));
+        assert_eq!(report.cut, None);
+        report.push(warning(0));
+        let error = Diagnostic::error("wrong", Span::default(), "wrong");
+        report.extend([error, warning(1)]);
+        let all = report.into_sorted();
+        assert_eq!(all.len(), TOLD_MAX + 1);
+        let last = all.last().expect("there are some");
+        assert_eq!(
+            (last.code, last.severity),
+            ("too-many-problems", Severity::Error)
+        );
     }
 }

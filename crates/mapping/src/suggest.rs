@@ -3,19 +3,32 @@
 //! Called by everything in this crate that reports an unknown word. Runs only when something is wrong,
 //! so it may look at every name. Must not know where the names come from.
 
+/// Longest word that a name may be a slip of, and longest name.
+const BYTES_MAX: usize = 100;
+
+/// Names that are compared for one unknown word.
+const CANDIDATES_MAX: usize = 5_000;
+
 /// The candidate nearest to `word` in spelling, or `None` where nothing is near enough to be a
 /// plausible slip: a third of the letters (at least one) may be missing, added, changed or swapped
 /// with their neighbour; the beginning of a candidate counts as near, other case always.
 /// Among equals the first candidate wins.
+///
+/// Its work is bounded: a word too long for a name is near to nothing, and of many candidates only the first
+/// are looked at.
 #[must_use]
 pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    if word.len() > BYTES_MAX {
+        return None;
+    }
     let letters: Vec<char> = word.to_lowercase().chars().collect();
     let slips_max = match letters.len() {
         0 | 1 => 0,
         length => (length / 3).max(1),
     };
     let mut best: Option<(usize, &str)> = None;
-    for candidate in candidates {
+    let candidates = candidates.into_iter().take(CANDIDATES_MAX);
+    for candidate in candidates.filter(|candidate| candidate.len() <= BYTES_MAX) {
         let other: Vec<char> = candidate.to_lowercase().chars().collect();
         let mut slips = distance(&letters, &other, slips_max);
         if slips.is_none() && letters.len() >= 3 && other.starts_with(&letters) {
@@ -56,7 +69,16 @@ fn distance(a: &[char], b: &[char], max: usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::closest;
+    use super::{BYTES_MAX, CANDIDATES_MAX, closest};
+
+    #[test]
+    fn the_work_is_bounded() {
+        let long = "x".repeat(BYTES_MAX + 1);
+        assert_eq!(closest(&long, [&*long]), None);
+        assert_eq!(closest("word", [&*long, "wort"]).as_deref(), Some("wort"));
+        let far = std::iter::repeat_n("name", CANDIDATES_MAX);
+        assert_eq!(closest("word", far.chain(["wort"])), None);
+    }
 
     #[test]
     fn the_nearest_name_is_suggested_and_a_far_one_is_not() {

@@ -5,13 +5,12 @@ use std::process::ExitCode;
 use mapping::{Diagnostic, Severity, Sources};
 use serde_json::{Value as Json, json};
 
-use crate::{cli::House, printer, run::house, settings::Settings};
+use crate::{cli::House, printer, settings::Settings};
 
 /// Checks a house; warnings alone are no failure.
 pub(crate) fn check(options: &House) -> anyhow::Result<ExitCode> {
     let loaded = mapping::load(&options.house);
-    let blocks = house::read_or_empty(&house::blocklist_path(&options.house))?;
-    let blocks = mapping::blocklist::parse("blocklist.toml", &blocks);
+    let blocks = mapping::blocklist::load(&options.house);
     let settings = Settings::read(&options.house).err();
     let found = [
         (&loaded.sources, &loaded.diagnostics),

@@ -140,13 +140,9 @@ impl Running {
     /// Reads the file here, and not where its change was seen: a block may have come since.
     async fn take_blocklist(&self) {
         let _alone = self.blocklist.lock().await;
-        let path = house::blocklist_path(&self.house);
-        let read = tokio::task::spawn_blocking(move || {
-            house::read_or_empty(&path).map_err(|error| format!("{}: {error}", path.display()))
-        });
-        let text = read.await.unwrap_or_else(|error| Err(error.to_string()));
-        let list = text.and_then(|text| house::blocklist(&text));
-        match list {
+        let folder = self.house.clone();
+        let read = tokio::task::spawn_blocking(move || house::blocklist(&folder));
+        match read.await.unwrap_or_else(|error| Err(error.to_string())) {
             Ok(list) => self.server.enter(|core, app, now| {
                 for input in app.dispatcher.blocklist().changes_to(&list) {
                     app.command(core, now, input);
@@ -208,7 +204,9 @@ impl Running {
         };
         let edit =
             move |text: &str| blocklist::add(text, &entry).map_err(|error| error.to_string());
-        self.edit_blocklist(edit).await?;
+        self.edit_blocklist(edit).await.map_err(|why| {
+            format!("{why}; {name} is blocked until a restart, but that is not written down")
+        })?;
         Ok(Json::from(format!("{name} is blocked as {direction}")))
     }
 
@@ -253,15 +251,9 @@ impl Running {
     ) -> Result<(), String> {
         let path = house::blocklist_path(&self.house);
         let edited = tokio::task::spawn_blocking(move || {
-            let text = house::read_or_empty(&path)
-                .map_err(|error| format!("{}: {error}", path.display()))?;
-            let text = edit(&text)?;
-            house::write_durably(&path, &text).map_err(|error| {
-                format!(
-                    "{}: {error}; in force until a restart, but not written down",
-                    path.display()
-                )
-            })
+            let text = edit(&house::blocklist_text(&path)?)?;
+            house::write_durably(&path, &text)
+                .map_err(|error| format!("{}: {error}", path.display()))
         });
         edited.await.map_err(|error| error.to_string())?
     }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use dispatcher::{Block, Blocklist, Sides, Subject, rehearsal};
-use mapping::{Program, Severity};
+use mapping::{Program, Reads, Severity, disk};
 use store::db::{ArchivedMapping, MappingHash};
 use types::Instant;
 
@@ -40,17 +40,25 @@ impl House {
     }
 }
 
-/// Where the blocklist of a house stands.
-pub(crate) fn blocklist_path(folder: &Path) -> PathBuf {
-    folder.join("blocklist.toml")
+/// What came of reading a house.
+pub(crate) struct Reading {
+    /// The house, or everything that is wrong with it, rendered for people.
+    pub(crate) house: Result<House, String>,
+    /// What to look at for changes, as it was before it was read; `None`: reading it did not end as it should.
+    pub(crate) reads: Option<Reads>,
 }
 
-/// The blocks that `text` names.
+/// Where the blocklist of a house stands.
+pub(crate) fn blocklist_path(folder: &Path) -> PathBuf {
+    folder.join(mapping::blocklist::FILE)
+}
+
+/// The blocks of the house in `folder`.
 ///
 /// # Errors
-/// What is wrong with it, rendered for people.
-pub(crate) fn blocklist(text: &str) -> Result<Blocklist, String> {
-    let read = mapping::blocklist::parse("blocklist.toml", text);
+/// Why they can't be known, rendered for people.
+pub(crate) fn blocklist(folder: &Path) -> Result<Blocklist, String> {
+    let read = mapping::blocklist::load(folder);
     let blocks = read
         .blocks
         .ok_or_else(|| mapping::render(&read.sources, &read.diagnostics, printer::has_colors()))?;
@@ -71,12 +79,13 @@ fn block(written: mapping::blocklist::Block) -> Block {
     Block { subject, sides }
 }
 
-/// A file's text; empty where there is no file.
-pub(crate) fn read_or_empty(path: &Path) -> io::Result<String> {
-    match fs::read_to_string(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
-        other => other,
-    }
+/// The text of a house's blocklist, to be edited; empty where there is none.
+///
+/// # Errors
+/// Why it can't be read, with its place.
+pub(crate) fn blocklist_text(path: &Path) -> Result<String, String> {
+    disk::text_or_empty(path, mapping::blocklist::BYTES_MAX)
+        .map_err(|why| format!("{} {why}", path.display()))
 }
 
 /// Replaces a file so that after a power cut either the old or the new text is there.
@@ -93,26 +102,37 @@ pub(crate) fn write_durably(path: &Path, text: &str) -> io::Result<()> {
 /// Reads `folder`, checks it and runs its tests, on a thread of its own: reading a house of 10,000
 /// rules takes several times the memory that running it does, and the allocator gives that back when
 /// the thread that took it ends.
-///
-/// # Errors
-/// Everything that is wrong with it, rendered for people.
-pub(crate) fn read(folder: &Path) -> Result<House, String> {
+pub(crate) fn read(folder: &Path) -> Reading {
+    let unread = |why: String| Reading {
+        house: Err(why),
+        reads: None,
+    };
     thread::scope(|scope| {
         let reader = thread::Builder::new().name("read".to_owned());
-        let reading = reader.spawn_scoped(scope, || read_here(folder));
-        let reading = reading.map_err(|error| format!("no thread to read the house: {error}"))?;
-        let unread = || {
-            format!(
-                "{}: reading it ended with a panic; this is a bug",
-                folder.display()
-            )
+        let reading = match reader.spawn_scoped(scope, || read_here(folder)) {
+            Ok(reading) => reading,
+            Err(error) => return unread(format!("no thread to read the house: {error}")),
         };
-        reading.join().unwrap_or_else(|_| Err(unread()))
+        reading.join().unwrap_or_else(|_| {
+            let folder = folder.display();
+            unread(format!(
+                "{folder}: reading it ended with a panic; this is a bug"
+            ))
+        })
     })
 }
 
-fn read_here(folder: &Path) -> Result<House, String> {
-    let loaded = mapping::load(folder);
+fn read_here(folder: &Path) -> Reading {
+    let mut loaded = mapping::load(folder);
+    let reads = std::mem::take(&mut loaded.reads);
+    Reading {
+        house: accept(loaded),
+        reads: Some(reads),
+    }
+}
+
+/// The house, where it checks and its tests pass.
+fn accept(loaded: mapping::Loaded) -> Result<House, String> {
     let rendered = mapping::render(&loaded.sources, &loaded.diagnostics, printer::has_colors());
     let broken = loaded
         .diagnostics

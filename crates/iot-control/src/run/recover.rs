@@ -49,7 +49,7 @@ pub(super) fn recover(
             "the clock is not synchronised: timers go on as if no time had passed while the machine was off",
         );
     }
-    let read = read_blocklist(&options.house);
+    let read = house::blocklist(&options.house);
     let last = found.last;
     let has_past = last > InputNo(0) || found.snapshot.is_some();
     let first = read.as_ref().ok().cloned().unwrap_or_default();
@@ -112,17 +112,6 @@ fn clock(folder: &Path, last: Option<Now>) -> anyhow::Result<(Clock, Downtime)> 
         .write(&path)
         .with_context(|| format!("{}", path.display()))?;
     Ok((clock, downtime))
-}
-
-/// The blocks of blocklist.toml.
-///
-/// # Errors
-/// What is wrong with the file, for people.
-fn read_blocklist(house: &Path) -> Result<Blocklist, String> {
-    let path = house::blocklist_path(house);
-    let text =
-        house::read_or_empty(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    house::blocklist(&text)
 }
 
 /// The blocks of the file; where that can't be read, those that were in force last.

@@ -1,27 +1,20 @@
-//! Watches the house folder from a thread of its own: an edited file is read, checked and tested
+//! Watches what a house was read from, from a thread of its own: an edited file is read, checked and tested
 //! here, and only what passed reaches the dispatcher.
 
 use std::{
-    collections::BTreeMap,
-    fs,
     path::{Path, PathBuf},
     thread,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
+use mapping::{Reads, disk::Stamp};
 use tokio::sync::mpsc;
 
-use super::house::{self, House};
+use super::house::{self, House, Reading};
 
-/// How often the folder is looked at. Comparing a few dozen file times costs less than a page of
-/// output, works on every file system, and needs no kernel watch that a rename would lose.
+/// How often it is looked at. Comparing the times of a few dozen files costs less than a page of output, works
+/// on every file system and through every link, and needs no kernel watch that a rename would lose.
 const LOOK_EVERY: Duration = Duration::from_millis(400);
-
-/// Folders below the house folder that are looked into.
-const DEPTH_MAX: u8 = 4;
-
-/// Files that are looked at; a folder with more is no house.
-const FILES_MAX: usize = 10_000;
 
 /// What an edit led to.
 pub(crate) enum Edit {
@@ -33,10 +26,35 @@ pub(crate) enum Edit {
     Blocklist,
 }
 
-/// The files of a folder as they were at some time.
-pub(crate) type Seen = BTreeMap<PathBuf, (Option<SystemTime>, u64)>;
+/// Everything on disk that the running house hangs on, as it was at some time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    house: Reads,
+    blocklist: (PathBuf, Option<Stamp>),
+}
 
-/// Starts watching `folder` for changes since `seen`; the thread ends when the receiver is dropped.
+impl Seen {
+    /// What the house in `folder` was read from. To be made before its blocklist is read.
+    pub(crate) fn new(folder: &Path, house: Reads) -> Self {
+        let blocklist = house::blocklist_path(folder);
+        let stamp = Stamp::of(&blocklist);
+        Self {
+            house,
+            blocklist: (blocklist, stamp),
+        }
+    }
+
+    /// The same places as they are now.
+    fn now(&self) -> Self {
+        let (path, _) = &self.blocklist;
+        Self {
+            house: self.house.now(),
+            blocklist: (path.clone(), Stamp::of(path)),
+        }
+    }
+}
+
+/// Starts watching the house in `folder` for changes since `seen`; the thread ends when the receiver is dropped.
 ///
 /// # Errors
 /// The thread can't be started.
@@ -49,18 +67,12 @@ pub(crate) fn watch(folder: &Path, mut seen: Seen) -> std::io::Result<mpsc::Rece
             if sender.is_closed() {
                 return;
             }
-            let now = look(&folder);
+            let now = seen.now();
             if now == seen {
                 continue;
             }
-            // An editor may still be writing: wait until two looks in a row are the same.
-            let settled = settle(&folder, now);
-            let edits = edits(&folder, &seen, &settled);
-            seen = settled;
-            if edits
-                .into_iter()
-                .any(|edit| sender.blocking_send(edit).is_err())
-            {
+            let mut edits = edits(&folder, &mut seen, settle(now)).into_iter();
+            if edits.any(|edit| sender.blocking_send(edit).is_err()) {
                 return;
             }
         }
@@ -68,11 +80,12 @@ pub(crate) fn watch(folder: &Path, mut seen: Seen) -> std::io::Result<mpsc::Rece
     Ok(receiver)
 }
 
-fn settle(folder: &Path, mut last: Seen) -> Seen {
+/// An editor may still be writing: waits until two looks in a row are the same.
+fn settle(mut last: Seen) -> Seen {
     const LOOKS_MAX: u8 = 10;
     for _ in 0..LOOKS_MAX {
         thread::sleep(LOOK_EVERY / 4);
-        let now = look(folder);
+        let now = last.now();
         if now == last {
             break;
         }
@@ -81,47 +94,23 @@ fn settle(folder: &Path, mut last: Seen) -> Seen {
     last
 }
 
-fn edits(folder: &Path, before: &Seen, after: &Seen) -> Vec<Edit> {
-    let blocklist = house::blocklist_path(folder);
-    let changed = |path: &PathBuf| before.get(path) != after.get(path);
+/// What the changes from `seen` to `now` led to. Afterwards `seen` is what was looked at for it, which may be
+/// other files than before.
+fn edits(folder: &Path, seen: &mut Seen, now: Seen) -> Vec<Edit> {
+    let before = std::mem::replace(seen, now);
     let mut edits = Vec::new();
-    if changed(&blocklist) {
+    if before.blocklist != seen.blocklist {
         edits.push(Edit::Blocklist);
     }
-    if before
-        .keys()
-        .chain(after.keys())
-        .any(|path| *path != blocklist && changed(path))
-    {
-        edits.push(match house::read(folder) {
+    if before.house != seen.house {
+        let Reading { house, reads } = house::read(folder);
+        if let Some(reads) = reads {
+            seen.house = reads;
+        }
+        edits.push(match house {
             Ok(house) => Edit::Good(Box::new(house)),
             Err(why) => Edit::Bad(why),
         });
     }
     edits
-}
-
-/// The files of `folder` as they are now.
-pub(crate) fn look(folder: &Path) -> Seen {
-    let mut seen = Seen::new();
-    look_into(folder, DEPTH_MAX, &mut seen);
-    seen
-}
-
-fn look_into(folder: &Path, depth: u8, seen: &mut Seen) {
-    let Ok(entries) = fs::read_dir(folder) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let path = entry.path();
-        let Ok(meta) = entry.metadata() else { continue };
-        if meta.is_dir() && depth > 0 {
-            look_into(&path, depth - 1, seen);
-        } else if path.extension().is_some_and(|end| end == "toml")
-            && path.file_name().is_some_and(|name| name != "settings.toml")
-            && seen.len() < FILES_MAX
-        {
-            seen.insert(path, (meta.modified().ok(), meta.len()));
-        }
-    }
 }

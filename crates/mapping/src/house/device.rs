@@ -20,6 +20,9 @@ use crate::{
 pub(super) fn read_all(house: &mut House<'_>, devices: &[(Key<'_>, Node<'_>)]) {
     let mut ids = BTreeMap::new();
     for (key, node) in devices {
+        if house.report.is_full() {
+            break;
+        }
         let fresh = house.declare(key, "device");
         let Some(table) = node.table(&mut house.report, "a device") else {
             house.report.declare_broken(key.name);

@@ -39,15 +39,19 @@ pub(super) fn read_all(house: &mut House<'_>, groups: &[(Key<'_>, Node<'_>)]) {
         members.insert(key.name, texts.collect());
     }
     for (key, _) in groups {
-        if let Some(list) = members.get(key.name) {
+        if house.report.is_over() {
+            house.report.declare_broken(key.name);
+        } else if let Some(list) = members.get(key.name) {
             let before = house.report.len();
             let mut channels = Vec::new();
             let mut way = Way {
                 above: vec![key.name],
                 done: BTreeSet::new(),
+                members: BTreeSet::new(),
             };
             expand(house, &members, list, &mut way, &mut channels);
-            if house.report.len() > before {
+            let fits = house.report.expand(channels.len(), &key.span);
+            if house.report.len() > before || fits.is_none() {
                 house.report.declare_broken(key.name);
             }
             let name: Arc<str> = key.name.into();
@@ -62,6 +66,8 @@ struct Way<'a> {
     above: Vec<&'a str>,
     /// The groups that it has been through: they add nothing more.
     done: BTreeSet<&'a str>,
+    /// The channels that were found.
+    members: BTreeSet<ChannelIx>,
 }
 
 fn expand<'a>(
@@ -106,7 +112,7 @@ fn expand<'a>(
             paths::channel(program, &mut house.report, text, 0..name.len()).map(|ix| vec![ix])
         };
         for channel in found.into_iter().flatten() {
-            if !channels.contains(&channel) {
+            if way.members.insert(channel) {
                 channels.push(channel);
             }
         }

@@ -42,6 +42,9 @@ fn read(house: &mut House<'_>, table: &Table<'_>, out: &mut Vec<(SlotIx, Value)>
         let (program, report) = (&house.program, &mut house.report);
         if let Some(members) = program.names.groups.get(key.name) {
             report.mention(|| (key.span.clone(), Symbol::Group(key.name.into())));
+            if report.expand(members.len(), &key.span).is_none() {
+                return;
+            }
             for channel in members {
                 values(program, report, *channel, node, Write::Target, out);
             }

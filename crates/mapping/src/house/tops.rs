@@ -38,6 +38,9 @@ impl<'a> Tops<'a> {
     ) {
         for top in document.tops() {
             for (key, node) in top.entries() {
+                if report.is_full() {
+                    return;
+                }
                 match key.name {
                     "home" => self.home.push((key, node)),
                     "kind" => take(&mut self.kinds, &key, node, report),
@@ -64,6 +67,9 @@ impl<'a> Tops<'a> {
     pub(crate) fn take_tests(&mut self, document: &'a Document<'a>, report: &mut Report) {
         for top in document.tops() {
             for (key, node) in top.entries() {
+                if report.is_full() {
+                    return;
+                }
                 match key.name {
                     "test" => take(&mut self.tests, &key, node, report),
                     name if MAPPING.names.contains(&name) => report.push(misplaced(

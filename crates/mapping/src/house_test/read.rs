@@ -27,6 +27,9 @@ pub(crate) fn read_all(house: &mut House<'_>, tests: &[(Key<'_>, Node<'_>)]) -> 
     let mut places: std::collections::BTreeMap<&str, _> = std::collections::BTreeMap::new();
     let mut all = Vec::with_capacity(tests.len());
     for (key, node) in tests {
+        if house.report.is_full() {
+            break;
+        }
         names::check(&mut house.report, key, "test", Letters::Sentence);
         house
             .report

@@ -3,10 +3,13 @@
 //!
 //! Used by everything that reads a house's files. Must not know what the tables mean.
 
+mod mistakes;
 mod node;
 mod sections;
+mod size;
 mod text;
 
 pub(crate) use node::{Key, Node, Table, did_you_mean, list, one_of, unknown_key};
 pub(crate) use sections::{Document, head, sections};
+pub(crate) use size::{Size, TooMuch};
 pub(crate) use text::Text;

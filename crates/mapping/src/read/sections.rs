@@ -11,7 +11,10 @@ use std::{
 
 use toml::{Spanned, de::DeTable};
 
-use super::node::{Table, Within};
+use super::{
+    mistakes,
+    node::{Table, Within},
+};
 use crate::{
     diagnostic::Diagnostic,
     source::{FileIx, Span},
@@ -19,6 +22,9 @@ use crate::{
 
 /// What the parser says of a key that stands twice; such a file still can be read as a whole.
 const DUPLICATE: &str = "duplicate key";
+
+/// Mistakes in one file that are told: the parser keeps each of them for longer than anybody reads.
+const MISTAKES_MAX: usize = 200;
 
 /// A parsed file.
 #[derive(Debug)]
@@ -56,19 +62,21 @@ impl<'a> Document<'a> {
         blanked: &'a mut String,
         errors: &mut Vec<Diagnostic>,
     ) -> Self {
-        let (table, problems) = DeTable::parse_recoverable(text);
         let mut document = Self {
             file,
             text,
-            parts: vec![(0, table)],
+            parts: Vec::new(),
             broken: Vec::new(),
         };
+        let readable = document.readable(errors);
+        let (table, problems) = DeTable::parse_recoverable(readable);
         if problems.is_empty() {
+            document.parts.push((0, table));
             return document;
         }
-        document.parts.clear();
-        *blanked = text.to_owned();
-        for section in sections(text) {
+        drop(table);
+        *blanked = readable.to_owned();
+        for section in sections(readable) {
             document.section(section, blanked, errors);
         }
         let blanked: &'a str = blanked;
@@ -93,6 +101,31 @@ impl<'a> Document<'a> {
     /// Tables that hold a syntax error.
     pub(crate) fn broken(&self) -> &[Broken<'a>] {
         &self.broken
+    }
+
+    /// The text up to where it has too many mistakes; the rest is reported, and counts as broken.
+    fn readable(&mut self, errors: &mut Vec<Diagnostic>) -> &'a str {
+        let Some(at) = mistakes::many(self.text, MISTAKES_MAX) else {
+            return self.text;
+        };
+        let at = self.text.floor_char_boundary(at);
+        let (readable, rest) = self.text.split_at(at);
+        let span = Span {
+            file: self.file,
+            bytes: at..at,
+        };
+        let message = format!("this file has more than {MISTAKES_MAX} mistakes");
+        errors.push(
+            Diagnostic::error("too-many-mistakes", span, message)
+                .label("from here on it is not read")
+                .help("mend what stands above first; is this a mapping at all?"),
+        );
+        self.broken.push(Broken {
+            bytes: at..self.text.len(),
+            header: Vec::new(),
+            text: rest,
+        });
+        readable
     }
 
     /// Reads one section alone; where it can't be read: reports why and blanks it out.
@@ -136,20 +169,22 @@ impl<'a> Document<'a> {
     /// Reports the parser's errors that don't merely follow from the one before: one for each line, and
     /// after one inside a list nothing more about lists.
     fn report(&self, base: usize, problems: &[toml::de::Error], errors: &mut Vec<Diagnostic>) {
-        let mut last: Option<usize> = None;
+        // The line of the last one that was told.
+        let mut line: Option<Range<usize>> = None;
         let mut in_list = false;
-        for problem in problems {
+        for problem in problems.iter().take(MISTAKES_MAX) {
             let span = self.span(base, problem);
             let start = span.bytes.start;
-            let same_line = last.is_some_and(|last| {
-                let between = self.text.get(last.min(start)..start.max(last));
-                !between.unwrap_or_default().contains('\n')
-            });
+            let same_line = line.as_ref().is_some_and(|line| line.contains(&start));
             let about_list = problem.message().contains("array") || in_list;
             if same_line || (in_list && about_list) {
                 continue;
             }
-            last = Some(start);
+            let from = self.text[..start]
+                .rfind('\n')
+                .map_or(0, |newline| newline + 1);
+            let to = self.text[start..].find('\n');
+            line = Some(from..to.map_or(self.text.len(), |newline| start + newline) + 1);
             in_list = about_list;
             errors.push(syntax(span, problem.message()));
         }
@@ -174,7 +209,7 @@ impl<'a> Document<'a> {
                 .or_insert(*start..name + 1);
         }
         let mut twice_tables = BTreeSet::new();
-        for problem in rest {
+        for problem in rest.iter().take(MISTAKES_MAX) {
             let span = self.span(0, problem);
             if problem.message() != DUPLICATE {
                 errors.push(syntax(span, problem.message()));

@@ -227,6 +227,8 @@ fn scene(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<Vec<Actio
         let place = name.place(0..name.text.len());
         (place, Symbol::Scene(name.text.into()))
     });
+    let report = &mut compiler.house.report;
+    report.expand(values.len(), &name.span())?;
     let mut actions: Vec<Action> = Vec::new();
     for (slot, value) in values {
         let channel = compiler.house.program[slot].channel;

@@ -59,6 +59,9 @@ pub(crate) fn read_all(house: &mut House<'_>, rules: &[(Key<'_>, Node<'_>)], who
         ..Rules::default()
     };
     for (key, node) in rules {
+        if house.report.is_full() {
+            break;
+        }
         names::check(&mut house.report, key, "rule", Letters::Hyphens);
         let name: Arc<str> = key.name.into();
         house
@@ -89,7 +92,7 @@ pub(crate) fn read_all(house: &mut House<'_>, rules: &[(Key<'_>, Node<'_>)], who
     house.program.rules = rules;
     timers.finish(house, &metas, whole);
     cycles::find(house, &metas, whole);
-    if whole {
+    if whole && !house.report.is_full() {
         lint::all(house, &metas, &uses);
     }
     uses.require_home(house);

@@ -65,9 +65,10 @@ pub(super) fn read<'a>(
         meta.triggers
             .extend(std::iter::repeat_n(node.span(), added));
     }
+    let mut known = std::collections::BTreeSet::new();
     for trigger in &drafts.triggers {
         if let Trigger::Event { event, .. } = trigger
-            && !drafts.events.contains(event)
+            && known.insert(*event)
         {
             drafts.events.push(*event);
         }

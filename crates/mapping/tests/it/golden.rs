@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mapping::{Loaded, load, load_texts, render};
+use mapping::{Loaded, load, render};
 
 /// Fewer folders than this were lost by accident.
 const CASES_MIN: usize = 90;
@@ -81,16 +81,6 @@ fn a_message_says_nothing_but_its_own_mistake() {
             case.display()
         );
     }
-}
-
-#[test]
-fn a_file_larger_than_ten_megabytes_is_not_read() {
-    let large = "# ".repeat(5_000_001);
-    let loaded = load_texts([
-        ("mapping.toml", "include = [\"large.toml\"]"),
-        ("large.toml", &large),
-    ]);
-    assert_eq!(codes(&loaded), ["file-too-large"]);
 }
 
 #[test]

@@ -5,3 +5,4 @@ mod compiled;
 mod golden;
 mod house;
 mod index;
+mod limits;

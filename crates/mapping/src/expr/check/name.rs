@@ -117,6 +117,9 @@ impl Checker<'_, '_, '_> {
         {
             return Some(Typed::bool(Expr::Online(device)));
         }
+        if rest.last().is_some_and(|word| self.is_presence(word)) {
+            return self.presence_of(range, device);
+        }
         let known = rest
             .first()
             .is_some_and(|word| program.channel(device, self.written(word)).is_some());
@@ -136,7 +139,7 @@ impl Checker<'_, '_, '_> {
                 let channels = channel_names(program, device);
                 let message = format!("`{name}` has no `{}`", self.written(word));
                 self.unknown(
-                    "unknown-name",
+                    "unknown-channel",
                     word,
                     message,
                     std::iter::once("online").chain(channels),
@@ -144,6 +147,28 @@ impl Checker<'_, '_, '_> {
                 None
             }
         }
+    }
+
+    /// Whether a word asks for what only devices have.
+    pub(super) fn is_presence(&self, word: &Range<usize>) -> bool {
+        matches!(self.written(word), "online" | "offline")
+    }
+
+    /// `D.CH.online`, `D.offline` and the like: being there is asked of the device.
+    pub(super) fn presence_of(&mut self, range: &Range<usize>, device: DeviceIx) -> Option<Typed> {
+        let name = &self.scope.program[device].name;
+        let written = self.written(range);
+        let not = if written.ends_with("offline") {
+            "!"
+        } else {
+            ""
+        };
+        let whose = if written.split('.').count() > 2 {
+            "devices are online, not channels: "
+        } else {
+            ""
+        };
+        self.shape(range, format!("{whose}write `{not}{name}.online`"))
     }
 
     /// `event.F`: a field that each triggering event has, with one type.
@@ -284,7 +309,7 @@ impl Checker<'_, '_, '_> {
             _ => {
                 let words = ["is_up", "is_down", "elevation"].into_iter();
                 self.unknown(
-                    "unknown-name",
+                    "unknown-field",
                     name,
                     format!("the sun has no `{word}`"),
                     words,
@@ -319,7 +344,7 @@ impl Checker<'_, '_, '_> {
             _ => {
                 let words = ["hour", "minute", "weekday", "date"].into_iter();
                 self.unknown(
-                    "unknown-name",
+                    "unknown-field",
                     name,
                     format!("`now` has no `{word}`"),
                     words,

@@ -39,8 +39,11 @@ impl Checker<'_, '_, '_> {
         };
         let Some(channel_ix) = program.channel(device_ix, self.written(channel)) else {
             let message = format!("`{word}` has no channel `{}`", self.written(channel));
+            if rest.last().is_some_and(|word| self.is_presence(word)) {
+                return self.presence_of(range, device_ix);
+            }
             self.unknown(
-                "unknown-name",
+                "unknown-channel",
                 channel,
                 message,
                 channel_names(program, device_ix),
@@ -48,6 +51,12 @@ impl Checker<'_, '_, '_> {
             return None;
         };
         self.mention(channel, || Symbol::channel(program, channel_ix));
+        if let [field] = fields
+            && self.is_presence(field)
+            && program.slot(channel_ix, self.written(field)).is_none()
+        {
+            return self.presence_of(range, device_ix);
+        }
         let slot = self.channel_slot(range, channel_ix, fields)?;
         self.slot_value(range, slot, reported)
     }

@@ -57,7 +57,7 @@ fn unknown_names_come_with_the_nearest_one() {
                 "did you mean `hall`?",
             ),
             (
-                "unknown-name",
+                "unknown-channel",
                 "lxu",
                 "`hall` has no channel `lxu`",
                 "did you mean `lux`?",
@@ -80,13 +80,13 @@ fn unknown_names_come_with_the_nearest_one() {
                 "did you mean `state`?",
             ),
             (
-                "unknown-name",
+                "unknown-field",
                 "isdown",
                 "the sun has no `isdown`",
                 "did you mean `is_down`?",
             ),
             (
-                "unknown-name",
+                "unknown-field",
                 "houre",
                 "`now` has no `houre`",
                 "did you mean `hour`?",
@@ -137,10 +137,34 @@ fn unknown_names_come_with_the_nearest_one() {
     check(
         "hall.onlin",
         &[(
-            "unknown-name",
+            "unknown-channel",
             "onlin",
             "`hall` has no `onlin`",
             "did you mean `online`?",
+        )],
+    );
+    for written in [
+        "hall.lamp.online",
+        "state.hall.lamp.online",
+        "target.hall.online",
+    ] {
+        check(
+            written,
+            &[(
+                "incomplete-name",
+                written,
+                &format!("`{written}` names no value"),
+                "devices are online, not channels: write `hall.online`",
+            )],
+        );
+    }
+    check(
+        "hall.offline",
+        &[(
+            "incomplete-name",
+            "hall.offline",
+            "`hall.offline` names no value",
+            "write `!hall.online`",
         )],
     );
     check(
