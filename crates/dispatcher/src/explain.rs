@@ -8,7 +8,7 @@
 
 use std::fmt::Write as _;
 
-use engine::{Cause, Decision, Disposition, Outcome, Output, RuleTrace, Sent, Term};
+use engine::{Cause, Decision, Did, Disposition, Outcome, Output, RuleTrace, Sent, Term};
 use jiff::{Timestamp, tz::TimeZone};
 use mapping::{
     Program,
@@ -16,7 +16,7 @@ use mapping::{
 };
 use types::{UnixTime, Value};
 
-use crate::effects::Effects;
+use crate::{effects::Effects, span::Span};
 
 mod json;
 
@@ -171,6 +171,8 @@ impl<'p> Explainer<'p> {
             Cause::Timer(timer) => format!("timer {} ran out", program[*timer].name),
             Cause::Holds(rule) => format!("the condition of {} holds", program[*rule].name),
             Cause::At(rule) => format!("the time of {} came", program[*rule].name),
+            Cause::Waited(rule) => format!("the wait of {} is over", program[*rule].name),
+            Cause::Turn(rule) => format!("it is {}'s turn", program[*rule].name),
             Cause::Tick => "time passed".to_owned(),
         }
     }
@@ -182,9 +184,9 @@ impl<'p> Explainer<'p> {
         cause: &Cause,
         detail: Detail,
     ) -> Vec<String> {
-        let shown = matches!(
+        let shown = !matches!(
             trace.outcome,
-            Outcome::Fired | Outcome::Limited | Outcome::Fuse | Outcome::Depth
+            Outcome::False | Outcome::Unknown | Outcome::Waiting
         );
         if detail == Detail::Fired && !shown {
             return Vec::new();
@@ -194,15 +196,22 @@ impl<'p> Explainer<'p> {
             Detail::Fired => String::new(),
             Detail::All => self.seen(decision, trace, cause),
         };
+        if !ran(trace) {
+            return vec![format!("{head}: {}{seen}", outcome(trace.outcome))];
+        }
         let mut lines = Vec::new();
-        if trace.outcome == Outcome::Fired {
+        // What is sent stands once, however often its rule ran in this cascade.
+        let mut runs = decision.rules.iter().filter(|other| ran(other));
+        let first = runs.find(|other| other.rule == trace.rule);
+        if first.is_some_and(|first| std::ptr::eq(first, trace)) {
             let mine = decision.sent.iter().filter(|s| s.by == Some(trace.rule));
             lines.extend(mine.map(|sent| format!("{head} -> {}{seen}", self.sent(sent))));
-            if lines.is_empty() {
-                lines.push(format!("{head} fired{seen}"));
-            }
-        } else {
-            lines.push(format!("{head}: {}{seen}", outcome(trace.outcome)));
+        }
+        let deeds = decision.deeds.iter();
+        let mine = deeds.filter(|deed| deed.rule == trace.rule && deed.step == trace.step);
+        lines.extend(mine.map(|deed| format!("{head} {}{seen}", did(&deed.what))));
+        if lines.is_empty() {
+            lines.push(format!("{head} {}{seen}", outcome(trace.outcome)));
         }
         lines
     }
@@ -276,6 +285,14 @@ impl<'p> Explainer<'p> {
             Cause::Event(event, _) | Cause::Chord(event) => *event,
             Cause::Online(device) => self.program[*device].online,
             Cause::Offline(device) => self.program[*device].offline,
+            // The event is long over; all events of the rule have the field.
+            Cause::Waited(_) | Cause::Turn(_) => {
+                let mut triggers = self.program[rule].triggers.iter();
+                triggers.find_map(|trigger| match trigger {
+                    Trigger::Event { event, .. } => Some(*event),
+                    _ => None,
+                })?
+            }
             _ => return None,
         };
         self.program[rule]
@@ -304,6 +321,23 @@ pub fn outcome(outcome: Outcome) -> &'static str {
         Outcome::Depth => "cut: too deep",
         Outcome::SunStays => "the sun stays up or down for more than a day",
         Outcome::Waiting => "waits",
+        Outcome::Resumed => "goes on",
+        Outcome::Queued => "queued behind a run that waits",
+        Outcome::Busy => "dropped: a run of it waits still",
+    }
+}
+
+/// Whether its actions ran.
+fn ran(trace: &RuleTrace) -> bool {
+    matches!(trace.outcome, Outcome::Fired | Outcome::Resumed)
+}
+
+/// What a rule did for which nothing is sent.
+#[must_use]
+pub fn did(what: &Did) -> String {
+    match what {
+        Did::Waits(span) => format!("waits {}", Span(*span)),
+        Did::GaveUp => "gave up a run that waited: it fired again".to_owned(),
     }
 }
 

@@ -17,6 +17,7 @@ mod payload;
 mod presence;
 mod refusal;
 pub mod rehearsal;
+mod span;
 mod topics;
 
 pub use blocklist::{Block, Blocklist, Sides, Subject};

@@ -131,6 +131,7 @@ fn rule(n: usize, channels: usize) -> Rule {
         mode: Mode::default(),
         after_downtime: AfterDowntime::Resume,
         missed_times: AfterDowntime::Drop,
+        fingerprint: 0,
     }
 }
 

@@ -165,6 +165,7 @@ fn rule(event: usize, condition: Option<Expr>) -> Rule {
         mode: Mode::default(),
         after_downtime: AfterDowntime::Resume,
         missed_times: AfterDowntime::Drop,
+        fingerprint: 0,
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use mapping::program::{ChannelIx, TimerIx};
+use mapping::program::{ChannelIx, RuleIx, TimerIx};
 use types::{Instant, Now, UnixTime};
 
 use crate::plan::{AtIx, HoldIx};
@@ -19,6 +19,8 @@ pub(crate) enum Due {
     Hold(HoldIx),
     /// A button's gesture is decided: no further press came, or it is still held.
     Gesture(ChannelIx),
+    /// A rule goes on behind its wait.
+    Run(RuleIx),
     /// A time of day that was missed is made up for.
     Late(AtIx),
     /// A time of day comes.

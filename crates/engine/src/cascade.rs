@@ -20,6 +20,7 @@ use crate::{
     output::Effects,
     plan::{AtIx, ChordIx, Edge, HoldIx, Place, Plan, derived_fields, stale_after},
     rate::Rates,
+    runs::Run,
     times::AtState,
     work::Work,
 };
@@ -47,6 +48,8 @@ pub(crate) struct Core {
     pub(crate) chords: Vec<Chord>,
     pub(crate) buttons: BTreeMap<ChannelIx, Button>,
     pub(crate) rates: Rates,
+    /// Runs of rules that are not over; never an empty list.
+    pub(crate) runs: BTreeMap<RuleIx, Vec<Run>>,
     /// Until when rules must not write an output.
     pub(crate) kept: BTreeMap<ChannelIx, Instant>,
     /// Devices that are blocked as producers: what rules emit for them is dropped. Not part of the state.
@@ -84,6 +87,8 @@ pub(crate) enum What {
     Look(HoldIx),
     Timer(TimerIx, Option<Duration>),
     At(AtIx),
+    Run(RuleIx, Run),
+    Turn(RuleIx),
 }
 
 impl Core {
@@ -171,6 +176,14 @@ impl Core {
                     self.trace(place.rule, Outcome::SunStays, (0, 0));
                 }
                 Cause::At(place.rule)
+            }
+            What::Run(rule, run) => {
+                self.go_on(ctx, now, depth, rule, (run, Outcome::Resumed));
+                Cause::Waited(rule)
+            }
+            What::Turn(rule) => {
+                self.turn_comes(ctx, now, depth, rule);
+                Cause::Turn(rule)
             }
         };
         self.work.decision.steps.push(Step { cause, depth });

@@ -1,6 +1,6 @@
 //! Decision records: what an input touched, which values were seen, what came of it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use mapping::program::{ChannelIx, DeviceIx, EventIx, GestureKind, RuleIx, SlotIx, TimerIx, VarIx};
 use types::{Now, Value};
@@ -16,6 +16,8 @@ pub struct Decision {
     pub rules: Vec<RuleTrace>,
     /// Values that conditions saw; [`RuleTrace::seen`] points in here.
     pub seen: Vec<Seen>,
+    /// What rules did for which nothing is sent: they wait, gave up a wait.
+    pub deeds: Vec<Deed>,
     /// What was wished, in order; the dispatcher fills in the disposition.
     pub sent: Vec<Sent>,
 }
@@ -26,6 +28,7 @@ impl Decision {
         self.steps.clear();
         self.rules.clear();
         self.seen.clear();
+        self.deeds.clear();
         self.sent.clear();
     }
 }
@@ -64,6 +67,10 @@ pub enum Cause {
     Holds(RuleIx),
     /// A rule's time came: `at`, `cron` or `sun`.
     At(RuleIx),
+    /// A rule goes on behind its wait.
+    Waited(RuleIx),
+    /// A firing of a rule with `mode = "queue"` begins: the one before it is over.
+    Turn(RuleIx),
     /// Time passed.
     Tick,
 }
@@ -100,6 +107,32 @@ pub enum Outcome {
     SunStays,
     /// It waits for its `for`, or its wait was ended because the condition turned false.
     Waiting,
+    /// A run that waited goes on with its next actions.
+    Resumed,
+    /// It would fire, but begins only when the runs before it are over.
+    Queued,
+    /// It would fire, but a run of it waits still: dropped.
+    Busy,
+}
+
+/// Something that a rule did and for which nothing is sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Deed {
+    /// Which rule.
+    pub rule: RuleIx,
+    /// Index into [`Decision::steps`].
+    pub step: u16,
+    /// What.
+    pub what: Did,
+}
+
+/// What a rule did.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Did {
+    /// It waits for so long before its next action.
+    Waits(Duration),
+    /// A run of it that waited is given up: it fired again (`mode = "restart"`).
+    GaveUp,
 }
 
 /// A value that a condition or `${}` saw.

@@ -77,6 +77,7 @@ impl Engine {
             chords: plan.chords.iter().map(chord).collect(),
             buttons: Default::default(),
             rates: Rates::new(program.rules.len()),
+            runs: Default::default(),
             kept: Default::default(),
             silenced: vec![false; program.devices.len()],
             last: Now::default(),
@@ -289,6 +290,11 @@ impl Core {
             Due::Hold(hold) => {
                 if self.hold_is_due(hold) {
                     self.run(ctx, now, What::Hold(hold), effects);
+                }
+            }
+            Due::Run(rule) => {
+                if let Some(run) = self.run_is_due(rule) {
+                    self.run(ctx, now, What::Run(rule, run), effects);
                 }
             }
             Due::Gesture(channel) => self.gesture_due(ctx, now, channel, effects),

@@ -21,8 +21,9 @@ use crate::{
     input::Who,
     output::Cut,
     plan::{Place, holds_condition, trigger},
+    runs::until_wait,
     targets::toggled,
-    work::Wished,
+    work::{Firing, Wished},
 };
 
 /// Causal depth at which rules are cut.
@@ -69,20 +70,37 @@ impl Core {
             None => Outcome::Unknown,
             Some(false) => Outcome::False,
             Some(true) if depth >= DEPTH_MAX => Outcome::Depth,
-            Some(true) => self.rates.admit(place.rule, rule.limit, now.at),
+            Some(true) => self.admit(ctx, now, place.rule),
         };
-        if outcome == Outcome::Fired {
-            self.work.firing.push(place.rule);
-            for action in &rule.actions {
-                compute(action, &view, seen, &mut |value| {
-                    self.work.operands.push_back(value);
-                });
-            }
+        match outcome {
+            Outcome::Fired => self.fires(ctx, now, place.rule, (fields, map)),
+            Outcome::Queued => self.queue(place.rule, picked(fields, map)),
+            _ => {}
         }
         let end = self.work.decision.seen.len() as u32;
         match outcome {
             Outcome::Depth | Outcome::Fuse => self.cut(place.rule, outcome, (start, end)),
             _ => self.trace(place.rule, outcome, (start, end)),
+        }
+    }
+
+    /// Takes the values that the actions compute which run at once.
+    fn fires(&mut self, ctx: Ctx<'_>, now: Now, rule: RuleIx, (fields, map): (&[Value], &[u8])) {
+        let waits = ctx.plan.waits[rule.index()];
+        self.work.firing.push(Firing {
+            rule,
+            fields: waits.then(|| picked(fields, map)),
+        });
+        let view = Look {
+            house: &self.house,
+            clock: &self.clock,
+            now,
+            fields,
+            map,
+        };
+        let (seen, operands) = (&mut self.work.decision.seen, &mut self.work.operands);
+        for action in until_wait(&ctx.program[rule].actions, 0) {
+            compute(action, &view, seen, &mut |value| operands.push_back(value));
         }
     }
 
@@ -105,7 +123,11 @@ impl Core {
     /// Second pass: runs the actions of the rules that fire, then looks at the `holds` that these turn.
     pub(crate) fn act(&mut self, ctx: Ctx<'_>, now: Now, depth: u8) {
         let mut firing = std::mem::take(&mut self.work.firing);
-        for rule in firing.drain(..) {
+        for Firing { rule, fields } in firing.drain(..) {
+            if let Some(fields) = fields {
+                self.begin(ctx, now, depth, rule, fields);
+                continue;
+            }
             for action in &ctx.program[rule].actions {
                 self.action(ctx, now, depth, rule, action);
             }
@@ -115,7 +137,14 @@ impl Core {
         self.look(ctx, now, depth);
     }
 
-    fn action(&mut self, ctx: Ctx<'_>, now: Now, depth: u8, rule: RuleIx, action: &Action) {
+    pub(crate) fn action(
+        &mut self,
+        ctx: Ctx<'_>,
+        now: Now,
+        depth: u8,
+        rule: RuleIx,
+        action: &Action,
+    ) {
         match action {
             Action::Set {
                 channel,
@@ -153,6 +182,8 @@ impl Core {
                 self.start_timer(now, *timer, *span, by);
             }
             Action::Stop(timer) => self.stop_timer(*timer),
+            // Whoever runs the actions stops here.
+            Action::Wait(_) => {}
             Action::Var { var, to } => {
                 let declared = &ctx.program[*var];
                 let value = self.operand(to).and_then(|value| declared.ty.fit(value));
@@ -352,8 +383,16 @@ impl Core {
     }
 }
 
+/// The fields that a rule reads, in its own order: its event is over when it needs them.
+fn picked(fields: &[Value], map: &[u8]) -> Box<[Value]> {
+    let places = map.iter().map(|place| usize::from(*place));
+    places
+        .filter_map(|place| fields.get(place).cloned())
+        .collect()
+}
+
 /// Takes the values that `action` computes, in the order in which it will ask for them.
-fn compute(
+pub(crate) fn compute(
     action: &Action,
     view: &Look<'_>,
     seen: &mut Vec<Seen>,
@@ -370,7 +409,7 @@ fn compute(
         Action::Var { to, .. } => operand(to),
         Action::Emit { fields, .. } => fields.iter().for_each(operand),
         Action::Notify { text, .. } => take(Some(Value::Text(render(text, view, seen).into()))),
-        Action::Start { .. } | Action::Stop(_) => {}
+        Action::Start { .. } | Action::Stop(_) | Action::Wait(_) => {}
     }
 }
 

@@ -41,7 +41,25 @@ pub struct HoldView {
     pub waits: Option<(Instant, Option<Instant>)>,
 }
 
+/// A run of a rule that is not over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunView {
+    /// The place of its next action in [`mapping::program::Rule::actions`].
+    pub next: usize,
+    /// When it goes on; `None`: it begins when the runs before it are over.
+    pub until: Option<Instant>,
+}
+
 impl Engine {
+    /// The runs of `rule` that wait, in the order in which they fired.
+    pub fn runs(&self, rule: RuleIx) -> impl Iterator<Item = RunView> {
+        let runs = self.core().runs.get(&rule).into_iter().flatten();
+        runs.map(|run| RunView {
+            next: run.next,
+            until: run.key.map(|key| key.at),
+        })
+    }
+
     /// From now on `rule` looks whenever one of its events comes, also where the index rules it out: its record
     /// then says why it did not fire. It fires no more and no less than before. Not part of the state.
     pub fn watch(&mut self, rule: Option<RuleIx>) {

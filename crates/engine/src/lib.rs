@@ -22,15 +22,18 @@ mod output;
 mod plan;
 mod rate;
 mod resume;
+mod runs;
 mod state;
 mod targets;
 mod times;
 mod work;
 
-pub use decision::{Cause, Decision, Disposition, Outcome, RuleTrace, Seen, Sent, Step, Term};
+pub use decision::{
+    Cause, Decision, Deed, Did, Disposition, Outcome, RuleTrace, Seen, Sent, Step, Term,
+};
 pub use engine::Engine;
 pub use input::{Input, Who};
-pub use inspect::{HoldView, RunningTimer};
+pub use inspect::{HoldView, RunView, RunningTimer};
 pub use output::{Cut, Effects, Output};
 pub use resume::{Note, Resume};
 pub use state::{State, StateError};

@@ -5,8 +5,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use mapping::program::{
-    Carried, CarriedValue, ChannelIx, Condition, Cron, Days, EventIx, Expr, Program, Rule, RuleIx,
-    SlotIx, Sun, SunEvent, Trigger,
+    Action, Carried, CarriedValue, ChannelIx, Condition, Cron, Days, EventIx, Expr, Program, Rule,
+    RuleIx, SlotIx, Sun, SunEvent, Trigger,
 };
 use types::Value;
 
@@ -41,6 +41,8 @@ pub(crate) struct Plan {
     pub(crate) gestures: BTreeMap<ChannelIx, GesturePlan>,
     /// By timer: the rules that wait for it, each once.
     pub(crate) timers: Vec<Vec<Place>>,
+    /// By rule: whether its actions wait.
+    pub(crate) waits: Vec<bool>,
     pub(crate) events: Vec<EventPlan>,
     pub(crate) shapes: Vec<Shape>,
     pub(crate) slots: Vec<SlotPlan>,
@@ -126,6 +128,7 @@ impl Plan {
             chords: Vec::new(),
             gestures: BTreeMap::new(),
             timers: table(program.timers.len()),
+            waits: program.rules.iter().map(waits).collect(),
             events: table(program.events.len()),
             shapes: channels
                 .map(|channel| Shape::of(program, channel))
@@ -282,6 +285,11 @@ pub(crate) fn derived_fields(
         }
     }
     fields.into_iter().collect()
+}
+
+fn waits(rule: &Rule) -> bool {
+    let mut actions = rule.actions.iter();
+    actions.any(|action| matches!(action, Action::Wait(_)))
 }
 
 fn table<T: Default>(len: usize) -> Vec<T> {

@@ -15,6 +15,7 @@ use crate::{
     holds::Pending,
     plan::{AtIx, HoldIx, holds_condition, stale_after},
     rate::Burst,
+    runs::{Run, is_behind_a_wait},
     state::{ButtonSaved, ChannelSaved, HoldSaved, State, TimerSaved},
 };
 
@@ -61,6 +62,11 @@ pub enum Note {
         /// The rule.
         rule: Arc<str>,
     },
+    /// A run of a rule waited, and the rule is gone or changed.
+    RunCancelled {
+        /// The rule.
+        rule: Arc<str>,
+    },
     /// A gesture was in flight.
     GestureDropped {
         /// `DEVICE.CHANNEL`.
@@ -100,6 +106,10 @@ impl fmt::Display for Note {
             Self::HoldDropped { rule } => write!(
                 f,
                 "the rule {rule} was waiting for its `for`, and is gone or changed"
+            ),
+            Self::RunCancelled { rule } => write!(
+                f,
+                "the rule {rule} was waiting among its actions, and is gone or changed: the rest of them is dropped"
             ),
             Self::GestureDropped { channel } => write!(f, "a gesture on {channel} was cut off"),
             Self::Missed { rule, late } => write!(
@@ -145,6 +155,7 @@ impl Core {
                 self.rates.restore(*rule, burst, saved.window.clone());
             }
         }
+        self.load_runs(ctx, state, &mut notes);
         self.load_vars(ctx, state, &mut notes);
         self.load_holds(ctx, state, now, how, &mut notes);
         if how == Resume::Restart {
@@ -271,6 +282,37 @@ impl Core {
         });
     }
 
+    fn load_runs(&mut self, ctx: Ctx<'_>, state: &State, notes: &mut Vec<Note>) {
+        for saved in &state.runs {
+            let rule = ctx.program.names.rules.get(saved.rule.as_str()).copied();
+            let same = rule.filter(|rule| {
+                let row = &ctx.program[*rule];
+                row.enabled && row.fingerprint == saved.fingerprint
+            });
+            let next = usize::try_from(saved.next).unwrap_or(usize::MAX);
+            let Some(rule) =
+                same.filter(|rule| is_behind_a_wait(&ctx.program[*rule].actions, next))
+            else {
+                notes.push(Note::RunCancelled {
+                    rule: saved.rule.as_str().into(),
+                });
+                continue;
+            };
+            let due = Due::Run(rule);
+            let key = saved
+                .deadline
+                .map(|due_at| self.agenda.restore(due_at.at, due_at.order, due));
+            self.runs.entry(rule).or_default().push(Run {
+                next,
+                fields: saved.fields.as_slice().into(),
+                key,
+            });
+        }
+        // Runs that wait for their turn behind nothing would wait for ever; only a damaged state has them.
+        self.runs
+            .retain(|_, runs| runs.iter().any(|run| run.key.is_some()));
+    }
+
     fn load_vars(&mut self, ctx: Ctx<'_>, state: &State, notes: &mut Vec<Note>) {
         for saved in &state.vars {
             let var = ctx.program.names.vars.get(saved.name.as_str());
@@ -372,27 +414,27 @@ impl Core {
     }
 }
 
-/// The span that a running timer should have now, where it is another one. The rule that started it
-/// decides; where it does not start it any more, a start with the same span, then any start.
+/// The span that a running timer should have now, where it is another one. The rule that started it decides,
+/// by a start with the same span where it has one, else by its first; where it does not start it any more, a start
+/// with the same span, then any start.
 fn new_span(program: &Program, timer: TimerIx, by: &str, old: Duration) -> Option<Duration> {
-    let mut any = None;
-    let mut same = None;
-    let mut own = None;
+    let mut starts = Vec::new();
     for rule in &program.rules {
         for action in &rule.actions {
-            if let Action::Start {
-                timer: started,
-                span,
-            } = action
-                && *started == timer
-            {
-                any = any.or(Some(*span));
-                same = same.or(Some(*span).filter(|span| *span == old));
-                own = own.or(Some(*span).filter(|_| &*rule.name == by));
+            match action {
+                Action::Start {
+                    timer: started,
+                    span,
+                } if *started == timer => starts.push((&*rule.name == by, *span)),
+                _ => {}
             }
         }
     }
-    own.or(same).or(any).filter(|span| *span != old)
+    let starts_own = starts.iter().any(|(own, _)| *own);
+    let mut chosen = starts.into_iter().filter(|(own, _)| *own || !starts_own);
+    let first = chosen.next();
+    let same = chosen.chain(first).any(|(_, span)| span == old);
+    first.map(|(_, span)| span).filter(|_| !same)
 }
 
 fn dropped(path: &str) -> Note {

@@ -46,6 +46,8 @@ pub struct State {
     /// What the wall showed when it was last synced.
     #[n(11)]
     pub(crate) known: Option<UnixTime>,
+    #[n(12)]
+    pub(crate) runs: Vec<RunSaved>,
 }
 
 /// Why bytes are no state.
@@ -215,6 +217,23 @@ pub(crate) struct RateSaved {
     pub(crate) window: Vec<Instant>,
 }
 
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+pub(crate) struct RunSaved {
+    #[n(0)]
+    pub(crate) rule: String,
+    /// Of the rule that it runs.
+    #[n(1)]
+    pub(crate) fingerprint: u64,
+    /// The place of its next action.
+    #[n(2)]
+    pub(crate) next: u64,
+    #[n(3)]
+    pub(crate) fields: Vec<Value>,
+    /// Absent: it waits for its turn.
+    #[n(4)]
+    pub(crate) deadline: Option<DeadlineSaved>,
+}
+
 impl State {
     /// The bytes of a snapshot: equal states give equal bytes.
     #[must_use]
@@ -297,6 +316,7 @@ impl Core {
             chords: self.save_chords(ctx),
             rates: self.save_rates(ctx),
             known: self.known,
+            runs: self.save_runs(ctx),
         }
     }
 
@@ -403,6 +423,24 @@ impl Core {
                 }
             })
             .collect()
+    }
+
+    fn save_runs(&self, ctx: Ctx<'_>) -> Vec<RunSaved> {
+        let rules = self.runs.iter();
+        let saved = rules.flat_map(|(rule, runs)| {
+            let row = &ctx.program[*rule];
+            runs.iter().map(move |run| RunSaved {
+                rule: row.name.to_string(),
+                fingerprint: row.fingerprint,
+                next: run.next as u64,
+                fields: run.fields.to_vec(),
+                deadline: run.key.map(|key| DeadlineSaved {
+                    at: key.at,
+                    order: key.order(),
+                }),
+            })
+        });
+        saved.collect()
     }
 
     fn save_rates(&self, ctx: Ctx<'_>) -> Vec<RateSaved> {

@@ -140,6 +140,7 @@ impl Core {
     pub(crate) fn resume(&mut self, ctx: Ctx<'_>, now: Now, notes: &mut Vec<Note>) {
         self.resume_timers(ctx, now, notes);
         self.resume_holds(ctx, now, notes);
+        self.resume_runs(ctx, now, notes);
         self.drop_overdue_gestures(ctx, now, notes);
         if now.synced {
             for ix in all(ctx) {
@@ -191,6 +192,30 @@ impl Core {
                 });
             }
         }
+    }
+
+    /// A run that may not go on that late is dropped, and with it what waits behind it.
+    fn resume_runs(&mut self, ctx: Ctx<'_>, now: Now, notes: &mut Vec<Note>) {
+        let agenda = &mut self.agenda;
+        self.runs.retain(|rule, runs| {
+            let row = &ctx.program[*rule];
+            runs.retain(|run| {
+                let Some(key) = run.key.filter(|key| key.at <= now.at) else {
+                    return true;
+                };
+                let late = now.at.since(key.at);
+                let goes_on = runs_late(row.after_downtime, late);
+                if !goes_on {
+                    agenda.cancel(key);
+                    notes.push(Note::Missed {
+                        rule: row.name.clone(),
+                        late,
+                    });
+                }
+                goes_on
+            });
+            runs.iter().any(|run| run.key.is_some())
+        });
     }
 
     /// A hand that pressed a button before the dispatcher went down waits for nothing any more.

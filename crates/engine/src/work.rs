@@ -27,7 +27,7 @@ pub(crate) struct Work {
     pub(crate) written: Vec<u32>,
     pub(crate) before: Vec<Option<Value>>,
     pub(crate) candidates: Vec<(RuleIx, u32)>,
-    pub(crate) firing: Vec<RuleIx>,
+    pub(crate) firing: Vec<Firing>,
     /// Computed values and texts of the rules in `firing`, in the order of their actions.
     pub(crate) operands: VecDeque<Option<Value>>,
     pub(crate) fields: Vec<(SlotIx, Value)>,
@@ -36,6 +36,14 @@ pub(crate) struct Work {
     pub(crate) places: Vec<Place>,
     pub(crate) cuts: Vec<Cut>,
     order: u32,
+}
+
+/// A rule that fires in this step.
+#[derive(Debug)]
+pub(crate) struct Firing {
+    pub(crate) rule: RuleIx,
+    /// Of a rule that waits: the fields of its event that it reads, for later.
+    pub(crate) fields: Option<Box<[Value]>>,
 }
 
 /// One line of what was wished.

@@ -22,6 +22,7 @@ pub(crate) const NAMES: &[&str] = &[
     "always-true",
     "chord-repeats-press",
     crate::cycles::LINT,
+    "mode-unused",
     "never-true",
     "sun-stays",
     "timer-unused",
@@ -125,7 +126,10 @@ fn two_writers(program: &Program, metas: &[Meta], found: &mut Vec<Diagnostic>) {
             let Some(cause) = cause(trigger) else {
                 continue;
             };
-            for (action, span) in rule.actions.iter().zip(&meta.actions) {
+            // What comes behind a wait happens later.
+            let at_once = rule.actions.iter().zip(&meta.actions);
+            let at_once = at_once.take_while(|(action, _)| !matches!(action, Action::Wait(_)));
+            for (action, span) in at_once {
                 for (slot, value) in writes(program, action) {
                     let (other, before, place) =
                         *first.entry((cause, slot)).or_insert((ix, value, span));

@@ -2,7 +2,7 @@
 
 use engine::{Decision, Sent};
 
-use super::{Explainer, disposition, outcome};
+use super::{Explainer, did, disposition, outcome};
 use crate::payload::{write_text, write_value};
 
 pub(super) fn decision(explainer: &Explainer<'_>, decision: &Decision) -> String {
@@ -40,6 +40,14 @@ pub(super) fn decision(explainer: &Explainer<'_>, decision: &Decision) -> String
             });
         }
         out.extend_from_slice(b"}}");
+    });
+    out.extend_from_slice(b"],\"deeds\":[");
+    list(&mut out, &decision.deeds, |out, deed| {
+        out.extend_from_slice(b"{\"rule\":");
+        write_text(out, &explainer.program[deed.rule].name);
+        out.extend_from_slice(format!(",\"step\":{},\"did\":", deed.step).as_bytes());
+        write_text(out, &did(&deed.what));
+        out.push(b'}');
     });
     out.extend_from_slice(b"],\"sent\":[");
     list(&mut out, &decision.sent, |out, line| {

@@ -4,6 +4,8 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use mapping::program::Origin;
 
+use crate::span::Span;
+
 /// What came of one test.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
@@ -73,34 +75,6 @@ impl fmt::Display for Failure {
         }
         for line in &self.trace[left_out..] {
             writeln!(f, "      {line}")?;
-        }
-        Ok(())
-    }
-}
-
-/// A time as it is written in a mapping, `8m59s`.
-pub(super) struct Span(pub(super) Duration);
-
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let total_ms = self.0.as_millis();
-        if total_ms == 0 {
-            return f.write_str("0s");
-        }
-        let units = [
-            (86_400_000, "d"),
-            (3_600_000, "h"),
-            (60_000, "m"),
-            (1_000, "s"),
-            (1, "ms"),
-        ];
-        let mut rest = total_ms;
-        for (unit_ms, name) in units {
-            let count = rest / unit_ms;
-            rest %= unit_ms;
-            if count > 0 {
-                write!(f, "{count}{name}")?;
-            }
         }
         Ok(())
     }

@@ -15,3 +15,4 @@ mod rehearsals;
 mod reloads;
 mod restarts;
 mod virtual_devices;
+mod waits;

@@ -68,6 +68,7 @@ fn rule(enabled: bool, triggers: Vec<Trigger>, condition: Option<Expr>) -> Rule 
         mode: Mode::default(),
         after_downtime: mapping::program::AfterDowntime::Resume,
         missed_times: mapping::program::AfterDowntime::Drop,
+        fingerprint: 0,
     }
 }
 

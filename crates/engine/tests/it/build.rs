@@ -81,6 +81,7 @@ pub(crate) struct R {
     pub(crate) acts: Vec<A>,
     pub(crate) limit: Option<LimitRate>,
     pub(crate) after: AfterDowntime,
+    pub(crate) mode: Mode,
     pub(crate) enabled: bool,
 }
 
@@ -107,6 +108,7 @@ pub(crate) enum A {
     Var(String, String),
     Notify(String),
     Emit(String, Vec<String>),
+    Wait(u64),
 }
 
 pub(crate) fn rule(name: &str) -> R {
@@ -117,6 +119,7 @@ pub(crate) fn rule(name: &str) -> R {
         acts: Vec::new(),
         limit: None,
         after: AfterDowntime::Resume,
+        mode: Mode::Restart,
         enabled: true,
     }
 }
@@ -169,6 +172,13 @@ impl R {
     pub(crate) fn after(mut self, after: AfterDowntime) -> Self {
         self.after = after;
         self
+    }
+    pub(crate) fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+    pub(crate) fn wait(self, seconds: u64) -> Self {
+        self.act(A::Wait(seconds))
     }
     pub(crate) fn cmd(self, text: &str) -> Self {
         self.act(A::Cmd(text.into()))
@@ -461,9 +471,10 @@ impl Builder {
             condition,
             actions,
             limit: rule.limit,
-            mode: Mode::Restart,
+            mode: rule.mode,
             after_downtime: rule.after,
             missed_times: rule.after,
+            fingerprint: fingerprint(rule),
         };
         let ix = RuleIx(self.program.rules.len() as u32);
         self.program.names.rules.insert(row.name.clone(), ix);
@@ -512,6 +523,13 @@ impl Builder {
             },
         }
     }
+}
+
+/// Another number for another rule.
+fn fingerprint(rule: &R) -> u64 {
+    let text = format!("{rule:?}");
+    let mix = |number: u64, byte: u8| (number ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, mix)
 }
 
 fn nowhere(bytes: Range<usize>) -> Span {
@@ -579,6 +597,7 @@ fn action(act: &A, scope: &mut Scope<'_>) -> Action {
             timer: program.names.timers[name.as_str()],
             span: Duration::from_secs(*seconds),
         },
+        A::Wait(seconds) => Action::Wait(Duration::from_secs(*seconds)),
         A::Stop(name) => Action::Stop(program.names.timers[name.as_str()]),
         A::Var(name, text) => {
             let var = program.names.vars[name.as_str()];

@@ -46,6 +46,24 @@ fn a_changed_duration_counts_from_the_start() {
 }
 
 #[test]
+fn a_timer_that_its_rule_starts_in_two_ways_keeps_the_way_it_was_started() {
+    let twice = [
+        rule("on")
+            .on("hall.motion.start")
+            .start("t", 10)
+            .start("t", 60),
+        rule("off").timer("t").cmd("hall.lamp.off"),
+    ];
+    let mut b = bench(&twice);
+    b.event("hall.motion.start", &[]);
+    assert_eq!(reload(&mut b, &twice), []);
+    b.pass(59);
+    assert_eq!(b.out(), [""; 0]);
+    b.pass(1);
+    assert_eq!(b.out(), ["hall.lamp on=false"]);
+}
+
+#[test]
 fn a_removed_timer_is_cancelled_and_said_so() {
     let mut b = bench(&motion(300));
     b.event("hall.motion.start", &[]);

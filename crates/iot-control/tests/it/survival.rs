@@ -68,6 +68,28 @@ fn a_timer_that_was_started_again_before_kill_9_runs_from_its_second_start() {
 }
 
 #[test]
+fn a_rule_that_waited_at_kill_9_goes_on_with_its_event_on_time() {
+    let house = House::with_rules(
+        r#"
+        [rule.blink]
+        when = "piano.keys.press"
+        if = "event.key == 50"
+        do = ["hall.lamp.on", { wait = "3s" }, { set = "hall.lamp", brightness = "${event.velocity}" }]
+        "#,
+    );
+    let dispatcher = house.start();
+    let mut piano = dispatcher.device_client(Kind::RumqttcV5, "piano", &[]);
+    let start = Instant::now();
+    assert_eq!(piano.publish(KEYS, &press(50)), 0);
+    let dispatcher = dispatcher.kill_9_and_restart();
+    let hall = dispatcher.device_client(Kind::RumqttcV5, "hall", &[TARGET]);
+    let dimmed = hall.field(0, TARGET, "brightness", 80);
+    let after = dimmed.at - start;
+    assert!(after >= TIMER, "after {after:?} already");
+    assert!(after < TIMER + LATE_MAX, "only after {after:?}");
+}
+
+#[test]
 fn an_event_that_was_acknowledged_has_its_effect_after_kill_9() {
     for kind in Kind::installed() {
         let house = House::with_rules("");

@@ -38,7 +38,8 @@ enum Deed {
     Emit(EventIx, Vec<Option<String>>),
 }
 
-/// The graph: one node for each rule, in their order, then one for each deed.
+/// The graph: one node for each rule, in their order, then one for what comes behind each wait and one for each
+/// deed.
 pub(super) struct Links<'p> {
     pub(super) program: &'p Program,
     pub(super) graph: Graph<Label>,
@@ -131,9 +132,14 @@ impl<'p> Links<'p> {
             links.graph.node();
         }
         for rule in RuleIx::all(program.rules.len()).filter(|rule| program[*rule].enabled) {
+            let mut node = rule.index();
             for (place, action) in program[rule].actions.iter().enumerate() {
+                if let Action::Wait(_) = action {
+                    node = links.wait(node);
+                    continue;
+                }
                 let here = Here {
-                    node: rule.index(),
+                    node,
                     action: (rule, place),
                     emits: false,
                 };
@@ -141,6 +147,18 @@ impl<'p> Links<'p> {
             }
         }
         links
+    }
+
+    /// What comes behind a wait is a node of its own, which the one before leads to after a pause.
+    fn wait(&mut self, before: usize) -> usize {
+        let behind = self.graph.node();
+        let label = Label {
+            emits: false,
+            pause: true,
+            action: None,
+        };
+        self.graph.edge(before, behind, label);
+        behind
     }
 
     fn action(&mut self, here: Here, action: &Action) {
@@ -188,7 +206,7 @@ impl<'p> Links<'p> {
                 };
                 self.emit(here, *event, fields);
             }
-            Action::Stop(_) | Action::Notify { .. } => {}
+            Action::Stop(_) | Action::Wait(_) | Action::Notify { .. } => {}
         }
     }
 

@@ -277,7 +277,7 @@ pub static ACTIONS: Forms = Forms {
             keys: keys!(
                 "an action with `wait`",
                 Others::Nothing,
-                ("wait", Later, DURATION, "goes on after so long"),
+                ("wait", Must, DURATION, "goes on after so long"),
             ),
         },
         Form {

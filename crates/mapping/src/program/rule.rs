@@ -38,6 +38,8 @@ pub struct Rule {
     pub after_downtime: AfterDowntime,
     /// The same for times: `at`, `cron` and `sun`.
     pub missed_times: AfterDowntime,
+    /// What a run that waits depends on, as a number: another one, and the rule is another rule.
+    pub fingerprint: u64,
 }
 
 /// `if = ".."`, also the expression of `holds`.
@@ -237,6 +239,8 @@ pub enum Action {
     },
     /// Stops a timer; one that does not run is no error.
     Stop(TimerIx),
+    /// What follows runs so much later.
+    Wait(Duration),
     /// Writes a variable.
     Var {
         /// Which.

@@ -123,6 +123,35 @@ impl<'a> Node<'a> {
         self.as_list().unwrap_or_else(|| vec![*self])
     }
 
+    /// Hands everything in it to `take`, piece by piece: equal values give equal pieces, however they are written.
+    pub(crate) fn feed(&self, take: &mut impl FnMut(&[u8])) {
+        match self.value() {
+            DeValue::String(text) => take(text.as_bytes()),
+            DeValue::Integer(number) => {
+                take(&number.radix().to_le_bytes());
+                take(number.as_str().as_bytes());
+            }
+            DeValue::Float(number) => take(number.as_str().as_bytes()),
+            DeValue::Boolean(truth) => take(&[u8::from(*truth)]),
+            DeValue::Datetime(moment) => take(moment.to_string().as_bytes()),
+            DeValue::Array(list) => {
+                take(b"[");
+                for node in self.as_list().into_iter().flatten() {
+                    node.feed(take);
+                }
+                take(&(list.len() as u64).to_le_bytes());
+            }
+            DeValue::Table(map) => {
+                take(b"{");
+                for (key, node) in self.as_table().iter().flat_map(Table::entries) {
+                    take(key.name.as_bytes());
+                    node.feed(take);
+                }
+                take(&(map.len() as u64).to_le_bytes());
+            }
+        }
+    }
+
     /// The text; anything else is reported.
     pub(crate) fn text(&self, report: &mut Report, what: &str) -> Option<Text<'a>> {
         self.expect(report, what, "a text", Self::as_text)

@@ -1,6 +1,7 @@
 //! `do = ..`: what a rule does. Groups and scenes are expanded to one action for each channel.
 
 mod emit;
+mod lasting;
 
 use std::time::Duration;
 
@@ -74,6 +75,7 @@ fn one(compiler: &mut Compiler<'_, '_>, node: Node<'_>) -> Option<Vec<Action>> {
         }
         "var" => var(compiler, &table).map(|action| vec![action]),
         "emit" => emit::read(compiler, &table),
+        "wait" => lasting::wait(compiler, &table).map(|action| vec![action]),
         _ => notify(compiler, &table).map(|action| vec![action]),
     }
 }

@@ -4,6 +4,7 @@
 //! a rule is run.
 
 pub(crate) mod actions;
+mod fingerprint;
 mod operand;
 mod timers;
 mod times;
@@ -21,7 +22,7 @@ use crate::{
     index::Symbol,
     lint,
     names::{self, Letters},
-    program::{AfterDowntime, Condition, EventIx, Mode, Rule, RuleIx, Trigger},
+    program::{Action, AfterDowntime, Condition, EventIx, Mode, Rule, RuleIx, Trigger},
     read::{Key, Node, Table, Text, did_you_mean, one_of},
     source::Span,
     units,
@@ -116,6 +117,7 @@ fn read(
         mode: Mode::default(),
         after_downtime: AfterDowntime::Resume,
         missed_times: AfterDowntime::Drop,
+        fingerprint: 0,
     };
     let mut meta = Meta {
         allow: Vec::new(),
@@ -155,6 +157,8 @@ fn read(
     meta.actions = places;
     fill_field_maps(&house.program, &mut rule.triggers, &fields);
     settings(house, &table, &mut rule);
+    mode_without_wait(house, &table, &rule, &meta);
+    rule.fingerprint = fingerprint::of(&house.program, &table, &rule.actions);
     (rule, meta)
 }
 
@@ -184,6 +188,21 @@ fn settings(house: &mut House<'_>, table: &Table<'_>, rule: &mut Rule) {
         rule.after_downtime = after_downtime(house, node);
         rule.missed_times = rule.after_downtime;
     }
+}
+
+/// A rule that never waits is over at once: nothing is left for a second firing to meet.
+fn mode_without_wait(house: &mut House<'_>, table: &Table<'_>, rule: &Rule, meta: &Meta) {
+    let mut actions = rule.actions.iter();
+    let waits = actions.any(|action| matches!(action, Action::Wait(_)));
+    let unread = rule.actions.is_empty();
+    if waits || unread || table.field("mode").is_none() || meta.allow.contains(&"mode-unused") {
+        return;
+    }
+    let message = "`mode` says nothing here: the rule never waits";
+    house.report.push(
+        Diagnostic::warning("mode-unused", table.key_span("mode"), message)
+            .help("it is for rules with { wait = \"..\" } among their actions"),
+    );
 }
 
 /// `"resume"`, `"drop"` or `{ run_late = "10m" }`.

@@ -265,3 +265,45 @@ fn deep_and_wide_files_end() {
         assert!(loaded.program.is_none());
     }
 }
+
+#[test]
+fn waits_go_on_late_also_where_the_times_of_a_rule_that_were_missed_stay_missed() {
+    let program = compiled(
+        "[rule.a]\nwhen = { at = \"07:00\" }\ndo = [\"hall.lamp.on\", { wait = \"2s\" }, \"hall.lamp.off\"]",
+    );
+    let rule = only_rule(&program);
+    assert!(matches!(rule.actions[1], Action::Wait(span) if span == Duration::from_secs(2)));
+    assert_eq!(rule.missed_times, AfterDowntime::Drop);
+    assert_eq!(rule.after_downtime, AfterDowntime::Resume);
+}
+
+#[test]
+fn a_fingerprint_follows_what_a_rule_does_and_nothing_else() {
+    let of = |rules: &str| compiled(rules).rules.last().expect("a rule").fingerprint;
+    let rule = "[rule.a]\nwhen = \"desk.button.press\"\ndo = [\"lamps.on\", { wait = \"2s\" }, \"lamps.off\"]\n";
+    let first = of(rule);
+    for same in [
+        format!(
+            "# a comment\n\n[rule.z]\nwhen = \"hall.motion.start\"\ndo = \"hall.lamp.on\"\n{rule}"
+        ),
+        format!("{rule}note = \"for people\"\n"),
+        rule.replace("[\"lamps.on\", ", "[\n  \"lamps.on\",  # on\n  "),
+    ] {
+        assert_eq!(of(&same), first, "{same}");
+    }
+    for other in [
+        rule.replace("2s", "3s"),
+        rule.replace("lamps.off", "all.off"),
+        format!("{rule}if = \"state.hall.lux < 5\"\n"),
+        format!("{rule}mode = \"single\"\n"),
+    ] {
+        assert_ne!(of(&other), first, "{other}");
+    }
+    let house = HOUSE.replace("[\"hall.lamp\", \"desk.lamp\"]", "[\"hall.lamp\"]");
+    let loaded = load_texts([("mapping.toml".to_owned(), format!("{house}{rule}"))]);
+    let program = loaded.program.expect("the house is sound");
+    assert_ne!(
+        program.rules[0].fingerprint, first,
+        "a group has other members"
+    );
+}
