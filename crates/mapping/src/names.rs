@@ -11,7 +11,7 @@ const BYTES_MAX: usize = 32;
 const SENTENCE_BYTES_MAX: usize = 100;
 
 /// Names that begin an expression or a topic of the dispatcher's own.
-const RESERVED: &[&str] = &[
+pub(crate) const RESERVED: &[&str] = &[
     "event",
     "state",
     "target",

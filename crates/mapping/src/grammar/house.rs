@@ -206,7 +206,12 @@ pub static BLOCKLIST: Keys = keys!(
 pub static BLOCK: Keys = keys!(
     "a block",
     Others::Nothing,
-    ("device", May, Takes::Name(Names::Device), "whom, by name"),
+    (
+        "device",
+        May,
+        Takes::Either(&[Takes::Name(Names::Device), Takes::Word]),
+        "whom, by name"
+    ),
     (
         "id",
         May,

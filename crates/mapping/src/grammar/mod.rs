@@ -164,8 +164,10 @@ pub enum Names {
     Var,
     /// A scene.
     Scene,
-    /// A timer; timers are declared where they are started.
+    /// A timer that some rule starts.
     Timer,
+    /// A timer; it is declared here.
+    NewTimer,
     /// A rule.
     Rule,
     /// A test.

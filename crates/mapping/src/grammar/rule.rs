@@ -216,7 +216,7 @@ pub static ACTIONS: Forms = Forms {
                 (
                     "start",
                     Must,
-                    Takes::Name(Names::Timer),
+                    Takes::Name(Names::NewTimer),
                     "starts this timer, or starts it again"
                 ),
                 ("for", Must, DURATION, "how long it runs"),

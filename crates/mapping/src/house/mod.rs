@@ -10,7 +10,7 @@ mod foreign;
 mod groups;
 mod home;
 mod kinds;
-mod options;
+pub(crate) mod options;
 pub(crate) mod scenes;
 mod tops;
 mod vars;

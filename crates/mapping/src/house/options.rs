@@ -6,7 +6,7 @@ use super::wiring::Wiring;
 use crate::{
     diagnostic::Diagnostic,
     kinds::{self, Kind, Kinds, OptionSpec, Takes, Usage},
-    program::Carrier,
+    program::{Carrier, Foreign},
     read::{Node, Table, did_you_mean, list},
     report::Report,
     units,
@@ -61,6 +61,17 @@ fn allowed<'k>(kind: &'k Kind, carrier: &Carrier) -> Vec<&'k OptionSpec> {
             .chain(kinds::FOREIGN)
             .collect(),
     }
+}
+
+/// Every option that a channel of this kind may have on some device.
+pub(crate) fn of_kind(kind: &Kind) -> Vec<&OptionSpec> {
+    let mut all = allowed(kind, &Carrier::Own);
+    for option in allowed(kind, &Carrier::Foreign(Foreign::default())) {
+        if !all.iter().any(|known| known.name == option.name) {
+            all.push(option);
+        }
+    }
+    all
 }
 
 fn is_pin(option: &OptionSpec) -> bool {

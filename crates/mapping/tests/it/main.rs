@@ -6,3 +6,4 @@ mod golden;
 mod house;
 mod index;
 mod limits;
+mod schema;

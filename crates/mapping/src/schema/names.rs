@@ -1,0 +1,163 @@
+//! Which names fit where, all of them: for the schema and for completion.
+
+use crate::{
+    grammar::Names,
+    paths::{self, GESTURE_WORDS},
+    program::{Action, ChannelIx, EventIx, Program},
+};
+
+/// All names of the house that fit.
+pub(crate) fn all(program: &Program, names: Names) -> Vec<String> {
+    let known = &program.names;
+    let channels = || ChannelIx::all(program.channels.len());
+    let groups = || known.groups.iter();
+    let strings = |names: &mut dyn Iterator<Item = &std::sync::Arc<str>>| -> Vec<String> {
+        names.map(|name| name.to_string()).collect()
+    };
+    match names {
+        Names::Device => strings(&mut known.devices.keys()),
+        Names::Group => strings(&mut known.groups.keys()),
+        Names::Var => strings(&mut known.vars.keys()),
+        Names::Scene => strings(&mut known.scenes.keys()),
+        Names::Timer => started(program),
+        Names::Rule => strings(&mut known.rules.keys()),
+        Names::Member => {
+            let paths = channels().map(|channel| program.channel_path(channel));
+            let devices = strings(&mut known.devices.keys().chain(known.groups.keys()));
+            devices.into_iter().chain(paths).collect()
+        }
+        Names::Target => which(program, &|channel| program[channel].consumer),
+        Names::Button => which(program, &|channel| paths::has_gestures(program, channel)),
+        Names::Event => {
+            let mut all = one_event(program);
+            if program.devices.len() > 1 {
+                all.extend(of_all_devices());
+            }
+            for (group, members) in groups().filter(|(_, members)| members.len() > 1) {
+                all.extend(shared(
+                    members,
+                    &|channel| event_names(program, channel),
+                    group,
+                ));
+            }
+            for channel in channels().filter(|channel| paths::has_gestures(program, *channel)) {
+                let path = program.channel_path(channel);
+                let missing = GESTURE_WORDS
+                    .into_iter()
+                    .filter(|word| program.event(channel, word).is_none());
+                all.extend(missing.map(|word| format!("{path}.{word}")));
+            }
+            all
+        }
+        Names::OneEvent => one_event(program),
+        Names::Command => {
+            let mut all = Vec::new();
+            for channel in channels() {
+                let path = program.channel_path(channel);
+                let commands = command_names(program, channel);
+                all.extend(commands.iter().map(|command| format!("{path}.{command}")));
+            }
+            for (group, members) in groups() {
+                all.extend(shared(
+                    members,
+                    &|channel| command_names(program, channel),
+                    group,
+                ));
+            }
+            all
+        }
+        Names::Kind => program.kinds.names().map(str::to_owned).collect(),
+        Names::Channel
+        | Names::KindField
+        | Names::KindEvent
+        | Names::KindCommand
+        | Names::Test
+        | Names::NewTimer
+        | Names::Lint => Vec::new(),
+    }
+}
+
+/// Timers that some rule starts.
+fn started(program: &Program) -> Vec<String> {
+    let actions = program.rules.iter().flat_map(|rule| &rule.actions);
+    let timers = actions.filter_map(|action| match action {
+        Action::Start { timer, .. } => Some(program[*timer].name.to_string()),
+        _ => None,
+    });
+    let timers: std::collections::BTreeSet<String> = timers.collect();
+    timers.into_iter().collect()
+}
+
+/// Channels and groups that are or hold nothing but such channels.
+fn which(program: &Program, fits: &dyn Fn(ChannelIx) -> bool) -> Vec<String> {
+    let channels = ChannelIx::all(program.channels.len()).filter(|channel| fits(*channel));
+    let channels = channels.map(|channel| program.channel_path(channel));
+    let groups = program.names.groups.iter();
+    let groups = groups.filter(|(_, members)| members.iter().all(|channel| fits(*channel)));
+    channels
+        .chain(groups.map(|(name, _)| name.to_string()))
+        .collect()
+}
+
+fn of_all_devices() -> [String; 2] {
+    ["*.online", "*.offline"].map(str::to_owned)
+}
+
+/// Events of one channel or device; where there is one only, also by the name of a group or of all.
+fn one_event(program: &Program) -> Vec<String> {
+    let events = EventIx::all(program.events.len());
+    let mut all: Vec<String> = events.map(|event| program.event_path(event)).collect();
+    for (group, members) in &program.names.groups {
+        if members.len() == 1 {
+            all.extend(shared(
+                members,
+                &|channel| event_names(program, channel),
+                group,
+            ));
+        }
+    }
+    if program.devices.len() == 1 {
+        all.extend(of_all_devices());
+    }
+    all
+}
+
+/// Events and gestures of a channel.
+pub(crate) fn event_names(program: &Program, channel: ChannelIx) -> Vec<String> {
+    let own = program[channel].events.iter();
+    let mut all: Vec<String> = own.map(|event| program[*event].name.to_string()).collect();
+    if paths::has_gestures(program, channel) {
+        for word in GESTURE_WORDS {
+            if !all.iter().any(|name| name == word) {
+                all.push(word.to_owned());
+            }
+        }
+    }
+    all
+}
+
+/// Commands of a channel.
+pub(crate) fn command_names(program: &Program, channel: ChannelIx) -> Vec<String> {
+    let commands = program[channel].commands.iter();
+    commands.map(|command| command.name.to_string()).collect()
+}
+
+/// `GROUP.name` for each name that all members have.
+fn shared(
+    members: &[ChannelIx],
+    names: &dyn Fn(ChannelIx) -> Vec<String>,
+    group: &str,
+) -> Vec<String> {
+    let Some((first, rest)) = members.split_first() else {
+        return Vec::new();
+    };
+    let mut common = names(*first);
+    for member in rest {
+        let other = names(*member);
+        common.retain(|name| other.contains(name));
+    }
+    common
+        .into_iter()
+        .map(|name| format!("{group}.{name}"))
+        .collect()
+}

@@ -1,0 +1,322 @@
+//! Tables whose keys the house itself says: fields of channels and events, options of kinds, variables.
+
+use serde_json::{Map, Value as Json, json};
+use types::Type;
+
+use super::{Writer, any_of, describe, object, one_of, plain};
+use crate::{
+    constant,
+    grammar::{Keys, Values},
+    house::options,
+    program::{ChannelIx, EventIx, Program, SlotIx},
+};
+
+impl Writer<'_> {
+    /// `io.CH`: the options that its kind has.
+    pub(super) fn channel(&mut self, keys: &'static Keys) -> Json {
+        let mut table = self.table(keys, &[]);
+        let mut all = Map::new();
+        let mut rules = Vec::new();
+        let program = self.program;
+        for kind in program.kinds.all() {
+            let mut names = vec![json!("kind")];
+            for option in options::of_kind(kind) {
+                names.push(json!(option.name));
+                let schema = plain(&option.takes);
+                // Kinds share options by name; none takes different things by one name.
+                all.entry(option.name).or_insert(schema);
+            }
+            rules.push(json!({
+                "if": { "properties": { "kind": { "const": &*kind.name } } },
+                "then": { "propertyNames": { "enum": names } },
+            }));
+        }
+        if let Some(Json::Object(properties)) = table.get_mut("properties") {
+            properties.extend(all);
+        }
+        table["allOf"] = json!(rules);
+        table
+    }
+
+    /// A table that sets fields of the channel or group under `key`.
+    pub(super) fn with_fields(&mut self, keys: &'static Keys, key: &str) -> Json {
+        let mut alternatives = Vec::new();
+        if keys
+            .find(key)
+            .is_some_and(|spec| spec.need == crate::grammar::Need::May)
+        {
+            let mut without = self.table(keys, &[]);
+            if let Some(Json::Object(properties)) = without.get_mut("properties") {
+                properties.remove(key);
+            }
+            alternatives.push(without);
+        }
+        for (names, fields) in self.targets() {
+            let mut table = self.table(keys, &[(key, one_of(names))]);
+            if let Some(Json::Object(properties)) = table.get_mut("properties") {
+                for (name, schema) in fields {
+                    properties.entry(name).or_insert(schema);
+                }
+            }
+            table["required"] = json!([key]);
+            alternatives.push(table);
+        }
+        any_of(alternatives)
+    }
+
+    /// Channels and groups that have the same fields to set, with these fields.
+    fn targets(&self) -> Vec<(Vec<String>, Map<String, Json>)> {
+        let program = self.program;
+        let mut all: Vec<(Vec<String>, Map<String, Json>)> = Vec::new();
+        let mut add = |name: String, fields: Map<String, Json>| {
+            if fields.is_empty() {
+                return;
+            }
+            match all.iter_mut().find(|(_, others)| *others == fields) {
+                Some((names, _)) => names.push(name),
+                None => all.push((vec![name], fields)),
+            }
+        };
+        for channel in ChannelIx::all(program.channels.len()) {
+            add(program.channel_path(channel), settable(program, channel));
+        }
+        for (name, members) in &program.names.groups {
+            let mut fields = members.first().map(|first| settable(program, *first));
+            for member in members {
+                let other = settable(program, *member);
+                if let Some(fields) = &mut fields {
+                    fields.retain(|name, _| other.contains_key(name));
+                }
+            }
+            add(name.to_string(), fields.unwrap_or_default());
+        }
+        all
+    }
+
+    /// A table that has fields of the event under `key`: lists of their values, or their values.
+    pub(super) fn with_event_fields(&mut self, keys: &'static Keys, key: &str) -> Json {
+        let program = self.program;
+        let lists = key == "chord";
+        let mut all: Vec<(Vec<String>, Map<String, Json>, Vec<String>)> = Vec::new();
+        for name in super::names::all(program, crate::grammar::Names::OneEvent) {
+            let Some(event) = event(program, &name) else {
+                continue;
+            };
+            let mut fields = Map::new();
+            let mut required = Vec::new();
+            for field in &program[event].fields {
+                let value = constant(&field.ty);
+                let schema = if lists {
+                    json!({ "type": "array", "minItems": 2, "maxItems": 16, "uniqueItems": true, "items": value })
+                } else {
+                    or_computed(value)
+                };
+                fields.insert(field.name.to_string(), schema);
+                if !lists && field.default.is_none() {
+                    required.push(field.name.to_string());
+                }
+            }
+            if lists && fields.is_empty() {
+                continue;
+            }
+            let same = all
+                .iter_mut()
+                .find(|(_, others, needed)| *others == fields && *needed == required);
+            match same {
+                Some((names, ..)) => names.push(name),
+                None => all.push((vec![name], fields, required)),
+            }
+        }
+        let tables = all.into_iter().map(|(names, fields, mut required)| {
+            let mut table = self.table(keys, &[(key, one_of(names))]);
+            if let Some(Json::Object(properties)) = table.get_mut("properties") {
+                properties.extend(fields);
+            }
+            required.push(key.to_owned());
+            table["required"] = json!(required);
+            table
+        });
+        any_of(tables.collect())
+    }
+
+    /// `with = { .. }`: fields of some event.
+    pub(super) fn any_event_fields(&mut self) -> Json {
+        let program = self.program;
+        self.defined("event-fields", |_| {
+            let mut all: Map<String, Json> = Map::new();
+            let mut kinds: std::collections::BTreeMap<String, Vec<Json>> = Default::default();
+            for field in program.events.iter().flat_map(|event| &event.fields) {
+                let schemas = kinds.entry(field.name.to_string()).or_default();
+                let schema = constant(&field.ty);
+                if !schemas.contains(&schema) {
+                    schemas.push(schema);
+                }
+            }
+            for (name, schemas) in kinds {
+                all.insert(name, any_of(schemas));
+            }
+            object(all)
+        })
+    }
+
+    /// A table that gives the variable under `key` the value under `name`.
+    pub(super) fn with_value_of(&mut self, keys: &'static Keys, name: &str, key: &str) -> Json {
+        let mut all: Vec<(Vec<String>, Json)> = Vec::new();
+        for var in &self.program.vars {
+            let value = or_computed(constant(&var.ty));
+            match all.iter_mut().find(|(_, other)| *other == value) {
+                Some((names, _)) => names.push(var.name.to_string()),
+                None => all.push((vec![var.name.to_string()], value)),
+            }
+        }
+        let tables = all
+            .into_iter()
+            .map(|(vars, value)| self.table(keys, &[(key, one_of(vars)), (name, value)]));
+        any_of(tables.collect())
+    }
+
+    /// `{ night = true }`.
+    pub(super) fn var_values(&mut self) -> Json {
+        let vars = self.program.vars.iter();
+        object(
+            vars.map(|var| (var.name.to_string(), constant(&var.ty)))
+                .collect(),
+        )
+    }
+
+    /// `{ hall-motion = 1 }`.
+    pub(super) fn firings(&mut self) -> Json {
+        let count = json!({ "type": "integer", "minimum": 0, "maximum": 1_000_000 });
+        let rules = self.program.names.rules.keys();
+        object(
+            rules
+                .map(|name| (name.to_string(), count.clone()))
+                .collect(),
+        )
+    }
+
+    /// `{ D.CH = value, D.CH.field = value }`.
+    pub(super) fn values(&mut self, values: Values) -> Json {
+        let program = self.program;
+        self.defined(&format!("{values:?}-values").to_lowercase(), |_| {
+            let mut all = Map::new();
+            for device in &program.devices {
+                let channels = device.channels.iter();
+                let channels = channels.filter_map(|channel| {
+                    let schema = of_channel(program, *channel, values)?;
+                    Some((program[*channel].name.to_string(), schema))
+                });
+                let channels: Map<String, Json> = channels.collect();
+                if !channels.is_empty() {
+                    all.insert(device.name.to_string(), object(channels));
+                }
+            }
+            if values == Values::Scene {
+                for (name, members) in &program.names.groups {
+                    let members = members.iter();
+                    let schemas = members.map(|ix| of_channel(program, *ix, values));
+                    let Some(mut schemas) = schemas.collect::<Option<Vec<Json>>>() else {
+                        continue;
+                    };
+                    schemas.dedup();
+                    if !schemas.is_empty() {
+                        all.insert(name.to_string(), json!({ "allOf": schemas }));
+                    }
+                }
+            }
+            let mut table = object(all);
+            if values == Values::Scene {
+                table["minProperties"] = json!(1);
+            }
+            table
+        })
+    }
+}
+
+/// What is written for one channel: a table of fields, or the value of the only one.
+fn of_channel(program: &Program, channel: ChannelIx, values: Values) -> Option<Json> {
+    let slots = program[channel].slots.iter().copied();
+    let fits = |slot: &SlotIx| values == Values::State || program[*slot].settable;
+    let schema = |slot: SlotIx| match values {
+        Values::State => constant(&program[slot].ty),
+        Values::Scene | Values::Target => constant(&constant::writable(program, slot)),
+    };
+    let fields = slots.clone().filter(fits);
+    let fields: Map<String, Json> = fields
+        .map(|slot| (program[slot].name.to_string(), schema(slot)))
+        .collect();
+    if fields.is_empty() {
+        return None;
+    }
+    let table = object(fields);
+    match program[channel].slots.as_slice() {
+        [only] => Some(any_of(vec![schema(*only), table])),
+        _ => Some(table),
+    }
+}
+
+fn settable(program: &Program, channel: ChannelIx) -> Map<String, Json> {
+    let slots = program[channel].slots.iter().copied();
+    slots
+        .filter(|slot| program[*slot].settable)
+        .map(|slot| {
+            let schema = or_computed(constant(&constant::writable(program, slot)));
+            (program[slot].name.to_string(), schema)
+        })
+        .collect()
+}
+
+/// The event that a name stands for; a group of one stands for its member.
+fn event(program: &Program, name: &str) -> Option<EventIx> {
+    let (target, event) = name.rsplit_once('.')?;
+    let device = match target {
+        "*" => program.devices.first(),
+        _ => program.device(target).map(|device| &program[device]),
+    };
+    match (device, event) {
+        (Some(device), "online") => return Some(device.online),
+        (Some(device), "offline") => return Some(device.offline),
+        _ => {}
+    }
+    let channel = match program.names.groups.get(target) {
+        Some(members) => members.first().copied(),
+        None => program.channel_by_path(target),
+    };
+    program.event(channel?, event)
+}
+
+/// A constant of this type.
+fn constant(ty: &Type) -> Json {
+    let range = |kind: &str, min: f64, max: f64| {
+        let mut schema = json!({ "type": kind });
+        for (key, bound) in [("minimum", min), ("maximum", max)] {
+            if bound.is_finite() {
+                schema[key] = number(bound);
+            }
+        }
+        schema
+    };
+    match ty {
+        Type::Bool => json!({ "type": "boolean" }),
+        Type::Int { min, max } => range("integer", *min, *max),
+        Type::Number { min, max } => range("number", *min, *max),
+        Type::Text => json!({ "type": "string", "maxLength": Type::TEXT_BYTES_MAX }),
+        Type::Enum(names) => one_of(names.iter()),
+    }
+}
+
+/// Whole numbers without a point.
+fn number(value: f64) -> Json {
+    if value.fract() == 0.0 && value.abs() < 9e15 {
+        json!(value as i64)
+    } else {
+        json!(value)
+    }
+}
+
+/// That, or `"${..}"`.
+fn or_computed(value: Json) -> Json {
+    let mut computed = json!({ "type": "string", "pattern": r"\$\{" });
+    describe(&mut computed, "computed when the rule fires");
+    json!({ "anyOf": [value, computed] })
+}
