@@ -20,6 +20,8 @@ pub(crate) enum Command {
     Check(House),
     /// Runs the house's tests on virtual time
     Test(Test),
+    /// Prints a JSON Schema of the house's files, with its own names, for editors
+    Schema(Schema),
     /// Makes a simulated module produce an event
     Press(Press),
     /// Shows the live stream of a running dispatcher
@@ -64,6 +66,16 @@ pub(crate) struct Test {
     /// Runs only tests whose name contains this text
     #[arg(long)]
     pub(crate) filter: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Schema {
+    /// Folder that holds mapping.toml
+    #[arg(default_value = "/etc/iot-control")]
+    pub(crate) house: PathBuf,
+    /// Writes it to mapping.schema.json in that folder instead
+    #[arg(long)]
+    pub(crate) write: bool,
 }
 
 #[derive(Debug, Args)]

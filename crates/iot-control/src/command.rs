@@ -2,10 +2,12 @@
 
 mod ask;
 mod check;
+mod schema;
 mod test;
 mod user;
 
 pub(crate) use ask::{device, events, press};
 pub(crate) use check::check;
+pub(crate) use schema::schema;
 pub(crate) use test::test;
 pub(crate) use user::user;

@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         Command::Run(options) => run::run(&options),
         Command::Check(options) => command::check(&options),
         Command::Test(options) => command::test(&options),
+        Command::Schema(options) => command::schema(&options),
         Command::Press(options) => command::press(options),
         Command::Events(options) => command::events(&options),
         Command::Device(options) => command::device(options),

@@ -91,7 +91,7 @@ pub(crate) fn blocklist_text(path: &Path) -> Result<String, String> {
 /// Replaces a file so that after a power cut either the old or the new text is there.
 pub(crate) fn write_durably(path: &Path, text: &str) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let new = path.with_extension("toml.new");
+    let new = path.with_added_extension("new");
     let mut file = fs::File::create(&new)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;

@@ -27,3 +27,4 @@ mod simulation;
 mod survival;
 mod switching;
 mod targets;
+mod tools;

@@ -251,7 +251,9 @@ impl Writer<'_> {
 
 /// A table with these properties and no others.
 fn object(properties: Map<String, Json>) -> Json {
-    json!({ "type": "object", "properties": properties, "additionalProperties": false })
+    let mut table = json!({ "type": "object", "additionalProperties": false });
+    table["properties"] = Json::Object(properties);
+    table
 }
 
 /// Says what a key is for; beside a reference nothing else counts, so the reference is wrapped.

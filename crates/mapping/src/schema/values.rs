@@ -97,43 +97,27 @@ impl Writer<'_> {
     pub(super) fn with_event_fields(&mut self, keys: &'static Keys, key: &str) -> Json {
         let program = self.program;
         let lists = key == "chord";
-        let mut all: Vec<(Vec<String>, Map<String, Json>, Vec<String>)> = Vec::new();
+        let mut all: Vec<(Fields, Vec<String>)> = Vec::new();
         for name in super::names::all(program, crate::grammar::Names::OneEvent) {
             let Some(event) = event(program, &name) else {
                 continue;
             };
-            let mut fields = Map::new();
-            let mut required = Vec::new();
-            for field in &program[event].fields {
-                let value = constant(&field.ty);
-                let schema = if lists {
-                    json!({ "type": "array", "minItems": 2, "maxItems": 16, "uniqueItems": true, "items": value })
-                } else {
-                    or_computed(value)
-                };
-                fields.insert(field.name.to_string(), schema);
-                if !lists && field.default.is_none() {
-                    required.push(field.name.to_string());
-                }
-            }
-            if lists && fields.is_empty() {
+            let fields = Fields::of(program, event, lists);
+            if lists && fields.schemas.is_empty() {
                 continue;
             }
-            let same = all
-                .iter_mut()
-                .find(|(_, others, needed)| *others == fields && *needed == required);
-            match same {
-                Some((names, ..)) => names.push(name),
-                None => all.push((vec![name], fields, required)),
+            match all.iter_mut().find(|(others, _)| *others == fields) {
+                Some((_, names)) => names.push(name),
+                None => all.push((fields, vec![name])),
             }
         }
-        let tables = all.into_iter().map(|(names, fields, mut required)| {
+        let tables = all.into_iter().map(|(mut fields, names)| {
             let mut table = self.table(keys, &[(key, one_of(names))]);
             if let Some(Json::Object(properties)) = table.get_mut("properties") {
-                properties.extend(fields);
+                properties.extend(fields.schemas);
             }
-            required.push(key.to_owned());
-            table["required"] = json!(required);
+            fields.required.push(key.to_owned());
+            table["required"] = json!(fields.required);
             table
         });
         any_of(tables.collect())
@@ -233,6 +217,36 @@ impl Writer<'_> {
     }
 }
 
+/// What can be written beside an event.
+#[derive(PartialEq)]
+struct Fields {
+    schemas: Map<String, Json>,
+    required: Vec<String>,
+}
+
+impl Fields {
+    /// The fields of an event: one value for each, or with `lists` several of one.
+    fn of(program: &Program, event: EventIx, lists: bool) -> Self {
+        let mut fields = Self {
+            schemas: Map::new(),
+            required: Vec::new(),
+        };
+        for field in &program[event].fields {
+            let value = constant(&field.ty);
+            let schema = if lists {
+                json!({ "type": "array", "minItems": 2, "maxItems": 16, "uniqueItems": true, "items": value })
+            } else {
+                or_computed(value)
+            };
+            fields.schemas.insert(field.name.to_string(), schema);
+            if !lists && field.default.is_none() {
+                fields.required.push(field.name.to_string());
+            }
+        }
+        fields
+    }
+}
+
 /// What is written for one channel: a table of fields, or the value of the only one.
 fn of_channel(program: &Program, channel: ChannelIx, values: Values) -> Option<Json> {
     let slots = program[channel].slots.iter().copied();
@@ -318,5 +332,7 @@ fn number(value: f64) -> Json {
 fn or_computed(value: Json) -> Json {
     let mut computed = json!({ "type": "string", "pattern": r"\$\{" });
     describe(&mut computed, "computed when the rule fires");
-    json!({ "anyOf": [value, computed] })
+    let mut either = json!({});
+    either["anyOf"] = Json::Array(vec![value, computed]);
+    either
 }

@@ -1,0 +1,40 @@
+//! `iot-control schema`: what editors need to complete and check a house's files.
+
+use std::{collections::BTreeMap, process::ExitCode};
+
+use anyhow::{Context, bail};
+
+use crate::{cli::Schema, printer, run::house};
+
+/// The name that the files' `#:schema ./mapping.schema.json` refers to.
+const FILE: &str = "mapping.schema.json";
+
+/// Prints the schema, or writes it into the house's folder. A house with mistakes has one too: the editor in
+/// which they are mended needs it.
+pub(crate) fn schema(options: &Schema) -> anyhow::Result<ExitCode> {
+    let folder = &options.house;
+    let read = mapping::analyze(Some(folder), &BTreeMap::new());
+    if read.mapping.is_empty() {
+        bail!(
+            "{}: no house is here: a house is a folder with a mapping.toml",
+            folder.display()
+        );
+    }
+    if read.loaded.has_errors() {
+        printer::tell(format_args!(
+            "{}: it does not check; the schema knows the names that could be read",
+            folder.display()
+        ));
+    }
+    let schema = mapping::schema(&read.draft);
+    let text = serde_json::to_string_pretty(&schema).context("writing the schema")?;
+    if options.write {
+        let path = folder.join(FILE);
+        house::write_durably(&path, &format!("{text}\n"))
+            .with_context(|| format!("writing {}", path.display()))?;
+        printer::result(path.display());
+    } else {
+        printer::result(text);
+    }
+    Ok(ExitCode::SUCCESS)
+}
