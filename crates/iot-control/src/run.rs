@@ -34,6 +34,7 @@ use crate::{
     settings::{self, Anonymous, Settings, Switch},
 };
 use announce::Announcement;
+use clock::Machine;
 use desk::Running;
 use house::House;
 
@@ -73,7 +74,7 @@ fn start(options: &cli::Run, started: time::Instant) -> anyhow::Result<()> {
     if !house.warnings.is_empty() {
         printer::tell(house.warnings.trim_end());
     }
-    let recovered = recover::recover(options, &settings, &house)?;
+    let recovered = recover::recover(options, &settings, &house, &Machine::read())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

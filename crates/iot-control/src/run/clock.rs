@@ -22,8 +22,36 @@ const SYNC_CHECK_EVERY: Duration = Duration::from_secs(1);
 pub(crate) struct TimeLine {
     /// The kernel's name for its boot.
     boot_id: String,
-    /// The house's elapsed time when the kernel booted.
-    offset: Duration,
+    /// The house's elapsed time when the kernel booted, in microseconds; negative where the kernel runs for
+    /// longer than the house.
+    offset_us: i64,
+}
+
+/// What the machine's clocks show at one moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Machine {
+    /// The kernel's name for this boot; empty where it has none, which equals no other.
+    pub(crate) boot_id: String,
+    /// Time since the kernel booted, suspend included.
+    pub(crate) since_boot: Duration,
+    /// What the clock on the wall shows.
+    pub(crate) wall: UnixTime,
+    /// Whether that can be trusted.
+    pub(crate) synced: bool,
+}
+
+impl Machine {
+    /// The clocks of this machine, now.
+    pub(crate) fn read() -> Self {
+        let wall = wall();
+        let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+        Self {
+            boot_id: boot_id.unwrap_or_default().trim().to_owned(),
+            since_boot: since_boot(),
+            wall,
+            synced: is_synced(wall),
+        }
+    }
 }
 
 /// Reads the machine's clocks as a house's time line.
@@ -34,46 +62,18 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// A clock that goes on with `line`, where the kernel is still the same; else from `last`, the moment
-    /// of the newest input. Across boots, downtime is the wall's difference where both ends were
-    /// synchronised, else it is taken as nothing and the caller should say so.
-    pub(crate) fn go_on(line: Option<TimeLine>, last: Option<Now>) -> (Self, Downtime) {
-        let since_boot = since_boot();
-        let wall = wall();
-        let synced = is_synced(wall);
-        let boot_id = boot_id();
-        let (at, downtime) = match (line, last) {
-            (Some(line), Some(last)) if line.boot_id == boot_id && !boot_id.is_empty() => {
-                let at = Instant::default().after(line.offset + since_boot);
-                (at, Downtime::Known(at.since(last.at)))
-            }
-            (_, Some(last)) if last.synced && synced => {
-                let away = wall.since(last.wall);
-                (last.at.after(away), Downtime::Known(away))
-            }
-            (_, Some(last)) => (last.at, Downtime::Unknown),
-            (_, None) => (Instant::default(), Downtime::First),
-        };
-        let offset = at.since(Instant::default()).saturating_sub(since_boot);
-        let line = TimeLine { boot_id, offset };
-        (
-            Self {
-                line,
-                synced: Cell::new(synced),
-                checked: Cell::new(since_boot),
-            },
-            downtime,
-        )
+    /// A clock of this line, on this machine.
+    pub(crate) fn new(line: TimeLine, machine: &Machine) -> Self {
+        Self {
+            line,
+            synced: Cell::new(machine.synced),
+            checked: Cell::new(machine.since_boot),
+        }
     }
 
     /// The kernel's name for its boot.
     pub(crate) fn boot_id(&self) -> &str {
         &self.line.boot_id
-    }
-
-    /// The line, for the next start.
-    pub(crate) fn line(&self) -> &TimeLine {
-        &self.line
     }
 
     /// This moment.
@@ -84,9 +84,8 @@ impl Clock {
             self.checked.set(since_boot);
             self.synced.set(is_synced(wall));
         }
-        let at = Instant::default().after(self.line.offset + since_boot);
         Now {
-            at,
+            at: self.line.at(since_boot),
             wall,
             synced: self.synced.get(),
         }
@@ -100,20 +99,87 @@ pub(crate) enum Downtime {
     First,
     /// So long.
     Known(Duration),
-    /// The machine was off and its clock is not synchronised: counted as nothing.
-    Unknown,
+    /// The machine was off, and its clock was or is not synchronised: counted as nothing.
+    NotSynced,
+    /// The machine was off, and its clock shows an earlier time than before: counted as nothing.
+    SetBack,
+}
+
+impl Downtime {
+    /// What people are to know about it.
+    pub(crate) fn warning(self) -> Option<&'static str> {
+        match self {
+            Self::First | Self::Known(_) => None,
+            Self::NotSynced => Some(
+                "the clock is not synchronised: timers go on as if no time had passed while the machine was off",
+            ),
+            Self::SetBack => Some(
+                "the clock shows an earlier time than when the machine was last on: timers go on as if no time had passed while it was off; is the clock right?",
+            ),
+        }
+    }
 }
 
 impl TimeLine {
+    /// Goes on with the line `before`, where the kernel is still the same; else from `last`, the moment of the
+    /// newest input. Across boots, downtime is the wall's difference where both ends were synchronised, else it
+    /// is taken as nothing. Time never goes back.
+    pub(crate) fn go_on(
+        before: Option<Self>,
+        last: Option<Now>,
+        machine: &Machine,
+    ) -> (Self, Downtime) {
+        let Some(last) = last else {
+            return (
+                Self::at_moment(Instant::default(), machine),
+                Downtime::First,
+            );
+        };
+        let is_same_boot =
+            |line: &Self| line.boot_id == machine.boot_id && !line.boot_id.is_empty();
+        // A line that leads into the past is none of this house's.
+        let known = before
+            .filter(is_same_boot)
+            .filter(|line| line.at(machine.since_boot) >= last.at);
+        if let Some(line) = known {
+            let away = line.at(machine.since_boot).since(last.at);
+            return (line, Downtime::Known(away));
+        }
+        let downtime = match (last.synced && machine.synced, machine.wall >= last.wall) {
+            (true, true) => Downtime::Known(machine.wall.since(last.wall)),
+            (true, false) => Downtime::SetBack,
+            (false, _) => Downtime::NotSynced,
+        };
+        let at = match downtime {
+            Downtime::Known(away) => last.at.after(away),
+            _ => last.at,
+        };
+        (Self::at_moment(at, machine), downtime)
+    }
+
+    /// The line on which it is `at` now.
+    fn at_moment(at: Instant, machine: &Machine) -> Self {
+        let at = i64::try_from(at.0).unwrap_or(i64::MAX);
+        Self {
+            boot_id: machine.boot_id.clone(),
+            offset_us: at.saturating_sub(micros(machine.since_boot)),
+        }
+    }
+
+    /// The house's elapsed time so long after the kernel's boot.
+    pub(crate) fn at(&self, since_boot: Duration) -> Instant {
+        let at = self.offset_us.saturating_add(micros(since_boot));
+        Instant(u64::try_from(at).unwrap_or(0))
+    }
+
     /// What [`TimeLine::write`] wrote; `None` where there is none or it can't be read, which costs no
     /// more than the exact length of the downtime.
     pub(crate) fn read(path: &Path) -> Option<Self> {
         let text = std::fs::read_to_string(path).ok()?;
         let (boot_id, offset_us) = text.trim().split_once(' ')?;
-        let offset = Duration::from_micros(offset_us.parse().ok()?);
         Some(Self {
             boot_id: boot_id.to_owned(),
-            offset,
+            offset_us: offset_us.parse().ok()?,
         })
     }
 
@@ -122,10 +188,7 @@ impl TimeLine {
     /// # Errors
     /// The file can't be written.
     pub(crate) fn write(&self, path: &Path) -> std::io::Result<()> {
-        std::fs::write(
-            path,
-            format!("{} {}\n", self.boot_id, self.offset.as_micros()),
-        )
+        std::fs::write(path, format!("{} {}\n", self.boot_id, self.offset_us))
     }
 }
 
@@ -136,18 +199,16 @@ fn since_boot() -> Duration {
     Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-/// The kernel's name for this boot; empty where it has none, which equals no other.
-fn boot_id() -> String {
-    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    id.trim().to_owned()
-}
-
 fn wall() -> UnixTime {
     let micros = match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(after) => i64::try_from(after.as_micros()).unwrap_or(i64::MAX),
         Err(before) => -i64::try_from(before.duration().as_micros()).unwrap_or(i64::MAX),
     };
     UnixTime(micros)
+}
+
+fn micros(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// systemd-timesyncd, where it runs, says whether it has reached a time server. Elsewhere a clock
@@ -164,32 +225,172 @@ fn is_synced(wall: UnixTime) -> bool {
 mod tests {
     use super::*;
 
-    #[test]
-    fn time_goes_on_where_it_stopped_within_one_boot() {
-        let (first, downtime) = Clock::go_on(None, None);
-        assert_eq!(downtime, Downtime::First);
-        let now = first.now();
-        let (second, downtime) = Clock::go_on(Some(first.line().clone()), Some(now));
-        assert_eq!(second.line(), first.line());
-        assert!(second.now().at >= now.at, "time never goes back");
-        assert!(matches!(downtime, Downtime::Known(_)));
+    const SECOND: u64 = 1_000_000;
+    const WALL: i64 = 1_790_000_000_000_000;
+
+    /// A machine that runs for so long, when the wall shows so many seconds.
+    fn machine(boot_id: &str, since_boot: u64, wall: i64) -> Machine {
+        Machine {
+            boot_id: boot_id.into(),
+            since_boot: Duration::from_secs(since_boot),
+            wall: UnixTime(WALL + wall * SECOND as i64),
+            synced: true,
+        }
+    }
+
+    /// The newest input, so many seconds into the house's life, when the wall showed so many.
+    fn last(at: u64, wall: i64) -> Now {
+        Now {
+            at: Instant(at * SECOND),
+            wall: UnixTime(WALL + wall * SECOND as i64),
+            synced: true,
+        }
+    }
+
+    /// A line on which a house was so many seconds old when the machine ran for so long.
+    fn line(boot_id: &str, since_boot: u64, at: u64) -> TimeLine {
+        TimeLine::at_moment(Instant(at * SECOND), &machine(boot_id, since_boot, 0))
+    }
+
+    fn secs(seconds: u64) -> Downtime {
+        Downtime::Known(Duration::from_secs(seconds))
+    }
+
+    /// Checks the house's age after a start, and a minute later.
+    fn check(
+        before: Option<TimeLine>,
+        last: Option<Now>,
+        machine: &Machine,
+        (at, downtime): (u64, Downtime),
+    ) {
+        let (line, found) = TimeLine::go_on(before, last, machine);
+        assert_eq!(found, downtime);
+        assert_eq!(line.at(machine.since_boot), Instant(at * SECOND));
+        let later = machine.since_boot + Duration::from_secs(60);
+        assert_eq!(line.at(later), Instant((at + 60) * SECOND));
+        // However this run ends: the next one finds the same line.
+        let again = Machine {
+            since_boot: later,
+            wall: machine.wall.after(Duration::from_secs(60)),
+            ..machine.clone()
+        };
+        let (next, _) = TimeLine::go_on(Some(line.clone()), last, &again);
+        if last.is_some() && !machine.boot_id.is_empty() {
+            assert_eq!(next, line);
+        }
     }
 
     #[test]
-    fn after_a_reboot_without_a_trusted_clock_no_time_has_passed() {
-        let at = Instant(since_boot().as_micros() as u64 + 5_000_000);
-        let last = Now {
-            at,
-            wall: UnixTime(0),
-            synced: false,
-        };
-        let line = TimeLine {
-            boot_id: "another".into(),
-            offset: Duration::ZERO,
-        };
-        let (clock, downtime) = Clock::go_on(Some(line), Some(last));
-        assert_eq!(downtime, Downtime::Unknown);
-        assert!(clock.now().at >= at && clock.now().at.since(at) < Duration::from_secs(60));
+    fn a_house_starts_at_zero_however_long_the_machine_runs() {
+        for since_boot in [0, 5, 1_000_000] {
+            check(
+                None,
+                None,
+                &machine("a", since_boot, 0),
+                (0, Downtime::First),
+            );
+        }
+        // A first start that was killed before its first input left its line.
+        let line = Some(line("a", 5, 0));
+        check(line, None, &machine("a", 9, 0), (0, Downtime::First));
+    }
+
+    #[test]
+    fn within_one_boot_the_kernels_clock_counts_whatever_the_wall_shows() {
+        // Younger than the machine's run, as old, and older.
+        for age in [3, 500, 1_000_000] {
+            for wall in [30, 0, -100_000, 100_000] {
+                for synced in [true, false] {
+                    let then = Some(line("a", 500, age));
+                    let mut now = machine("a", 530, wall);
+                    now.synced = synced;
+                    check(then, Some(last(age, 0)), &now, (age + 30, secs(30)));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn across_a_reboot_the_walls_difference_counts() {
+        // The machine runs for longer than the house is old, or for less long.
+        for (age, since_boot) in [(3, 10), (10, 10), (1_000_000, 10), (3, 900)] {
+            let now = machine("b", since_boot, 1_000);
+            let then = Some(line("a", 500, age));
+            check(then, Some(last(age, 0)), &now, (age + 1_000, secs(1_000)));
+        }
+    }
+
+    #[test]
+    fn across_a_reboot_without_a_trusted_clock_no_time_has_passed() {
+        for (was, is) in [(true, false), (false, true), (false, false)] {
+            for (age, since_boot) in [(3, 900), (5_000, 900)] {
+                let then = Now {
+                    synced: was,
+                    ..last(age, 0)
+                };
+                let mut now = machine("b", since_boot, 1_000);
+                now.synced = is;
+                let line = Some(line("a", 500, age));
+                check(line, Some(then), &now, (age, Downtime::NotSynced));
+            }
+        }
+        assert!(Downtime::NotSynced.warning().is_some());
+    }
+
+    #[test]
+    fn across_a_reboot_a_clock_that_was_set_back_counts_nothing_and_is_told() {
+        for wall in [-1, -100_000_000] {
+            let now = machine("b", 900, wall);
+            let then = Some(line("a", 500, 77));
+            check(then, Some(last(77, 0)), &now, (77, Downtime::SetBack));
+        }
+        assert!(Downtime::SetBack.warning().is_some());
+        assert!(secs(1).warning().is_none() && Downtime::First.warning().is_none());
+    }
+
+    #[test]
+    fn a_line_that_is_lost_or_leads_into_the_past_leaves_the_wall() {
+        let now = machine("a", 530, 30);
+        check(None, Some(last(70, 0)), &now, (100, secs(30)));
+        let stale = Some(line("a", 500, 3));
+        check(stale, Some(last(70, 0)), &now, (100, secs(30)));
+        let absurd = Some(TimeLine {
+            boot_id: "a".into(),
+            offset_us: i64::MIN,
+        });
+        check(absurd, Some(last(70, 0)), &now, (100, secs(30)));
+    }
+
+    #[test]
+    fn kernels_without_a_name_are_not_taken_for_the_same() {
+        let now = machine("", 530, 45);
+        check(
+            Some(line("", 500, 70)),
+            Some(last(70, 0)),
+            &now,
+            (115, secs(45)),
+        );
+    }
+
+    #[test]
+    fn time_goes_on_over_many_restarts_and_reboots() {
+        let (mut age, mut wall, mut since_boot, mut boot) = (0_u64, 0_i64, 5_000_u64, 0);
+        let (mut line, mut newest) = (None, None);
+        for round in 0..200_u64 {
+            let boot_id = format!("boot {boot}");
+            let now = machine(&boot_id, since_boot, wall);
+            let (next, _) = TimeLine::go_on(line, newest, &now);
+            assert_eq!(next.at(now.since_boot), Instant(age * SECOND), "{round}");
+            // It runs for a while, and takes an input some time before it is killed.
+            let (ran, idle, away) = (round * 7 % 90, round * 11 % 50, round * 13 % 400);
+            newest = Some(last(age + ran, wall + ran as i64));
+            let passed = ran + idle + away;
+            (age, wall, since_boot) = (age + passed, wall + passed as i64, since_boot + passed);
+            line = Some(next);
+            if round % 3 == 0 {
+                (boot, since_boot) = (boot + 1, round % 17);
+            }
+        }
     }
 
     #[test]
@@ -197,8 +398,28 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("time-line");
         assert_eq!(TimeLine::read(&path), None);
-        let (clock, _) = Clock::go_on(None, None);
-        clock.line().write(&path).expect("it can be written");
-        assert_eq!(TimeLine::read(&path).as_ref(), Some(clock.line()));
+        for at in [3, 1_000_000] {
+            let line = line("a-b-c", 500, at);
+            line.write(&path).expect("it can be written");
+            assert_eq!(TimeLine::read(&path), Some(line));
+        }
+        for rubbish in ["", "a", "a b", "a 99999999999999999999", "\0\0\0"] {
+            std::fs::write(&path, rubbish).expect("it can be written");
+            assert_eq!(TimeLine::read(&path), None);
+        }
+    }
+
+    #[test]
+    fn this_machines_clock_goes_on_where_it_stopped() {
+        let machine = Machine::read();
+        let (line, downtime) = TimeLine::go_on(None, None, &machine);
+        assert_eq!(downtime, Downtime::First);
+        let now = Clock::new(line.clone(), &machine).now();
+        assert!(now.at < Instant(60 * SECOND), "it starts at zero");
+        let machine = Machine::read();
+        let (again, downtime) = TimeLine::go_on(Some(line.clone()), Some(now), &machine);
+        assert_eq!(again, line);
+        assert!(matches!(downtime, Downtime::Known(_)));
+        assert!(Clock::new(again, &machine).now().at >= now.at);
     }
 }

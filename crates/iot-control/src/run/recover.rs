@@ -14,7 +14,7 @@ use types::{InputNo, Now};
 
 use super::{
     app::{App, SNAPSHOT_FORMAT},
-    clock::{Clock, Downtime, TimeLine},
+    clock::{Clock, Machine, TimeLine},
     house::{self, House},
     users::Users,
 };
@@ -33,22 +33,23 @@ pub(super) struct Recovered {
     pub(super) folder: PathBuf,
 }
 
-/// Opens the state folder and brings the house back.
+/// Opens the state folder and brings the house back to this moment of `machine`.
 pub(super) fn recover(
     options: &cli::Run,
     settings: &Settings,
     house: &House,
+    machine: &Machine,
 ) -> anyhow::Result<Recovered> {
     let folder = settings.state_folder(options.simulate);
     let (mut store, found) = Store::open(&folder, store_options(settings))
         .with_context(|| format!("state folder {}", folder.display()))?;
     say_what_was_wrong(&found);
-    let (clock, downtime) = clock(&folder, found.last_now)?;
-    if downtime == Downtime::Unknown {
-        printer::tell(
-            "the clock is not synchronised: timers go on as if no time had passed while the machine was off",
-        );
-    }
+    let line = time_line(&folder, found.last_now, machine);
+    let now = Now {
+        at: line.at(machine.since_boot),
+        wall: machine.wall,
+        synced: machine.synced,
+    };
     let read = house::blocklist(&options.house);
     let last = found.last;
     let has_past = last > InputNo(0) || found.snapshot.is_some();
@@ -57,24 +58,16 @@ pub(super) fn recover(
         firings_per_s_max: settings.engine.fuse.get(),
         ..Config::default()
     };
-    let dispatcher = bring_back(&store, found, house, &first, config, clock.now())?;
+    let dispatcher = bring_back(&store, found, house, &first, config, now)?;
     let blocklist = blocks_of_today(read, &dispatcher, has_past)?;
-    store
-        .database()
-        .archive_mapping(&house.archived(clock.now().at))?;
+    store.database().archive_mapping(&house.archived(now.at))?;
     let users = Users::new(&store.database().read().users()?);
-    let mut app = App::new(
-        dispatcher,
-        users,
-        settings.mqtt.anonymous,
-        last,
-        clock.now(),
-    );
-    app.adopt(house, &blocklist, clock.now());
+    let mut app = App::new(dispatcher, users, settings.mqtt.anonymous, last, now);
+    app.adopt(house, &blocklist, now);
     Ok(Recovered {
         app,
         store,
-        clock,
+        clock: Clock::new(line, machine),
         folder,
     })
 }
@@ -104,14 +97,21 @@ fn say_what_was_wrong(found: &store::Recovered) {
     }
 }
 
-fn clock(folder: &Path, last: Option<Now>) -> anyhow::Result<(Clock, Downtime)> {
+/// The house's time, from where it was. A file that can't be written costs the next start no more than the
+/// exact length of its downtime.
+fn time_line(folder: &Path, last: Option<Now>, machine: &Machine) -> TimeLine {
     let path = folder.join(TIME_LINE);
-    let (clock, downtime) = Clock::go_on(TimeLine::read(&path), last);
-    clock
-        .line()
-        .write(&path)
-        .with_context(|| format!("{}", path.display()))?;
-    Ok((clock, downtime))
+    let (line, downtime) = TimeLine::go_on(TimeLine::read(&path), last, machine);
+    if let Some(warning) = downtime.warning() {
+        printer::tell(warning);
+    }
+    if let Err(error) = line.write(&path) {
+        printer::tell(format_args!(
+            "{} can't be written ({error}); the next start takes the length of its downtime from the wall clock",
+            path.display()
+        ));
+    }
+    line
 }
 
 /// The blocks of the file; where that can't be read, those that were in force last.
