@@ -104,8 +104,8 @@ impl App {
     }
 
     /// Goes over to the mapping and the blocks of today, before anybody is connected.
-    pub(super) fn adopt(&mut self, house: &House, blocklist: &Blocklist, now: Now) {
-        if self.journal.last() > InputNo(0) {
+    pub(super) fn adopt(&mut self, house: &House, blocklist: &Blocklist, has_past: bool, now: Now) {
+        if has_past {
             // From where it was to now: what fell due in between goes by each rule's `after_downtime`.
             self.take(now, Input::Resumed, &mut Outbox::default());
         }

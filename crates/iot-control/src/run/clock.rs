@@ -76,6 +76,15 @@ impl Clock {
         &self.line.boot_id
     }
 
+    /// The moment at which the machine showed this.
+    pub(crate) fn at(&self, machine: &Machine) -> Now {
+        Now {
+            at: self.line.at(machine.since_boot),
+            wall: machine.wall,
+            synced: machine.synced,
+        }
+    }
+
     /// This moment.
     pub(crate) fn now(&self) -> Now {
         let since_boot = since_boot();

@@ -20,6 +20,8 @@ use super::{
 };
 use crate::{cli, printer, settings::Settings};
 
+#[cfg(test)]
+mod kills;
 mod tail;
 
 /// Name of the file that carries the time line from one start to the next.
@@ -44,12 +46,8 @@ pub(super) fn recover(
     let (mut store, found) = Store::open(&folder, store_options(settings))
         .with_context(|| format!("state folder {}", folder.display()))?;
     say_what_was_wrong(&found);
-    let line = time_line(&folder, found.last_now, machine);
-    let now = Now {
-        at: line.at(machine.since_boot),
-        wall: machine.wall,
-        synced: machine.synced,
-    };
+    let clock = Clock::new(time_line(&folder, found.last_now, machine), machine);
+    let now = clock.at(machine);
     let read = house::blocklist(&options.house);
     let last = found.last;
     let has_past = last > InputNo(0) || found.snapshot.is_some();
@@ -63,11 +61,11 @@ pub(super) fn recover(
     store.database().archive_mapping(&house.archived(now.at))?;
     let users = Users::new(&store.database().read().users()?);
     let mut app = App::new(dispatcher, users, settings.mqtt.anonymous, last, now);
-    app.adopt(house, &blocklist, now);
+    app.adopt(house, &blocklist, has_past, now);
     Ok(Recovered {
         app,
         store,
-        clock: Clock::new(line, machine),
+        clock,
         folder,
     })
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use store::Past;
 
 use crate::harness::{House, Kind};
 
@@ -85,6 +86,35 @@ fn a_rule_that_waited_at_kill_9_goes_on_with_its_event_on_time() {
     let hall = dispatcher.device_client(Kind::RumqttcV5, "hall", &[TARGET]);
     let dimmed = hall.field(0, TARGET, "brightness", 80);
     let after = dimmed.at - start;
+    assert!(after >= TIMER, "after {after:?} already");
+    assert!(after < TIMER + LATE_MAX, "only after {after:?}");
+}
+
+#[test]
+fn two_kills_around_ready_leave_the_light_on_time() {
+    let house = House::with_rules(TIMED_LIGHT);
+    let dispatcher = house.start();
+    let mut hall = dispatcher.device_client(Kind::RumqttcV5, "hall", &[TARGET]);
+    let start = Instant::now();
+    hall.publish("iot/hall/motion/event", r#"{"event":"start"}"#);
+    hall.field(0, TARGET, "on", true);
+    dispatcher.kill_9();
+
+    // As soon as the journal has what a start writes first: its downtime.
+    let newest = || Past::open(&house.state()).unwrap().last();
+    let before = newest();
+    house.start_and_kill_when("the downtime in the journal", || newest() > before);
+    // Right after `ready`.
+    house.start().kill_9();
+
+    let dispatcher = house.start();
+    let watcher = dispatcher.watcher();
+    let on = watcher.find(0, "its target", |message| message.topic == TARGET);
+    if start.elapsed() < TIMER {
+        assert_eq!(on.json()["on"], true, "not before it is due");
+    }
+    let off = watcher.field(0, TARGET, "on", false);
+    let after = off.at - start;
     assert!(after >= TIMER, "after {after:?} already");
     assert!(after < TIMER + LATE_MAX, "only after {after:?}");
 }

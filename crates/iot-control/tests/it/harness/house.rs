@@ -5,11 +5,16 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    process::Stdio,
 };
 
 use tempfile::TempDir;
 
-use super::{command::run, dispatcher::Dispatcher};
+use super::{
+    command::{iot_control, run},
+    dispatcher::Dispatcher,
+    wait::until,
+};
 
 /// A house of three modules: a piano, a hall with lamp and motion sensor, a desk with button and lamp.
 /// Key 60 switches the hall lamp on, 61 off, 62 toggles it; keys from 72 on dim it by their velocity.
@@ -125,6 +130,22 @@ impl House {
     /// Starts the dispatcher and waits until it is ready.
     pub fn start(&self) -> Dispatcher<'_> {
         Dispatcher::start(self, &[])
+    }
+
+    /// Starts the dispatcher and kills it with `kill -9` as soon as `is` says so, ready or not.
+    pub fn start_and_kill_when(&self, what: &str, is: impl Fn() -> bool) {
+        let (folder, state) = (self.folder(), self.state());
+        let words = [Path::new("run"), &folder, Path::new("--state"), &state];
+        let mut child = iot_control()
+            .args(words)
+            .env("IOT_CONTROL__MQTT__LISTEN", "127.0.0.1:0")
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        until(what, || is().then_some(()));
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     /// Starts a dispatcher that must not come up; gives what it said.

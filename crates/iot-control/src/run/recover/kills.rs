@@ -1,0 +1,384 @@
+//! kill -9 around a start, on virtual time: what a process leaves behind is copied at the moment of its end,
+//! and the next one starts from the copy.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::mpsc::{Receiver, SyncSender, sync_channel},
+    time::Duration,
+};
+
+use broker::{Application, Core, Limits, Outbox};
+use dispatcher::Input;
+use mapping::program::EventIx;
+use store::{Past, StoreHandle};
+use tempfile::TempDir;
+use types::{InputNo, Instant, Now, UnixTime, Value};
+
+use super::{Recovered, recover};
+use crate::{
+    cli,
+    run::{app::App, clock::Machine, house},
+    settings::Settings,
+};
+
+/// The lamp's time runs over all restarts; the others fall due while nobody is there.
+const HOUSE: &str = r#"
+format = 1
+
+[device.hall]
+id = 1
+io.motion = { kind = "motion" }
+io.lamp = { kind = "switch" }
+io.fan = { kind = "switch" }
+io.bell = { kind = "switch" }
+
+[var]
+fans = { kind = "number", start = 0, keep = true }
+starts = { kind = "number", start = 0 }
+
+[rule.motion]
+when = "hall.motion.start"
+do = [
+  "hall.lamp.on", "hall.fan.on", "hall.bell.on",
+  { start = "lamp-off", for = "60s" }, { start = "fan-off", for = "20s" }, { start = "bell-off", for = "20s" },
+  { var = "starts", to = 5 },
+]
+
+[rule.lamp-off]
+when = { timer = "lamp-off" }
+do = "hall.lamp.off"
+
+[rule.fan-off]
+when = { timer = "fan-off" }
+do = ["hall.fan.off", { var = "fans", to = "${var.fans + 1}" }]
+
+[rule.bell-off]
+when = { timer = "bell-off" }
+after_downtime = "drop"
+do = "hall.bell.off"
+"#;
+
+/// How far a start comes before it is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Killed {
+    /// Its downtime is not in the journal yet.
+    BeforeItIsJournalled,
+    /// Its downtime is in the journal, and nothing that came of it.
+    WithDowntimeOnly,
+    /// What came of it is in the journal too; there is no snapshot and nobody was told `ready`.
+    BeforeReady,
+    /// Right after `ready`.
+    AfterReady,
+}
+
+const ALL: [Killed; 4] = [
+    Killed::BeforeItIsJournalled,
+    Killed::WithDowntimeOnly,
+    Killed::BeforeReady,
+    Killed::AfterReady,
+];
+
+/// A house folder and the state that the process before left.
+struct Bench {
+    root: TempDir,
+    state: PathBuf,
+    states: u32,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let root = tempfile::tempdir().expect("a folder");
+        let house = root.path().join("house");
+        fs::create_dir(&house).expect("a folder");
+        fs::write(house.join("mapping.toml"), HOUSE).expect("it can be written");
+        let state = root.path().join("state-0");
+        Self {
+            root,
+            state,
+            states: 0,
+        }
+    }
+
+    /// What a kill at this moment leaves: the next start begins there.
+    fn leave(&mut self) {
+        self.states += 1;
+        let left = self.root.path().join(format!("state-{}", self.states));
+        copy(&self.state, &left);
+        self.state = left;
+    }
+
+    fn recover(&self, machine: &Machine) -> Recovered {
+        let folder = self.root.path().join("house");
+        let house = house::read(&folder).expect("the house checks");
+        let options = cli::Run {
+            house: folder,
+            simulate: false,
+            json: false,
+            state: cli::State { folder: None },
+        };
+        let settings = Settings {
+            state: Some(self.state.clone()),
+            ..Settings::default()
+        };
+        recover(&options, &settings, &house, machine).expect("it starts")
+    }
+
+    /// Starts and kills.
+    fn start_and_kill(&mut self, machine: &Machine, killed: Killed) {
+        let recovered = self.recover(machine);
+        if killed == Killed::BeforeItIsJournalled {
+            return self.leave();
+        }
+        let running = Running::start(recovered, machine);
+        let last = running.written.recv().expect("it is written");
+        // The store thread waits in its callback: no snapshot is taken yet.
+        match killed {
+            Killed::AfterReady => {
+                running.go_on();
+                running.wait_for_snapshot(last);
+                self.leave();
+            }
+            _ => {
+                self.leave();
+                running.go_on();
+            }
+        }
+        if killed == Killed::WithDowntimeOnly {
+            self.cut_after_downtime();
+        }
+    }
+
+    /// Takes from the end of the journal what is behind the newest downtime.
+    fn cut_after_downtime(&self) {
+        let house = house::read(&self.root.path().join("house")).expect("the house checks");
+        let is_downtime = |record: &store::Record| {
+            Input::decode(&house.program, &record.body).is_ok_and(|input| input == Input::Resumed)
+        };
+        loop {
+            let past = Past::open(&self.state).expect("it can be looked at");
+            let records = past
+                .reader(InputNo(1))
+                .map(|read| read.expect("it is whole"));
+            if is_downtime(&records.last().expect("there are records")) {
+                return;
+            }
+            let files = fs::read_dir(self.state.join("journal")).expect("a folder");
+            let newest = files
+                .map(|entry| entry.expect("an entry").path())
+                .filter(|path| path.extension().is_some_and(|end| end == "journal"))
+                .max()
+                .expect("a segment");
+            let mut bytes = fs::read(&newest).expect("it can be read");
+            let end = bytes
+                .iter()
+                .rposition(|byte| *byte != 0)
+                .expect("it holds records");
+            bytes[end.saturating_sub(3)..].fill(0);
+            fs::write(&newest, bytes).expect("it can be written");
+        }
+    }
+}
+
+/// A dispatcher without sockets.
+struct Running {
+    app: App,
+    core: Core,
+    store: StoreHandle,
+    /// The numbers that the store thread wrote; it waits after each.
+    written: Receiver<InputNo>,
+    on: SyncSender<()>,
+}
+
+impl Running {
+    fn start(recovered: Recovered, machine: &Machine) -> Self {
+        let Recovered {
+            mut app,
+            store,
+            clock,
+            ..
+        } = recovered;
+        let (report, written) = sync_channel(100);
+        let (on, go_on) = sync_channel(100);
+        let on_durable = move |no| {
+            // Whoever does not wait is gone and waits for nothing.
+            let _ = report.send(no);
+            let _ = go_on.recv();
+        };
+        let store = store.start(on_durable).expect("a thread");
+        let mut core = Core::new(Limits::default());
+        let now = clock.at(machine);
+        app.start(&mut core, now, store.clone());
+        Self {
+            app,
+            core,
+            store,
+            written,
+            on,
+        }
+    }
+
+    /// From now on the store thread waits for nothing.
+    fn go_on(&self) {
+        for _ in 0..50 {
+            let _ = self.on.try_send(());
+        }
+    }
+
+    /// Waits until the store thread is done with the snapshot of `no`.
+    fn wait_for_snapshot(&self, no: InputNo) {
+        let (reply, done) = sync_channel(1);
+        let look = move |database: &mut store::Database| Ok(database.read().snapshots()?[0].no);
+        let sent = self
+            .store
+            .change(look, move |found| drop(reply.send(found)));
+        sent.expect("the store takes it");
+        let found = done.recv().expect("it answers").expect("it can look");
+        assert_eq!(found, no);
+    }
+
+    fn take(&mut self, now: Now, input: Input) {
+        self.app.command(&mut self.core, now, input);
+    }
+
+    fn tick(&mut self, now: Now) {
+        let mut out = Outbox::default();
+        self.app.tick(now, &mut out);
+    }
+
+    fn on(&self, channel: &str) -> bool {
+        let engine = self.app.dispatcher.engine();
+        let program = engine.program();
+        let channel = program.channel_by_path(channel).expect("a channel");
+        let slot = program.slot(channel, "on").expect("a field");
+        engine.target(slot) == Some(&Value::Bool(true))
+    }
+
+    fn var(&self, name: &str) -> Value {
+        let engine = self.app.dispatcher.engine();
+        let var = engine.program().names.vars[name];
+        engine.var(var).clone()
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).expect("a folder");
+    let mode = fs::metadata(from).expect("it is there").permissions();
+    fs::set_permissions(to, mode).expect("it is ours");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let to = to.join(entry.file_name());
+        if entry.file_type().expect("a type").is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).expect("it can be copied");
+        }
+    }
+}
+
+/// The machine so many seconds after the motion. The first boot was long ago, the others come in between.
+fn machine(boot: usize, seconds: u64) -> Machine {
+    let booted = [-1_000_000, 25, 44, 49][boot];
+    let since_boot = seconds.checked_add_signed(-booted).expect("it is on");
+    Machine {
+        boot_id: format!("boot-{boot}"),
+        since_boot: Duration::from_secs(since_boot),
+        wall: UnixTime(1_790_000_000_000_000).after(Duration::from_secs(seconds)),
+        synced: true,
+    }
+}
+
+#[test]
+fn two_kills_around_a_start_leave_state_and_timers_right_and_count_downtime_once() {
+    for first in ALL {
+        for second in ALL {
+            for boots in [[0, 0, 0, 0], [0, 1, 1, 3]] {
+                check(first, second, boots);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_downtime_of_a_house_in_which_nothing_happened_yet_is_noted_too() {
+    let mut bench = Bench::new();
+    let born = machine(0, 0);
+    let running = Running::start(bench.recover(&born), &born);
+    running.wait_for_snapshot(InputNo(0));
+    bench.leave();
+    let machine = machine(1, 30);
+    let running = Running::start(bench.recover(&machine), &machine);
+    running.go_on();
+    running.wait_for_snapshot(InputNo(1));
+    let records = running.store.reader(InputNo(1));
+    let inputs: Vec<_> = records
+        .map(|read| read.expect("it is whole"))
+        .filter(|record| record.class == store::Class::Input)
+        .map(|record| Input::decode(running.app.dispatcher.program(), &record.body))
+        .collect();
+    assert_eq!(inputs, [Ok(Input::Resumed)]);
+}
+
+fn check(first: Killed, second: Killed, boots: [usize; 4]) {
+    let context = format!("{first:?}, {second:?}, {boots:?}");
+    let mut bench = Bench::new();
+    let born = machine(boots[0], 0);
+    let mut running = Running::start(bench.recover(&born), &born);
+    running.go_on();
+    let at = |seconds: u64| Instant(seconds * 1_000_000);
+    let now = |seconds: u64| Now {
+        at: at(seconds),
+        wall: born.wall.after(Duration::from_secs(seconds)),
+        synced: true,
+    };
+    let program = running.app.dispatcher.program().clone();
+    let motion = EventIx::all(program.events.len())
+        .find(|event| program.event_path(*event) == "hall.motion.start")
+        .expect("an event");
+    let event = Input::Event {
+        event: motion,
+        fields: Vec::new(),
+        produced_ms: None,
+        stamp: None,
+    };
+    running.take(now(0), event);
+    assert!(running.on("hall.lamp") && running.on("hall.fan") && running.on("hall.bell"));
+    // A second later what was collected is handed over.
+    running.tick(now(1));
+    running.app.drained();
+    assert_eq!(running.written.recv(), Ok(InputNo(1)));
+    bench.leave();
+    drop(running);
+
+    bench.start_and_kill(&machine(boots[1], 30), first);
+    bench.start_and_kill(&machine(boots[2], 45), second);
+    let machine = machine(boots[3], 50);
+    let mut running = Running::start(bench.recover(&machine), &machine);
+    running.go_on();
+
+    let engine = running.app.dispatcher.engine();
+    assert_eq!(
+        engine.now().at,
+        at(50),
+        "{context}: each second counts once"
+    );
+    assert_eq!(engine.next_deadline(now(50)), Some(at(60)), "{context}");
+    assert!(running.on("hall.lamp"), "{context}: it is not due");
+    assert!(
+        !running.on("hall.fan"),
+        "{context}: what fell due meanwhile ran"
+    );
+    assert_eq!(running.var("fans"), Value::Number(1.0), "{context}: once");
+    assert!(running.on("hall.bell"), "{context}: too late is too late");
+    assert_eq!(running.var("starts"), Value::Number(0.0), "{context}");
+
+    running.tick(Now {
+        at: Instant(at(60).0 - 1),
+        ..now(60)
+    });
+    assert!(running.on("hall.lamp"), "{context}: not a moment early");
+    running.tick(now(60));
+    assert!(!running.on("hall.lamp"), "{context}: on time");
+    assert!(running.on("hall.bell"), "{context}");
+    assert_eq!(running.var("fans"), Value::Number(1.0), "{context}");
+}
