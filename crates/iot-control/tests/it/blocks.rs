@@ -1,8 +1,10 @@
 //! The blocklist: effective at once, durable before it says so, whatever the mapping says.
 
+use std::{collections::BTreeSet, fs, thread};
+
 use serde_json::json;
 
-use crate::harness::{Client, Dispatcher, House, Kind};
+use crate::harness::{Client, Dispatcher, House, Kind, run};
 
 const KEYS: &str = "iot/piano/keys/event";
 const TARGET: &str = "iot/hall/lamp/target";
@@ -101,6 +103,66 @@ fn a_block_survives_kill_9_right_after_its_ok() {
         dispatcher.ask(&["device", "unblock", "piano"]).ok();
         dispatcher = dispatcher.kill_9_and_restart();
         assert_eq!(dispatcher.device("piano")["blocked"], "", "{round}");
+    }
+}
+
+#[test]
+fn blocks_that_change_at_once_change_one_after_the_other_and_none_is_lost() {
+    const DEVICES: usize = 8;
+    let devices: String = (0..DEVICES)
+        .map(|n| {
+            format!(
+                "[device.d{n}]\nid = {}\nio.button = {{ kind = \"button\" }}\n",
+                n + 1
+            )
+        })
+        .collect();
+    let house = House::new(&format!("format = 1\n{devices}"));
+    house.write("blocklist.toml", "# by hand\n");
+    let mut dispatcher = house.start();
+    let (list, state) = (house.folder().join("blocklist.toml"), house.state());
+    let written = || {
+        let text = fs::read_to_string(&list).unwrap();
+        let read = mapping::blocklist::parse("blocklist.toml", &text);
+        let blocks = read.blocks.unwrap_or_else(|| panic!("{text}"));
+        let name = |block: &mapping::blocklist::Block| match &block.subject {
+            mapping::blocklist::Subject::Name(name) => name.to_string(),
+            subject => panic!("{subject:?}"),
+        };
+        blocks.iter().map(name).collect::<BTreeSet<_>>()
+    };
+    let mut expected = BTreeSet::new();
+    for round in 0..4 {
+        // Half of them are blocked and half are not; each changes.
+        let changes: Vec<(String, bool)> = (0..DEVICES)
+            .map(|n| format!("d{n}"))
+            .filter(|name| round > 0 || *name < format!("d{}", DEVICES / 2))
+            .map(|name| (name.clone(), !expected.contains(&name)))
+            .collect();
+        thread::scope(|scope| {
+            for (name, block) in &changes {
+                scope.spawn(|| {
+                    let word = if *block { "block" } else { "unblock" };
+                    let words = ["device", word, name, "--state", state.to_str().unwrap()];
+                    run(words, "").ok();
+                    assert_eq!(written().contains(name), *block, "written before its OK");
+                });
+            }
+        });
+        for (name, block) in changes {
+            match block {
+                true => expected.insert(name),
+                false => expected.remove(&name),
+            };
+        }
+        assert_eq!(written(), expected, "round {round}");
+        assert!(house.read("blocklist.toml").contains("# by hand"));
+        dispatcher = dispatcher.kill_9_and_restart();
+        for n in 0..DEVICES {
+            let name = format!("d{n}");
+            let is = dispatcher.device(&name)["blocked"] == "both";
+            assert_eq!(is, expected.contains(&name), "round {round}: {name}");
+        }
     }
 }
 

@@ -110,7 +110,7 @@ impl Bench {
 
     fn recover(&self, machine: &Machine) -> Recovered {
         let folder = self.root.path().join("house");
-        let house = house::read(&folder).expect("the house checks");
+        let house = house::read(&folder).house.expect("the house checks");
         let options = cli::Run {
             house: folder,
             simulate: false,
@@ -151,7 +151,9 @@ impl Bench {
 
     /// Takes from the end of the journal what is behind the newest downtime.
     fn cut_after_downtime(&self) {
-        let house = house::read(&self.root.path().join("house")).expect("the house checks");
+        let house = house::read(&self.root.path().join("house"))
+            .house
+            .expect("the house checks");
         let is_downtime = |record: &store::Record| {
             Input::decode(&house.program, &record.body).is_ok_and(|input| input == Input::Resumed)
         };
