@@ -180,6 +180,7 @@ impl Dispatcher {
         let row = self.presence.row_mut(device);
         row.sessions = row.sessions.saturating_add(1);
         row.expected_until = None;
+        row.listening = Some(now.at);
         let program = Arc::clone(&self.program);
         for channel in &program[device].channels {
             self.deliveries.session_started(&self.config, now, *channel);

@@ -73,6 +73,8 @@ pub enum Note {
     Duplicate(EventIx),
     /// Somebody used the switch on the wall: the report is the desired value now.
     Adopted(ChannelIx),
+    /// A consumer reports for the first time, and nothing was ever wished of it: so it shall stay.
+    FirstReport(ChannelIx),
     /// A target was sent again, for so many times now: the consumer reports something else.
     Resent {
         /// Which channel.
@@ -118,7 +120,11 @@ impl Note {
             }
             Self::Duplicate(event) => format!("{}: a copy, dropped", program.event_path(*event)),
             Self::Adopted(channel) => format!(
-                "{}: changed by hand, adopted as the desired value",
+                "{}: changed by hand, and so it shall stay",
+                program.channel_path(*channel)
+            ),
+            Self::FirstReport(channel) => format!(
+                "{}: reports for the first time, and so it shall stay",
                 program.channel_path(*channel)
             ),
             Self::Resent { channel, tries } => format!(

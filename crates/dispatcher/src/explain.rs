@@ -12,7 +12,7 @@ use engine::{Cause, Decision, Did, Disposition, Outcome, Output, RuleTrace, Sent
 use jiff::{Timestamp, tz::TimeZone};
 use mapping::{
     Program,
-    program::{self, GestureKind, RuleIx, SlotIx, Trigger},
+    program::{self, EventIx, GestureKind, RuleIx, SlotIx, Trigger},
 };
 use types::{UnixTime, Value};
 
@@ -148,6 +148,9 @@ impl<'p> Explainer<'p> {
         match cause {
             Cause::Event(event, values) => {
                 let mut text = program.event_path(*event);
+                if let Some(seen) = self.last_seen(*event, values) {
+                    return format!("{text}, {seen}");
+                }
                 for (field, value) in program[*event].fields.iter().zip(values) {
                     let _ = write!(text, " {}={value}", field.name);
                 }
@@ -175,6 +178,22 @@ impl<'p> Explainer<'p> {
             Cause::Turn(rule) => format!("it is {}'s turn", program[*rule].name),
             Cause::Tick => "time passed".to_owned(),
         }
+    }
+
+    /// What `online` or `offline` of a device says besides its name; `None`: it is another event.
+    fn last_seen(&self, event: EventIx, values: &[Value]) -> Option<String> {
+        let row = &self.program[event];
+        let device = &self.program[row.device];
+        let came = event == device.online;
+        if !came && event != device.offline {
+            return None;
+        }
+        let place = row.fields.iter().position(|f| &*f.name == "last_seen")?;
+        Some(match values.get(place)?.as_text()? {
+            "never" if came => "for the first time".to_owned(),
+            "never" => "never seen".to_owned(),
+            seen => format!("last seen {seen}"),
+        })
     }
 
     fn rule(

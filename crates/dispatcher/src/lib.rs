@@ -26,4 +26,5 @@ pub use dispatcher::{Admitted, Dispatcher, Message, Publisher, SnapshotError};
 pub use effects::{Effects, Note, Notify, Qos, Send, Token};
 pub use input::{DecodeError, Input, Stamp};
 pub use observed::Observed;
+pub use presence::report_every;
 pub use refusal::{Counters, Reason, Refusal};

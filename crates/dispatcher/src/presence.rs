@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mapping::{
     Program,
-    program::{Device, DeviceIx},
+    program::{Carrier, Device, DeviceIx},
 };
 use types::{Instant, Now, UnixTime};
 
@@ -19,6 +19,9 @@ pub(crate) struct Row {
     pub(crate) sessions: u32,
     /// When it last said anything.
     pub(crate) heard: Option<(Instant, UnixTime)>,
+    /// Since when it is listened to without a gap: the start of the process, or its newest session. What it
+    /// may have said before, nobody could hear.
+    pub(crate) listening: Option<Instant>,
     /// Longest silence.
     pub(crate) silence: Option<Duration>,
     /// Its sessions come and go while it sleeps; only silence and a will say that it is gone.
@@ -43,8 +46,9 @@ impl Presence {
                 let missed = config.reports_missed_max?;
                 Some(report_every(device)?.saturating_mul(missed))
             };
+            let is_virtual = device.carrier == Carrier::Virtual;
             Row {
-                silence: sleeps.or_else(promised),
+                silence: sleeps.or_else(promised).filter(|_| !is_virtual),
                 sleeps: sleeps.is_some(),
                 ..Row::default()
             }
@@ -79,14 +83,23 @@ impl Presence {
         self.watch();
     }
 
-    /// When each watched device counts as gone, unless it says something before.
+    /// From now on everybody is listened to.
+    pub(crate) fn listen(&mut self, now: Now) {
+        for row in &mut self.rows {
+            row.listening = Some(now.at);
+        }
+    }
+
+    /// When each watched device counts as gone, unless it says something before. One that is expected back
+    /// has until then, whatever it promised.
     pub(crate) fn deadlines(&self) -> impl Iterator<Item = (DeviceIx, Instant)> {
         self.watched.iter().filter_map(|device| {
             let row = self.row(*device);
-            let silent = row
-                .silence
-                .and_then(|silence| Some(row.heard?.0.after(silence)));
-            let gone = row.expected_until.into_iter().chain(silent).min()?;
+            let silent = || {
+                let heard = row.heard?.0.max(row.listening.unwrap_or_default());
+                Some(heard.after(row.silence?))
+            };
+            let gone = row.expected_until.or_else(silent)?;
             Some((*device, gone))
         })
     }
@@ -102,8 +115,9 @@ impl Presence {
     }
 }
 
-/// The shortest `report_every` of a device's channels, as its role says it.
-fn report_every(device: &Device) -> Option<Duration> {
+/// How often a device promises to report something: the shortest `report_every` of its channels.
+#[must_use]
+pub fn report_every(device: &Device) -> Option<Duration> {
     let role: serde_json::Value = serde_json::from_str(&device.role).ok()?;
     let channels = role.get("io")?.as_object()?.values();
     let every = channels.filter_map(|channel| channel.get("report_every_ms")?.as_u64());

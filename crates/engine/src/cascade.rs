@@ -207,8 +207,8 @@ impl Core {
                 fields,
                 live,
             } => self.report(ctx, now, depth, channel, fields, live),
-            Input::Online(device) => {
-                self.presence(ctx, now, depth, device, true, None);
+            Input::Online { device, last_seen } => {
+                self.presence(ctx, now, depth, device, true, last_seen);
                 Cause::Online(device)
             }
             Input::Offline { device, last_seen } => {

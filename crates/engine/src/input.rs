@@ -39,7 +39,12 @@ pub enum Input {
         live: bool,
     },
     /// A device came.
-    Online(DeviceIx),
+    Online {
+        /// Which.
+        device: DeviceIx,
+        /// When it last said anything before; `None`: it never did.
+        last_seen: Option<UnixTime>,
+    },
     /// A device went: its will, or silence.
     Offline {
         /// Which.

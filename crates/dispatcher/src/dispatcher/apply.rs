@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use mapping::program::{ChannelIx, DeviceIx, EventIx, SlotIx};
-use types::{Now, Value};
+use types::{Now, UnixTime, Value};
 
 use super::Dispatcher;
 use crate::{
@@ -32,8 +32,8 @@ impl Dispatcher {
                 adopt,
             } => self.apply_report(now, channel, fields, (live, adopt), effects),
             Input::Online(device) => {
-                self.presence.heard(device, now);
-                self.come(now, device, effects);
+                let before = self.hear_of(device, now);
+                self.come(now, device, before, effects);
             }
             Input::Offline(device) => self.go(now, device, effects),
             Input::Set {
@@ -94,7 +94,7 @@ impl Dispatcher {
         effects: &mut Effects,
     ) {
         let device = self.program[event].device;
-        self.presence.heard(device, now);
+        let before = self.hear_of(device, now);
         if let Some(stamp) = stamp
             && !self.windows[device.index()].admit(stamp)
         {
@@ -105,7 +105,8 @@ impl Dispatcher {
             self.note(effects, device, "blocked-in", Note::BlockedEvent(event));
             return;
         }
-        self.must_be_there(now, device, effects);
+        // Who speaks is there: a silent device that is heard again, a foreign one behind a bridge.
+        self.come(now, device, before, effects);
         let input = engine::Input::Event {
             event,
             fields,
@@ -123,12 +124,12 @@ impl Dispatcher {
         effects: &mut Effects,
     ) {
         let device = self.program[channel].device;
-        self.presence.heard(device, now);
+        let before = self.hear_of(device, now);
         if self.blocked[device.index()].producer {
             self.note(effects, device, "blocked-in", Note::BlockedReport(channel));
             return;
         }
-        self.must_be_there(now, device, effects);
+        self.come(now, device, before, effects);
         if adopt {
             self.adopt(now, channel, &fields, effects);
         }
@@ -153,21 +154,27 @@ impl Dispatcher {
         self.deliver(now, first, effects);
     }
 
-    /// Who speaks is there: a silent device that is heard again, a foreign one behind a bridge.
-    fn must_be_there(&mut self, now: Now, device: DeviceIx, effects: &mut Effects) {
-        if !self.engine.online(device) {
-            self.come(now, device, effects);
-        }
+    /// A device says something; gives when it last did before.
+    fn hear_of(&mut self, device: DeviceIx, now: Now) -> Option<UnixTime> {
+        let before = self.last_heard(device);
+        self.presence.heard(device, now);
+        before
     }
 
-    fn come(&mut self, now: Now, device: DeviceIx, effects: &mut Effects) {
+    fn come(
+        &mut self,
+        now: Now,
+        device: DeviceIx,
+        last_seen: Option<UnixTime>,
+        effects: &mut Effects,
+    ) {
         if self.engine.online(device) {
             return;
         }
         if let Some(topic) = self.topics.device(device).availability.clone() {
             effects.retained(&topic, b"online".to_vec());
         }
-        self.run(now, engine::Input::Online(device), effects);
+        self.run(now, engine::Input::Online { device, last_seen }, effects);
         let program = Arc::clone(&self.program);
         for channel in &program[device].channels {
             self.deliveries.session_started(&self.config, now, *channel);
@@ -195,7 +202,7 @@ impl Dispatcher {
         let program = Arc::clone(&self.program);
         for device in DeviceIx::all(program.devices.len()) {
             if program[device].carrier == mapping::program::Carrier::Virtual {
-                self.come(now, device, effects);
+                self.come(now, device, None, effects);
             }
         }
     }

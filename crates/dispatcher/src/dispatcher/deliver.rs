@@ -406,7 +406,11 @@ impl Dispatcher {
             .adopt(now, channel, adopted, &mut effects.engine);
         self.deliver(now, output, effects);
         let device = self.program[channel].device;
-        self.note(effects, device, "adopted", Note::Adopted(channel));
+        if first {
+            self.note(effects, device, "first-report", Note::FirstReport(channel));
+        } else {
+            self.note(effects, device, "adopted", Note::Adopted(channel));
+        }
         // What lies retained must say the same, or the next reconnect would undo the hand.
         if !self.is_foreign(device) && self.program[channel].deliver == Deliver::Latest {
             self.send_target(now, channel, None, effects);

@@ -70,6 +70,7 @@ impl Dispatcher {
             let present = self.presence.row_mut(device);
             present.sessions = past.sessions;
             present.heard = past.heard;
+            present.listening = past.listening;
             expected.extend(past.expected_until.map(|until| (device, until)));
         }
         for (device, until) in expected {

@@ -15,7 +15,7 @@ use crate::{
 impl Dispatcher {
     /// Publishes everything that lies retained. To be called once, after [`Dispatcher::new`] or after
     /// [`Dispatcher::restore`] and the replay of the journal's tail. Devices that were there before a restart
-    /// count as there until [`crate::Config::reconnect_within`] has passed.
+    /// and whose sessions say so count as there until [`crate::Config::reconnect_within`] has passed.
     pub fn announce(&mut self, now: Now, effects: &mut Effects) {
         let program = Arc::clone(&self.program);
         for device in DeviceIx::all(program.devices.len()) {
@@ -32,6 +32,7 @@ impl Dispatcher {
             }
             self.tell(now, device, effects);
         }
+        self.presence.listen(now);
         let back: Vec<DeviceIx> = DeviceIx::all(program.devices.len())
             .filter(|ix| self.has_sessions(*ix) && self.engine.online(*ix))
             .filter(|ix| self.presence.row(*ix).sessions == 0)
@@ -97,8 +98,15 @@ impl Dispatcher {
         }
     }
 
-    /// Whether sessions say if `device` is there: not for virtual devices, which always are.
+    /// Whether a session or an availability topic says that `device` is there. Not of virtual devices, which
+    /// always are; not of those that sleep; not of foreign ones that say nothing about it: they may stand behind
+    /// a bridge, and speak once a day.
     fn has_sessions(&self, device: DeviceIx) -> bool {
-        self.program[device].carrier != Carrier::Virtual
+        let says_so = match &self.program[device].carrier {
+            Carrier::Own => true,
+            Carrier::Virtual => false,
+            Carrier::Foreign(foreign) => foreign.availability.is_some(),
+        };
+        says_so && !self.presence.row(device).sleeps
     }
 }

@@ -120,6 +120,20 @@ fn an_enforced_channel_insists() {
 }
 
 #[test]
+fn the_first_report_of_a_consumer_is_nobodys_hand() {
+    let mut rig = Rig::awake();
+    let effects = rig.says("hall", "iot/hall/lamp/state", r#"{"on":false}"#);
+    let lamp = rig.channel("hall.lamp");
+    assert_eq!(effects.notes, [Note::FirstReport(lamp)]);
+    assert_eq!(
+        effects.notes[0].render(&rig.program),
+        "hall.lamp: reports for the first time, and so it shall stay"
+    );
+    let again = rig.says("hall", "iot/hall/lamp/state", r#"{"on":false}"#);
+    assert_eq!(again.notes, []);
+}
+
+#[test]
 fn what_a_consumer_reports_before_anybody_wished_anything_is_where_toggles_start() {
     let mut rig = Rig::awake();
     rig.says(

@@ -2,9 +2,12 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use dispatcher::{Config, Input, Message, Publisher};
+use dispatcher::{
+    Config, Dispatcher, Input, Message, Publisher,
+    explain::{Detail, Explainer},
+};
 
-use crate::house::{Rig, sent, usual};
+use crate::house::{Rig, program, sent, usual};
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -119,4 +122,145 @@ fn a_foreign_device_behind_a_bridge_is_there_when_it_speaks() {
     assert!(rig.dispatcher.online(rig.device("sensor")));
     rig.publish(&bridge, "z2m/sensor/availability", r#"{"state":"offline"}"#);
     assert!(!rig.dispatcher.online(rig.device("sensor")));
+}
+
+/// A house with a sensor behind a bridge that never says whether it is there, and a rule that stands in.
+const BRIDGED: &str = r#"
+format = 1
+
+[device.sensor]
+id = 31
+mqtt = { state = "z2m/sensor" }
+io.temp = { kind = "temperature", from = "temperature", report_every = "1m" }
+
+[device.button]
+id = 32
+mqtt = { event = "z2m/button" }
+io.press = { kind = "button", event_from = "action", events = { single = "press" } }
+
+[device.heater]
+id = 33
+io.heater = { kind = "switch" }
+
+[rule.frost]
+when = "sensor.offline"
+do   = "heater.heater.on"
+"#;
+
+#[test]
+fn a_foreign_device_that_keeps_no_promise_is_offline_and_a_rule_stands_in() {
+    let config = Config {
+        reports_missed_max: Some(3),
+        ..Config::default()
+    };
+    let mut rig = Rig::of(program(BRIDGED), config);
+    let (sensor, button) = (rig.device("sensor"), rig.device("button"));
+    rig.connect("heater");
+    let bridge = Publisher::Tool("bridge".into());
+    rig.publish(&bridge, "z2m/sensor", r#"{"temperature":19}"#);
+    rig.publish(&bridge, "z2m/button", r#"{"action":"single"}"#);
+    rig.pass(seconds(100));
+    rig.publish(&bridge, "z2m/sensor", r#"{"temperature":18}"#);
+    rig.pass(seconds(179));
+    assert!(rig.dispatcher.online(sensor));
+    let effects = rig.pass(seconds(1));
+    assert!(!rig.dispatcher.online(sensor));
+    let heats = r#"iot/heater/heater/target {"on":true}"#;
+    assert_eq!(sent(&effects), [heats]);
+    rig.publish(&bridge, "z2m/sensor", r#"{"temperature":17}"#);
+    assert!(rig.dispatcher.online(sensor));
+    rig.pass(seconds(100_000));
+    assert!(rig.dispatcher.online(button), "it promised nothing");
+}
+
+/// Another process goes on from the state of this one, after so long.
+fn restart(rig: &mut Rig, config: Config, down: Duration) {
+    let state = rig.dispatcher.state();
+    let restored = Dispatcher::restore(rig.program.clone(), config, &state, rig.now);
+    rig.dispatcher = restored.unwrap().0;
+    rig.now = rig.now.after(down);
+    let mut effects = dispatcher::Effects::default();
+    rig.take(Input::Resumed, &mut effects);
+    rig.dispatcher.announce(rig.now, &mut effects);
+}
+
+#[test]
+fn nobody_is_silent_for_what_could_not_be_heard() {
+    let config = Config {
+        reports_missed_max: Some(3),
+        silence: BTreeMap::from([("living".into(), seconds(600))]),
+        ..Config::default()
+    };
+    let mut rig = Rig::of(usual(), config.clone());
+    for device in ["hall", "living", "piano"] {
+        rig.connect(device);
+        rig.pass(seconds(1));
+    }
+    restart(&mut rig, config, seconds(36_000));
+    let online = |rig: &Rig, name: &str| rig.dispatcher.online(rig.device(name));
+    rig.pass(seconds(89));
+    assert!(online(&rig, "hall"), "it has time to come back");
+    assert!(online(&rig, "piano"));
+    rig.connect("hall");
+    rig.pass(seconds(29));
+    assert!(online(&rig, "hall"), "it has time to report");
+    assert!(!online(&rig, "piano"), "it did not come back");
+    rig.pass(seconds(2));
+    assert!(!online(&rig, "hall"), "and it does not");
+    assert!(online(&rig, "living"), "it sleeps");
+    rig.pass(seconds(479));
+    assert!(online(&rig, "living"));
+    rig.pass(seconds(2));
+    assert!(!online(&rig, "living"));
+}
+
+#[test]
+fn a_foreign_device_that_never_says_whether_it_is_there_is_not_expected_back() {
+    let mut rig = Rig::of(program(BRIDGED), Config::default());
+    let bridge = Publisher::Tool("bridge".into());
+    rig.publish(&bridge, "z2m/button", r#"{"action":"single"}"#);
+    restart(&mut rig, Config::default(), seconds(10));
+    rig.pass(seconds(1_000));
+    assert!(rig.dispatcher.online(rig.device("button")));
+}
+
+#[test]
+fn a_silent_virtual_device_is_there_all_the_same() {
+    let config = Config {
+        silence: BTreeMap::from([("phones".into(), seconds(60))]),
+        ..Config::default()
+    };
+    let mut rig = Rig::of(usual(), config);
+    let anna = Publisher::Person("anna".into());
+    rig.publish(&anna, "iot/phones/anna/state", "home");
+    rig.pass(seconds(1_000));
+    assert!(rig.dispatcher.online(rig.device("phones")));
+}
+
+#[test]
+fn who_comes_says_when_it_was_seen_last() {
+    let mut rig = Rig::new();
+    let shown = |effects: &dispatcher::Effects| {
+        let program = usual();
+        let explainer = Explainer::new(&program);
+        let lines = effects.engine.decisions.iter();
+        let lines: Vec<String> = lines
+            .flat_map(|decision| explainer.lines(decision, Detail::Fired))
+            .filter(|line| line.contains("then "))
+            .collect();
+        lines.join("\n")
+    };
+    assert_eq!(
+        shown(&rig.connect("hall")),
+        "  then hall.online, for the first time"
+    );
+    rig.pass(seconds(3_600));
+    rig.says("hall", "iot/hall/lux/state", "7");
+    rig.pass(seconds(60));
+    let gone = shown(&rig.disconnect("hall"));
+    let last_seen = "last seen 2026-03-02 13:00:00";
+    assert_eq!(gone, format!("  then hall.offline, {last_seen}"));
+    rig.pass(seconds(60));
+    let back = shown(&rig.connect("hall"));
+    assert_eq!(back, format!("  then hall.online, {last_seen}"));
 }

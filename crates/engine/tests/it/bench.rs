@@ -130,7 +130,10 @@ impl Bench {
 
     pub(crate) fn online(&mut self, device: &str) {
         let device = self.program().device(device).expect("a device");
-        self.handle(Input::Online(device));
+        self.handle(Input::Online {
+            device,
+            last_seen: None,
+        });
     }
 
     pub(crate) fn offline(&mut self, device: &str, last_seen: Option<UnixTime>) {

@@ -124,7 +124,10 @@ fn input(program: &Program, kind: u8, value: u8) -> Input {
         ),
         4 => report("hall.lux", number.into(), true),
         5 => report("living.temp", number.into(), value.is_multiple_of(2)),
-        6 => Input::Online(living),
+        6 => Input::Online {
+            device: living,
+            last_seen: None,
+        },
         7 => Input::Offline {
             device: living,
             last_seen: None,
