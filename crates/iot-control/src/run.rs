@@ -3,6 +3,7 @@
 mod announce;
 mod app;
 mod clock;
+mod concerns;
 mod descriptors;
 mod desk;
 pub(crate) mod house;
@@ -150,7 +151,9 @@ async fn serve(
         &options.house,
         addresses[0],
         store.clone(),
+        settings.clone(),
     ));
+    running.tell_concerns(&house.program);
     if options.simulate {
         running.simulate(&house.program)?;
     }
@@ -200,6 +203,9 @@ fn ended() -> anyhow::Result<impl Future<Output = ()>> {
 
 fn limits(settings: &Settings, program: &Program, simulate: bool) -> Limits {
     let mut limits = Limits::default();
+    limits.connections_per_second_per_peer_max = settings.mqtt.address_connections_per_s_max;
+    let of_all = &mut limits.connections_per_second_max;
+    *of_all = (*of_all).max(limits.connections_per_second_per_peer_max.saturating_mul(4));
     if simulate {
         // All of the house's modules come from one address, and at once.
         let modules = u32::try_from(program.devices.len()).unwrap_or(u32::MAX);

@@ -1,5 +1,12 @@
-//! How this dispatcher runs on this machine: `settings.toml` in the house folder, each key
-//! overridable by `IOT_CONTROL__SECTION__KEY`. The only place that reads the environment.
+//! How this dispatcher runs on this machine: `settings.toml` in the house folder, each key overridable by
+//! `IOT_CONTROL__SECTION__KEY`. The only place that reads the environment.
+//!
+//! Read once at a start, by `run` and `check`. What can be set stands in [`keys`], with how it is read; wrong
+//! settings are all told at once, each with its place, and never with what a secret holds.
+
+mod given;
+mod keys;
+mod read;
 
 use std::{
     collections::BTreeMap,
@@ -7,20 +14,21 @@ use std::{
     net::SocketAddr,
     num::NonZeroU32,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
-use serde::Deserialize;
-
 /// Prefix of environment variables that override a key.
 const PREFIX: &str = "IOT_CONTROL__";
+
+/// The file in the house folder.
+pub(crate) const FILE: &str = "settings.toml";
 
 /// Largest settings file in bytes: a hundred times what all keys take.
 const BYTES_MAX: u64 = 200_000;
 
 /// All settings; a restart applies them.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Settings {
     /// State folder; default `/var/lib/iot-control` for root, else below the user's state folder.
     pub(crate) state: Option<PathBuf>,
@@ -29,12 +37,12 @@ pub(crate) struct Settings {
     pub(crate) mqtt: Mqtt,
     pub(crate) engine: Engine,
     pub(crate) journal: Journal,
+    pub(crate) presence: Presence,
     pub(crate) reload: Reload,
 }
 
 /// `[mqtt]`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Mqtt {
     /// Addresses of the embedded broker.
     pub(crate) listen: Vec<SocketAddr>,
@@ -42,15 +50,16 @@ pub(crate) struct Mqtt {
     pub(crate) anonymous: Anonymous,
     /// How many connections at most.
     pub(crate) connections_max: usize,
+    /// How many connections a second from one address.
+    pub(crate) address_connections_per_s_max: u32,
     /// Largest MQTT packet taken, in bytes.
     pub(crate) packet_bytes_max: u32,
-    /// How many messages a second one client may publish.
+    /// How many messages a second one client may publish; 0: no limit.
     pub(crate) client_messages_per_s_max: u32,
 }
 
 /// Who may connect without a user.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Anonymous {
     /// Nobody.
     #[default]
@@ -60,8 +69,7 @@ pub(crate) enum Anonymous {
 }
 
 /// `on` or `off`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Switch {
     /// On.
     On,
@@ -70,16 +78,14 @@ pub(crate) enum Switch {
 }
 
 /// `[engine]`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Engine {
     /// Firings a second after which a rule is cut off.
     pub(crate) fuse: NonZeroU32,
 }
 
 /// `[journal]`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Journal {
     /// Seconds between two syncs to the card: at most so much telemetry-made state is lost in a power cut.
     pub(crate) sync_s: u64,
@@ -89,9 +95,17 @@ pub(crate) struct Journal {
     pub(crate) size_mib_max: u64,
 }
 
+/// `[presence]`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Presence {
+    /// Reports that a channel with `report_every` may leave out before its device counts as gone; 0: any.
+    pub(crate) reports_missed_max: u32,
+    /// Devices that count as gone when they say nothing for so long, by name.
+    pub(crate) silence_max: BTreeMap<Arc<str>, Duration>,
+}
+
 /// `[reload]`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Reload {
     /// Whether edited files take effect by themselves.
     pub(crate) watch: bool,
@@ -103,6 +117,7 @@ impl Default for Mqtt {
             listen: vec![SocketAddr::from(([0, 0, 0, 0], 1883))],
             anonymous: Anonymous::Never,
             connections_max: 4_096,
+            address_connections_per_s_max: 100,
             packet_bytes_max: 256 * 1024,
             client_messages_per_s_max: 0,
         }
@@ -127,6 +142,15 @@ impl Default for Journal {
     }
 }
 
+impl Default for Presence {
+    fn default() -> Self {
+        Self {
+            reports_missed_max: 3,
+            silence_max: BTreeMap::new(),
+        }
+    }
+}
+
 impl Default for Reload {
     fn default() -> Self {
         Self { watch: true }
@@ -139,13 +163,58 @@ impl Journal {
     }
 }
 
-/// Why the settings can't be used: which file or variable, and what is wrong with it.
+/// What is wrong with the settings: everything, in the order in which it stands there.
 #[derive(Debug)]
-pub(crate) struct Wrong(String);
+pub(crate) struct Wrong(pub(crate) Vec<Complaint>);
+
+/// One thing that is wrong.
+#[derive(Debug)]
+pub(crate) struct Complaint {
+    pub(crate) at: At,
+    pub(crate) message: String,
+    pub(crate) help: Option<String>,
+}
+
+/// Where it is wrong. Places count from 1.
+#[derive(Clone, Debug)]
+pub(crate) enum At {
+    File {
+        name: Arc<str>,
+        place: Option<(usize, usize)>,
+    },
+    Variable(String),
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { name, place: None } => f.write_str(name),
+            Self::File {
+                name,
+                place: Some((line, column)),
+            } => write!(f, "{name}:{line}:{column}"),
+            Self::Variable(name) => write!(f, "environment variable {}", name.escape_debug()),
+        }
+    }
+}
+
+impl fmt::Display for Complaint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.at, self.message)?;
+        match &self.help {
+            Some(help) => write!(f, "; {help}"),
+            None => Ok(()),
+        }
+    }
+}
 
 impl fmt::Display for Wrong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        for (number, complaint) in self.0.iter().enumerate() {
+            let line_end = if number > 0 { "\n" } else { "" };
+            write!(f, "{line_end}{complaint}")?;
+        }
+        Ok(())
     }
 }
 
@@ -155,21 +224,26 @@ impl Settings {
     /// Reads `settings.toml` of `house`, then the environment.
     ///
     /// # Errors
-    /// An unreadable file, an unknown key or a value of the wrong form, with its place.
+    /// All that is wrong: an unreadable file, unknown keys, values that don't fit.
     pub(crate) fn read(house: &Path) -> Result<Self, Wrong> {
-        let path = house.join("settings.toml");
-        let text = mapping::disk::text_or_empty(&path, BYTES_MAX)
-            .map_err(|why| Wrong(format!("{} {why}", path.display())))?;
-        let variables = std::env::vars_os();
-        let environment = variables
-            .filter_map(|(key, value)| {
-                let key = key.into_string().ok()?;
-                // What is no text is no value of any key, and is said to be none.
-                let value = value.to_string_lossy().into_owned();
-                key.starts_with(PREFIX).then_some((key, value))
-            })
+        let path = house.join(FILE);
+        let name = path.display().to_string();
+        let text = mapping::disk::text_or_empty(&path, BYTES_MAX).map_err(|why| {
+            let at = At::File {
+                name: name.as_str().into(),
+                place: None,
+            };
+            Wrong(vec![Complaint {
+                at,
+                message: why.to_string(),
+                help: None,
+            }])
+        })?;
+        let environment = std::env::vars_os()
+            .map(|(key, value)| (lossy(&key), lossy(&value)))
+            .filter(|(key, _)| key.starts_with(PREFIX))
             .collect();
-        Self::parse(&path.display().to_string(), &text, &environment)
+        Self::parse(&name, &text, &environment)
     }
 
     fn parse(
@@ -177,40 +251,14 @@ impl Settings {
         text: &str,
         environment: &BTreeMap<String, String>,
     ) -> Result<Self, Wrong> {
-        let mut settings: Self =
-            toml::from_str(text).map_err(|error| Wrong(format!("{name}: {error}")))?;
-        for (key, value) in environment {
-            settings
-                .set(&key[PREFIX.len()..], value)
-                .map_err(|why| Wrong(format!("environment variable {key}={value}: {why}")))?;
+        let mut settings = Self::default();
+        let mut complaints = read::file(&mut settings, name, text);
+        complaints.extend(read::environment(&mut settings, environment));
+        if complaints.is_empty() {
+            Ok(settings)
+        } else {
+            Err(Wrong(complaints))
         }
-        Ok(settings)
-    }
-
-    fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
-        match key {
-            "STATE" => self.state = Some(PathBuf::from(value)),
-            "STREAM" => self.stream = Some(word(value)?),
-            "MQTT__LISTEN" => {
-                self.mqtt.listen = value
-                    .split(',')
-                    .map(|part| number(part.trim()))
-                    .collect::<Result<_, _>>()?;
-            }
-            "MQTT__ANONYMOUS" => self.mqtt.anonymous = word(value)?,
-            "MQTT__CONNECTIONS_MAX" => self.mqtt.connections_max = number(value)?,
-            "MQTT__PACKET_BYTES_MAX" => self.mqtt.packet_bytes_max = number(value)?,
-            "MQTT__CLIENT_MESSAGES_PER_S_MAX" => {
-                self.mqtt.client_messages_per_s_max = number(value)?;
-            }
-            "ENGINE__FUSE" => self.engine.fuse = number(value)?,
-            "JOURNAL__SYNC_S" => self.journal.sync_s = number(value)?,
-            "JOURNAL__KEEP_DAYS" => self.journal.keep_days = number(value)?,
-            "JOURNAL__SIZE_MIB_MAX" => self.journal.size_mib_max = number(value)?,
-            "RELOAD__WATCH" => self.reload.watch = number(value)?,
-            _ => return Err("there is no such setting".to_owned()),
-        }
-        Ok(())
     }
 
     /// The state folder: as set, else where this user keeps state.
@@ -221,6 +269,11 @@ impl Settings {
             None => default_state_folder(),
         }
     }
+}
+
+/// A variable that is not Unicode fits nothing that can be set, and is refused as such.
+fn lossy(text: &std::ffi::OsStr) -> String {
+    text.to_string_lossy().into_owned()
 }
 
 /// Where a user keeps state: `/var/lib/iot-control` for root and the service, else `~/.local/state/iot-control`.
@@ -242,50 +295,5 @@ pub(crate) fn default_state_folder() -> PathBuf {
     base.unwrap_or_else(std::env::temp_dir).join("iot-control")
 }
 
-fn word<T: for<'de> Deserialize<'de>>(value: &str) -> Result<T, String> {
-    use serde::de::{IntoDeserializer, value::Error};
-    T::deserialize(IntoDeserializer::<Error>::into_deserializer(value))
-        .map_err(|error| error.to_string())
-}
-
-fn number<T: std::str::FromStr>(value: &str) -> Result<T, String>
-where
-    T::Err: fmt::Display,
-{
-    value.parse().map_err(|error: T::Err| error.to_string())
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn environment(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs
-            .iter()
-            .map(|(key, value)| (format!("{PREFIX}{key}"), (*value).to_owned()))
-            .collect()
-    }
-
-    #[test]
-    fn the_environment_wins_over_the_file() {
-        let text = "[mqtt]\nlisten = [\"127.0.0.1:1999\"]\n";
-        let over = environment(&[("MQTT__LISTEN", "127.0.0.1:0, [::1]:0")]);
-        let settings = Settings::parse("settings.toml", text, &over).expect("both are right");
-        assert_eq!(settings.mqtt.listen.len(), 2);
-        assert_eq!(settings.mqtt.listen[0].port(), 0);
-        assert_eq!(settings.journal.keep_days.get(), 14);
-    }
-
-    #[test]
-    fn an_unknown_key_is_refused_with_its_place() {
-        let wrong = Settings::parse("settings.toml", "[mqtt]\nlistn = []\n", &BTreeMap::new());
-        let text = wrong.unwrap_err().to_string();
-        assert!(text.contains("listn") && text.contains("line 2"), "{text}");
-        let wrong = Settings::parse("", "", &environment(&[("MQTT__ANONYMOUS", "everybody")]));
-        let text = wrong.unwrap_err().to_string();
-        assert!(
-            text.contains("MQTT__ANONYMOUS") && text.contains("loopback"),
-            "{text}"
-        );
-    }
-}
+mod tests;

@@ -5,7 +5,11 @@ use std::process::ExitCode;
 use mapping::{Diagnostic, Severity, Sources};
 use serde_json::{Value as Json, json};
 
-use crate::{cli::House, printer, settings::Settings};
+use crate::{
+    cli::House,
+    printer,
+    settings::{self, At, Complaint, Settings},
+};
 
 /// Checks a house; warnings alone are no failure.
 pub(crate) fn check(options: &House) -> anyhow::Result<ExitCode> {
@@ -26,9 +30,9 @@ pub(crate) fn check(options: &House) -> anyhow::Result<ExitCode> {
         let rows = found.iter().flat_map(|(sources, diagnostics)| {
             diagnostics.iter().map(|found| as_json(sources, found))
         });
-        let settings = settings.iter().map(|wrong| {
-            json!({ "code": "settings", "severity": "error", "message": wrong.to_string() })
-        });
+        let settings = settings
+            .iter()
+            .flat_map(|wrong| wrong.0.iter().map(of_settings));
         printer::result(Json::Array(rows.chain(settings).collect()));
     } else {
         for (sources, diagnostics) in found {
@@ -37,8 +41,8 @@ pub(crate) fn check(options: &House) -> anyhow::Result<ExitCode> {
                 printer::tell(rendered.trim_end());
             }
         }
-        if let Some(wrong) = settings {
-            printer::tell(format_args!("error: {wrong}"));
+        for complaint in settings.iter().flat_map(|wrong| &wrong.0) {
+            printer::tell(format_args!("error: {complaint}"));
         }
         if let (Some(program), false) = (&loaded.program, broken) {
             printer::result(format_args!(
@@ -54,6 +58,23 @@ pub(crate) fn check(options: &House) -> anyhow::Result<ExitCode> {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS
+    })
+}
+
+fn of_settings(wrong: &Complaint) -> Json {
+    let label = match &wrong.at {
+        At::File { place, .. } => {
+            let (line, column) = place.unzip();
+            json!({ "file": settings::FILE, "line": line, "column": column })
+        }
+        At::Variable(name) => json!({ "variable": name }),
+    };
+    json!({
+        "code": "settings",
+        "severity": "error",
+        "message": wrong.message,
+        "labels": [label],
+        "help": wrong.help,
     })
 }
 

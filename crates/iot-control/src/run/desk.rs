@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     app::App,
+    concerns::concerns,
     house::{self, House},
     identity, show,
     users::{self, Users},
@@ -24,6 +25,7 @@ use super::{
 use crate::{
     control::{NewUser, Request, server::Desk},
     login, printer,
+    settings::Settings,
     simulate::{self, Modules, Passwords},
 };
 
@@ -34,6 +36,7 @@ pub(super) struct Running {
     broker: SocketAddr,
     modules: RefCell<Option<Modules>>,
     store: store::StoreHandle,
+    settings: Settings,
     /// Held while blocks change, in memory and in the file together.
     blocklist: tokio::sync::Mutex<()>,
     /// The newest edit is not in force.
@@ -46,6 +49,7 @@ impl Running {
         house: &Path,
         broker: SocketAddr,
         store: store::StoreHandle,
+        settings: Settings,
     ) -> Self {
         Self {
             server,
@@ -53,8 +57,16 @@ impl Running {
             broker,
             modules: RefCell::default(),
             store,
+            settings,
             blocklist: tokio::sync::Mutex::default(),
             spoilt: Cell::default(),
+        }
+    }
+
+    /// Tells what settings and mapping say past each other.
+    pub(super) fn tell_concerns(&self, program: &Program) {
+        for concern in concerns(&self.settings, program) {
+            printer::tell(format_args!("warning: {concern}"));
         }
     }
 
@@ -119,6 +131,7 @@ impl Running {
         if !house.warnings.is_empty() {
             printer::tell(house.warnings.trim_end());
         }
+        self.tell_concerns(&house.program);
         self.server
             .enter(|core, app, now| app.reload(core, now, house));
         printer::tell(format_args!(

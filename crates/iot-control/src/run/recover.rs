@@ -54,6 +54,8 @@ pub(super) fn recover(
     let first = read.as_ref().ok().cloned().unwrap_or_default();
     let config = Config {
         firings_per_s_max: settings.engine.fuse.get(),
+        silence: settings.presence.silence_max.clone(),
+        reports_missed_max: Some(settings.presence.reports_missed_max).filter(|max| *max > 0),
         ..Config::default()
     };
     let dispatcher = bring_back(&store, found, house, &first, config, now)?;

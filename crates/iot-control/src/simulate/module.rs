@@ -10,7 +10,7 @@ use rumqttc::{
     AsyncClient, Broker, Event as Mqtt, EventLoop, Incoming, LastWill, MqttOptions, PublishOptions,
     QoS,
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Interval};
 use types::Value;
 
 use super::{Event, payload};
@@ -65,8 +65,10 @@ impl Module {
 
     /// Runs until nobody can ask it for events any more.
     pub(super) async fn run(mut self) {
+        let promised = dispatcher::report_every(&self.program[self.device]);
         loop {
             let (client, mut events) = self.client();
+            let mut report = promised.map(tokio::time::interval);
             loop {
                 tokio::select! {
                     press = self.presses.recv() => match press {
@@ -80,6 +82,7 @@ impl Module {
                         Ok(event) => self.handle(&client, event),
                         Err(_) => break,
                     },
+                    () = due(report.as_mut()) => self.report_all(&client),
                 }
             }
             tokio::time::sleep(RECONNECT_PAUSE).await;
@@ -185,6 +188,12 @@ impl Module {
         }
     }
 
+    fn report_all(&self, client: &AsyncClient) {
+        for channel in self.state.keys() {
+            self.publish_state(client, *channel);
+        }
+    }
+
     async fn leave(&self, client: &AsyncClient, events: &mut EventLoop) {
         if client.disconnect().await.is_ok() {
             while events.poll().await.is_ok() {}
@@ -212,6 +221,14 @@ impl Module {
                 device.name, self.program[channel].name
             )),
         }
+    }
+}
+
+/// The next time something was promised; never where nothing was.
+async fn due(promised: Option<&mut Interval>) {
+    match promised {
+        Some(interval) => drop(interval.tick().await),
+        None => std::future::pending().await,
     }
 }
 

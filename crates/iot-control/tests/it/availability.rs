@@ -1,6 +1,11 @@
 //! Who is there: last wills, goodbyes, and rules that stand in for what is lost.
 
-use crate::harness::{House, Kind};
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+};
+
+use crate::harness::{Dispatcher, House, Kind};
 
 const FALLBACK: &str = r#"
 [rule.fallback]
@@ -86,4 +91,107 @@ fn a_rule_stands_in_while_a_device_is_away_and_no_longer() {
     piano.publish("iot/piano/keys/event", press);
     watcher.field(0, LAMP, "on", false);
     hall.field(0, "iot/hall/lamp/target", "on", true);
+}
+
+/// A client that logs in as `device`, with a keep-alive of a second, and then says nothing more.
+fn mute(house: &House, dispatcher: &Dispatcher<'_>, device: &str) -> TcpStream {
+    let login = house.device_login(device);
+    let mut body = b"\0\x04MQTT\x04\xc2\0\x01".to_vec();
+    for field in ["mute", &login.user, &login.password] {
+        body.extend((field.len() as u16).to_be_bytes());
+        body.extend(field.as_bytes());
+    }
+    let mut stream = TcpStream::connect(("127.0.0.1", dispatcher.port())).unwrap();
+    stream.write_all(&[0x10, body.len() as u8]).unwrap();
+    stream.write_all(&body).unwrap();
+    let mut connack = [0; 4];
+    stream.read_exact(&mut connack).unwrap();
+    assert_eq!(connack, [0x20, 2, 0, 0]);
+    stream
+}
+
+#[test]
+fn a_device_that_falls_silent_is_offline_and_its_next_word_brings_it_back() {
+    let house = House::with_rules(FALLBACK);
+    let dispatcher = house.start();
+    let watcher = dispatcher.watcher();
+    let mut stream = mute(&house, &dispatcher, "hall");
+    watcher.text(0, "iot/hall/availability", "online");
+    let (mark, said) = (watcher.mark(), dispatcher.mark());
+    watcher.text(mark, "iot/hall/availability", "offline");
+    watcher.field(mark, LAMP, "on", true);
+    dispatcher.says(said, "hall went offline.");
+    assert!(matches!(stream.read(&mut [0]), Ok(0) | Err(_)));
+
+    let mut hall = dispatcher.device_client(Kind::RumqttcV5, "hall", &[]);
+    hall.publish("iot/hall/lamp/state", r#"{"on":false}"#);
+    watcher.text(mark, "iot/hall/availability", "online");
+    assert_eq!(dispatcher.device("hall")["online"], true);
+}
+
+const PROMISES: &str = r#"
+[device.attic]
+id = 40
+io.temp = { kind = "temperature", report_every = "1s" }
+
+[device.shed]
+id = 41
+mqtt = { state = "z2m/shed" }
+io.temp = { kind = "temperature", from = "temperature", report_every = "1s" }
+
+[device.letterbox]
+id = 42
+mqtt = { state = "z2m/letterbox" }
+io.lid = { kind = "contact", from = "contact" }
+
+[rule.attic]
+when = "attic.offline"
+do = "desk.lamp.on"
+
+[rule.others]
+when = ["shed.offline", "letterbox.offline"]
+do = { notify = "all", text = "${event.device} says nothing" }
+"#;
+
+#[test]
+fn a_module_that_leaves_out_its_reports_is_offline_though_it_is_connected() {
+    let house = House::with_rules(PROMISES);
+    let dispatcher = house.start();
+    let watcher = dispatcher.watcher();
+    let mut attic = dispatcher.device_client(Kind::RumqttcV5, "attic", &[]);
+    attic.publish("iot/attic/temp/state", "19");
+    watcher.text(0, "iot/attic/availability", "online");
+    let mark = watcher.mark();
+    watcher.text(mark, "iot/attic/availability", "offline");
+    watcher.field(mark, LAMP, "on", true);
+    let mark = watcher.mark();
+    attic.publish("iot/attic/temp/state", "19");
+    watcher.text(mark, "iot/attic/availability", "online");
+}
+
+#[test]
+fn foreign_devices_that_never_say_whether_they_are_there_are_missed_by_their_silence() {
+    let house = House::with_rules(PROMISES);
+    house.write(
+        "settings.toml",
+        "[presence]\nsilence_max = { letterbox = \"2s\", letterbx = \"1h\" }\n",
+    );
+    let dispatcher = house.start();
+    dispatcher.says(
+        0,
+        "the house has no device letterbx; did you mean letterbox?",
+    );
+    for (device, topic, payload) in [
+        ("shed", "z2m/shed", r#"{"temperature":3}"#),
+        ("letterbox", "z2m/letterbox", r#"{"contact":"closed"}"#),
+    ] {
+        let said = dispatcher.mark();
+        let mut client = dispatcher.device_client(Kind::RumqttcV4, device, &[]);
+        client.publish(topic, payload);
+        dispatcher.device_is(device, "is online", |shown| shown["online"] == true);
+        dispatcher.says(said, &format!("{device} says nothing"));
+        dispatcher.device_is(device, "is offline", |shown| shown["online"] == false);
+        client.publish(topic, payload);
+        dispatcher.device_is(device, "is online again", |shown| shown["online"] == true);
+    }
 }

@@ -135,3 +135,23 @@ fn a_reload_keeps_the_simulated_modules_in_step() {
     dispatcher.ask(&["press", "piano.keys", "key=61"]).ok();
     watcher.field(mark, "iot/hall/lamp/state", "on", true);
 }
+
+#[test]
+fn simulated_modules_keep_the_promises_of_their_tables() {
+    let house = House::new(
+        "format = 1\n[device.attic]\nid = 1\nio.temp = { kind = \"temperature\", report_every = \"1s\" }\n",
+    );
+    let dispatcher = Dispatcher::start(&house, &["--simulate"]);
+    let anybody = dispatcher.connect(None, &["iot/#"]);
+    let watcher = Client::connect(Kind::RumqttcV5, &anybody).unwrap();
+    let mut mark = watcher.mark();
+    for _ in 0..5 {
+        let report = watcher.find(mark, "a report", |message| {
+            message.topic == "iot/attic/temp/state" && !message.retain
+        });
+        mark = watcher.mark();
+        assert!(!report.payload.is_empty());
+    }
+    let all = watcher.messages(0);
+    assert!(!all.iter().any(|message| message.payload == b"offline"));
+}

@@ -1,0 +1,159 @@
+//! Everything that can be set: its key, and how its value gets into [`Settings`]. One table serves the file,
+//! the environment and the messages about keys that are none; a test holds docs/settings.md against it.
+
+use std::{path::PathBuf, time::Duration};
+
+use super::{Anonymous, Settings, Switch, given::Given};
+
+/// A key.
+pub(super) struct Key {
+    /// Sections and name, parted by dots. `*` is a name that somebody chose.
+    pub(super) path: &'static str,
+    /// Takes the value; else says what the key takes. The text is the name in place of the `*`.
+    pub(super) set: fn(&mut Settings, &str, &Given<'_>) -> Result<(), String>,
+}
+
+impl Key {
+    /// Whether this key is meant by `path`, and with which name.
+    pub(super) fn matches<'p>(&self, path: &'p str) -> Option<&'p str> {
+        let Some((before, after)) = self.path.split_once('*') else {
+            return (self.path == path).then_some("");
+        };
+        let name = path.strip_prefix(before)?.strip_suffix(after)?;
+        (!name.is_empty() && !name.contains('.')).then_some(name)
+    }
+
+    /// Whether keys like this stand somewhere below the section `path`.
+    pub(super) fn is_below(&self, path: &str) -> bool {
+        let mut ours = self.path.split('.');
+        path.split('.')
+            .all(|name| ours.next().is_some_and(|our| our == "*" || our == name))
+            && ours.next().is_some()
+    }
+}
+
+/// Names of devices and of what settings name themselves.
+pub(super) fn is_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(fits) && name.len() <= 32
+}
+
+/// All of them, in the order of the documentation.
+pub(super) const KEYS: &[Key] = &[
+    Key {
+        path: "state",
+        set: |settings, _, given| {
+            let folder = given.text()?;
+            if folder.is_empty() {
+                return Err("takes a folder, not an empty text".to_owned());
+            }
+            settings.state = Some(PathBuf::from(folder));
+            Ok(())
+        },
+    },
+    Key {
+        path: "stream",
+        set: |settings, _, given| {
+            settings.stream = Some(given.word(&[("on", Switch::On), ("off", Switch::Off)])?);
+            Ok(())
+        },
+    },
+    Key {
+        path: "mqtt.listen",
+        set: |settings, _, given| {
+            settings.mqtt.listen = given.addresses()?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "mqtt.anonymous",
+        set: |settings, _, given| {
+            let words = [
+                ("never", Anonymous::Never),
+                ("loopback", Anonymous::Loopback),
+            ];
+            settings.mqtt.anonymous = given.word(&words)?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "mqtt.connections_max",
+        set: |settings, _, given| {
+            settings.mqtt.connections_max = given.number(1..=1_000_000)?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "mqtt.address_connections_per_s_max",
+        set: |settings, _, given| {
+            settings.mqtt.address_connections_per_s_max = given.number(1..=1_000_000)?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "mqtt.packet_bytes_max",
+        set: |settings, _, given| {
+            // Below, targets and roles would not fit; above, MQTT itself ends.
+            settings.mqtt.packet_bytes_max = given.number(1_024..=268_435_455)?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "mqtt.client_messages_per_s_max",
+        set: |settings, _, given| {
+            settings.mqtt.client_messages_per_s_max = given.number(0..=10_000_000)?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "engine.fuse",
+        set: |settings, _, given| {
+            settings.engine.fuse = given.count(1..=1_000_000)?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "journal.sync_s",
+        set: |settings, _, given| {
+            settings.journal.sync_s = given.number(0..=86_400)?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "journal.keep_days",
+        set: |settings, _, given| {
+            settings.journal.keep_days = given.count(1..=36_500)?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "journal.size_mib_max",
+        set: |settings, _, given| {
+            settings.journal.size_mib_max = given.number(1..=1_048_576)?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "presence.reports_missed_max",
+        set: |settings, _, given| {
+            settings.presence.reports_missed_max = given.number(0..=1_000)?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "presence.silence_max.*",
+        set: |settings, device, given| {
+            let year = Duration::from_secs(365 * 24 * 3_600);
+            let silence = given.span(Duration::from_secs(1)..=year)?;
+            settings.presence.silence_max.insert(device.into(), silence);
+            Ok(())
+        },
+    },
+    Key {
+        path: "reload.watch",
+        set: |settings, _, given| {
+            settings.reload.watch = given.yes_or_no()?;
+            Ok(())
+        },
+    },
+];

@@ -1,0 +1,175 @@
+//! From the file and the environment to keys: which key each value stands behind, and what is said where it
+//! is none.
+
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
+
+use mapping::suggest;
+use toml::de::{DeTable, DeValue};
+
+use super::{
+    At, Complaint, PREFIX, Settings,
+    given::Given,
+    keys::{KEYS, Key, is_name},
+};
+
+/// Takes what the file sets; returns what is wrong with it.
+pub(super) fn file(settings: &mut Settings, name: &str, text: &str) -> Vec<Complaint> {
+    let source = Source {
+        name: name.into(),
+        text,
+    };
+    let (table, broken) = DeTable::parse_recoverable(text);
+    let mut complaints: Vec<Complaint> = broken
+        .iter()
+        // Not the error as it prints itself: that shows the line, and a secret may stand there.
+        .map(|error| source.complaint(error.span(), error.message().to_owned(), None))
+        .collect();
+    source.section(settings, "", table.get_ref(), &mut complaints);
+    complaints.sort_by_key(|complaint| match &complaint.at {
+        At::File { place, .. } => *place,
+        At::Variable(_) => None,
+    });
+    complaints
+}
+
+/// Takes what the environment sets; returns what is wrong with it. All of `variables` have the prefix.
+pub(super) fn environment(
+    settings: &mut Settings,
+    variables: &BTreeMap<String, String>,
+) -> Vec<Complaint> {
+    let mut complaints = Vec::new();
+    for (name, value) in variables {
+        let path = name[PREFIX.len()..].to_lowercase().replace("__", ".");
+        let at = || At::Variable(name.clone());
+        match find(&path).filter(|(_, name)| name.is_empty() || is_name(name)) {
+            Some((key, name)) => {
+                let taken = set(settings, key, name, &Given::Variable(value));
+                complaints.extend(taken.err().map(|message| Complaint {
+                    at: at(),
+                    message,
+                    help: None,
+                }));
+            }
+            None => complaints.push(Complaint {
+                at: at(),
+                message: "there is no such setting".to_owned(),
+                help: suggest::closest(&path, KEYS.iter().map(|key| key.path))
+                    .map(|near| format!("did you mean {}?", variable_of(&near))),
+            }),
+        }
+    }
+    complaints
+}
+
+/// The key that is meant, and the name in place of its `*`.
+fn find(path: &str) -> Option<(&'static Key, &str)> {
+    KEYS.iter().find_map(|key| Some((key, key.matches(path)?)))
+}
+
+fn set(settings: &mut Settings, key: &Key, name: &str, given: &Given<'_>) -> Result<(), String> {
+    (key.set)(settings, name, given)
+}
+
+/// The variable that overrides a key.
+fn variable_of(path: &str) -> String {
+    format!(
+        "{PREFIX}{}",
+        path.replace('*', "name").to_uppercase().replace('.', "__")
+    )
+}
+
+/// The file.
+struct Source<'t> {
+    name: Arc<str>,
+    text: &'t str,
+}
+
+impl Source<'_> {
+    fn complaint(
+        &self,
+        span: Option<Range<usize>>,
+        message: String,
+        help: Option<String>,
+    ) -> Complaint {
+        let place = span.map(|span| {
+            let before = self.text.get(..span.start).unwrap_or(self.text);
+            let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+            let column = before[line_start..].chars().count() + 1;
+            (before.matches('\n').count() + 1, column)
+        });
+        Complaint {
+            at: At::File {
+                name: Arc::clone(&self.name),
+                place,
+            },
+            message,
+            help,
+        }
+    }
+
+    /// One table; `path` is where it stands, with a dot at its end.
+    fn section(
+        &self,
+        settings: &mut Settings,
+        path: &str,
+        table: &DeTable<'_>,
+        complaints: &mut Vec<Complaint>,
+    ) {
+        for (name, value) in table {
+            let full = format!("{path}{}", name.get_ref());
+            let is_section = KEYS.iter().any(|key| key.is_below(&full));
+            match (find(&full), value.get_ref()) {
+                (Some((_, chosen)), _) if !chosen.is_empty() && !is_name(chosen) => {
+                    complaints.push(self.bad_name(&full, name.span()));
+                }
+                (None, _) if is_section && !path.is_empty() && !is_name(name.get_ref()) => {
+                    complaints.push(self.bad_name(&full, name.span()));
+                }
+                (Some((key, chosen)), given) => {
+                    let taken = set(settings, key, chosen, &Given::File(given));
+                    complaints.extend(taken.err().map(|wrong| {
+                        let message = format!("`{full}` {wrong}");
+                        self.complaint(Some(value.span()), message, None)
+                    }));
+                }
+                (None, DeValue::Table(table)) if is_section => {
+                    self.section(settings, &format!("{full}."), table, complaints);
+                }
+                (None, _) if is_section => {
+                    let message =
+                        format!("`{full}` is a section: write [{full}], and its keys below");
+                    complaints.push(self.complaint(Some(name.span()), message, None));
+                }
+                (None, _) => {
+                    let message = format!("there is no setting `{}`", full.escape_debug());
+                    let help = near(path, name.get_ref());
+                    complaints.push(self.complaint(Some(name.span()), message, help));
+                }
+            }
+        }
+    }
+
+    fn bad_name(&self, full: &str, span: Range<usize>) -> Complaint {
+        let message = format!(
+            "`{}`: a name has small letters, digits and '_', and begins with a letter",
+            full.escape_debug()
+        );
+        self.complaint(Some(span), message, None)
+    }
+}
+
+/// What may have been meant: a key of the same section, or one of that name elsewhere.
+fn near(path: &str, name: &str) -> Option<String> {
+    let depth = path.matches('.').count();
+    let section = path.trim_end_matches('.');
+    let here = KEYS
+        .iter()
+        .filter(|key| depth == 0 || key.is_below(section));
+    let here = here.filter_map(|key| key.path.split('.').nth(depth));
+    if let Some(near) = suggest::closest(name, here) {
+        return Some(format!("did you mean `{near}`?"));
+    }
+    let last = |key: &Key| key.path.rsplit('.').next().unwrap_or_default() == name;
+    let elsewhere = KEYS.iter().find(|key| last(key))?;
+    Some(format!("did you mean `{}`?", elsewhere.path))
+}
