@@ -171,6 +171,7 @@ impl<'p> Explainer<'p> {
                 format!("{}.{}", program.channel_path(*channel), gesture(*kind))
             }
             Cause::Chord(event) => format!("chord on {}", program.event_path(*event)),
+            Cause::Sequence(rule) => format!("the sequence of {} is complete", program[*rule].name),
             Cause::Timer(timer) => format!("timer {} ran out", program[*timer].name),
             Cause::Holds(rule) => format!("the condition of {} holds", program[*rule].name),
             Cause::At(rule) => format!("the time of {} came", program[*rule].name),

@@ -21,6 +21,7 @@ use crate::{
     plan::{AtIx, ChordIx, Edge, HoldIx, Place, Plan, derived_fields, stale_after},
     rate::Rates,
     runs::Run,
+    sequence::{Sequence, SequenceIx},
     times::AtState,
     work::Work,
 };
@@ -46,6 +47,7 @@ pub(crate) struct Core {
     pub(crate) holds: Vec<HoldState>,
     pub(crate) ats: Vec<AtState>,
     pub(crate) chords: Vec<Chord>,
+    pub(crate) sequences: Vec<Sequence>,
     pub(crate) buttons: BTreeMap<ChannelIx, Button>,
     pub(crate) rates: Rates,
     /// Runs of rules that are not over; never an empty list.
@@ -83,6 +85,7 @@ pub(crate) enum What {
     Var(VarIx, Value),
     Gesture(ChannelIx, Gesture),
     Chord(ChordIx),
+    Sequence(SequenceIx),
     Hold(HoldIx),
     Look(HoldIx),
     Timer(TimerIx, Option<Duration>),
@@ -144,6 +147,11 @@ impl Core {
                 let chord = &ctx.plan.chords[chord.0 as usize];
                 self.fire_places(ctx, now, depth, &[chord.place]);
                 Cause::Chord(chord.event)
+            }
+            What::Sequence(sequence) => {
+                let place = ctx.plan.sequences[sequence.0 as usize].place;
+                self.fire_places(ctx, now, depth, &[place]);
+                Cause::Sequence(place.rule)
             }
             What::Hold(hold) => {
                 let place = ctx.plan.holds[hold.0 as usize].place;
@@ -245,7 +253,7 @@ impl Core {
         }
     }
 
-    /// An event: its carried state, `holds` that this turns, gestures and chords, then its rules.
+    /// An event: its carried state, `holds` that this turns, gestures, chords and sequences, then its rules.
     fn event(
         &mut self,
         ctx: Ctx<'_>,
@@ -273,6 +281,11 @@ impl Core {
             let chord = &mut self.chords[ix.0 as usize];
             if strike(chord, &ctx.plan.chords[ix.0 as usize], &fields, moment) {
                 self.derive(What::Chord(*ix), depth);
+            }
+        }
+        for ix in &plan.sequences {
+            if self.advance(ctx, now, *ix, event, &fields, moment) {
+                self.derive(What::Sequence(*ix), depth);
             }
         }
         let mut candidates = std::mem::take(&mut self.work.candidates);

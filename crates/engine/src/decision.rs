@@ -61,6 +61,8 @@ pub enum Cause {
     Gesture(GestureKind, ChannelIx),
     /// A chord was complete.
     Chord(EventIx),
+    /// The sequence of a rule was complete.
+    Sequence(RuleIx),
     /// A timer ran out.
     Timer(TimerIx),
     /// A rule's `holds` stayed true for its time, or became true.

@@ -75,6 +75,7 @@ impl Engine {
             holds: vec![Default::default(); plan.holds.len()],
             ats: vec![Default::default(); plan.ats.len()],
             chords: plan.chords.iter().map(chord).collect(),
+            sequences: plan.sequences.iter().map(|s| vec![None; s.more]).collect(),
             buttons: Default::default(),
             rates: Rates::new(program.rules.len()),
             runs: Default::default(),

@@ -13,8 +13,8 @@ use crate::{
     plan::{ChordPlan, Place},
 };
 
-/// How much longer than its `within` a chord may take to arrive: producers drop what is older than 10 s.
-const ARRIVAL_SPREAD_MAX: Duration = Duration::from_secs(10);
+/// How much longer than its `within` a chord or sequence may take to arrive: producers drop what is older than 10 s.
+pub(crate) const ARRIVAL_SPREAD_MAX: Duration = Duration::from_secs(10);
 
 /// The gestures that rules have on one channel.
 #[derive(Debug, Default)]
@@ -235,7 +235,7 @@ impl Gesture {
 
 impl Moment {
     /// The time since `earlier`, by the producer's clock where both have it and it did not go back.
-    fn since(self, earlier: Self) -> Duration {
+    pub(crate) fn since(self, earlier: Self) -> Duration {
         match (self.produced_ms, earlier.produced_ms) {
             (Some(now), Some(then)) if now >= then => Duration::from_millis(now - then),
             _ => self.at.since(earlier.at),

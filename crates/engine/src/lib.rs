@@ -23,6 +23,7 @@ mod plan;
 mod rate;
 mod resume;
 mod runs;
+mod sequence;
 mod state;
 mod targets;
 mod times;

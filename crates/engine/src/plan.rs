@@ -10,7 +10,13 @@ use mapping::program::{
 };
 use types::Value;
 
-use crate::{depend::Dependencies, gesture::GesturePlan, index::Index, targets::Shape};
+use crate::{
+    depend::Dependencies,
+    gesture::GesturePlan,
+    index::Index,
+    sequence::{SequenceIx, SequencePlan, named, steps_at},
+    targets::Shape,
+};
 
 /// A `holds` trigger of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,6 +44,7 @@ pub(crate) struct Plan {
     pub(crate) holds: Vec<HoldPlan>,
     pub(crate) ats: Vec<AtPlan>,
     pub(crate) chords: Vec<ChordPlan>,
+    pub(crate) sequences: Vec<SequencePlan>,
     pub(crate) gestures: BTreeMap<ChannelIx, GesturePlan>,
     /// By timer: the rules that wait for it, each once.
     pub(crate) timers: Vec<Vec<Place>>,
@@ -97,6 +104,8 @@ pub(crate) struct ChordPlan {
 #[derive(Debug, Default)]
 pub(crate) struct EventPlan {
     pub(crate) chords: Vec<ChordIx>,
+    /// Each once.
+    pub(crate) sequences: Vec<SequenceIx>,
     pub(crate) button: Option<Edge>,
 }
 
@@ -126,6 +135,7 @@ impl Plan {
             holds: Vec::new(),
             ats: Vec::new(),
             chords: Vec::new(),
+            sequences: Vec::new(),
             gestures: BTreeMap::new(),
             timers: table(program.timers.len()),
             waits: program.rules.iter().map(waits).collect(),
@@ -177,6 +187,10 @@ impl Plan {
                 values: values.clone(),
                 within: *within,
             }),
+            Trigger::Sequence { steps, within } => {
+                let plan = SequencePlan::new(program, place, steps, *within);
+                self.sequences.push(plan);
+            }
             Trigger::Holds { condition, hold } => {
                 let reads = Dependencies::of(&condition.expr);
                 let can_be_stale = |slot: &SlotIx| stale_after(program, *slot).is_some();
@@ -219,6 +233,14 @@ impl Plan {
         }
         for (ix, chord) in (0..).map(ChordIx).zip(&self.chords) {
             self.events[chord.event.index()].chords.push(ix);
+        }
+        for (ix, sequence) in (0..).map(SequenceIx).zip(&self.sequences) {
+            for event in named(steps_at(program, sequence.place)) {
+                let waiting = &mut self.events[event.index()].sequences;
+                if waiting.last() != Some(&ix) {
+                    waiting.push(ix);
+                }
+            }
         }
         for channel in self.gestures.keys() {
             for (name, edge) in [("press", Edge::Press), ("release", Edge::Release)] {

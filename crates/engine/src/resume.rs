@@ -16,7 +16,8 @@ use crate::{
     plan::{AtIx, HoldIx, holds_condition, stale_after},
     rate::Burst,
     runs::{Run, is_behind_a_wait},
-    state::{ButtonSaved, ChannelSaved, HoldSaved, State, TimerSaved},
+    sequence,
+    state::{ButtonSaved, ChannelSaved, HoldSaved, SequenceSaved, State, TimerSaved},
 };
 
 /// How an engine goes on from a state.
@@ -67,6 +68,11 @@ pub enum Note {
         /// The rule.
         rule: Arc<str>,
     },
+    /// A rule's sequence had begun, and the rule is gone or its sequence changed.
+    SequenceDropped {
+        /// The rule.
+        rule: Arc<str>,
+    },
     /// A gesture was in flight.
     GestureDropped {
         /// `DEVICE.CHANNEL`.
@@ -111,6 +117,10 @@ impl fmt::Display for Note {
                 f,
                 "the rule {rule} was waiting among its actions, and is gone or changed: the rest of them is dropped"
             ),
+            Self::SequenceDropped { rule } => write!(
+                f,
+                "the sequence of the rule {rule} had begun, and is gone or changed"
+            ),
             Self::GestureDropped { channel } => write!(f, "a gesture on {channel} was cut off"),
             Self::Missed { rule, late } => write!(
                 f,
@@ -146,6 +156,7 @@ impl Core {
         }
         self.load_ats(ctx, state, now, how);
         self.load_chords(ctx, state);
+        self.load_sequences(ctx, state, &mut notes);
         for saved in &state.rates {
             if let Some(rule) = ctx.program.names.rules.get(saved.rule.as_str()) {
                 let burst = saved.burst_start.map(|start| Burst {
@@ -370,6 +381,27 @@ impl Core {
                 }
             }
         }
+    }
+
+    fn load_sequences(&mut self, ctx: Ctx<'_>, state: &State, notes: &mut Vec<Note>) {
+        // Few are in flight; most often none.
+        let mut saved: Vec<&SequenceSaved> = state.sequences.iter().collect();
+        for (begun, plan) in self.sequences.iter_mut().zip(&ctx.plan.sequences) {
+            if saved.is_empty() {
+                return;
+            }
+            let rule = &*ctx.program[plan.place.rule].name;
+            let steps = sequence::key(ctx.program, plan.place);
+            let same = |saved: &&SequenceSaved| *saved.rule == *rule && saved.steps == steps;
+            if let Some(at) = saved.iter().position(same) {
+                for (first, saved) in begun.iter_mut().zip(&saved.remove(at).begun) {
+                    *first = saved.map(Into::into);
+                }
+            }
+        }
+        notes.extend(saved.into_iter().map(|sequence| Note::SequenceDropped {
+            rule: sequence.rule.as_str().into(),
+        }));
     }
 
     fn load_holds(

@@ -12,6 +12,7 @@ use crate::{
     house::SlotState,
     input::Who,
     plan::{Place, holds_condition},
+    sequence::key,
 };
 
 /// Format that this binary writes. A field may be added under a new index without a new number.
@@ -48,6 +49,8 @@ pub struct State {
     pub(crate) known: Option<UnixTime>,
     #[n(12)]
     pub(crate) runs: Vec<RunSaved>,
+    #[n(13)]
+    pub(crate) sequences: Vec<SequenceSaved>,
 }
 
 /// Why bytes are no state.
@@ -206,6 +209,18 @@ pub(crate) struct StruckSaved {
 }
 
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
+pub(crate) struct SequenceSaved {
+    #[n(0)]
+    pub(crate) rule: String,
+    /// Which sequence: [`crate::sequence::key`].
+    #[n(1)]
+    pub(crate) steps: String,
+    /// By steps that have come, less one: when the first of them did.
+    #[n(2)]
+    pub(crate) begun: Vec<Option<MomentSaved>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
 pub(crate) struct RateSaved {
     #[n(0)]
     pub(crate) rule: String,
@@ -317,6 +332,7 @@ impl Core {
             rates: self.save_rates(ctx),
             known: self.known,
             runs: self.save_runs(ctx),
+            sequences: self.save_sequences(ctx),
         }
     }
 
@@ -441,6 +457,22 @@ impl Core {
             })
         });
         saved.collect()
+    }
+
+    fn save_sequences(&self, ctx: Ctx<'_>) -> Vec<SequenceSaved> {
+        let sequences = ctx.plan.sequences.iter().zip(&self.sequences);
+        sequences
+            .filter_map(|(plan, begun)| {
+                let may_end = |first: &Moment| plan.may_end(*first, self.last.at);
+                let begun = begun.iter().map(|first| first.filter(may_end));
+                let begun: Vec<_> = begun.map(|first| first.map(MomentSaved::from)).collect();
+                begun.iter().any(Option::is_some).then(|| SequenceSaved {
+                    rule: rule_name(ctx, plan.place),
+                    steps: key(ctx.program, plan.place),
+                    begun,
+                })
+            })
+            .collect()
     }
 
     fn save_rates(&self, ctx: Ctx<'_>) -> Vec<RateSaved> {

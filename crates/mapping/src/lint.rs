@@ -79,6 +79,7 @@ fn cause(trigger: &Trigger) -> Option<Cause> {
         Trigger::Gesture { kind, channel, .. } => Some(Cause::Gesture(*kind, *channel)),
         Trigger::Timer(timer) => Some(Cause::Timer(*timer)),
         Trigger::Chord { .. }
+        | Trigger::Sequence { .. }
         | Trigger::Holds { .. }
         | Trigger::At { .. }
         | Trigger::Cron(_)

@@ -17,7 +17,7 @@ pub use cron::{BadCron, Cron};
 pub use expr::{Binary, Expr, Function, Now, Sun};
 pub use rule::{
     Action, AfterDowntime, Condition, Days, FieldMap, GestureKind, LimitRate, Mode, Operand,
-    Origin, Piece, Rule, SunEvent, Template, Trigger,
+    Origin, Piece, Rule, SequenceStep, StepEvent, SunEvent, Template, Trigger,
 };
 
 macro_rules! index {

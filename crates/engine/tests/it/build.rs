@@ -8,8 +8,8 @@ use mapping::{
     program::{
         Action, AfterDowntime, Carried, CarriedValue, Carrier, Channel, ChannelIx, Command,
         CommandEffect, Condition, Cron, Days, Deliver, Device, DeviceIx, Event, EventIx, Field,
-        GestureKind, Home, LimitRate, Mode, Operand, Origin, Program, Rule, RuleIx, Slot, SlotIx,
-        SunEvent, Timer, TimerIx, Trigger, Var, VarIx,
+        GestureKind, Home, LimitRate, Mode, Operand, Origin, Program, Rule, RuleIx, SequenceStep,
+        Slot, SlotIx, StepEvent, SunEvent, Timer, TimerIx, Trigger, Var, VarIx,
     },
     source::Span,
 };
@@ -94,9 +94,14 @@ pub(crate) enum W {
     Holds(String, u64),
     Timer(String),
     At(u32, Days),
+    /// Steps and milliseconds.
+    Sequence(Vec<Step>, u64),
     Cron(String),
     Sun(SunEvent, i64),
 }
+
+/// A step of a sequence: its event, number fields that it must have, a condition.
+pub(crate) type Step = (String, Vec<(String, f64)>, Option<String>);
 
 /// An action.
 #[derive(Clone, Debug)]
@@ -151,6 +156,22 @@ impl R {
     }
     pub(crate) fn at(self, hour: u32, minute: u32, days: Days) -> Self {
         self.when(W::At(hour * 3_600 + minute * 60, days))
+    }
+    /// Keys of the piano, one after the other.
+    pub(crate) fn melody(self, keys: &[f64], within_ms: u64) -> Self {
+        let step = |key: &f64| {
+            let wanted = vec![("key".to_owned(), *key)];
+            ("piano.keys.press".to_owned(), wanted, None)
+        };
+        self.when(W::Sequence(keys.iter().map(step).collect(), within_ms))
+    }
+    /// Events, each with a condition or an empty text.
+    pub(crate) fn sequence(self, steps: &[(&str, &str)], within_ms: u64) -> Self {
+        let step = |(path, condition): &(&str, &str)| {
+            let condition = Some((*condition).to_owned()).filter(|text| !text.is_empty());
+            ((*path).to_owned(), Vec::new(), condition)
+        };
+        self.when(W::Sequence(steps.iter().map(step).collect(), within_ms))
     }
     pub(crate) fn cron(self, text: &str) -> Self {
         self.when(W::Cron(text.into()))
@@ -516,6 +537,10 @@ impl Builder {
                 second: *second,
                 days: *days,
             },
+            W::Sequence(steps, within) => Trigger::Sequence {
+                steps: steps.iter().map(|step| self.step(step)).collect(),
+                within: Duration::from_millis(*within),
+            },
             W::Cron(text) => Trigger::Cron(Cron::parse(text).expect("a pattern")),
             W::Sun(event, offset_s) => Trigger::Sun {
                 event: *event,
@@ -530,6 +555,35 @@ fn fingerprint(rule: &R) -> u64 {
     let text = format!("{rule:?}");
     let mix = |number: u64, byte: u8| (number ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
     text.bytes().fold(0xcbf2_9ce4_8422_2325, mix)
+}
+
+impl Builder {
+    fn step(&self, (path, wanted, condition): &Step) -> SequenceStep {
+        let program = &self.program;
+        let event = event(program, path);
+        let place = |name: &str| {
+            let mut fields = program[event].fields.iter();
+            fields
+                .position(|field| *field.name == *name)
+                .expect("field") as u8
+        };
+        let events = [event];
+        let mut scope = Scope::new(program, &events);
+        let condition = condition.as_deref().map(|text| check(text, &mut scope));
+        let used = scope.used_fields;
+        let wanted = wanted
+            .iter()
+            .map(|(name, value)| (place(name), Value::Number(*value)));
+        let named = StepEvent {
+            event,
+            wanted: wanted.collect(),
+            fields: used.iter().map(|name| place(name)).collect(),
+        };
+        SequenceStep {
+            events: [named].into(),
+            condition,
+        }
+    }
 }
 
 fn nowhere(bytes: Range<usize>) -> Span {

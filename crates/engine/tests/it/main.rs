@@ -16,6 +16,7 @@ mod records;
 mod reload;
 mod reports;
 mod restart;
+mod sequences;
 mod time;
 mod timers;
 mod unknown;

@@ -100,6 +100,11 @@ impl Readers {
                     }
                 }
             }
+            Trigger::Sequence { steps, .. } => {
+                for event in steps.iter().flat_map(|step| &step.events) {
+                    push(&mut self.events, event.event, here);
+                }
+            }
             Trigger::Holds { condition, .. } => condition.expr.walk(&mut |part| match part {
                 Expr::Var(var) => push(&mut self.vars, *var, here),
                 Expr::Target(slot) => push(&mut self.targets, *slot, here),
@@ -330,6 +335,7 @@ fn fires(rule: &Rule, place: usize, fields: &[Option<&Value>]) -> Option<bool> {
             let other = constant(*field).is_some_and(|value| !values.contains(&value));
             (!other).then_some(false)
         }
+        Trigger::Sequence { .. } => Some(false),
         Trigger::Gesture { kind, .. } => Some(*kind == GestureKind::Long),
         Trigger::Holds { .. }
         | Trigger::Timer(_)

@@ -130,12 +130,15 @@ pub static TRIGGERS: Forms = Forms {
             name: "sequence",
             keys: keys!(
                 "a trigger with `sequence`",
-                Others::Nothing,
+                Others::EventFieldsOf("sequence"),
                 (
                     "sequence",
-                    Later,
-                    Takes::List(&Takes::Name(Names::Event)),
-                    "events one after the other"
+                    Must,
+                    Takes::Either(&[
+                        Takes::List(&Takes::Forms(&STEPS)),
+                        Takes::Name(Names::OneEvent)
+                    ]),
+                    "events one after the other, or one event with the values of a field"
                 ),
                 ("within", May, DURATION, "from the first to the last"),
             ),
@@ -173,6 +176,21 @@ pub static TRIGGERS: Forms = Forms {
             ),
         },
     ],
+};
+
+/// A step of a sequence.
+pub static STEPS: Forms = Forms {
+    what: "a step of a sequence",
+    text: Takes::Name(Names::Event),
+    all: &[Form {
+        name: "event",
+        keys: keys!(
+            "a step of a sequence",
+            Others::EventFieldsOf("event"),
+            ("event", Must, Takes::Name(Names::Event), "which event"),
+            ("if", May, Takes::Condition, "what must be true then"),
+        ),
+    }],
 };
 
 /// What stands in `do`. `set` first: its fields may be called as another form.

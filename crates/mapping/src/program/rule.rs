@@ -86,6 +86,14 @@ pub enum Trigger {
         /// From the first to the last.
         within: Duration,
     },
+    /// Events one after the other, all within a time. Of the events that its steps name, the last ones must be these
+    /// in this order: another one in between breaks it.
+    Sequence {
+        /// What must come, in order; at least two.
+        steps: Box<[SequenceStep]>,
+        /// From the first to the last.
+        within: Duration,
+    },
     /// The edge false -> true of an expression, held for a time.
     Holds {
         /// The expression.
@@ -111,6 +119,26 @@ pub enum Trigger {
         /// So much later, in microseconds; negative: earlier.
         offset_us: i64,
     },
+}
+
+/// One step of a [`Trigger::Sequence`].
+#[derive(Clone, Debug)]
+pub struct SequenceStep {
+    /// Any one of these.
+    pub events: Box<[StepEvent]>,
+    /// What must be true as well.
+    pub condition: Option<Condition>,
+}
+
+/// An event of a [`SequenceStep`].
+#[derive(Clone, Debug)]
+pub struct StepEvent {
+    /// Which.
+    pub event: EventIx,
+    /// Places of fields, and the values that they must have.
+    pub wanted: Box<[(u8, Value)]>,
+    /// Where the event fields of the step's condition stand in it.
+    pub fields: FieldMap,
 }
 
 /// When the sun gets somewhere.

@@ -6,6 +6,7 @@
 pub(crate) mod actions;
 mod fingerprint;
 mod operand;
+mod sequence;
 mod timers;
 mod times;
 mod triggers;
@@ -22,7 +23,7 @@ use crate::{
     index::Symbol,
     lint,
     names::{self, Letters},
-    program::{Action, AfterDowntime, Condition, EventIx, Mode, Rule, RuleIx, Trigger},
+    program::{Action, AfterDowntime, Condition, EventIx, FieldMap, Mode, Rule, RuleIx, Trigger},
     read::{Key, Node, Table, Text, did_you_mean, one_of},
     source::Span,
     units,
@@ -134,6 +135,9 @@ fn read(
     let when = table.required(&mut house.report, &what, "when", RULE.names);
     let drafts = triggers::read(house, all, when, &mut meta);
     rule.triggers = drafts.triggers;
+    for step in &drafts.steps {
+        step_condition(house, all, &meta, step, &mut rule.triggers);
+    }
     let mut compiler = Compiler::new(house, all, &drafts.events, drafts.complete, &meta);
     for (condition, text) in drafts.holds {
         if let Some(compiled) = compiler.condition(&text, true)
@@ -160,6 +164,27 @@ fn read(
     mode_without_wait(house, &table, &rule, &meta);
     rule.fingerprint = fingerprint::of(&house.program, &table, &rule.actions);
     (rule, meta)
+}
+
+/// Compiles the condition of one step of a sequence, which reads the step's own event.
+fn step_condition(
+    house: &mut House<'_>,
+    all: &mut Rules,
+    meta: &Meta,
+    step: &sequence::StepIf<'_>,
+    triggers: &mut [Trigger],
+) {
+    let mut compiler = Compiler::new(house, all, &step.events, true, meta);
+    let condition = compiler.condition(&step.text, false);
+    let names = compiler.finish();
+    if let Some(Trigger::Sequence { steps, .. }) = triggers.get_mut(step.trigger)
+        && let Some(found) = steps.get_mut(step.step)
+    {
+        found.condition = condition;
+        for event in &mut found.events {
+            event.fields = field_map(&house.program, event.event, &names);
+        }
+    }
 }
 
 /// The keys that say how a rule runs.
@@ -261,11 +286,15 @@ fn fill_field_maps(
     }
     for trigger in triggers {
         if let Trigger::Event { event, fields } = trigger {
-            let declared = &program[*event].fields;
-            let place = |name: &Arc<str>| declared.iter().position(|field| field.name == *name);
-            *fields = names.iter().filter_map(place).map(|at| at as u8).collect();
+            *fields = field_map(program, *event, names);
         }
     }
+}
+
+fn field_map(program: &crate::program::Program, event: EventIx, names: &[Arc<str>]) -> FieldMap {
+    let declared = &program[event].fields;
+    let place = |name: &Arc<str>| declared.iter().position(|field| field.name == *name);
+    names.iter().filter_map(place).map(|at| at as u8).collect()
 }
 
 /// Compiles the expressions of one rule, which share the list of event fields.

@@ -4,7 +4,12 @@ use std::time::Duration;
 
 use types::Value;
 
-use super::{Meta, Rules, timers::Use, times};
+use super::{
+    Meta, Rules,
+    sequence::{self, StepIf},
+    timers::Use,
+    times,
+};
 use crate::{
     constant,
     diagnostic::Diagnostic,
@@ -33,6 +38,8 @@ pub(super) struct Drafts<'a> {
     pub(super) events: Vec<EventIx>,
     /// Conditions to compile, by the place of their trigger.
     pub(super) holds: Vec<(usize, Text<'a>)>,
+    /// Conditions of steps of sequences to compile.
+    pub(super) steps: Vec<StepIf<'a>>,
     /// Whether all could be read.
     pub(super) complete: bool,
 }
@@ -107,6 +114,7 @@ fn one<'a>(
     match form {
         "gesture" => gesture(house, &table, drafts),
         "chord" => chord(house, &table, drafts),
+        "sequence" => sequence::read(house, &table, drafts),
         "holds" => holds(house, &table, drafts),
         "timer" => {
             let text = table.field("timer")?.text(&mut house.report, "`timer`")?;
@@ -174,7 +182,7 @@ fn form(house: &mut House<'_>, table: &Table<'_>) -> Option<&'static str> {
         report.push(not_yet(name, table.key_span(name)));
         return None;
     }
-    // A chord's field is named by a key of its own, e.g. `key = [..]`.
+    // The field of a chord or a sequence is named by a key of its own, e.g. `key = [..]`.
     if form.keys.others == Others::Nothing {
         table.reject_unknown(report, form.keys.what, form.keys.names);
     }

@@ -6,7 +6,7 @@ use mapping::{
     Program, load_texts,
     program::{
         Action, AfterDowntime, Carrier, Days, Deliver, EventIx, Expr, GestureKind, Operand, Rule,
-        Trigger,
+        SunEvent, Trigger,
     },
     render,
 };
@@ -306,4 +306,52 @@ fn a_fingerprint_follows_what_a_rule_does_and_nothing_else() {
         program.rules[0].fingerprint, first,
         "a group has other members"
     );
+}
+
+#[test]
+fn a_sequence_is_a_list_of_steps_or_the_values_of_one_field() {
+    let program = compiled(
+        "[rule.a]\nwhen = { sequence = \"piano.keys.press\", key = [60, 64, 60] }\ndo = \"desk.lamp.on\"\n\
+         [rule.b]\nwhen = { sequence = [\"hall.motion.start\", { event = \"piano.keys.press\", velocity = 90, if = \"event.velocity > 1 && event.key < 3\" }, \"*.offline\"], within = \"2s\" }\ndo = \"desk.lamp.on\"",
+    );
+    let steps = |rule: usize| match &program.rules[rule].triggers[..] {
+        [Trigger::Sequence { steps, within }] => (steps, *within),
+        other => panic!("{other:?}"),
+    };
+    let press = event(&program, "piano.keys", "press");
+    let (tune, within) = steps(0);
+    assert_eq!(within, Duration::from_secs(5));
+    let keys: Vec<_> = tune
+        .iter()
+        .map(|step| match &*step.events {
+            [only] if only.event == press => &*only.wanted,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let key = |key: f64| [(0, Value::Number(key))];
+    assert_eq!(keys, [&key(60.0)[..], &key(64.0)[..], &key(60.0)[..]]);
+    let (list, within) = steps(1);
+    assert_eq!(within, Duration::from_secs(2));
+    assert_eq!(&*list[1].events[0].wanted, [(1, Value::Number(90.0))]);
+    assert_eq!(&*list[1].events[0].fields, [1, 0]);
+    assert!(list[1].condition.is_some() && list[0].condition.is_none());
+    assert_eq!(list[2].events.len(), program.devices.len());
+}
+
+#[test]
+fn times_are_compiled() {
+    let home = "[device.d]\nid = 1\nio.c = { kind = \"switch\" }\n[home]\ntimezone = \"Europe/Berlin\"\nlatitude = 52.5\nlongitude = 13.4\n";
+    let rule = "[rule.a]\nwhen = [{ sun = \"dusk\", offset = \"-1h30m\" }, { sun = \"sunrise\", offset = \"+90s\" }, { cron = \"@hourly\" }]\ndo = \"d.c.on\"";
+    let loaded = load_texts([("mapping.toml", format!("{home}{rule}"))]);
+    let program = loaded.program.expect("a house");
+    let [dusk, sunrise, cron] = &only_rule(&program).triggers[..] else {
+        panic!();
+    };
+    let sun = |trigger: &Trigger| match trigger {
+        Trigger::Sun { event, offset_us } => (*event, *offset_us),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(sun(dusk), (SunEvent::Dusk, -5_400_000_000));
+    assert_eq!(sun(sunrise), (SunEvent::Sunrise, 90_000_000));
+    assert!(matches!(cron, Trigger::Cron(cron) if cron.text() == "@hourly"));
 }
