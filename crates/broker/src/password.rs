@@ -12,12 +12,40 @@ const GENERATED: &str = "blake2s$";
 /// passwords of at least 128 random bits: anybody can try billions of others a second.
 #[must_use]
 pub fn hash_generated(password: &str) -> String {
+    generated_from_digest(&Blake2s256::digest(password.as_bytes()).into())
+}
+
+/// The same hash from its digest alone, as a registry may keep it.
+#[must_use]
+pub fn generated_from_digest(digest: &[u8; 32]) -> String {
     let mut hash = GENERATED.to_owned();
-    for byte in Blake2s256::digest(password.as_bytes()) {
+    for byte in digest {
         use std::fmt::Write;
+        // Writing to a string can't fail.
         let _ = write!(hash, "{byte:02x}");
     }
     hash
+}
+
+/// The digest in the hash of a generated password; `None` where the hash is another kind, and an
+/// error where it says that it is one and is none.
+///
+/// # Errors
+/// What such a hash looks like.
+pub fn generated_digest(hash: &str) -> Result<Option<[u8; 32]>, &'static str> {
+    const WRONG: &str = "blake2s$ takes 64 hexadecimal digits";
+    let Some(hex) = hash.strip_prefix(GENERATED) else {
+        return Ok(None);
+    };
+    if hex.len() != 64 || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return Err(WRONG);
+    }
+    let mut digest = [0; 32];
+    for (byte, pair) in digest.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
+        let pair = std::str::from_utf8(pair).map_err(|_| WRONG)?;
+        *byte = u8::from_str_radix(pair, 16).map_err(|_| WRONG)?;
+    }
+    Ok(Some(digest))
 }
 
 /// The argon2id hash of a password that a person chose, as a PHC string. `salt` is random.
@@ -33,23 +61,24 @@ pub fn hash_chosen(password: &str, salt: &[u8; 16]) -> Result<String, String> {
     Ok(hash.to_string())
 }
 
+/// Whether this is the hash of a password that a person chose.
+#[must_use]
+pub fn is_chosen(hash: &str) -> bool {
+    PasswordHash::new(hash)
+        .is_ok_and(|hash| hash.algorithm.as_str() == "argon2id" && hash.hash.is_some())
+}
+
 /// Whether a password fits the hash of a generated one; `None` where the hash is another kind.
 #[must_use]
 pub fn verify_generated(hash: &str, password: &[u8]) -> Option<bool> {
-    let hex = hash.strip_prefix(GENERATED)?;
-    let digest = Blake2s256::digest(password);
-    if hex.len() != 2 * digest.len() {
-        return Some(false);
-    }
+    let wanted = match generated_digest(hash) {
+        Ok(wanted) => wanted?,
+        Err(_) => return Some(false),
+    };
     // Compares all of it, whatever differs first.
-    let mut difference = 0;
-    for (pair, byte) in hex.as_bytes().chunks_exact(2).zip(digest) {
-        let wanted = std::str::from_utf8(pair)
-            .ok()
-            .and_then(|pair| u8::from_str_radix(pair, 16).ok());
-        difference |= wanted.map_or(0xFF, |wanted| wanted ^ byte);
-    }
-    Some(difference == 0)
+    let digest = Blake2s256::digest(password);
+    let differ = |difference: u8, (a, b): (&u8, &u8)| difference | (a ^ b);
+    Some(wanted.iter().zip(&digest).fold(0, differ) == 0)
 }
 
 /// Whether a password fits a hash of either kind. Slow for argon2: call it on the worker. A hash
@@ -83,6 +112,40 @@ mod tests {
             ("", "", false),
         ] {
             assert_eq!(verify(hash, password.as_bytes()), expected, "{hash}");
+        }
+    }
+
+    #[test]
+    fn a_digest_makes_the_hash_it_came_from() {
+        let hash = hash_generated("4f0c9a");
+        let digest = generated_digest(&hash).unwrap().unwrap();
+        assert_eq!(generated_from_digest(&digest), hash);
+        assert_eq!(generated_digest("$argon2id$v=19"), Ok(None));
+        for wrong in [
+            "",
+            "12",
+            &"ü".repeat(32),
+            &"+1".repeat(32),
+            &"ab".repeat(33),
+        ] {
+            assert!(
+                generated_digest(&format!("blake2s${wrong}")).is_err(),
+                "{wrong}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_hash_is_told_apart() {
+        assert!(is_chosen(&hash_chosen("open sesame", &[7; 16]).unwrap()));
+        for wrong in [
+            "",
+            "open sesame",
+            "$argon2id$",
+            "$argon2id$v=19$m=1,t=1,p=1$c2FsdHNhbHQ",
+            "$2b$10$x",
+        ] {
+            assert!(!is_chosen(wrong), "{wrong}");
         }
     }
 }

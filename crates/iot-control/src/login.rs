@@ -1,8 +1,8 @@
-//! Passwords: made for machines, hashed for everybody. Only hashes leave this module.
+//! Passwords: made for machines, hashed for everybody. Only hashes leave this module. How a hash is made
+//! and checked stands in [`broker::password`] alone; what comes from the system is added here.
 
 use anyhow::{Context, anyhow};
-use argon2::{Argon2, PasswordHasher, password_hash::SaltString};
-use blake2::{Blake2s256, Digest};
+use broker::password;
 
 /// Shortest password a person may choose, in characters.
 pub(crate) const PASSWORD_CHARS_MIN: usize = 8;
@@ -23,28 +23,23 @@ pub(crate) fn generate() -> anyhow::Result<String> {
 
 /// The hash of a generated password. It can't be guessed, so a fast hash is as good as a slow one
 /// and a stampede of modules after a power cut costs nothing.
-pub(crate) fn hash_generated(password: &str) -> String {
-    let digest = Blake2s256::digest(password.as_bytes());
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("blake2s${hex}")
+pub(crate) fn hash_generated(text: &str) -> String {
+    password::hash_generated(text)
 }
 
 /// The argon2id hash of a password that a person chose.
 ///
 /// # Errors
 /// It is too short, or the system gives no random bytes.
-pub(crate) fn hash_chosen(password: &str) -> anyhow::Result<String> {
-    if password.chars().count() < PASSWORD_CHARS_MIN {
+pub(crate) fn hash_chosen(text: &str) -> anyhow::Result<String> {
+    if text.chars().count() < PASSWORD_CHARS_MIN {
         return Err(anyhow!(
             "the password has fewer than {PASSWORD_CHARS_MIN} characters"
         ));
     }
     let mut salt = [0_u8; 16];
     getrandom::fill(&mut salt).map_err(|error| anyhow!("no random bytes: {error}"))?;
-    let salt = SaltString::encode_b64(&salt).map_err(|error| anyhow!("{error}"))?;
-    let hash = Argon2::default().hash_password(password.as_bytes(), &salt);
-    Ok(hash
+    password::hash_chosen(text, &salt)
         .map_err(|error| anyhow!("{error}"))
-        .context("hashing the password")?
-        .to_string())
+        .context("hashing the password")
 }

@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use anyhow::{anyhow, bail};
+use broker::password;
 use serde_json::{Value as Json, json};
 use store::db::{Credential, Database, User, UserKind};
 
@@ -11,9 +12,6 @@ use crate::control::{NewUser, Request};
 
 /// Names that a user can't have: the dispatcher's own.
 const RESERVED: [&str; 3] = ["dispatcher", super::identity::ANONYMOUS, ""];
-
-/// Prefix of a generated password's hash.
-const BLAKE2S: &str = "blake2s$";
 
 /// Longest user name, in bytes.
 const NAME_BYTES_MAX: usize = 64;
@@ -79,10 +77,7 @@ impl From<&User> for Known {
     fn from(row: &User) -> Self {
         let hash = match &row.credential {
             Credential::Phc(text) => text.as_str().into(),
-            Credential::Blake2s(digest) => {
-                let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-                format!("{BLAKE2S}{hex}").into()
-            }
+            Credential::Blake2s(digest) => password::generated_from_digest(digest).into(),
         };
         let device = row.grants.strip_prefix("device ").map(Arc::from);
         Self {
@@ -112,9 +107,10 @@ pub(crate) fn row(user: &NewUser) -> anyhow::Result<User> {
         "tool" => UserKind::Tool,
         other => bail!("a user is a person, a device or a tool, not a {other}"),
     };
-    let credential = match user.hash.strip_prefix(BLAKE2S) {
-        Some(hex) => Credential::Blake2s(digest(hex)?),
-        None => Credential::Phc(user.hash.clone()),
+    let credential = match password::generated_digest(&user.hash).map_err(|why| anyhow!(why))? {
+        Some(digest) => Credential::Blake2s(digest),
+        None if password::is_chosen(&user.hash) => Credential::Phc(user.hash.clone()),
+        None => bail!("this is no hash of a password"),
     };
     let grants = match (&user.device, kind) {
         (Some(device), UserKind::Device) => format!("device {device}"),
@@ -176,18 +172,6 @@ fn word(kind: UserKind) -> &'static str {
     }
 }
 
-fn digest(hex: &str) -> anyhow::Result<[u8; 32]> {
-    let bad = || anyhow!("{BLAKE2S} takes 64 hexadecimal digits");
-    if hex.len() != 64 || !hex.is_ascii() {
-        return Err(bad());
-    }
-    let mut digest = [0; 32];
-    for (place, byte) in digest.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&hex[2 * place..2 * place + 2], 16).map_err(|_| bad())?;
-    }
-    Ok(digest)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,6 +198,7 @@ mod tests {
     #[test]
     fn a_hash_that_is_none_is_refused() {
         assert!(row(&device_login("blake2s$12")).is_err());
+        assert!(row(&device_login("secret")).is_err());
         assert!(row(&device_login(&format!("blake2s${}", "ü".repeat(32)))).is_err());
     }
 }
