@@ -170,7 +170,8 @@ impl Dispatcher {
         self.deliveries.row(channel).acked
     }
 
-    /// A session of `device` started. Returns what is to be journalled and applied.
+    /// A session of `device` started. Returns what is to be journalled and applied; where that is nothing,
+    /// [`Observed::Connected`] is worth a record.
     pub fn connected(
         &mut self,
         now: Now,
@@ -181,15 +182,19 @@ impl Dispatcher {
         row.sessions = row.sessions.saturating_add(1);
         row.expected_until = None;
         row.listening = Some(now.at);
+        if !self.engine.online(device) {
+            return Some(Input::Online(device));
+        }
+        self.session_started(now, device, effects);
+        None
+    }
+
+    fn session_started(&mut self, now: Now, device: DeviceIx, effects: &mut Effects) {
         let program = Arc::clone(&self.program);
         for channel in &program[device].channels {
             self.deliveries.session_started(&self.config, now, *channel);
         }
-        if !self.engine.online(device) {
-            return Some(Input::Online(device));
-        }
         self.send_unretained_targets(now, device, effects);
-        None
     }
 
     /// A session of `device` ended; `will` says whether its last will was published. Returns what is to be
@@ -214,24 +219,15 @@ impl Dispatcher {
     }
 
     /// In a replay: what was seen at this place.
-    pub fn observe(&mut self, observed: &Observed) {
+    pub fn observe(&mut self, now: Now, observed: &Observed, effects: &mut Effects) {
         match observed {
             Observed::Target(channel) => self.deliveries.taken(*channel),
             Observed::Command(channel) => self.deliveries.row_mut(*channel).momentary = None,
+            Observed::Connected(device) => self.session_started(now, *device, effects),
+            Observed::SentAgain => {
+                self.tick(now, effects);
+            }
             Observed::Refused { .. } => {}
-        }
-    }
-
-    /// In a replay, before what came at `now`: sends again what [`Self::tick`] sent again until then, and tells
-    /// when each was.
-    pub fn catch_up(&mut self, now: Now, mut did: impl FnMut(Now, Effects)) {
-        while let Some((at, _)) = self.deliveries.next_due().filter(|(at, _)| *at <= now.at) {
-            let ago = now.at.since(at);
-            let wall = UnixTime(now.wall.0.saturating_sub_unsigned(ago.as_micros() as u64));
-            let then = Now { at, wall, ..now };
-            let mut effects = Effects::default();
-            self.tick(then, &mut effects);
-            did(then, effects);
         }
     }
 
@@ -259,12 +255,15 @@ impl Dispatcher {
         Some(Input::Offline(device))
     }
 
-    /// Sends again what was not taken and is due. Not journalled: it follows from what was.
-    pub fn tick(&mut self, now: Now, effects: &mut Effects) {
+    /// Sends again what was not taken and is due. No input: it follows from what was, but for the moment; so what it
+    /// returns is worth a record.
+    pub fn tick(&mut self, now: Now, effects: &mut Effects) -> Option<Observed> {
+        let mut observed = None;
         while let Some((at, channel)) = self.deliveries.next_due() {
             if at > now.at {
-                return;
+                break;
             }
+            observed = Some(Observed::SentAgain);
             self.deliveries.unschedule(channel);
             if self.deliveries.row(channel).plain {
                 self.deliveries.row_mut(channel).plain = false;
@@ -273,6 +272,7 @@ impl Dispatcher {
                 self.resend(now, channel, effects);
             }
         }
+        observed
     }
 
     fn deadlines_of_presence(&self) -> impl Iterator<Item = (DeviceIx, Instant)> {

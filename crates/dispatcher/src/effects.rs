@@ -1,6 +1,6 @@
 //! What the dispatcher wants done by the broker, the notifiers and the log.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use mapping::{
     Program,
@@ -100,6 +100,13 @@ pub enum Note {
     Cut(ChannelIx),
     /// A rule was cut because it sets itself off, alone or with others; people were told.
     RuleCut(RuleIx),
+    /// A rule's time came while the dispatcher was down, and `after_downtime` lets it go.
+    Missed {
+        /// The rule.
+        rule: Arc<str>,
+        /// How long ago.
+        late: Duration,
+    },
     /// A snapshot or reload could not carry something over.
     Lost(String),
 }
@@ -152,7 +159,40 @@ impl Note {
                 "rule {}: cut, it sets itself off again and again",
                 program[*rule].name
             ),
+            Self::Missed { rule, late } => engine::Note::Missed {
+                rule: Arc::clone(rule),
+                late: *late,
+            }
+            .to_string(),
             Self::Lost(text) => text.clone(),
+        }
+    }
+
+    /// What it is about: `hall.lamp`, `rule.night`; `None`: the house.
+    #[must_use]
+    pub fn path(&self, program: &Program) -> Option<String> {
+        Some(match self {
+            Self::BlockedEvent(event) | Self::Duplicate(event) => program.event_path(*event),
+            Self::BlockedReport(channel)
+            | Self::Adopted(channel)
+            | Self::FirstReport(channel)
+            | Self::Resent { channel, .. }
+            | Self::NotTaken { channel, .. }
+            | Self::Cut(channel) => program.channel_path(*channel),
+            Self::Blocks { device, .. } => program[*device].name.to_string(),
+            Self::RuleCut(rule) => format!("rule.{}", program[*rule].name),
+            Self::Missed { rule, .. } => format!("rule.{rule}"),
+            Self::Lost(_) => return None,
+        })
+    }
+}
+
+/// What an engine could not carry over.
+impl From<engine::Note> for Note {
+    fn from(note: engine::Note) -> Self {
+        match note {
+            engine::Note::Missed { rule, late } => Self::Missed { rule, late },
+            other => Self::Lost(other.to_string()),
         }
     }
 }

@@ -18,7 +18,12 @@ use types::{UnixTime, Value};
 
 use crate::{effects::Effects, span::Span};
 
+mod condition;
 mod json;
+mod stream;
+
+pub use condition::{Part, Truth};
+pub use stream::{Filter, Told, told};
 
 /// Reads decisions under the program that made them.
 #[derive(Clone, Debug)]
@@ -138,7 +143,7 @@ impl<'p> Explainer<'p> {
     /// The decision as one JSON object, on one line.
     #[must_use]
     pub fn json(&self, decision: &Decision) -> String {
-        json::decision(self, decision)
+        json::decision(self, None, decision)
     }
 
     /// What happened, `piano.keys.press key=60`.
@@ -204,11 +209,7 @@ impl<'p> Explainer<'p> {
         cause: &Cause,
         detail: Detail,
     ) -> Vec<String> {
-        let shown = !matches!(
-            trace.outcome,
-            Outcome::False | Outcome::Unknown | Outcome::Waiting
-        );
-        if detail == Detail::Fired && !shown {
+        if detail == Detail::Fired && !is_shown(trace.outcome) {
             return Vec::new();
         }
         let head = format!("  rule {}", self.rule_place(trace.rule));
@@ -285,17 +286,8 @@ impl<'p> Explainer<'p> {
             Term::Var(var) => format!("var.{}", program[var].name),
             Term::Online(device) => format!("{}.online", program[device].name),
             Term::Age(slot) => format!("age(state.{})", program.slot_path(slot)),
-            Term::Sun(sun) => match sun {
-                program::Sun::IsUp => "sun.is_up".to_owned(),
-                program::Sun::IsDown => "sun.is_down".to_owned(),
-                program::Sun::Elevation => "sun.elevation".to_owned(),
-            },
-            Term::Now(now) => match now {
-                program::Now::Hour => "now.hour".to_owned(),
-                program::Now::Minute => "now.minute".to_owned(),
-                program::Now::Weekday => "now.weekday".to_owned(),
-                program::Now::Date => "now.date".to_owned(),
-            },
+            Term::Sun(term) => sun(term).to_owned(),
+            Term::Now(term) => now(term).to_owned(),
         }
     }
 
@@ -326,6 +318,31 @@ impl<'p> Explainer<'p> {
                 }
                 _ => None,
             })
+    }
+}
+
+/// Whether a rule did something, or would have but for a limit.
+fn is_shown(outcome: Outcome) -> bool {
+    !matches!(
+        outcome,
+        Outcome::False | Outcome::Unknown | Outcome::Waiting
+    )
+}
+
+fn sun(term: program::Sun) -> &'static str {
+    match term {
+        program::Sun::IsUp => "sun.is_up",
+        program::Sun::IsDown => "sun.is_down",
+        program::Sun::Elevation => "sun.elevation",
+    }
+}
+
+fn now(term: program::Now) -> &'static str {
+    match term {
+        program::Now::Hour => "now.hour",
+        program::Now::Minute => "now.minute",
+        program::Now::Weekday => "now.weekday",
+        program::Now::Date => "now.date",
     }
 }
 

@@ -3,19 +3,26 @@
 
 use std::sync::Arc;
 
-use mapping::{Program, program::ChannelIx};
+use mapping::{
+    Program,
+    program::{ChannelIx, DeviceIx},
+};
 use minicbor::{Decoder, Encoder};
 
 use crate::input::DecodeError;
 
-/// One observation. [`crate::Dispatcher::delivered`] makes them, [`crate::Dispatcher::observe`] takes them in
-/// a replay.
+/// One observation. The caller of the dispatcher keeps them, [`crate::Dispatcher::observe`] takes them in a
+/// replay.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Observed {
     /// The consumer acknowledged the newest target of this channel.
     Target(ChannelIx),
     /// The consumer acknowledged the newest momentary command of this channel.
     Command(ChannelIx),
+    /// A session of this device started, and it was there before.
+    Connected(DeviceIx),
+    /// What was not taken was sent again.
+    SentAgain,
     /// A message was not taken.
     Refused {
         /// Whose it was or whom it was about, where anybody known.
@@ -30,6 +37,8 @@ mod tag {
     pub(super) const TARGET: u8 = 0;
     pub(super) const COMMAND: u8 = 1;
     pub(super) const REFUSED: u8 = 2;
+    pub(super) const CONNECTED: u8 = 3;
+    pub(super) const SENT_AGAIN: u8 = 4;
 }
 
 /// Longest text of a refusal that is kept, in bytes.
@@ -53,6 +62,11 @@ impl Observed {
                 let (device, channel) = path(channel);
                 e.encode((tag::COMMAND, &**device, &**channel)).is_ok()
             }
+            Self::Connected(device) => {
+                let name = &program[*device].name;
+                e.encode((tag::CONNECTED, &**name, ())).is_ok()
+            }
+            Self::SentAgain => e.encode((tag::SENT_AGAIN, (), ())).is_ok(),
             Self::Refused { device, text } => e
                 .encode((tag::REFUSED, device.as_deref(), short(text)))
                 .is_ok(),
@@ -77,6 +91,16 @@ impl Observed {
         let observed = match tag {
             tag::TARGET => Self::Target(channel(program, &mut d)?),
             tag::COMMAND => Self::Command(channel(program, &mut d)?),
+            tag::CONNECTED => {
+                let device = device(program, d.str()?)?;
+                d.decode::<()>()?;
+                Self::Connected(device)
+            }
+            tag::SENT_AGAIN => {
+                d.decode::<()>()?;
+                d.decode::<()>()?;
+                Self::SentAgain
+            }
             tag::REFUSED => Self::Refused {
                 device: d.decode::<Option<&str>>()?.map(Arc::from),
                 text: d.str()?.into(),
@@ -93,15 +117,21 @@ impl Observed {
     }
 }
 
-fn channel(program: &Program, d: &mut Decoder<'_>) -> Result<ChannelIx, DecodeError> {
-    let (device, name) = (d.str()?, d.str()?);
-    let found = program
-        .device(device)
-        .and_then(|device| program.channel(device, name));
-    found.ok_or_else(|| DecodeError::Unknown {
-        what: "channel",
-        name: format!("{device}.{name}"),
+fn device(program: &Program, name: &str) -> Result<DeviceIx, DecodeError> {
+    program.device(name).ok_or_else(|| DecodeError::Unknown {
+        what: "device",
+        name: name.to_owned(),
     })
+}
+
+fn channel(program: &Program, d: &mut Decoder<'_>) -> Result<ChannelIx, DecodeError> {
+    let (device, name) = (device(program, d.str()?)?, d.str()?);
+    program
+        .channel(device, name)
+        .ok_or_else(|| DecodeError::Unknown {
+            what: "channel",
+            name: name.to_owned(),
+        })
 }
 
 fn short(text: &str) -> &str {

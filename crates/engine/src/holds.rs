@@ -215,6 +215,30 @@ impl Core {
         self.set_looks(ix, looks);
     }
 
+    /// `ix` should have been looked at before: it is with the next input.
+    pub(crate) fn look_overdue(&mut self, ix: HoldIx, at: Option<Instant>) {
+        let looks = self.holds[ix.0 as usize].looks;
+        self.set_looks(
+            ix,
+            Looks {
+                at: at.or(looks.at),
+                ..looks
+            },
+        );
+    }
+
+    /// When a look that would turn the truth was due, where no input came since.
+    pub(crate) fn overdue_look(
+        &self,
+        ctx: Ctx<'_>,
+        plan: &HoldPlan,
+        hold: &HoldState,
+    ) -> Option<Instant> {
+        let at = hold.looks.at.filter(|at| *at <= self.last.at)?;
+        let truth = self.truth_of(ctx, self.last, plan, &mut Vec::new());
+        (truth != hold.truth).then_some(at)
+    }
+
     /// The moment to look at `ix` came.
     pub(crate) fn looked(&mut self, ix: HoldIx) {
         self.set_looks(ix, Looks::default());

@@ -437,6 +437,7 @@ impl Core {
                 self.look_soon(ix, now);
             } else {
                 self.plan_looks(ctx, state.now, ix);
+                self.look_overdue(ix, saved.overdue);
             }
         }
         let waiting = saved.into_values().filter(|hold| hold.since.is_some());

@@ -175,6 +175,9 @@ pub(crate) struct HoldSaved {
     /// Its place in the agenda; absent: its time is over.
     #[n(5)]
     pub(crate) order: Option<u64>,
+    /// It should have been looked at then and would have turned, but no input came since: right after a start.
+    #[n(6)]
+    pub(crate) overdue: Option<Instant>,
 }
 
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
@@ -401,6 +404,7 @@ impl Core {
                     truth: hold.truth,
                     since: hold.pending.map(|pending| pending.since),
                     order: hold.pending.and_then(|p| p.key).map(|key| key.order()),
+                    overdue: self.overdue_look(ctx, plan, hold),
                 })
             })
             .collect()

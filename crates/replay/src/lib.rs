@@ -4,10 +4,16 @@
 //! sockets or tokio, and never writes to a state folder.
 
 pub mod archive;
+mod history;
 mod player;
 mod programs;
+mod travel;
+mod trouble;
 mod when;
 
+pub use history::{History, Until, Window};
 pub use player::{Fed, Player};
 pub use programs::{Programs, StandIn};
+pub use travel::{Step, Travel};
+pub use trouble::{HistoryError, Trouble};
 pub use when::{When, WhenError};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dispatcher::{Dispatcher, Effects, Input, Note, Observed};
+use dispatcher::{Dispatcher, Effects, Input, Observed};
 use mapping::Program;
 use store::{Class, MappingHash, Record};
 use types::Now;
@@ -15,8 +15,6 @@ pub struct Player {
     started: Option<Now>,
     /// The rule that always looks, by name.
     watched: Option<Arc<str>>,
-    /// What was said between the last two records, and when.
-    between: Vec<(Now, Note)>,
 }
 
 /// What became of a record.
@@ -42,7 +40,6 @@ impl Player {
             dispatcher,
             started: None,
             watched: None,
-            between: Vec::new(),
         }
     }
 
@@ -52,16 +49,17 @@ impl Player {
         &self.dispatcher
     }
 
+    /// Goes on with this house instead.
+    pub fn go_on_with(&mut self, dispatcher: Dispatcher) {
+        self.dispatcher = dispatcher;
+        self.started = None;
+        self.watch_again();
+    }
+
     /// Ends the replay.
     #[must_use]
     pub fn into_dispatcher(self) -> Dispatcher {
         self.dispatcher
-    }
-
-    /// What the dispatcher said without an input, between the last record and the one before, and when.
-    #[must_use]
-    pub fn between(&self) -> &[(Now, Note)] {
-        &self.between
     }
 
     /// From now on this rule always looks, across reloads; see [`Dispatcher::watch`].
@@ -80,7 +78,7 @@ impl Player {
     ) -> Fed {
         match record.class {
             Class::Input => self.input(record, program_of, effects),
-            Class::Observed => self.observed(record),
+            Class::Observed => self.observed(record, effects),
             Class::BrokerFact | Class::OutputsHash => Fed::Passed,
         }
     }
@@ -95,7 +93,9 @@ impl Player {
             Ok(input) => input,
             Err(why) => return Fed::Unreadable(why),
         };
-        self.pass_time(record.now, is_of_a_start(&input));
+        if !is_of_a_start(&input) {
+            self.announce();
+        }
         match input {
             Input::Reload { hash } => {
                 let program = program_of(MappingHash(hash), self.dispatcher.program());
@@ -113,28 +113,22 @@ impl Player {
         }
     }
 
-    fn observed(&mut self, record: &Record) -> Fed {
+    fn observed(&mut self, record: &Record, effects: &mut Effects) -> Fed {
         match Observed::decode(self.dispatcher.program(), &record.body) {
             Ok(observed) => {
-                self.pass_time(record.now, false);
-                self.dispatcher.observe(&observed);
+                self.announce();
+                self.dispatcher.observe(record.now, &observed, effects);
                 Fed::Observed(observed)
             }
             Err(why) => Fed::Unreadable(why),
         }
     }
 
-    /// What the dispatcher did between two records without an input: it announced itself after a start, and
-    /// sent again what was not taken.
-    fn pass_time(&mut self, now: Now, still_starting: bool) {
-        self.between.clear();
-        if !still_starting && let Some(started) = self.started.take() {
+    /// After a start and before anything else came, the dispatcher told everybody their targets.
+    fn announce(&mut self) {
+        if let Some(started) = self.started.take() {
             self.dispatcher.announce(started, &mut Effects::default());
         }
-        let between = &mut self.between;
-        self.dispatcher.catch_up(now, |then, did| {
-            between.extend(did.notes.into_iter().map(|note| (then, note)));
-        });
     }
 
     fn watch_again(&mut self) {

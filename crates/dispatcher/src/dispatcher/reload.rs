@@ -31,8 +31,7 @@ impl Dispatcher {
             now,
             Resume::Reload,
         );
-        let lost = notes.iter().map(|note| Note::Lost(note.to_string()));
-        effects.notes.extend(lost);
+        effects.notes.extend(notes.into_iter().map(Note::from));
 
         let before = Before {
             targets: self.all_targets(),

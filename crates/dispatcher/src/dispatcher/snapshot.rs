@@ -130,8 +130,7 @@ impl Dispatcher {
             let same = *dispatcher.program[ix].role == *device.role;
             dispatcher.roles[ix.index()] = device.role_rev.saturating_add(u32::from(!same));
         }
-        let notes = notes.iter().map(|note| Note::Lost(note.to_string()));
-        Ok((dispatcher, notes.collect()))
+        Ok((dispatcher, notes.into_iter().map(Note::from).collect()))
     }
 
     /// The dispatcher was down until `now`: what fell due meanwhile is treated as each rule's `after_downtime`
@@ -139,9 +138,8 @@ impl Dispatcher {
     pub(super) fn resume(&mut self, now: Now) -> Vec<Note> {
         // Nobody is connected: what was under way is not known any more.
         self.deliveries = Deliveries::new(self.program.channels.len());
-        let notes = self.engine.resume(now);
-        let notes = notes.iter().map(|note| Note::Lost(note.to_string()));
-        notes.collect()
+        let notes = self.engine.resume(now).into_iter();
+        notes.map(Note::from).collect()
     }
 
     /// For house tests: what is true now was true before.

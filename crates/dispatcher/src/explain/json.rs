@@ -1,14 +1,21 @@
 //! A decision as JSON, for `events --json` and tools. Keys are stable; new ones may come.
 
 use engine::{Decision, Sent};
+use types::{InputNo, Now};
 
 use super::{Explainer, did, disposition, outcome};
-use crate::payload::{write_text, write_value};
+use crate::{
+    effects::Note,
+    payload::{write_text, write_value},
+};
 
-pub(super) fn decision(explainer: &Explainer<'_>, decision: &Decision) -> String {
+pub(super) fn decision(
+    explainer: &Explainer<'_>,
+    no: Option<InputNo>,
+    decision: &Decision,
+) -> String {
     let mut out = Vec::with_capacity(256);
-    out.extend_from_slice(format!("{{\"wall_us\":{},\"time\":", decision.now.wall.0).as_bytes());
-    write_text(&mut out, &explainer.time(decision.now.wall));
+    head(explainer, &mut out, no, decision.now);
     out.extend_from_slice(b",\"steps\":[");
     list(&mut out, &decision.steps, |out, step| {
         out.extend_from_slice(format!("{{\"depth\":{},\"cause\":", step.depth).as_bytes());
@@ -55,6 +62,25 @@ pub(super) fn decision(explainer: &Explainer<'_>, decision: &Decision) -> String
     });
     out.extend_from_slice(b"]}");
     String::from_utf8_lossy(&out).into_owned()
+}
+
+pub(super) fn note(explainer: &Explainer<'_>, no: InputNo, now: Now, note: &Note) -> String {
+    let mut out = Vec::with_capacity(128);
+    head(explainer, &mut out, Some(no), now);
+    out.extend_from_slice(b",\"note\":");
+    write_text(&mut out, &note.render(explainer.program));
+    out.push(b'}');
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// `{"no":7,"wall_us":..,"time":".."`.
+fn head(explainer: &Explainer<'_>, out: &mut Vec<u8>, no: Option<InputNo>, now: Now) {
+    out.push(b'{');
+    if let Some(no) = no {
+        out.extend_from_slice(format!("\"no\":{no},").as_bytes());
+    }
+    out.extend_from_slice(format!("\"wall_us\":{},\"time\":", now.wall.0).as_bytes());
+    write_text(out, &explainer.time(now.wall));
 }
 
 fn sent(explainer: &Explainer<'_>, out: &mut Vec<u8>, sent: &Sent) {

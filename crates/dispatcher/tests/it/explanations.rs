@@ -1,8 +1,8 @@
 //! Decisions in words.
 
-use dispatcher::explain::{self, Detail, Explainer};
+use dispatcher::explain::{self, Detail, Explainer, Filter};
 
-use crate::house::Rig;
+use crate::house::{HOUSE, RULES, Rig, program};
 
 #[test]
 fn a_decision_reads_as_the_live_stream_shows_it() {
@@ -34,4 +34,150 @@ fn a_persons_wish_names_the_person() {
     let lines = explainer.lines(&effects.engine.decisions[0], Detail::Fired);
     assert_eq!(lines[0], "12:00:10.000 hall.lamp set by anna");
     assert_eq!(lines[1], "  -> hall.lamp on=true (sent)");
+}
+
+/// The usual house with one more rule, and that rule's condition.
+fn with_condition(text: &str) -> (std::sync::Arc<mapping::Program>, mapping::program::RuleIx) {
+    let rule = format!(
+        "\n[rule.asked]\nwhen = \"piano.keys.press\"\nif = \"{text}\"\ndo = \"hall.lamp.on\"\n"
+    );
+    let program = program(&format!("{HOUSE}{RULES}{rule}"));
+    let ix = program.names.rules["asked"];
+    (program, ix)
+}
+
+#[test]
+fn a_condition_in_words_means_the_same_again() {
+    for text in [
+        "event.key == 60",
+        "event.key >= 72 && event.velocity > 20",
+        "(sun.is_down || state.hall.lux < 50) && !living.online",
+        "!(event.key == 60 || event.key == 61)",
+        "event.key * (event.velocity + 2) / 3 - 1 > -5",
+        "event.key - (event.velocity - 1) == 4",
+        "event.key in [60, 64, 67]",
+        "state.phones.anna == 'away' ? event.key > 60 : event.key < 60",
+        "(event.key > 60 ? 1 : 2) == 1",
+        "has(state.sensor.temp) && age(state.sensor.temp) < 300",
+        "between(event.key, 36, 48) || min(event.key, event.velocity) == 3",
+        "now.hour >= 22 && now.date != '2026-12-24'",
+        "target.hall.lamp.on && state.hall.lamp.brightness > 10",
+        "sun.elevation < -6",
+    ] {
+        let (program, rule) = with_condition(text);
+        let explainer = Explainer::new(&program);
+        let expr = |program: &mapping::Program, rule| {
+            let rule: &mapping::program::Rule = &program[rule];
+            rule.condition
+                .as_ref()
+                .map(|condition| condition.expr.clone())
+        };
+        let written = expr(&program, rule).map(|expr| explainer.expression(rule, None, &expr));
+        let written = written.expect("a condition");
+        let (again, same_rule) = with_condition(&written);
+        assert_eq!(
+            expr(&again, same_rule),
+            expr(&program, rule),
+            "{text} was written as {written}"
+        );
+    }
+}
+
+#[test]
+fn a_condition_is_taken_apart_with_the_values_it_saw() {
+    let (program, rule) = with_condition(
+        "event.key >= 72 && state.hall.lux < 50 && !living.online && event.velocity > 1",
+    );
+    let mut rig = Rig::of(program, dispatcher::Config::default());
+    rig.dispatcher.watch(Some(rule));
+    rig.says("hall", "iot/hall/lux/state", "120");
+    let told = |rig: &mut Rig, key: u32| {
+        let effects = rig.press(key);
+        let mut all = effects.engine.decisions.iter();
+        let found = all.find_map(|decision| {
+            let mut rules = decision.rules.iter();
+            Some((decision, rules.find(|trace| trace.rule == rule)?))
+        });
+        let (decision, trace) = found.expect("it is watched");
+        let seen = &decision.seen[trace.seen.0 as usize..trace.seen.1 as usize];
+        let condition = rig.program[rule].condition.as_ref().expect("a condition");
+        let cause = Some(&decision.steps[0].cause);
+        let parts = Explainer::new(&rig.program).parts(rule, condition, cause, seen);
+        parts
+            .into_iter()
+            .map(|part| {
+                let seen = part.seen.iter().map(|(term, value)| match value {
+                    Some(value) => format!(" {term} = {value}"),
+                    None => format!(" {term} unknown"),
+                });
+                format!(
+                    "{}: {}{}",
+                    part.text,
+                    part.truth.word(),
+                    seen.collect::<String>()
+                )
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        told(&mut rig, 60),
+        [
+            "event.key >= 72: false event.key = 60",
+            "state.hall.lux < 50: not asked",
+            "!living.online: not asked",
+            "event.velocity > 1: not asked",
+        ]
+    );
+    assert_eq!(
+        told(&mut rig, 80)[..2],
+        [
+            "event.key >= 72: true event.key = 80",
+            "state.hall.lux < 50: false state.hall.lux = 120",
+        ]
+    );
+    rig.says("hall", "iot/hall/lux/state", "12");
+    assert_eq!(
+        told(&mut rig, 80)[1..],
+        [
+            "state.hall.lux < 50: true state.hall.lux = 12",
+            "!living.online: true",
+            "event.velocity > 1: true event.velocity = 64",
+        ]
+    );
+}
+
+#[test]
+fn a_stream_tells_what_is_asked_for_and_no_ticks() {
+    let mut rig = Rig::awake();
+    let mut effects = rig.press(60);
+    explain::fill_texts(&rig.program, &mut effects);
+    let program = std::sync::Arc::clone(&rig.program);
+    let explainer = Explainer::new(&program);
+    let entries: Vec<_> = explain::told(&effects, rig.now).collect();
+    let [told] = entries.as_slice() else {
+        panic!("{entries:?}");
+    };
+    for (path, wanted) in [
+        ("piano", true),
+        ("piano.keys", true),
+        ("piano.keys.press", true),
+        ("piano.keys.release", false),
+        ("pia", false),
+        ("hall.lamp", true),
+        ("hall", true),
+        ("middle-c", true),
+        ("rule.middle-c", true),
+        ("rule.low", false),
+        ("var.middle-c", false),
+    ] {
+        let filter = [Filter::new(path)];
+        assert_eq!(explainer.is_wanted(told, &filter), wanted, "{path}");
+    }
+    assert!(explainer.is_wanted(told, &[]));
+    let json = explainer.told_json(types::InputNo(7), told);
+    assert!(json.starts_with("{\"no\":7,\"wall_us\":"), "{json}");
+    let tick = rig.pass(std::time::Duration::from_secs(3_600));
+    assert!(
+        explain::told(&tick, rig.now).all(|told| !explainer.told(&told).contains("time passed"))
+    );
 }

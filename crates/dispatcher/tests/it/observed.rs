@@ -49,7 +49,8 @@ fn a_replayed_acknowledgement_makes_the_same_command_already_so() {
     let mut rig = Rig::awake();
     rig.press(60);
     let observed = Observed::Target(rig.channel("hall.lamp"));
-    rig.dispatcher.observe(&observed);
+    let effects = &mut dispatcher::Effects::default();
+    rig.dispatcher.observe(rig.now, &observed, effects);
     assert!(rig.press(60).sends.is_empty());
 }
 
@@ -58,14 +59,29 @@ fn a_replay_sends_again_what_was_sent_again() {
     let mut rig = Rig::awake();
     rig.press(60);
     rig.says("hall", "iot/hall/lamp/state", r#"{"on":false}"#);
-    let (start, later) = (rig.now, rig.now.after(Duration::from_secs(3)));
-    let mut did = Vec::new();
-    rig.dispatcher
-        .catch_up(later, |then, effects| did.push((then, sent(&effects))));
-    let again = vec![r#"iot/hall/lamp/target {"on":true}"#.to_owned()];
-    assert_eq!(did, [(start.after(Duration::from_secs(1)), again)]);
-    rig.dispatcher
-        .catch_up(later, |_, _| panic!("nothing more is due"));
+    record(&Observed::SentAgain);
+    let observed = |rig: &mut Rig, seconds: u64| {
+        let mut effects = dispatcher::Effects::default();
+        let later = rig.now.after(Duration::from_secs(seconds));
+        rig.dispatcher
+            .observe(later, &Observed::SentAgain, &mut effects);
+        sent(&effects)
+    };
+    assert_eq!(observed(&mut rig, 0), [""; 0], "nothing is due yet");
+    let again = [r#"iot/hall/lamp/target {"on":true}"#];
+    assert_eq!(observed(&mut rig, 1), again);
+    assert_eq!(observed(&mut rig, 1), [""; 0], "nothing more is due");
+}
+
+#[test]
+fn a_replayed_session_gets_what_no_broker_kept() {
+    let mut rig = Rig::awake();
+    rig.says("sensor", "z2m/sensor", r#"{"action":"single"}"#);
+    let observed = Observed::Connected(rig.device("old_lamp"));
+    record(&observed);
+    let mut effects = dispatcher::Effects::default();
+    rig.dispatcher.observe(rig.now, &observed, &mut effects);
+    assert_eq!(sent(&effects), ["old/lamp/set ON"]);
 }
 
 #[test]
@@ -106,9 +122,6 @@ fn a_damaged_or_foreign_observation_is_an_error() {
     let error = Observed::decode(&empty, &record(&Observed::Target(rig.channel("hall.lamp"))));
     assert!(matches!(
         error,
-        Err(DecodeError::Unknown {
-            what: "channel",
-            ..
-        })
+        Err(DecodeError::Unknown { what: "device", .. })
     ));
 }

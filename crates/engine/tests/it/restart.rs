@@ -194,3 +194,22 @@ fn damaged_bytes_are_refused() {
     other[1] = 9;
     assert_eq!(State::decode(&other), Err(StateError::Format(9)));
 }
+
+#[test]
+fn a_second_restart_right_after_the_first_loses_nothing_that_fell_due() {
+    let mut b = bench(&[
+        rule("lost")
+            .holds("!has(state.living.temp)", 0)
+            .notify("lost"),
+        rule("night").holds("now.hour >= 22", 0).notify("night"),
+    ]);
+    b.report("living.temp", 21.0);
+    b.out();
+    down(&mut b, 11 * 3_600);
+    let program = b.program();
+    b.swap(&program, Resume::Replay);
+    b.pass(0);
+    let mut came = b.out();
+    came.sort();
+    assert_eq!(came, ["notify all: lost", "notify all: night"]);
+}

@@ -277,7 +277,9 @@ impl App {
             self.take(now, input, out);
         }
         self.effects.clear();
-        self.dispatcher.tick(now, &mut self.effects);
+        if let Some(observed) = self.dispatcher.tick(now, &mut self.effects) {
+            self.observe(now, &observed);
+        }
         self.hand_out(now, out);
     }
 
@@ -331,8 +333,11 @@ impl App {
         self.effects.clear();
         let input = self.dispatcher.connected(now, device, &mut self.effects);
         self.hand_out(now, out);
-        if let Some(input) = input {
-            self.take(now, input, out);
+        match input {
+            Some(input) => {
+                self.take(now, input, out);
+            }
+            None => self.observe(now, &Observed::Connected(device)),
         }
     }
 

@@ -191,7 +191,8 @@ fn a_snapshot_that_can_not_be_read_means_an_older_one() {
 #[test]
 fn a_snapshot_of_a_newer_version_is_refused_with_what_to_do() {
     let house = House::with_rules("");
-    house.start().kill_9();
+    // An orderly end leaves a snapshot; a kill right after the start may come before the first one.
+    assert_eq!(house.start().interrupt(), Some(0));
     let mut newest = {
         let database = DatabaseReader::open(&house.state().join("house.db")).unwrap();
         database

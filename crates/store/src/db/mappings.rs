@@ -53,6 +53,20 @@ impl DatabaseReader {
     }
 }
 
+impl DatabaseReader {
+    /// The mapping that came into force last.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn newest_mapping(&self) -> Result<Option<MappingHash>, DbError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT hash FROM mappings ORDER BY used_at_us DESC, rowid DESC LIMIT 1",
+        )?;
+        let hash = statement.query_row([], |row| Ok(MappingHash(row.get(0)?)));
+        Ok(hash.optional()?)
+    }
+}
+
 impl Database {
     /// Archives a mapping that comes into force; one with the same hash is marked as used again.
     ///

@@ -1,0 +1,142 @@
+//! What people see of the house as it happens, and of its history as it happened: the same lines.
+
+use engine::{Cause, Decision};
+use mapping::program::RuleIx;
+use types::{InputNo, Now};
+
+use super::{Detail, Explainer, gesture, json};
+use crate::effects::{Effects, Note};
+
+/// One entry of the stream.
+#[derive(Clone, Copy, Debug)]
+pub enum Told<'e> {
+    /// A decision that says something.
+    Decision(&'e Decision),
+    /// Something that no decision says.
+    Note(Now, &'e Note),
+}
+
+/// What of the stream is wanted: everything about a device, a channel, a rule, a variable or a timer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
+    path: String,
+}
+
+impl Filter {
+    /// `hall`, `hall.lamp`, `hall.motion.start`; `rule.night`, `var.night`, `timer.hall-off`; a rule's bare name.
+    #[must_use]
+    pub fn new(path: &str) -> Self {
+        Self {
+            path: path.trim().to_owned(),
+        }
+    }
+
+    fn covers(&self, path: &str) -> bool {
+        let rest = path.strip_prefix(&self.path);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    }
+
+    fn is_rule(&self, name: &str) -> bool {
+        self.path.strip_prefix("rule.").unwrap_or(&self.path) == name
+    }
+}
+
+/// What is worth telling of `effects`, in order; [`super::fill_texts`] comes first. Time that passed without
+/// consequence is not.
+pub fn told(effects: &Effects, now: Now) -> impl Iterator<Item = Told<'_>> {
+    let decisions = effects.engine.decisions.iter().filter(|decision| {
+        let only_time = matches!(decision.steps.as_slice(), [step] if step.cause == Cause::Tick);
+        !only_time || !decision.rules.is_empty() || !decision.sent.is_empty()
+    });
+    let notes = effects.notes.iter().map(move |note| Told::Note(now, note));
+    decisions.map(Told::Decision).chain(notes)
+}
+
+impl Told<'_> {
+    /// When it was.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        match self {
+            Self::Decision(decision) => decision.now,
+            Self::Note(now, _) => *now,
+        }
+    }
+}
+
+impl Explainer<'_> {
+    /// For people; a decision takes a line for each step and each rule that did something.
+    #[must_use]
+    pub fn told(&self, told: &Told<'_>) -> String {
+        match told {
+            Told::Decision(decision) => self.lines(decision, Detail::Fired).join("\n"),
+            Told::Note(now, note) => {
+                format!("{} {}", self.time(now.wall), note.render(self.program))
+            }
+        }
+    }
+
+    /// For machines: one JSON object, on one line, with the number of the input it came with.
+    #[must_use]
+    pub fn told_json(&self, no: InputNo, told: &Told<'_>) -> String {
+        match told {
+            Told::Decision(decision) => json::decision(self, Some(no), decision),
+            Told::Note(now, note) => json::note(self, no, *now, note),
+        }
+    }
+
+    /// Whether one of `filters` wants it; all do where there are none.
+    #[must_use]
+    pub fn is_wanted(&self, told: &Told<'_>, filters: &[Filter]) -> bool {
+        filters.is_empty()
+            || filters.iter().any(|filter| match told {
+                Told::Decision(decision) => self.is_about(decision, filter),
+                Told::Note(_, note) => {
+                    let path = note.path(self.program);
+                    path.is_some_and(|path| filter.covers(&path))
+                }
+            })
+    }
+
+    /// Whether `decision` is about what `filter` names: in its causes, its rules that did something, or what it
+    /// wished.
+    #[must_use]
+    pub fn is_about(&self, decision: &Decision, filter: &Filter) -> bool {
+        let causes = decision
+            .steps
+            .iter()
+            .map(|step| self.cause_path(&step.cause));
+        let told = decision.sent.iter().filter_map(|sent| sent.channel);
+        let told = told.map(|channel| self.program.channel_path(channel));
+        let rules = decision
+            .rules
+            .iter()
+            .filter(|trace| super::is_shown(trace.outcome));
+        causes.chain(told).any(|path| filter.covers(&path))
+            || rules
+                .map(|trace| &self.program[trace.rule].name)
+                .any(|name| filter.is_rule(name))
+    }
+
+    /// What a cause is about, as a path.
+    fn cause_path(&self, cause: &Cause) -> String {
+        let program = self.program;
+        let rule = |rule: RuleIx| format!("rule.{}", program[rule].name);
+        match cause {
+            Cause::Event(event, _) | Cause::Chord(event) => program.event_path(*event),
+            Cause::Report(channel, _) | Cause::Set(channel, _) => program.channel_path(*channel),
+            Cause::Online(device) => format!("{}.online", program[*device].name),
+            Cause::Offline(device) => format!("{}.offline", program[*device].name),
+            Cause::Var(var, _) => format!("var.{}", program[*var].name),
+            Cause::Gesture(kind, channel) => {
+                format!("{}.{}", program.channel_path(*channel), gesture(*kind))
+            }
+            Cause::Timer(timer) => format!("timer.{}", program[*timer].name),
+            Cause::Holds(ix)
+            | Cause::At(ix)
+            | Cause::Sequence(ix)
+            | Cause::Waited(ix)
+            | Cause::Turn(ix) => rule(*ix),
+            Cause::Tick => String::new(),
+        }
+    }
+}

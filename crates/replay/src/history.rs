@@ -1,0 +1,367 @@
+//! A house's past: opened once, then looked at from any moment on.
+//!
+//! ```text
+//!   snapshot        snapshot              snapshot
+//!      |---- inputs ----|------ inputs -------|---- inputs ---> now
+//!                       ^ a travel starts here, and runs forward to the moment that is asked about
+//! ```
+
+use std::{
+    cell::{Cell, RefCell},
+    path::Path,
+    sync::Arc,
+};
+
+use dispatcher::{Blocklist, Config, Dispatcher, SnapshotError};
+use jiff::{Timestamp, tz::TimeZone};
+use mapping::Program;
+use store::{Past, SnapshotInfo};
+use types::{InputNo, Now, UnixTime};
+
+use crate::{
+    player::Player,
+    programs::Programs,
+    travel::Travel,
+    trouble::{HistoryError, Trouble, Troubles},
+};
+
+/// A search backwards looks at stretches of at least so many inputs at once: restoring a snapshot costs as much
+/// as replaying some hundred.
+const WINDOW_INPUTS_MIN: u64 = 5_000;
+
+/// The past of one house.
+#[derive(Debug)]
+pub struct History {
+    past: Past,
+    config: Config,
+    /// Oldest first.
+    snapshots: Vec<SnapshotInfo>,
+    newest: Arc<Program>,
+    zone: TimeZone,
+    /// The clock of this house was synchronised at least once: only then what unsynchronised clocks showed
+    /// counts for nothing.
+    has_clock: bool,
+    programs: RefCell<Programs>,
+    troubles: RefCell<Troubles>,
+    replayed: Cell<u64>,
+}
+
+/// Where a travel ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// With the newest input.
+    End,
+    /// With this input, and what was seen until the next one.
+    No(InputNo),
+    /// Before the first input that was taken at this time of the wall or later.
+    Wall(UnixTime),
+}
+
+/// A stretch of history between two snapshots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// The snapshot that it starts from.
+    pub after: InputNo,
+    /// Where it ends.
+    pub until: Until,
+}
+
+impl History {
+    /// Opens the past in a state folder; a dispatcher may run on it.
+    ///
+    /// # Errors
+    /// It is no state folder, can't be read, or holds nothing yet.
+    pub fn open(folder: &Path) -> Result<Self, HistoryError> {
+        let past = Past::open(folder)?;
+        let mut programs = Programs::default();
+        let database = past.database();
+        let newest = database.newest_mapping()?.ok_or(HistoryError::Empty)?;
+        let newest = programs
+            .find(database, newest)
+            .map_err(HistoryError::NoMapping)?;
+        let mut snapshots = database.snapshots()?;
+        snapshots.reverse();
+        // From an older one the journal can't be read on.
+        if let Some(before_oldest) = past.before_oldest() {
+            let usable = |info: &&SnapshotInfo| info.no >= before_oldest;
+            if snapshots.iter().any(|info| usable(&info)) {
+                snapshots.retain(|info| usable(&info));
+            }
+        }
+        if snapshots.is_empty() && past.last() == InputNo(0) {
+            return Err(HistoryError::Empty);
+        }
+        let has_clock = snapshots.iter().any(|info| info.now.synced)
+            || past.last_now().is_some_and(|now| now.synced);
+        let mut troubles = Troubles::default();
+        for damage in past.damaged() {
+            troubles.add(Trouble::Gap(damage.to_string()));
+        }
+        Ok(Self {
+            config: Config::default(),
+            snapshots,
+            zone: zone(&newest),
+            newest,
+            has_clock,
+            programs: RefCell::new(programs),
+            troubles: RefCell::new(troubles),
+            replayed: Cell::new(0),
+            past,
+        })
+    }
+
+    /// The mapping that came into force last.
+    #[must_use]
+    pub fn program(&self) -> &Arc<Program> {
+        &self.newest
+    }
+
+    /// The home's time zone; UTC where it has none.
+    #[must_use]
+    pub fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
+    /// A moment for people at home, `2026-03-28 21:04`.
+    #[must_use]
+    pub fn at_home(&self, wall: UnixTime) -> String {
+        match Timestamp::from_microsecond(wall.0) {
+            Ok(at) => at
+                .to_zoned(self.zone.clone())
+                .strftime("%Y-%m-%d %H:%M")
+                .to_string(),
+            Err(_) => "an unknown time".to_owned(),
+        }
+    }
+
+    /// The number of the newest input.
+    #[must_use]
+    pub fn last(&self) -> InputNo {
+        let snapshot = self.snapshots.last().map_or(InputNo(0), |info| info.no);
+        self.past.last().max(snapshot)
+    }
+
+    /// When the newest input was taken.
+    #[must_use]
+    pub fn last_now(&self) -> Option<Now> {
+        let snapshot = self.snapshots.last().map(|info| info.now);
+        let record = self.past.last_now();
+        record.into_iter().chain(snapshot).max_by_key(|now| now.at)
+    }
+
+    /// The oldest moment that can be told.
+    #[must_use]
+    pub fn oldest(&self) -> Option<UnixTime> {
+        let mut all = self.snapshots.iter();
+        all.find(|info| self.shows(info.now))
+            .map(|info| info.now.wall)
+    }
+
+    /// How many inputs were replayed so far; what a look costs.
+    #[must_use]
+    pub fn replayed(&self) -> u64 {
+        self.replayed.get()
+    }
+
+    /// Everything that was missing or doubtful so far.
+    #[must_use]
+    pub fn troubles(&self) -> Vec<Trouble> {
+        let mut troubles = self.troubles.borrow().all();
+        let stand_ins = self.programs.borrow().stand_ins().to_vec();
+        troubles.extend(stand_ins.into_iter().map(Trouble::StandIn));
+        troubles
+    }
+
+    /// The house right before `wall`, and a travel from there on until `until`.
+    ///
+    /// # Errors
+    /// `wall` lies before everything that is kept, or nothing can be read.
+    pub fn from(&self, wall: UnixTime, until: Until) -> Result<Travel<'_>, HistoryError> {
+        let mut travel = self.after(self.snapshot_before(wall)?, until)?;
+        travel.go_to(Until::Wall(wall))?;
+        Ok(travel)
+    }
+
+    /// The house right before input `no`, and a travel from there on until `until`.
+    ///
+    /// # Errors
+    /// Nothing can be read.
+    pub fn from_input(&self, no: InputNo, until: Until) -> Result<Travel<'_>, HistoryError> {
+        let before = self.snapshots.iter().rfind(|info| info.no < no);
+        let mut travel = self.after(before.map_or(InputNo(0), |info| info.no), until)?;
+        let before = InputNo(no.0.saturating_sub(1));
+        travel.go_to(Until::No(before))?;
+        Ok(travel)
+    }
+
+    /// All that is kept.
+    ///
+    /// # Errors
+    /// Nothing can be read.
+    pub fn all(&self, until: Until) -> Result<Travel<'_>, HistoryError> {
+        let oldest = self.snapshots.first();
+        self.after(oldest.map_or(InputNo(0), |info| info.no), until)
+    }
+
+    /// The stretches before `until`, newest first, for whoever looks for the last time that something happened.
+    /// Those that end before `since` are left out.
+    ///
+    /// # Errors
+    /// `until` lies before everything that is kept.
+    pub fn windows(
+        &self,
+        until: Until,
+        since: Option<UnixTime>,
+    ) -> Result<Vec<Window>, HistoryError> {
+        let last = match until {
+            Until::End => self.snapshots.len(),
+            Until::No(no) => self.snapshots.partition_point(|info| info.no < no),
+            Until::Wall(wall) => {
+                let start = self.snapshot_before(wall)?;
+                self.snapshots.partition_point(|info| info.no <= start)
+            }
+        };
+        let mut windows = Vec::new();
+        let (mut until, mut end) = (until, self.last());
+        for info in self.snapshots[..last].iter().rev() {
+            let is_long = end.0.saturating_sub(info.no.0) >= WINDOW_INPUTS_MIN;
+            let is_first = info.no == self.snapshots[0].no;
+            let is_past = since.is_some_and(|since| self.shows(info.now) && info.now.wall <= since);
+            if is_long || is_first || is_past {
+                windows.push(Window {
+                    after: info.no,
+                    until,
+                });
+                (until, end) = (Until::No(info.no), info.no);
+            }
+            if is_past {
+                return Ok(windows);
+            }
+        }
+        if windows.is_empty() {
+            windows.push(Window {
+                after: InputNo(0),
+                until,
+            });
+        }
+        Ok(windows)
+    }
+
+    /// Travels through one stretch.
+    ///
+    /// # Errors
+    /// Nothing can be read.
+    pub fn window(&self, window: Window) -> Result<Travel<'_>, HistoryError> {
+        self.after(window.after, window.until)
+    }
+
+    /// Whether `now` is past `wall`, as far as its clock can be trusted.
+    pub(crate) fn is_past(&self, now: Now, wall: UnixTime) -> bool {
+        self.shows(now) && now.wall >= wall
+    }
+
+    pub(crate) fn past(&self) -> &Past {
+        &self.past
+    }
+
+    pub(crate) fn count_input(&self) {
+        self.replayed.set(self.replayed.get() + 1);
+    }
+
+    pub(crate) fn programs(&self) -> &RefCell<Programs> {
+        &self.programs
+    }
+
+    pub(crate) fn trouble(&self, add: impl FnOnce(&mut Troubles)) {
+        add(&mut self.troubles.borrow_mut());
+    }
+
+    /// The newest snapshot in this range of numbers.
+    pub(crate) fn snapshot_within(&self, from: InputNo, before: InputNo) -> Option<InputNo> {
+        let mut all = self.snapshots.iter().rev();
+        let found = all.find(|info| from <= info.no && info.no < before);
+        found.map(|info| info.no)
+    }
+
+    /// The house after the newest snapshot up to `up_to` that can be used.
+    pub(crate) fn restore(&self, up_to: InputNo) -> Result<(Dispatcher, InputNo), HistoryError> {
+        let database = self.past.database();
+        let mut up_to = Some(up_to);
+        while let Some(no) = up_to {
+            let (snapshot, rejected) = database.newest_snapshot(no)?;
+            self.trouble(|troubles| troubles.rejected(rejected));
+            let Some(snapshot) = snapshot else {
+                break;
+            };
+            up_to = snapshot.no.0.checked_sub(1).map(InputNo);
+            let program =
+                self.programs
+                    .borrow_mut()
+                    .find_or(database, snapshot.mapping, &self.newest);
+            let config = self.config.clone();
+            match Dispatcher::restore(program, config, &snapshot.body, snapshot.now) {
+                Ok((dispatcher, _)) => return Ok((dispatcher, snapshot.no)),
+                Err(why @ SnapshotError::Malformed(_)) => {
+                    let text = format!("the snapshot of input {}: {why}", snapshot.no);
+                    self.trouble(|troubles| troubles.add(Trouble::Snapshot(text)));
+                }
+                Err(why) => {
+                    let no = snapshot.no;
+                    return Err(HistoryError::Snapshot { no, why });
+                }
+            }
+        }
+        self.trouble(|troubles| troubles.add(Trouble::FromNothing));
+        let first = self.past.reader(InputNo(1)).find_map(Result::ok);
+        let now = first.map_or_else(Now::default, |record| record.now);
+        let blocks = Blocklist::default();
+        let dispatcher =
+            Dispatcher::new(Arc::clone(&self.newest), self.config.clone(), blocks, now);
+        Ok((dispatcher, InputNo(0)))
+    }
+
+    fn after(&self, snapshot: InputNo, until: Until) -> Result<Travel<'_>, HistoryError> {
+        let (dispatcher, no) = self.restore(snapshot)?;
+        Ok(Travel::new(self, Player::new(dispatcher), no, until))
+    }
+
+    /// The newest snapshot that was taken before `wall`.
+    fn snapshot_before(&self, wall: UnixTime) -> Result<InputNo, HistoryError> {
+        let before = self
+            .snapshots
+            .iter()
+            .rfind(|info| self.shows(info.now) && info.now.wall <= wall);
+        match (before, self.oldest()) {
+            (Some(info), _) => Ok(info.no),
+            (None, Some(oldest)) if self.is_complete() => {
+                // The house's first moments: its clock was not right before.
+                let _ = oldest;
+                Ok(self.snapshots.first().map_or(InputNo(0), |info| info.no))
+            }
+            (None, Some(oldest)) => Err(HistoryError::TooOld {
+                oldest: self.at_home(oldest),
+            }),
+            (None, None) => Ok(self.snapshots.first().map_or(InputNo(0), |info| info.no)),
+        }
+    }
+
+    /// Whether nothing of the house's past was dropped.
+    fn is_complete(&self) -> bool {
+        self.past.before_oldest().is_none_or(|no| no == InputNo(0))
+            && self
+                .snapshots
+                .first()
+                .is_some_and(|info| !self.shows(info.now))
+    }
+
+    /// Whether the wall of `now` says what time it was.
+    fn shows(&self, now: Now) -> bool {
+        now.synced || !self.has_clock
+    }
+}
+
+fn zone(program: &Program) -> TimeZone {
+    let name = program.home.timezone.as_deref();
+    let zone = name.and_then(|name| jiff::tz::TimeZoneDatabase::bundled().get(name).ok());
+    zone.unwrap_or(TimeZone::UTC)
+}

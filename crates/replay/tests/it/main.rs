@@ -1,0 +1,9 @@
+//! Time travel over real state folders that a house on virtual time left.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a house that can't be set up fails the test, wherever that is"
+)]
+
+mod home;
+mod travels;
