@@ -161,6 +161,8 @@ async fn serve(
     if settings.reload.watch {
         spawn_local(Rc::clone(&running).take_edits(watch::watch(&options.house, seen)?));
     }
+    // Whoever reads that it is ready may end it at once.
+    let ended = ended()?;
     printer::tell(Announcement {
         house: &options.house.display(),
         program: &house.program,
@@ -173,7 +175,7 @@ async fn serve(
         took: started.elapsed(),
     });
 
-    server.serve(listeners, ended()?).await?;
+    server.serve(listeners, ended).await?;
     running.stop_simulation();
     server.enter(|_, app, now| app.snapshot(now));
     app.borrow_mut().stream.close();
