@@ -22,6 +22,15 @@ pub(crate) enum Command {
     Test(Test),
     /// Prints a JSON Schema of the house's files, with its own names, for editors
     Schema(Schema),
+    /// Prints a house as JSON: what its files say, in their order, without comments
+    Export(Export),
+    /// Writes a house from JSON; nothing is overwritten without --force
+    Import(Import),
+    /// Changes a value or a rule, and keeps every other line of the files as it is
+    #[command(subcommand)]
+    Edit(Edit),
+    /// Gives a device, channel, group, scene, variable, timer, rule, test or kind another name, wherever it stands
+    Rename(Rename),
     /// Makes a simulated module produce an event
     Press(Press),
     /// Shows the live stream of a running dispatcher
@@ -76,6 +85,107 @@ pub(crate) struct Schema {
     /// Writes it to mapping.schema.json in that folder instead
     #[arg(long)]
     pub(crate) write: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// Folder that holds mapping.toml
+    #[arg(default_value = "/etc/iot-control")]
+    pub(crate) house: PathBuf,
+    /// As JSON: the one form there is
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// JSON as `export` prints it; - for standard input
+    pub(crate) file: PathBuf,
+    /// Folder for the house's files
+    #[arg(long, value_name = "HOUSE")]
+    pub(crate) into: PathBuf,
+    /// Replaces files that are there
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Prints problems as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Edit {
+    /// Writes a value: edit set HOUSE /rule/hall-motion/limit "1 per 30s"
+    Set {
+        /// Folder that holds mapping.toml
+        house: PathBuf,
+        /// Path into what `export` prints: /rule/hall-motion/if
+        path: String,
+        /// JSON; what is none is a text
+        value: String,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Takes something out: edit remove HOUSE /rule/hall-motion
+    Remove {
+        /// Folder that holds mapping.toml
+        house: PathBuf,
+        /// Path into what `export` prints
+        path: String,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Switches a rule on
+    Enable {
+        /// Folder that holds mapping.toml
+        house: PathBuf,
+        /// Name of the rule
+        rule: String,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Switches a rule off; it stays in its file
+    Disable {
+        /// Folder that holds mapping.toml
+        house: PathBuf,
+        /// Name of the rule
+        rule: String,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Adds a rule
+    AddRule {
+        /// Folder that holds mapping.toml
+        house: PathBuf,
+        /// Name of the rule
+        name: String,
+        /// JSON: {"when": "hall.motion.start", "do": "hall.lamp.on"}
+        rule: String,
+        /// The rule behind which it fires [default: behind all others]
+        #[arg(long, value_name = "RULE")]
+        after: Option<String>,
+        #[command(flatten)]
+        how: How,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rename {
+    /// Folder that holds mapping.toml
+    pub(crate) house: PathBuf,
+    /// Its name: hall, hall.lamp, var.night; rule.x or timer.x where both are called x
+    pub(crate) old: String,
+    /// The new one; of a channel either part of it: light or hall.light
+    pub(crate) new: String,
+    #[command(flatten)]
+    pub(crate) how: How,
+}
+
+/// How files are changed.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct How {
+    /// Shows what would change, and writes nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

@@ -2,12 +2,16 @@
 
 mod ask;
 mod check;
+mod edit;
+mod json;
 mod schema;
 mod test;
 mod user;
 
 pub(crate) use ask::{device, events, press};
 pub(crate) use check::check;
+pub(crate) use edit::{edit, rename};
+pub(crate) use json::{export, import};
 pub(crate) use schema::schema;
 pub(crate) use test::test;
 pub(crate) use user::user;

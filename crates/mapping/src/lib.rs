@@ -33,6 +33,7 @@ mod units;
 pub use diagnostic::{Diagnostic, Severity};
 pub use files::Reads;
 pub use load::{Analysis, Loaded, analyze, load, load_texts};
+pub use names::is_name;
 pub use program::Program;
 pub use render::{Finding, findings, render, summary};
 pub use schema::schema;

@@ -2,7 +2,7 @@
 //!
 //! Used by every reader that declares something. Must not know what is declared.
 
-use crate::{diagnostic::Diagnostic, read::Key, report::Report};
+use crate::{diagnostic::Diagnostic, grammar::Names, read::Key, report::Report};
 
 /// Longest name in bytes.
 const BYTES_MAX: usize = 32;
@@ -69,6 +69,17 @@ pub(crate) fn check(report: &mut Report, key: &Key<'_>, what: &str, letters: Let
         let help = format!("reserved are {}", crate::read::list(&words));
         report.push(Diagnostic::error("reserved-name", key.span.clone(), message).help(help));
     }
+}
+
+/// Whether `name` can be the name of such a thing.
+#[must_use]
+pub fn is_name(of: Names, name: &str) -> bool {
+    let letters = match of {
+        Names::Rule | Names::Scene | Names::Timer | Names::NewTimer => Letters::Hyphens,
+        Names::Test => return matches(name, Letters::Sentence),
+        _ => Letters::Expression,
+    };
+    matches(name, letters) && !RESERVED.contains(&name)
 }
 
 /// Whether `name` follows the pattern.

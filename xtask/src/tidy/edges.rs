@@ -29,6 +29,11 @@ const RULES: &[Rule] = &[
         must_not_know: SOCKETS,
     },
     Rule {
+        name: "edit",
+        may_use: &["mapping"],
+        must_not_know: SOCKETS,
+    },
+    Rule {
         name: "engine",
         may_use: &["types", "mapping"],
         must_not_know: SOCKETS_AND_FILES,
@@ -58,6 +63,7 @@ const RULES: &[Rule] = &[
         may_use: &[
             "types",
             "mapping",
+            "edit",
             "engine",
             "dispatcher",
             "broker",

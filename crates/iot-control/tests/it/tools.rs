@@ -47,3 +47,176 @@ fn a_house_with_mistakes_has_a_schema_and_no_house_has_none() {
     assert_eq!(none.code, Some(1));
     assert!(none.stderr.contains("no house is here"), "{none:?}");
 }
+
+#[test]
+fn a_house_goes_out_as_json_and_comes_back() {
+    let exported = run(["export", "--json", &fixture().display().to_string()], "").ok();
+    assert_eq!(exported.json()["rule"]["middle-c"]["if"], "event.key == 60");
+    let new = House::new("format = 1\n");
+    let into = new.folder().join("copy").display().to_string();
+    let imported = run(["import", "-", "--into", &into], &exported.stdout).ok();
+    assert_eq!(imported.stdout.lines().count(), 4, "{imported:?}");
+    run(["check", &into], "").ok();
+    let tested = run(["test", &into], "").ok();
+    assert!(tested.stdout.contains("8 passed"), "{tested:?}");
+    let again = run(["export", "--json", &into], "").ok();
+    assert_eq!(again.stdout, exported.stdout);
+
+    let refused = run(["import", "-", "--into", &into], &exported.stdout);
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.stderr.contains("--force"), "{refused:?}");
+    run(
+        ["import", "-", "--into", &into, "--force"],
+        &exported.stdout,
+    )
+    .ok();
+}
+
+#[test]
+fn mistakes_in_json_are_told_with_their_place_and_nothing_is_written() {
+    let house = House::new("format = 1\n");
+    let into = house.folder().join("copy");
+    let json = r#"{"rule": {"x": {"when": "hall.b.press", "do": []}}}"#;
+    let args = ["import", "-", "--into", &into.display().to_string()];
+    let refused = run(args, json);
+    assert_eq!(refused.code, Some(1));
+    assert!(
+        refused
+            .stderr
+            .contains("error at /rule/x/when: there is no device or group `hall`"),
+        "{refused:?}"
+    );
+    let machine = run([&args[..], &["--json"]].concat(), json);
+    assert_eq!(machine.code, Some(1));
+    assert_eq!(machine.json()[0]["at"], "/rule/x/when");
+    assert!(!into.exists());
+}
+
+#[test]
+fn a_house_with_mistakes_is_not_exported() {
+    let house = House::copy(&fixture());
+    house.write("rules.toml", &house.read("bad.toml"));
+    let refused = run(["export", "--json", &folder_of(&house)], "");
+    assert_eq!((refused.code, &*refused.stdout), (Some(1), ""));
+    assert!(refused.stderr.contains("did you mean"), "{refused:?}");
+}
+
+#[test]
+fn an_edit_changes_its_line_and_a_dry_run_none() {
+    let house = House::copy(&fixture());
+    let folder = folder_of(&house);
+    let before = house.read("rules.toml");
+    let edit = [
+        "edit",
+        "set",
+        &folder,
+        "/rule/doorbell-like/limit",
+        "1 per 20s",
+    ];
+    let dry = run([&edit[..], &["--dry-run"]].concat(), "").ok();
+    assert!(
+        dry.stdout
+            .contains("- limit = \"1 per 30s\"\n+ limit = \"1 per 20s\"\n"),
+        "{dry:?}"
+    );
+    assert_eq!(house.read("rules.toml"), before);
+    let done = run(edit, "").ok();
+    assert_eq!(done.stdout, dry.stdout);
+    let after = before.replace("\"1 per 30s\"", "\"1 per 20s\"");
+    assert_eq!(house.read("rules.toml"), after);
+    let again = run(edit, "").ok();
+    assert!(again.stderr.contains("it is so already"), "{again:?}");
+
+    run(["edit", "disable", &folder, "middle-c"], "").ok();
+    let rule = r#"{"when": "desk.button.press", "do": "desk.lamp.on"}"#;
+    run(
+        [
+            "edit",
+            "add-rule",
+            &folder,
+            "desk-on",
+            rule,
+            "--after",
+            "any-piano-key",
+        ],
+        "",
+    )
+    .ok();
+    run(["edit", "remove", &folder, "/rule/living-fallback"], "").ok();
+    let text = house.read("rules.toml");
+    assert!(
+        text.contains("enabled = false\n\n[rule.any-piano-key]"),
+        "{text}"
+    );
+    assert!(text.contains("[rule.desk-on]\nwhen = \"desk.button.press\"\ndo = \"desk.lamp.on\"\n\n[rule.velocity-dims]"));
+    assert!(!text.contains("living-fallback"));
+    run(["check", &folder], "").ok();
+}
+
+#[test]
+fn an_edit_that_would_break_the_house_is_refused() {
+    let house = House::copy(&fixture());
+    let folder = folder_of(&house);
+    let before = house.read("rules.toml");
+    for (edit, word) in [
+        (
+            ["edit", "set", &folder, "/rule/middle-c/do", "hall.lamp.onn"],
+            "did you mean `on`",
+        ),
+        (
+            ["edit", "set", &folder, "/rule/middle-d/x/y", "1"],
+            "`x` is no key of a rule",
+        ),
+        (["edit", "set", &folder, "rule", "1"], "no path"),
+        (
+            ["rename", &folder, "hall", "desk", "--dry-run"],
+            "there is a device `desk` already",
+        ),
+        (
+            ["rename", &folder, "halll", "x1", "--dry-run"],
+            "did you mean `hall`?",
+        ),
+    ] {
+        let refused = run(edit, "");
+        assert_eq!(refused.code, Some(1), "{refused:?}");
+        assert!(refused.stderr.contains(word), "{refused:?}");
+    }
+    assert_eq!(house.read("rules.toml"), before);
+}
+
+#[test]
+fn a_rename_goes_through_rules_scenes_groups_and_tests() {
+    let house = House::copy(&fixture());
+    let folder = folder_of(&house);
+    house.write(
+        "blocklist.toml",
+        "# the hall\n[[block]]\ndevice = \"hall\"\n",
+    );
+    let files = ["house.toml", "rules.toml", "hall.test.toml"];
+    let before = files.map(|file| house.read(file));
+    let dry = run(["rename", &folder, "hall", "floor", "--dry-run"], "").ok();
+    assert!(dry.stdout.contains("rules.toml:"), "{dry:?}");
+    assert_eq!(files.map(|file| house.read(file)), before);
+    let done = run(["rename", &folder, "hall", "floor"], "").ok();
+    assert!(done.stderr.contains("iot/floor/.."), "{done:?}");
+    run(["check", &folder], "").ok();
+    assert!(run(["test", &folder], "").ok().stdout.contains("8 passed"));
+    assert_eq!(
+        house.read("blocklist.toml"),
+        "# the hall\n[[block]]\ndevice = \"floor\"\n"
+    );
+    assert!(!house.read("rules.toml").contains("\"hall."));
+    let light = run(["rename", &folder, "floor.lamp", "floor.light"], "").ok();
+    assert!(
+        light.stdout.contains("+ do   = \"floor.light.on\""),
+        "{light:?}"
+    );
+    let timer = run(["rename", &folder, "hall-off", "floor-off"], "").ok();
+    assert_eq!(timer.stdout.matches("\n+ ").count(), 2, "{timer:?}");
+    run(["rename", &folder, "floor-off", "hall-off"], "").ok();
+    run(["rename", &folder, "floor.light", "lamp"], "").ok();
+    run(["rename", &folder, "floor", "hall"], "").ok();
+    assert_eq!(files.map(|file| house.read(file)), before);
+    let moved = run(["rename", &folder, "hall.lamp", "desk.light"], "");
+    assert!(moved.stderr.contains("can't move it"), "{moved:?}");
+}

@@ -1,0 +1,462 @@
+//! A house as edits see it: its texts, what they mean, and one edit after the other.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use mapping::{
+    Analysis, FileIx, Severity, analyze, grammar,
+    index::Symbol,
+    outline::{Outline, Step},
+    suggest,
+};
+
+use crate::{
+    change::Change, export, model::Model, place, pointer::Pointer, refusal::Refusal, rename,
+};
+
+/// The file that holds the blocks, on its own.
+pub(crate) const BLOCKLIST: &str = "blocklist.toml";
+
+/// Where tests go in a house that has none.
+pub(crate) const TESTS: &str = "tests/house.test.toml";
+
+/// Tables whose entries have headers of their own: `[rule.R]`.
+const WITH_HEADERS: &[&str] = &["device", "kind", "scene", "rule", "test"];
+
+/// A change that a program asks for.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Edit {
+    /// Writes a value. A table takes the fields of the new one: those that both have keep their place, others
+    /// go.
+    Set {
+        /// Where, in the model.
+        at: Pointer,
+        /// The value.
+        value: Model,
+    },
+    /// Takes something out.
+    Remove {
+        /// Where, in the model.
+        at: Pointer,
+    },
+    /// Adds a rule.
+    AddRule {
+        /// Its name.
+        name: String,
+        /// What stands below its header.
+        rule: Model,
+        /// The rule behind which it fires; absent: behind all others.
+        after: Option<String>,
+    },
+    /// Switches a rule on or off.
+    Enable {
+        /// Its name.
+        rule: String,
+        /// Whether it fires.
+        on: bool,
+    },
+    /// Gives something another name, wherever it stands.
+    Rename {
+        /// What.
+        symbol: Symbol,
+        /// Its new name, the last part of it: `light` for `hall.light`.
+        to: String,
+    },
+}
+
+impl Edit {
+    /// Writes a value at a JSON pointer.
+    ///
+    /// # Errors
+    /// The pointer is none.
+    pub fn set(at: &str, value: impl Into<Model>) -> Result<Self, Refusal> {
+        Ok(Self::Set {
+            at: Pointer::read(at)?,
+            value: value.into(),
+        })
+    }
+
+    /// Takes out what is at a JSON pointer.
+    ///
+    /// # Errors
+    /// The pointer is none.
+    pub fn remove(at: &str) -> Result<Self, Refusal> {
+        let at = Pointer::read(at)?;
+        Ok(Self::Remove { at })
+    }
+}
+
+/// A house that was read.
+#[derive(Clone, Debug)]
+pub struct House {
+    folder: Option<PathBuf>,
+    analysis: Analysis,
+    blocklist: Option<String>,
+}
+
+impl House {
+    /// Reads the house in a folder. A house with mistakes can be edited too, but for the files that can't be
+    /// read.
+    #[must_use]
+    pub fn open(folder: &Path) -> Self {
+        Self {
+            folder: Some(folder.to_owned()),
+            analysis: analyze(Some(folder), &BTreeMap::new()),
+            // Without it no block names a device that is renamed.
+            blocklist: std::fs::read_to_string(folder.join(BLOCKLIST)).ok(),
+        }
+    }
+
+    /// A house of texts by their names; one is `mapping.toml`.
+    #[must_use]
+    pub fn from_texts<N: Into<String>, T: Into<String>>(
+        texts: impl IntoIterator<Item = (N, T)>,
+    ) -> Self {
+        let texts = texts.into_iter();
+        let mut texts: BTreeMap<String, String> = texts
+            .map(|(name, text)| (name.into(), text.into()))
+            .collect();
+        let blocklist = texts.remove(BLOCKLIST);
+        Self {
+            folder: None,
+            analysis: analyze(None, &texts),
+            blocklist,
+        }
+    }
+
+    /// The same for a house that somebody else has read.
+    #[must_use]
+    pub fn from_analysis(analysis: Analysis, blocklist: Option<String>) -> Self {
+        Self {
+            folder: None,
+            analysis,
+            blocklist,
+        }
+    }
+
+    /// What the files mean.
+    #[must_use]
+    pub fn analysis(&self) -> &Analysis {
+        &self.analysis
+    }
+
+    /// The text of blocklist.toml.
+    pub(crate) fn blocklist(&self) -> Option<&str> {
+        self.blocklist.as_deref()
+    }
+
+    /// All texts by their names.
+    pub(crate) fn texts(&self) -> BTreeMap<String, String> {
+        // A file that is missing has a place for its complaint, but no text.
+        let files = self.analysis.mapping.iter().chain(&self.analysis.tests);
+        let files = files.map(|file| self.analysis.loaded.sources.file(*file));
+        let mut texts: BTreeMap<String, String> = files
+            .map(|file| (file.name.to_string(), file.text.clone()))
+            .collect();
+        if let Some(blocklist) = &self.blocklist {
+            texts.insert(BLOCKLIST.to_owned(), blocklist.clone());
+        }
+        texts
+    }
+
+    /// What the edit changes.
+    ///
+    /// # Errors
+    /// It can't be done, or the house would not check any more, though it does now.
+    pub fn edit(&self, edit: &Edit) -> Result<Change, Refusal> {
+        match edit {
+            Edit::Set { at, value } => self.change_model(at, Some(value), None),
+            Edit::Remove { at } => self.change_model(at, None, None),
+            Edit::AddRule { name, rule, after } => {
+                let at = rule_path(name);
+                if self.model().at(&at.0).is_some() {
+                    return Err(Refusal::Taken("rule", name.clone()));
+                }
+                if let Some(after) = after {
+                    self.known_rule(after)?;
+                }
+                self.change_model(&at, Some(rule), after.as_deref())
+            }
+            Edit::Enable { rule, on } => {
+                self.known_rule(rule)?;
+                let mut at = rule_path(rule);
+                at.0.push("enabled".into());
+                if *on && self.model().at(&at.0).is_none() {
+                    return self.finish(self.texts());
+                }
+                self.change_model(&at, Some(&Model::Bool(*on)), None)
+            }
+            Edit::Rename { symbol, to } => rename::rename(self, symbol, to),
+        }
+    }
+
+    fn model(&self) -> Model {
+        export(&self.analysis)
+    }
+
+    fn known_rule(&self, name: &str) -> Result<(), Refusal> {
+        let rules = &self.analysis.draft.names.rules;
+        if rules.contains_key(name) {
+            return Ok(());
+        }
+        let near = suggest::closest(name, rules.keys().map(|name| &**name));
+        Err(Refusal::Unknown(name.to_owned(), near))
+    }
+
+    /// Writes `new` at a path of the model, or takes out what is there.
+    fn change_model(
+        &self,
+        at: &Pointer,
+        new: Option<&Model>,
+        behind: Option<&str>,
+    ) -> Result<Change, Refusal> {
+        let model = self.model();
+        let top = at.0.first().map(Step::to_string).unwrap_or_default();
+        let known = grammar::MAPPING.names.iter().chain(grammar::TESTS.names);
+        let known: Vec<&str> = known
+            .copied()
+            .filter(|name| !matches!(*name, "format" | "include"))
+            .collect();
+        if !known.contains(&&*top) {
+            let near = suggest::closest(&top, known.iter().copied());
+            return Err(Refusal::Nothing(
+                at.to_string(),
+                near.map(|near| format!("/{near}")),
+            ));
+        }
+        let mut wanted = model.clone();
+        let possible = match new {
+            Some(new) => wanted.set(&at.0, new.clone()),
+            None => wanted.remove(&at.0).map(drop),
+        };
+        if possible.is_none() {
+            return Err(match new {
+                Some(_) => Refusal::Misplaced(
+                    at.to_string(),
+                    "what is there is no table that could hold it, or a shorter list",
+                ),
+                None => Refusal::Nothing(at.to_string(), near(&model, &at.0)),
+            });
+        }
+        let mut texts = Texts::of(self);
+        match new {
+            Some(new) => texts.set(&at.0, model.at(&at.0), new, behind)?,
+            None => texts.remove(&at.0)?,
+        }
+        let change = self.finish(texts.all)?;
+        // What was not meant to change has not: whatever way the files are written.
+        let same = tables_without_nothing(&export(change.analysis()))
+            .says_the_same(&tables_without_nothing(&wanted));
+        if !same {
+            return Err(Refusal::TooTangled(at.to_string()));
+        }
+        Ok(change)
+    }
+
+    /// Checks what came out.
+    pub(crate) fn finish(&self, texts: BTreeMap<String, String>) -> Result<Change, Refusal> {
+        let before = self.texts();
+        let mut mapping_texts = texts.clone();
+        mapping_texts.remove(BLOCKLIST);
+        for (name, text) in &texts {
+            let old = before.get(name).map(String::as_str).unwrap_or_default();
+            if text != old && !reads(old) {
+                return Err(Refusal::Unreadable(name.clone()));
+            }
+        }
+        let after = analyze(self.folder.as_deref(), &mapping_texts);
+        if after.loaded.has_errors() && !self.analysis.loaded.has_errors() {
+            let mut errors = after.loaded.diagnostics.clone();
+            errors.retain(|found| found.severity == Severity::Error);
+            let messages = mapping::render(&after.loaded.sources, &errors, false);
+            return Err(Refusal::DoesNotCheck(messages));
+        }
+        Ok(Change::new(before, texts, after))
+    }
+}
+
+fn rule_path(name: &str) -> Pointer {
+    Pointer(vec!["rule".into(), name.into()])
+}
+
+/// Whether a text is TOML.
+fn reads(text: &str) -> bool {
+    toml::de::DeTable::parse(text).is_ok()
+}
+
+/// A model without empty top tables: a header with nothing below it says nothing.
+fn tables_without_nothing(model: &Model) -> Model {
+    match model {
+        Model::Table(tops) => {
+            let tops = tops.iter();
+            let tops = tops.filter(|(_, value)| *value != Model::table());
+            Model::Table(tops.cloned().collect())
+        }
+        other => other.clone(),
+    }
+}
+
+/// A path that is there and looks like this one.
+fn near(model: &Model, path: &[Step]) -> Option<String> {
+    let (last, above) = path.split_last()?;
+    let Model::Table(fields) = model.at(above)? else {
+        return None;
+    };
+    let names = fields.iter().map(|(name, _)| name.as_str());
+    let near = suggest::closest(&last.to_string(), names)?;
+    let mut path = above.to_vec();
+    path.push(near.as_str().into());
+    Some(Pointer(path).to_string())
+}
+
+/// The texts while they are being changed.
+struct Texts {
+    all: BTreeMap<String, String>,
+    /// Names of the mapping's files and then of the tests', in the order of reading.
+    order: Vec<String>,
+}
+
+impl Texts {
+    fn of(house: &House) -> Self {
+        let analysis = &house.analysis;
+        let files = analysis.mapping.iter().chain(&analysis.tests);
+        let name = |file: &FileIx| analysis.loaded.sources.file(*file).name.to_string();
+        Self {
+            all: house.texts(),
+            order: files.map(name).collect(),
+        }
+    }
+
+    fn text(&self, name: &str) -> &str {
+        self.all.get(name).map(String::as_str).unwrap_or_default()
+    }
+
+    /// Changes the first file for which `change` gives a new text.
+    fn first(
+        &mut self,
+        path: &[Step],
+        change: impl Fn(&str) -> Option<Result<String, crate::splice::Overlap>>,
+    ) -> Result<bool, Refusal> {
+        for name in &self.order {
+            if let Some(new) = change(self.text(name)) {
+                let tangled = |_| Refusal::TooTangled(Pointer(path.to_vec()).to_string());
+                self.all.insert(name.clone(), new.map_err(tangled)?);
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn set(
+        &mut self,
+        path: &[Step],
+        old: Option<&Model>,
+        new: &Model,
+        behind: Option<&str>,
+    ) -> Result<(), Refusal> {
+        match (old, new) {
+            (Some(old), new) if old == new => Ok(()),
+            (Some(Model::Table(old)), Model::Table(fields)) => {
+                let below = |name: &str| {
+                    let mut path = path.to_vec();
+                    path.push(name.into());
+                    path
+                };
+                for (name, _) in old.iter().filter(|(name, _)| new.field(name).is_none()) {
+                    self.remove(&below(name))?;
+                }
+                for (name, value) in fields {
+                    let old = old.iter().find(|(other, _)| other == name);
+                    self.set(&below(name), old.map(|(_, old)| old), value, None)?;
+                }
+                Ok(())
+            }
+            (Some(_), new) => {
+                if !self.first(path, |text| place::replaced(text, path, new))? {
+                    self.remove(path)?;
+                    self.create(path, new, None)?;
+                }
+                Ok(())
+            }
+            (None, new) => self.create(path, new, behind),
+        }
+    }
+
+    fn remove(&mut self, path: &[Step]) -> Result<(), Refusal> {
+        for name in self.order.clone() {
+            if place::holds(&Outline::read(self.text(&name)), path) {
+                let new = place::removed(self.text(&name), path);
+                let tangled = |_| Refusal::TooTangled(Pointer(path.to_vec()).to_string());
+                self.all.insert(name, new.map_err(tangled)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn create(&mut self, path: &[Step], new: &Model, behind: Option<&str>) -> Result<(), Refusal> {
+        let misplaced = |why| Err(Refusal::Misplaced(Pointer(path.to_vec()).to_string(), why));
+        let Some((last, parent)) = path.split_last() else {
+            return misplaced("the whole house is written by import");
+        };
+        let name = last.to_string();
+        let Some(top) = parent.first().map(Step::to_string) else {
+            let Model::Table(fields) = new else {
+                return misplaced("it must be a table");
+            };
+            for (field, value) in fields {
+                let path = [path[0].clone(), field.as_str().into()];
+                self.create(&path, value, None)?;
+            }
+            return Ok(());
+        };
+        let with_header = parent.len() == 1 && WITH_HEADERS.contains(&&*top);
+        if with_header && !matches!(new, Model::Table(_)) {
+            return misplaced("it must be a table");
+        }
+        if !with_header && self.first(path, |text| place::added(text, parent, &name, new))? {
+            return Ok(());
+        }
+        if with_header || parent.len() == 1 {
+            return self.create_section(&top, &name, new, with_header, behind);
+        }
+        let table = Model::Table(vec![(name, new.clone())]);
+        self.create(parent, &table, None)
+    }
+
+    /// A new section at the end of the file that holds its like.
+    fn create_section(
+        &mut self,
+        top: &str,
+        name: &str,
+        new: &Model,
+        with_header: bool,
+        behind: Option<&str>,
+    ) -> Result<(), Refusal> {
+        let behind: Vec<Step> = [top].into_iter().chain(behind).map(Step::from).collect();
+        let mut files = self.order.iter().rev();
+        let found = files.find(|file| place::holds(&Outline::read(self.text(file)), &behind));
+        let file = match found {
+            Some(file) => file.clone(),
+            None if top == "test" => {
+                self.order.push(TESTS.to_owned());
+                TESTS.to_owned()
+            }
+            None => "mapping.toml".to_owned(),
+        };
+        let (path, value) = if with_header {
+            (vec![top.into(), name.into()], new.clone())
+        } else {
+            (
+                vec![top.into()],
+                Model::Table(vec![(name.to_owned(), new.clone())]),
+            )
+        };
+        let text = place::with_section(self.text(&file), &behind, &path, &value);
+        let text = text.map_err(|_| Refusal::TooTangled(Pointer(path).to_string()))?;
+        self.all.insert(file, text);
+        Ok(())
+    }
+}

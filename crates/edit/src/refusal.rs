@@ -1,0 +1,77 @@
+//! Why an edit was not done.
+
+use std::fmt;
+
+/// Why an edit was not done; nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// Not a JSON pointer; holds it.
+    BadPointer(String),
+    /// Nothing is at that place; holds the pointer, and where known what is near.
+    Nothing(String, Option<String>),
+    /// A value can't be written there; holds the pointer and why.
+    Misplaced(String, &'static str),
+    /// A file that would change can't be read as TOML; holds its name.
+    Unreadable(String),
+    /// The result would not check; holds the messages as `check` draws them.
+    DoesNotCheck(String),
+    /// Something of that name is there already; holds what it is and its name.
+    Taken(&'static str, String),
+    /// Not a name for that; holds it.
+    BadName(String),
+    /// Nothing has that name; holds it, and where known the nearest one.
+    Unknown(String, Option<String>),
+    /// Several things have that name; holds it, and how each is told apart.
+    Ambiguous(String, Vec<String>),
+    /// It is written in a way that this edit would change more than it should; holds the pointer or name.
+    TooTangled(String),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BadPointer(text) => write!(
+                f,
+                "\"{text}\" is no path; write for example /rule/hall-motion/if"
+            ),
+            Self::Nothing(pointer, near) => {
+                write!(f, "nothing is at {pointer}")?;
+                match near {
+                    Some(near) => write!(f, "; did you mean {near}?"),
+                    None => Ok(()),
+                }
+            }
+            Self::Misplaced(pointer, why) => write!(f, "{pointer} can't be written: {why}"),
+            Self::Unreadable(file) => {
+                write!(
+                    f,
+                    "{file} can't be read; mend it first: iot-control check says where"
+                )
+            }
+            Self::DoesNotCheck(messages) => {
+                write!(f, "the house would not check any more:\n{messages}")
+            }
+            Self::Taken(what, name) => write!(f, "there is a {what} `{name}` already"),
+            Self::BadName(name) => write!(f, "`{name}` can't be a name there"),
+            Self::Unknown(name, near) => {
+                write!(f, "nothing is called `{name}`")?;
+                match near {
+                    Some(near) => write!(f, "; did you mean `{near}`?"),
+                    None => Ok(()),
+                }
+            }
+            Self::Ambiguous(name, candidates) => write!(
+                f,
+                "several things are called `{name}`: say {}",
+                candidates.join(" or ")
+            ),
+            Self::TooTangled(what) => write!(
+                f,
+                "{what} is written in a way that this edit can't change alone; change it by hand"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}

@@ -1,0 +1,9 @@
+//! What edits keep and change, on houses of all kinds.
+
+mod blocks;
+mod changes;
+mod hostile;
+mod houses;
+mod json;
+mod renames;
+mod schema;

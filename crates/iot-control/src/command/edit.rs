@@ -1,0 +1,131 @@
+//! `iot-control edit` and `rename`: a house's files changed, line by line.
+
+use std::{path::Path, process::ExitCode};
+
+use anyhow::{anyhow, bail};
+use edit::{Change, Edit, House, Model, Pointer};
+use mapping::{index::Symbol, program::Carrier};
+
+use crate::{cli, printer};
+
+/// Changes a value or a rule.
+pub(crate) fn edit(command: cli::Edit) -> anyhow::Result<ExitCode> {
+    let (house, how, edit) = match command {
+        cli::Edit::Set {
+            house,
+            path,
+            value,
+            how,
+        } => {
+            let at = Pointer::read(&path)?;
+            // `1 per 30s` needs no quotes of its own in a shell.
+            let value = edit::read_json(&value).unwrap_or(Model::Text(value));
+            (house, how, Edit::Set { at, value })
+        }
+        cli::Edit::Remove { house, path, how } => {
+            let at = Pointer::read(&path)?;
+            (house, how, Edit::Remove { at })
+        }
+        cli::Edit::Enable { house, rule, how } => (house, how, Edit::Enable { rule, on: true }),
+        cli::Edit::Disable { house, rule, how } => (house, how, Edit::Enable { rule, on: false }),
+        cli::Edit::AddRule {
+            house,
+            name,
+            rule,
+            after,
+            how,
+        } => {
+            let rule = edit::read_json(&rule).map_err(|problem| anyhow!("the rule: {problem}"))?;
+            (house, how, Edit::AddRule { name, rule, after })
+        }
+    };
+    let change = open(&house)?.edit(&edit)?;
+    finish(&house, &change, how)
+}
+
+/// Gives something another name.
+pub(crate) fn rename(options: &cli::Rename) -> anyhow::Result<ExitCode> {
+    let house = open(&options.house)?;
+    let symbol = house.symbol(&options.old)?;
+    // `hall.light` and `light` both name a channel of the hall.
+    let to = match (&symbol, options.new.rsplit_once('.')) {
+        (Symbol::Channel(device, _), Some((first, last))) if first == &**device => last,
+        (Symbol::Channel(device, name), Some((first, _))) => {
+            bail!("`{name}` stays a channel of `{device}`: a rename can't move it to `{first}`")
+        }
+        _ => &options.new,
+    };
+    let edit = Edit::Rename {
+        symbol: symbol.clone(),
+        to: to.to_owned(),
+    };
+    let change = house.edit(&edit)?;
+    let code = finish(&options.house, &change, options.how)?;
+    if !change.is_empty() {
+        tell_of_topics(&house, &symbol, to);
+    }
+    Ok(code)
+}
+
+/// A house to change; where none is, there is nothing to change.
+fn open(folder: &Path) -> anyhow::Result<House> {
+    let house = House::open(folder);
+    if house.analysis().mapping.is_empty() {
+        bail!(
+            "{}: no house is here: a house is a folder with a mapping.toml",
+            folder.display()
+        );
+    }
+    Ok(house)
+}
+
+/// Shows the lines, and writes them.
+fn finish(folder: &Path, change: &Change, how: cli::How) -> anyhow::Result<ExitCode> {
+    let mut place = String::new();
+    let lines = change.lines();
+    for line in &lines {
+        let here = format!("{}:{}", line.file, line.number);
+        if here != place {
+            printer::result(&here);
+        }
+        place = here;
+        if let Some(old) = &line.old {
+            printer::result(format_args!("- {old}"));
+        }
+        if let Some(new) = &line.new {
+            printer::result(format_args!("+ {new}"));
+        }
+    }
+    if lines.is_empty() {
+        printer::tell("it is so already; nothing is written");
+    } else if how.dry_run {
+        printer::tell("nothing is written: --dry-run");
+    } else {
+        change.write(folder)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Modules of ours are addressed by name: the mapping alone does not rename them.
+fn tell_of_topics(house: &House, symbol: &Symbol, to: &str) {
+    let (device, new) = match symbol {
+        Symbol::Device(device) => (device, format!("iot/{to}/..")),
+        Symbol::Channel(device, _) => (device, format!("iot/{device}/{to}/..")),
+        _ => return,
+    };
+    let program = &house.analysis().draft;
+    let own = program
+        .device(device)
+        .is_some_and(|device| program[device].carrier == Carrier::Own);
+    if !own {
+        return;
+    }
+    printer::tell(format_args!(
+        "its topics are {new} now: a module that speaks MQTT by itself must use them"
+    ));
+    if matches!(symbol, Symbol::Device(_)) {
+        printer::tell(format_args!(
+            "a login made with --device {device} is for the old name: iot-control user add NAME --device {to}"
+        ));
+    }
+}

@@ -1,0 +1,86 @@
+//! `iot-control export` and `import`: a house as JSON, and back.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, Read},
+    path::Path,
+    process::ExitCode,
+};
+
+use anyhow::{Context, bail};
+use mapping::Severity;
+use serde_json::{Value as Json, json};
+
+use crate::{
+    cli::{Export, Import},
+    printer,
+};
+
+/// Prints a house. One with mistakes has no meaning that could be printed.
+pub(crate) fn export(options: &Export) -> anyhow::Result<ExitCode> {
+    let folder = &options.house;
+    let read = mapping::analyze(Some(folder), &BTreeMap::new());
+    if read.loaded.has_errors() {
+        let mut errors = read.loaded.diagnostics.clone();
+        errors.retain(|found| found.severity == Severity::Error);
+        let colors = printer::has_colors();
+        printer::tell(mapping::render(&read.loaded.sources, &errors, colors).trim_end());
+        bail!(
+            "{}: it does not check, so it is not exported",
+            folder.display()
+        );
+    }
+    printer::result(edit::export(&read));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a house.
+pub(crate) fn import(options: &Import) -> anyhow::Result<ExitCode> {
+    let json = text(&options.file)?;
+    let imported = match edit::import(&json) {
+        Ok(imported) => imported,
+        Err(problems) => {
+            show(options, &problems);
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    show(options, imported.warnings());
+    imported.write(&options.into, options.force)?;
+    if !options.json {
+        for name in imported.files().keys() {
+            printer::result(options.into.join(name).display());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn text(file: &Path) -> anyhow::Result<String> {
+    if file != Path::new("-") {
+        return fs::read_to_string(file).with_context(|| format!("reading {}", file.display()));
+    }
+    let mut text = String::new();
+    io::stdin()
+        .read_to_string(&mut text)
+        .context("reading standard input")?;
+    Ok(text)
+}
+
+fn show(options: &Import, problems: &[edit::Problem]) {
+    if options.json {
+        let one = |problem: &edit::Problem| {
+            json!({
+                "at": problem.at.to_string(),
+                "severity": if problem.is_error { "error" } else { "warning" },
+                "code": problem.code,
+                "message": problem.message,
+                "help": problem.help,
+            })
+        };
+        printer::result(problems.iter().map(one).collect::<Json>());
+        return;
+    }
+    for problem in problems {
+        printer::tell(problem);
+    }
+}
