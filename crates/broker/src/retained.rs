@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use foldhash::fast::RandomState;
 use types::Instant;
 
 use crate::{Filter, message::Stored};
@@ -13,7 +14,7 @@ use crate::{Filter, message::Stored};
 /// The retained messages. Lookups go through the map, everything ordered through the set.
 #[derive(Debug, Default)]
 pub(crate) struct Retained {
-    messages: HashMap<Arc<str>, Arc<Stored>>,
+    messages: HashMap<Arc<str>, Arc<Stored>, RandomState>,
     topics: BTreeSet<Arc<str>>,
     bytes: usize,
 }

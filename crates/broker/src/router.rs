@@ -1,9 +1,21 @@
 //! Which sessions want a topic. Filters without wildcards are looked up by hash, the others in a
-//! tree of their levels. Called by the core for every message.
+//! tree of their levels; what came of it is remembered for the topics in use. Called by the core for
+//! every message.
 
 use std::{collections::HashMap, sync::Arc};
 
+use foldhash::fast::RandomState;
+
 use crate::{Filter, application::ClientKey, codec::Qos};
+
+/// Topics whose subscribers are remembered; where there are more, remembering begins anew.
+const KNOWN_MAX: usize = 4_096;
+
+/// Longer topics are looked up each time.
+const KNOWN_BYTES_MAX: usize = 128;
+
+/// Topics with more subscribers are looked up each time: sending costs far more there.
+const KNOWN_SUBSCRIBERS_MAX: usize = 16;
 
 /// A session's wish on one filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,14 +33,17 @@ pub(crate) struct Subscriber {
 /// All subscriptions. Maps are looked up, never iterated: what comes out has the order of arrival.
 #[derive(Debug, Default)]
 pub(crate) struct Router {
-    exact: HashMap<Arc<str>, Vec<Subscriber>>,
+    exact: HashMap<Arc<str>, Vec<Subscriber>, RandomState>,
     wild: Node,
     len: usize,
+    /// What [`Router::matching`] came to, until a subscription changes: a house has few topics and many
+    /// messages on each.
+    known: HashMap<Box<str>, Box<[Subscriber]>, RandomState>,
 }
 
 #[derive(Debug, Default)]
 struct Node {
-    levels: HashMap<Box<str>, Node>,
+    levels: HashMap<Box<str>, Node, RandomState>,
     /// What follows a `+`.
     any: Option<Box<Node>>,
     /// Filters that end here.
@@ -54,6 +69,7 @@ impl Router {
 
     /// Adds a subscription or replaces the session's earlier one on this filter.
     pub(crate) fn subscribe(&mut self, filter: &Filter, subscriber: Subscriber) {
+        self.known.clear();
         let list = if filter.is_wild() {
             self.wild.list(filter.as_str())
         } else {
@@ -70,6 +86,7 @@ impl Router {
 
     /// Removes a subscription; false where there is none.
     pub(crate) fn unsubscribe(&mut self, filter: &Filter, session: ClientKey) -> bool {
+        self.known.clear();
         let removed = if filter.is_wild() {
             self.wild.remove(filter.as_str().split('/'), session)
         } else if let Some(list) = self.exact.get_mut(filter.as_str()) {
@@ -87,7 +104,20 @@ impl Router {
 
     /// Appends who wants `topic`. A session with several fitting filters comes several times, but
     /// always in a row.
-    pub(crate) fn matching(&self, topic: &str, hits: &mut Vec<Subscriber>) {
+    pub(crate) fn matching(&mut self, topic: &str, hits: &mut Vec<Subscriber>) {
+        if let Some(known) = self.known.get(topic) {
+            return hits.extend_from_slice(known);
+        }
+        self.look_up(topic, hits);
+        if topic.len() <= KNOWN_BYTES_MAX && hits.len() <= KNOWN_SUBSCRIBERS_MAX {
+            if self.known.len() >= KNOWN_MAX {
+                self.known.clear();
+            }
+            self.known.insert(topic.into(), hits.as_slice().into());
+        }
+    }
+
+    fn look_up(&self, topic: &str, hits: &mut Vec<Subscriber>) {
         if let Some(list) = self.exact.get(topic) {
             hits.extend_from_slice(list);
         }
@@ -230,6 +260,9 @@ mod tests {
             }
             let mut hits = Vec::new();
             router.matching(&topic, &mut hits);
+            let mut again = Vec::new();
+            router.matching(&topic, &mut again);
+            prop_assert_eq!(&again, &hits, "what is remembered");
             let hits: Vec<u32> = hits.iter().map(|hit| hit.session.0).collect();
             let expected: Vec<u32> = (0..filters.len())
                 .filter(|ix| removed >> ix & 1 == 0 && filters[*ix].matches(&topic))
@@ -239,8 +272,32 @@ mod tests {
             for (ix, filter) in filters.iter().enumerate() {
                 router.unsubscribe(filter, ClientKey(ix as u32));
             }
+            again.clear();
+            router.matching(&topic, &mut again);
+            prop_assert!(again.is_empty(), "nothing is remembered of who went");
             prop_assert!(router.wild.is_empty() && router.exact.is_empty());
             prop_assert_eq!(router.len(), 0);
         }
+    }
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let mut router = Router::default();
+        let filter = Filter::new("#").unwrap();
+        router.subscribe(&filter, subscriber(1));
+        for topic in 0..2 * KNOWN_MAX {
+            let mut hits = Vec::new();
+            router.matching(&topic.to_string(), &mut hits);
+            assert_eq!(hits.len(), 1);
+        }
+        let mut hits = Vec::new();
+        router.matching(&"x".repeat(KNOWN_BYTES_MAX + 1), &mut hits);
+        assert_eq!(hits.len(), 1);
+        assert!(router.known.len() <= KNOWN_MAX);
+        assert!(
+            router
+                .known
+                .keys()
+                .all(|topic| topic.len() <= KNOWN_BYTES_MAX)
+        );
     }
 }

@@ -77,16 +77,38 @@ impl Filter {
         if topic.starts_with('$') && !self.text.starts_with('$') {
             return false;
         }
-        let mut names = topic.split('/');
-        for level in self.text.split('/') {
-            match (level, names.next()) {
-                ("#", _) => return true,
-                ("+", Some(_)) => {}
-                (level, Some(name)) if level == name => {}
+        let (filter, topic) = (self.text.as_bytes(), topic.as_bytes());
+        let (mut at, mut in_topic) = (0, 0);
+        // One turn for each level, by bytes: this runs for every message.
+        loop {
+            match filter.get(at) {
+                Some(b'#') => return true,
+                Some(b'+') => {
+                    at += 1;
+                    let rest = &topic[in_topic..];
+                    in_topic += rest.iter().take_while(|byte| **byte != b'/').count();
+                }
+                _ => {
+                    let rest = &filter[at..];
+                    let level = rest.iter().take_while(|byte| **byte != b'/').count();
+                    if !topic[in_topic..].starts_with(&rest[..level]) {
+                        return false;
+                    }
+                    at += level;
+                    in_topic += level;
+                }
+            }
+            match (filter.get(at), topic.get(in_topic)) {
+                (None, None) => return true,
+                (Some(_), Some(b'/')) => {
+                    at += 1;
+                    in_topic += 1;
+                }
+                // "a/#" means "a" too.
+                (Some(_), None) => return &filter[at..] == b"/#",
                 _ => return false,
             }
         }
-        names.next().is_none()
     }
 
     /// Whether every topic that `other` matches is matched by this filter too.
@@ -234,6 +256,26 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn matching_by_bytes_agrees_with_matching_by_levels(
+            text in "(a|ab|\\+|)(/(a|ab|\\+|)){0,3}(/#)?".prop_filter("not empty", |t| !t.is_empty()),
+            topic in "(a|ab|abc|)(/(a|ab|abc|)){0,4}",
+        ) {
+            let mut names = topic.split('/');
+            let mut expected = true;
+            let mut ended = false;
+            for level in text.split('/') {
+                match (level, names.next()) {
+                    ("#", _) => { ended = true; break; }
+                    ("+", Some(_)) => {}
+                    (level, Some(name)) if level == name => {}
+                    _ => { expected = false; break; }
+                }
+            }
+            expected &= ended || names.next().is_none();
+            prop_assert_eq!(filter(&text).matches(&topic), expected, "{} {}", text, topic);
+        }
+
         #[test]
         fn covers_and_overlaps_agree_with_matches(a in any_filter(), b in any_filter(), topic in any_topic()) {
             let (a, b) = (filter(&a), filter(&b));

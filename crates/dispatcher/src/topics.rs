@@ -5,6 +5,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use foldhash::fast::RandomState;
 use mapping::{
     Program,
     program::{Carrier, ChannelIx, DeviceIx},
@@ -61,7 +62,7 @@ pub(crate) struct DeviceTopics {
 /// All topics of a house.
 #[derive(Clone, Debug)]
 pub(crate) struct Topics {
-    table: HashMap<Arc<str>, Route>,
+    table: HashMap<Arc<str>, Route, RandomState>,
     foreign: Vec<Vec<ForeignUse>>,
     channels: Vec<ChannelTopics>,
     devices: Vec<DeviceTopics>,
@@ -70,7 +71,7 @@ pub(crate) struct Topics {
 impl Topics {
     pub(crate) fn new(program: &Program) -> Self {
         let mut topics = Self {
-            table: HashMap::new(),
+            table: HashMap::default(),
             foreign: Vec::new(),
             channels: Vec::with_capacity(program.channels.len()),
             devices: Vec::with_capacity(program.devices.len()),

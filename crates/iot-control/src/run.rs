@@ -175,7 +175,9 @@ async fn serve(
         took: started.elapsed(),
     });
 
-    server.serve(listeners, ended).await?;
+    // A task of its own: this one is looked at again on every wake-up of any connection.
+    let serving = server.clone();
+    spawn_local(async move { serving.serve(listeners, ended).await }).await??;
     running.stop_simulation();
     server.enter(|_, app, now| app.snapshot(now));
     app.borrow_mut().stream.close();
