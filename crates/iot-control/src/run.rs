@@ -141,8 +141,9 @@ async fn serve(
     let now = Rc::clone(&clock);
     let server = tcp::Server::new(core, Rc::clone(&app), move || now.now());
     let durable = server.durable();
-    let store = store.start(move |written| durable.report(written))?;
-    server.enter(|core, app, now| app.start(core, now, store.clone()));
+    let report = durable.clone();
+    let store = store.start(move |written| report.report(written))?;
+    server.enter(|core, app, now| app.start(core, now, store.clone(), durable));
 
     let socket = Socket::bind(&folder.join(SOCKET))
         .with_context(|| format!("control socket in {}", folder.display()))?;

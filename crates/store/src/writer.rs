@@ -29,6 +29,9 @@ pub struct Options {
     pub snapshots_kept: usize,
     /// How much may wait in memory.
     pub queue: QueueLimits,
+    /// The shortest time between two writes. A single batch is written at once; those behind it share the
+    /// next write, and the submitting thread need not wake this one for each.
+    pub pace: Duration,
     /// The pause after the first failed write; it doubles up to `retry_max`.
     pub retry_first: Duration,
     /// The longest pause between tries.
@@ -47,6 +50,7 @@ impl Default for Options {
             sync_interval: Duration::from_secs(30),
             snapshots_kept: 2,
             queue: QueueLimits::default(),
+            pace: Duration::from_millis(1),
             retry_first: Duration::from_millis(100),
             retry_max: Duration::from_secs(10),
             shutdown_wait: Duration::from_secs(5),
@@ -131,10 +135,13 @@ impl Writer {
                     }
                 }
             }
-            self.write_if_due();
+            let wrote = self.write_if_due();
             self.sync_if_due();
             if taken.closed {
                 return self.finish();
+            }
+            if wrote {
+                std::thread::sleep(self.options.pace);
             }
         }
     }
@@ -148,15 +155,17 @@ impl Writer {
         }
     }
 
-    fn write_if_due(&mut self) {
+    /// Whether it wrote.
+    fn write_if_due(&mut self) -> bool {
         let waits = self.retry.is_some_and(|retry| retry.at > Instant::now());
         if self.pending.is_empty() || waits {
-            return;
+            return false;
         }
         match self.write() {
             Ok(()) => self.recovered(),
             Err(error) => self.failed(&error),
         }
+        true
     }
 
     /// Writes what is pending and acknowledges it.

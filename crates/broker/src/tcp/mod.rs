@@ -103,9 +103,15 @@ impl Durable {
         self.0.1.notify_one();
     }
 
+    /// All inputs up to this one are stored.
+    #[must_use]
+    pub fn reached(&self) -> InputNo {
+        InputNo(self.0.0.load(Ordering::Acquire))
+    }
+
     async fn next(&self) -> InputNo {
         self.0.1.notified().await;
-        InputNo(self.0.0.load(Ordering::Acquire))
+        self.reached()
     }
 }
 

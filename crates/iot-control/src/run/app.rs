@@ -5,7 +5,7 @@ use std::{cell::Cell, sync::Arc, time::Duration};
 
 use broker::{
     Ack, Admission, Application, Client, Core, Denied, Ended, Incoming, Login, Message, Outbox,
-    Reason, Verdict,
+    Reason, Verdict, tcp::Durable,
 };
 use dispatcher::{
     Blocklist, Dispatcher, Effects, Input, Observed, Publisher, Qos,
@@ -124,8 +124,14 @@ impl App {
     }
 
     /// Puts the house's retained topics into the broker and catches up with what fell due.
-    pub(super) fn start(&mut self, core: &mut Core, now: Now, store: StoreHandle) {
-        self.journal.start(store);
+    pub(super) fn start(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        store: StoreHandle,
+        durable: Durable,
+    ) {
+        self.journal.start(store, durable);
         self.effects.clear();
         self.dispatcher.announce(now, &mut self.effects);
         let mut out = Outbox::default();

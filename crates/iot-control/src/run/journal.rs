@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use broker::Ack;
+use broker::{Ack, tcp::Durable};
 use dispatcher::{Input, Observed};
 use mapping::Program;
 use store::{
@@ -22,10 +22,6 @@ const HOLD_MAX: Duration = Duration::from_millis(20);
 /// How long what was only seen waits for an input to go with: it explains, and nobody waits for it.
 const OBSERVED_HOLD_MAX: Duration = Duration::from_secs(1);
 
-/// Shortest time between two hand-overs for the sake of acknowledgements. A single event goes at
-/// once; in a stream, waking the store thread for each would take a core from the hot thread.
-const ACK_PACE: Duration = Duration::from_millis(1);
-
 /// Bytes after which a batch goes whoever waits for it: some hundred inputs.
 const HELD_BYTES_MAX: usize = 16 << 10;
 
@@ -42,6 +38,7 @@ enum Waiting {
 /// Numbers and collects inputs.
 pub(super) struct Journal {
     store: Option<StoreHandle>,
+    durable: Durable,
     batch: Batch,
     body: Vec<u8>,
     last: InputNo,
@@ -50,8 +47,8 @@ pub(super) struct Journal {
     opened: Option<Instant>,
     /// When the open batch got its first observation.
     seen: Option<Instant>,
-    /// When the last batch went.
-    went: Instant,
+    /// The last number that went to the store.
+    submitted: InputNo,
     /// Inputs since the last snapshot.
     pub(super) inputs: u64,
     /// Inputs that could not be kept since the process started.
@@ -63,20 +60,22 @@ impl Journal {
     pub(super) fn after(last: InputNo) -> Self {
         Self {
             store: None,
+            durable: Durable::default(),
             batch: Batch::default(),
             body: Vec::new(),
             last,
             waiting: Waiting::Nobody,
             opened: None,
             seen: None,
-            went: Instant::default(),
+            submitted: InputNo::default(),
             inputs: 0,
             unkept: 0,
         }
     }
 
-    pub(super) fn start(&mut self, store: StoreHandle) {
+    pub(super) fn start(&mut self, store: StoreHandle, durable: Durable) {
         self.store = Some(store);
+        self.durable = durable;
     }
 
     /// The number of the newest input.
@@ -124,12 +123,19 @@ impl Journal {
         self.waiting = self.waiting.max(Waiting::Client);
     }
 
+    /// Whether a batch is on its way to the disk.
+    fn is_at_store(&self) -> bool {
+        self.durable.reached() < self.submitted
+    }
+
     /// When the open batch is to be handed over.
     pub(super) fn due(&self) -> Option<Instant> {
         let inputs = self.opened.map(|opened| match self.waiting {
             Waiting::Nobody => opened.after(HOLD_MAX),
-            Waiting::Client => opened.max(self.went.after(ACK_PACE)),
-            Waiting::Person => opened,
+            // The store sets the pace: the next batch goes when this one is written. A timer of ours would be
+            // set and cleared with every event, which costs more than the event where clocks are virtual.
+            Waiting::Client if self.is_at_store() => opened.after(HOLD_MAX),
+            Waiting::Client | Waiting::Person => opened,
         });
         let seen = self.seen.map(|seen| seen.after(OBSERVED_HOLD_MAX));
         inputs.into_iter().chain(seen).min()
@@ -148,15 +154,17 @@ impl Journal {
     pub(super) fn hand_over(&mut self, now: Now) {
         self.opened = None;
         self.seen = None;
-        self.went = now.at;
         let Some(store) = self.store.as_ref().filter(|_| !self.batch.is_empty()) else {
             return;
         };
         self.waiting = Waiting::Nobody;
-        if let Err(refused) = store.submit(std::mem::take(&mut self.batch)) {
-            self.batch = refused.batch;
-            // Tried again after a pause.
-            self.opened = Some(now.at);
+        match store.submit(std::mem::take(&mut self.batch)) {
+            Ok(()) => self.submitted = self.last,
+            Err(refused) => {
+                self.batch = refused.batch;
+                // Tried again after a pause.
+                self.opened = Some(now.at);
+            }
         }
     }
 
