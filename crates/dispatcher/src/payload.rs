@@ -6,6 +6,7 @@
 mod event;
 mod flat;
 mod foreign;
+mod plain;
 mod set;
 mod state;
 mod write;

@@ -121,9 +121,11 @@ pub(super) async fn run<A: Application + 'static>(
         socket.paused.set(shared.core.borrow().is_paused(key));
         let happened = tokio::select! {
             biased;
-            () = socket.wake.notified() => Happened::Woken,
+            // Output first, so that a peer that never stops sending gets its own; what `wake` tells is looked at
+            // in each turn anyway.
             _ = socket.write.writable(), if socket.blocked.get() => Happened::Writable,
             happened = read_once(&shared, key, &mut read), if !socket.paused.get() => happened,
+            () = socket.wake.notified() => Happened::Woken,
         };
         match happened {
             Happened::Read | Happened::Woken => {}

@@ -5,10 +5,14 @@ use std::{borrow::Cow, fmt, sync::Arc};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use types::{Type, Value};
 
+use super::plain;
 use crate::refusal::Reason;
 
 /// More pairs than any channel declares; what has more is somebody's experiment.
-const PAIRS_MAX: usize = 64;
+pub(super) const PAIRS_MAX: usize = 64;
+
+/// A key and its value.
+pub(super) type Pair<'a> = (Cow<'a, str>, Scalar<'a>);
 
 /// One plain JSON value.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +28,7 @@ pub(crate) enum Scalar<'a> {
 /// What a payload holds.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Body<'a> {
-    Pairs(Vec<(Cow<'a, str>, Scalar<'a>)>),
+    Pairs(Vec<Pair<'a>>),
     Bare(Scalar<'a>),
 }
 
@@ -37,9 +41,10 @@ impl<'a> Body<'a> {
             Some(first) => *first == b'{',
         };
         if object {
-            return serde_json::from_slice::<Pairs<'a>>(trimmed)
-                .map(|pairs| Self::Pairs(pairs.0))
-                .map_err(not_json);
+            return match plain::pairs(trimmed) {
+                Some(pairs) => Ok(Self::Pairs(pairs)),
+                None => by_library(trimmed).map(Self::Pairs).map_err(not_json),
+            };
         }
         match serde_json::from_slice::<Scalar<'a>>(trimmed) {
             Ok(scalar) => Ok(Self::Bare(scalar)),
@@ -49,6 +54,11 @@ impl<'a> Body<'a> {
             },
         }
     }
+}
+
+/// The pairs of any JSON object.
+pub(super) fn by_library(payload: &[u8]) -> serde_json::Result<Vec<Pair<'_>>> {
+    serde_json::from_slice::<Pairs<'_>>(payload).map(|pairs| pairs.0)
 }
 
 #[allow(clippy::needless_pass_by_value)] // the shape that `map_err` takes
