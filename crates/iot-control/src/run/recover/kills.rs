@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use broker::{Application, Core, Limits, Outbox};
+use broker::{Application, Core, Limits, Outbox, tcp::Durable};
 use dispatcher::Input;
 use mapping::program::EventIx;
 use store::{Past, StoreHandle};
@@ -202,7 +202,10 @@ impl Running {
         } = recovered;
         let (report, written) = sync_channel(100);
         let (on, go_on) = sync_channel(100);
+        let durable = Durable::default();
+        let reached = durable.clone();
         let on_durable = move |no| {
+            reached.report(no);
             // Whoever does not wait is gone and waits for nothing.
             let _ = report.send(no);
             let _ = go_on.recv();
@@ -210,7 +213,7 @@ impl Running {
         let store = store.start(on_durable).expect("a thread");
         let mut core = Core::new(Limits::default());
         let now = clock.at(machine);
-        app.start(&mut core, now, store.clone());
+        app.start(&mut core, now, store.clone(), durable);
         Self {
             app,
             core,
