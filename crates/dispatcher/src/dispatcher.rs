@@ -182,11 +182,12 @@ impl Dispatcher {
         row.sessions = row.sessions.saturating_add(1);
         row.expected_until = None;
         row.listening = Some(now.at);
-        if !self.engine.online(device) {
-            return Some(Input::Online(device));
+        let came = !self.engine.online(device);
+        if !came {
+            self.session_started(now, device, effects);
         }
-        self.session_started(now, device, effects);
-        None
+        self.renew_retained_targets(now, device, effects);
+        came.then_some(Input::Online(device))
     }
 
     fn session_started(&mut self, now: Now, device: DeviceIx, effects: &mut Effects) {

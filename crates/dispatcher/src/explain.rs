@@ -51,11 +51,15 @@ pub fn fill_texts(program: &Program, effects: &mut Effects) {
             Output::Target {
                 channel,
                 target,
+                bound,
                 decision,
                 line,
                 ..
             } => {
-                let fields = fields_text(program, target);
+                let mut fields = fields_text(program, target);
+                if let Some(bound) = bound {
+                    let _ = write!(fields, " for {}", Span(*bound));
+                }
                 (
                     format!("{}{fields}", program.channel_path(*channel)),
                     *decision,
@@ -137,6 +141,8 @@ impl<'p> Explainer<'p> {
         }
         let nobody = decision.sent.iter().filter(|sent| sent.by.is_none());
         lines.extend(nobody.map(|sent| format!("  -> {}", self.sent(sent))));
+        let by_people = decision.deeds.iter().filter(|deed| deed.rule.is_none());
+        lines.extend(by_people.map(|deed| format!("  {}", self.did(&deed.what))));
         lines
     }
 
@@ -180,6 +186,9 @@ impl<'p> Explainer<'p> {
             Cause::Timer(timer) => format!("timer {} ran out", program[*timer].name),
             Cause::Holds(rule) => format!("the condition of {} holds", program[*rule].name),
             Cause::At(rule) => format!("the time of {} came", program[*rule].name),
+            Cause::Bound(channel) => {
+                format!("the time of {} is over", program.channel_path(*channel))
+            }
             Cause::Waited(rule) => format!("the wait of {} is over", program[*rule].name),
             Cause::Turn(rule) => format!("it is {}'s turn", program[*rule].name),
             Cause::Tick => "time passed".to_owned(),
@@ -229,12 +238,32 @@ impl<'p> Explainer<'p> {
             lines.extend(mine.map(|sent| format!("{head} -> {}{seen}", self.sent(sent))));
         }
         let deeds = decision.deeds.iter();
-        let mine = deeds.filter(|deed| deed.rule == trace.rule && deed.step == trace.step);
-        lines.extend(mine.map(|deed| format!("{head} {}{seen}", did(&deed.what))));
+        let mine = deeds.filter(|deed| deed.rule == Some(trace.rule) && deed.step == trace.step);
+        lines.extend(mine.map(|deed| format!("{head} {}{seen}", self.did(&deed.what))));
         if lines.is_empty() {
             lines.push(format!("{head} {}{seen}", outcome(trace.outcome)));
         }
         lines
+    }
+
+    /// What was done for which nothing is sent: `waits 2m`.
+    #[must_use]
+    pub fn did(&self, what: &Did) -> String {
+        match what {
+            Did::Waits(span) => format!("waits {}", Span(*span)),
+            Did::GaveUp => "gave up a run that waited: it fired again".to_owned(),
+            Did::Keeps(channel, span) if span.is_zero() => {
+                format!(
+                    "lets rules write {} again",
+                    self.program.channel_path(*channel)
+                )
+            }
+            Did::Keeps(channel, span) => format!(
+                "keeps rules from {} for {}",
+                self.program.channel_path(*channel),
+                Span(*span)
+            ),
+        }
     }
 
     /// `middle-c rules.toml:3`.
@@ -367,15 +396,6 @@ pub fn outcome(outcome: Outcome) -> &'static str {
 /// Whether its actions ran.
 fn ran(trace: &RuleTrace) -> bool {
     matches!(trace.outcome, Outcome::Fired | Outcome::Resumed)
-}
-
-/// What a rule did for which nothing is sent.
-#[must_use]
-pub fn did(what: &Did) -> String {
-    match what {
-        Did::Waits(span) => format!("waits {}", Span(*span)),
-        Did::GaveUp => "gave up a run that waited: it fired again".to_owned(),
-    }
 }
 
 /// What became of a wish, in a word or two.

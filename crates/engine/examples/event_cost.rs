@@ -126,6 +126,7 @@ fn rule(n: usize, channels: usize) -> Rule {
             channel: ChannelIx(channels as u32 + lamp),
             fields: vec![(SlotIx(lamp), Operand::Const(n.is_multiple_of(2).into()))],
             fade: None,
+            bound: None,
         }],
         limit: None,
         mode: Mode::default(),

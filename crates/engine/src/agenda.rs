@@ -19,6 +19,8 @@ pub(crate) enum Due {
     Hold(HoldIx),
     /// A button's gesture is decided: no further press came, or it is still held.
     Gesture(ChannelIx),
+    /// A target's bound ends.
+    Bound(ChannelIx),
     /// A rule goes on behind its wait.
     Run(RuleIx),
     /// A time of day that was missed is made up for.

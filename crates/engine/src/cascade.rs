@@ -11,6 +11,7 @@ use types::{Instant, Now, UnixTime, Value};
 
 use crate::{
     agenda::{Agenda, Key},
+    bounds::{Bound, How, Lasts},
     clock::Clock,
     decision::{Cause, Outcome, Step},
     gesture::{Button, Chord, Gesture, Moment, strike},
@@ -52,6 +53,8 @@ pub(crate) struct Core {
     pub(crate) rates: Rates,
     /// Runs of rules that are not over; never an empty list.
     pub(crate) runs: BTreeMap<RuleIx, Vec<Run>>,
+    /// Targets that are on for so long and no longer.
+    pub(crate) bounds: BTreeMap<ChannelIx, Bound>,
     /// Until when rules must not write an output.
     pub(crate) kept: BTreeMap<ChannelIx, Instant>,
     /// Devices that are blocked as producers: what rules emit for them is dropped. Not part of the state.
@@ -90,6 +93,7 @@ pub(crate) enum What {
     Look(HoldIx),
     Timer(TimerIx, Option<Duration>),
     At(AtIx),
+    Bound(ChannelIx),
     Run(RuleIx, Run),
     Turn(RuleIx),
 }
@@ -185,6 +189,11 @@ impl Core {
                 }
                 Cause::At(place.rule)
             }
+            What::Bound(channel) => {
+                self.end_bound(ctx, now, channel);
+                self.look(ctx, now, depth);
+                Cause::Bound(channel)
+            }
             What::Run(rule, run) => {
                 self.go_on(ctx, now, depth, rule, (run, Outcome::Resumed));
                 Cause::Waited(rule)
@@ -228,12 +237,17 @@ impl Core {
                 fields,
                 who,
                 hold,
+                bound,
             } => {
                 let name = who.name();
                 if let Some(span) = hold {
-                    self.kept.insert(channel, now.at.after(span));
+                    self.keep(now, channel, span, None);
                 }
-                self.write(ctx, channel, &fields, None, &who, None);
+                let how = How {
+                    lasts: bound.map_or(Lasts::ForGood, Lasts::For),
+                    ..How::plain(None, &who)
+                };
+                self.write(ctx, now, channel, &fields, how);
                 self.look(ctx, now, depth);
                 Cause::Set(channel, name)
             }
@@ -244,7 +258,7 @@ impl Core {
                 who,
             } => {
                 let name = who.name();
-                self.command(ctx, channel, command, args, None, &who);
+                self.command(ctx, now, channel, command, args, How::plain(None, &who));
                 self.look(ctx, now, depth);
                 Cause::Set(channel, name)
             }

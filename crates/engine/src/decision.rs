@@ -16,7 +16,7 @@ pub struct Decision {
     pub rules: Vec<RuleTrace>,
     /// Values that conditions saw; [`RuleTrace::seen`] points in here.
     pub seen: Vec<Seen>,
-    /// What rules did for which nothing is sent: they wait, gave up a wait.
+    /// What was done for which nothing is sent: rules wait, outputs are kept from rules.
     pub deeds: Vec<Deed>,
     /// What was wished, in order; the dispatcher fills in the disposition.
     pub sent: Vec<Sent>,
@@ -69,6 +69,8 @@ pub enum Cause {
     Holds(RuleIx),
     /// A rule's time came: `at`, `cron` or `sun`.
     At(RuleIx),
+    /// What was on for so long is off.
+    Bound(ChannelIx),
     /// A rule goes on behind its wait.
     Waited(RuleIx),
     /// A firing of a rule with `mode = "queue"` begins: the one before it is over.
@@ -117,24 +119,26 @@ pub enum Outcome {
     Busy,
 }
 
-/// Something that a rule did and for which nothing is sent.
+/// Something that a rule or a person did and for which nothing is sent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Deed {
-    /// Which rule.
-    pub rule: RuleIx,
+    /// Which rule; `None`: a person did it.
+    pub rule: Option<RuleIx>,
     /// Index into [`Decision::steps`].
     pub step: u16,
     /// What.
     pub what: Did,
 }
 
-/// What a rule did.
+/// What was done.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Did {
     /// It waits for so long before its next action.
     Waits(Duration),
     /// A run of it that waited is given up: it fired again (`mode = "restart"`).
     GaveUp,
+    /// Rules are kept from writing a channel for so long; zero: they may again.
+    Keeps(ChannelIx, Duration),
 }
 
 /// A value that a condition or `${}` saw.

@@ -79,6 +79,7 @@ impl Engine {
             buttons: Default::default(),
             rates: Rates::new(program.rules.len()),
             runs: Default::default(),
+            bounds: Default::default(),
             kept: Default::default(),
             silenced: vec![false; program.devices.len()],
             last: Now::default(),
@@ -157,6 +158,7 @@ impl Engine {
             fields,
             who,
             hold: None,
+            bound: None,
         };
         self.handle(now, input, effects);
     }
@@ -235,6 +237,12 @@ impl Engine {
         until.filter(|until| self.core.last.at < *until)
     }
 
+    /// Until when `channel` is on at the most; `None`: for good, or it is off.
+    #[must_use]
+    pub fn bounded_until(&self, channel: ChannelIx) -> Option<Instant> {
+        self.core.bounded_until(channel)
+    }
+
     /// A variable.
     #[must_use]
     pub fn var(&self, var: VarIx) -> &Value {
@@ -293,6 +301,7 @@ impl Core {
                     self.run(ctx, now, What::Hold(hold), effects);
                 }
             }
+            Due::Bound(channel) => self.run(ctx, now, What::Bound(channel), effects),
             Due::Run(rule) => {
                 if let Some(run) = self.run_is_due(rule) {
                     self.run(ctx, now, What::Run(rule, run), effects);

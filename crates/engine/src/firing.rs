@@ -14,8 +14,9 @@ use types::{Now, Value};
 
 use crate::{
     agenda::Due,
+    bounds::{How, Lasts},
     cascade::{Core, Ctx, Running, What},
-    decision::{Disposition, Outcome, RuleTrace, Seen},
+    decision::{Did, Disposition, Outcome, RuleTrace, Seen},
     eval::{eval, truth},
     house::Look,
     input::Who,
@@ -150,7 +151,8 @@ impl Core {
                 channel,
                 fields,
                 fade,
-            } => self.set(ctx, now, rule, *channel, fields, *fade),
+                bound,
+            } => self.set(ctx, now, rule, *channel, fields, (*fade, *bound)),
             Action::Command {
                 channel,
                 command,
@@ -172,7 +174,8 @@ impl Core {
                     self.skip(ctx, rule, Some(channel), name, Disposition::Held);
                 } else if let Some(values) = values {
                     let who = Who::Rule(Arc::clone(&ctx.program[rule].name));
-                    self.command(ctx, channel, *command, values, Some(rule), &who);
+                    let how = How::plain(Some(rule), &who);
+                    self.command(ctx, now, channel, *command, values, how);
                 } else {
                     self.skip(ctx, rule, Some(channel), name, Disposition::Unknown);
                 }
@@ -182,6 +185,7 @@ impl Core {
                 self.start_timer(now, *timer, *span, by);
             }
             Action::Stop(timer) => self.stop_timer(*timer),
+            Action::Hold { channel, span } => self.keep(now, *channel, *span, Some(rule)),
             // Whoever runs the actions stops here.
             Action::Wait(_) => {}
             Action::Var { var, to } => {
@@ -243,7 +247,7 @@ impl Core {
         rule: RuleIx,
         channel: ChannelIx,
         fields: &[(SlotIx, Operand)],
-        fade: Option<Duration>,
+        (fade, bound): (Option<Duration>, Option<Duration>),
     ) {
         let shape = ctx.plan.shapes[channel.index()];
         let mut values = std::mem::take(&mut self.work.fields);
@@ -268,7 +272,12 @@ impl Core {
             self.skip(ctx, rule, Some(channel), &text, Disposition::Unknown);
         } else {
             let who = Who::Rule(Arc::clone(&ctx.program[rule].name));
-            self.write(ctx, channel, &values, Some(rule), &who, fade);
+            let how = How {
+                fade,
+                lasts: bound.map_or(Lasts::ForGood, Lasts::For),
+                ..How::plain(Some(rule), &who)
+            };
+            self.write(ctx, now, channel, &values, how);
         }
         values.clear();
         self.work.fields = values;
@@ -278,26 +287,30 @@ impl Core {
     pub(crate) fn command(
         &mut self,
         ctx: Ctx<'_>,
+        now: Now,
         channel: ChannelIx,
         command: u8,
         args: Vec<Value>,
-        by: Option<RuleIx>,
-        who: &Who,
+        how: How<'_>,
     ) {
         match &ctx.program[channel].commands[usize::from(command)].effect {
-            CommandEffect::Set(fields) => self.write(ctx, channel, fields, by, who, None),
+            CommandEffect::Set(fields) => self.write(ctx, now, channel, fields, how),
             CommandEffect::Toggle(slot) => {
                 let to = toggled(&self.house, *slot);
-                self.write(ctx, channel, &[(*slot, to)], by, who, None);
+                self.write(ctx, now, channel, &[(*slot, to)], how);
             }
             CommandEffect::Step { slot, sign } => {
                 let step = args.first().and_then(Value::as_number).unwrap_or(0.0);
                 let shape = ctx.plan.shapes[channel.index()];
                 let fields = shape.step(ctx.program, &self.house, *slot, step * sign);
-                self.write(ctx, channel, &fields, by, who, None);
+                let how = How {
+                    lasts: Lasts::AsBefore,
+                    ..how
+                };
+                self.write(ctx, now, channel, &fields, how);
             }
             CommandEffect::Momentary => self.work.wish(
-                by,
+                how.by,
                 Wished::Momentary {
                     channel,
                     command,
@@ -311,17 +324,17 @@ impl Core {
     pub(crate) fn write(
         &mut self,
         ctx: Ctx<'_>,
+        now: Now,
         channel: ChannelIx,
         fields: &[(SlotIx, Value)],
-        by: Option<RuleIx>,
-        who: &Who,
-        fade: Option<Duration>,
+        how: How<'_>,
     ) {
         if fields.is_empty() {
             return;
         }
-        if *who != Who::Local {
-            self.work.touch(ctx, &self.house, channel, by, fade);
+        if *how.who != Who::Local {
+            let bound = self.bounded_until(channel);
+            self.work.touch(ctx, &self.house, channel, bound, how);
         }
         let (slots, dirty) = (&mut self.house.slots, &mut self.work.dirty);
         ctx.plan.shapes[channel.index()].spread(fields, |slot, value| {
@@ -329,9 +342,10 @@ impl Core {
             if state.target != value {
                 dirty.extend(&ctx.plan.slots[slot.index()].target);
             }
-            state.origin = value.is_some().then(|| who.clone());
+            state.origin = value.is_some().then(|| how.who.clone());
             state.target = value;
         });
+        self.bind(ctx, now, channel, fields, how);
     }
 
     fn start_timer(&mut self, now: Now, timer: TimerIx, span: Duration, by: Arc<str>) {
@@ -356,6 +370,22 @@ impl Core {
             Operand::Const(value) => Some(value.clone()),
             Operand::Expr(_) => self.work.operands.pop_front().flatten(),
         }
+    }
+
+    /// Keeps rules from writing `channel` from now on for `span`; zero: lets them again.
+    pub(crate) fn keep(
+        &mut self,
+        now: Now,
+        channel: ChannelIx,
+        span: Duration,
+        by: Option<RuleIx>,
+    ) {
+        if span.is_zero() {
+            self.kept.remove(&channel);
+        } else {
+            self.kept.insert(channel, now.at.after(span));
+        }
+        self.deed(by, Did::Keeps(channel, span));
     }
 
     fn is_kept(&self, now: Now, channel: ChannelIx) -> bool {
@@ -409,7 +439,7 @@ pub(crate) fn compute(
         Action::Var { to, .. } => operand(to),
         Action::Emit { fields, .. } => fields.iter().for_each(operand),
         Action::Notify { text, .. } => take(Some(Value::Text(render(text, view, seen).into()))),
-        Action::Start { .. } | Action::Stop(_) | Action::Wait(_) => {}
+        Action::Start { .. } | Action::Stop(_) | Action::Hold { .. } | Action::Wait(_) => {}
     }
 }
 

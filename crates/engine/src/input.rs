@@ -60,8 +60,10 @@ pub enum Input {
         fields: Vec<(SlotIx, Value)>,
         /// Who.
         who: Who,
-        /// Keeps rules from writing this output for so long.
+        /// Keeps rules from writing this output for so long; zero: lets them again.
         hold: Option<Duration>,
+        /// Off again after so long.
+        bound: Option<Duration>,
     },
     /// Somebody asks for a command by name.
     Command {

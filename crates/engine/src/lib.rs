@@ -5,6 +5,7 @@
 //! clocks, files or sockets.
 
 mod agenda;
+mod bounds;
 mod cascade;
 mod clock;
 mod decision;

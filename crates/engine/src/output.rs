@@ -19,11 +19,13 @@ pub enum Output {
         channel: ChannelIx,
         /// The whole absolute target: all known settable fields, in slot order.
         target: Vec<(SlotIx, Value)>,
-        /// Whether it differs from the target before the cascade. Where not, it is sent again
+        /// Whether it, or its bound, differs from before the cascade. Where not, it is sent again
         /// only if the last report differs or the target is unacknowledged.
         changed: bool,
         /// Travel time of the change.
         fade: Option<Duration>,
+        /// It is on for so long and no longer.
+        bound: Option<Duration>,
         /// Index into [`Effects::decisions`] of the decision that caused it.
         decision: usize,
         /// Index into [`Decision::sent`] of its line there.

@@ -10,6 +10,7 @@ use types::{Now, Value};
 
 use crate::{
     agenda::Due,
+    bounds::Bound,
     cascade::{Core, Ctx, Running},
     gesture::Button,
     holds::Pending,
@@ -231,6 +232,14 @@ impl Core {
         }
         if let Some(until) = saved.kept {
             self.kept.insert(channel, until);
+        }
+        let on = program.on(channel);
+        let lit = on.is_some_and(|on| self.house.target(on) == Some(&Value::Bool(true)));
+        if let Some(bound) = saved.bound.as_ref().filter(|_| lit) {
+            let due = Due::Bound(channel);
+            let key = self.agenda.restore(bound.until.at, bound.until.order, due);
+            let who = bound.who.who();
+            self.bounds.insert(channel, Bound { key, who });
         }
         if let Some(button) = &saved.button {
             self.load_button(ctx, channel, button, notes);

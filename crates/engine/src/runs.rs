@@ -90,7 +90,7 @@ impl Core {
                     fields,
                     key: Some(key),
                 });
-                self.deed(rule, Did::Waits(*span));
+                self.deed(Some(rule), Did::Waits(*span));
                 return;
             }
             self.action(ctx, now, depth, rule, action);
@@ -112,7 +112,7 @@ impl Core {
                 if let Some(key) = run.key {
                     self.agenda.cancel(key);
                 }
-                self.deed(rule, Did::GaveUp);
+                self.deed(Some(rule), Did::GaveUp);
             }
         }
         self.perform(ctx, now, depth, rule, (0, fields));
@@ -187,8 +187,8 @@ impl Core {
         run
     }
 
-    /// Writes down something that a rule did and for which nothing is sent.
-    pub(crate) fn deed(&mut self, rule: RuleIx, what: Did) {
+    /// Writes down something that a rule or a person did and for which nothing is sent.
+    pub(crate) fn deed(&mut self, rule: Option<RuleIx>, what: Did) {
         let decision = &mut self.work.decision;
         decision.deeds.push(Deed {
             rule,

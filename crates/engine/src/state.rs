@@ -74,6 +74,16 @@ pub(crate) struct ChannelSaved {
     pub(crate) kept: Option<Instant>,
     #[n(3)]
     pub(crate) button: Option<ButtonSaved>,
+    #[n(4)]
+    pub(crate) bound: Option<BoundSaved>,
+}
+
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+pub(crate) struct BoundSaved {
+    #[n(0)]
+    pub(crate) until: DeadlineSaved,
+    #[n(1)]
+    pub(crate) who: OriginSaved,
 }
 
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
@@ -363,12 +373,21 @@ impl Core {
                     order: key.order(),
                 }),
             });
-            let empty = slots.is_empty() && kept.is_none() && button.is_none();
+            let bound = self.bounds.get(&channel).map(|bound| BoundSaved {
+                until: DeadlineSaved {
+                    at: bound.key.at,
+                    order: bound.key.order(),
+                },
+                who: OriginSaved::of(&bound.who),
+            });
+            let nothing_else = kept.is_none() && button.is_none() && bound.is_none();
+            let empty = slots.is_empty() && nothing_else;
             (!empty).then(|| ChannelSaved {
                 path: program.channel_path(channel),
                 slots,
                 kept,
                 button,
+                bound,
             })
         })
         .collect()

@@ -6,9 +6,10 @@
 use std::{collections::VecDeque, ops::Range, sync::Arc, time::Duration};
 
 use mapping::program::{ChannelIx, EventIx, RuleIx, SlotIx};
-use types::Value;
+use types::{Instant, Value};
 
 use crate::{
+    bounds::How,
     cascade::{Core, Ctx, What},
     decision::{Decision, Disposition, Sent},
     house::House,
@@ -60,6 +61,8 @@ pub(crate) enum Wished {
         channel: ChannelIx,
         /// Its target before the cascade, in [`Work::before`].
         before: Range<usize>,
+        /// Until when that was on.
+        bound: Option<Instant>,
         fade: Option<Duration>,
     },
     Momentary {
@@ -105,8 +108,8 @@ impl Work {
         ctx: Ctx<'_>,
         house: &House,
         channel: ChannelIx,
-        by: Option<RuleIx>,
-        fade: Option<Duration>,
+        bound: Option<Instant>,
+        How { by, fade, .. }: How<'_>,
     ) {
         let place = self.written[channel.index()];
         if place == 0 {
@@ -120,6 +123,7 @@ impl Work {
                 Wished::Target {
                     channel,
                     before,
+                    bound,
                     fade,
                 },
             );
@@ -156,19 +160,22 @@ impl Core {
                 Wished::Target {
                     channel,
                     before,
+                    bound: bound_before,
                     fade,
                 } => {
                     work.written[channel.index()] = 0;
                     sent.channel = Some(channel);
                     let slots = &ctx.program[channel].slots;
                     let mut before = slots.iter().zip(&work.before[before]);
-                    let changed =
-                        before.any(|(slot, before)| self.house.target(*slot) != before.as_ref());
+                    let bound = self.bounds.get(&channel).map(|bound| bound.key.at);
+                    let changed = bound != bound_before
+                        || before.any(|(slot, before)| self.house.target(*slot) != before.as_ref());
                     effects.outputs.push(Output::Target {
                         channel,
                         target: absolute(ctx.program, &self.house, channel),
                         changed,
                         fade,
+                        bound: bound.map(|until| until.since(work.decision.now.at)),
                         decision,
                         line,
                     });

@@ -144,6 +144,7 @@ impl Links<'_> {
             Action::Set { channel, .. } | Action::Command { channel, .. } => {
                 format!("writes `{}`", program.channel_path(*channel))
             }
+            Action::Hold { channel, .. } => format!("holds `{}`", program.channel_path(*channel)),
             Action::Wait(_) => "waits".to_owned(),
             Action::Notify { .. } => "tells people".to_owned(),
         }

@@ -38,3 +38,4 @@ pub use program::Program;
 pub use render::{Finding, findings, render, summary};
 pub use schema::schema;
 pub use source::{FileIx, Sources, Span};
+pub use units::parse as duration;

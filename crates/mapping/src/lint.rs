@@ -10,8 +10,8 @@ use crate::{
     diagnostic::Diagnostic,
     house::House,
     program::{
-        Action, Binary, ChannelIx, CommandEffect, EventIx, Expr, GestureKind, Program, Rule,
-        RuleIx, SlotIx, SunEvent, TimerIx, Trigger, VarIx,
+        Action, Binary, Carrier, ChannelIx, CommandEffect, EventIx, Expr, GestureKind, Program,
+        Rule, RuleIx, SlotIx, SunEvent, TimerIx, Trigger, VarIx,
     },
     rules::{Meta, Uses, actions},
     source::Span,
@@ -20,6 +20,7 @@ use crate::{
 /// All lints that `allow` takes.
 pub(crate) const NAMES: &[&str] = &[
     "always-true",
+    "bound-not-carried",
     "chord-repeats-press",
     crate::cycles::LINT,
     "mode-unused",
@@ -38,6 +39,7 @@ pub(crate) fn all(house: &mut House<'_>, metas: &[Meta], uses: &Uses) {
     }
     two_writers(&house.program, metas, &mut found);
     chords(&house.program, metas, &mut found);
+    bounds(&house.program, metas, &mut found);
     sun_stays(&house.program, metas, &mut found);
     house.report.extend(found);
 }
@@ -185,6 +187,38 @@ fn sun_stays(program: &Program, metas: &[Meta], found: &mut Vec<Diagnostic>) {
                 Diagnostic::warning("sun-stays", span.clone(), message)
                     .label("the rule does not fire on the other days")
                     .help("add a time for them, or say allow = [\"sun-stays\"]"),
+            );
+        }
+    }
+}
+
+/// A foreign device that is on for a time: its payload can't say so, only the dispatcher ends it.
+fn bounds(program: &Program, metas: &[Meta], found: &mut Vec<Diagnostic>) {
+    for (rule, meta) in program.rules.iter().zip(metas) {
+        if meta.allow.contains(&"bound-not-carried") {
+            continue;
+        }
+        for (action, span) in rule.actions.iter().zip(&meta.actions) {
+            let Action::Set {
+                channel,
+                bound: Some(_),
+                ..
+            } = action
+            else {
+                continue;
+            };
+            if !matches!(
+                program[program[*channel].device].carrier,
+                Carrier::Foreign(_)
+            ) {
+                continue;
+            }
+            let path = program.channel_path(*channel);
+            let message = format!("`{path}` can't end this by itself");
+            found.push(
+                Diagnostic::warning("bound-not-carried", span.clone(), message)
+                    .label("only the dispatcher switches it off")
+                    .help("while the dispatcher is down it stays on; if that is fine, say allow = [\"bound-not-carried\"]"),
             );
         }
     }

@@ -387,6 +387,13 @@ impl Program {
             && on().is_some_and(|on| on.settable && on.ty == Type::Bool)
     }
 
+    /// The field of `channel` that switches it on and off, where it has one.
+    #[must_use]
+    pub fn on(&self, channel: ChannelIx) -> Option<SlotIx> {
+        let on = self.slot(channel, "on");
+        on.filter(|on| self[*on].settable && self[*on].ty == Type::Bool)
+    }
+
     /// Whether what `channel` was told counts as what it does: a consumer that nobody reports for.
     #[must_use]
     pub fn is_assumed(&self, channel: ChannelIx) -> bool {

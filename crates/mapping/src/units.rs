@@ -74,6 +74,12 @@ impl BadDuration {
     }
 }
 
+/// A duration as a mapping writes it: `800ms`, `5m`, `1h30m`; `None`: it is none, or longer than ten years.
+#[must_use]
+pub fn parse(text: &str) -> Option<Duration> {
+    parse_duration(text).ok()
+}
+
 fn parse_duration(text: &str) -> Result<Duration, BadDuration> {
     let bad = |range, message: &str, help: &str| BadDuration {
         range,

@@ -163,11 +163,16 @@ impl Dispatcher {
         };
         self.short_enough(message)?;
         let input = match payload::set(&self.program, channel, message.payload)? {
-            Asked::Fields { fields, hold } => Input::Set {
+            Asked::Fields {
+                fields,
+                hold,
+                bound,
+            } => Input::Set {
                 channel,
                 fields,
                 who,
                 hold,
+                bound,
             },
             Asked::Command { command, args } => Input::Command {
                 channel,

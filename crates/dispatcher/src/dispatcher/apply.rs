@@ -41,12 +41,14 @@ impl Dispatcher {
                 fields,
                 who,
                 hold,
+                bound,
             } => {
                 let input = engine::Input::Set {
                     channel,
                     fields,
                     who,
                     hold,
+                    bound,
                 };
                 self.run(now, input, effects);
             }

@@ -115,6 +115,7 @@ impl Dispatcher {
                 fade,
                 decision,
                 line,
+                ..
             } => {
                 let disposition =
                     self.deliver_target(now, *channel, target, *changed, *fade, sends);
@@ -184,11 +185,10 @@ impl Dispatcher {
             self.deliveries.row_mut(channel).dropped = true;
             return Disposition::Dropped;
         }
-        let unchanged = !changed && fade.is_none();
-        if unchanged && away && self.deliveries.row(channel).retained {
+        if !changed && away && self.deliveries.row(channel).retained {
             return Disposition::Waiting;
         }
-        if unchanged && !away && self.is_settled(channel) {
+        if !changed && !away && self.is_settled(channel) {
             return Disposition::AlreadySo;
         }
         if changed {
@@ -275,7 +275,9 @@ impl Dispatcher {
         let payload = if foreign {
             payload::foreign_target(&self.program, channel, target)
         } else {
-            payload::target(&self.program, target, fade)
+            let until = self.engine.bounded_until(channel);
+            let bound = until.map(|until| until.since(now.at));
+            payload::target(&self.program, target, fade, bound)
         };
         let token = self.deliveries.token(channel);
         let fade = fade.filter(|_| retain);
@@ -291,6 +293,24 @@ impl Dispatcher {
             token: Some(token),
         });
         true
+    }
+
+    /// A session begins: what lies retained for it must say how long things still are on, and nothing of a `fade` that
+    /// was meant once.
+    pub(super) fn renew_retained_targets(
+        &mut self,
+        now: Now,
+        device: DeviceIx,
+        effects: &mut Effects,
+    ) {
+        let program = Arc::clone(&self.program);
+        for channel in &program[device].channels {
+            let row = self.deliveries.row(*channel);
+            let bound = self.engine.bounded_until(*channel);
+            if row.retained && (row.faded || bound.is_some()) {
+                self.send_target(now, *channel, None, effects);
+            }
+        }
     }
 
     /// The targets that no broker kept for a device that came: those of foreign devices.
@@ -319,7 +339,9 @@ impl Dispatcher {
         let row = self.deliveries.row(channel);
         let insists = self.program[channel].enforce || now.at < row.confirm_until;
         let blocked = self.blocked[device.index()].consumer;
-        let on_its_way = now.at < row.fading_until || self.is_moving(channel, &[]);
+        let on_its_way = now.at < row.fading_until
+            || self.is_ending(now, channel, &[])
+            || self.is_moving(channel, &[]);
         if !insists || row.dropped || blocked || on_its_way {
             return;
         }
@@ -369,7 +391,8 @@ impl Dispatcher {
     ) -> bool {
         let row = &self.program[channel];
         let fading = now.at < self.deliveries.row(channel).fading_until;
-        if !row.consumer || fading || self.is_moving(channel, fields) {
+        let ending = self.is_ending(now, channel, fields);
+        if !row.consumer || fading || ending || self.is_moving(channel, fields) {
             return false;
         }
         if self.target_of(channel).is_empty() {
@@ -470,6 +493,19 @@ impl Dispatcher {
         let moving = new.map(|(_, value)| value);
         let moving = moving.or_else(|| self.engine.reported(slot));
         moving.is_some_and(|value| value.as_text() != Some("stopped"))
+    }
+
+    /// Whether a consumer ended by itself what was to end about now: its clock is a little faster than ours.
+    fn is_ending(&self, now: Now, channel: ChannelIx, news: &[(SlotIx, Value)]) -> bool {
+        let (Some(until), Some(on)) =
+            (self.engine.bounded_until(channel), self.program.on(channel))
+        else {
+            return false;
+        };
+        let new = news.iter().find(|(known, _)| *known == on);
+        let reported = new.map(|(_, value)| value);
+        let reported = reported.or_else(|| self.engine.reported(on));
+        until <= now.at.after(self.config.confirm_within) && reported == Some(&Value::Bool(false))
     }
 
     /// Whether nobody is there to take a message. A foreign device that never says whether it is there is

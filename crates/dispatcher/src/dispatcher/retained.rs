@@ -89,7 +89,7 @@ impl Dispatcher {
         if !known.is_empty() {
             sends.push(Send {
                 topic,
-                payload: payload::target(&self.program, &known, None),
+                payload: payload::target(&self.program, &known, None, None),
                 qos: Qos::AtMostOnce,
                 retain: true,
                 expiry_s: None,

@@ -3,7 +3,7 @@
 use engine::{Decision, Sent};
 use types::{InputNo, Now};
 
-use super::{Explainer, did, disposition, outcome};
+use super::{Explainer, disposition, outcome};
 use crate::{
     effects::Note,
     payload::{write_text, write_value},
@@ -51,9 +51,12 @@ pub(super) fn decision(
     out.extend_from_slice(b"],\"deeds\":[");
     list(&mut out, &decision.deeds, |out, deed| {
         out.extend_from_slice(b"{\"rule\":");
-        write_text(out, &explainer.program[deed.rule].name);
+        match deed.rule {
+            Some(rule) => write_text(out, &explainer.program[rule].name),
+            None => out.extend_from_slice(b"null"),
+        }
         out.extend_from_slice(format!(",\"step\":{},\"did\":", deed.step).as_bytes());
-        write_text(out, &did(&deed.what));
+        write_text(out, &explainer.did(&deed.what));
         out.push(b'}');
     });
     out.extend_from_slice(b"],\"sent\":[");

@@ -1,6 +1,6 @@
 //! What people see of the house as it happens, and of its history as it happened: the same lines.
 
-use engine::{Cause, Decision};
+use engine::{Cause, Decision, Did};
 use mapping::program::RuleIx;
 use types::{InputNo, Now};
 
@@ -106,7 +106,11 @@ impl Explainer<'_> {
             .iter()
             .map(|step| self.cause_path(&step.cause));
         let told = decision.sent.iter().filter_map(|sent| sent.channel);
-        let told = told.map(|channel| self.program.channel_path(channel));
+        let kept = decision.deeds.iter().filter_map(|deed| match deed.what {
+            Did::Keeps(channel, _) => Some(channel),
+            Did::Waits(_) | Did::GaveUp => None,
+        });
+        let told = told.chain(kept).map(|channel| self.program.channel_path(channel));
         let rules = decision
             .rules
             .iter()
@@ -123,7 +127,9 @@ impl Explainer<'_> {
         let rule = |rule: RuleIx| format!("rule.{}", program[rule].name);
         match cause {
             Cause::Event(event, _) | Cause::Chord(event) => program.event_path(*event),
-            Cause::Report(channel, _) | Cause::Set(channel, _) => program.channel_path(*channel),
+            Cause::Report(channel, _) | Cause::Set(channel, _) | Cause::Bound(channel) => {
+                program.channel_path(*channel)
+            }
             Cause::Online(device) => format!("{}.online", program[*device].name),
             Cause::Offline(device) => format!("{}.offline", program[*device].name),
             Cause::Var(var, _) => format!("var.{}", program[*var].name),

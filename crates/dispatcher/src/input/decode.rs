@@ -63,11 +63,13 @@ fn read(program: &Program, d: &mut Decoder<'_>, outermost: bool) -> Read<Input> 
             let fields = slots(program, channel, d)?;
             let who = who_from(d.u8()?, d.str()?).ok_or_else(|| malformed("an unknown writer"))?;
             let hold = optional_u64(d)?.map(Duration::from_millis);
+            let bound = optional_u64(d)?.map(Duration::from_millis);
             Input::Set {
                 channel,
                 fields,
                 who,
                 hold,
+                bound,
             }
         }
         tag::COMMAND => command(program, d)?,

@@ -75,16 +75,19 @@ fn write(input: &Input, program: &Program, e: &mut Out<'_>) -> Done {
             fields,
             who,
             hold,
+            bound,
         } => {
-            e.array(7)?.u8(tag::SET)?;
+            e.array(8)?.u8(tag::SET)?;
             path(program, *channel, e)?;
             slots(program, fields, e)?;
             let (kind, name) = who_parts(who);
             e.u8(kind)?.str(name)?;
-            match hold {
-                Some(hold) => e.u64(hold.as_millis() as u64)?,
-                None => e.null()?,
-            };
+            for span in [hold, bound] {
+                match span {
+                    Some(span) => e.u64(span.as_millis() as u64)?,
+                    None => e.null()?,
+                };
+            }
         }
         Input::Command {
             channel,

@@ -1,7 +1,7 @@
 //! What people and tools ask for on `.../set`: fields, a command by name, or a bare value.
 //!
 //! ```text
-//! {"on":true,"brightness":40}   {"brightness":40,"hold":"10m"}   {"command":"toggle"}
+//! {"on":true,"brightness":40}   {"brightness":40,"hold":"10m"}   {"on":true,"for":"2h"}   {"command":"toggle"}
 //! {"command":"brighter","step":20}   ON   toggle   21.5
 //! ```
 
@@ -26,6 +26,7 @@ pub(crate) enum Asked {
     Fields {
         fields: Vec<(SlotIx, Value)>,
         hold: Option<Duration>,
+        bound: Option<Duration>,
     },
     Command {
         command: u8,
@@ -73,6 +74,7 @@ fn bare(program: &Program, channel: ChannelIx, scalar: &Scalar<'_>) -> Result<As
     Ok(Asked::Fields {
         fields: vec![(slot, value)],
         hold: None,
+        bound: None,
     })
 }
 
@@ -114,11 +116,15 @@ fn command(
 
 fn fields(program: &Program, channel: ChannelIx, pairs: &Pairs<'_>) -> Result<Asked, Reason> {
     let mut fields = Vec::with_capacity(pairs.len());
-    let mut hold = None;
+    let (mut hold, mut bound) = (None, None);
     for (name, scalar) in pairs {
         let Some(slot) = program.slot(channel, name) else {
             if name == "hold" {
-                hold = Some(span(scalar)?);
+                hold = Some(span("hold", scalar)?);
+                continue;
+            }
+            if name == "for" && program.on(channel).is_some() {
+                bound = Some(span("for", scalar)?).filter(|span| !span.is_zero());
                 continue;
             }
             return Err(Reason::UnknownField {
@@ -140,44 +146,35 @@ fn fields(program: &Program, channel: ChannelIx, pairs: &Pairs<'_>) -> Result<As
         };
         fields.push((slot, value));
     }
+    // `{"hold":0}` lets rules write again, and asks for nothing else.
+    let fields = match hold {
+        Some(_) if fields.is_empty() => fields,
+        _ => finish(fields)?,
+    };
     Ok(Asked::Fields {
-        fields: finish(fields)?,
+        fields,
         hold,
+        bound,
     })
 }
 
 /// `"10m"`, or seconds as a number; at most a year.
-fn span(scalar: &Scalar<'_>) -> Result<Duration, Reason> {
+fn span(field: &'static str, scalar: &Scalar<'_>) -> Result<Duration, Reason> {
     const YEAR_S: f64 = 31_536_000.0;
     let refused = Reason::Stamp {
-        field: "hold",
-        takes: "a time such as \"10m\", or seconds, at most a year",
+        field,
+        takes: "a time such as \"10m\" or \"1h30m\", or seconds, at most a year",
     };
     let seconds = match scalar {
         Scalar::Whole(seconds) => Some(*seconds as f64),
         Scalar::Number(seconds) => Some(*seconds),
-        Scalar::Text(text) => span_text(text),
+        Scalar::Text(text) => mapping::duration(text).map(|span| span.as_secs_f64()),
         Scalar::Bool(_) | Scalar::NotPlain => None,
     };
     match seconds {
         Some(seconds) if (0.0..=YEAR_S).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
         _ => Err(refused),
     }
-}
-
-fn span_text(text: &str) -> Option<f64> {
-    let unit_at = text.find(|c: char| c.is_ascii_alphabetic())?;
-    let (number, unit) = text.split_at(unit_at);
-    let number: f64 = number.trim().parse().ok()?;
-    let unit_s = match unit {
-        "ms" => 0.001,
-        "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3_600.0,
-        "d" => 86_400.0,
-        _ => return None,
-    };
-    Some(number * unit_s)
 }
 
 fn settable(program: &Program, channel: ChannelIx) -> Vec<SlotIx> {

@@ -8,21 +8,27 @@ use mapping::{
 };
 use types::{Type, Value};
 
-/// `{"on":true,"brightness":40}`, with `"fade_ms"` where the change takes time.
+/// `{"on":true,"brightness":40}`, with `"fade_ms"` where the change takes time and `"for_ms"` where it ends by itself.
 pub(crate) fn target(
     program: &Program,
     fields: &[(SlotIx, Value)],
     fade: Option<Duration>,
+    bound: Option<Duration>,
 ) -> Vec<u8> {
     let mut out = Vec::with_capacity(16 + 24 * fields.len());
     object(&mut out, program, fields, None);
-    if let Some(fade) = fade {
+    let mut more = |name: &str, span: Duration| {
+        let comma = if out.len() > 2 { "," } else { "" };
         out.pop();
-        if !fields.is_empty() {
-            out.push(b',');
-        }
-        // Writing to a Vec can't fail, here and below.
-        let _ = write!(out, "\"fade_ms\":{}}}", fade.as_millis());
+        // Writing to a Vec can't fail, here and below. What began ends: not after no time at all.
+        let ms = span.as_micros().div_ceil(1_000).max(1);
+        let _ = write!(out, "{comma}\"{name}\":{ms}}}");
+    };
+    if let Some(fade) = fade {
+        more("fade_ms", fade);
+    }
+    if let Some(bound) = bound {
+        more("for_ms", bound);
     }
     out
 }

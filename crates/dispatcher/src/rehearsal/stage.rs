@@ -174,6 +174,7 @@ impl Stage {
                 fields: fields.clone(),
                 who: Who::Person(Arc::from("test")),
                 hold: None,
+                bound: None,
             },
         };
         self.apply(input)

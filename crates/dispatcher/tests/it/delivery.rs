@@ -267,8 +267,8 @@ fn notifications_leave_with_their_text() {
     assert_eq!(effects.notifications[0].text, "piano went offline.");
 }
 
-#[test]
-fn a_fade_travels_once_and_is_not_what_a_reboot_finds() {
+/// A house in which motion dims the lamp slowly.
+fn faded() -> Rig {
     let mut rig = Rig::awake();
     let text = format!(
         "{HOUSE}[rule.dusk]\nwhen = \"hall.motion.start\"\ndo = {{ set = \"hall.lamp\", brightness = 20, fade = \"8s\" }}\n"
@@ -277,6 +277,41 @@ fn a_fade_travels_once_and_is_not_what_a_reboot_finds() {
     let mut effects = Effects::default();
     rig.dispatcher
         .replace(rig.now, rig.program.clone(), &mut effects);
+    rig
+}
+
+#[test]
+fn a_fade_to_where_it_is_already_is_not_sent_again() {
+    let mut rig = faded();
+    let fades = r#"{"on":true,"brightness":20,"fade_ms":8000}"#;
+    let effects = rig.says("hall", "iot/hall/motion/event", "start");
+    assert_eq!(sent(&effects), [format!("iot/hall/lamp/target {fades}")]);
+    rig.pass(seconds(9));
+    let there = r#"{"on":true,"brightness":20}"#;
+    rig.says("hall", "iot/hall/lamp/state", there);
+    let effects = rig.says("hall", "iot/hall/motion/event", "start");
+    assert!(effects.sends.is_empty(), "{:?}", sent(&effects));
+    assert_eq!(dispositions(&effects), [Disposition::AlreadySo]);
+}
+
+#[test]
+fn a_module_that_comes_back_in_the_middle_of_a_fade_does_not_begin_it_again() {
+    let mut rig = faded();
+    rig.says("hall", "iot/hall/motion/event", "start");
+    rig.pass(seconds(3));
+    rig.disconnect("hall");
+    let effects = rig.connect("hall");
+    let target = r#"iot/hall/lamp/target {"on":true,"brightness":20}"#;
+    assert!(
+        sent(&effects).contains(&target.to_owned()),
+        "{:?}",
+        sent(&effects)
+    );
+}
+
+#[test]
+fn a_fade_travels_once_and_is_not_what_a_reboot_finds() {
+    let mut rig = faded();
     let effects = rig.says("hall", "iot/hall/motion/event", "start");
     assert_eq!(
         sent(&effects),

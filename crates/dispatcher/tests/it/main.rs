@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // a rig that can't be set up fails the test, wherever that is
 
 mod blocks;
+mod dead_man;
 mod delivery;
 mod explanations;
 mod house;

@@ -149,6 +149,7 @@ impl Bench {
             fields: vec![(slot, value.into())],
             who: Who::Person("anna".into()),
             hold: hold_s.map(Duration::from_secs),
+            bound: None,
         });
     }
 
@@ -215,12 +216,16 @@ pub(crate) fn words(program: &Program, output: &Output) -> String {
             channel,
             target,
             changed,
+            bound,
             ..
         } => {
             text += if *changed { "" } else { "= " };
             text += &program.channel_path(*channel);
             for (slot, value) in target {
                 let _ = write!(text, " {}={value}", program[*slot].name);
+            }
+            if let Some(bound) = bound {
+                let _ = write!(text, " for {bound:?}");
             }
         }
         Output::Momentary {

@@ -114,6 +114,8 @@ pub(crate) enum A {
     Notify(String),
     Emit(String, Vec<String>),
     Wait(u64),
+    OnFor(String, u64),
+    Hold(String, u64),
 }
 
 pub(crate) fn rule(name: &str) -> R {
@@ -200,6 +202,12 @@ impl R {
     }
     pub(crate) fn wait(self, seconds: u64) -> Self {
         self.act(A::Wait(seconds))
+    }
+    pub(crate) fn on_for(self, channel: &str, seconds: u64) -> Self {
+        self.act(A::OnFor(channel.into(), seconds))
+    }
+    pub(crate) fn hold(self, channel: &str, seconds: u64) -> Self {
+        self.act(A::Hold(channel.into(), seconds))
     }
     pub(crate) fn cmd(self, text: &str) -> Self {
         self.act(A::Cmd(text.into()))
@@ -645,10 +653,25 @@ fn action(act: &A, scope: &mut Scope<'_>) -> Action {
                 channel,
                 fields: fields.iter().map(field).collect(),
                 fade: None,
+                bound: None,
             }
         }
         A::Start(name, seconds) => Action::Start {
             timer: program.names.timers[name.as_str()],
+            span: Duration::from_secs(*seconds),
+        },
+        A::OnFor(path, seconds) => {
+            let channel = program.channel_by_path(path).expect("a channel");
+            let on = program.on(channel).expect("a field `on`");
+            Action::Set {
+                channel,
+                fields: vec![(on, Operand::Const(true.into()))],
+                fade: None,
+                bound: Some(Duration::from_secs(*seconds)),
+            }
+        }
+        A::Hold(path, seconds) => Action::Hold {
+            channel: program.channel_by_path(path).expect("a channel"),
             span: Duration::from_secs(*seconds),
         },
         A::Wait(seconds) => Action::Wait(Duration::from_secs(*seconds)),

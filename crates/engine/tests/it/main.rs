@@ -4,6 +4,7 @@ mod bench;
 mod build;
 
 mod cycles;
+mod dead_man;
 mod emits;
 mod gestures;
 mod holds;
@@ -11,6 +12,7 @@ mod inspect;
 mod kinds;
 mod modes;
 mod order;
+mod output_holds;
 mod properties;
 mod records;
 mod reload;

@@ -45,7 +45,7 @@ fn trigger(rule: R, which: u8) -> R {
 }
 
 fn action(rule: R, which: u8) -> R {
-    match which % 16 {
+    match which % 19 {
         0 => rule.cmd("hall.lamp.toggle"),
         1 => rule.set("hall.lamp", &[("brightness", "${state.hall.lux}")]),
         2 => rule.start("t", u64::from(which)),
@@ -60,6 +60,8 @@ fn action(rule: R, which: u8) -> R {
         11 => rule.emit("mode.away.open", &[]),
         12 | 13 => rule.wait(u64::from(which % 5) + 1),
         14 => rule.wait(40).cmd("desk.lamp.toggle"),
+        15 | 16 => rule.on_for("hall.fan", u64::from(which)),
+        17 => rule.hold("hall.fan", u64::from(which % 40)),
         _ => rule.notify("${state.living.temp} at ${now.hour}:${now.minute}"),
     }
 }
@@ -145,6 +147,7 @@ fn input(program: &Program, kind: u8, value: u8) -> Input {
                 Who::Person("anna".into())
             },
             hold: (value % 5 == 1).then(|| Duration::from_secs(20)),
+            bound: (value % 7 == 1).then(|| Duration::from_secs(30)),
         },
         10 => Input::Command {
             channel: program.channel_by_path("hall.lamp").expect("the lamp"),

@@ -111,8 +111,18 @@ fn show_device(answer: &Json) {
                 .flatten()
                 .map(|(name, value)| format!("{name}={value}"))
                 .collect();
+            let assumed = key == "reported" && channel["assumed"] == true;
+            let assumed = if assumed { " (assumed)" } else { "" };
             if !fields.is_empty() {
-                printer::result(format!("         {key:<9}{}", fields.join(" ")));
+                printer::result(format!("         {key:<9}{}{assumed}", fields.join(" ")));
+            }
+        }
+        for (key, what) in [
+            ("held_s", "kept from rules for"),
+            ("ends_s", "off by itself in"),
+        ] {
+            if let Some(seconds) = channel[key].as_f64() {
+                printer::result(format!("         {what} {seconds} s"));
             }
         }
     }

@@ -8,7 +8,7 @@ use mapping::{
     suggest,
 };
 use serde_json::{Map, Value as Json, json};
-use types::{Now, UnixTime, Value};
+use types::{Instant, Now, UnixTime, Value};
 
 use super::app::App;
 use crate::simulate::Event;
@@ -32,7 +32,7 @@ pub(super) fn device(app: &App, now: Now, name: &str) -> Result<Json, String> {
     let mut shown = summary(app, now, device);
     let channels = program[device].channels.iter();
     let channels: Map<String, Json> = channels
-        .map(|ix| (program[*ix].name.to_string(), channel(app, *ix)))
+        .map(|ix| (program[*ix].name.to_string(), channel(app, now, *ix)))
         .collect();
     let counters = app.dispatcher.counters().iter();
     let counters: Map<String, Json> = counters
@@ -99,7 +99,7 @@ fn summary(app: &App, now: Now, device: DeviceIx) -> Json {
     })
 }
 
-fn channel(app: &App, channel: ChannelIx) -> Json {
+fn channel(app: &App, now: Now, channel: ChannelIx) -> Json {
     let program = app.dispatcher.program();
     let row = &program[channel];
     let engine = app.dispatcher.engine();
@@ -119,6 +119,14 @@ fn channel(app: &App, channel: ChannelIx) -> Json {
     if row.consumer {
         shown["target"] = Json::Object(fields(&|slot| engine.target(slot).cloned()));
         shown["acknowledged"] = Json::from(app.dispatcher.acknowledged(channel));
+        shown["assumed"] = Json::from(program.is_assumed(channel));
+        let left_s = |until: Instant| until.since(now.at).as_secs_f64().ceil();
+        if let Some(until) = engine.kept_until(channel).filter(|until| *until > now.at) {
+            shown["held_s"] = Json::from(left_s(until));
+        }
+        if let Some(until) = engine.bounded_until(channel) {
+            shown["ends_s"] = Json::from(left_s(until));
+        }
     }
     shown
 }

@@ -10,7 +10,10 @@ use rumqttc::{
     AsyncClient, Broker, Event as Mqtt, EventLoop, Incoming, LastWill, MqttOptions, PublishOptions,
     QoS,
 };
-use tokio::{sync::mpsc, time::Interval};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, Interval},
+};
 use types::Value;
 
 use super::{Event, payload};
@@ -33,6 +36,8 @@ pub(super) struct Module {
     link: Link,
     presses: mpsc::Receiver<Event>,
     state: BTreeMap<ChannelIx, Vec<(SlotIx, Value)>>,
+    /// What is on for a time, and until when.
+    ends: BTreeMap<ChannelIx, Instant>,
 }
 
 impl Module {
@@ -60,6 +65,7 @@ impl Module {
             link,
             presses,
             state,
+            ends: BTreeMap::new(),
         }
     }
 
@@ -70,7 +76,9 @@ impl Module {
             let (client, mut events) = self.client();
             let mut report = promised.map(tokio::time::interval);
             loop {
+                let ends = self.ends.values().min().copied();
                 tokio::select! {
+                    () = until(ends) => self.end(&client),
                     press = self.presses.recv() => match press {
                         Some(press) => self.report(&client, &press),
                         None => {
@@ -117,17 +125,42 @@ impl Module {
                     .copied()
                     .find(|channel| self.topic(*channel, "target").as_deref() == Some(&*topic));
                 if let (Some(channel), false) = (consumer, message.payload.is_empty()) {
-                    let state = self.state.entry(channel).or_default();
-                    payload::take_target(
-                        &self.program,
-                        &self.program[channel],
-                        &message.payload,
-                        state,
-                    );
+                    self.obey(channel, &message.payload);
                     self.publish_state(client, channel);
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Does what a target says; what it says is on for a time ends without being told again.
+    fn obey(&mut self, channel: ChannelIx, target: &[u8]) {
+        let state = self.state.entry(channel).or_default();
+        payload::take_target(&self.program, &self.program[channel], target, state);
+        match payload::bound(target) {
+            Some(span) => self.ends.insert(channel, Instant::now() + span),
+            None => self.ends.remove(&channel),
+        };
+    }
+
+    /// Switches off what was on for its time.
+    fn end(&mut self, client: &AsyncClient) {
+        let now = Instant::now();
+        let over: Vec<ChannelIx> = self
+            .ends
+            .iter()
+            .filter(|(_, ends)| **ends <= now)
+            .map(|(channel, _)| *channel)
+            .collect();
+        for channel in over {
+            self.ends.remove(&channel);
+            if let Some(on) = self.program.on(channel)
+                && let Some(state) = self.state.get_mut(&channel)
+                && let Some((_, value)) = state.iter_mut().find(|(slot, _)| *slot == on)
+            {
+                *value = Value::Bool(false);
+                self.publish_state(client, channel);
+            }
         }
     }
 
@@ -228,6 +261,14 @@ impl Module {
 async fn due(promised: Option<&mut Interval>) {
     match promised {
         Some(interval) => drop(interval.tick().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until then; without a time for ever.
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
     }
 }

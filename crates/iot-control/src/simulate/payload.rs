@@ -1,6 +1,6 @@
 //! What a simulated module says: words of the command line to events, events and state to payloads.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use mapping::{
     Program,
@@ -252,6 +252,12 @@ pub(super) fn state(program: &Program, channel: &Channel, state: &[(SlotIx, Valu
             other => other.to_string(),
         },
     }
+}
+
+/// For how long a target is on, where it says so.
+pub(super) fn bound(payload: &[u8]) -> Option<Duration> {
+    let target: Json = serde_json::from_slice(payload).ok()?;
+    target.get("for_ms")?.as_u64().map(Duration::from_millis)
 }
 
 /// Takes a target message over into `state`.

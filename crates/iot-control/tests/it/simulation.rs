@@ -3,6 +3,7 @@
 use std::{
     net::TcpListener,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use crate::harness::{Client, Dispatcher, House, Kind};
@@ -47,6 +48,33 @@ fn any_client_may_speak_for_a_simulated_device() {
         let press = r#"{"event":"press","key":60,"velocity":80}"#;
         assert_eq!(client.publish("iot/piano/keys/event", press), 0, "{kind:?}");
         client.field(0, "iot/hall/lamp/state", "on", true);
+    }
+}
+
+#[test]
+fn what_is_on_for_a_time_goes_off_at_the_module_and_in_the_house() {
+    let house = House::with_rules(
+        "[rule.pump]\nwhen = \"desk.button.press\"\ndo = { on = \"desk.lamp\", for = \"1s\" }",
+    );
+    let dispatcher = simulated(&house);
+    let anybody = dispatcher.connect(None, &["iot/desk/lamp/+"]);
+    let watcher = Client::connect(Kind::RumqttcV5, &anybody).expect("nobody needs a user");
+    dispatcher.ask(&["press", "desk.button"]).ok();
+    let on = watcher.field(0, "iot/desk/lamp/target", "on", true);
+    assert_eq!(on.json()["for_ms"], 1_000);
+    let lit = watcher.field(0, "iot/desk/lamp/state", "on", true);
+    let goes_off = |leaf: &str| {
+        let topic = format!("iot/desk/lamp/{leaf}");
+        watcher.find(0, "off", |message| {
+            message.topic == topic && message.json()["on"] == false && message.at > lit.at
+        })
+    };
+    for leaf in ["state", "target"] {
+        let after = goes_off(leaf).at - on.at;
+        assert!(
+            after >= Duration::from_millis(900),
+            "{leaf} after {after:?} already"
+        );
     }
 }
 

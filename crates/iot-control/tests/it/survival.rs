@@ -120,6 +120,39 @@ fn two_kills_around_ready_leave_the_light_on_time() {
 }
 
 #[test]
+fn what_was_on_for_a_time_at_kill_9_goes_off_on_time_and_says_what_is_left() {
+    let house = House::with_rules(
+        r#"
+        [rule.pump]
+        when = "piano.keys.press"
+        if = "event.key == 50"
+        do = [{ on = "hall.lamp", for = "4s" }, { hold = "hall.lamp", for = "1h" }]
+        "#,
+    );
+    let dispatcher = house.start();
+    let mut piano = dispatcher.device_client(Kind::RumqttcV5, "piano", &[]);
+    let start = Instant::now();
+    assert_eq!(piano.publish(KEYS, &press(50)), 0);
+    let dispatcher = dispatcher.kill_9_and_restart();
+    let hall = dispatcher.device_client(Kind::RumqttcV5, "hall", &[TARGET]);
+    let on = hall.find(0, "its target", |message| message.topic == TARGET);
+    let left_ms = on.json()["for_ms"].as_u64().expect("what is left");
+    assert!((1..4_000).contains(&left_ms), "{left_ms}");
+    let held = &dispatcher.device("hall")["channels"]["lamp"]["held_s"];
+    assert!(
+        held.as_f64().is_some_and(|seconds| seconds > 3_500.0),
+        "{held}"
+    );
+    let off = hall.field(0, TARGET, "on", false);
+    let after = off.at - start;
+    assert!(after >= Duration::from_secs(4), "after {after:?} already");
+    assert!(
+        after < Duration::from_secs(4) + LATE_MAX,
+        "only after {after:?}"
+    );
+}
+
+#[test]
 fn an_event_that_was_acknowledged_has_its_effect_after_kill_9() {
     for kind in Kind::installed() {
         let house = House::with_rules("");

@@ -211,7 +211,7 @@ impl<'p> Links<'p> {
                 };
                 self.emit(here, *event, fields);
             }
-            Action::Stop(_) | Action::Wait(_) | Action::Notify { .. } => {}
+            Action::Stop(_) | Action::Hold { .. } | Action::Wait(_) | Action::Notify { .. } => {}
         }
     }
 

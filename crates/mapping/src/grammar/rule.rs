@@ -210,6 +210,12 @@ pub static ACTIONS: Forms = Forms {
                     "sets fields of this channel or group"
                 ),
                 ("fade", May, DURATION, "how long the change takes"),
+                (
+                    "for",
+                    May,
+                    DURATION,
+                    "off again after so long; the consumer itself ends it"
+                ),
             ),
         },
         Form {
@@ -283,11 +289,16 @@ pub static ACTIONS: Forms = Forms {
                 Others::Nothing,
                 (
                     "hold",
-                    Later,
+                    Must,
                     Takes::Name(Names::Target),
                     "keeps rules from writing this target"
                 ),
-                ("for", May, DURATION, "for so long"),
+                (
+                    "for",
+                    Must,
+                    DURATION,
+                    "for so long; \"0s\": lets them again"
+                ),
             ),
         },
         Form {
@@ -318,7 +329,7 @@ pub static ACTIONS: Forms = Forms {
                 Others::Nothing,
                 (
                     "on",
-                    Later,
+                    Must,
                     Takes::Name(Names::Target),
                     "switches on; the consumer itself ends it"
                 ),

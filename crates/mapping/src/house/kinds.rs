@@ -25,9 +25,11 @@ use crate::{
 const PARTS_MAX: usize = 64;
 
 /// Words that stand beside a field where it is written.
-const FIELD_RESERVED: &[&str] = &["command", "fade", "fade_ms", "hold", "set"];
+const FIELD_RESERVED: &[&str] = &["command", "fade", "fade_ms", "for", "for_ms", "hold", "set"];
 /// Words that stand beside a field of an event where it is chosen or sent.
-const EVENT_FIELD_RESERVED: &[&str] = &["boot", "chord", "if", "seq", "sequence", "t_ms", "within"];
+const EVENT_FIELD_RESERVED: &[&str] = &[
+    "boot", "chord", "emit", "if", "seq", "sequence", "t_ms", "within",
+];
 
 /// Reads all kinds.
 pub(super) fn read_all(house: &mut House<'_>, kinds: &[(Key<'_>, Node<'_>)]) {

@@ -248,6 +248,8 @@ pub enum Action {
         fields: Vec<(SlotIx, Operand)>,
         /// Travel time of the change; not part of the recovered target.
         fade: Option<Duration>,
+        /// Off again after so long; the consumer itself ends it.
+        bound: Option<Duration>,
     },
     /// A command by name.
     Command {
@@ -267,6 +269,13 @@ pub enum Action {
     },
     /// Stops a timer; one that does not run is no error.
     Stop(TimerIx),
+    /// Keeps rules from writing a channel's target for so long; zero: lets them again.
+    Hold {
+        /// Which channel.
+        channel: ChannelIx,
+        /// For how long from then on.
+        span: Duration,
+    },
     /// What follows runs so much later.
     Wait(Duration),
     /// Writes a variable.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use types::Value;
 
-use super::{Compiler, timers::Use, triggers::not_yet};
+use super::{Compiler, timers::Use};
 use crate::{
     constant,
     diagnostic::Diagnostic,
@@ -75,6 +75,8 @@ fn one(compiler: &mut Compiler<'_, '_>, node: Node<'_>) -> Option<Vec<Action>> {
         }
         "var" => var(compiler, &table).map(|action| vec![action]),
         "emit" => emit::read(compiler, &table),
+        "on" => lasting::on(compiler, &table),
+        "hold" => lasting::hold(compiler, &table),
         "wait" => lasting::wait(compiler, &table).map(|action| vec![action]),
         _ => notify(compiler, &table).map(|action| vec![action]),
     }
@@ -117,10 +119,6 @@ fn form(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<&'static s
         });
         return None;
     };
-    if form.is_later() {
-        report.push(not_yet(form.name, table.key_span(form.name)));
-        return None;
-    }
     if form.keys.others == Others::Nothing {
         table.reject_unknown(report, form.keys.what, form.keys.names);
     }
@@ -154,6 +152,7 @@ fn fade(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<Duration> 
 /// `{ set = TARGET, field = value, .. }`.
 fn set(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<Vec<Action>> {
     let fade = fade(compiler, table);
+    let bound = lasting::bound(compiler, table);
     let target = text(compiler, table, "set")?;
     let channels = {
         let house = &mut *compiler.house;
@@ -167,7 +166,7 @@ fn set(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<Vec<Action>
     let fields: Vec<(Key<'_>, Node<'_>)> = table
         .entries()
         .into_iter()
-        .filter(|(key, _)| !matches!(key.name, "set" | "fade"))
+        .filter(|(key, _)| !matches!(key.name, "set" | "fade" | "for"))
         .collect();
     if fields.is_empty() {
         let message = format!("nothing of `{}` is set", target.text);
@@ -188,10 +187,15 @@ fn set(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<Vec<Action>
         for (key, node) in &fields {
             written.push(set_field(compiler, channel, key, *node)?);
         }
+        if table.field("for").is_some() {
+            lasting::can_end(compiler, &target, channel)?;
+            lasting::is_on(compiler, table, &written)?;
+        }
         actions.push(Action::Set {
             channel,
             fields: written,
             fade,
+            bound,
         });
     }
     Some(actions)
@@ -248,6 +252,7 @@ fn scene(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<Vec<Actio
                 channel,
                 fields: vec![(slot, Operand::Const(value))],
                 fade,
+                bound: None,
             }),
         }
     }

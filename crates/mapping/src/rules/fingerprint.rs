@@ -59,6 +59,7 @@ fn told(program: &Program, action: &Action) -> String {
             let row = &program[*channel].commands[usize::from(*command)];
             format!("{} {}", program.channel_path(*channel), row.name)
         }
+        Action::Hold { channel, .. } => format!("{} held", program.channel_path(*channel)),
         Action::Emit { event, .. } => program.event_path(*event),
         // These are what the text says.
         Action::Start { .. }
