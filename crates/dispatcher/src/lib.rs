@@ -13,6 +13,7 @@ mod effects;
 pub mod explain;
 mod input;
 mod observed;
+mod outputs;
 mod payload;
 mod presence;
 mod refusal;
@@ -26,5 +27,9 @@ pub use dispatcher::{Admitted, Dispatcher, Message, Publisher, SnapshotError};
 pub use effects::{Effects, Note, Notify, Qos, Send, Token};
 pub use input::{DecodeError, Input, Stamp};
 pub use observed::Observed;
+pub use outputs::{Mark, Outputs, OutputsHash};
 pub use presence::report_every;
 pub use refusal::{Counters, Reason, Refusal};
+
+/// Version of this program.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -4,6 +4,7 @@
 //! sockets or tokio, and never writes to a state folder.
 
 pub mod archive;
+mod comparison;
 mod history;
 mod player;
 mod programs;
@@ -11,6 +12,7 @@ mod travel;
 mod trouble;
 mod when;
 
+pub use comparison::Differing;
 pub use history::{History, Until, Window};
 pub use player::{Fed, Player};
 pub use programs::{Programs, StandIn};

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use dispatcher::{Dispatcher, Effects, Input, Observed};
+use dispatcher::{Dispatcher, Effects, Input, Mark, Observed};
 use mapping::Program;
 use store::{Class, MappingHash, Record};
 use types::Now;
+
+use crate::comparison::{Comparison, Differing};
 
 /// A house that lives through its journal again.
 #[derive(Debug)]
@@ -15,6 +17,7 @@ pub struct Player {
     started: Option<Now>,
     /// The rule that always looks, by name.
     watched: Option<Arc<str>>,
+    comparison: Comparison,
 }
 
 /// What became of a record.
@@ -40,6 +43,7 @@ impl Player {
             dispatcher,
             started: None,
             watched: None,
+            comparison: Comparison::default(),
         }
     }
 
@@ -53,6 +57,7 @@ impl Player {
     pub fn go_on_with(&mut self, dispatcher: Dispatcher) {
         self.dispatcher = dispatcher;
         self.started = None;
+        self.comparison.start_again();
         self.watch_again();
     }
 
@@ -60,6 +65,17 @@ impl Player {
     #[must_use]
     pub fn into_dispatcher(self) -> Dispatcher {
         self.dispatcher
+    }
+
+    /// Where the replay came to something else than what was done then.
+    #[must_use]
+    pub fn differing(&self) -> Option<&Differing> {
+        self.comparison.differing()
+    }
+
+    /// Inputs are missing before the next record: what follows can't be compared.
+    pub fn miss(&mut self) {
+        self.comparison.give_up();
     }
 
     /// From now on this rule always looks, across reloads; see [`Dispatcher::watch`].
@@ -79,7 +95,11 @@ impl Player {
         match record.class {
             Class::Input => self.input(record, program_of, effects),
             Class::Observed => self.observed(record, effects),
-            Class::BrokerFact | Class::OutputsHash => Fed::Passed,
+            Class::OutputsHash => {
+                self.comparison.compare(record);
+                Fed::Passed
+            }
+            Class::BrokerFact => Fed::Passed,
         }
     }
 
@@ -96,10 +116,15 @@ impl Player {
         if !is_of_a_start(&input) {
             self.announce();
         }
+        if input == Input::Resumed {
+            self.comparison.start_again();
+        }
+        let before = Mark::of(effects);
         match input {
             Input::Reload { hash } => {
                 let program = program_of(MappingHash(hash), self.dispatcher.program());
                 self.dispatcher.replace(record.now, program, effects);
+                self.comparison.take(record.no, effects, before);
                 self.watch_again();
                 Fed::Reloaded
             }
@@ -108,6 +133,7 @@ impl Player {
                     self.started = Some(record.now);
                 }
                 self.dispatcher.apply(record.now, input, effects);
+                self.comparison.take(record.no, effects, before);
                 Fed::Applied
             }
         }

@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use dispatcher::{
-    Admitted, Blocklist, Config, Dispatcher, Effects, Input, Message, Publisher, Refusal, Send,
+    Admitted, Blocklist, Config, Dispatcher, Effects, Input, Mark, Message, Outputs, Publisher,
+    Refusal, Send, Token,
 };
 use mapping::{
     Program,
@@ -134,6 +135,10 @@ pub(crate) struct Rig {
     pub(crate) now: Now,
     /// What was journalled, as bytes.
     pub(crate) journal: Vec<(Now, Vec<u8>)>,
+    /// The hash of what each of these put out.
+    pub(crate) hashes: Vec<u64>,
+    /// What consumers can acknowledge.
+    pub(crate) tokens: Vec<Token>,
 }
 
 impl Rig {
@@ -149,6 +154,8 @@ impl Rig {
             dispatcher,
             now,
             journal: Vec::new(),
+            hashes: Vec::new(),
+            tokens: Vec::new(),
         }
     }
 
@@ -235,7 +242,18 @@ impl Rig {
             "a record reads as it was written"
         );
         self.journal.push((self.now, bytes));
+        let before = Mark::of(effects);
         self.dispatcher.apply(self.now, input, effects);
+        self.note_hash(effects, before);
+    }
+
+    /// What the input that was journalled last put out.
+    pub(crate) fn note_hash(&mut self, effects: &Effects, before: Mark) {
+        let mut outputs = Outputs::default();
+        outputs.take(effects, before);
+        self.hashes.push(outputs.finish());
+        let new = effects.sends.iter().filter_map(|send| send.token);
+        self.tokens.extend(new);
     }
 
     pub(crate) fn connect(&mut self, device: &str) -> Effects {

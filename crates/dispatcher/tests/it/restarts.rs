@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use dispatcher::{Block, Subject};
-use dispatcher::{Config, Dispatcher, Effects, Input, Sides};
+use dispatcher::{Config, Dispatcher, Effects, Input, Mark, Outputs, Sides};
 use proptest::prelude::*;
 use types::Now;
 
@@ -21,6 +21,7 @@ enum Does {
     Disconnect(&'static str),
     Block(&'static str, bool, bool),
     Unblock(&'static str),
+    Acknowledge(&'static str),
     Pass(u64),
     Synced,
     Reload(usize),
@@ -41,6 +42,7 @@ fn does() -> impl Strategy<Value = Does> {
         ]).prop_map(|(topic, payload)| Does::Asks(topic, payload)),
         1 => device().prop_map(Does::Connect),
         1 => device().prop_map(Does::Disconnect),
+        2 => device().prop_map(Does::Acknowledge),
         1 => (device(), any::<bool>(), any::<bool>()).prop_map(|(d, p, c)| Does::Block(d, p, c)),
         1 => device().prop_map(Does::Unblock),
         3 => prop::sample::select(vec![10, 900, 4_000, 61_000, 301_000]).prop_map(Does::Pass),
@@ -94,6 +96,12 @@ fn run(rig: &mut Rig, does: &Does) {
         Does::Disconnect(device) => {
             rig.disconnect(device);
         }
+        Does::Acknowledge(device) => {
+            let device = rig.device(device);
+            for token in std::mem::take(&mut rig.tokens) {
+                let _ = rig.dispatcher.delivered(device, token);
+            }
+        }
         Does::Block(device, producer, consumer) => {
             let subject = Subject::Name((*device).to_owned());
             let sides = Sides {
@@ -119,6 +127,7 @@ fn run(rig: &mut Rig, does: &Does) {
             rig.program = next;
             rig.dispatcher
                 .replace(rig.now, Arc::clone(&rig.program), &mut effects);
+            rig.note_hash(&effects, Mark::default());
         }
         Does::Synced => rig.take(Input::ClockSynced, &mut effects),
     }
@@ -132,7 +141,9 @@ fn snapshot(rig: &Rig) -> Snapshot {
     (now, Arc::clone(&rig.program), rig.dispatcher.state())
 }
 
-fn replayed((now, program, bytes): &Snapshot, tail: &[(Now, Vec<u8>)]) -> Dispatcher {
+/// The house after a replay, and the hash of what each input put out.
+fn replayed((now, program, bytes): &Snapshot, tail: &[(Now, Vec<u8>)]) -> (Dispatcher, Vec<u64>) {
+    let mut hashes = Vec::new();
     let (mut dispatcher, notes) =
         Dispatcher::restore(Arc::clone(program), Config::default(), bytes, *now).unwrap();
     assert!(notes.is_empty(), "{notes:?}");
@@ -146,8 +157,11 @@ fn replayed((now, program, bytes): &Snapshot, tail: &[(Now, Vec<u8>)]) -> Dispat
         } else {
             dispatcher.apply(*now, input, &mut effects);
         }
+        let mut outputs = Outputs::default();
+        outputs.take(&effects, Mark::default());
+        hashes.push(outputs.finish());
     }
-    dispatcher
+    (dispatcher, hashes)
 }
 
 proptest! {
@@ -162,8 +176,9 @@ proptest! {
         }
         let lived = rig.dispatcher.state();
         for (snapshot, length) in &cuts {
-            let again = replayed(snapshot, &rig.journal[*length..]);
+            let (again, hashes) = replayed(snapshot, &rig.journal[*length..]);
             prop_assert!(again.state() == lived, "cut after {length} inputs of {}", rig.journal.len());
+            prop_assert_eq!(&hashes, &rig.hashes[*length..], "cut after {} inputs", length);
         }
     }
 }

@@ -116,6 +116,7 @@ impl App {
             self.effects.clear();
             self.dispatcher
                 .replace(now, Arc::clone(&house.program), &mut self.effects);
+            self.journal.put_out(&self.effects);
         }
         for input in self.dispatcher.blocklist().changes_to(blocklist) {
             // Nobody is connected yet: [`App::start`] sends what the house is then.
@@ -179,6 +180,7 @@ impl App {
         self.effects.clear();
         self.dispatcher
             .replace(now, Arc::clone(&house.program), &mut self.effects);
+        self.journal.put_out(&self.effects);
         let back = self.recognise_clients();
         self.hand_out(now, &mut out);
         for device in back {
@@ -192,7 +194,7 @@ impl App {
     /// Keeps the whole state; what is replayed after a restart begins here.
     pub(super) fn snapshot(&mut self, now: Now) {
         self.journal.hand_over(now);
-        self.journal.inputs = 0;
+        self.journal.covered();
         self.snapshot_due = now.at.after(SNAPSHOT_EVERY);
         let Some(store) = self.journal.store() else {
             return;
@@ -263,6 +265,7 @@ impl App {
         let (_, ack) = self.journal.take(now, self.dispatcher.program(), &input);
         self.effects.clear();
         self.dispatcher.apply(now, input, &mut self.effects);
+        self.journal.put_out(&self.effects);
         self.hand_out(now, out);
         ack
     }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use broker::{Ack, tcp::Durable};
-use dispatcher::{Input, Observed};
+use dispatcher::{Effects, Input, Mark, Observed, Outputs, OutputsHash};
 use mapping::Program;
 use store::{
     StoreHandle,
@@ -42,6 +42,14 @@ pub(super) struct Journal {
     batch: Batch,
     body: Vec<u8>,
     last: InputNo,
+    /// When the newest record was added.
+    added: Now,
+    /// What the inputs since the last hash put out.
+    outputs: Outputs,
+    /// Whether there were any.
+    is_unhashed: bool,
+    /// Inputs since the last snapshot are not kept: a replay of the others can't put out the same.
+    is_broken: bool,
     waiting: Waiting,
     /// When the open batch got its first input.
     opened: Option<Instant>,
@@ -64,6 +72,10 @@ impl Journal {
             batch: Batch::default(),
             body: Vec::new(),
             last,
+            added: Now::default(),
+            outputs: Outputs::default(),
+            is_unhashed: false,
+            is_broken: false,
             waiting: Waiting::Nobody,
             opened: None,
             seen: None,
@@ -93,14 +105,22 @@ impl Journal {
         let full = self.batch.bytes() > OPEN_BYTES_MAX;
         if full || self.batch.push(no, now, Class::Input, &self.body).is_err() {
             self.unkept += 1;
+            self.is_broken = true;
             return (no, Ack::Never);
         }
+        self.added = now;
         self.opened.get_or_insert(now.at);
         if input.by_people() {
             self.batch.raise(Durability::Now);
             self.waiting = Waiting::Person;
         }
         (no, Ack::After(no))
+    }
+
+    /// Takes what the input that was numbered last put out, before it is handed out.
+    pub(super) fn put_out(&mut self, effects: &Effects) {
+        self.outputs.take(effects, Mark::default());
+        self.is_unhashed = true;
     }
 
     /// Adds what was seen to the open batch. It goes with the inputs, and makes none of them go earlier.
@@ -114,6 +134,7 @@ impl Journal {
                 .push(self.last, now, Class::Observed, &self.body)
                 .is_ok()
         {
+            self.added = now;
             self.seen.get_or_insert(now.at);
         }
     }
@@ -154,9 +175,11 @@ impl Journal {
     pub(super) fn hand_over(&mut self, now: Now) {
         self.opened = None;
         self.seen = None;
-        let Some(store) = self.store.as_ref().filter(|_| !self.batch.is_empty()) else {
+        if self.store.is_none() || self.batch.is_empty() {
             return;
-        };
+        }
+        self.add_hash();
+        let Some(store) = &self.store else { return };
         self.waiting = Waiting::Nobody;
         match store.submit(std::mem::take(&mut self.batch)) {
             Ok(()) => self.submitted = self.last,
@@ -166,6 +189,26 @@ impl Journal {
                 self.opened = Some(now.at);
             }
         }
+    }
+
+    /// A snapshot holds what came of all inputs so far.
+    pub(super) fn covered(&mut self) {
+        self.inputs = 0;
+        self.is_broken = false;
+    }
+
+    /// Adds the hash of what the batch's inputs put out: a replay that differs is to say so.
+    fn add_hash(&mut self) {
+        let hash = self.outputs.finish();
+        if !std::mem::take(&mut self.is_unhashed) || self.is_broken {
+            return;
+        }
+        self.body.clear();
+        OutputsHash::encode(hash, &mut self.body);
+        let pushed = self
+            .batch
+            .push(self.last, self.added, Class::OutputsHash, &self.body);
+        debug_assert!(pushed.is_ok(), "{pushed:?}: it belongs to the last number");
     }
 
     pub(super) fn store(&self) -> Option<&StoreHandle> {

@@ -1,9 +1,13 @@
 //! kill -9 at any time: timers go on, what was acknowledged is there.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::mpsc,
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
-use store::Past;
+use store::{Batch, Class, Durability, Options, Past, Store};
+use types::InputNo;
 
 use crate::harness::{House, Kind};
 
@@ -229,4 +233,93 @@ fn an_orderly_end_keeps_the_state_as_well() {
     let dispatcher = house.start();
     let lamp = dispatcher.device_client(Kind::RumqttcV5, "hall", &[TARGET]);
     lamp.field(0, TARGET, "on", true);
+}
+
+/// What replays say where they come to something else.
+const DIFFERS: &str = "lead to something else";
+
+#[test]
+fn each_batch_ends_with_the_hash_of_what_it_put_out_and_a_replay_comes_to_the_same() {
+    let house = House::with_rules(TIMED_LIGHT);
+    let mut dispatcher = house.start();
+    for round in 0..4 {
+        let mut piano = dispatcher.device_client(Kind::RumqttcV5, "piano", &[]);
+        let mut hall = dispatcher.device_client(Kind::RumqttcV5, "hall", &[TARGET]);
+        let watcher = dispatcher.watcher();
+        for key in [60, 61, 62, 80] {
+            piano.publish(KEYS, &press(key));
+        }
+        hall.publish("iot/hall/motion/event", r#"{"event":"start"}"#);
+        hall.publish("iot/hall/lamp/state", r#"{"on":true,"brightness":3}"#);
+        watcher.field(0, TARGET, "on", true);
+        if round == 1 {
+            // Another mapping comes into force in between.
+            let text = house
+                .read("mapping.toml")
+                .replace("event.key == 61", "event.key == 59");
+            house.write("mapping.toml", &text);
+            dispatcher.says(0, "the edited files are in force");
+        }
+        if round == 2 {
+            dispatcher.ask(&["device", "block", "desk"]).ok();
+        }
+        dispatcher = dispatcher.kill_9_and_restart();
+        let said = dispatcher.said(0);
+        assert!(!said.contains(DIFFERS), "round {round}: {said}");
+    }
+    drop(dispatcher);
+    let past = Past::open(&house.state()).unwrap();
+    let records = past.reader(InputNo(1)).map(Result::unwrap);
+    let records: Vec<_> = records.map(|record| (record.no, record.class)).collect();
+    let hashes = records
+        .iter()
+        .filter(|(_, class)| *class == Class::OutputsHash);
+    assert!(hashes.count() > 10, "{records:?}");
+    let last = records.iter().rfind(|(_, class)| *class != Class::Observed);
+    assert_eq!(last.unwrap().1, Class::OutputsHash, "{records:?}");
+}
+
+#[test]
+fn a_replay_that_comes_to_something_else_names_the_inputs_and_the_program_that_took_them() {
+    let house = House::with_rules("");
+    let dispatcher = house.start();
+    let mut piano = dispatcher.device_client(Kind::RumqttcV5, "piano", &[]);
+    piano.publish(KEYS, &press(60));
+    dispatcher.kill_9();
+
+    // As another program may have left it: the same event, and what it did is not what we do.
+    let (store, found) = Store::open(&house.state(), Options::default()).unwrap();
+    let event = store.reader(InputNo(1)).map(Result::unwrap);
+    let event = event
+        .filter(|record| record.class == Class::Input)
+        .last()
+        .unwrap();
+    let (first, last) = (found.last.next(), found.last.next().next());
+    let mut batch = Batch::new(Durability::Now);
+    for no in [first, last] {
+        batch
+            .push(no, event.now, Class::Input, &event.body)
+            .unwrap();
+    }
+    let hash = [b"8 bytes.".as_slice(), b"0.0.9"].concat();
+    batch
+        .push(last, event.now, Class::OutputsHash, &hash)
+        .unwrap();
+    let (report, written) = mpsc::sync_channel(1);
+    let handle = store.start(move |no| report.try_send(no).unwrap()).unwrap();
+    handle.submit(batch).unwrap();
+    assert_eq!(written.recv(), Ok(last));
+    drop(handle);
+    // The folder is free when the store has ended.
+    assert!(written.recv().is_err());
+
+    let mut dispatcher = house.start();
+    let said = dispatcher.said(0);
+    let expected = format!("inputs {first} to {last} {DIFFERS}");
+    assert!(said.contains(&expected), "{said}");
+    assert!(said.contains("iot-control 0.0.9 took them"), "{said}");
+    assert!(said.contains("old inputs ran through new code"), "{said}");
+    assert_eq!(dispatcher.interrupt(), Some(0));
+    let dispatcher = house.start();
+    assert!(!dispatcher.said(0).contains(DIFFERS), "it is told once");
 }

@@ -31,6 +31,9 @@ pub(super) fn replay(
         let record = match record {
             Ok(record) => record,
             Err(ReadError::Gap(gap)) => {
+                if gap.is_felt() {
+                    player.miss();
+                }
                 tell(&gap, store);
                 continue;
             }
@@ -50,6 +53,11 @@ pub(super) fn replay(
     }
     for gap in tail.passed() {
         printer::tell(format_args!("{gap}; a newer snapshot covers it"));
+    }
+    if let Some(differing) = player.differing() {
+        printer::tell(format_args!(
+            "{differing}; look whether lights and timers are as they should be"
+        ));
     }
     if replayed > 0 {
         tracing::info!(replayed, skipped, %newest, "replayed the journal");
