@@ -8,7 +8,7 @@
 
 use std::fmt::Write as _;
 
-use engine::{Cause, Decision, Did, Disposition, Outcome, Output, RuleTrace, Sent, Term};
+use engine::{Cause, Decision, Did, Disposition, Outcome, Output, RuleTrace, Seen, Sent, Term};
 use jiff::{Timestamp, tz::TimeZone};
 use mapping::{
     Program,
@@ -224,7 +224,7 @@ impl<'p> Explainer<'p> {
         let head = format!("  rule {}", self.rule_place(trace.rule));
         let seen = match detail {
             Detail::Fired => String::new(),
-            Detail::All => self.seen(decision, trace, cause),
+            Detail::All => self.seen_in(decision, trace, cause),
         };
         if !ran(trace) {
             return vec![format!("{head}: {}{seen}", outcome(trace.outcome))];
@@ -282,13 +282,18 @@ impl<'p> Explainer<'p> {
     }
 
     /// `  [state.hall.lux = 12, sun.is_down = true]`; empty where the rule saw nothing.
-    fn seen(&self, decision: &Decision, trace: &RuleTrace, cause: &Cause) -> String {
+    fn seen_in(&self, decision: &Decision, trace: &RuleTrace, cause: &Cause) -> String {
         let (from, to) = (trace.seen.0 as usize, trace.seen.1 as usize);
         let seen = decision.seen.get(from..to).unwrap_or_default();
+        self.seen(seen, trace.rule, cause)
+    }
+
+    /// As [`Self::seen_in`], for values that `rule` sees when `cause` happens.
+    pub(crate) fn seen(&self, seen: &[Seen], rule: RuleIx, cause: &Cause) -> String {
         let terms: Vec<String> = seen
             .iter()
             .map(|seen| {
-                let term = self.term(seen.term, trace.rule, cause);
+                let term = self.term(seen.term, rule, cause);
                 match &seen.value {
                     Some(Value::Text(text)) => format!("{term} = '{text}'"),
                     Some(value) => format!("{term} = {value}"),

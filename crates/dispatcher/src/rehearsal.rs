@@ -5,57 +5,148 @@
 //! deadline by deadline, does what it says, and compares. What counts as a command is what leaves for a
 //! consumer, now or when it comes back; an action that changes nothing, is blocked or dropped doesn't.
 //!
-//! Called by `iot-control test` and before each reload. Reads no clock.
+//! A test ends: what it does is counted, and one that does more than it may fails. Counted is work and not
+//! time, so that a house that was accepted once is accepted on any machine.
+//!
+//! Called by `iot-control test`, at a start and before each reload. Reads no clock.
 
 use std::{sync::Arc, time::Duration};
 
 use mapping::{Program, house_test::HouseTest, program::Origin};
 
 mod compare;
+mod missed;
 mod stage;
 mod verdict;
 
-use stage::Stage;
-pub use verdict::{Failure, Verdict};
+use stage::{Exhausted, Stage};
+pub use verdict::{Failure, Trace, Unmet, Verdict};
 
-/// Runs one test to its end, also past steps that fail.
-#[must_use]
-pub fn run(program: &Arc<Program>, test: &HouseTest) -> Verdict {
-    let mut verdict = Verdict {
-        name: Arc::clone(&test.name),
-        origin: test.origin.clone(),
-        failures: Vec::new(),
-    };
-    let mut stage = match Stage::set(program, test) {
-        Ok(stage) => stage,
-        Err(expected) => {
-            verdict.failures.push(plain_failure(&test.origin, expected));
-            return verdict;
-        }
-    };
-    for step in &test.steps {
-        let calm =
-            stage.advance(step.at) && step.input.as_ref().is_none_or(|input| stage.act(input));
-        if !calm {
-            let expected = "the house to come to rest".to_owned();
-            let mut failure = plain_failure(&step.origin, expected);
-            "its rules set each other off without end".clone_into(&mut failure.came);
-            failure.trace = stage.trace();
-            verdict.failures.push(failure);
-            return verdict;
-        }
-        verdict.failures.extend(compare::step(&stage, step));
-        stage.forget();
-    }
-    verdict
+/// How much work tests may be. An input, a deadline that came due, what derives from either, a rule that looked and
+/// a command count one each; a million of them take about a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// One test.
+    pub test: u64,
+    /// All tests of a house together, setting the house up for each of them included.
+    pub house: u64,
 }
 
-fn plain_failure(origin: &Origin, expected: String) -> Failure {
+impl Default for Limits {
+    /// Enough for a rule that looks every minute for a year.
+    fn default() -> Self {
+        Self {
+            test: 3_000_000,
+            house: 10_000_000,
+        }
+    }
+}
+
+/// Steps of one test that are told to have failed.
+const FAILURES_MAX: usize = 20;
+
+/// The tests of one house, run one after the other.
+#[derive(Debug)]
+pub struct Rehearsal {
+    program: Arc<Program>,
+    limits: Limits,
+    left: u64,
+}
+
+impl Rehearsal {
+    /// Nothing is tested yet.
+    #[must_use]
+    pub fn new(program: &Arc<Program>) -> Self {
+        Self::within(program, Limits::default())
+    }
+
+    /// As [`Self::new`], with other limits.
+    #[must_use]
+    pub fn within(program: &Arc<Program>, limits: Limits) -> Self {
+        Self {
+            program: Arc::clone(program),
+            limits,
+            left: limits.house,
+        }
+    }
+
+    /// Runs one test to its end, also past steps that fail.
+    #[must_use]
+    pub fn run(&mut self, test: &HouseTest) -> Verdict {
+        let mut verdict = Verdict {
+            name: Arc::clone(&test.name),
+            origin: test.origin.clone(),
+            failures: Vec::new(),
+        };
+        let may = self.left.min(self.limits.test);
+        let mut stage = match Stage::set(&self.program, test, may) {
+            Ok(stage) => stage,
+            Err(expected) => {
+                let at = Duration::ZERO;
+                verdict
+                    .failures
+                    .push(failure(&test.origin, at, expected, String::new()));
+                return verdict;
+            }
+        };
+        let done = play(&mut stage, test, &mut verdict);
+        if let Err((origin, at, Exhausted)) = done {
+            let Limits { test, house } = self.limits;
+            let (expected, came) = if may < test {
+                (
+                    format!("all tests to end within {house} steps of work"),
+                    "there are too many tests, or they let too much time pass",
+                )
+            } else {
+                (
+                    format!("the test to end within {test} steps of work"),
+                    "it lets too much time pass, or its rules set each other off without end",
+                )
+            };
+            let mut failed = failure(&origin, at, expected, came.to_owned());
+            failed.trace = stage.trace(&[]);
+            verdict.failures.push(failed);
+        }
+        self.left = self.left.saturating_sub(may - stage.left());
+        verdict
+    }
+}
+
+/// Plays all steps; an error says in which of them the work ran out.
+fn play(
+    stage: &mut Stage,
+    test: &HouseTest,
+    verdict: &mut Verdict,
+) -> Result<(), (Origin, Duration, Exhausted)> {
+    stage
+        .give(test)
+        .map_err(|exhausted| (test.origin.clone(), Duration::ZERO, exhausted))?;
+    for step in &test.steps {
+        let mut play = || {
+            stage.advance(step.at)?;
+            step.input.as_ref().map_or(Ok(()), |input| stage.act(input))
+        };
+        play().map_err(|exhausted| (step.origin.clone(), step.at, exhausted))?;
+        verdict.failures.extend(compare::step(stage, step));
+        if verdict.failures.len() >= FAILURES_MAX {
+            return Ok(());
+        }
+        stage.forget();
+    }
+    Ok(())
+}
+
+/// Runs one test alone.
+#[must_use]
+pub fn run(program: &Arc<Program>, test: &HouseTest) -> Verdict {
+    Rehearsal::new(program).run(test)
+}
+
+fn failure(origin: &Origin, at: Duration, expected: String, came: String) -> Failure {
     Failure {
         origin: origin.clone(),
-        at: Duration::ZERO,
-        expected,
-        came: String::new(),
-        trace: Vec::new(),
+        at,
+        unmet: vec![Unmet { expected, came }],
+        trace: Trace::default(),
     }
 }

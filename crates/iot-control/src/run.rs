@@ -60,7 +60,7 @@ pub(crate) fn run(options: &cli::Run) -> anyhow::Result<ExitCode> {
 
 fn start(options: &cli::Run, started: time::Instant) -> anyhow::Result<()> {
     let settings = settings(options)?;
-    let house::Reading { house, reads } = house::read(&options.house);
+    let house::Reading { house, reads } = house::read_to_start(&options.house);
     let seen = watch::Seen::new(&options.house, reads.unwrap_or_default());
     let house = match house {
         Ok(house) => house,
@@ -74,6 +74,12 @@ fn start(options: &cli::Run, started: time::Instant) -> anyhow::Result<()> {
     };
     if !house.warnings.is_empty() {
         printer::tell(house.warnings.trim_end());
+    }
+    if house.tests_left > 0 {
+        printer::tell(format_args!(
+            "{} tests of this house were left out of the start, for they take long; run them with `iot-control test`",
+            house.tests_left
+        ));
     }
     let recovered = recover::recover(options, &settings, &house, &Machine::read())?;
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -1,104 +1,98 @@
 //! A step's expectations against what came.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
+use engine::Who;
 use mapping::{
     Program,
     house_test::{Expected, TestStep},
-    program::{Action, ChannelIx, Rule, RuleIx, SlotIx},
+    program::{RuleIx, SlotIx},
 };
 use types::Value;
 
 use super::{
+    missed::Missed,
     stage::{Came, Stage, What},
-    verdict::Failure,
+    verdict::{Failure, Unmet},
 };
 
-/// Every expectation of `step` that was not met.
-pub(super) fn step(stage: &Stage, step: &TestStep) -> Vec<Failure> {
+/// What is wrong after `step`; `None`: everything is as expected.
+pub(super) fn step(stage: &Stage, step: &TestStep) -> Option<Failure> {
     let mut unmet = Vec::new();
-    let mut missed = BTreeSet::new();
+    let mut missed = Vec::new();
     if let Some(expected) = &step.expect {
         unmet.extend(commands(stage, expected, &mut missed));
     }
-    for (slot, value) in &step.state {
-        let came = stage.dispatcher.engine().reported(*slot);
-        unmet.extend(value_of(stage, "state", *slot, value, came));
-    }
-    for (slot, value) in &step.target {
-        let came = stage.dispatcher.engine().target(*slot);
-        let failed = value_of(stage, "target", *slot, value, came);
-        if failed.is_some() {
-            missed.insert(stage.program[*slot].channel);
+    let engine = stage.dispatcher.engine();
+    for (root, values) in [("state", &step.state), ("target", &step.target)] {
+        for (slot, value) in values {
+            let came = match root {
+                "state" => engine.reported(*slot),
+                _ => engine.target(*slot),
+            };
+            if came != Some(value) {
+                unmet.push(value_of(stage, root, *slot, value, came));
+                let channel = stage.program[*slot].channel;
+                missed.push(Missed::Values(channel, vec![(*slot, value.clone())]));
+            }
         }
-        unmet.extend(failed);
     }
     for (rule, count) in &step.fired {
         let came = stage.fired.get(rule).copied().unwrap_or(0);
         if came != *count {
             let name = &stage.program[*rule].name;
-            unmet.push((
-                format!("{name} fires {}", times(*count)),
-                format!("it fired {}", times(came)),
-            ));
+            unmet.push(Unmet {
+                expected: format!("{name} fires {}", times(*count)),
+                came: format!("it fired {}", times(came)),
+            });
+            if came < *count {
+                missed.push(Missed::Rule(*rule));
+            }
         }
     }
-    if let Some(rule) = step.by {
-        unmet.extend(by(stage, rule));
-    }
-    let trace = trace(stage, &missed);
-    if let Some(word) = &step.log
-        && !trace.iter().any(|line| line.contains(&**word))
+    if let Some(rule) = step.by
+        && let Some(wrong) = by(stage, rule)
     {
-        unmet.push((
-            format!("\"{word}\" in the record"),
-            "it does not stand there".to_owned(),
-        ));
+        unmet.push(wrong);
+        missed.push(Missed::Rule(rule));
     }
-    unmet
-        .into_iter()
-        .map(|(expected, came)| Failure {
-            origin: step.origin.clone(),
-            at: step.at,
-            expected,
-            came,
-            trace: trace.clone(),
-        })
-        .collect()
+    if let Some(word) = &step.log
+        && !stage.says(word)
+    {
+        unmet.push(Unmet {
+            expected: format!("\"{word}\" in the record"),
+            came: "it does not stand there".to_owned(),
+        });
+    }
+    (!unmet.is_empty()).then(|| Failure {
+        origin: step.origin.clone(),
+        at: step.at,
+        unmet,
+        trace: stage.trace(&missed),
+    })
 }
 
-type Unmet = (String, String);
-
-/// The complete list of commands. Channels that were to be told something and weren't go to `missed`.
-fn commands(
-    stage: &Stage,
-    expected: &[Expected],
-    missed: &mut BTreeSet<ChannelIx>,
-) -> Option<Unmet> {
+/// The complete list of commands. What was to come and didn't goes to `missed`.
+fn commands(stage: &Stage, expected: &[Expected], missed: &mut Vec<Missed>) -> Option<Unmet> {
     let mut left: Vec<&Came> = stage.came.iter().collect();
-    let mut missing = false;
+    let before = missed.len();
     for expected in expected {
         match left.iter().position(|came| matches(expected, came)) {
             Some(place) => {
                 left.remove(place);
             }
-            None => {
-                missing = true;
-                match expected {
-                    Expected::Target { channel, .. } | Expected::Momentary { channel, .. } => {
-                        missed.insert(*channel);
-                    }
-                    Expected::Notify { .. } => {}
-                }
-            }
+            None => missed.push(Missed::of(expected)),
         }
     }
-    if !missing && left.is_empty() {
+    if missed.len() == before && left.is_empty() && stage.came_more == 0 {
         return None;
     }
     let wanted: Vec<String> = expected.iter().map(text_of).collect();
     let came: Vec<String> = stage.came.iter().map(|came| line(stage, came)).collect();
-    Some((list(&wanted), list(&came)))
+    Some(Unmet {
+        expected: list(&wanted, 0),
+        came: list(&came, stage.came_more),
+    })
 }
 
 fn matches(expected: &Expected, came: &Came) -> bool {
@@ -122,6 +116,7 @@ fn matches(expected: &Expected, came: &Came) -> bool {
     }
 }
 
+/// Whether something came that is not by `rule`, or nothing did.
 fn by(stage: &Stage, rule: RuleIx) -> Option<Unmet> {
     let others: Vec<String> = stage
         .came
@@ -130,10 +125,14 @@ fn by(stage: &Stage, rule: RuleIx) -> Option<Unmet> {
         .map(|came| line(stage, came))
         .collect();
     let expected = format!("everything by {}", stage.program[rule].name);
-    if stage.came.is_empty() {
-        return Some((expected, "no command".to_owned()));
-    }
-    (!others.is_empty()).then(|| (expected, list(&others)))
+    let came = if stage.came.is_empty() {
+        "no command".to_owned()
+    } else if others.is_empty() {
+        return None;
+    } else {
+        list(&others, 0)
+    };
+    Some(Unmet { expected, came })
 }
 
 fn value_of(
@@ -142,46 +141,22 @@ fn value_of(
     slot: SlotIx,
     expected: &Value,
     came: Option<&Value>,
-) -> Option<Unmet> {
-    if came == Some(expected) {
-        return None;
-    }
+) -> Unmet {
     let path = format!("{root}.{}", stage.program.slot_path(slot));
-    let came = came.map_or_else(|| "unknown".to_owned(), ToString::to_string);
-    Some((format!("{path} = {expected}"), came))
-}
-
-/// What happened, and rules that could have told a missed channel something but did not even look.
-fn trace(stage: &Stage, missed: &BTreeSet<ChannelIx>) -> Vec<String> {
-    let mut lines = stage.trace();
-    if lines.is_empty() && !missed.is_empty() {
-        lines.push("nothing".to_owned());
+    let mut came = came.map_or_else(|| "unknown".to_owned(), ToString::to_string);
+    if root == "target"
+        && let Some(who) = stage.dispatcher.engine().desired_origin(slot)
+    {
+        came = match who {
+            Who::Rule(rule) => format!("{came}, written by rule {rule}"),
+            Who::Person(person) => format!("{came}, set by {person}"),
+            Who::Local => format!("{came}, as the device itself said"),
+        };
     }
-    for rule in RuleIx::all(stage.program.rules.len()) {
-        let row = &stage.program[rule];
-        let near = !stage.looked.contains(&rule) && missed.iter().any(|ix| writes(row, *ix));
-        if near {
-            let why = match &row.condition {
-                _ if !row.enabled => "did not look: it is disabled".to_owned(),
-                Some(condition) if stage.pulled(row) => {
-                    format!("its condition was false: {}", condition.text)
-                }
-                _ => "did not look: nothing of its `when` happened".to_owned(),
-            };
-            let (name, file, line) = (&row.name, &row.origin.file, row.origin.line);
-            lines.push(format!("rule {name} {file}:{line} {why}"));
-        }
+    Unmet {
+        expected: format!("{path} = {expected}"),
+        came,
     }
-    lines
-}
-
-fn writes(rule: &Rule, channel: ChannelIx) -> bool {
-    rule.actions.iter().any(|action| match action {
-        Action::Set { channel: told, .. } | Action::Command { channel: told, .. } => {
-            *told == channel
-        }
-        _ => false,
-    })
 }
 
 fn line(stage: &Stage, came: &Came) -> String {
@@ -207,11 +182,16 @@ fn text_of(expected: &Expected) -> String {
     }
 }
 
-fn list(items: &[String]) -> String {
-    if items.is_empty() {
-        "no command".to_owned()
-    } else {
-        items.join(", ")
+/// Commands that are told of a long list.
+const COMMANDS_MAX: usize = 20;
+
+fn list(items: &[String], more: usize) -> String {
+    let told = items.len().min(COMMANDS_MAX);
+    let more = more + items.len() - told;
+    match items {
+        [] => "no command".to_owned(),
+        items if more == 0 => items.join(", "),
+        items => format!("{} and {more} more", items[..told].join(", ")),
     }
 }
 

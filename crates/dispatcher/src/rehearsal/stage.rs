@@ -16,6 +16,10 @@ use mapping::{
 };
 use types::{Instant, Now, UnixTime, Value};
 
+use super::{
+    missed::{self, Missed},
+    verdict::Trace,
+};
 use crate::{
     Block, Blocklist, Config, Dispatcher, Effects, Input, Sides, Subject,
     explain::{self, Detail, Explainer},
@@ -24,11 +28,21 @@ use crate::{
 /// A Monday noon in winter: nothing special about it.
 const START_DEFAULT: &str = "2026-01-05 12:00";
 
-/// Reports that one input may set off before the house counts as restless.
-const REPORTS_MAX: usize = 1_000;
+/// Rules and channels that are set up in the time of one step of work.
+const RULES_SET_UP: u64 = 10;
 
-/// Deadlines between two steps: a year in minutes, and some.
-const DEADLINES_MAX: usize = 1_000_000;
+/// Pieces of records that are kept for a trace; who lets a month pass has more, and reads the last ones.
+const PIECES_MAX: usize = 20_000;
+
+/// Commands since the last step that are kept for comparison: a few for each lamp of a large house.
+const CAME_MAX: usize = 20_000;
+
+/// Lines of a trace that are shown.
+const TRACE_LINES_MAX: usize = 40;
+
+/// The test did more than it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Exhausted;
 
 /// A command or notification that left.
 #[derive(Clone, Debug)]
@@ -53,9 +67,18 @@ pub(super) struct Stage {
     now: Now,
     /// Since the last step:
     pub(super) came: Vec<Came>,
+    /// Commands that came besides: more than anybody expects.
+    pub(super) came_more: usize,
     pub(super) fired: BTreeMap<RuleIx, u32>,
     pub(super) looked: BTreeSet<RuleIx>,
-    records: Vec<Record>,
+    /// Events that came, with the fields of the last one.
+    events: BTreeMap<EventIx, Vec<Value>>,
+    records: VecDeque<Record>,
+    pieces: usize,
+    /// Records that were dropped.
+    dropped: usize,
+    /// What the test may do still.
+    left: u64,
 }
 
 /// What the trace is made of; put into words only for a step that fails.
@@ -64,9 +87,24 @@ enum Record {
     Note(String),
 }
 
+impl Record {
+    fn pieces(&self) -> usize {
+        match self {
+            Self::Decision(decision) => work(decision) + decision.seen.len(),
+            Self::Note(_) => 1,
+        }
+    }
+}
+
+/// What a decision took.
+fn work(decision: &Decision) -> usize {
+    decision.steps.len() + decision.rules.len() + decision.sent.len()
+}
+
 impl Stage {
-    /// The house before the first step. An error says what is wrong with `start`.
-    pub(super) fn set(program: &Arc<Program>, test: &HouseTest) -> Result<Self, String> {
+    /// The house before the test, of which nothing is known; what is done from now on takes from `may`. An error
+    /// says what is wrong with `start`.
+    pub(super) fn set(program: &Arc<Program>, test: &HouseTest, may: u64) -> Result<Self, String> {
         let start = Now {
             at: Instant(0),
             wall: start_of(program, test)?,
@@ -76,32 +114,46 @@ impl Stage {
         let mut dispatcher =
             Dispatcher::new(Arc::clone(program), Config::default(), blocklist, start);
         dispatcher.pin_sun(test.given.sun_up);
-        let mut stage = Self {
+        let set_up = program.rules.len() + program.channels.len();
+        Ok(Self {
             program: Arc::clone(program),
             dispatcher,
             start,
             now: start,
             came: Vec::new(),
+            came_more: 0,
             fired: BTreeMap::new(),
             looked: BTreeSet::new(),
-            records: Vec::new(),
-        };
-        stage.give(test);
-        stage.forget();
-        Ok(stage)
+            events: BTreeMap::new(),
+            records: VecDeque::new(),
+            pieces: 0,
+            dropped: 0,
+            left: may.saturating_sub(set_up as u64 / RULES_SET_UP),
+        })
     }
 
-    fn give(&mut self, test: &HouseTest) {
+    /// What the test may do still.
+    pub(super) fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// When it is.
+    pub(super) fn now(&self) -> Now {
+        self.now
+    }
+
+    /// Makes the house as it was before the first step.
+    pub(super) fn give(&mut self, test: &HouseTest) -> Result<(), Exhausted> {
         let given = &test.given;
         for device in DeviceIx::all(self.program.devices.len()) {
-            self.apply(Input::Online(device));
+            self.apply(Input::Online(device))?;
         }
         self.dispatcher.settle(self.now);
         for (var, to) in &given.vars {
             self.apply(Input::Var {
                 var: *var,
                 to: to.clone(),
-            });
+            })?;
         }
         let mut reports: BTreeMap<ChannelIx, Vec<(SlotIx, Value)>> = BTreeMap::new();
         for (slot, value) in &given.state {
@@ -115,47 +167,46 @@ impl Stage {
                 fields,
                 live: false,
                 adopt,
-            });
+            })?;
         }
         for device in &given.offline {
-            self.apply(Input::Offline(*device));
+            self.apply(Input::Offline(*device))?;
         }
         for device in &given.blocked {
             self.apply(Input::Block(Block {
                 subject: Subject::Name(self.program[*device].name.to_string()),
                 sides: Sides::BOTH,
-            }));
+            }))?;
         }
+        self.forget();
+        Ok(())
     }
 
-    /// Lets time pass until `at` after the start. False: the house does not come to rest.
-    pub(super) fn advance(&mut self, at: Duration) -> bool {
+    /// Lets time pass until `at` after the start.
+    pub(super) fn advance(&mut self, at: Duration) -> Result<(), Exhausted> {
         let until = self.start.after(at);
-        for _ in 0..DEADLINES_MAX {
+        loop {
             let deadline = self.dispatcher.next_deadline(self.now);
             let Some(deadline) = deadline.filter(|deadline| *deadline <= until.at) else {
                 if until.at > self.now.at {
                     self.now = until;
                 }
-                return true;
+                return Ok(());
             };
             self.now = self
                 .start
                 .after(deadline.max(self.now.at).since(self.start.at));
             while let Some(input) = self.dispatcher.due(self.now) {
-                if !self.apply(input) {
-                    return false;
-                }
+                self.apply(input)?;
             }
             let mut effects = Effects::default();
             self.dispatcher.tick(self.now, &mut effects);
-            self.take(effects, &mut VecDeque::new());
+            self.take(effects, &mut VecDeque::new())?;
         }
-        false
     }
 
-    /// Does what a step says. False: the house does not come to rest.
-    pub(super) fn act(&mut self, input: &TestInput) -> bool {
+    /// Does what a step says.
+    pub(super) fn act(&mut self, input: &TestInput) -> Result<(), Exhausted> {
         let input = match input {
             TestInput::Event(event, fields) => Input::Event {
                 event: *event,
@@ -183,13 +234,36 @@ impl Stage {
     /// Forgets what happened since the last step.
     pub(super) fn forget(&mut self) {
         self.came.clear();
+        self.came_more = 0;
         self.fired.clear();
         self.looked.clear();
+        self.events.clear();
         self.records.clear();
+        (self.pieces, self.dropped) = (0, 0);
     }
 
-    /// What happened since the last step, in words.
-    pub(super) fn trace(&self) -> Vec<String> {
+    /// What explains that something was `missed`.
+    pub(super) fn trace(&self, missed: &[Missed]) -> Trace {
+        let mut happened = self.lines();
+        let left_out = happened.len().saturating_sub(TRACE_LINES_MAX);
+        happened.drain(..left_out);
+        if happened.is_empty() {
+            happened.push("nothing".to_owned());
+        }
+        Trace {
+            happened,
+            left_out: left_out + self.dropped,
+            missed: missed::rules(self, missed),
+            waits: missed::waits(self),
+        }
+    }
+
+    /// Whether a word stands in what happened since the last step.
+    pub(super) fn says(&self, word: &str) -> bool {
+        self.lines().iter().any(|line| line.contains(word))
+    }
+
+    fn lines(&self) -> Vec<String> {
         let explainer = Explainer::new(&self.program);
         let mut lines = Vec::new();
         for record in &self.records {
@@ -203,52 +277,47 @@ impl Stage {
         lines
     }
 
-    /// Whether an event that `rule` waits for happened since the last step. The index of rules then ruled it
-    /// out by its condition, and no decision mentions it.
-    pub(super) fn pulled(&self, rule: &Rule) -> bool {
-        let happened = |event: EventIx| {
-            self.records.iter().any(|record| match record {
-                Record::Decision(decision) => decision
-                    .steps
-                    .iter()
-                    .any(|step| matches!(&step.cause, Cause::Event(came, _) if *came == event)),
-                Record::Note(_) => false,
-            })
-        };
-        rule.triggers
-            .iter()
-            .any(|trigger| matches!(trigger, Trigger::Event { event, .. } if happened(*event)))
+    /// The event that `rule` waits for and that came since the last step, with its fields.
+    pub(super) fn pulled(&self, rule: &Rule) -> Option<(EventIx, &[Value])> {
+        rule.triggers.iter().find_map(|trigger| match trigger {
+            Trigger::Event { event, .. } => {
+                let values = self.events.get(event)?;
+                Some((*event, values.as_slice()))
+            }
+            _ => None,
+        })
     }
 
     /// A device that comes back finds its targets and does what they say.
-    fn come_back(&mut self, device: DeviceIx) -> bool {
-        let mut calm = self.apply(Input::Online(device));
+    fn come_back(&mut self, device: DeviceIx) -> Result<(), Exhausted> {
+        self.apply(Input::Online(device))?;
         let program = Arc::clone(&self.program);
         for channel in &program[device].channels {
             let fields = self.dispatcher.target_of(*channel);
             if program[*channel].consumer && !fields.is_empty() {
-                calm &= self.apply(report(*channel, fields));
+                self.apply(report(*channel, fields))?;
             }
         }
-        calm
+        Ok(())
     }
 
     /// Applies an input and the reports that it leads to.
-    fn apply(&mut self, input: Input) -> bool {
+    fn apply(&mut self, input: Input) -> Result<(), Exhausted> {
         let mut inputs = VecDeque::from([input]);
-        for _ in 0..REPORTS_MAX {
-            let Some(input) = inputs.pop_front() else {
-                return true;
-            };
+        while let Some(input) = inputs.pop_front() {
             let mut effects = Effects::default();
             self.dispatcher.apply(self.now, input, &mut effects);
-            self.take(effects, &mut inputs);
+            self.take(effects, &mut inputs)?;
         }
-        false
+        Ok(())
     }
 
     /// Writes down what came, and lets the consumers acknowledge and report.
-    fn take(&mut self, mut effects: Effects, inputs: &mut VecDeque<Input>) {
+    fn take(
+        &mut self,
+        mut effects: Effects,
+        inputs: &mut VecDeque<Input>,
+    ) -> Result<(), Exhausted> {
         explain::fill_texts(&self.program, &mut effects);
         for send in &effects.sends {
             if let Some(token) = send.token {
@@ -288,7 +357,12 @@ impl Stage {
             if let (What::Target(channel, fields), Disposition::Sent) = (&what, sent.disposition) {
                 inputs.push_back(report(*channel, fields.clone()));
             }
-            if matches!(sent.disposition, Disposition::Sent | Disposition::Waiting) {
+            if !matches!(sent.disposition, Disposition::Sent | Disposition::Waiting) {
+                continue;
+            }
+            if self.came.len() == CAME_MAX {
+                self.came_more += 1;
+            } else {
                 self.came.push(Came {
                     what,
                     by: sent.by,
@@ -297,8 +371,17 @@ impl Stage {
             }
         }
         let notes = effects.notes.iter().map(|note| note.render(&self.program));
-        self.records.extend(notes.map(Record::Note));
+        let notes: Vec<Record> = notes.map(Record::Note).collect();
+        notes.into_iter().for_each(|note| self.record(note));
+        // An input that nobody looks at is work as well.
+        let mut spent = 1;
         for decision in mem::take(&mut effects.engine.decisions) {
+            spent += work(&decision);
+            for step in &decision.steps {
+                if let Cause::Event(event, values) = &step.cause {
+                    self.events.insert(*event, values.clone());
+                }
+            }
             for trace in &decision.rules {
                 self.looked.insert(trace.rule);
                 if trace.outcome == Outcome::Fired {
@@ -307,7 +390,22 @@ impl Stage {
             }
             // Devices report after every command; unless a rule looks at it, that is noise in a trace.
             if !decision.rules.is_empty() || !decision.sent.is_empty() || !is_report(&decision) {
-                self.records.push(Record::Decision(decision));
+                self.record(Record::Decision(decision));
+            }
+        }
+        let left = self.left.checked_sub(spent as u64);
+        self.left = left.unwrap_or_default();
+        left.map(|_| ()).ok_or(Exhausted)
+    }
+
+    /// Keeps a record for the trace, and drops the oldest ones where there are too many.
+    fn record(&mut self, record: Record) {
+        self.pieces += record.pieces();
+        self.records.push_back(record);
+        while self.pieces > PIECES_MAX && self.records.len() > 1 {
+            if let Some(oldest) = self.records.pop_front() {
+                self.pieces -= oldest.pieces();
+                self.dropped += 1;
             }
         }
     }

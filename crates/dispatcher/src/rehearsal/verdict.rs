@@ -13,7 +13,7 @@ pub struct Verdict {
     pub name: Arc<str>,
     /// Where it is written.
     pub origin: Origin,
-    /// In the order of the steps; none: it passed.
+    /// Steps that failed, in their order; none: it passed.
     pub failures: Vec<Failure>,
 }
 
@@ -25,23 +25,41 @@ impl Verdict {
     }
 }
 
-/// One expectation that was not met.
+/// A step that failed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Failure {
-    /// The step.
+    /// Where it is written.
     pub origin: Origin,
     /// Its time since the start.
     pub at: Duration,
+    /// Expectations that were not met.
+    pub unmet: Vec<Unmet>,
+    /// What explains it.
+    pub trace: Trace,
+}
+
+/// One expectation that was not met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unmet {
     /// What was expected.
     pub expected: String,
     /// What came instead.
     pub came: String,
-    /// What happened since the step before, and which rules might have helped.
-    pub trace: Vec<String>,
 }
 
-/// Lines of a trace that are shown; a test that lets a month pass has thousands.
-const TRACE_LINES_MAX: usize = 40;
+/// What explains a step that failed, in lines.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trace {
+    /// What happened since the step before: causes, the rules that looked with the values they saw, what
+    /// became of what they wished.
+    pub happened: Vec<String>,
+    /// Lines of it that were left out, the first ones.
+    pub left_out: usize,
+    /// Rules that could have done what was missed, and why they did not.
+    pub missed: Vec<String>,
+    /// Timers that run, conditions that wait for their time.
+    pub waits: Vec<String>,
+}
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -61,20 +79,33 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Origin { file, line } = &self.origin;
         writeln!(f, "  {file}:{line}: at {}", Span(self.at))?;
-        writeln!(f, "    expected: {}", self.expected)?;
-        if !self.came.is_empty() {
-            writeln!(f, "    came:     {}", self.came)?;
+        for Unmet { expected, came } in &self.unmet {
+            writeln!(f, "    expected: {expected}")?;
+            if !came.is_empty() {
+                writeln!(f, "    came:     {came}")?;
+            }
         }
-        if self.trace.is_empty() {
-            return Ok(());
-        }
-        writeln!(f, "    what happened:")?;
-        let left_out = self.trace.len().saturating_sub(TRACE_LINES_MAX);
-        if left_out > 0 {
-            writeln!(f, "      .. {left_out} lines before these")?;
-        }
-        for line in &self.trace[left_out..] {
-            writeln!(f, "      {line}")?;
+        write!(f, "{}", self.trace)
+    }
+}
+
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (title, lines) in [
+            ("what happened:", &self.happened),
+            ("what could have done it:", &self.missed),
+            ("what waits:", &self.waits),
+        ] {
+            if lines.is_empty() {
+                continue;
+            }
+            writeln!(f, "    {title}")?;
+            if title == "what happened:" && self.left_out > 0 {
+                writeln!(f, "      .. {} lines before these", self.left_out)?;
+            }
+            for line in lines {
+                writeln!(f, "      {line}")?;
+            }
         }
         Ok(())
     }

@@ -64,8 +64,15 @@ pub(crate) fn check(options: &House) -> anyhow::Result<ExitCode> {
 fn of_settings(wrong: &Complaint) -> Json {
     let label = match &wrong.at {
         At::File { place, .. } => {
-            let (line, column) = place.unzip();
-            json!({ "file": settings::FILE, "line": line, "column": column })
+            let (line, column) = place.unwrap_or((1, 1));
+            json!({
+                "file": settings::FILE,
+                "line": line,
+                "column": column,
+                "end_line": line,
+                "end_column": column,
+                "text": "",
+            })
         }
         At::Variable(name) => json!({ "variable": name }),
     };
@@ -74,20 +81,29 @@ fn of_settings(wrong: &Complaint) -> Json {
         "severity": "error",
         "message": wrong.message,
         "labels": [label],
-        "help": wrong.help,
+        "help": wrong.help.iter().collect::<Vec<_>>(),
     })
 }
 
-/// One complaint for machines: places count from 1.
+/// One complaint for machines: places count from 1, columns in characters; the end is behind the last one. Its keys are
+/// told in docs/mapping.md and stay.
 pub(crate) fn as_json(sources: &Sources, found: &Diagnostic) -> Json {
     let severity = match found.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
     };
     let labels = found.labels.iter().map(|label| {
-        let (line, column) = sources.line_column(label.span.file, label.span.bytes.start);
-        let file = &*sources.file(label.span.file).name;
-        json!({ "file": file, "line": line, "column": column, "text": label.text })
+        let span = &label.span;
+        let (line, column) = sources.line_column(span.file, span.bytes.start);
+        let (end_line, end_column) = sources.line_column(span.file, span.bytes.end);
+        json!({
+            "file": &*sources.file(span.file).name,
+            "line": line,
+            "column": column,
+            "end_line": end_line,
+            "end_column": end_column,
+            "text": label.text,
+        })
     });
     json!({
         "code": found.code,

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use dispatcher::rehearsal;
-use serde_json::json;
+use dispatcher::rehearsal::{Failure, Rehearsal, Verdict};
+use serde_json::{Value as Json, json};
 
 use crate::{cli::Test, command::check, printer};
 
@@ -34,9 +34,10 @@ pub(crate) fn test(options: &Test) -> anyhow::Result<ExitCode> {
             .as_deref()
             .is_none_or(|text| name.contains(text))
     };
+    let mut rehearsal = Rehearsal::new(&program);
     let (mut passed, mut failed, mut lines) = (0_usize, 0_usize, Vec::new());
     for test in loaded.tests.iter().filter(|test| wanted(&test.name)) {
-        let verdict = rehearsal::run(&program, test);
+        let verdict = rehearsal.run(test);
         let ok = verdict.passed();
         if ok {
             passed += 1;
@@ -44,8 +45,7 @@ pub(crate) fn test(options: &Test) -> anyhow::Result<ExitCode> {
             failed += 1;
         }
         if options.house.json {
-            let failure = (!ok).then(|| verdict.to_string());
-            lines.push(json!({ "test": &*test.name, "passed": ok, "failure": failure }));
+            lines.push(as_json(&verdict));
         } else if ok {
             printer::result(format_args!("ok      {}", test.name));
         } else {
@@ -73,5 +73,32 @@ pub(crate) fn test(options: &Test) -> anyhow::Result<ExitCode> {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    })
+}
+
+/// What came of one test, for machines.
+fn as_json(verdict: &Verdict) -> Json {
+    json!({
+        "test": &*verdict.name,
+        "file": &*verdict.origin.file,
+        "line": verdict.origin.line,
+        "passed": verdict.passed(),
+        "failures": verdict.failures.iter().map(failure).collect::<Vec<_>>(),
+    })
+}
+
+fn failure(failure: &Failure) -> Json {
+    let unmet = failure
+        .unmet
+        .iter()
+        .map(|unmet| json!({ "expected": unmet.expected, "came": unmet.came }));
+    json!({
+        "file": &*failure.origin.file,
+        "line": failure.origin.line,
+        "at_ms": u64::try_from(failure.at.as_millis()).unwrap_or(u64::MAX),
+        "unmet": unmet.collect::<Vec<_>>(),
+        "happened": failure.trace.happened,
+        "missed": failure.trace.missed,
+        "waits": failure.trace.waits,
     })
 }

@@ -1,20 +1,27 @@
 //! A house folder, read, checked and tested: what may come into force.
 
 use std::{
-    fmt::Write as _,
     fs,
     io::{self, Write as _},
     path::{Path, PathBuf},
     sync::Arc,
     thread,
+    time::{self, Duration},
 };
 
-use dispatcher::{Block, Blocklist, Sides, Subject, rehearsal};
+use dispatcher::{Block, Blocklist, Sides, Subject, rehearsal::Rehearsal};
 use mapping::{Program, Reads, Severity, disk};
 use store::db::{ArchivedMapping, MappingHash};
 use types::Instant;
 
 use crate::printer;
+
+/// Tests that may fail before the others are not worth running: the house is not in force anyhow.
+const FAILED_TESTS_MAX: usize = 20;
+
+/// How long tests may keep a house from starting: whoever comes home to a power cut waits for the light. They passed
+/// when the house came into force.
+const START_TESTS_MAX: Duration = Duration::from_secs(20);
 
 /// A mapping that checks and whose tests pass.
 pub(crate) struct House {
@@ -22,6 +29,8 @@ pub(crate) struct House {
     pub(crate) program: Arc<Program>,
     /// How many tests passed.
     pub(crate) tests: usize,
+    /// How many were not run, for want of time.
+    pub(crate) tests_left: usize,
     /// Warnings, rendered; empty where there are none.
     pub(crate) warnings: String,
     /// All files, for the archive.
@@ -103,13 +112,22 @@ pub(crate) fn write_durably(path: &Path, text: &str) -> io::Result<()> {
 /// rules takes several times the memory that running it does, and the allocator gives that back when
 /// the thread that took it ends.
 pub(crate) fn read(folder: &Path) -> Reading {
+    read_within(folder, Duration::MAX)
+}
+
+/// As [`read`], at a start: tests that are not done in time are left out.
+pub(crate) fn read_to_start(folder: &Path) -> Reading {
+    read_within(folder, START_TESTS_MAX)
+}
+
+fn read_within(folder: &Path, tests_max: Duration) -> Reading {
     let unread = |why: String| Reading {
         house: Err(why),
         reads: None,
     };
     thread::scope(|scope| {
         let reader = thread::Builder::new().name("read".to_owned());
-        let reading = match reader.spawn_scoped(scope, || read_here(folder)) {
+        let reading = match reader.spawn_scoped(scope, || read_here(folder, tests_max)) {
             Ok(reading) => reading,
             Err(error) => return unread(format!("no thread to read the house: {error}")),
         };
@@ -122,17 +140,17 @@ pub(crate) fn read(folder: &Path) -> Reading {
     })
 }
 
-fn read_here(folder: &Path) -> Reading {
+fn read_here(folder: &Path, tests_max: Duration) -> Reading {
     let mut loaded = mapping::load(folder);
     let reads = std::mem::take(&mut loaded.reads);
     Reading {
-        house: accept(loaded),
+        house: accept(loaded, tests_max),
         reads: Some(reads),
     }
 }
 
-/// The house, where it checks and its tests pass.
-fn accept(loaded: mapping::Loaded) -> Result<House, String> {
+/// The house, where it checks and its tests pass, as far as they are run within `tests_max`.
+fn accept(loaded: mapping::Loaded, tests_max: Duration) -> Result<House, String> {
     let rendered = mapping::render(&loaded.sources, &loaded.diagnostics, printer::has_colors());
     let broken = loaded
         .diagnostics
@@ -142,22 +160,66 @@ fn accept(loaded: mapping::Loaded) -> Result<House, String> {
         Some(program) if !broken => program,
         _ => return Err(rendered),
     };
-    let mut failures = String::new();
+    let mut rehearsal = Rehearsal::new(&program);
+    let mut failures = Vec::new();
+    let (started, mut tests) = (time::Instant::now(), 0);
     for test in &loaded.tests {
-        let verdict = rehearsal::run(&program, test);
+        if started.elapsed() >= tests_max {
+            break;
+        }
+        tests += 1;
+        let verdict = rehearsal.run(test);
         if !verdict.passed() {
-            // Writing to a string can't fail.
-            let _ = writeln!(failures, "{verdict}");
+            failures.push(verdict.to_string());
+        }
+        if failures.len() == FAILED_TESTS_MAX {
+            failures.push("the tests after these were not run".to_owned());
+            break;
         }
     }
     if !failures.is_empty() {
-        return Err(failures);
+        return Err(failures.join("\n"));
     }
     let files = replay::archive::pack(&loaded.sources).map_err(|error| error.to_string())?;
     Ok(House {
         program,
-        tests: loaded.tests.len(),
+        tests,
+        tests_left: loaded.tests.len() - tests,
         warnings: rendered,
         files,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAPPING: &str = "[device.hall]\nid = 1\nio.lamp = { kind = \"switch\" }\n[rule.a]\nwhen = \"hall.online\"\ndo = \"hall.lamp.on\"\n";
+
+    fn accepted(tests: &str, tests_max: Duration) -> Result<House, String> {
+        let loaded = mapping::load_texts([("mapping.toml", MAPPING), ("a.test.toml", tests)]);
+        accept(loaded, tests_max)
+    }
+
+    #[test]
+    fn tests_keep_a_house_from_starting_for_so_long_and_no_longer() {
+        let fails = "[test.a]\nsteps = [{ expect = [\"hall.lamp.on\"] }]\n[test.b]\nsteps = []\n";
+        let house = accepted(fails, Duration::ZERO).expect("nothing was tested");
+        assert_eq!((house.tests, house.tests_left), (0, 2));
+        let why = accepted(fails, Duration::MAX).err().expect("one fails");
+        assert!(
+            why.contains("FAILED  a") && why.contains("expected: hall.lamp.on"),
+            "{why}"
+        );
+    }
+
+    #[test]
+    fn where_many_tests_fail_the_rest_is_left_out() {
+        let fails: String = (0..50)
+            .map(|at| format!("[test.t{at}]\nsteps = [{{ expect = [\"hall.lamp.on\"] }}]\n"))
+            .collect();
+        let why = accepted(&fails, Duration::MAX).err().expect("all fail");
+        assert_eq!(why.matches("FAILED").count(), FAILED_TESTS_MAX);
+        assert!(why.ends_with("the tests after these were not run"), "{why}");
+    }
 }

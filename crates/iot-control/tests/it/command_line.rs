@@ -100,6 +100,95 @@ fn every_mistake_of_a_bad_house_is_found_in_one_run_with_its_place() {
 }
 
 #[test]
+fn check_says_the_same_to_machines_with_the_same_keys_whatever_is_wrong() {
+    let house = House::new(
+        "[device.hall]\nid = 1\nio.lamp = { kind = \"dimer\" }\n[scene.dark]\nhall.lamp = false\n",
+    );
+    house.write("blocklist.toml", "[[block]]\nid = 0\n");
+    house.write("settings.toml", "[mqtt]\nlistn = []\n");
+    let checked = run(["check", &folder_of(&house), "--json"], "");
+    assert_eq!(checked.code, Some(1));
+    let problems = checked.json();
+    let keys: Vec<Vec<&String>> = problems
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|problem| problem.as_object().unwrap().keys().collect())
+        .collect();
+    assert_eq!(keys.len(), 4, "{problems:#}");
+    for keys in keys {
+        assert_eq!(keys, ["code", "help", "labels", "message", "severity"]);
+    }
+    assert_eq!(
+        problems[0],
+        json!({
+            "code": "unknown-kind",
+            "severity": "error",
+            "message": "there is no kind `dimer`",
+            "labels": [{
+                "file": "mapping.toml", "line": 3, "column": 20, "end_line": 3, "end_column": 27, "text": "",
+            }],
+            "help": ["did you mean `dimmer`?"],
+        })
+    );
+    assert_eq!(problems[1]["severity"], "warning");
+    assert_eq!(problems[2]["labels"][0]["file"], "blocklist.toml");
+    assert_eq!(problems[3]["code"], "settings");
+
+    // Warnings alone are no failure.
+    house.write("blocklist.toml", "");
+    house.write("settings.toml", "");
+    let mapping = house.read("mapping.toml").replace("dimer", "dimmer");
+    house.write(
+        "mapping.toml",
+        &mapping.replace("hall.lamp = false", "hall.lamp = { on = false }"),
+    );
+    let warned = run(["check", &folder_of(&house), "--json"], "").ok().json();
+    let severities: Vec<_> = warned
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|of| &of["severity"])
+        .collect();
+    assert!(
+        !severities.is_empty() && severities.iter().all(|of| *of == "warning"),
+        "{warned:#}"
+    );
+    let warned = run(["check", &folder_of(&house)], "").ok();
+    assert!(warned.stderr.contains("warning["), "{warned:?}");
+    assert!(warned.stdout.contains("it checks"), "{warned:?}");
+}
+
+#[test]
+fn test_tells_machines_what_was_expected_and_what_came() {
+    let house = House::with_rules("");
+    house.write(
+        "tests/a.test.toml",
+        "[test.right]\nsteps = [{ expect = [] }]\n[test.wrong]\nsteps = [\n  { at = \"1s\", event = \"piano.keys.press\", with = { key = 60, velocity = 1 }, expect = [\"hall.lamp.off\"] },\n]\n",
+    );
+    let tested = run(["test", &folder_of(&house), "--json"], "");
+    assert_eq!(tested.code, Some(1));
+    let json = tested.json();
+    assert_eq!((&json["passed"], &json["failed"]), (&json!(1), &json!(1)));
+    assert_eq!(
+        json["tests"][0],
+        json!({ "test": "right", "file": "tests/a.test.toml", "line": 1, "passed": true, "failures": [] })
+    );
+    let failure = &json["tests"][1]["failures"][0];
+    assert_eq!(failure["file"], "tests/a.test.toml");
+    assert_eq!(
+        (&failure["line"], &failure["at_ms"]),
+        (&json!(5), &json!(1_000))
+    );
+    assert_eq!(failure["unmet"][0]["expected"], "hall.lamp.off");
+    let came = failure["unmet"][0]["came"].as_str().unwrap();
+    assert!(came.starts_with("hall.lamp on=true"), "{came}");
+    for key in ["happened", "missed", "waits"] {
+        assert!(failure[key].is_array(), "{key}: {failure:#}");
+    }
+}
+
+#[test]
 fn two_syntax_errors_and_what_stands_beside_them_are_found_in_one_run() {
     let house = mistaken();
     house.write("rules.toml", &house.read("bad-syntax.toml"));

@@ -22,6 +22,9 @@ use crate::{
     units,
 };
 
+/// Longest test: a year, and some.
+const AT_MAX: Duration = Duration::from_secs(400 * 86_400);
+
 /// Reads all tests; what is wrong with one leaves the others.
 pub(crate) fn read_all(house: &mut House<'_>, tests: &[(Key<'_>, Node<'_>)]) -> Vec<HouseTest> {
     let mut places: std::collections::BTreeMap<&str, _> = std::collections::BTreeMap::new();
@@ -197,7 +200,7 @@ fn step(house: &mut House<'_>, table: &Table<'_>, before: Duration) -> TestStep 
         table.reject_unknown(&mut house.report, STEP.what, STEP.names);
     }
     let at = match table.field("at") {
-        Some(node) => units::duration(node, &mut house.report, "`at`").unwrap_or(before),
+        Some(node) => at(house, node).unwrap_or(before),
         None => before,
     };
     if let (true, Some(node)) = (at < before, table.field("at")) {
@@ -237,6 +240,21 @@ fn step(house: &mut House<'_>, table: &Table<'_>, before: Duration) -> TestStep 
             Some(text.text.into())
         }),
     }
+}
+
+/// When a step is.
+fn at(house: &mut House<'_>, node: Node<'_>) -> Option<Duration> {
+    let at = units::duration(node, &mut house.report, "`at`")?;
+    if at > AT_MAX {
+        let days = AT_MAX.as_secs() / 86_400;
+        let message = format!("a test lasts at most {days} days");
+        house.report.push(
+            Diagnostic::error("out-of-range", node.span(), message)
+                .help("set `start` to the day that matters"),
+        );
+        return None;
+    }
+    Some(at)
 }
 
 fn input(house: &mut House<'_>, table: &Table<'_>) -> Option<TestInput> {
