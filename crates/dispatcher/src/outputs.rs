@@ -172,6 +172,7 @@ mod tests {
             target: vec![(SlotIx(slot), value)],
             changed: true,
             fade: None,
+            bound: None,
             decision: 0,
             line: 0,
         }
