@@ -399,7 +399,8 @@ pub fn outcome(outcome: Outcome) -> &'static str {
 }
 
 /// Whether its actions ran.
-fn ran(trace: &RuleTrace) -> bool {
+#[must_use]
+pub fn ran(trace: &RuleTrace) -> bool {
     matches!(trace.outcome, Outcome::Fired | Outcome::Resumed)
 }
 

@@ -47,6 +47,12 @@ impl Comparison {
         self.given_up = true;
     }
 
+    /// The house is again what it was.
+    pub(crate) fn go_on(&mut self) {
+        self.start_again();
+        self.given_up = false;
+    }
+
     /// Compares with the hash in the journal.
     pub(crate) fn compare(&mut self, record: &Record) {
         let hash = self.outputs.finish();

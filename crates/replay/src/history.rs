@@ -13,7 +13,7 @@ use std::{
 };
 
 use dispatcher::{Blocklist, Config, Dispatcher, SnapshotError};
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::tz::TimeZone;
 use mapping::Program;
 use store::{Past, SnapshotInfo};
 use types::{InputNo, Now, UnixTime};
@@ -23,10 +23,11 @@ use crate::{
     programs::Programs,
     travel::Travel,
     trouble::{HistoryError, Trouble, Troubles},
+    words::{clock_of, minute_of},
 };
 
-/// A search backwards looks at stretches of at least so many inputs at once: restoring a snapshot costs as much
-/// as replaying some hundred.
+/// A search backwards looks at stretches of at least so many inputs at once, but for the newest one: restoring a
+/// snapshot costs as much as replaying some hundred.
 const WINDOW_INPUTS_MIN: u64 = 5_000;
 
 /// The past of one house.
@@ -125,13 +126,13 @@ impl History {
     /// A moment for people at home, `2026-03-28 21:04`.
     #[must_use]
     pub fn at_home(&self, wall: UnixTime) -> String {
-        match Timestamp::from_microsecond(wall.0) {
-            Ok(at) => at
-                .to_zoned(self.zone.clone())
-                .strftime("%Y-%m-%d %H:%M")
-                .to_string(),
-            Err(_) => "an unknown time".to_owned(),
-        }
+        minute_of(&self.zone, wall)
+    }
+
+    /// The time of day for people at home, `21:04:12.310`.
+    #[must_use]
+    pub fn clock(&self, wall: UnixTime) -> String {
+        clock_of(&self.zone, wall)
     }
 
     /// The number of the newest input.
@@ -182,6 +183,21 @@ impl History {
         Ok(travel)
     }
 
+    /// The house at the end of `until`.
+    ///
+    /// # Errors
+    /// It lies before everything that is kept, or nothing can be read.
+    pub fn travel_to(&self, until: Until) -> Result<Travel<'_>, HistoryError> {
+        let windows = self.windows(until, None)?;
+        let window = windows.first().copied().unwrap_or(Window {
+            after: InputNo(0),
+            until,
+        });
+        let mut travel = self.window(window)?;
+        travel.go_to(until)?;
+        Ok(travel)
+    }
+
     /// The house right before input `no`, and a travel from there on until `until`.
     ///
     /// # Errors
@@ -224,7 +240,8 @@ impl History {
         let mut windows = Vec::new();
         let (mut until, mut end) = (until, self.last());
         for info in self.snapshots[..last].iter().rev() {
-            let is_long = end.0.saturating_sub(info.no.0) >= WINDOW_INPUTS_MIN;
+            let inputs = end.0.saturating_sub(info.no.0);
+            let is_long = inputs >= WINDOW_INPUTS_MIN || (windows.is_empty() && inputs > 0);
             let is_first = info.no == self.snapshots[0].no;
             let is_past = since.is_some_and(|since| self.shows(info.now) && info.now.wall <= since);
             if is_long || is_first || is_past {

@@ -6,16 +6,22 @@
 pub mod archive;
 mod comparison;
 mod history;
+mod paint;
 mod player;
 mod programs;
+mod target;
 mod travel;
 mod trouble;
 mod when;
+pub mod why;
+mod words;
 
 pub use comparison::Differing;
 pub use history::{History, Until, Window};
+pub use paint::Paint;
 pub use player::{Fed, Player};
 pub use programs::{Programs, StandIn};
+pub use target::Target;
 pub use travel::{Step, Travel};
 pub use trouble::{HistoryError, Trouble};
 pub use when::{When, WhenError};

@@ -57,7 +57,7 @@ impl Player {
     pub fn go_on_with(&mut self, dispatcher: Dispatcher) {
         self.dispatcher = dispatcher;
         self.started = None;
-        self.comparison.start_again();
+        self.comparison.go_on();
         self.watch_again();
     }
 

@@ -135,6 +135,9 @@ impl<'h> Travel<'h> {
             }
             Fed::Observed(_) | Fed::Passed => {}
         }
+        if let Some(differing) = self.player.differing() {
+            history.trouble(|troubles| troubles.differing(differing));
+        }
         self.last = record.no;
         self.now = record.now;
         let record = self.here.insert(record);
@@ -177,6 +180,7 @@ impl<'h> Travel<'h> {
         if !gap.is_felt() {
             return;
         }
+        self.player.miss();
         if let Some(until) = gap.until {
             self.doubtful_up_to = Some(InputNo(until.0.saturating_sub(1)));
         }

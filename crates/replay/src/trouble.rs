@@ -3,10 +3,10 @@
 use std::fmt;
 
 use dispatcher::{DecodeError, SnapshotError};
-use store::{DbError, PastError, ReadError, Rejected, TornTail};
+use store::{DbError, PastError, ReadError, Rejected};
 use types::InputNo;
 
-use crate::{programs::StandIn, when::WhenError};
+use crate::{comparison::Differing, programs::StandIn, when::WhenError};
 
 /// Something that is missing or doubtful; each is told once.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,8 +29,8 @@ pub enum Trouble {
         /// How many there are.
         count: u64,
     },
-    /// The end of a write that a crash stopped.
-    Unfinished(TornTail),
+    /// Replayed, inputs led to something else than when they came: another version took them.
+    Differs(Differing),
 }
 
 impl fmt::Display for Trouble {
@@ -51,13 +51,7 @@ impl fmt::Display for Trouble {
             Self::Unreadable { no, why, count } => {
                 write!(f, "{count} inputs can't be told; the first is {no}: {why}")
             }
-            Self::Unfinished(torn) => write!(
-                f,
-                "the last {} bytes of {} are a write that was stopped; the last whole input is {}",
-                torn.bytes,
-                torn.file.display(),
-                torn.after
-            ),
+            Self::Differs(differing) => differing.fmt(f),
         }
     }
 }
@@ -160,6 +154,19 @@ impl Troubles {
         for rejected in rejected {
             self.add(Trouble::Snapshot(rejected.to_string()));
         }
+    }
+
+    /// Several travels may meet the same stretch; the oldest one is told.
+    pub(crate) fn differing(&mut self, met: &Differing) {
+        for trouble in &mut self.0 {
+            if let Trouble::Differs(known) = trouble {
+                if met.from <= known.from {
+                    known.clone_from(met);
+                }
+                return;
+            }
+        }
+        self.0.push(Trouble::Differs(met.clone()));
     }
 
     /// The same input may be met by several travels: they are counted by their numbers.

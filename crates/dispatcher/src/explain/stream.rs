@@ -110,7 +110,9 @@ impl Explainer<'_> {
             Did::Keeps(channel, _) => Some(channel),
             Did::Waits(_) | Did::GaveUp => None,
         });
-        let told = told.chain(kept).map(|channel| self.program.channel_path(channel));
+        let told = told
+            .chain(kept)
+            .map(|channel| self.program.channel_path(channel));
         let rules = decision
             .rules
             .iter()

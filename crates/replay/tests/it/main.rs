@@ -7,3 +7,4 @@
 
 mod home;
 mod travels;
+mod whys;

@@ -1,0 +1,260 @@
+//! What somebody asks about, by the name it has in the mapping.
+
+use std::sync::Arc;
+
+use dispatcher::Dispatcher;
+use engine::Cause;
+use mapping::{
+    Program,
+    program::{ChannelIx, DeviceIx, EventIx, RuleIx, SlotIx, TimerIx, VarIx},
+    suggest,
+};
+use types::Value;
+
+use crate::trouble::HistoryError;
+
+/// A thing of the house, as one program names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// `hall`.
+    Device(DeviceIx),
+    /// `hall.lamp`.
+    Channel(ChannelIx),
+    /// `hall.lamp.brightness`.
+    Slot(SlotIx),
+    /// `hall.motion.start`.
+    Event(EventIx),
+    /// `rule.hall-motion`, or its bare name.
+    Rule(RuleIx),
+    /// `var.night`, or its bare name.
+    Var(VarIx),
+    /// `timer.hall-off`, or its bare name.
+    Timer(TimerIx),
+    /// `notify`, `notify.phone`.
+    Notify(Option<Arc<str>>),
+}
+
+impl Target {
+    /// What `text` means under `program`.
+    #[must_use]
+    pub fn find(program: &Program, text: &str) -> Option<Self> {
+        let text = text.trim();
+        let names = &program.names;
+        match text.split_once('.') {
+            Some(("rule", name)) => names.rules.get(name).copied().map(Self::Rule),
+            Some(("var", name)) => names.vars.get(name).copied().map(Self::Var),
+            Some(("timer", name)) => names.timers.get(name).copied().map(Self::Timer),
+            Some(("notify", to)) => Some(Self::Notify(Some(to.into()))),
+            Some((device, rest)) => {
+                let device = program.device(device)?;
+                if let Some(event) = presence_event(program, device, rest) {
+                    return Some(Self::Event(event));
+                }
+                let (channel, field) = match rest.split_once('.') {
+                    Some((channel, field)) => (program.channel(device, channel)?, Some(field)),
+                    None => (program.channel(device, rest)?, None),
+                };
+                match field {
+                    None => Some(Self::Channel(channel)),
+                    Some(field) => {
+                        let slot = program.slot(channel, field).map(Self::Slot);
+                        slot.or_else(|| program.event(channel, field).map(Self::Event))
+                    }
+                }
+            }
+            None if text == "notify" => Some(Self::Notify(None)),
+            None => {
+                let device = program.device(text).map(Self::Device);
+                device
+                    .or_else(|| names.rules.get(text).copied().map(Self::Rule))
+                    .or_else(|| names.vars.get(text).copied().map(Self::Var))
+                    .or_else(|| names.timers.get(text).copied().map(Self::Timer))
+            }
+        }
+    }
+
+    /// As [`Self::find`].
+    ///
+    /// # Errors
+    /// There is no such thing; with the nearest name.
+    pub fn expect(program: &Program, text: &str) -> Result<Self, HistoryError> {
+        Self::find(program, text).ok_or_else(|| {
+            let names = all_names(program);
+            let near = suggest::closest(text.trim(), names.iter().map(String::as_str));
+            let near = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
+            HistoryError::Unknown(format!(
+                "the house has no device, channel, rule, variable or timer \"{}\"{near}",
+                text.escape_debug()
+            ))
+        })
+    }
+
+    /// What an answer about it is about: of a device, what it is told and whether it is there, or what it says
+    /// where it is told nothing.
+    #[must_use]
+    pub fn parts(&self, program: &Program) -> Vec<String> {
+        let Self::Device(device) = self else {
+            return Vec::new();
+        };
+        let row = &program[*device];
+        let consumers = row.channels.iter().filter(|ix| program[**ix].consumer);
+        let mut told: Vec<String> = consumers.map(|ix| program.channel_path(*ix)).collect();
+        if told.is_empty() {
+            told.extend(row.channels.iter().map(|ix| program.channel_path(*ix)));
+        }
+        told.push(format!("{}.online", row.name));
+        told.push(format!("{}.offline", row.name));
+        told
+    }
+
+    /// What the house knows of it that can change: desired values of consumers, reported ones of others, a
+    /// variable, whether a timer runs, who is there.
+    #[must_use]
+    pub fn values(&self, house: &Dispatcher) -> Vec<Option<Value>> {
+        let (program, engine) = (house.program(), house.engine());
+        match self {
+            Self::Device(device) => vec![Some(Value::Bool(house.online(*device)))],
+            Self::Channel(channel) => {
+                let row = &program[*channel];
+                let slots = row.slots.iter();
+                slots
+                    .filter(|slot| !row.consumer || program[**slot].settable)
+                    .map(|slot| match row.consumer {
+                        true => engine.target(*slot).cloned(),
+                        false => engine.reported(*slot).cloned(),
+                    })
+                    .collect()
+            }
+            Self::Slot(slot) => {
+                let desired = program[program[*slot].channel].consumer && program[*slot].settable;
+                vec![match desired {
+                    true => engine.target(*slot).cloned(),
+                    false => engine.reported(*slot).cloned(),
+                }]
+            }
+            Self::Var(var) => vec![Some(engine.var(*var).clone())],
+            Self::Timer(timer) => {
+                let running = engine.timer(*timer);
+                vec![running.map(|running| Value::Number(running.started.0 as f64))]
+            }
+            Self::Event(_) | Self::Rule(_) | Self::Notify(_) => Vec::new(),
+        }
+    }
+
+    /// What it is, for people: `on=true brightness=40`, `true`, `home`.
+    #[must_use]
+    pub fn text(&self, house: &Dispatcher) -> String {
+        let program = house.program();
+        let values = self.values(house);
+        match self {
+            Self::Channel(channel) => {
+                let row = &program[*channel];
+                let slots = row.slots.iter();
+                let shown = slots.filter(|slot| !row.consumer || program[**slot].settable);
+                let fields: Vec<String> = shown
+                    .zip(&values)
+                    .filter_map(|(slot, value)| {
+                        let value = value.as_ref()?;
+                        Some(match row.slots.len() {
+                            1 if !row.consumer => value.to_string(),
+                            _ => format!("{}={value}", program[*slot].name),
+                        })
+                    })
+                    .collect();
+                if fields.is_empty() {
+                    nothing(row.consumer).to_owned()
+                } else {
+                    fields.join(" ")
+                }
+            }
+            Self::Device(device) => match house.online(*device) {
+                true => "online".to_owned(),
+                false => "offline".to_owned(),
+            },
+            Self::Timer(timer) => match house.engine().timer(*timer) {
+                Some(_) => "running".to_owned(),
+                None => "not running".to_owned(),
+            },
+            Self::Slot(slot) => match values.first() {
+                Some(Some(value)) => value.to_string(),
+                _ => {
+                    let told = program[program[*slot].channel].consumer && program[*slot].settable;
+                    nothing(told).to_owned()
+                }
+            },
+            Self::Var(_) => match values.first() {
+                Some(Some(value)) => value.to_string(),
+                _ => "unknown".to_owned(),
+            },
+            Self::Event(_) | Self::Rule(_) | Self::Notify(_) => String::new(),
+        }
+    }
+
+    /// Its full name.
+    #[must_use]
+    pub fn path(&self, program: &Program) -> String {
+        match self {
+            Self::Device(device) => program[*device].name.to_string(),
+            Self::Channel(channel) => program.channel_path(*channel),
+            Self::Slot(slot) => {
+                let row = &program[*slot];
+                format!("{}.{}", program.channel_path(row.channel), row.name)
+            }
+            Self::Event(event) => program.event_path(*event),
+            Self::Rule(rule) => format!("rule {}", program[*rule].name),
+            Self::Var(var) => format!("var.{}", program[*var].name),
+            Self::Timer(timer) => format!("timer {}", program[*timer].name),
+            Self::Notify(None) => "notify".to_owned(),
+            Self::Notify(Some(to)) => format!("notify {to}"),
+        }
+    }
+
+    /// The channels whose commands change it.
+    pub(crate) fn is_told_through(&self, program: &Program, channel: ChannelIx) -> bool {
+        match self {
+            Self::Channel(own) => *own == channel,
+            Self::Slot(slot) => program[*slot].channel == channel,
+            _ => false,
+        }
+    }
+
+    /// Whether `cause` is this event, or an event or report of this producer.
+    pub(crate) fn is_caused(&self, program: &Program, cause: &Cause) -> bool {
+        match (self, cause) {
+            (Self::Event(own), Cause::Event(event, _)) => own == event,
+            (Self::Event(own), Cause::Online(device)) => program[*device].online == *own,
+            (Self::Event(own), Cause::Offline(device)) => program[*device].offline == *own,
+            (Self::Channel(own), Cause::Event(event, _)) => {
+                !program[*own].consumer && program[*event].channel == Some(*own)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// What stands where there is no value.
+fn nothing(is_desired: bool) -> &'static str {
+    if is_desired { "never set" } else { "unknown" }
+}
+
+fn presence_event(program: &Program, device: DeviceIx, name: &str) -> Option<EventIx> {
+    match name {
+        "online" => Some(program[device].online),
+        "offline" => Some(program[device].offline),
+        _ => None,
+    }
+}
+
+fn all_names(program: &Program) -> Vec<String> {
+    let devices = program.devices.iter().map(|device| device.name.to_string());
+    let channels = ChannelIx::all(program.channels.len()).map(|ix| program.channel_path(ix));
+    let events = EventIx::all(program.events.len()).map(|ix| program.event_path(ix));
+    let names = &program.names;
+    let rules = names.rules.keys().map(ToString::to_string);
+    let vars = names.vars.keys().map(|name| format!("var.{name}"));
+    let timers = names.timers.keys().map(|name| format!("timer.{name}"));
+    let bare = names.vars.keys().chain(names.timers.keys());
+    let bare = bare.map(ToString::to_string);
+    let named = devices.chain(rules).chain(channels).chain(bare);
+    named.chain(vars).chain(timers).chain(events).collect()
+}

@@ -1,0 +1,356 @@
+//! `why`: the last change of something, and what led to it: event, rule, conditions, command, acknowledgement.
+//!
+//! Found by searching backwards, stretch by stretch between snapshots; the one input that did it is then
+//! replayed again, with the house as it was right before.
+
+use std::sync::Arc;
+
+use dispatcher::{
+    Dispatcher, Effects,
+    explain::{self, Part},
+};
+use engine::{Disposition, Output};
+use mapping::Program;
+use types::{InputNo, Now, Value};
+
+use crate::{
+    history::{History, Until},
+    player::Fed,
+    target::Target,
+    travel::Step,
+    trouble::HistoryError,
+    when::When,
+};
+
+mod after;
+mod chain;
+mod json;
+mod text;
+
+/// The last change of something.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Why {
+    /// What was asked about, by its full name.
+    pub target: String,
+    /// What it is since then.
+    pub is: String,
+    /// What it was before; empty where that says nothing.
+    pub was: String,
+    /// The input that changed it.
+    pub no: InputNo,
+    /// When.
+    pub now: Now,
+    /// What led to it and what came of it, in the order of time.
+    pub hops: Vec<Hop>,
+    /// What else is worth knowing.
+    pub remarks: Vec<String>,
+}
+
+/// One step of the way from an event to a lamp that is on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hop {
+    /// When it was.
+    pub now: Now,
+    /// What it was.
+    pub what: What,
+}
+
+/// What a hop is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    /// Something happened.
+    Cause(String),
+    /// A rule fired.
+    Rule {
+        /// Its name.
+        name: String,
+        /// The file in which it stands.
+        file: String,
+        /// Its line.
+        line: u32,
+        /// Its condition, part by part.
+        parts: Vec<Part>,
+        /// What it did, where nothing was sent for that: `started the timer hall-off`.
+        did: Vec<String>,
+    },
+    /// Something was sent, or should have been.
+    Sent {
+        /// What.
+        text: String,
+        /// What became of it.
+        disposition: Disposition,
+    },
+    /// The consumer acknowledged it.
+    Acknowledged(String),
+    /// The consumer reported.
+    Reported {
+        /// What.
+        text: String,
+        /// Whether that is what it was told.
+        as_told: bool,
+    },
+    /// Something that should have followed did not.
+    Missing(String),
+}
+
+/// Where and when something changed last.
+struct Found {
+    /// What, as it was asked about.
+    text: String,
+    no: InputNo,
+    now: Now,
+    was: String,
+    is: String,
+    /// What else was wished since and changed nothing.
+    idle: u64,
+    newest_idle: Option<(Now, String)>,
+}
+
+/// Answers `why TARGET --at when`; `None`: nothing that is kept changed it.
+///
+/// # Errors
+/// There is no such thing, or the past can't be read.
+pub fn why(history: &History, text: &str, when: Option<When>) -> Result<Option<Why>, HistoryError> {
+    let until = when.map_or(Until::End, |when| Until::Wall(when.until));
+    // Names are those of the mapping in force then; one that is gone may have been there.
+    if let Err(unknown) = Target::expect(history.program(), text) {
+        let then = history.travel_to(until)?;
+        if Target::find(then.house().program(), text).is_none() {
+            return Err(unknown);
+        }
+    }
+    let Some(found) = last_change(history, &asked(history, text), until)? else {
+        return Ok(None);
+    };
+    let mut why = chain::of(history, &found)?;
+    if found.idle > 0
+        && let Some((now, what)) = &found.newest_idle
+    {
+        let times = match found.idle {
+            1 => "once".to_owned(),
+            n => format!("{n} times"),
+        };
+        why.remarks.push(format!(
+            "since then wished {times} without a change, last at {}: {what}",
+            history.clock(now.wall)
+        ));
+    }
+    Ok(Some(why))
+}
+
+/// What is looked at to answer a question about `text`.
+fn asked(history: &History, text: &str) -> Vec<String> {
+    let program = history.program();
+    let target = Target::find(program, text);
+    let parts = target.map_or_else(Vec::new, |target| target.parts(program));
+    if parts.is_empty() {
+        vec![text.to_owned()]
+    } else {
+        parts
+    }
+}
+
+fn last_change(
+    history: &History,
+    asked: &[String],
+    until: Until,
+) -> Result<Option<Found>, HistoryError> {
+    for window in history.windows(until, None)? {
+        let mut travel = history.window(window)?;
+        let house = travel.house();
+        let mut trackers: Vec<Tracker<'_>> =
+            asked.iter().map(|text| Tracker::new(text, house)).collect();
+        while let Some(step) = travel.next()? {
+            for tracker in &mut trackers {
+                tracker.look(&step);
+            }
+        }
+        // Of several at once the first one that was asked about.
+        let found = trackers
+            .into_iter()
+            .rev()
+            .filter_map(|tracker| tracker.found);
+        if let Some(newest) = found.max_by_key(|found| found.no) {
+            return Ok(Some(newest));
+        }
+    }
+    Ok(None)
+}
+
+/// Notes the last change on the way.
+struct Tracker<'t> {
+    text: &'t str,
+    target: Option<Target>,
+    values: Vec<Option<Value>>,
+    was: String,
+    found: Option<Found>,
+}
+
+impl<'t> Tracker<'t> {
+    fn new(text: &'t str, house: &Dispatcher) -> Self {
+        let mut tracker = Self {
+            text,
+            target: None,
+            values: Vec::new(),
+            was: String::new(),
+            found: None,
+        };
+        tracker.meet(house);
+        tracker
+    }
+
+    /// Looks the name up in the mapping in force.
+    fn meet(&mut self, house: &Dispatcher) {
+        self.target = Target::find(house.program(), self.text);
+        self.values = match &self.target {
+            Some(target) => target.values(house),
+            None => Vec::new(),
+        };
+        self.was = self.is(house);
+    }
+
+    fn is(&self, house: &Dispatcher) -> String {
+        self.target
+            .as_ref()
+            .map_or_else(|| "not there".to_owned(), |target| target.text(house))
+    }
+
+    fn look(&mut self, step: &Step<'_>) {
+        if step.fed == Fed::Reloaded {
+            let (values, was) = (std::mem::take(&mut self.values), self.was.clone());
+            self.meet(step.house);
+            let is = self.was.clone();
+            if is != was || (values.len() == self.values.len() && values != self.values) {
+                self.note(step, was, is);
+            }
+            return;
+        }
+        if step.fed != Fed::Applied {
+            return;
+        }
+        let Some(target) = self.target.clone() else {
+            return;
+        };
+        if let Some(is) = happened(&target, step.program(), step.effects) {
+            self.note(step, String::new(), is);
+        }
+        let values = target.values(step.house);
+        if values != self.values {
+            let was = std::mem::replace(&mut self.was, target.text(step.house));
+            self.values = values;
+            let is = self.was.clone();
+            self.note(step, was, is);
+        } else {
+            self.idle(step, &target);
+        }
+    }
+
+    fn note(&mut self, step: &Step<'_>, was: String, is: String) {
+        self.found = Some(Found {
+            text: self.text.to_owned(),
+            no: step.record.no,
+            now: step.record.now,
+            was,
+            is,
+            idle: 0,
+            newest_idle: None,
+        });
+    }
+
+    /// Wishes that changed nothing.
+    fn idle(&mut self, step: &Step<'_>, target: &Target) {
+        let Some(found) = self
+            .found
+            .as_mut()
+            .filter(|found| found.no != step.record.no)
+        else {
+            return;
+        };
+        let program = step.program();
+        for decision in &step.effects.engine.decisions {
+            for sent in &decision.sent {
+                let mine = |channel| target.is_told_through(program, channel);
+                if sent.channel.is_some_and(mine) {
+                    found.idle += 1;
+                    let by = sent.by.map(|rule| program[rule].name.to_string());
+                    let by = by.map_or_else(String::new, |name| format!(" by {name}"));
+                    let what = explain::disposition(sent.disposition);
+                    found.newest_idle = Some((decision.now, format!("{what}{by}")));
+                }
+            }
+        }
+    }
+}
+
+/// Whether something happened to `target` that no value shows: an event, a firing, a momentary command, a
+/// notification. Says what.
+fn happened(target: &Target, program: &Program, effects: &Effects) -> Option<String> {
+    match target {
+        Target::Event(_) | Target::Channel(_) | Target::Device(_) => {
+            let outputs = effects.engine.outputs.iter();
+            let momentary = outputs.filter_map(|output| match output {
+                Output::Momentary {
+                    channel, command, ..
+                } if target.is_told_through(program, *channel) => {
+                    let row = program[*channel].commands.get(usize::from(*command));
+                    row.map(|command| command.name.to_string())
+                }
+                _ => None,
+            });
+            let steps = effects.engine.decisions.iter().flat_map(|d| &d.steps);
+            let explainer = explain::Explainer::new(program);
+            let events = steps
+                .filter(|step| target.is_caused(program, &step.cause))
+                .map(|step| explainer.cause(&step.cause));
+            momentary.chain(events).last()
+        }
+        Target::Rule(rule) => {
+            let mut traces = effects.engine.decisions.iter().flat_map(|d| &d.rules);
+            let fired = traces.any(|trace| trace.rule == *rule && explain::ran(trace));
+            fired.then(|| "fired".to_owned())
+        }
+        Target::Notify(wanted) => {
+            let outputs = effects.engine.outputs.iter().rev();
+            outputs
+                .filter_map(|output| match output {
+                    Output::Notify { to, text, .. } => Some((to, text)),
+                    _ => None,
+                })
+                .find(|(to, _)| wanted.as_ref().is_none_or(|wanted| wanted == *to))
+                .map(|(_, text)| format!("\"{text}\""))
+        }
+        Target::Slot(_) | Target::Var(_) | Target::Timer(_) => None,
+    }
+}
+
+/// A program and the effects of one input under it.
+struct Scene {
+    program: Arc<Program>,
+    effects: Effects,
+    /// Outputs that rules must not write, and until when.
+    kept: Vec<(String, Now)>,
+}
+
+/// Replays input `no` again.
+fn scene(history: &History, no: InputNo) -> Result<Scene, HistoryError> {
+    let mut travel = history.from_input(no, Until::End)?;
+    let Some(step) = travel.next()?.filter(|step| step.record.no == no) else {
+        return Err(HistoryError::NoInput(no));
+    };
+    let program = Arc::clone(step.program());
+    let now = step.record.now;
+    let channels = mapping::program::ChannelIx::all(program.channels.len());
+    let kept = channels.filter_map(|channel| {
+        let until = step.house.engine().kept_until(channel)?;
+        let until = now.after(until.since(now.at));
+        Some((program.channel_path(channel), until))
+    });
+    let kept = kept.collect();
+    let mut effects = std::mem::take(step.effects);
+    explain::fill_texts(&program, &mut effects);
+    Ok(Scene {
+        program,
+        effects,
+        kept,
+    })
+}

@@ -1,0 +1,86 @@
+//! Moments and spans in words, at home.
+
+use std::time::Duration;
+
+use jiff::{Timestamp, Zoned, tz::TimeZone};
+use types::UnixTime;
+
+mod trigger;
+
+pub(crate) use trigger::trigger;
+
+fn at_home(zone: &TimeZone, wall: UnixTime) -> Option<Zoned> {
+    let at = Timestamp::from_microsecond(wall.0).ok()?;
+    Some(at.to_zoned(zone.clone()))
+}
+
+fn shown(zone: &TimeZone, wall: UnixTime, format: &str) -> String {
+    match at_home(zone, wall) {
+        Some(at) => at.strftime(format).to_string(),
+        None => "an unknown time".to_owned(),
+    }
+}
+
+/// `21:04:12.310`.
+pub(crate) fn clock_of(zone: &TimeZone, wall: UnixTime) -> String {
+    shown(zone, wall, "%H:%M:%S%.3f")
+}
+
+/// `Saturday 28 March 2026`.
+pub(crate) fn day_of(zone: &TimeZone, wall: UnixTime) -> String {
+    shown(zone, wall, "%A %-d %B %Y")
+}
+
+/// `2026-03-28 21:04`.
+pub(crate) fn minute_of(zone: &TimeZone, wall: UnixTime) -> String {
+    shown(zone, wall, "%Y-%m-%d %H:%M")
+}
+
+/// `2026-03-28T21:04:12.31+01:00`, for machines.
+pub(crate) fn iso_of(zone: &TimeZone, wall: UnixTime) -> String {
+    shown(zone, wall, "%Y-%m-%dT%H:%M:%S%.f%:z")
+}
+
+/// As the mapping writes it: `5m`, `1h30m`, `12ms`.
+pub(crate) fn span(span: Duration) -> String {
+    let total = span.as_millis();
+    if total == 0 {
+        return "0s".to_owned();
+    }
+    let units = [
+        (86_400_000, "d"),
+        (3_600_000, "h"),
+        (60_000, "m"),
+        (1_000, "s"),
+        (1, "ms"),
+    ];
+    let (mut rest, mut text) = (total, String::new());
+    for (unit, name) in units {
+        let count = rest / unit;
+        rest %= unit;
+        if count > 0 {
+            text.push_str(&format!("{count}{name}"));
+        }
+    }
+    text
+}
+
+/// In two units at most, for people: `2 h 3 min`, `40 s`, `12 ms`.
+pub(crate) fn roughly(span: Duration) -> String {
+    let seconds = span.as_secs();
+    let two = |a: u64, a_name: &str, b: u64, b_name: &str| match b {
+        0 => format!("{a} {a_name}"),
+        b => format!("{a} {a_name} {b} {b_name}"),
+    };
+    match seconds {
+        0 => format!("{} ms", span.as_millis()),
+        1..60 => format!("{seconds} s"),
+        60..3_600 => two(seconds / 60, "min", seconds % 60, "s"),
+        3_600..86_400 => two(seconds / 3_600, "h", seconds % 3_600 / 60, "min"),
+        _ => {
+            let days = seconds / 86_400;
+            let name = if days == 1 { "day" } else { "days" };
+            two(days, name, seconds % 86_400 / 3_600, "h")
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! `why`: what changed something last, and everything that led to it.
+
+use std::time::Duration;
+
+use replay::{HistoryError, Paint, When, why::why};
+use serde_json::Value as Json;
+
+use crate::home::{Home, piano_house, with_rules};
+
+/// The answer as people read it, and nothing where there is none.
+fn ask(home: &mut Home, target: &str) -> String {
+    ask_at(home, target, None)
+}
+
+fn ask_at(home: &mut Home, target: &str, at: Option<&str>) -> String {
+    let now = home.now.wall;
+    let past = home.history();
+    let when = at.map(|at| When::parse(at, now, past.zone()).unwrap());
+    let answer = why(&past, target, when).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(past.troubles(), []);
+    answer.map_or_else(String::new, |why| why.text(past.zone(), now, Paint::None))
+}
+
+/// Lines, without blanks at their ends.
+fn check(answer: &str, expected: &str) {
+    let trim = |text: &str| -> Vec<String> {
+        let lines = text.trim().lines();
+        lines.map(|line| line.trim_end().to_owned()).collect()
+    };
+    let (came, wanted) = (trim(answer), trim(expected));
+    assert!(came == wanted, "came:\n{answer}\nexpected:\n{expected}");
+}
+
+/// The hall's light went on at 20:01:10 and off again at 20:06:10; it is 20:07:50.
+fn lit() -> Home {
+    let mut home = Home::new(&piano_house());
+    home.lux(12);
+    home.pass(60);
+    home.motion();
+    home.pass(400);
+    home
+}
+
+#[test]
+fn a_lamp_that_a_timer_switched_off_leads_back_to_who_was_in_the_hall() {
+    check(
+        &ask(&mut lit(), "hall.lamp"),
+        "
+hall.lamp  on=false   (before: on=true)
+since Saturday 28 March 2026, 20:06:10.000, 1 min 40 s ago
+
+  20:01:10.000                hall.motion.start
+                              rule hall-motion  rules.toml:32
+                                sun.is_down           true
+                                state.hall.lux < 50   true       state.hall.lux = 12
+                                !var.night            true
+                                started the timer hall-off for 5m
+  20:06:10.000        +5 min  timer hall-off ran out
+                              rule hall-motion-off  rules.toml:42
+                              sent  hall.lamp on=false
+  20:06:10.012        +12 ms  acknowledged by hall
+  20:06:10.060        +48 ms  reported  hall.lamp on=false
+",
+    );
+}
+
+#[test]
+fn an_answer_is_about_the_moment_that_was_asked_about() {
+    check(
+        &ask_at(&mut lit(), "hall.lamp", Some("20:02")),
+        "
+hall.lamp  on=true   (before: never set)
+since Saturday 28 March 2026, 20:01:10.000, 6 min 40 s ago
+
+  20:01:10.000                hall.motion.start
+                              rule hall-motion  rules.toml:32
+                                sun.is_down           true
+                                state.hall.lux < 50   true       state.hall.lux = 12
+                                !var.night            true
+                                started the timer hall-off for 5m
+                              sent  hall.lamp on=true
+  20:01:10.012        +12 ms  acknowledged by hall
+  20:01:10.060        +48 ms  reported  hall.lamp on=true
+",
+    );
+    assert_eq!(ask_at(&mut lit(), "hall.lamp", Some("20:00")), "");
+}
+
+#[test]
+fn a_restart_and_a_reload_in_between_change_no_answer() {
+    let plain = ask(&mut lit(), "hall.lamp");
+    let mut home = Home::new(&piano_house());
+    home.lux(12);
+    home.pass(60);
+    home.motion();
+    home.pass(100);
+    home.restart(Duration::from_secs(20));
+    let mut edited = with_rules("\n# another comment\n");
+    home.reload(&edited);
+    home.pass(100);
+    edited
+        .get_mut("rules.toml")
+        .unwrap()
+        .push_str("# one more\n");
+    home.reload(&edited);
+    home.pass(180);
+    check(&ask(&mut home, "hall.lamp"), &plain);
+}
+
+#[test]
+fn a_condition_that_held_long_enough_says_since_when() {
+    let mut home = Home::new(&piano_house());
+    home.says("bath", "humidity/state", "70");
+    home.pass(100);
+    check(
+        &ask(&mut home, "bath.fan"),
+        "
+bath.fan  on=true   (before: never set)
+since Saturday 28 March 2026, 20:00:40.000, 1 min 10 s ago
+
+  20:00:10.000                bath.humidity reports humidity=70
+                              state.bath.humidity > 65 became true; rule fan-on waits 30s
+  20:00:40.000         +30 s  state.bath.humidity > 65 has held for 30s
+                              rule fan-on  rules.toml:76
+                                state.bath.humidity > 65   true       state.bath.humidity = 70
+                              sent  bath.fan on=true
+  20:00:40.012        +12 ms  acknowledged by bath
+  20:00:40.060        +48 ms  reported  bath.fan on=true
+",
+    );
+}
+
+#[test]
+fn a_variable_that_the_time_of_day_set_names_the_time() {
+    let mut home = Home::new(&piano_house());
+    home.pass(9_000);
+    let expected = "
+var.night  true   (before: false)
+since Saturday 28 March 2026, 22:30:00.000, 10 s ago
+
+  22:30:00.000                its time came: 22:30
+                              rule night-begins  rules.toml:90
+                                set var.night to true
+";
+    for name in ["night", "var.night"] {
+        check(&ask(&mut home, name), expected);
+    }
+}
+
+#[test]
+fn a_wish_of_a_person_for_a_lamp_that_is_away_waits() {
+    let mut home = Home::new(&piano_house());
+    home.disconnect("desk");
+    home.asks("anna", "iot/desk/lamp/set", r#"{"brightness":7}"#);
+    home.pass(90);
+    check(
+        &ask(&mut home, "desk"),
+        "
+desk.lamp  on=true brightness=7   (before: never set)
+since Saturday 28 March 2026, 20:00:10.000, 1 min 30 s ago
+
+  20:00:10.000                anna asked for desk.lamp
+                              waits for it: desk.lamp on=true brightness=7
+  20:01:00.060         +50 s  desk was away and has not come back since
+",
+    );
+}
+
+#[test]
+fn a_lamp_that_does_not_answer_is_told_so() {
+    let mut home = Home::new(&piano_house());
+    home.modules = false;
+    home.press(60);
+    home.pass(1);
+    let answer = ask(&mut home, "hall.lamp");
+    assert!(
+        answer.contains("hall has not acknowledged it yet"),
+        "{answer}"
+    );
+    home.says("hall", "lamp/state", r#"{"on":false}"#);
+    home.pass(100);
+    home.lux(3);
+    let answer = ask(&mut home, "hall.lamp");
+    assert!(
+        answer.contains("reported  hall.lamp on=false, which is not what it was told"),
+        "{answer}"
+    );
+    assert!(answer.contains("hall did not acknowledge it"), "{answer}");
+}
+
+#[test]
+fn a_hand_on_the_switch_is_named() {
+    let mut home = lit();
+    home.says("hall", "lamp/state", r#"{"on":true,"brightness":50}"#);
+    let answer = ask(&mut home, "hall.lamp");
+    assert!(
+        answer.contains("somebody changed hall.lamp by hand; what it reported is the wish now"),
+        "{answer}"
+    );
+}
+
+#[test]
+fn what_was_wished_since_without_a_change_is_counted() {
+    let mut home = Home::new(&piano_house());
+    home.press(60);
+    home.pass(10);
+    home.press(60);
+    home.pass(10);
+    home.press(60);
+    let answer = ask(&mut home, "hall.lamp");
+    assert!(
+        answer.contains(
+            "since then wished 2 times without a change, last at 20:00:30.000: already so by middle-c"
+        ),
+        "{answer}"
+    );
+}
+
+#[test]
+fn an_output_that_is_held_says_until_when() {
+    let mut home = Home::new(&piano_house());
+    home.asks("anna", "iot/hall/lamp/set", r#"{"on":false,"hold":"10m"}"#);
+    home.pass(5);
+    home.press(60);
+    let answer = ask(&mut home, "hall.lamp");
+    assert!(answer.contains("anna asked for hall.lamp"), "{answer}");
+    assert!(
+        answer.contains("hall.lamp is held until 20:10:10.000"),
+        "{answer}"
+    );
+    assert!(
+        answer.contains(
+            "since then wished once without a change, last at 20:00:15.000: held by middle-c"
+        ),
+        "{answer}"
+    );
+}
+
+#[test]
+fn rules_timers_events_notifications_and_sensors_are_answered_too() {
+    let mut home = lit();
+    let answer = ask(&mut home, "hall-motion");
+    assert!(
+        answer.starts_with("rule hall-motion  fired\nsince Saturday 28 March 2026, 20:01:10.000"),
+        "{answer}"
+    );
+    assert!(answer.contains("sent  hall.lamp on=true"), "{answer}");
+    let answer = ask(&mut home, "timer.hall-off");
+    assert!(
+        answer.starts_with("timer hall-off  not running   (before: running)"),
+        "{answer}"
+    );
+    assert!(
+        answer.contains("started the timer hall-off for 5m"),
+        "{answer}"
+    );
+    let answer = ask(&mut home, "hall.lux");
+    assert!(
+        answer.starts_with("hall.lux  12   (before: unknown)"),
+        "{answer}"
+    );
+    let answer = ask(&mut home, "hall.motion.start");
+    assert!(
+        answer.starts_with("hall.motion.start  hall.motion.start\n"),
+        "{answer}"
+    );
+    assert!(
+        answer.contains("rule hall-motion  rules.toml:32"),
+        "{answer}"
+    );
+    home.disconnect("door");
+    for name in ["notify", "notify.all", "door.offline"] {
+        let answer = ask(&mut home, name);
+        assert!(answer.contains("rule device-lost  rules.toml:"), "{answer}");
+        assert!(
+            answer.contains("sent  notify all \"door went offline"),
+            "{answer}"
+        );
+    }
+    assert_eq!(
+        ask(&mut home, "stairs.lamp"),
+        "",
+        "nothing ever happened to it"
+    );
+}
+
+#[test]
+fn what_the_house_no_longer_has_is_answered_for_the_time_when_it_had_it() {
+    let mut home = lit();
+    let mut smaller = piano_house();
+    let rules = smaller.get_mut("rules.toml").unwrap();
+    let start = rules.find("[rule.staircase]").unwrap();
+    let end = rules[start..].find("[rule.desk-click]").unwrap() + start;
+    rules.replace_range(start..end, "");
+    home.says("stairs", "top/event", r#"{"event":"press"}"#);
+    home.pass(60);
+    home.reload(&smaller);
+    home.pass(60);
+    let past = home.history();
+    let unknown = why(&past, "staircase", None).unwrap_err();
+    assert!(matches!(unknown, HistoryError::Unknown(_)), "{unknown}");
+    let answer = ask_at(&mut home, "staircase", Some("20:07"));
+    assert!(answer.contains("stairs.top.press"), "{answer}");
+}
+
+#[test]
+fn an_unknown_name_is_refused_with_the_nearest() {
+    let mut home = lit();
+    let past = home.history();
+    for (asked, near) in [
+        ("hall.lmap", "did you mean hall.lamp?"),
+        ("hal", "did you mean hall?"),
+        ("hall-motoin", "did you mean hall-motion?"),
+        ("var.nigt", "did you mean var.night?"),
+    ] {
+        let error = why(&past, asked, None).unwrap_err().to_string();
+        assert!(error.ends_with(near), "{error}");
+    }
+}
+
+#[test]
+fn machines_get_every_hop_with_its_milliseconds() {
+    let mut home = lit();
+    let past = home.history();
+    let answer = why(&past, "hall.lamp", None).unwrap().unwrap();
+    let json = answer.json(past.zone());
+    assert_eq!(json["target"], "hall.lamp");
+    assert_eq!(json["time"], "2026-03-28T20:06:10+01:00");
+    let hops = json["hops"].as_array().unwrap();
+    let kinds: Vec<&str> = hops
+        .iter()
+        .map(|hop| hop["hop"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            "cause",
+            "rule",
+            "cause",
+            "rule",
+            "sent",
+            "acknowledged",
+            "reported"
+        ]
+    );
+    let passed: Vec<f64> = hops
+        .iter()
+        .map(|hop| hop["passed_ms"].as_f64().unwrap())
+        .collect();
+    assert_eq!(passed, [0.0, 0.0, 300_000.0, 0.0, 0.0, 12.0, 48.0]);
+    let lux = &hops[1]["conditions"][1];
+    assert_eq!(lux["text"], "state.hall.lux < 50");
+    assert_eq!(lux["seen"]["state.hall.lux"], Json::from(12));
+}
+
+#[test]
+fn an_answer_costs_no_more_than_the_stretches_it_needs() {
+    let mut home = Home::new(&piano_house());
+    home.watched = false;
+    home.press(60);
+    for _ in 0..3 {
+        for _ in 0..6_000 {
+            home.lux(1);
+            home.lux(2);
+        }
+        home.pass(10);
+        home.snapshot();
+    }
+    home.press(61);
+    home.asks("anna", "iot/desk/lamp/set", "on");
+    let past = home.history();
+    why(&past, "desk.lamp", None).unwrap().unwrap();
+    assert!(past.replayed() < 50, "{}", past.replayed());
+    let past = home.history();
+    why(&past, "hall.lamp", None).unwrap().unwrap();
+    let all = home.last.0;
+    assert!(
+        (all..all + 12_100).contains(&past.replayed()),
+        "{} of {all}",
+        past.replayed()
+    );
+}
