@@ -9,6 +9,7 @@ mod desk;
 pub(crate) mod house;
 mod identity;
 mod journal;
+mod keeper;
 mod recover;
 mod refusals;
 mod show;
@@ -24,7 +25,7 @@ use mapping::Program;
 use store::db::Shutdown;
 use tokio::{
     net::{TcpListener, TcpSocket},
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     task::{LocalSet, spawn_local},
 };
 
@@ -127,6 +128,7 @@ async fn serve(
     let clock = Rc::new(clock);
     let limits = limits(settings, &house.program, options.simulate);
     descriptors::make_room_for(limits.connections_max);
+    let _outlives = outlive_file_size_limit()?;
     let listeners = listen(settings, options.simulate)?;
     let addresses: Vec<SocketAddr> = listeners
         .iter()
@@ -151,8 +153,12 @@ async fn serve(
     let store = store.start(move |written| report.report(written))?;
     server.enter(|core, app, now| app.start(core, now, store.clone(), durable));
 
-    let socket = Socket::bind(&folder.join(SOCKET))
-        .with_context(|| format!("control socket in {}", folder.display()))?;
+    let socket = Socket::bind(&folder.join(SOCKET)).with_context(|| {
+        format!(
+            "{} can't be made; if something else stands there move it away, if its path is longer than 107 bytes name another state folder",
+            folder.join(SOCKET).display()
+        )
+    })?;
     let running = Rc::new(Running::new(
         server.clone(),
         &options.house,
@@ -198,6 +204,12 @@ async fn serve(
     }
     printer::tell("drained, state kept; bye");
     Ok(())
+}
+
+/// While this lives, a write beyond a limit on the size of files fails as one on a full disk does, and does
+/// not end the process.
+fn outlive_file_size_limit() -> std::io::Result<Signal> {
+    signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))
 }
 
 /// Done at the first SIGINT or SIGTERM.

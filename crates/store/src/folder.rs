@@ -46,6 +46,12 @@ impl StateFolder {
         self.root.join("control.sock")
     }
 
+    /// The file that only takes room, to be given back where a start finds the disk full.
+    #[must_use]
+    pub fn reserve(&self) -> PathBuf {
+        self.root.join("reserve")
+    }
+
     /// The file that a running dispatcher holds locked; its text is the holder's process id.
     #[must_use]
     pub fn lock_file(&self) -> PathBuf {
@@ -109,8 +115,9 @@ impl StateFolder {
             }
             Err(TryLockError::Error(source)) => return Err(io(source)),
         }
-        file.set_len(0).map_err(&io)?;
-        writeln!(file, "{}", std::process::id()).map_err(&io)?;
+        // Who holds it is for people; a full disk may not take it.
+        let _ = file.set_len(0);
+        let _ = writeln!(file, "{}", std::process::id());
         Ok(FolderLock { _file: file })
     }
 }

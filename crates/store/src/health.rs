@@ -51,7 +51,7 @@ impl fmt::Display for HealthState {
             ),
             Self::Failing { error, .. } => write!(
                 f,
-                "the disk refuses ({error}): inputs are not kept and not acknowledged"
+                "the disk refuses ({error}): inputs are not kept and not acknowledged; check the disk"
             ),
             Self::Stopped => f.write_str("the store ended; inputs are not kept"),
         }

@@ -34,6 +34,7 @@ pub mod journal;
 mod open;
 mod past;
 mod queue;
+mod reserve;
 mod writer;
 
 pub use db::{

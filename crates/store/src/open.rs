@@ -6,6 +6,7 @@ use crate::handle::{Inner, StoreHandle};
 use crate::health::{Health, HealthState};
 use crate::journal::{Damage, Journal, JournalError, JournalReader, TornTail};
 use crate::queue::Queue;
+use crate::reserve;
 use crate::writer::{Options, Writer};
 use std::fmt;
 use std::io;
@@ -31,6 +32,8 @@ pub struct Recovered {
     pub house: Option<HouseId>,
     /// The newest good snapshot.
     pub snapshot: Option<Snapshot>,
+    /// What else is wrong and did not stop the start.
+    pub warnings: Vec<String>,
     /// Snapshots that were passed over because they are damaged.
     pub rejected: Vec<Rejected>,
     /// The records after the snapshot. Where some can't be read it yields a [`Gap`](crate::Gap), then goes on.
@@ -57,13 +60,15 @@ impl Store {
         let folder = StateFolder::new(folder);
         folder.prepare()?;
         let lock = folder.lock()?;
-        let database = Database::open(&folder.database())?;
+        let mut warnings = Vec::new();
+        let database = open_database(&folder, &mut warnings)?;
         let (mut journal, found) = Journal::open(
             &folder.journal(),
             options.segment_bytes,
             Arc::clone(&options.disk),
         )?;
-        let (snapshot, rejected) = database.read().newest_snapshot(InputNo(u64::MAX))?;
+        let newest = database.read().newest_snapshot(InputNo(u64::MAX));
+        let (snapshot, rejected) = or_warn(newest, "no snapshot can be used", &mut warnings);
         let from = snapshot.as_ref().map_or(InputNo(0), |s| s.no);
         let last = journal.last().max(from);
         // A journal that ends before the snapshot lost its end; the snapshot has it all.
@@ -73,15 +78,24 @@ impl Store {
             source,
         })?;
         let recovered = Recovered {
-            house: database.read().house_id()?,
+            house: or_warn(
+                database.read().house_id(),
+                "the house's id is unknown",
+                &mut warnings,
+            ),
             tail: journal.view().reader(from.next()),
             torn: found.torn,
             damaged: found.damaged,
             last,
             last_now: later(found.last_now, snapshot.as_ref().map(|s| s.now)),
-            previous_shutdown: database.read().last_shutdown()?,
+            previous_shutdown: or_warn(
+                database.read().last_shutdown(),
+                "how the last run ended is unknown",
+                &mut warnings,
+            ),
             snapshot,
             rejected,
+            warnings,
         };
         let store = Self {
             folder,
@@ -162,6 +176,37 @@ impl Store {
             thread: Mutex::new(Some(thread)),
         }))
     }
+}
+
+/// Opens the database, with the room that was kept for that where the disk is full.
+fn open_database(folder: &StateFolder, warnings: &mut Vec<String>) -> Result<Database, DbError> {
+    let reserve = folder.reserve();
+    match Database::open(&folder.database()) {
+        Err(DbError::Full(_)) if reserve::release(&reserve) => {
+            warnings.push(
+                "the disk is full: what was kept in reserve for a start is used up; make room before the next one"
+                    .to_owned(),
+            );
+            Database::open(&folder.database())
+        }
+        Ok(database) => {
+            // Without it the next start on a full disk says so.
+            let _ = reserve::keep(&reserve);
+            Ok(database)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// What could be read; where not, nothing, and a warning.
+fn or_warn<T: Default>(read: Result<T, DbError>, otherwise: &str, warnings: &mut Vec<String>) -> T {
+    read.unwrap_or_else(|error| {
+        warnings.push(match std::error::Error::source(&error) {
+            Some(source) => format!("{otherwise}: {error} ({source})"),
+            None => format!("{otherwise}: {error}"),
+        });
+        T::default()
+    })
 }
 
 fn later(a: Option<Now>, b: Option<Now>) -> Option<Now> {

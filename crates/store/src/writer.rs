@@ -125,7 +125,8 @@ impl Writer {
                         change(&mut self.database);
                     }
                     Job::Snapshot(snapshot, reply) => {
-                        self.write_if_due();
+                        // It may be the last one before the end: no pause after a failure is waited for.
+                        self.write_now();
                         let kept = self.snapshot(&snapshot);
                         let changed = kept.is_ok();
                         reply(kept);
@@ -157,8 +158,11 @@ impl Writer {
 
     /// Whether it wrote.
     fn write_if_due(&mut self) -> bool {
-        let waits = self.retry.is_some_and(|retry| retry.at > Instant::now());
-        if self.pending.is_empty() || waits {
+        self.retry.is_none_or(|retry| retry.at <= Instant::now()) && self.write_now()
+    }
+
+    fn write_now(&mut self) -> bool {
+        if self.pending.is_empty() {
             return false;
         }
         match self.write() {

@@ -14,7 +14,7 @@ use dispatcher::{
 use engine::{Cause, Decision};
 use mapping::program::DeviceIx;
 use store::{
-    HealthState, StoreHandle,
+    StoreHandle,
     db::{MappingHash, Snapshot},
 };
 use types::{InputNo, Instant, Now};
@@ -23,6 +23,7 @@ use super::{
     house::House,
     identity,
     journal::Journal,
+    keeper::Keeper,
     refusals::Refusals,
     stream::Stream,
     users::{Known, Users},
@@ -37,9 +38,6 @@ const SNAPSHOT_INPUTS: u64 = 50_000;
 
 /// Time after which a snapshot is taken even of a quiet house.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(24 * 3_600);
-
-/// How often it is checked whether the store still writes.
-const STORE_CHECK_EVERY: Duration = Duration::from_secs(2);
 
 /// How often a clock that is not synchronised is looked at.
 const SYNC_CHECK_EVERY: Duration = Duration::from_secs(1);
@@ -62,8 +60,7 @@ pub(super) struct App {
     now: Cell<Now>,
     snapshot_due: Instant,
     was_synced: bool,
-    store_state: HealthState,
-    store_checked: Instant,
+    keeper: Keeper,
 }
 
 /// Who is behind a client's key.
@@ -98,13 +95,13 @@ impl App {
             now: Cell::new(now),
             snapshot_due: now.at.after(SNAPSHOT_EVERY),
             was_synced: now.synced,
-            store_state: HealthState::Good,
-            store_checked: now.at,
+            keeper: Keeper::new(now),
         }
     }
 
     /// Goes over to the mapping and the blocks of today, before anybody is connected.
     pub(super) fn adopt(&mut self, house: &House, blocklist: &Blocklist, has_past: bool, now: Now) {
+        self.keeper.is_to_archive(house.archived(now.at));
         if has_past {
             // From where it was to now: what fell due in between goes by each rule's `after_downtime`.
             self.take(now, Input::Resumed, &mut Outbox::default());
@@ -161,19 +158,9 @@ impl App {
         let mut out = Outbox::default();
         self.catch_up(now, &mut out);
         let hash = house.program.hash;
+        self.keeper.is_to_archive(house.archived(now.at));
         if let Some(store) = self.journal.store() {
-            let archived = house.archived(now.at);
-            let kept = store.change(
-                move |database| database.archive_mapping(&archived),
-                |done| {
-                    if let Err(error) = done {
-                        tracing::error!(%error, "the mapping could not be archived");
-                    }
-                },
-            );
-            if let Err(error) = kept {
-                tracing::error!(%error, "the mapping could not be archived");
-            }
+            self.keeper.archive(store);
         }
         let program = Arc::clone(self.dispatcher.program());
         self.journal.take(now, &program, &Input::Reload { hash });
@@ -207,14 +194,7 @@ impl App {
             binary: env!("CARGO_PKG_VERSION").to_owned(),
             body: self.dispatcher.state(),
         };
-        let kept = store.snapshot(snapshot, |done| {
-            if let Err(error) = done {
-                tracing::error!(%error, "a snapshot could not be kept");
-            }
-        });
-        if let Err(error) = kept {
-            tracing::error!(%error, "a snapshot could not be kept");
-        }
+        self.keeper.keep(store, snapshot);
     }
 
     /// Gives the users of these devices, and one user by name, the rights they have now.
@@ -237,21 +217,15 @@ impl App {
         of_logins.or_else(|| self.refusals.newest(device))
     }
 
-    /// Says once that inputs are no longer kept, and once that they are again.
+    /// Looks whether inputs are being kept.
     fn watch_store(&mut self, now: Now) {
         let Some(store) = self.journal.store() else {
             return;
         };
-        self.store_checked = now.at;
         let state = store.health().state;
-        if state == HealthState::Good && self.store_state != HealthState::Good {
-            tracing::info!("the disk takes inputs again; acknowledgements go on");
-        } else if state != HealthState::Good && self.store_state == HealthState::Good {
-            tracing::error!(
-                "{state}; lights keep switching, but nothing is acknowledged until this is mended"
-            );
+        if let Some(by) = self.keeper.look(now, state, self.journal.unkept) {
+            self.snapshot_due = self.snapshot_due.min(by);
         }
-        self.store_state = state;
     }
 
     fn logins_of(&self, device: &str) -> Vec<(Arc<str>, Known)> {
@@ -521,7 +495,7 @@ impl Application for App {
         };
         let house = self.dispatcher.next_deadline(now);
         let journal = self.journal.due();
-        let store = self.store_checked.after(STORE_CHECK_EVERY);
+        let store = self.keeper.next_look();
         house
             .into_iter()
             .chain(sync)

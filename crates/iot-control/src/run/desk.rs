@@ -248,7 +248,8 @@ impl Running {
             Ok(edited) => Ok(edited.unwrap_or_else(|| text.to_owned())),
             Err(error) => Err(error.to_string()),
         })
-        .await?;
+        .await
+        .map_err(|why| format!("{why}; {name} stays blocked"))?;
         self.server.enter(|core, app, now| {
             for subject in subject {
                 app.command(core, now, Input::Unblock(subject));

@@ -43,7 +43,7 @@ pub(super) fn recover(
     machine: &Machine,
 ) -> anyhow::Result<Recovered> {
     let folder = settings.state_folder(options.simulate);
-    let (mut store, found) = Store::open(&folder, store_options(settings))
+    let (store, found) = Store::open(&folder, store_options(settings))
         .with_context(|| format!("state folder {}", folder.display()))?;
     say_what_was_wrong(&found);
     let clock = Clock::new(time_line(&folder, found.last_now, machine), machine);
@@ -60,8 +60,7 @@ pub(super) fn recover(
     };
     let dispatcher = bring_back(&store, found, house, &first, config, now)?;
     let blocklist = blocks_of_today(read, &dispatcher, has_past)?;
-    store.database().archive_mapping(&house.archived(now.at))?;
-    let users = Users::new(&store.database().read().users()?);
+    let users = users(&store)?;
     let mut app = App::new(dispatcher, users, settings.mqtt.anonymous, last, now);
     app.adopt(house, &blocklist, has_past, now);
     Ok(Recovered {
@@ -70,6 +69,18 @@ pub(super) fn recover(
         clock,
         folder,
     })
+}
+
+/// Everybody who may log in. A row that is damaged keeps nobody else out.
+fn users(store: &Store) -> anyhow::Result<Users> {
+    let (rows, damaged) = store
+        .read()
+        .users()
+        .with_context(|| format!("{}", store.folder().database().display()))?;
+    for row in damaged {
+        printer::tell(format_args!("{row}; until then this user can't log in"));
+    }
+    Ok(Users::new(&rows))
 }
 
 fn store_options(settings: &Settings) -> Options {
@@ -86,6 +97,9 @@ fn store_options(settings: &Settings) -> Options {
 }
 
 fn say_what_was_wrong(found: &store::Recovered) {
+    for warning in &found.warnings {
+        printer::tell(warning);
+    }
     for rejected in &found.rejected {
         printer::tell(rejected);
     }

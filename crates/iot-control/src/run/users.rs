@@ -143,7 +143,7 @@ pub(crate) fn offline(folder: &Path, is_named: bool, request: &Request) -> anyho
             database.put_user(&row(user)?)?;
             Ok(Json::from(added(user)))
         }
-        Request::Users => Ok(Users::new(&database.read().users()?).list()),
+        Request::Users => Ok(Users::new(&database.read().users()?.0).list()),
         Request::UserRemove { name } => remove(database, name),
         _ => Err(anyhow!("this needs a running dispatcher")),
     }

@@ -1,7 +1,7 @@
 //! A state folder that is damaged: the house comes up with all that can be read and says what can't, or says
 //! how to mend it.
 
-use std::{fs, path::Path};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use store::{Database, DatabaseReader, Snapshot};
 use types::InputNo;
@@ -209,4 +209,136 @@ fn a_snapshot_of_a_newer_version_is_refused_with_what_to_do() {
         said.contains("iot-control 9.0.0") && said.contains("start that version"),
         "{said}"
     );
+}
+
+#[test]
+fn a_blocklist_that_can_not_be_read_at_a_start_leaves_the_blocks_of_before_in_force() {
+    let house = House::with_rules("");
+    house.write("blocklist.toml", "[[block]]\ndevise = \"piano\"\n");
+    let said = house.start_fails();
+    assert!(
+        said.contains("blocklist.toml"),
+        "a first start knows no blocks: {said}"
+    );
+    house.write("blocklist.toml", "");
+    let dispatcher = house.start();
+    dispatcher.ask(&["device", "block", "piano"]).ok();
+    dispatcher.kill_9();
+
+    for _ in 0..2 {
+        house.write("blocklist.toml", "[[block]]\ndevise = \"hall\"\n");
+        let dispatcher = house.start();
+        let said = dispatcher.said(0);
+        assert!(
+            said.contains("did you mean `device`?") || said.contains("blocklist.toml:"),
+            "{said}"
+        );
+        assert!(said.contains("blocklist.toml is not in force"), "{said}");
+        assert_eq!(dispatcher.device("piano")["blocked"], "both");
+        let refused = dispatcher.ask(&["device", "block", "hall"]);
+        assert_eq!(refused.code, Some(1));
+        assert!(refused.stderr.contains("not written down"), "{refused:?}");
+        house.write("blocklist.toml", "");
+        dispatcher.device_is("piano", "is not blocked", |piano| piano["blocked"] == "");
+        dispatcher.ask(&["device", "block", "piano"]).ok();
+        dispatcher.kill_9();
+    }
+}
+
+#[test]
+fn a_database_that_is_none_is_refused_with_what_to_do_and_nothing_in_it_is_changed() {
+    let house = House::with_rules("");
+    house.start().kill_9();
+    let path = house.state().join("house.db");
+    for side in ["house.db-wal", "house.db-shm"] {
+        drop(fs::remove_file(house.state().join(side)));
+    }
+    fs::write(&path, b"a letter to my landlord\n".repeat(500)).unwrap();
+    let before = fs::read(&path).unwrap();
+    let said = house.start_fails();
+    for part in [
+        "house.db is damaged",
+        "restore a backup",
+        ".recover",
+        "users are to be added again",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert_eq!(fs::read(&path).unwrap(), before);
+    // As it says: without it the house comes up, from its journal.
+    fs::remove_file(path).unwrap();
+    house.start();
+}
+
+#[test]
+fn rubbish_beside_the_database_does_not_keep_the_house_down() {
+    let house = House::with_rules(COUNTING);
+    let mut dispatcher = house.start();
+    press(&dispatcher, 3);
+    assert_eq!(dispatcher.interrupt(), Some(0));
+    for side in [
+        "house.db-wal",
+        "house.db-shm",
+        "time-line",
+        "lock",
+        "reserve",
+    ] {
+        fs::write(house.state().join(side), b"rubbish\n".repeat(700)).unwrap();
+    }
+    fs::write(house.state().join("journal/notes.txt"), "?").unwrap();
+    assert_eq!(presses(&house.start()), 3);
+}
+
+#[test]
+fn a_folder_in_the_way_of_a_small_file_does_not_keep_the_house_down() {
+    let house = House::with_rules("");
+    house.start().kill_9();
+    let line = house.state().join("time-line");
+    fs::remove_file(&line).unwrap();
+    fs::create_dir_all(line.join("in the way")).unwrap();
+    let dispatcher = house.start();
+    let said = dispatcher.said(0);
+    assert!(said.contains("time-line can't be written"), "{said}");
+    dispatcher.kill_9();
+    let socket = house.state().join("control.sock");
+    fs::remove_file(&socket).unwrap();
+    fs::create_dir_all(socket.join("in the way")).unwrap();
+    let said = house.start_fails();
+    assert!(
+        said.contains("control.sock") && said.contains("move it away"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_second_dispatcher_on_one_state_folder_names_the_first() {
+    let house = House::with_rules("");
+    let dispatcher = house.start();
+    let said = house.start_fails();
+    assert!(said.contains("another dispatcher uses"), "{said}");
+    assert!(
+        said.contains(&format!("process {}", dispatcher.pid())),
+        "{said}"
+    );
+    assert!(
+        said.contains("stop it, or name another state folder"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_state_folder_that_others_may_read_or_that_is_no_folder_is_refused_with_what_to_do() {
+    let house = House::with_rules("");
+    house.start().kill_9();
+    let journal = house.state().join("journal");
+    fs::set_permissions(&journal, fs::Permissions::from_mode(0o755)).unwrap();
+    let said = house.start_fails();
+    assert!(
+        said.contains(&format!("chmod 700 {}", journal.display())),
+        "{said}"
+    );
+    fs::remove_dir_all(&journal).unwrap();
+    fs::write(&journal, "").unwrap();
+    let said = house.start_fails();
+    assert!(said.contains("something else stands there"), "{said}");
 }

@@ -18,6 +18,7 @@ mod availability;
 mod blocks;
 mod command_line;
 mod damage;
+mod disk;
 mod files;
 mod foreign;
 mod harness;

@@ -1,6 +1,7 @@
 //! Why the database can't do what it is asked.
 
 use super::MappingHash;
+use rusqlite::ErrorCode;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -19,6 +20,14 @@ pub enum DbError {
     },
     /// The disk has no room.
     Full(rusqlite::Error),
+    /// The file is damaged, or is no database.
+    Corrupt(rusqlite::Error),
+    /// The file or its folder may not be opened or changed.
+    Denied(rusqlite::Error),
+    /// Another program holds it.
+    Busy(rusqlite::Error),
+    /// The disk fails.
+    Io(rusqlite::Error),
     /// A snapshot names a mapping that is not archived; archive it first.
     UnknownMapping(MappingHash),
     /// A row holds what this version never writes: damage, or a hand at work.
@@ -32,12 +41,25 @@ pub enum DbError {
 
 impl From<rusqlite::Error> for DbError {
     fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DiskFull) => Self::Full(error),
+        let Some(found) = error.sqlite_error() else {
+            return Self::Sqlite(error);
+        };
+        match found.code {
+            ErrorCode::DiskFull => Self::Full(error),
+            ErrorCode::SystemIoFailure if found.extended_code == SHM_SIZE => Self::Full(error),
+            ErrorCode::SystemIoFailure => Self::Io(error),
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Self::Corrupt(error),
+            ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly => {
+                Self::Denied(error)
+            }
+            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Self::Busy(error),
             _ => Self::Sqlite(error),
         }
     }
 }
+
+/// SQLite's `SQLITE_IOERR_SHMSIZE`: the shared memory of its readers could not be made so long.
+const SHM_SIZE: i32 = 10 | (19 << 8);
 
 impl fmt::Display for DbError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -48,13 +70,26 @@ impl fmt::Display for DbError {
                 path.display()
             ),
             Self::Full(_) => f.write_str("the disk has no room for the database; make some"),
+            Self::Corrupt(_) => f.write_str(
+                "house.db is damaged; restore a backup of it, or run `sqlite3 house.db .recover | sqlite3 mended.db` in its folder and put mended.db in its place, or move it away: then all users are to be added again",
+            ),
+            Self::Denied(_) => f.write_str(
+                "house.db can't be opened or changed; the user that runs iot-control must own it and its folder",
+            ),
+            Self::Busy(_) => {
+                f.write_str("another program holds house.db; end it, then try again")
+            }
+            Self::Io(_) => f.write_str("the disk fails under house.db; check it and its cables"),
             Self::UnknownMapping(hash) => {
                 write!(
                     f,
                     "the mapping {hash} is not archived, so nothing can refer to it"
                 )
             }
-            Self::Damaged { what } => write!(f, "the database holds a damaged row: {what}"),
+            Self::Damaged { what } => write!(
+                f,
+                "house.db holds a damaged row: {what}; remove it and add it again, or restore a backup"
+            ),
             Self::Sqlite(_) => f.write_str("the database refuses"),
         }
     }
@@ -63,7 +98,12 @@ impl fmt::Display for DbError {
 impl std::error::Error for DbError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Full(source) | Self::Sqlite(source) => Some(source),
+            Self::Full(source)
+            | Self::Corrupt(source)
+            | Self::Denied(source)
+            | Self::Busy(source)
+            | Self::Io(source)
+            | Self::Sqlite(source) => Some(source),
             _ => None,
         }
     }

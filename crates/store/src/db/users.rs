@@ -50,20 +50,26 @@ pub struct User {
 const COLUMNS: &str = "SELECT name, kind, phc, blake2s, grants FROM users";
 
 impl DatabaseReader {
-    /// All users, by name.
+    /// All users, by name, and the rows that are damaged: one of them keeps nobody else out.
     ///
     /// # Errors
-    /// What SQLite says, or a damaged row.
-    pub fn users(&self) -> Result<Vec<User>, DbError> {
+    /// What SQLite says.
+    pub fn users(&self) -> Result<(Vec<User>, Vec<DbError>), DbError> {
         let mut statement = self
             .connection
             .prepare_cached(&format!("{COLUMNS} ORDER BY name"))?;
         let mut rows = statement.query([])?;
-        let mut users = Vec::new();
+        let (mut users, mut damaged) = (Vec::new(), Vec::new());
         while let Some(row) = rows.next()? {
-            users.push(user(row)?);
+            match user(row) {
+                Ok(user) => users.push(user),
+                Err(DbError::Sqlite(error)) => damaged.push(DbError::Damaged {
+                    what: format!("a user's: {error}"),
+                }),
+                Err(error) => damaged.push(error),
+            }
         }
-        Ok(users)
+        Ok((users, damaged))
     }
 
     /// The user of this name.

@@ -319,7 +319,8 @@ impl Journal {
         }
         // What may be a failing place of the disk is written no more.
         if is_newest && is_whole {
-            file.set_len(self.segment_bytes.max(end)).map_err(&io)?;
+            // Where the disk does not take it, appends get longer one by one.
+            let _ = file.set_len(self.segment_bytes.max(end));
             let mut active = Active::new(file, last.path.clone(), end, cursor.chain());
             // What the process before left to the kernel may not be on the disk yet.
             active.synced = HEADER_BYTES as u64;

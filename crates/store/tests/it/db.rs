@@ -54,12 +54,53 @@ fn users_are_added_changed_and_removed() {
     db.put_user(&ada).unwrap();
     ada.grants = "read".to_owned();
     db.put_user(&ada).unwrap();
-    assert_eq!(db.read().users().unwrap(), [ada.clone(), piano]);
+    assert_eq!(db.read().users().unwrap().0, [ada.clone(), piano]);
     assert_eq!(db.read().user("ada").unwrap(), Some(ada.clone()));
     assert!(db.remove_user("ada").unwrap());
     assert!(!db.remove_user("ada").unwrap());
     assert_eq!(db.read().user("ada").unwrap(), None);
     assert!(!format!("{ada:?}").contains("argon2"));
+}
+
+#[test]
+fn a_row_that_is_damaged_keeps_nobody_else_out() {
+    let (_folder, path, mut db) = database();
+    let user = |name: &str| User {
+        name: name.to_owned(),
+        kind: UserKind::Tool,
+        credential: Credential::Blake2s([9; 32]),
+        grants: String::new(),
+    };
+    for name in ["ada", "bob", "cy", "dee"] {
+        db.put_user(&user(name)).unwrap();
+    }
+    let raw = rusqlite::Connection::open(path).unwrap();
+    raw.execute_batch(
+        "PRAGMA ignore_check_constraints = 1;
+         UPDATE users SET kind = 9 WHERE name = 'ada';
+         UPDATE users SET blake2s = X'00' WHERE name = 'cy';",
+    )
+    .unwrap();
+    let (users, damaged) = db.read().users().unwrap();
+    assert_eq!(users, [user("bob"), user("dee")]);
+    let said: Vec<_> = damaged.iter().map(ToString::to_string).collect();
+    assert!(said[0].contains("user 'ada' is of kind 9"), "{said:?}");
+    assert!(said[1].contains("a user's: "), "{said:?}");
+    assert!(said.iter().all(|line| line.contains("restore a backup")));
+}
+
+#[test]
+fn what_is_no_database_is_said_to_be_damaged_with_what_to_do() {
+    let (_folder, path, db) = database();
+    drop(db);
+    std::fs::write(&path, b"not a database".repeat(100)).unwrap();
+    let error = Database::open(&path).unwrap_err();
+    assert!(matches!(error, DbError::Corrupt(_)), "{error:?}");
+    assert!(error.to_string().contains("restore a backup"), "{error}");
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    let error = Database::open(&path).unwrap_err();
+    assert!(matches!(error, DbError::Denied(_)), "{error:?}");
 }
 
 #[test]

@@ -130,6 +130,24 @@ impl Client {
         self.publish_bytes(topic, payload.as_bytes(), false)
     }
 
+    /// Publishes at QoS 1 and waits for nothing; [`Self::answers`] counts what came.
+    pub fn publish_only(&mut self, topic: &str, payload: &str) {
+        let backend = self.backend.as_mut().unwrap();
+        backend.publish(topic, payload.as_bytes(), 1, false);
+    }
+
+    /// How many messages of QoS 1 were answered so far.
+    pub fn answers(&self) -> usize {
+        let said = self.said.since(0).into_iter();
+        said.filter(|said| matches!(said, Said::Published(_)))
+            .count()
+    }
+
+    /// Waits until so many were answered.
+    pub fn answered(&self, count: usize) {
+        super::wait::until("answers", || (self.answers() >= count).then_some(()));
+    }
+
     /// As [`Self::publish`], retained.
     pub fn publish_retained(&mut self, topic: &str, payload: &str) -> u8 {
         self.publish_bytes(topic, payload.as_bytes(), true)

@@ -11,9 +11,9 @@ mod mosquitto;
 mod rumqtt;
 mod wait;
 
-pub use client::{Client, Message};
+pub use client::{Client, Connect, Message};
 pub use command::{Output, iot_control, run};
 pub use dispatcher::Dispatcher;
 pub use house::{House, Login, PIANO_AND_LAMPS};
 pub use kind::Kind;
-pub use wait::PATIENCE;
+pub use wait::{PATIENCE, until};

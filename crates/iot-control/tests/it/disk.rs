@@ -1,0 +1,232 @@
+//! The disk fails or is full: lights keep switching, nothing is acknowledged that is not kept, people hear it,
+//! and all is well again when it takes writes again.
+//!
+//! What fails every write of the dispatcher, and of nobody else, is a limit on the size of its files.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    path::Path,
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+};
+
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
+use crate::harness::{Client, Connect, Dispatcher, House, Kind, until};
+
+const KEYS: &str = "iot/piano/keys/event";
+const TARGET: &str = "iot/hall/lamp/target";
+
+/// From now on files of the dispatcher may have so many bytes.
+fn limit_files(dispatcher: &Dispatcher<'_>, bytes: Option<u64>) {
+    let pid = Pid::from_raw(i32::try_from(dispatcher.pid()).unwrap());
+    let before = prlimit(
+        pid,
+        Resource::Fsize,
+        Rlimit {
+            current: bytes,
+            maximum: None,
+        },
+    );
+    assert!(before.is_ok(), "{before:?}");
+}
+
+fn press(key: u32) -> String {
+    format!(r#"{{"event":"press","key":{key},"velocity":80}}"#)
+}
+
+#[test]
+fn a_disk_that_fails_is_told_and_lights_go_on_and_acknowledgements_come_when_it_is_mended() {
+    let house = House::with_rules("");
+    let dispatcher = house.start();
+    let lamp = dispatcher.device_client(Kind::RumqttcV5, "hall", &[TARGET]);
+    let mut piano = dispatcher.device_client(Kind::RumqttcV5, "piano", &[]);
+    assert_eq!(piano.publish(KEYS, &press(60)), 0);
+    lamp.field(0, TARGET, "on", true);
+
+    let (mark, told) = (lamp.mark(), dispatcher.mark());
+    limit_files(&dispatcher, Some(0));
+    piano.publish_only(KEYS, &press(61));
+    lamp.field(mark, TARGET, "on", false);
+    dispatcher.says(told, "nothing is acknowledged until this is mended");
+    let mark = lamp.mark();
+    piano.publish_only(KEYS, &press(60));
+    lamp.field(mark, TARGET, "on", true);
+    assert_eq!(piano.answers(), 1, "what is not kept is not acknowledged");
+    // What people change needs the disk: they hear that it is not kept.
+    let refused = dispatcher.ask(&["user", "add", "anna", "--tool"]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    let refused = dispatcher.ask(&["device", "block", "desk"]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("not written down"), "{refused:?}");
+
+    let told = dispatcher.mark();
+    limit_files(&dispatcher, None);
+    dispatcher.says(told, "the disk takes inputs again");
+    piano.answered(3);
+    dispatcher.ask(&["device", "block", "desk"]).ok();
+    let dispatcher = dispatcher.kill_9_and_restart();
+    let lamp = dispatcher.device_client(Kind::RumqttcV5, "hall", &[TARGET]);
+    lamp.field(0, TARGET, "on", true);
+    assert_eq!(dispatcher.device("desk")["blocked"], "both");
+}
+
+#[test]
+fn a_mapping_that_could_not_be_archived_is_archived_when_the_disk_is_back() {
+    let house = House::with_rules("");
+    let mut dispatcher = house.start();
+    let told = dispatcher.mark();
+    limit_files(&dispatcher, Some(0));
+    let text = house.read("mapping.toml");
+    house.write(
+        "mapping.toml",
+        &text.replace("event.key == 60", "event.key == 59"),
+    );
+    dispatcher.says(told, "the edited files are in force");
+    dispatcher.says(told, "could not be archived");
+    limit_files(&dispatcher, None);
+    assert_eq!(dispatcher.interrupt(), Some(0));
+    let last = store::DatabaseReader::open(&house.state().join("house.db")).unwrap();
+    let newest = last
+        .newest_snapshot(types::InputNo(u64::MAX))
+        .unwrap()
+        .0
+        .unwrap();
+    assert!(last.mapping(newest.mapping).unwrap().is_some());
+    let said = dispatcher.said(told);
+    assert!(said.ends_with("drained, state kept; bye\n(end)"), "{said}");
+}
+
+/// A shell with a small disk of its own, which nobody else sees.
+struct SmallDisk {
+    shell: Child,
+    orders: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl SmallDisk {
+    /// `None` where this machine does not let us make one.
+    fn at(folder: &Path) -> Option<Self> {
+        let mount = "mount -t tmpfs -o size=1m,mode=700 small \"$0\" && echo mounted && \
+                     while read -r line; do eval \"$line\"; echo done; done";
+        let mut shell = Command::new("unshare")
+            .args(["-Urm", "sh", "-c", mount])
+            .arg(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        let mut disk = Self {
+            orders: shell.stdin.take()?,
+            answers: BufReader::new(shell.stdout.take()?),
+            shell,
+        };
+        (disk.answer() == "mounted").then_some(disk)
+    }
+
+    fn answer(&mut self) -> String {
+        let mut line = String::new();
+        self.answers.read_line(&mut line).unwrap();
+        line.trim().to_owned()
+    }
+
+    fn run(&mut self, order: &str) {
+        writeln!(self.orders, "{order}").unwrap();
+        assert_eq!(self.answer(), "done", "{order}");
+    }
+
+    /// Starts a dispatcher there whose words for people go to `log`; gives its port.
+    fn start(&mut self, house: &House, state: &Path, log: &Path) -> u16 {
+        self.run(&format!(
+            "env -i IOT_CONTROL__MQTT__LISTEN=127.0.0.1:0 IOT_CONTROL__MQTT__ANONYMOUS=loopback \
+             {} run {} --state {} </dev/null >/dev/null 2>{} & PID=$!",
+            env!("CARGO_BIN_EXE_iot-control"),
+            house.folder().display(),
+            state.display(),
+            log.display(),
+        ));
+        let port = |line: &str| line.trim().rsplit_once("mqtt://127.0.0.1:")?.1.parse().ok();
+        until("`ready in`", || {
+            let said = fs::read_to_string(log).unwrap_or_default();
+            let ready = said.contains("ready in");
+            ready.then(|| said.lines().find_map(port)).flatten()
+        })
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // What still runs there goes first; it may have ended.
+        let _ = writeln!(self.orders, "kill -9 $PID; exit");
+        drop(self.shell.wait());
+    }
+}
+
+#[test]
+fn a_house_runs_on_a_full_disk_and_starts_on_one() {
+    let house = House::with_rules("");
+    let root = tempfile::tempdir().unwrap();
+    let state = root.path().join("state");
+    fs::create_dir(&state).unwrap();
+    let Some(mut disk) = SmallDisk::at(&state) else {
+        println!("skipped: this machine gives us no disk of our own");
+        return;
+    };
+    let log = |round: u32| root.path().join(format!("log-{round}"));
+    let fill = format!("cat /dev/zero >{}/fill 2>/dev/null", state.display());
+    let make_room = format!("rm {}/fill", state.display());
+    let says = |round, text: &str| {
+        until(text, || {
+            let said = fs::read_to_string(log(round)).unwrap();
+            said.contains(text).then_some(())
+        });
+    };
+    let client = |port, user: &str| {
+        let connect = Connect {
+            port,
+            id: user.to_owned(),
+            login: None,
+            filters: vec![TARGET.to_owned()],
+            will: None,
+        };
+        Client::connect(Kind::RumqttcV5, &connect).unwrap()
+    };
+    let set = "iot/hall/lamp/set";
+
+    let port = disk.start(&house, &state, &log(1));
+    let mut first = client(port, "first");
+    assert_eq!(first.publish(set, r#"{"on":true,"brightness":1}"#), 0);
+    disk.run(&fill);
+    // Until what fits in the page that is there is used up.
+    let mut asked = 1;
+    until("the disk to be found full", || {
+        let mark = first.mark();
+        first.publish_only(set, &format!(r#"{{"brightness":{}}}"#, asked % 100 + 1));
+        asked += 1;
+        first.field(mark, TARGET, "brightness", asked % 100);
+        let said = fs::read_to_string(log(1)).unwrap();
+        said.contains("the disk is full").then_some(())
+    });
+    assert!(first.answers() < asked, "not all can have been kept");
+    disk.run(&make_room);
+    says(1, "the disk takes inputs again");
+    first.answered(asked);
+
+    // An orderly end leaves nothing of what SQLite needs to open a database.
+    disk.run("kill -INT $PID; wait $PID");
+    disk.run(&fill);
+    let port = disk.start(&house, &state, &log(2));
+    says(2, "the disk is full: what was kept in reserve");
+    let mut second = client(port, "second");
+    second.field(0, TARGET, "brightness", asked % 100);
+    let mark = second.mark();
+    second.publish_only(set, r#"{"brightness":77}"#);
+    second.field(mark, TARGET, "brightness", 77);
+    disk.run(&make_room);
+    second.answered(1);
+    disk.run("kill -9 $PID; wait $PID");
+    let port = disk.start(&house, &state, &log(3));
+    client(port, "third").field(0, TARGET, "brightness", 77);
+    assert!(!fs::read_to_string(log(3)).unwrap().contains("full"));
+}
