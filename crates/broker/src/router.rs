@@ -8,8 +8,9 @@ use foldhash::fast::RandomState;
 
 use crate::{Filter, application::ClientKey, codec::Qos};
 
-/// Topics whose subscribers are remembered; where there are more, remembering begins anew.
-const KNOWN_MAX: usize = 4_096;
+/// Topics whose subscribers are remembered, some 100 bytes each. Where there are more, those that came first
+/// stay for as many look-ups, then remembering begins anew: making room for each would cost more than it saves.
+const KNOWN_MAX: usize = 32_768;
 
 /// Longer topics are looked up each time.
 const KNOWN_BYTES_MAX: usize = 128;
@@ -39,6 +40,8 @@ pub(crate) struct Router {
     /// What [`Router::matching`] came to, until a subscription changes: a house has few topics and many
     /// messages on each.
     known: HashMap<Box<str>, Box<[Subscriber]>, RandomState>,
+    /// Look-ups that found no room in `known`.
+    unremembered: usize,
 }
 
 #[derive(Debug, Default)]
@@ -110,11 +113,20 @@ impl Router {
         }
         self.look_up(topic, hits);
         if topic.len() <= KNOWN_BYTES_MAX && hits.len() <= KNOWN_SUBSCRIBERS_MAX {
-            if self.known.len() >= KNOWN_MAX {
-                self.known.clear();
-            }
-            self.known.insert(topic.into(), hits.as_slice().into());
+            self.remember(topic, hits);
         }
+    }
+
+    fn remember(&mut self, topic: &str, hits: &[Subscriber]) {
+        if self.known.len() >= KNOWN_MAX {
+            self.unremembered += 1;
+            if self.unremembered <= KNOWN_MAX {
+                return;
+            }
+            self.unremembered = 0;
+            self.known.clear();
+        }
+        self.known.insert(topic.into(), hits.into());
     }
 
     fn look_up(&self, topic: &str, hits: &mut Vec<Subscriber>) {
@@ -284,11 +296,12 @@ mod tests {
         let mut router = Router::default();
         let filter = Filter::new("#").unwrap();
         router.subscribe(&filter, subscriber(1));
-        for topic in 0..2 * KNOWN_MAX {
+        for topic in 0..3 * KNOWN_MAX {
             let mut hits = Vec::new();
             router.matching(&topic.to_string(), &mut hits);
             assert_eq!(hits.len(), 1);
         }
+        assert!(!router.known.contains_key("0"), "what came first has gone");
         let mut hits = Vec::new();
         router.matching(&"x".repeat(KNOWN_BYTES_MAX + 1), &mut hits);
         assert_eq!(hits.len(), 1);
