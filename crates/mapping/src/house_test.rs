@@ -38,6 +38,8 @@ pub struct Given {
     pub blocked: Vec<DeviceIx>,
     /// The sun stands still: `Some(true)` up, `Some(false)` down; `None`: as the date says.
     pub sun_up: Option<bool>,
+    /// The dispatcher does not know the time yet.
+    pub unsynced: bool,
 }
 
 /// One step.
@@ -76,6 +78,30 @@ pub enum TestInput {
     Online(DeviceIx),
     /// `set = "D.CH", field = value`: a person asks for a target.
     Set(ChannelIx, Vec<(SlotIx, Value)>),
+    /// `restart = { down = "2h" }`: the dispatcher is killed, and comes back.
+    Restart {
+        /// How long it is not there.
+        down: Duration,
+        /// It comes up without knowing the time, as after a power cut: how long that was is not known either.
+        unsynced: bool,
+    },
+    /// `clock = "synced"`: it shows the right time from now on.
+    Synced,
+    /// `clock = "2026-03-28 21:00"`: somebody sets it to this local time.
+    Clock(Arc<str>),
+    /// `sun = "up"`: it stands still, or, `None`, goes its way.
+    Sun(Option<bool>),
+}
+
+impl TestStep {
+    /// When it is over: the time since the start at which the next step may come.
+    #[must_use]
+    pub fn end(&self) -> Duration {
+        match self.input {
+            Some(TestInput::Restart { down, .. }) => self.at.saturating_add(down),
+            _ => self.at,
+        }
+    }
 }
 
 /// One expected command.

@@ -42,7 +42,7 @@ impl Dispatcher {
     }
 
     /// Tells a device what it is and should do: its role and targets.
-    pub(super) fn tell(&mut self, now: Now, device: DeviceIx, effects: &mut Effects) {
+    pub(crate) fn tell(&mut self, now: Now, device: DeviceIx, effects: &mut Effects) {
         if self.blocked[device.index()].consumer {
             return;
         }

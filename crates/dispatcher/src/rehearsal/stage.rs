@@ -65,6 +65,11 @@ pub(super) struct Stage {
     pub(super) dispatcher: Dispatcher,
     start: Now,
     now: Now,
+    /// Time that the dispatcher was off without knowing how long.
+    lost: Duration,
+    /// What the clock on the wall shows more than it should, in microseconds.
+    wrong_us: i64,
+    sun_up: Option<bool>,
     /// Since the last step:
     pub(super) came: Vec<Came>,
     /// Commands that came besides: more than anybody expects.
@@ -108,7 +113,7 @@ impl Stage {
         let start = Now {
             at: Instant(0),
             wall: start_of(program, test)?,
-            synced: true,
+            synced: !test.given.unsynced,
         };
         let blocklist = Blocklist::default();
         let mut dispatcher =
@@ -120,6 +125,9 @@ impl Stage {
             dispatcher,
             start,
             now: start,
+            lost: Duration::ZERO,
+            wrong_us: 0,
+            sun_up: test.given.sun_up,
             came: Vec::new(),
             came_more: 0,
             fired: BTreeMap::new(),
@@ -184,7 +192,7 @@ impl Stage {
 
     /// Lets time pass until `at` after the start.
     pub(super) fn advance(&mut self, at: Duration) -> Result<(), Exhausted> {
-        let until = self.start.after(at);
+        let until = self.moment(at);
         loop {
             let deadline = self.dispatcher.next_deadline(self.now);
             let Some(deadline) = deadline.filter(|deadline| *deadline <= until.at) else {
@@ -193,9 +201,8 @@ impl Stage {
                 }
                 return Ok(());
             };
-            self.now = self
-                .start
-                .after(deadline.max(self.now.at).since(self.start.at));
+            let elapsed = deadline.max(self.now.at).since(self.start.at);
+            self.now = self.moment(elapsed.saturating_add(self.lost));
             while let Some(input) = self.dispatcher.due(self.now) {
                 self.apply(input)?;
             }
@@ -220,6 +227,25 @@ impl Stage {
             }
             TestInput::Offline(device) => Input::Offline(*device),
             TestInput::Online(device) => return self.come_back(*device),
+            TestInput::Restart { down, unsynced } => return self.restart(*down, *unsynced),
+            TestInput::Synced => {
+                self.now = self.shown(true, 0);
+                Input::ClockSynced
+            }
+            TestInput::Clock(text) => {
+                let Ok(wall) = moment_of(&self.program, text) else {
+                    // It was read as a moment, and the zone is the one of the start.
+                    return Ok(());
+                };
+                let right = self.now.wall.0.saturating_sub(self.wrong_us);
+                self.now = self.shown(true, wall.0.saturating_sub(right));
+                Input::ClockSynced
+            }
+            TestInput::Sun(up) => {
+                self.sun_up = *up;
+                self.dispatcher.pin_sun(*up);
+                Input::Tick
+            }
             TestInput::Set(channel, fields) => Input::Set {
                 channel: *channel,
                 fields: fields.clone(),
@@ -286,6 +312,63 @@ impl Stage {
             }
             _ => None,
         })
+    }
+
+    /// What the two time lines show `at` after the start.
+    fn moment(&self, at: Duration) -> Now {
+        let mut now = self.start.after(at.saturating_sub(self.lost));
+        now.wall = self.start.wall.after(at);
+        now.wall.0 = now.wall.0.saturating_add(self.wrong_us);
+        Now {
+            synced: self.now.synced,
+            ..now
+        }
+    }
+
+    /// This moment with another clock on the wall.
+    fn shown(&mut self, synced: bool, wrong_us: i64) -> Now {
+        let right = self.now.wall.0.saturating_sub(self.wrong_us);
+        self.wrong_us = wrong_us;
+        Now {
+            wall: UnixTime(right.saturating_add(wrong_us)),
+            synced,
+            ..self.now
+        }
+    }
+
+    /// Killed, and back after `down` from what the journal knows. Devices find their targets as they left them.
+    fn restart(&mut self, down: Duration, unsynced: bool) -> Result<(), Exhausted> {
+        let bytes = self.dispatcher.state();
+        let last = self.dispatcher.engine().now();
+        let program = Arc::clone(&self.program);
+        let restored = Dispatcher::restore(program, Config::default(), &bytes, last);
+        let (dispatcher, notes) = match restored {
+            Ok(restored) => restored,
+            Err(error) => {
+                self.record(Record::Note(error.to_string()));
+                return Ok(());
+            }
+        };
+        self.dispatcher = dispatcher;
+        self.dispatcher.pin_sun(self.sun_up);
+        for note in notes {
+            self.record(Record::Note(note.render(&self.program)));
+        }
+        let at = self.now.at.since(self.start.at).saturating_add(self.lost);
+        if unsynced {
+            self.lost = self.lost.saturating_add(down);
+            self.now.synced = false;
+        }
+        self.now = self.moment(at.saturating_add(down));
+        self.apply(Input::Resumed)?;
+        for device in DeviceIx::all(self.program.devices.len()) {
+            if self.dispatcher.online(device) {
+                let mut effects = Effects::default();
+                self.dispatcher.tell(self.now, device, &mut effects);
+                self.take(effects, &mut VecDeque::new())?;
+            }
+        }
+        self.advance(at.saturating_add(down))
     }
 
     /// A device that comes back finds its targets and does what they say.
@@ -427,7 +510,11 @@ fn report(channel: ChannelIx, fields: Vec<(SlotIx, Value)>) -> Input {
 }
 
 fn start_of(program: &Program, test: &HouseTest) -> Result<UnixTime, String> {
-    let text = test.start.as_deref().unwrap_or(START_DEFAULT);
+    moment_of(program, test.start.as_deref().unwrap_or(START_DEFAULT))
+}
+
+/// A local date and time at home.
+fn moment_of(program: &Program, text: &str) -> Result<UnixTime, String> {
     let bad = |why: &dyn std::fmt::Display| {
         format!("a start such as \"{START_DEFAULT}\", not \"{text}\": {why}")
     };

@@ -324,3 +324,188 @@ fn a_command_to_a_thousand_lamps_is_one_step() {
     let verdict = rehearsal::run(&program, &loaded.tests[0]);
     assert!(verdict.passed(), "{verdict}");
 }
+
+/// A house that waits for times, and its tests.
+fn passes_at_home(rules: &str, tests: &str) {
+    let home = "[home]\ntimezone = \"Europe/Berlin\"\nlatitude = 52.52\nlongitude = 13.40\n\
+                [device.hall]\nid = 1\nio.lamp = { kind = \"dimmer\" }\nio.motion = { kind = \"motion\" }\nio.button = { kind = \"button\" }\n\
+                [device.piano]\nid = 2\nio.keys = { kind = \"midi\" }\n";
+    let loaded = mapping::load_texts([
+        ("mapping.toml", format!("{home}{rules}")),
+        ("house.test.toml", tests.to_owned()),
+    ]);
+    let said = mapping::render(&loaded.sources, &loaded.diagnostics, false);
+    let program = loaded.program.unwrap_or_else(|| panic!("{said}"));
+    assert!(!loaded.tests.is_empty(), "{said}");
+    for test in &loaded.tests {
+        let verdict = rehearsal::run(&program, test);
+        assert!(verdict.passed(), "{verdict}");
+    }
+}
+
+#[test]
+fn sequences_cron_and_the_sun_are_played() {
+    passes_at_home(
+        r#"
+        [rule.tune]
+        when = { sequence = "piano.keys.press", key = [60, 64, 67], within = "2s" }
+        do   = "hall.lamp.on"
+
+        [rule.through]
+        when = { sequence = ["hall.motion.start", { event = "piano.keys.press", velocity = 100 }], within = "1m" }
+        do   = { notify = "all", text = "through" }
+
+        [rule.quarter]
+        when = { cron = "*/15 8 * * mon-fri" }
+        do   = { notify = "all", text = "${now.hour}:${now.minute}" }
+
+        [rule.evening]
+        when = { sun = "sunset", offset = "-30m" }
+        do   = { set = "hall.lamp", brightness = 20 }
+        "#,
+        r#"
+        [test.tune]
+        steps = [
+          { at = "0s",    event = "piano.keys.press", with = { key = 60 } },
+          { at = "600ms", event = "piano.keys.press", with = { key = 64 }, expect = [] },
+          { at = "1s",    event = "piano.keys.press", with = { key = 67 }, expect = ["hall.lamp.on"], by = "tune" },
+        ]
+
+        [test.through]
+        steps = [
+          { at = "0s",  event = "hall.motion.start" },
+          { at = "30s", event = "piano.keys.press", with = { key = 1, velocity = 100 }, fired = { through = 1 } },
+        ]
+
+        [test.quarter]
+        start = "2026-01-05 07:59"
+        steps = [
+          { at = "1m",  expect = [{ notify = "all", text = "8:0" }] },
+          { at = "40m", fired = { quarter = 2 } },
+          { at = "2h",  fired = { quarter = 1 } },
+        ]
+
+        [test.evening]
+        start = "2026-01-05 12:00"
+        steps = [
+          { at = "3h37m", expect = [] },
+          { at = "3h40m", expect = [{ set = "hall.lamp", brightness = 20 }], by = "evening" },
+        ]
+
+        [test.a-sun-that-stands-still-gets-nowhere]
+        start = "2026-01-05 12:00"
+        given = { sun = "up" }
+        steps = [
+          { at = "2d", fired = { evening = 0 } },
+          { sun = "real" },
+          { at = "3d", fired = { evening = 1 } },
+        ]
+        "#,
+    );
+}
+
+#[test]
+fn a_restart_is_played_with_what_fell_due_meanwhile() {
+    passes_at_home(
+        r#"
+        [rule.on]
+        when = "hall.motion.start"
+        do   = ["hall.lamp.on", { start = "off", for = "5m" }]
+
+        [rule.off]
+        when = { timer = "off" }
+        do   = "hall.lamp.off"
+
+        [rule.seven]
+        when = { at = "13:00" }
+        do   = { notify = "all", text = "one" }
+        after_downtime = { run_late = "10m" }
+
+        [rule.hourly]
+        when = { cron = "@hourly" }
+        do   = { notify = "all", text = "hour" }
+        "#,
+        r#"
+        [test.a-timer-goes-on]
+        steps = [
+          { event = "hall.motion.start", expect = ["hall.lamp.on"] },
+          { at = "1m", restart = { down = "2m" }, expect = [] },
+          { at = "4m", event = "hall.motion.start", expect = [] },
+          { at = "9m", expect = ["hall.lamp.off"], by = "off" },
+        ]
+
+        [test.what-fell-due-meanwhile-happens-at-once]
+        steps = [
+          { event = "hall.motion.start", expect = ["hall.lamp.on"] },
+          { at = "1m", restart = { down = "10m" }, expect = ["hall.lamp.off"], by = "off" },
+        ]
+
+        [test.a-time-that-is-missed-by-little-comes-late]
+        steps = [
+          { at = "50m", restart = { down = "15m" }, expect = [{ notify = "all", text = "one" }] },
+          { at = "2h",  expect = [{ notify = "all", text = "hour" }] },
+        ]
+
+        [test.a-time-that-is-missed-by-much-does-not]
+        steps = [
+          { at = "50m", restart = { down = "25m" }, expect = [], log = "does not run that late" },
+        ]
+
+        [test.after-a-power-cut-times-wait-for-the-clock-and-timers-for-nothing]
+        steps = [
+          { at = "49m", event = "hall.motion.start", expect = ["hall.lamp.on"] },
+          { at = "50m", restart = { down = "12m", clock = "unsynced" }, expect = [] },
+          { at = "1h5m", expect = [] },
+          { at = "1h6m", expect = ["hall.lamp.off"] },
+          { at = "1h7m", clock = "synced", expect = [{ notify = "all", text = "one" }] },
+        ]
+        "#,
+    );
+}
+
+#[test]
+fn a_clock_that_does_not_know_the_time_or_is_set_is_played() {
+    passes_at_home(
+        r#"
+        [rule.hourly]
+        when = { cron = "@hourly" }
+        do   = { notify = "all", text = "${now.hour}" }
+
+        [rule.timer]
+        when = "hall.motion.start"
+        do   = { start = "t", for = "1h" }
+
+        [rule.rings]
+        when = { timer = "t" }
+        do   = "hall.lamp.on"
+        "#,
+        r#"
+        [test.times-wait-for-the-clock]
+        given = { clock = "unsynced" }
+        steps = [
+          { event = "hall.motion.start" },
+          { at = "90m", expect = ["hall.lamp.on"] },
+          { at = "90m", clock = "synced", expect = [] },
+          { at = "2h",  expect = [{ notify = "all", text = "14" }] },
+        ]
+
+        [test.a-clock-that-is-set-back-brings-nothing-twice]
+        start = "2026-03-28 21:30"
+        steps = [
+          { at = "30m", expect = [{ notify = "all", text = "22" }] },
+          { at = "40m", clock = "2026-03-28 21:40", expect = [] },
+          { at = "1h30m", expect = [] },
+          { at = "2h", expect = [{ notify = "all", text = "23" }] },
+        ]
+
+        [test.a-clock-that-is-set-forward-skips]
+        start = "2026-03-28 21:30"
+        steps = [
+          { event = "hall.motion.start" },
+          { clock = "2026-03-28 23:30", expect = [], log = "does not run that late" },
+          { at = "30m", expect = [{ notify = "all", text = "0" }] },
+          { at = "1h", expect = ["hall.lamp.on"] },
+        ]
+        "#,
+    );
+}

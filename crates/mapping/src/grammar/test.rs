@@ -63,6 +63,30 @@ pub static GIVEN: Keys = keys!(
         "devices that are blocked"
     ),
     ("sun", May, words(&["up", "down"]), "the sun stands still"),
+    (
+        "clock",
+        May,
+        words(&["unsynced"]),
+        "the dispatcher does not know the time yet"
+    ),
+);
+
+/// `restart = { .. }`.
+pub static RESTART: Keys = keys!(
+    "`restart`",
+    Others::Nothing,
+    (
+        "down",
+        Must,
+        DURATION,
+        "how long the dispatcher is not there"
+    ),
+    (
+        "clock",
+        May,
+        words(&["unsynced"]),
+        "it comes up without knowing the time, after a power cut"
+    ),
 );
 
 /// A step. `set` takes fields of its channel beside it.
@@ -93,6 +117,24 @@ pub static STEP: Keys = keys!(
         May,
         Takes::Name(Names::Target),
         "a person asks for a target"
+    ),
+    (
+        "restart",
+        May,
+        Takes::Table(&RESTART),
+        "the dispatcher is killed, and comes back after a while"
+    ),
+    (
+        "clock",
+        May,
+        Takes::Either(&[words(&["synced"]), Takes::Moment]),
+        "the clock is synced, or set to this local time"
+    ),
+    (
+        "sun",
+        May,
+        words(&["up", "down", "real"]),
+        "the sun stands still from now on, or goes its way"
     ),
     (
         "expect",

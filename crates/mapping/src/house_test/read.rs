@@ -8,7 +8,7 @@ use super::{Expected, Given, HouseTest, TestInput, TestStep};
 use crate::{
     constant,
     diagnostic::Diagnostic,
-    grammar::{GIVEN, STEP, TEST},
+    grammar::{GIVEN, RESTART, STEP, TEST},
     house::{
         House,
         scenes::{Write, values},
@@ -55,7 +55,9 @@ pub(crate) fn read_all(house: &mut House<'_>, tests: &[(Key<'_>, Node<'_>)]) -> 
 
 fn test(house: &mut House<'_>, key: &Key<'_>, table: &Table<'_>) -> HouseTest {
     table.reject_unknown(&mut house.report, TEST.what, TEST.names);
-    let start = table.field("start").and_then(|node| start(house, node));
+    let start = table
+        .field("start")
+        .and_then(|node| moment(house, node, "`start`"));
     let given = table
         .field("given")
         .and_then(|node| node.table(&mut house.report, "`given`"))
@@ -68,7 +70,7 @@ fn test(house: &mut House<'_>, key: &Key<'_>, table: &Table<'_>) -> HouseTest {
         .unwrap_or_default();
     let mut steps: Vec<TestStep> = Vec::with_capacity(list.len());
     for node in list {
-        let before = steps.last().map_or(Duration::ZERO, |step| step.at);
+        let before = steps.last().map_or(Duration::ZERO, TestStep::end);
         if let Some(table) = node.table(&mut house.report, "a step") {
             steps.push(step(house, &table, before));
         }
@@ -83,8 +85,8 @@ fn test(house: &mut House<'_>, key: &Key<'_>, table: &Table<'_>) -> HouseTest {
 }
 
 /// `"2026-03-28 21:00"`.
-fn start(house: &mut House<'_>, node: Node<'_>) -> Option<Arc<str>> {
-    let text = node.text(&mut house.report, "`start`")?;
+fn moment(house: &mut House<'_>, node: Node<'_>, what: &str) -> Option<Arc<str>> {
+    let text = node.text(&mut house.report, what)?;
     let form = |format| jiff::civil::DateTime::strptime(format, text.text).is_ok();
     if form("%Y-%m-%d %H:%M") || form("%Y-%m-%d %H:%M:%S") {
         return Some(text.text.into());
@@ -132,7 +134,15 @@ fn given(house: &mut House<'_>, table: &Table<'_>) -> Given {
         .field("sun")
         .and_then(|node| node.word(&mut house.report, "`sun`", &["up", "down"]))
         .map(|word| word == "up");
+    given.unsynced = unsynced(house, table);
     given
+}
+
+/// `clock = "unsynced"`.
+fn unsynced(house: &mut House<'_>, table: &Table<'_>) -> bool {
+    let node = table.field("clock");
+    node.and_then(|node| node.word(&mut house.report, "`clock`", &["unsynced"]))
+        .is_some()
 }
 
 fn devices(house: &mut House<'_>, table: &Table<'_>, key: &str) -> Vec<DeviceIx> {
@@ -204,10 +214,12 @@ fn step(house: &mut House<'_>, table: &Table<'_>, before: Duration) -> TestStep 
         None => before,
     };
     if let (true, Some(node)) = (at < before, table.field("at")) {
-        let message = "this step lies before the one above it";
+        let message = "this step lies before the end of the one above it";
         house
             .report
-            .push(Diagnostic::error("step-order", node.span(), message));
+            .push(Diagnostic::error("step-order", node.span(), message).help(
+                "`at` counts from the start of the test; a restart takes as long as it is `down`",
+            ));
     }
     TestStep {
         origin: house.origin(&table.span),
@@ -258,7 +270,7 @@ fn at(house: &mut House<'_>, node: Node<'_>) -> Option<Duration> {
 }
 
 fn input(house: &mut House<'_>, table: &Table<'_>) -> Option<TestInput> {
-    let forms = ["event", "report", "set"];
+    let forms = ["event", "report", "set", "restart", "clock", "sun"];
     let mut found = forms.into_iter().filter(|key| table.field(key).is_some());
     let form = found.next();
     if let (Some(first), Some(second)) = (form, found.next()) {
@@ -281,7 +293,40 @@ fn input(house: &mut House<'_>, table: &Table<'_>) -> Option<TestInput> {
     match form? {
         "event" => event(house, node, table.field("with")),
         "report" => report(house, node),
+        "restart" => restart(house, node),
+        "clock" => clock(house, node),
+        "sun" => {
+            let word = node.word(&mut house.report, "`sun`", &["up", "down", "real"])?;
+            Some(TestInput::Sun((word != "real").then_some(word == "up")))
+        }
         _ => set(house, node, table),
+    }
+}
+
+/// `restart = { down = "2h" }`.
+fn restart(house: &mut House<'_>, node: Node<'_>) -> Option<TestInput> {
+    let table = node.table(&mut house.report, RESTART.what)?;
+    table.reject_unknown(&mut house.report, RESTART.what, RESTART.names);
+    let down = table.required(&mut house.report, RESTART.what, "down", RESTART.names);
+    let down = down.and_then(|node| units::duration(node, &mut house.report, "`down`"));
+    let unsynced = unsynced(house, &table);
+    Some(TestInput::Restart {
+        down: down?,
+        unsynced,
+    })
+}
+
+/// `clock = "synced"`, or the local time that it is set to.
+fn clock(house: &mut House<'_>, node: Node<'_>) -> Option<TestInput> {
+    let word = node.as_text().map(|text| text.text);
+    match word {
+        Some("synced") => Some(TestInput::Synced),
+        // A word near to it, which is no time at all.
+        Some(word) if !word.starts_with(|first: char| first.is_ascii_digit()) => {
+            node.word(&mut house.report, "`clock`", &["synced"])?;
+            None
+        }
+        _ => moment(house, node, "`clock`").map(TestInput::Clock),
     }
 }
 
