@@ -69,7 +69,7 @@ pub static FIELD: Keys = keys!(
 
 /// What a field of an event or an argument of a command holds, as a table.
 pub static ARGUMENT: Keys = keys!(
-    "a type",
+    "a type with a default",
     Others::Nothing,
     ("kind", May, TYPES, "what it holds; with `values`: text"),
     ("min", May, NUMBER, "smallest number"),

@@ -6,7 +6,7 @@ use types::Type;
 use super::{Writer, any_of, describe, object, one_of, plain};
 use crate::{
     constant,
-    grammar::{Keys, Values},
+    grammar::{Keys, Names, STEPS, Takes, Values},
     house::options,
     program::{ChannelIx, EventIx, Program, SlotIx},
 };
@@ -96,13 +96,19 @@ impl Writer<'_> {
     /// A table that has fields of the event under `key`: lists of their values, or their values.
     pub(super) fn with_event_fields(&mut self, keys: &'static Keys, key: &str) -> Json {
         let program = self.program;
-        let lists = key == "chord";
+        let (beside, names) = match key {
+            "chord" => (Beside::Lists { unique: true }, Names::OneEvent),
+            "sequence" => (Beside::Lists { unique: false }, Names::OneEvent),
+            "event" => (Beside::Constants, Names::Event),
+            _ => (Beside::Operands, Names::OneEvent),
+        };
+        let lists = matches!(beside, Beside::Lists { .. });
         let mut all: Vec<(Fields, Vec<String>)> = Vec::new();
-        for name in super::names::all(program, crate::grammar::Names::OneEvent) {
+        for name in super::names::all(program, names) {
             let Some(event) = event(program, &name) else {
                 continue;
             };
-            let fields = Fields::of(program, event, lists);
+            let fields = Fields::of(program, event, beside);
             if lists && fields.schemas.is_empty() {
                 continue;
             }
@@ -120,7 +126,15 @@ impl Writer<'_> {
             table["required"] = json!(fields.required);
             table
         });
-        any_of(tables.collect())
+        let mut tables: Vec<Json> = tables.collect();
+        if key == "sequence" {
+            const LIST: Takes = Takes::List(&Takes::Forms(&STEPS));
+            let mut steps = self.takes(&LIST);
+            steps["minItems"] = json!(2);
+            steps["maxItems"] = json!(16);
+            tables.push(self.table(keys, &[(key, steps)]));
+        }
+        any_of(tables)
     }
 
     /// `with = { .. }`: fields of some event.
@@ -217,6 +231,20 @@ impl Writer<'_> {
     }
 }
 
+/// How fields stand beside an event.
+#[derive(Clone, Copy)]
+enum Beside {
+    /// Several values of one.
+    Lists {
+        /// All of them different.
+        unique: bool,
+    },
+    /// Those that it must have.
+    Constants,
+    /// All that it will have.
+    Operands,
+}
+
 /// What can be written beside an event.
 #[derive(PartialEq)]
 struct Fields {
@@ -225,21 +253,23 @@ struct Fields {
 }
 
 impl Fields {
-    /// The fields of an event: one value for each, or with `lists` several of one.
-    fn of(program: &Program, event: EventIx, lists: bool) -> Self {
+    /// The fields of an event.
+    fn of(program: &Program, event: EventIx, beside: Beside) -> Self {
         let mut fields = Self {
             schemas: Map::new(),
             required: Vec::new(),
         };
         for field in &program[event].fields {
             let value = constant(&field.ty);
-            let schema = if lists {
-                json!({ "type": "array", "minItems": 2, "maxItems": 16, "uniqueItems": true, "items": value })
-            } else {
-                or_computed(value)
+            let schema = match beside {
+                Beside::Lists { unique } => {
+                    json!({ "type": "array", "minItems": 2, "maxItems": 16, "uniqueItems": unique, "items": value })
+                }
+                Beside::Constants => value,
+                Beside::Operands => or_computed(value),
             };
             fields.schemas.insert(field.name.to_string(), schema);
-            if !lists && field.default.is_none() {
+            if matches!(beside, Beside::Operands) && field.default.is_none() {
                 fields.required.push(field.name.to_string());
             }
         }

@@ -71,6 +71,90 @@ fn what_is_sound_is_accepted() {
     }
 }
 
+const OWN_KINDS: &str = r#"
+format = 1
+
+[home]
+timezone = "Europe/Berlin"
+latitude = 52.52
+longitude = 13.40
+
+[kind.siren]
+note = "makes noise"
+target.on = "bool"
+target.volume = { kind = "int", min = 0, max = 10 }
+state.mood = ["calm", "wild"]
+events.tampered = { by = ["hand", "wind"], force = { kind = "number", min = 0, max = 9, default = 1 } }
+carries.tampered = { mood = "wild" }
+commands.alarm = { set = { on = true, volume = 10 } }
+commands.louder = { step = "volume", by = 2 }
+commands.chirp = { args = { ms = { kind = "int", min = 10, max = 900, default = 50 } } }
+
+[device.roof]
+id = 40
+io.siren = { kind = "siren", stale_after = "1h" }
+
+[device.desk]
+id = 41
+io.button = { kind = "button" }
+
+[rule.a]
+when = { sequence = ["desk.button.press", { event = "roof.siren.tampered", by = "hand", if = "event.force > 2" }, "*.offline"], within = "2s" }
+do = ["roof.siren.alarm", { set = "roof.siren", volume = 3 }]
+
+[rule.b]
+when = [{ sequence = "roof.siren.tampered", by = ["hand", "wind", "hand"] }, { cron = "@daily" }, { sun = "dusk", offset = "-1h" }]
+do = "roof.siren.chirp"
+after_downtime = { run_late = "10m" }
+"#;
+
+const OWN_KINDS_TEST: &str = r#"
+[test.it-comes-back]
+given = { clock = "unsynced", state = { roof.siren = { volume = 3 } } }
+steps = [
+  { at = "1m", clock = "synced" },
+  { event = "roof.siren.tampered", with = { by = "hand" } },
+  { sun = "real" },
+  { restart = { down = "2h", clock = "unsynced" } },
+  { at = "3h", clock = "2026-03-28 21:00", expect = [] },
+]
+"#;
+
+fn house(mapping: &str, test: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("mapping.toml"), mapping).expect("it can be written");
+    std::fs::write(folder.path().join("a.test.toml"), test).expect("it can be written");
+    folder
+}
+
+#[test]
+fn own_kinds_sequences_and_restarts_are_known() {
+    let sound = house(OWN_KINDS, OWN_KINDS_TEST);
+    let loaded = load(sound.path());
+    assert!(!loaded.has_errors(), "{:?}", loaded.diagnostics);
+    let validator = validator(sound.path());
+    for (name, document) in files(sound.path()) {
+        let found = complaints(&validator, &document);
+        assert!(found.is_empty(), "{name}: {found:#?}");
+    }
+    for (good, bad) in [
+        ("by = \"hand\", if", "by = \"cat\", if"),
+        ("by = [\"hand\", \"wind\", \"hand\"]", "by = [\"hand\"]"),
+        ("step = \"volume\"", "stepp = \"volume\""),
+        ("sun = \"dusk\"", "sun = \"dask\""),
+        ("volume = 3 }]", "volume = 30 }]"),
+        ("\"*.offline\"]", "\"*.ofline\"]"),
+        ("target.on = \"bool\"", "target.on = \"boole\""),
+    ] {
+        let text = OWN_KINDS.replace(good, bad);
+        assert_ne!(text, OWN_KINDS, "{good}");
+        let document = as_json(&text).expect("it is TOML");
+        assert!(!validator.is_valid(&document), "{bad}");
+    }
+    let document = as_json(&OWN_KINDS_TEST.replace("down", "donw")).expect("it is TOML");
+    assert!(!validator.is_valid(&document));
+}
+
 #[test]
 fn the_schema_itself_follows_its_own() {
     let house = root().join("tests/fixtures/house");
