@@ -4,7 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use mapping::program::{Expr, RuleIx, TimerIx, Trigger};
+use mapping::program::{Expr, RuleIx, SlotIx, TimerIx, Trigger};
 use types::{Instant, Now, UnixTime, Value};
 
 use crate::{
@@ -66,6 +66,12 @@ impl Engine {
         self.core_mut().watched = rule;
     }
 
+    /// What was reported last of `slot`, stale or not.
+    #[must_use]
+    pub fn reported_last(&self, slot: SlotIx) -> Option<&Value> {
+        self.core().house.slots[slot.index()].reported.as_ref()
+    }
+
     /// The timer, where it runs.
     #[must_use]
     pub fn timer(&self, timer: TimerIx) -> Option<RunningTimer> {
@@ -84,11 +90,11 @@ impl Engine {
     pub fn hold(&self, rule: RuleIx, trigger: u32) -> Option<HoldView> {
         let (ctx, core) = self.look();
         let wanted = Place { rule, trigger };
-        let ix = ctx
-            .plan
-            .holds
-            .iter()
-            .position(|hold| hold.place == wanted)?;
+        // They stand in the order of the rules.
+        let holds = &ctx.plan.holds;
+        let ix = holds
+            .binary_search_by_key(&wanted, |hold| hold.place)
+            .ok()?;
         let hold = core.holds[ix];
         Some(HoldView {
             truth: hold.truth,
@@ -105,7 +111,11 @@ impl Engine {
     pub fn next_time_of_day(&self, rule: RuleIx, trigger: u32) -> Option<UnixTime> {
         let (ctx, core) = self.look();
         let wanted = Place { rule, trigger };
-        let ix = ctx.plan.ats.iter().position(|at| at.place == wanted)?;
+        let ix = ctx
+            .plan
+            .ats
+            .binary_search_by_key(&wanted, |at| at.place)
+            .ok()?;
         core.ats[ix].next.filter(|_| core.last.synced)
     }
 

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) mod past;
+
 /// The dispatcher of a home: events of producers in, absolute targets for consumers out.
 #[derive(Debug, Parser)]
 #[command(name = "iot-control", version, about, max_term_width = 100)]
@@ -33,8 +35,12 @@ pub(crate) enum Command {
     Rename(Rename),
     /// Makes a simulated module produce an event
     Press(Press),
-    /// Shows the live stream of a running dispatcher
-    Events(Events),
+    /// Shows what happened, and what happens now
+    Events(past::Events),
+    /// Explains the last change of a channel, rule, variable or timer: what led to it, hop by hop
+    Why(past::Why),
+    /// Shows the house at a moment: what was reported, wished, there, running
+    State(past::StateAt),
     /// Lists, shows, blocks and unblocks devices of a running dispatcher
     #[command(subcommand)]
     Device(Device),
@@ -194,15 +200,6 @@ pub(crate) struct Press {
     pub(crate) channel: String,
     /// Event (default: the channel's first one), then its fields: key=60 velocity=90
     pub(crate) words: Vec<String>,
-    #[command(flatten)]
-    pub(crate) state: State,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Events {
-    /// Prints JSON lines
-    #[arg(long)]
-    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) state: State,
 }

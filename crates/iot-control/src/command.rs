@@ -4,14 +4,16 @@ mod ask;
 mod check;
 mod edit;
 mod json;
+mod past;
 mod schema;
 mod test;
 mod user;
 
-pub(crate) use ask::{device, events, press};
+pub(crate) use ask::{device, press};
 pub(crate) use check::check;
 pub(crate) use edit::{edit, rename};
 pub(crate) use json::{export, import};
+pub(crate) use past::{events, state, why};
 pub(crate) use schema::schema;
 pub(crate) use test::test;
 pub(crate) use user::user;

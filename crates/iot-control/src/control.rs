@@ -24,7 +24,12 @@ pub(crate) enum Request {
     Events {
         /// JSON lines instead of text.
         json: bool,
+        /// Only what is about one of these.
+        #[serde(default)]
+        filters: Vec<String>,
     },
+    /// Writes to the journal what was taken so far, for whoever reads it then.
+    HandOver,
     /// All devices.
     Devices,
     /// One device, with counters.

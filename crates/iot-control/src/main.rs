@@ -33,6 +33,8 @@ fn main() -> ExitCode {
         Command::Rename(options) => command::rename(&options),
         Command::Press(options) => command::press(options),
         Command::Events(options) => command::events(&options),
+        Command::Why(options) => command::why(&options),
+        Command::State(options) => command::state(&options),
         Command::Device(options) => command::device(options),
         Command::User(options) => command::user(options),
     };

@@ -198,6 +198,17 @@ impl History {
         Ok(travel)
     }
 
+    /// As [`Self::from`]; where `wall` lies before everything that is kept, from the oldest moment on.
+    ///
+    /// # Errors
+    /// Nothing can be read.
+    pub fn from_or_oldest(&self, wall: UnixTime, until: Until) -> Result<Travel<'_>, HistoryError> {
+        match self.from(wall, until) {
+            Err(HistoryError::TooOld { .. }) => self.all(until),
+            other => other,
+        }
+    }
+
     /// The house right before input `no`, and a travel from there on until `until`.
     ///
     /// # Errors
@@ -350,25 +361,28 @@ impl History {
             .rfind(|info| self.shows(info.now) && info.now.wall <= wall);
         match (before, self.oldest()) {
             (Some(info), _) => Ok(info.no),
-            (None, Some(oldest)) if self.is_complete() => {
-                // The house's first moments: its clock was not right before.
-                let _ = oldest;
+            // The house's first moments: its clock was not right before.
+            (None, Some(_)) if self.is_complete() && !self.began_in_time() => {
                 Ok(self.snapshots.first().map_or(InputNo(0), |info| info.no))
             }
             (None, Some(oldest)) => Err(HistoryError::TooOld {
                 oldest: self.at_home(oldest),
+                is_begin: self.is_complete(),
             }),
             (None, None) => Ok(self.snapshots.first().map_or(InputNo(0), |info| info.no)),
         }
     }
 
     /// Whether nothing of the house's past was dropped.
-    fn is_complete(&self) -> bool {
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
         self.past.before_oldest().is_none_or(|no| no == InputNo(0))
-            && self
-                .snapshots
-                .first()
-                .is_some_and(|info| !self.shows(info.now))
+    }
+
+    /// Whether the clock was right when the oldest snapshot was taken.
+    fn began_in_time(&self) -> bool {
+        let first = self.snapshots.first();
+        first.is_some_and(|info| self.shows(info.now))
     }
 
     /// Whether the wall of `now` says what time it was.

@@ -5,10 +5,12 @@
 
 pub mod archive;
 mod comparison;
+pub mod events;
 mod history;
 mod paint;
 mod player;
 mod programs;
+pub mod state;
 mod target;
 mod travel;
 mod trouble;

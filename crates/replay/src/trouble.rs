@@ -81,6 +81,8 @@ pub enum HistoryError {
     TooOld {
         /// The oldest moment that can be told, at home.
         oldest: String,
+        /// The house began then; else what was before was dropped.
+        is_begin: bool,
     },
     /// The journal has no such input.
     NoInput(InputNo),
@@ -99,7 +101,14 @@ impl fmt::Display for HistoryError {
             Self::Snapshot { no, why } => write!(f, "the snapshot of input {no}: {why}"),
             Self::NoMapping(why) => write!(f, "the mapping of this house can't be read: {why}"),
             Self::Empty => f.write_str("nothing has been recorded in this state folder yet"),
-            Self::TooOld { oldest } => write!(
+            Self::TooOld {
+                oldest,
+                is_begin: true,
+            } => write!(
+                f,
+                "this house began at {oldest}; nothing is known of before"
+            ),
+            Self::TooOld { oldest, .. } => write!(
                 f,
                 "the journal reaches back to {oldest}; what was before is no longer kept (journal.keep_days in settings.toml)"
             ),

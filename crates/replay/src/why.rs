@@ -27,6 +27,8 @@ mod chain;
 mod json;
 mod text;
 
+pub(crate) use json::of as json_value;
+
 /// The last change of something.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Why {

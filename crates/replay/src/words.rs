@@ -26,6 +26,11 @@ pub(crate) fn clock_of(zone: &TimeZone, wall: UnixTime) -> String {
     shown(zone, wall, "%H:%M:%S%.3f")
 }
 
+/// `21:04:12`.
+pub(crate) fn short_clock(zone: &TimeZone, wall: UnixTime) -> String {
+    shown(zone, wall, "%H:%M:%S")
+}
+
 /// `Saturday 28 March 2026`.
 pub(crate) fn day_of(zone: &TimeZone, wall: UnixTime) -> String {
     shown(zone, wall, "%A %-d %B %Y")
@@ -73,6 +78,10 @@ pub(crate) fn roughly(span: Duration) -> String {
         b => format!("{a} {a_name} {b} {b_name}"),
     };
     match seconds {
+        0 if span.as_millis() < 10 => {
+            let tenths = span.as_micros() / 100;
+            format!("{}.{} ms", tenths / 10, tenths % 10)
+        }
         0 => format!("{} ms", span.as_millis()),
         1..60 => format!("{seconds} s"),
         60..3_600 => two(seconds / 60, "min", seconds % 60, "s"),

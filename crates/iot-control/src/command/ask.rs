@@ -1,11 +1,11 @@
-//! Commands that ask a running dispatcher: `press`, `events`, `device`.
+//! Commands that ask a running dispatcher: `press`, `device`.
 
 use std::process::ExitCode;
 
 use serde_json::Value as Json;
 
 use crate::{
-    cli::{Device, Direction, Events, Press},
+    cli::{Device, Direction, Press},
     control::{Request, client},
     printer,
 };
@@ -20,16 +20,6 @@ pub(crate) fn press(options: Press) -> anyhow::Result<ExitCode> {
     let mut connection = client::connect(state.folder.as_deref())?;
     let said = connection.ask(&Request::Press { channel, words })?;
     printer::result(said.as_str().unwrap_or_default());
-    Ok(ExitCode::SUCCESS)
-}
-
-/// `iot-control events`.
-pub(crate) fn events(options: &Events) -> anyhow::Result<ExitCode> {
-    let mut connection = client::connect(options.state.folder.as_deref())?;
-    connection.ask(&Request::Events { json: options.json })?;
-    while let Some(line) = connection.line()? {
-        printer::result(line);
-    }
     Ok(ExitCode::SUCCESS)
 }
 

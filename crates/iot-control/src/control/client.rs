@@ -50,18 +50,23 @@ pub(crate) struct Connection(BufReader<UnixStream>);
 /// # Errors
 /// None is running there.
 pub(crate) fn connect(folder: Option<&Path>) -> Result<Connection, Unanswered> {
-    let folders = match folder {
-        Some(folder) => vec![folder.to_owned()],
-        None => {
-            let base = settings::default_state_folder();
-            vec![base.clone(), base.join("simulate")]
-        }
-    };
+    let folders = folders(folder);
     let found = folders
         .iter()
         .find_map(|folder| UnixStream::connect(folder.join(SOCKET)).ok());
     let stream = found.ok_or(Unanswered::NotRunning(folders))?;
     Ok(Connection(BufReader::new(stream)))
+}
+
+/// The named state folder, or the places where a dispatcher keeps its state.
+pub(crate) fn folders(named: Option<&Path>) -> Vec<PathBuf> {
+    match named {
+        Some(folder) => vec![folder.to_owned()],
+        None => {
+            let base = settings::default_state_folder();
+            vec![base.clone(), base.join("simulate")]
+        }
+    }
 }
 
 impl Connection {

@@ -36,8 +36,12 @@ pub(crate) trait Desk {
         request: Request,
     ) -> impl Future<Output = Result<serde_json::Value, String>>;
 
-    /// The live stream, for one reader.
-    fn follow(&self, json: bool) -> mpsc::Receiver<Rc<str>>;
+    /// The live stream, for one reader, and the number of the last input before it, which is in the journal.
+    fn follow(
+        self: Rc<Self>,
+        json: bool,
+        filters: Vec<String>,
+    ) -> impl Future<Output = Result<(mpsc::Receiver<Rc<str>>, serde_json::Value), String>>;
 }
 
 /// The socket; its file goes when this is dropped.
@@ -105,10 +109,15 @@ async fn converse<D: Desk>(stream: UnixStream, desk: Rc<D>) -> io::Result<()> {
                 continue;
             }
         };
-        if let Request::Events { json } = request {
-            let lines = desk.follow(json);
-            say(&mut write, &Response::Ok(serde_json::Value::Null)).await?;
-            return stream_lines(&mut read, &mut write, lines).await;
+        if let Request::Events { json, filters } = request {
+            match Rc::clone(&desk).follow(json, filters).await {
+                Ok((lines, begin)) => {
+                    say(&mut write, &Response::Ok(begin)).await?;
+                    return stream_lines(&mut read, &mut write, lines).await;
+                }
+                Err(why) => say(&mut write, &Response::Error(why)).await?,
+            }
+            continue;
         }
         let answer = match Rc::clone(&desk).answer(request).await {
             Ok(value) => Response::Ok(value),

@@ -9,9 +9,8 @@ use broker::{
 };
 use dispatcher::{
     Blocklist, Dispatcher, Effects, Input, Observed, Publisher, Qos,
-    explain::{self, Detail, Explainer},
+    explain::{self, Explainer},
 };
-use engine::{Cause, Decision};
 use mapping::program::DeviceIx;
 use store::{
     StoreHandle,
@@ -178,6 +177,12 @@ impl App {
         self.snapshot(now);
     }
 
+    /// Hands the open batch to the store, whoever waits for it; says which input is the last.
+    pub(super) fn hand_over(&mut self, now: Now) -> InputNo {
+        self.journal.hand_over(now);
+        self.journal.last()
+    }
+
     /// Keeps the whole state; what is replayed after a restart begins here.
     pub(super) fn snapshot(&mut self, now: Now) {
         self.journal.hand_over(now);
@@ -291,22 +296,12 @@ impl App {
         let program = &*program;
         explain::fill_texts(program, &mut self.effects);
         let explainer = Explainer::new(program);
-        let telling = |decision: &&Decision| {
-            let only_time =
-                matches!(decision.steps.as_slice(), [step] if step.cause == Cause::Tick);
-            !only_time || !decision.rules.is_empty() || !decision.sent.is_empty()
-        };
-        for decision in self.effects.engine.decisions.iter().filter(telling) {
+        let no = self.journal.last();
+        for told in explain::told(&self.effects, now) {
             self.stream.show(
-                || explainer.lines(decision, Detail::Fired).join("\n"),
-                || explainer.json(decision),
-            );
-        }
-        for note in &self.effects.notes {
-            let at = explainer.time(now.wall);
-            self.stream.show(
-                || format!("{at} {}", note.render(program)),
-                || serde_json::json!({ "note": note.render(program) }).to_string(),
+                |filters| explainer.is_wanted(&told, filters),
+                || explainer.told(&told),
+                || explainer.told_json(no, &told),
             );
         }
     }

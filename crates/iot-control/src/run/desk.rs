@@ -9,10 +9,13 @@ use std::{
 };
 
 use broker::tcp;
-use dispatcher::{Block, Input, Sides, Subject};
+use dispatcher::{Block, Input, Sides, Subject, explain::Filter};
 use mapping::{Program, blocklist};
-use serde_json::Value as Json;
+use replay::Target;
+use serde_json::{Value as Json, json};
+use store::HealthState;
 use tokio::sync::{mpsc, oneshot};
+use types::InputNo;
 
 use super::{
     app::App,
@@ -312,6 +315,15 @@ impl Running {
         Ok(Json::from(format!("{name} is removed; its sessions ended")))
     }
 
+    /// Waits until what was handed over is in the journal; says so where the disk does not take it.
+    async fn kept(&self, last: InputNo) -> Result<Json, String> {
+        // Batches come before it.
+        self.change_store(|_| Ok(())).await?;
+        let state = self.store.health().state;
+        let unkept = (state != HealthState::Good).then(|| state.to_string());
+        Ok(json!({ "last": last.0, "unkept": unkept }))
+    }
+
     async fn change_store<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut store::db::Database) -> Result<T, store::db::DbError> + Send + 'static,
@@ -351,11 +363,28 @@ impl Desk for Running {
             Request::UserAdd { user } => self.add_user(user).await,
             Request::Users => Ok(self.server.enter(|_, app, _| app.users.list())),
             Request::UserRemove { name } => self.remove_user(name).await,
+            Request::HandOver => {
+                let last = self.server.enter(|_, app, now| app.hand_over(now));
+                self.kept(last).await
+            }
             Request::Events { .. } => Err("events are followed, not answered".to_owned()),
         }
     }
 
-    fn follow(&self, json: bool) -> mpsc::Receiver<Rc<str>> {
-        self.server.enter(|_, app, _| app.stream.follow(json))
+    async fn follow(
+        self: Rc<Self>,
+        json: bool,
+        filters: Vec<String>,
+    ) -> Result<(mpsc::Receiver<Rc<str>>, Json), String> {
+        let (lines, last) = self.server.enter(|_, app, now| {
+            let program = app.dispatcher.program();
+            for path in &filters {
+                Target::expect(program, path).map_err(|unknown| unknown.to_string())?;
+            }
+            let filters = filters.iter().map(|path| Filter::new(path)).collect();
+            let lines = app.stream.follow(json, filters);
+            Ok::<_, String>((lines, app.hand_over(now)))
+        })?;
+        Ok((lines, self.kept(last).await?))
     }
 }

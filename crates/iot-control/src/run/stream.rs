@@ -7,6 +7,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+use dispatcher::explain::Filter;
 use tokio::sync::mpsc;
 
 use crate::printer;
@@ -23,6 +24,7 @@ pub(crate) struct Stream {
 struct Reader {
     to: To,
     json: bool,
+    filters: Vec<Filter>,
     missed: u64,
 }
 
@@ -51,17 +53,19 @@ impl Stream {
         self.readers.push(Reader {
             to: To::Terminal(sender),
             json,
+            filters: Vec::new(),
             missed: 0,
         });
         Ok(Printing(thread))
     }
 
-    /// Sends every line to a connection of the control socket.
-    pub(crate) fn follow(&mut self, json: bool) -> mpsc::Receiver<Rc<str>> {
+    /// Sends every line that one of `filters` wants to a connection of the control socket.
+    pub(crate) fn follow(&mut self, json: bool, filters: Vec<Filter>) -> mpsc::Receiver<Rc<str>> {
         let (sender, receiver) = mpsc::channel(WAITING_LINES_MAX);
         self.readers.push(Reader {
             to: To::Socket(sender),
             json,
+            filters,
             missed: 0,
         });
         receiver
@@ -72,9 +76,18 @@ impl Stream {
         !self.readers.is_empty()
     }
 
-    /// Shows `text` to people and `json` to machines; each is made only where it is wanted.
-    pub(crate) fn show(&mut self, text: impl Fn() -> String, json: impl Fn() -> String) {
+    /// Shows `text` to people and `json` to machines, where `is_wanted` by their filters; each is made only where
+    /// it is.
+    pub(crate) fn show(
+        &mut self,
+        is_wanted: impl Fn(&[Filter]) -> bool,
+        text: impl Fn() -> String,
+        json: impl Fn() -> String,
+    ) {
         self.readers.retain_mut(|reader| {
+            if !is_wanted(&reader.filters) {
+                return true;
+            }
             let line = if reader.json { json() } else { text() };
             line.is_empty() || reader.send(&line)
         });

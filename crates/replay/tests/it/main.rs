@@ -6,5 +6,6 @@
 )]
 
 mod home;
+mod states;
 mod travels;
 mod whys;

@@ -177,11 +177,14 @@ fn a_moment_before_everything_is_refused_with_the_oldest_one() {
         .history()
         .from(UnixTime(0), Until::End)
         .expect_err("1970");
-    let HistoryError::TooOld { oldest } = &error else {
+    let HistoryError::TooOld { oldest, is_begin } = &error else {
         panic!("{error}");
     };
     assert_eq!(oldest, "2026-03-28 20:00");
-    assert!(error.to_string().contains("journal.keep_days"), "{error}");
+    assert!(
+        *is_begin && error.to_string().contains("began at"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -1,0 +1,149 @@
+//! Commands that look into the past: `why`, `state`, `events`. A running dispatcher is asked to hand over what it
+//! has taken last; then the state folder is read, and the dispatcher is left alone.
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use replay::{History, Paint, Trouble, When};
+use types::UnixTime;
+
+use crate::{
+    cli::past,
+    control::{
+        Request,
+        client::{self, Connection, Unanswered},
+    },
+    printer, settings,
+};
+
+mod events;
+
+pub(crate) use events::events;
+
+/// A state folder that is looked at.
+struct Looked {
+    history: History,
+    now: UnixTime,
+    /// A dispatcher runs on it.
+    is_live: bool,
+}
+
+/// `iot-control why TARGET`.
+pub(crate) fn why(options: &past::Why) -> anyhow::Result<ExitCode> {
+    let looked = look(&options.past)?;
+    let when = looked.when(options.at.as_deref())?;
+    let answer = replay::why::why(&looked.history, &options.target, when)?;
+    looked.tell_troubles();
+    let Some(why) = answer else {
+        let kept = match looked.history.oldest() {
+            Some(oldest) => format!("since {}", looked.history.at_home(oldest)),
+            None => "in what is kept".to_owned(),
+        };
+        printer::tell(format_args!(
+            "nothing changed {} {kept}, where the journal begins",
+            options.target
+        ));
+        if options.past.json {
+            printer::result(serde_json::Value::Null);
+        }
+        return Ok(ExitCode::SUCCESS);
+    };
+    if options.past.json {
+        printer::result(why.json(looked.history.zone()));
+    } else {
+        printer::results(why.text(looked.history.zone(), looked.now, paint()));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `iot-control state [PATH]`.
+pub(crate) fn state(options: &past::StateAt) -> anyhow::Result<ExitCode> {
+    let looked = look(&options.past)?;
+    let when = looked.when(options.at.as_deref())?;
+    // While a dispatcher runs, nothing came since its last input.
+    let when = when.or_else(|| looked.is_live.then(|| When::exactly(looked.now)));
+    let answer = replay::state::state(&looked.history, options.path.as_deref(), when)?;
+    looked.tell_troubles();
+    if options.past.json {
+        printer::result(answer.json(looked.history.zone()));
+    } else {
+        printer::results(answer.text(looked.history.zone(), paint()));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn look(options: &past::Past) -> anyhow::Result<Looked> {
+    let folder = options.state.folder.as_deref();
+    let is_live = client::connect(folder).is_ok_and(|mut dispatcher| hand_over(&mut dispatcher));
+    Ok(Looked {
+        history: History::open(&state_folder(folder))?,
+        now: now(),
+        is_live,
+    })
+}
+
+/// Lets a running dispatcher write what it has taken so far; says whether it still runs. What it can't write is
+/// said and left out.
+fn hand_over(dispatcher: &mut Connection) -> bool {
+    let unkept = match dispatcher.ask(&Request::HandOver) {
+        Ok(done) => done["unkept"].as_str().map(str::to_owned),
+        Err(Unanswered::Refused(why)) => Some(why),
+        Err(_) => return false,
+    };
+    if let Some(why) = unkept {
+        printer::tell(format_args!(
+            "note: the newest inputs are not in the journal: {why}"
+        ));
+    }
+    true
+}
+
+/// The named folder; else, of the places where a dispatcher keeps its state, the one that holds a house.
+fn state_folder(named: Option<&Path>) -> PathBuf {
+    if let Some(named) = named {
+        return named.to_owned();
+    }
+    let places = client::folders(None);
+    let live = places
+        .iter()
+        .find(|place| client::connect(Some(place)).is_ok());
+    let kept = places.iter().find(|place| place.join("house.db").exists());
+    live.or(kept)
+        .cloned()
+        .unwrap_or_else(settings::default_state_folder)
+}
+
+impl Looked {
+    fn when(&self, text: Option<&str>) -> anyhow::Result<Option<When>> {
+        let parse = |text| When::parse(text, self.now, self.history.zone());
+        Ok(text.map(parse).transpose()?)
+    }
+
+    /// What is missing or doubtful; results stay clean.
+    fn tell_troubles(&self) {
+        for trouble in self.history.troubles() {
+            tell(&trouble);
+        }
+    }
+}
+
+fn tell(trouble: &Trouble) {
+    printer::tell(format_args!("note: {trouble}"));
+}
+
+fn paint() -> Paint {
+    if printer::is_terminal() {
+        Paint::Ansi
+    } else {
+        Paint::None
+    }
+}
+
+fn now() -> UnixTime {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let since = since.map_or(0, |since| since.as_micros());
+    UnixTime(i64::try_from(since).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,297 @@
+//! The house as it was at a moment: what was reported and wished, who was there, what ran and waited.
+
+use dispatcher::{Dispatcher, Sides};
+use engine::Who;
+use mapping::{
+    Program,
+    program::{ChannelIx, DeviceIx, RuleIx, SlotIx, TimerIx, Trigger, VarIx},
+};
+use types::{InputNo, Instant, Now, UnixTime, Value};
+
+use crate::{
+    history::{History, Until},
+    target::Target,
+    trouble::HistoryError,
+    when::When,
+    words,
+};
+
+mod json;
+mod text;
+
+/// The house, or a part of it, at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// The moment.
+    pub at: UnixTime,
+    /// The last input before it.
+    pub no: InputNo,
+    /// The first digits of the hash of the mapping in force.
+    pub mapping: String,
+    /// Devices in file order.
+    pub devices: Vec<DeviceState>,
+    /// Variables in file order.
+    pub vars: Vec<(String, Value)>,
+    /// Timers that run.
+    pub timers: Vec<TimerState>,
+    /// What rules wait for: a `for` that runs, an action behind a `wait`.
+    pub waits: Vec<WaitState>,
+}
+
+/// One device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeviceState {
+    /// Its name.
+    pub name: String,
+    /// Whether it is there.
+    pub online: bool,
+    /// What it lost to a block.
+    pub blocked: Sides,
+    /// When it last said anything.
+    pub heard: Option<UnixTime>,
+    /// Its channels.
+    pub channels: Vec<ChannelState>,
+}
+
+/// One channel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChannelState {
+    /// Its name within the device.
+    pub name: String,
+    /// Name of its kind.
+    pub kind: String,
+    /// Its fields; those of which nothing is known are left out.
+    pub fields: Vec<FieldState>,
+    /// Until when rules must not write it.
+    pub held_until: Option<UnixTime>,
+    /// When the consumer itself ends what it was told.
+    pub bounded_until: Option<UnixTime>,
+}
+
+/// One field of a channel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldState {
+    /// Its name.
+    pub name: String,
+    /// What was reported last, and when.
+    pub reported: Option<(Value, UnixTime)>,
+    /// That is too old to count.
+    pub is_stale: bool,
+    /// What is wished, and who wished it.
+    pub wanted: Option<(Value, String)>,
+}
+
+/// A timer that runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TimerState {
+    /// Its name.
+    pub name: String,
+    /// When it was started.
+    pub started: UnixTime,
+    /// When it runs out.
+    pub due: UnixTime,
+    /// The rule that started it.
+    pub by: String,
+}
+
+/// A rule that waits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WaitState {
+    /// Its name.
+    pub rule: String,
+    /// What for.
+    pub what: String,
+    /// When it goes on; `None`: once something unknown is known.
+    pub due: Option<UnixTime>,
+}
+
+/// Answers `state [PATH] --at when`.
+///
+/// # Errors
+/// There is no such thing, the moment lies before everything that is kept, or the past can't be read.
+pub fn state(
+    history: &History,
+    path: Option<&str>,
+    when: Option<When>,
+) -> Result<State, HistoryError> {
+    let until = when.map_or(Until::End, |when| Until::Wall(when.from));
+    let travel = history.travel_to(until)?;
+    let house = travel.house();
+    let program = house.program();
+    let target = match path {
+        Some(path) => Some(Target::expect(program, path)?),
+        None => None,
+    };
+    let last = travel.now();
+    let at = when.map_or(last.wall, |when| when.from);
+    let looker = Looker {
+        house,
+        program,
+        now: Now {
+            at: last.at.after(at.since(last.wall)),
+            wall: at,
+            ..last
+        },
+    };
+    let wanted = |part: &Part| {
+        target
+            .as_ref()
+            .is_none_or(|target| part.is_of(target, program))
+    };
+    let devices = DeviceIx::all(program.devices.len());
+    let devices = devices.filter(|ix| wanted(&Part::Device(*ix)));
+    let vars = VarIx::all(program.vars.len()).filter(|ix| wanted(&Part::Var(*ix)));
+    let timers = TimerIx::all(program.timers.len()).filter(|ix| wanted(&Part::Timer(*ix)));
+    let rules = RuleIx::all(program.rules.len()).filter(|ix| wanted(&Part::Rule(*ix)));
+    let hash = store::MappingHash(program.hash).to_string();
+    Ok(State {
+        at,
+        no: travel.last(),
+        mapping: hash.get(..8).unwrap_or_default().to_owned(),
+        devices: devices
+            .map(|ix| looker.device(ix, target.as_ref()))
+            .collect(),
+        vars: vars
+            .map(|ix| (program[ix].name.to_string(), house.engine().var(ix).clone()))
+            .collect(),
+        timers: timers.filter_map(|ix| looker.timer(ix)).collect(),
+        waits: rules.flat_map(|ix| looker.waits(ix)).collect(),
+    })
+}
+
+/// A part of the answer.
+enum Part {
+    Device(DeviceIx),
+    Var(VarIx),
+    Timer(TimerIx),
+    Rule(RuleIx),
+}
+
+impl Part {
+    fn is_of(&self, target: &Target, program: &Program) -> bool {
+        let device_of = |channel: ChannelIx| program[channel].device;
+        match (self, target) {
+            (Self::Device(own), Target::Device(device)) => own == device,
+            (Self::Device(own), Target::Channel(channel)) => *own == device_of(*channel),
+            (Self::Device(own), Target::Slot(slot)) => *own == device_of(program[*slot].channel),
+            (Self::Device(own), Target::Event(event)) => *own == program[*event].device,
+            (Self::Var(own), Target::Var(var)) => own == var,
+            (Self::Timer(own), Target::Timer(timer)) => own == timer,
+            (Self::Rule(own), Target::Rule(rule)) => own == rule,
+            _ => false,
+        }
+    }
+}
+
+struct Looker<'h> {
+    house: &'h Dispatcher,
+    program: &'h Program,
+    now: Now,
+}
+
+impl Looker<'_> {
+    fn wall(&self, at: Instant) -> UnixTime {
+        let (now, wall) = (self.now.at.0, self.now.wall.0);
+        let past = i64::try_from(now.saturating_sub(at.0)).unwrap_or(i64::MAX);
+        let ahead = i64::try_from(at.0.saturating_sub(now)).unwrap_or(i64::MAX);
+        UnixTime(wall.saturating_sub(past).saturating_add(ahead))
+    }
+
+    fn device(&self, ix: DeviceIx, target: Option<&Target>) -> DeviceState {
+        let row = &self.program[ix];
+        let channels = row.channels.iter().filter(|channel| match target {
+            Some(Target::Channel(own)) => *channel == own,
+            Some(Target::Slot(slot)) => **channel == self.program[*slot].channel,
+            _ => true,
+        });
+        DeviceState {
+            name: row.name.to_string(),
+            online: self.house.online(ix),
+            blocked: self.house.blocked(ix),
+            heard: self.house.last_heard(ix),
+            channels: channels.map(|channel| self.channel(*channel)).collect(),
+        }
+    }
+
+    fn channel(&self, ix: ChannelIx) -> ChannelState {
+        let row = &self.program[ix];
+        let engine = self.house.engine();
+        let fields = row.slots.iter().map(|slot| self.field(*slot));
+        let ahead = |at: &Instant| *at > self.now.at;
+        let held = engine.kept_until(ix).filter(ahead);
+        let bounded = engine.bounded_until(ix).filter(ahead);
+        ChannelState {
+            name: row.name.to_string(),
+            kind: row.kind.to_string(),
+            fields: fields
+                .filter(|field| field.reported.is_some() || field.wanted.is_some())
+                .collect(),
+            held_until: held.map(|at| self.wall(at)),
+            bounded_until: bounded.map(|at| self.wall(at)),
+        }
+    }
+
+    fn field(&self, slot: SlotIx) -> FieldState {
+        let row = &self.program[slot];
+        let engine = self.house.engine();
+        let at = engine.reported_at(slot);
+        let value = engine.reported(slot).cloned();
+        let stale_after = self.program[row.channel].stale_after;
+        let is_stale = at.is_some()
+            && (value.is_none()
+                || stale_after
+                    .is_some_and(|span| at.is_some_and(|at| at.after(span) <= self.now.at)));
+        let reported = value.or_else(|| engine.reported_last(slot).cloned());
+        FieldState {
+            name: row.name.to_string(),
+            reported: reported.zip(at).map(|(value, at)| (value, self.wall(at))),
+            is_stale,
+            wanted: engine.target(slot).cloned().map(|value| {
+                let who = engine.desired_origin(slot).map_or_else(String::new, origin);
+                (value, who)
+            }),
+        }
+    }
+
+    fn timer(&self, ix: TimerIx) -> Option<TimerState> {
+        let running = self.house.engine().timer(ix)?;
+        Some(TimerState {
+            name: self.program[ix].name.to_string(),
+            started: self.wall(running.started),
+            due: self.wall(running.due),
+            by: running.by.to_string(),
+        })
+    }
+
+    fn waits(&self, ix: RuleIx) -> Vec<WaitState> {
+        let row = &self.program[ix];
+        let engine = self.house.engine();
+        let triggers = (0..).zip(&row.triggers);
+        let holds = triggers.filter_map(|(place, trigger)| {
+            let Trigger::Holds { .. } = trigger else {
+                return None;
+            };
+            let (_, due) = engine.hold(ix, place)?.waits?;
+            Some((words::trigger(self.program, trigger), due))
+        });
+        let runs = engine
+            .runs(ix)
+            .map(|run| ("its next action".to_owned(), run.until));
+        let all = holds.chain(runs);
+        all.map(|(what, due)| WaitState {
+            rule: row.name.to_string(),
+            what,
+            due: due.map(|at| self.wall(at)),
+        })
+        .collect()
+    }
+}
+
+/// Who wished something, in a word or two.
+pub(crate) fn origin(who: &Who) -> String {
+    match who {
+        Who::Rule(name) => format!("rule {name}"),
+        Who::Person(name) => name.to_string(),
+        Who::Local => "by hand".to_owned(),
+    }
+}
