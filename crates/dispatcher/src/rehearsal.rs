@@ -14,6 +14,7 @@ use std::{sync::Arc, time::Duration};
 
 use mapping::{Program, house_test::HouseTest, program::Origin};
 
+mod afterwards;
 mod compare;
 mod missed;
 mod stage;

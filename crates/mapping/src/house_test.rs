@@ -2,6 +2,7 @@
 //!
 //! Read by [`crate::load()`]; run by the dispatcher's rehearsal on virtual time.
 
+mod expect;
 pub(crate) mod read;
 
 use std::{sync::Arc, time::Duration};
@@ -53,12 +54,18 @@ pub struct TestStep {
     pub input: Option<TestInput>,
     /// The complete list of commands and notifications since the last step; `None`: unchecked.
     pub expect: Option<Vec<Expected>>,
+    /// The complete list of events that rules emitted since the last step; `None`: unchecked.
+    pub emitted: Option<Vec<Emitted>>,
     /// Reported state that must hold afterwards.
     pub state: Vec<(SlotIx, Value)>,
     /// Targets that must hold afterwards.
     pub target: Vec<(SlotIx, Value)>,
+    /// Variables that must hold afterwards.
+    pub vars: Vec<(VarIx, Value)>,
     /// How often rules fired since the last step.
     pub fired: Vec<(RuleIx, u32)>,
+    /// How many runs of rules wait afterwards.
+    pub waiting: Vec<(RuleIx, u32)>,
     /// The rule that must have sent each command of this step.
     pub by: Option<RuleIx>,
     /// A word that must stand in the refusal or record of this step, e.g. `blocked`.
@@ -77,7 +84,16 @@ pub enum TestInput {
     /// `event = "D.online"`.
     Online(DeviceIx),
     /// `set = "D.CH", field = value`: a person asks for a target.
-    Set(ChannelIx, Vec<(SlotIx, Value)>),
+    Set {
+        /// Of which channel.
+        channel: ChannelIx,
+        /// Fields and values.
+        fields: Vec<(SlotIx, Value)>,
+        /// Keeps rules from it for so long.
+        hold: Option<Duration>,
+        /// Off again after so long.
+        bound: Option<Duration>,
+    },
     /// `restart = { down = "2h" }`: the dispatcher is killed, and comes back.
     Restart {
         /// How long it is not there.
@@ -104,10 +120,21 @@ impl TestStep {
     }
 }
 
+/// One expected event of a virtual device.
+#[derive(Clone, Debug)]
+pub struct Emitted {
+    /// As written.
+    pub text: Arc<str>,
+    /// Which.
+    pub event: EventIx,
+    /// Fields that it must have, by their places.
+    pub fields: Vec<(u8, Value)>,
+}
+
 /// One expected command.
 #[derive(Clone, Debug)]
 pub enum Expected {
-    /// `"hall.lamp.on"` or `{ set = "hall.lamp", brightness = 50 }`: the message's target holds at least these.
+    /// `"hall.lamp.on"`, `{ set = "hall.lamp", brightness = 50 }` or `{ on = "hall.lamp", for = "5m" }`: the message's target holds at least these.
     Target {
         /// As written.
         text: Arc<str>,
@@ -115,6 +142,8 @@ pub enum Expected {
         channel: ChannelIx,
         /// Fields and values.
         fields: Vec<(SlotIx, Value)>,
+        /// On for just so long; `None`: unchecked.
+        bound: Option<Duration>,
     },
     /// `"living.blind.stop"`: a momentary command.
     Momentary {

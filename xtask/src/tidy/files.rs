@@ -37,9 +37,10 @@ pub(super) fn read(root: &Path) -> Result<Tree> {
                 if !name.starts_with('.') && name != "target" && name != "node_modules" {
                     open.push(path);
                 }
-            } else if path
-                .extension()
-                .is_some_and(|e| EXTENSIONS.iter().any(|known| e == *known))
+            } else if path.is_file()
+                && path
+                    .extension()
+                    .is_some_and(|e| EXTENSIONS.iter().any(|known| e == *known))
             {
                 // A fixture may hold bytes that are no text on purpose.
                 let text =

@@ -11,8 +11,9 @@ use types::Value;
 use super::flat::{Body, Scalar, checked, no_doubles};
 use crate::refusal::Reason;
 
-/// Keys that a report may carry beside its fields; they are not looked at.
-const STAMPS: [&str; 3] = ["boot", "seq", "t_ms"];
+/// Keys that a report may carry beside its fields; they are not looked at. The last two stand in a target: a module
+/// may well say what it was told.
+const STAMPS: [&str; 5] = ["boot", "seq", "t_ms", "fade_ms", "for_ms"];
 
 /// Reads a report of `channel`.
 pub(crate) fn state(

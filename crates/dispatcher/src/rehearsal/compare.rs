@@ -11,10 +11,12 @@ use mapping::{
 use types::Value;
 
 use super::{
+    afterwards,
     missed::Missed,
     stage::{Came, Stage, What},
     verdict::{Failure, Unmet},
 };
+use crate::span::Span;
 
 /// What is wrong after `step`; `None`: everything is as expected.
 pub(super) fn step(stage: &Stage, step: &TestStep) -> Option<Failure> {
@@ -37,6 +39,7 @@ pub(super) fn step(stage: &Stage, step: &TestStep) -> Option<Failure> {
             }
         }
     }
+    unmet.extend(afterwards::check(stage, step, &mut missed));
     for (rule, count) in &step.fired {
         let came = stage.fired.get(rule).copied().unwrap_or(0);
         if came != *count {
@@ -99,10 +102,16 @@ fn matches(expected: &Expected, came: &Came) -> bool {
     match (expected, &came.what) {
         (
             Expected::Target {
-                channel, fields, ..
+                channel,
+                fields,
+                bound,
+                ..
             },
-            What::Target(told, target),
-        ) => told == channel && fields.iter().all(|field| target.contains(field)),
+            What::Target(told, target, lasts),
+        ) => {
+            let as_long = bound.is_none() || bound == lasts;
+            told == channel && as_long && fields.iter().all(|field| target.contains(field))
+        }
         (
             Expected::Momentary {
                 channel, command, ..
@@ -173,6 +182,11 @@ fn line(stage: &Stage, came: &Came) -> String {
 
 fn text_of(expected: &Expected) -> String {
     match expected {
+        Expected::Target {
+            text,
+            bound: Some(bound),
+            ..
+        } => format!("{text} for {}", Span(*bound)),
         Expected::Target { text, .. } | Expected::Momentary { text, .. } => text.to_string(),
         Expected::Notify {
             to,

@@ -300,7 +300,7 @@ fn seen_by(
     seen
 }
 
-/// Timers that run and conditions that wait for their time.
+/// Timers that run, conditions that wait for their time, and rules that wait between their actions.
 pub(super) fn waits(stage: &Stage) -> Vec<String> {
     let program = &stage.program;
     let engine = stage.dispatcher.engine();
@@ -328,6 +328,13 @@ pub(super) fn waits(stage: &Stage) -> Vec<String> {
                     format!("rule {name}: {left} of {hold} left of `{text}`"),
                 ));
             }
+        }
+    }
+    for ix in RuleIx::all(program.rules.len()) {
+        for due in engine.runs(ix).filter_map(|run| run.until) {
+            let left = Span(due.since(now));
+            let line = format!("rule {}: {left} left of its wait", program[ix].name);
+            waits.push((due, line));
         }
     }
     waits.sort_by_key(|(due, _)| *due);

@@ -54,7 +54,7 @@ pub(super) struct Came {
 
 #[derive(Clone, Debug)]
 pub(super) enum What {
-    Target(ChannelIx, Vec<(SlotIx, Value)>),
+    Target(ChannelIx, Vec<(SlotIx, Value)>, Option<Duration>),
     Momentary(ChannelIx, u8),
     Notify(Arc<str>, String),
 }
@@ -74,6 +74,9 @@ pub(super) struct Stage {
     pub(super) came: Vec<Came>,
     /// Commands that came besides: more than anybody expects.
     pub(super) came_more: usize,
+    /// Events that rules emitted.
+    pub(super) emitted: Vec<(EventIx, Vec<Value>)>,
+    pub(super) emitted_more: usize,
     pub(super) fired: BTreeMap<RuleIx, u32>,
     pub(super) looked: BTreeSet<RuleIx>,
     /// Events that came, with the fields of the last one.
@@ -130,6 +133,8 @@ impl Stage {
             sun_up: test.given.sun_up,
             came: Vec::new(),
             came_more: 0,
+            emitted: Vec::new(),
+            emitted_more: 0,
             fired: BTreeMap::new(),
             looked: BTreeSet::new(),
             events: BTreeMap::new(),
@@ -246,12 +251,17 @@ impl Stage {
                 self.dispatcher.pin_sun(*up);
                 Input::Tick
             }
-            TestInput::Set(channel, fields) => Input::Set {
+            TestInput::Set {
+                channel,
+                fields,
+                hold,
+                bound,
+            } => Input::Set {
                 channel: *channel,
                 fields: fields.clone(),
                 who: Who::Person(Arc::from("test")),
-                hold: None,
-                bound: None,
+                hold: *hold,
+                bound: *bound,
             },
         };
         self.apply(input)
@@ -261,6 +271,8 @@ impl Stage {
     pub(super) fn forget(&mut self) {
         self.came.clear();
         self.came_more = 0;
+        self.emitted.clear();
+        self.emitted_more = 0;
         self.fired.clear();
         self.looked.clear();
         self.events.clear();
@@ -414,10 +426,11 @@ impl Stage {
                 Output::Target {
                     channel,
                     target,
+                    bound,
                     decision,
                     line,
                     ..
-                } => (What::Target(channel, target), decision, line),
+                } => (What::Target(channel, target, bound), decision, line),
                 Output::Momentary {
                     channel,
                     command,
@@ -425,7 +438,10 @@ impl Stage {
                     line,
                     ..
                 } => (What::Momentary(channel, command), decision, line),
-                Output::Event { .. } => continue,
+                Output::Event { event, fields, .. } => {
+                    self.emit(event, fields);
+                    continue;
+                }
                 Output::Notify {
                     to,
                     text,
@@ -437,7 +453,8 @@ impl Stage {
             let Some(sent) = decision.and_then(|decision| decision.sent.get(line)) else {
                 continue;
             };
-            if let (What::Target(channel, fields), Disposition::Sent) = (&what, sent.disposition) {
+            if let (What::Target(channel, fields, _), Disposition::Sent) = (&what, sent.disposition)
+            {
                 inputs.push_back(report(*channel, fields.clone()));
             }
             if !matches!(sent.disposition, Disposition::Sent | Disposition::Waiting) {
@@ -479,6 +496,14 @@ impl Stage {
         let left = self.left.checked_sub(spent as u64);
         self.left = left.unwrap_or_default();
         left.map(|_| ()).ok_or(Exhausted)
+    }
+
+    fn emit(&mut self, event: EventIx, fields: Vec<Value>) {
+        if self.emitted.len() == CAME_MAX {
+            self.emitted_more += 1;
+        } else {
+            self.emitted.push((event, fields));
+        }
     }
 
     /// Keeps a record for the trace, and drops the oldest ones where there are too many.

@@ -199,3 +199,14 @@ fn people_can_ask_for_it_too() {
     );
     assert!(refused.unwrap_err().to_string().contains("for"));
 }
+
+#[test]
+fn a_module_may_report_just_what_it_was_told() {
+    let (mut rig, _) = watered();
+    let told = r#"{"on":true,"brightness":40,"fade_ms":2000,"for_ms":500}"#;
+    rig.says("garden", "iot/garden/light/state", told);
+    assert_eq!(
+        rig.reported("garden.light", "brightness"),
+        Some(40.0.into())
+    );
+}

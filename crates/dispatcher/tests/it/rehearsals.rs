@@ -102,6 +102,109 @@ fn offline_blocked_and_local_changes_are_played() {
     );
 }
 
+const WAITING: &str = r#"
+[device.mode]
+virtual = true
+io.evening = { kind = "button" }
+io.keys    = { kind = "keyboard" }
+
+[var]
+night = { kind = "bool", start = false }
+
+[rule.evening]
+when = "mode.evening.press"
+do   = ["hall.lamp.on", { wait = "2m" }, { set = "hall.lamp", brightness = 30 }, { var = "night", to = true }]
+mode = "queue"
+
+[rule.night]
+when = { holds = "var.night" }
+do   = { emit = "mode.keys.press", key = 7 }
+
+[rule.warm-up]
+when = "mode.keys.press"
+do   = [{ on = "living.heater", for = "10m" }, { hold = "living.radio", for = "1h" }, "living.radio.on"]
+"#;
+
+fn verdicts_of(rules: &str, tests: &str) -> Vec<Verdict> {
+    let loaded = mapping::load_texts(vec![
+        ("mapping.toml".to_owned(), format!("{HOUSE}{rules}")),
+        ("house.test.toml".to_owned(), tests.to_owned()),
+    ]);
+    let complaints = mapping::render(&loaded.sources, &loaded.diagnostics, false);
+    assert!(!loaded.has_errors(), "{complaints}");
+    let program = loaded.program.unwrap_or_else(|| panic!("{complaints}"));
+    let tests = loaded.tests.iter();
+    tests.map(|test| rehearsal::run(&program, test)).collect()
+}
+
+#[test]
+fn waits_events_variables_bounds_and_holds_are_played_and_checked() {
+    let verdicts = verdicts_of(
+        WAITING,
+        r#"
+        [test.an-evening]
+        steps = [
+          { at = "0s", event = "mode.evening.press", expect = ["hall.lamp.on"], waiting = { evening = 1 }, emitted = [] },
+          { at = "1m", event = "mode.evening.press", expect = [], waiting = { evening = 2 }, fired = { evening = 0 }, log = "queued" },
+          { at = "2m", expect = [
+              { set = "hall.lamp", brightness = 30 },
+              { on = "living.heater", for = "10m" },
+            ], var = { night = true }, emitted = [{ emit = "mode.keys.press", key = 7 }], log = "held" },
+          { at = "2m", waiting = { evening = 1 } },
+          { at = "12m", expect = ["living.heater.off"], by = "warm-up" },
+        ]
+
+        [test.killed-while-it-waits]
+        steps = [
+          { event = "mode.evening.press", expect = ["hall.lamp.on"] },
+          { at = "10s", event = "mode.keys.press", with = { key = 1 }, expect = [{ on = "living.heater", for = "10m" }] },
+          { at = "1m", restart = { down = "30s" }, waiting = { evening = 1 } },
+          { at = "2m", expect = [{ set = "hall.lamp", brightness = 30 }, { on = "living.heater", for = "10m" }] },
+          { at = "3m", restart = { down = "20m" }, expect = ["living.heater.off"], state = { living.heater = false } },
+        ]
+
+        [test.a-person]
+        steps = [
+          { set = "living.heater", on = true, for = "30m", expect = [{ set = "living.heater", on = true, for = "30m" }] },
+          { at = "1m", set = "living.radio", on = false, hold = "5m" },
+          { at = "2m", event = "mode.keys.press", with = { key = 1 }, expect = [{ on = "living.heater", for = "10m" }], log = "held" },
+        ]
+        "#,
+    );
+    let failed: String = verdicts.iter().map(ToString::to_string).collect();
+    assert!(!failed.contains("FAILED"), "{failed}");
+}
+
+#[test]
+fn what_is_not_as_expected_of_waits_and_events_is_said_in_words() {
+    let verdicts = verdicts_of(
+        WAITING,
+        r#"
+        [test.wrong]
+        steps = [
+          { event = "mode.evening.press", waiting = { evening = 2 }, emitted = ["mode.keys.press"], var = { night = true } },
+          { at = "2m", expect = [{ set = "hall.lamp", brightness = 30 }, { on = "living.heater", for = "5m" }], waiting = { evening = 1 } },
+        ]
+        "#,
+    );
+    says(
+        &verdicts[0].to_string(),
+        &[
+            "expected: evening waits in 2 runs",
+            "came:     evening waits in one run",
+            "expected: emit mode.keys.press",
+            "came:     no event",
+            "expected: var.night = true",
+            "rule evening: 2m left of its wait",
+            "expected: hall.lamp brightness=30, living.heater on=true for 5m",
+            "living.heater on=true for 10m (by warm-up mapping.toml:",
+            "came:     evening waits nowhere",
+            "rule evening mapping.toml:56 waits 2m",
+            "then mode.keys.press key=7 velocity=64",
+        ],
+    );
+}
+
 /// What the first test says.
 fn said(tests: &str) -> String {
     verdicts(tests)[0].to_string()

@@ -14,7 +14,7 @@ use crate::kinds;
 pub use house::{BLOCK, BLOCKLIST, CHANNEL, DEVICE, HOME, I2C, MAPPING, MQTT, UART, VAR};
 pub use kind::{ARGUMENT, FIELD, KIND, KIND_COMMAND};
 pub use rule::{ACTIONS, LATE, RULE, STEPS, TRIGGERS};
-pub use test::{EXPECTED, GIVEN, RESTART, STEP, TEST, TESTS};
+pub use test::{EMITTED, EXPECTED, GIVEN, RESTART, STEP, TEST, TESTS};
 
 /// A table of the language.
 #[derive(Debug)]

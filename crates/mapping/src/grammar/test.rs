@@ -137,6 +137,13 @@ pub static STEP: Keys = keys!(
         "the sun stands still from now on, or goes its way"
     ),
     (
+        "hold",
+        May,
+        DURATION,
+        "with `set`: keeps rules from it for so long"
+    ),
+    ("for", May, DURATION, "with `set`: off again after so long"),
+    (
         "expect",
         May,
         Takes::List(&Takes::Forms(&EXPECTED)),
@@ -153,6 +160,24 @@ pub static STEP: Keys = keys!(
         May,
         Takes::Values(Values::Target),
         "targets that must hold afterwards"
+    ),
+    (
+        "emitted",
+        May,
+        Takes::List(&Takes::Forms(&EMITTED)),
+        "every event that rules emitted since the last step"
+    ),
+    (
+        "var",
+        May,
+        Takes::VarValues,
+        "variables that must hold afterwards"
+    ),
+    (
+        "waiting",
+        May,
+        Takes::Firings,
+        "how many runs of rules wait afterwards"
     ),
     (
         "fired",
@@ -194,7 +219,46 @@ pub static EXPECTED: Forms = Forms {
                     Takes::Name(Names::Target),
                     "the target of this channel or group"
                 ),
+                (
+                    "for",
+                    May,
+                    DURATION,
+                    "on for just so long; absent: unchecked"
+                ),
+            ),
+        },
+        Form {
+            name: "on",
+            keys: keys!(
+                "an expected target with `on`",
+                Others::Nothing,
+                (
+                    "on",
+                    Must,
+                    Takes::Name(Names::Target),
+                    "this channel or group is switched on"
+                ),
+                ("for", May, DURATION, "for just so long; absent: unchecked"),
             ),
         },
     ],
+};
+
+/// What stands in `emitted`.
+pub static EMITTED: Forms = Forms {
+    what: "an emitted event",
+    text: Takes::Name(Names::OneEvent),
+    all: &[Form {
+        name: "emit",
+        keys: keys!(
+            "an emitted event",
+            Others::EventFieldsOf("emit"),
+            (
+                "emit",
+                Must,
+                Takes::Name(Names::OneEvent),
+                "an event of a virtual device"
+            ),
+        ),
+    }],
 };

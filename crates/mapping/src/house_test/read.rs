@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use types::Value;
 
-use super::{Expected, Given, HouseTest, TestInput, TestStep};
+use super::{Given, HouseTest, TestInput, TestStep, expect};
 use crate::{
     constant,
     diagnostic::Diagnostic,
@@ -14,9 +14,10 @@ use crate::{
         scenes::{Write, values},
     },
     index::Symbol,
+    kinds::Kind,
     names::{self, Letters},
     paths::{self, Source},
-    program::{ChannelIx, CommandEffect, DeviceIx, EventIx, SlotIx},
+    program::{DeviceIx, EventIx, SlotIx, VarIx},
     read::{Key, Node, Table, Text, did_you_mean},
     source::Span,
     units,
@@ -105,28 +106,8 @@ fn given(house: &mut House<'_>, table: &Table<'_>) -> Given {
     if let Some(node) = table.field("state") {
         given.state = states(house, node, Write::State);
     }
-    if let Some(vars) = table
-        .field("var")
-        .and_then(|node| node.table(&mut house.report, "`var`"))
-    {
-        for (key, node) in vars.entries() {
-            let names = &house.program.names.vars;
-            if let Some(var) = names.get(key.name).copied() {
-                house
-                    .report
-                    .mention(|| (key.span.clone(), Symbol::Var(key.name.into())));
-                let ty = house.program[var].ty.clone();
-                let what = format!("`{}`", key.name);
-                let value = constant::read(&mut house.report, node, &ty, &what);
-                given.vars.extend(value.map(|value| (var, value)));
-            } else if !house.report.is_broken(&format!("var.{}", key.name)) {
-                let message = format!("there is no variable `{}`", key.name);
-                let error = Diagnostic::error("unknown-name", key.span, message);
-                let names = names.keys().map(|name| &**name);
-                let error = did_you_mean(error, key.name, names);
-                house.report.push(error);
-            }
-        }
+    if let Some(node) = table.field("var") {
+        given.vars = vars(house, node);
     }
     given.offline = devices(house, table, "offline");
     given.blocked = devices(house, table, "blocked");
@@ -143,6 +124,37 @@ fn unsynced(house: &mut House<'_>, table: &Table<'_>) -> bool {
     let node = table.field("clock");
     node.and_then(|node| node.word(&mut house.report, "`clock`", &["unsynced"]))
         .is_some()
+}
+
+/// `{ night = true }`.
+fn vars(house: &mut House<'_>, node: Node<'_>) -> Vec<(VarIx, Value)> {
+    let mut all = Vec::new();
+    let table = node.table(&mut house.report, "`var`");
+    for (key, node) in table.map(|table| table.entries()).unwrap_or_default() {
+        let names = &house.program.names.vars;
+        if let Some(var) = names.get(key.name).copied() {
+            house
+                .report
+                .mention(|| (key.span.clone(), Symbol::Var(key.name.into())));
+            let ty = house.program[var].ty.clone();
+            let what = format!("`{}`", key.name);
+            let value = constant::read(&mut house.report, node, &ty, &what);
+            all.extend(value.map(|value| (var, value)));
+        } else if !house.report.is_broken(&format!("var.{}", key.name)) {
+            let message = format!("there is no variable `{}`", key.name);
+            let error = Diagnostic::error("unknown-name", key.span, message).label("not declared");
+            let near = did_you_mean(error, key.name, names.keys().map(|name| &**name));
+            house.report.push(if near.help.is_empty() {
+                near.help(format!(
+                    "declare it under [var]: {} = {{ kind = \"bool\" }}",
+                    key.name
+                ))
+            } else {
+                near
+            });
+        }
+    }
+    all
 }
 
 fn devices(house: &mut House<'_>, table: &Table<'_>, key: &str) -> Vec<DeviceIx> {
@@ -225,7 +237,12 @@ fn step(house: &mut House<'_>, table: &Table<'_>, before: Duration) -> TestStep 
         origin: house.origin(&table.span),
         at: at.max(before),
         input: input(house, table),
-        expect: table.field("expect").and_then(|node| expect(house, node)),
+        expect: table
+            .field("expect")
+            .and_then(|node| expect::commands(house, node)),
+        emitted: table
+            .field("emitted")
+            .and_then(|node| expect::emitted(house, node)),
         state: table
             .field("state")
             .map(|node| states(house, node, Write::State))
@@ -234,9 +251,17 @@ fn step(house: &mut House<'_>, table: &Table<'_>, before: Duration) -> TestStep 
             .field("target")
             .map(|node| states(house, node, Write::Target))
             .unwrap_or_default(),
+        vars: table
+            .field("var")
+            .map(|node| vars(house, node))
+            .unwrap_or_default(),
         fired: table
             .field("fired")
-            .map(|node| fired(house, node))
+            .map(|node| counts(house, node, "`fired`", "a number of firings"))
+            .unwrap_or_default(),
+        waiting: table
+            .field("waiting")
+            .map(|node| counts(house, node, "`waiting`", "a number of runs"))
             .unwrap_or_default(),
         by: table.field("by").and_then(|node| {
             let text = node.text(&mut house.report, "`by`")?;
@@ -280,6 +305,14 @@ fn input(house: &mut House<'_>, table: &Table<'_>) -> Option<TestInput> {
                 .help("write two steps; without `at` both happen at the same time"),
         );
         return None;
+    }
+    for key in ["hold", "for"] {
+        if form != Some("set") && table.field(key).is_some() {
+            let message = format!("`{key}` says how long what a person asks for counts");
+            let error = Diagnostic::error("conflicting-keys", table.key_span(key), message);
+            let help = "it goes with a `set`; what a rule sent for a time stands in `expect`";
+            house.report.push(error.help(help));
+        }
     }
     if form != Some("event") && table.field("with").is_some() {
         let message = "`with` gives the fields of an `event`";
@@ -448,119 +481,39 @@ fn set(house: &mut House<'_>, node: Node<'_>, table: &Table<'_>) -> Option<TestI
             fields.extend(value.map(|value| (slot, value)));
         }
     }
-    Some(TestInput::Set(channel, fields))
-}
-
-fn expect(house: &mut House<'_>, node: Node<'_>) -> Option<Vec<Expected>> {
-    let list = node.list(&mut house.report, "`expect`")?;
-    let mut all = Vec::with_capacity(list.len());
-    for node in list {
-        all.extend(expected(house, node).unwrap_or_default());
-    }
-    Some(all)
-}
-
-fn expected(house: &mut House<'_>, node: Node<'_>) -> Option<Vec<Expected>> {
-    if let Some(text) = node.as_text() {
-        let commands = paths::commands(&house.program, &mut house.report, &text)?;
-        let each = commands
-            .into_iter()
-            .map(|(channel, command)| expected_command(house, &text, channel, command));
-        return each.collect::<Vec<_>>().into_iter().collect();
-    }
-    let Some(table) = node.as_table() else {
-        let report = &mut house.report;
-        node.complain(
-            report,
-            "an expected command",
-            "a command in quotes, or a table with `set` or `notify`",
-        );
-        return None;
+    let mut span = |key: &str| {
+        let node = table.field(key)?;
+        units::duration(node, report, &format!("`{key}`"))
     };
-    if let Some(to) = table.field("notify") {
-        let report = &mut house.report;
-        table.reject_unknown(report, "an expected notification", &["notify", "text"]);
-        let to = to.text(report, "`notify`")?.text.into();
-        let text = table
-            .field("text")
-            .and_then(|node| node.text(report, "`text`"));
-        return Some(vec![Expected::Notify {
-            to,
-            text: text.map(|text| text.text.into()),
-        }]);
+    let hold = span("hold");
+    let bound = span("for").filter(|span| !span.is_zero());
+    if bound.is_some() && program.on(channel).is_none() {
+        let path = program.channel_path(channel);
+        let message = format!("`{path}` can't be on for a time");
+        let error = Diagnostic::error("no-off", table.key_span("for"), message);
+        let kind = Kind::with_article(&program[channel].kind);
+        let error = error.label(format!("it is {kind}, which is not on or off"));
+        report.push(error.help("leave `for` out"));
     }
-    let set = table.required(
-        &mut house.report,
-        "an expected target",
-        "set",
-        &["set", "notify"],
-    )?;
-    let text = set.text(&mut house.report, "`set`")?;
-    let (program, report) = (&house.program, &mut house.report);
-    let channels = paths::targets(program, report, &text, 0..text.text.len())?;
-    let mut all = Vec::with_capacity(channels.len());
-    for channel in channels {
-        let mut fields = Vec::new();
-        let mut written = String::new();
-        for (key, node) in table
-            .entries()
-            .into_iter()
-            .filter(|(key, _)| key.name != "set")
-        {
-            let slot = paths::field(program, report, channel, &key, true)?;
-            let ty = constant::writable(program, slot);
-            let value = constant::read(report, node, &ty, &format!("`{}`", key.name))?;
-            written.push_str(&format!(" {}={value}", key.name));
-            fields.push((slot, value));
-        }
-        all.push(Expected::Target {
-            text: format!("{}{written}", program.channel_path(channel)).into(),
-            channel,
-            fields,
-        });
-    }
-    Some(all)
-}
-
-/// A command by name stands for the absolute target that it resolves to.
-fn expected_command(
-    house: &mut House<'_>,
-    text: &Text<'_>,
-    channel: ChannelIx,
-    command: u8,
-) -> Option<Expected> {
-    let program = &house.program;
-    let row = &program[channel].commands[usize::from(command)];
-    let path = program.channel_path(channel);
-    let written: Arc<str> = format!("{path}.{}", row.name).into();
-    match &row.effect {
-        CommandEffect::Set(fields) => Some(Expected::Target {
-            text: written,
-            channel,
-            fields: fields.clone(),
-        }),
-        CommandEffect::Momentary => Some(Expected::Momentary {
-            text: written,
-            channel,
-            command,
-        }),
-        CommandEffect::Toggle(_) | CommandEffect::Step { .. } => {
-            let message = format!("`{}` is relative; what is sent is the target", row.name);
-            let error = Diagnostic::error("relative-expect", text.span(), message);
-            house.report.push(error.help(format!(
-                "write what it comes to, for example \"{path}.on\" or {{ set = \"{path}\", .. }}"
-            )));
-            None
-        }
-    }
+    Some(TestInput::Set {
+        channel,
+        fields,
+        hold,
+        bound,
+    })
 }
 
 /// `{ rule = n }`.
-fn fired(house: &mut House<'_>, node: Node<'_>) -> Vec<(crate::program::RuleIx, u32)> {
-    let table = node.table(&mut house.report, "`fired`");
+fn counts(
+    house: &mut House<'_>,
+    node: Node<'_>,
+    what: &str,
+    number: &str,
+) -> Vec<(crate::program::RuleIx, u32)> {
+    let table = node.table(&mut house.report, what);
     let mut all = Vec::new();
     for (key, node) in table.map(|table| table.entries()).unwrap_or_default() {
-        let count = node.whole(&mut house.report, "a number of firings", 0, 1_000_000);
+        let count = node.whole(&mut house.report, number, 0, 1_000_000);
         let rule = rule(house, key.name, key.span.clone(), key.span);
         if let (Some(rule), Some(count)) = (rule, count) {
             all.push((rule, count as u32));

@@ -1,0 +1,241 @@
+//! What a step expects: the commands that were sent, the events that rules emitted.
+
+use std::{sync::Arc, time::Duration};
+
+use types::Value;
+
+use super::{Emitted, Expected};
+use crate::{
+    constant,
+    diagnostic::Diagnostic,
+    house::House,
+    kinds::Kind,
+    paths::{self, Source},
+    program::{ChannelIx, CommandEffect, EventIx, Program, SlotIx},
+    read::{Node, Table, Text, unknown_key},
+    report::Report,
+    units,
+};
+
+/// The complete list of commands and notifications.
+pub(super) fn commands(house: &mut House<'_>, node: Node<'_>) -> Option<Vec<Expected>> {
+    let list = node.list(&mut house.report, "`expect`")?;
+    let mut all = Vec::with_capacity(list.len());
+    for node in list {
+        all.extend(expected(house, node).unwrap_or_default());
+    }
+    Some(all)
+}
+
+fn expected(house: &mut House<'_>, node: Node<'_>) -> Option<Vec<Expected>> {
+    if let Some(text) = node.as_text() {
+        let commands = paths::commands(&house.program, &mut house.report, &text)?;
+        let each = commands
+            .into_iter()
+            .map(|(channel, command)| expected_command(house, &text, channel, command));
+        return each.collect::<Vec<_>>().into_iter().collect();
+    }
+    let Some(table) = node.as_table() else {
+        let report = &mut house.report;
+        node.complain(
+            report,
+            "an expected command",
+            "a command in quotes, or a table with `set`, `on` or `notify`",
+        );
+        return None;
+    };
+    if let Some(to) = table.field("notify") {
+        let report = &mut house.report;
+        table.reject_unknown(report, "an expected notification", &["notify", "text"]);
+        let to = to.text(report, "`notify`")?.text.into();
+        let text = table
+            .field("text")
+            .and_then(|node| node.text(report, "`text`"));
+        return Some(vec![Expected::Notify {
+            to,
+            text: text.map(|text| text.text.into()),
+        }]);
+    }
+    if let Some(on) = table.field("on").filter(|on| on.as_text().is_some()) {
+        return switched_on(house, &table, on);
+    }
+    let keys = ["set", "on", "notify"];
+    let set = table.required(&mut house.report, "an expected target", "set", &keys)?;
+    let text = set.text(&mut house.report, "`set`")?;
+    let (program, report) = (&house.program, &mut house.report);
+    let channels = paths::targets(program, report, &text, 0..text.text.len())?;
+    let bound = bound(report, &table);
+    let mut all = Vec::with_capacity(channels.len());
+    for channel in channels {
+        let mut fields = Vec::new();
+        let mut written = String::new();
+        for (key, node) in table
+            .entries()
+            .into_iter()
+            .filter(|(key, _)| !matches!(key.name, "set" | "for"))
+        {
+            let slot = paths::field(program, report, channel, &key, true)?;
+            let ty = constant::writable(program, slot);
+            let value = constant::read(report, node, &ty, &format!("`{}`", key.name))?;
+            written.push_str(&format!(" {}={value}", key.name));
+            fields.push((slot, value));
+        }
+        all.push(target(program, channel, fields, &written, bound));
+    }
+    Some(all)
+}
+
+/// `{ on = TARGET, for = "10m" }`.
+fn switched_on(house: &mut House<'_>, table: &Table<'_>, on: Node<'_>) -> Option<Vec<Expected>> {
+    let (program, report) = (&house.program, &mut house.report);
+    table.reject_unknown(report, "an expected target with `on`", &["on", "for"]);
+    let text = on.text(report, "`on`")?;
+    let channels = paths::targets(program, report, &text, 0..text.text.len())?;
+    let bound = bound(report, table);
+    let mut all = Vec::with_capacity(channels.len());
+    for channel in channels {
+        let Some(on) = program.on(channel) else {
+            let path = program.channel_path(channel);
+            let kind = Kind::with_article(&program[channel].kind);
+            let error = Diagnostic::error("no-off", text.span(), format!("`{path}` can't be on"));
+            report.push(
+                error
+                    .label(format!("it is {kind}, which is not on or off"))
+                    .help(format!("write {{ set = \"{path}\", .. }}")),
+            );
+            return None;
+        };
+        let fields = vec![(on, Value::Bool(true))];
+        all.push(target(program, channel, fields, " on=true", bound));
+    }
+    Some(all)
+}
+
+fn bound(report: &mut Report, table: &Table<'_>) -> Option<Duration> {
+    let node = table.field("for")?;
+    units::some_duration(node, report, "`for`")
+}
+
+fn target(
+    program: &Program,
+    channel: ChannelIx,
+    fields: Vec<(SlotIx, Value)>,
+    written: &str,
+    bound: Option<Duration>,
+) -> Expected {
+    Expected::Target {
+        text: format!("{}{written}", program.channel_path(channel)).into(),
+        channel,
+        fields,
+        bound,
+    }
+}
+
+/// A command by name stands for the absolute target that it resolves to.
+fn expected_command(
+    house: &mut House<'_>,
+    text: &Text<'_>,
+    channel: ChannelIx,
+    command: u8,
+) -> Option<Expected> {
+    let program = &house.program;
+    let row = &program[channel].commands[usize::from(command)];
+    let path = program.channel_path(channel);
+    let written: Arc<str> = format!("{path}.{}", row.name).into();
+    match &row.effect {
+        CommandEffect::Set(fields) => Some(Expected::Target {
+            text: written,
+            channel,
+            fields: fields.clone(),
+            bound: None,
+        }),
+        CommandEffect::Momentary => Some(Expected::Momentary {
+            text: written,
+            channel,
+            command,
+        }),
+        CommandEffect::Toggle(_) | CommandEffect::Step { .. } => {
+            let message = format!("`{}` is relative; what is sent is the target", row.name);
+            let error = Diagnostic::error("relative-expect", text.span(), message);
+            house.report.push(error.help(format!(
+                "write what it comes to, for example \"{path}.on\" or {{ set = \"{path}\", .. }}"
+            )));
+            None
+        }
+    }
+}
+
+/// The complete list of events that rules emitted.
+pub(super) fn emitted(house: &mut House<'_>, node: Node<'_>) -> Option<Vec<Emitted>> {
+    let list = node.list(&mut house.report, "`emitted`")?;
+    let mut all = Vec::with_capacity(list.len());
+    for node in list {
+        let table = node.as_table();
+        let name = match &table {
+            Some(table) => table.field("emit"),
+            None => Some(node),
+        };
+        let Some(text) = name.and_then(|name| name.as_text()) else {
+            let expected = "an event in quotes, or a table with `emit` and fields";
+            node.complain(&mut house.report, "an emitted event", expected);
+            continue;
+        };
+        let Some(event) = one_event(house, &text) else {
+            continue;
+        };
+        let fields = table.map(|table| fields(house, &table, event, &text));
+        let fields = fields.unwrap_or_default();
+        let program = &house.program;
+        let mut written = program.event_path(event);
+        for (place, value) in &fields {
+            let name = &program[event].fields[usize::from(*place)].name;
+            written.push_str(&format!(" {name}={value}"));
+        }
+        all.push(Emitted {
+            text: written.into(),
+            event,
+            fields,
+        });
+    }
+    Some(all)
+}
+
+fn one_event(house: &mut House<'_>, text: &Text<'_>) -> Option<EventIx> {
+    let sources = paths::events(&house.program, &mut house.report, text)?;
+    if let [Source::Event(event)] = sources[..] {
+        return Some(event);
+    }
+    let message = format!("`{}` is no single event", text.text);
+    let error = Diagnostic::error("bad-test-event", text.span(), message);
+    house.report.push(error.help(
+        "name one event of a virtual device; gestures are derived, and a group is several events",
+    ));
+    None
+}
+
+fn fields(
+    house: &mut House<'_>,
+    table: &Table<'_>,
+    event: EventIx,
+    text: &Text<'_>,
+) -> Vec<(u8, Value)> {
+    let (program, report) = (&house.program, &mut house.report);
+    let declared = &program[event].fields;
+    let mut all = Vec::new();
+    for (key, node) in table.entries() {
+        if key.name == "emit" {
+            continue;
+        }
+        let place = declared.iter().position(|field| *field.name == *key.name);
+        let Some(place) = place else {
+            let names: Vec<&str> = declared.iter().map(|field| &*field.name).collect();
+            let keys: Vec<&str> = names.into_iter().chain(["emit"]).collect();
+            report.push(unknown_key(&key, &format!("event `{}`", text.text), &keys));
+            continue;
+        };
+        let what = format!("`{}`", key.name);
+        let value = constant::read(report, node, &declared[place].ty, &what);
+        all.extend(value.map(|value| (place as u8, value)));
+    }
+    all
+}
