@@ -1,6 +1,15 @@
 //! Limits and patience of the dispatcher. The binary fills them from its settings; the defaults fit a house.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use engine::Disposition;
+
+/// Stands for every carrier.
+pub const ALL: &str = "all";
 
 /// What can be tuned.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +31,8 @@ pub struct Config {
     /// A device with a channel that promises a report every so often (`report_every`) and leaves out so many
     /// of them counts as gone; `None`: its session says whether it is there.
     pub reports_missed_max: Option<u32>,
+    /// Who carries texts to people, by name; `None`: that is not known here, as in the past and in house tests.
+    pub carriers: Option<BTreeSet<Arc<str>>>,
     /// Firings of one rule within a second before it is cut.
     pub firings_per_s_max: u32,
     /// How long a device that was there before a restart of the dispatcher may take to come back.
@@ -40,6 +51,7 @@ impl Default for Config {
             momentary_expiry_s: 10,
             silence: BTreeMap::new(),
             reports_missed_max: None,
+            carriers: None,
             firings_per_s_max: 100,
             reconnect_within: Duration::from_secs(90),
             payload_bytes_max: 64 * 1_024,
@@ -48,6 +60,19 @@ impl Default for Config {
 }
 
 impl Config {
+    /// What becomes of a text for people that is to go by `to`.
+    pub(crate) fn carried(&self, to: &str) -> Disposition {
+        let Some(carriers) = &self.carriers else {
+            return Disposition::Sent;
+        };
+        match to {
+            ALL if carriers.is_empty() => Disposition::Shown,
+            ALL => Disposition::Queued,
+            name if carriers.contains(name) => Disposition::Queued,
+            _ => Disposition::NoCarrier,
+        }
+    }
+
     /// The pause before try number `tries` (from 0): doubled each time, bounded.
     pub(crate) fn resend_pause(&self, tries: u32) -> Duration {
         let factor = 1_u32.checked_shl(tries.min(16)).unwrap_or(u32::MAX);

@@ -278,7 +278,13 @@ impl<'p> Explainer<'p> {
             (Some(channel), true) => self.program.channel_path(channel),
             _ => sent.text.clone(),
         };
-        format!("{text} ({})", disposition(sent.disposition))
+        let became = match (sent.disposition, text.split(' ').nth(1)) {
+            (Disposition::NoCarrier, Some(to)) => {
+                format!("nobody is told: no [notify.{to}] in settings.toml")
+            }
+            (other, _) => disposition(other).to_owned(),
+        };
+        format!("{text} ({became})")
     }
 
     /// `  [state.hall.lux = 12, sun.is_down = true]`; empty where the rule saw nothing.
@@ -410,6 +416,9 @@ pub fn disposition(disposition: Disposition) -> &'static str {
     match disposition {
         Disposition::Pending => "pending",
         Disposition::Sent => "sent",
+        Disposition::Queued => "queued",
+        Disposition::Shown => "shown here only: no [notify.NAME] in settings.toml",
+        Disposition::NoCarrier => "nobody is told: no such [notify.NAME] in settings.toml",
         Disposition::AlreadySo => "already so",
         Disposition::Waiting => "waits for it",
         Disposition::Dropped => "dropped",

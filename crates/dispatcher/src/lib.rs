@@ -22,7 +22,7 @@ mod span;
 mod topics;
 
 pub use blocklist::{Block, Blocklist, Sides, Subject};
-pub use config::Config;
+pub use config::{ALL, Config};
 pub use dispatcher::{Admitted, Dispatcher, Message, Publisher, SnapshotError};
 pub use effects::{Effects, Note, Notify, Qos, Send, Token};
 pub use input::{DecodeError, Input, Stamp};

@@ -193,6 +193,12 @@ pub enum Disposition {
     Pending,
     /// It left, or waits in a connected consumer's queue.
     Sent,
+    /// A text for people is with those who carry it.
+    Queued,
+    /// A text for people that nobody carries: only who looks on sees it.
+    Shown,
+    /// A text for people by a carrier that is not set up: nobody is told.
+    NoCarrier,
     /// The target was so already, reported and acknowledged.
     AlreadySo,
     /// The consumer is away; the newest target waits for it.

@@ -14,6 +14,7 @@ mod recover;
 mod refusals;
 mod show;
 mod stream;
+mod tell;
 pub(crate) mod users;
 mod watch;
 
@@ -39,6 +40,9 @@ use announce::Announcement;
 use clock::Machine;
 use desk::Running;
 use house::House;
+
+/// How long the end waits for texts to people that have not left yet.
+const LAST_WORDS_MAX: time::Duration = time::Duration::from_secs(3);
 
 /// Connections that the kernel may hold for us before they are accepted.
 const BACKLOG: u32 = 1_024;
@@ -192,7 +196,11 @@ async fn serve(
     let serving = server.clone();
     spawn_local(async move { serving.serve(listeners, ended).await }).await??;
     running.stop_simulation();
-    server.enter(|_, app, now| app.snapshot(now));
+    let teller = server.enter(|_, app, now| {
+        app.snapshot(now);
+        std::mem::take(&mut app.teller)
+    });
+    teller.finish(LAST_WORDS_MAX);
     app.borrow_mut().stream.close();
     let now = clock.now();
     store.shutdown(Shutdown {

@@ -6,6 +6,7 @@
 
 mod given;
 mod keys;
+mod notify;
 mod read;
 
 use std::{
@@ -17,6 +18,8 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+
+pub(crate) use self::notify::Notify;
 
 /// Prefix of environment variables that override a key.
 const PREFIX: &str = "IOT_CONTROL__";
@@ -37,6 +40,7 @@ pub(crate) struct Settings {
     pub(crate) mqtt: Mqtt,
     pub(crate) engine: Engine,
     pub(crate) journal: Journal,
+    pub(crate) notify: Notify,
     pub(crate) presence: Presence,
     pub(crate) reload: Reload,
 }
@@ -252,8 +256,10 @@ impl Settings {
         environment: &BTreeMap<String, String>,
     ) -> Result<Self, Wrong> {
         let mut settings = Self::default();
-        let mut complaints = read::file(&mut settings, name, text);
-        complaints.extend(read::environment(&mut settings, environment));
+        let mut places = read::Places::default();
+        let mut complaints = read::file(&mut settings, name, text, &mut places);
+        complaints.extend(read::environment(&mut settings, environment, &mut places));
+        complaints.extend(read::whole(&mut settings, name, &places));
         if complaints.is_empty() {
             Ok(settings)
         } else {

@@ -49,6 +49,11 @@ const RULES: &[Rule] = &[
         must_not_know: &["rusqlite"],
     },
     Rule {
+        name: "notify",
+        may_use: &[],
+        must_not_know: &["tokio", "mio", "rusqlite"],
+    },
+    Rule {
         name: "store",
         may_use: &["types"],
         must_not_know: &["tokio", "mio", "socket2"],
@@ -67,6 +72,7 @@ const RULES: &[Rule] = &[
             "engine",
             "dispatcher",
             "broker",
+            "notify",
             "store",
             "replay",
         ],

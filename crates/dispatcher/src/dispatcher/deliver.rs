@@ -158,7 +158,7 @@ impl Dispatcher {
                     to: Arc::clone(to),
                     text: text.clone(),
                 });
-                (Disposition::Sent, *decision, *line)
+                (self.config.carried(to), *decision, *line)
             }
         };
         let decision = engine.decisions.get_mut(decision);

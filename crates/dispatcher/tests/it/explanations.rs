@@ -181,3 +181,46 @@ fn a_stream_tells_what_is_asked_for_and_no_ticks() {
         explain::told(&tick, rig.now).all(|told| !explainer.told(&told).contains("time passed"))
     );
 }
+
+#[test]
+fn a_text_for_people_says_who_carries_it() {
+    let rule = "\n[rule.phone]\nwhen = \"piano.keys.press\"\nif = \"event.key == 63\"\ndo = [{ notify = \"phone\", text = \"x\" }, { notify = \"all\", text = \"y\" }]\n";
+    let program = program(&format!("{HOUSE}{rule}"));
+    for (carriers, phone, all) in [
+        (
+            &[][..],
+            "nobody is told: no [notify.phone] in settings.toml",
+            "shown here only: no [notify.NAME] in settings.toml",
+        ),
+        (
+            &["mail"],
+            "nobody is told: no [notify.phone] in settings.toml",
+            "queued",
+        ),
+        (&["mail", "phone"], "queued", "queued"),
+    ] {
+        let config = dispatcher::Config {
+            carriers: Some(carriers.iter().map(|name| (*name).into()).collect()),
+            ..dispatcher::Config::default()
+        };
+        let mut rig = Rig::of(std::sync::Arc::clone(&program), config);
+        rig.connect("piano");
+        let mut effects = rig.press(63);
+        assert_eq!(
+            effects.notifications.len(),
+            2,
+            "the caller is told in any case"
+        );
+        explain::fill_texts(&rig.program, &mut effects);
+        let decision = &effects.engine.decisions[0];
+        let lines = Explainer::new(&rig.program).lines(decision, Detail::Fired);
+        let ends = [
+            format!("notify phone \"x\" ({phone})"),
+            format!("notify all \"y\" ({all})"),
+        ];
+        assert!(
+            lines[1].ends_with(&ends[0]) && lines[2].ends_with(&ends[1]),
+            "{lines:#?}"
+        );
+    }
+}

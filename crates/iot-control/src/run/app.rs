@@ -25,6 +25,7 @@ use super::{
     keeper::Keeper,
     refusals::Refusals,
     stream::Stream,
+    tell::Teller,
     users::{Known, Users},
 };
 use crate::settings::Anonymous;
@@ -49,6 +50,7 @@ pub(super) struct App {
     /// Logins of the modules that run in this process.
     pub(super) simulated: Users,
     pub(super) refusals: Refusals,
+    pub(super) teller: Teller,
     anonymous: Anonymous,
     /// By [`broker::ClientKey`].
     clients: Vec<Option<Connected>>,
@@ -86,6 +88,7 @@ impl App {
             users,
             simulated: Users::default(),
             refusals: Refusals::default(),
+            teller: Teller::default(),
             anonymous,
             clients: Vec::new(),
             journal: Journal::after(last),
@@ -283,8 +286,8 @@ impl App {
             }
         }
         self.rights_changed.append(&mut self.effects.access);
-        for notification in &self.effects.notifications {
-            tracing::info!(to = %notification.to, text = notification.text, "notify");
+        for notification in self.effects.notifications.drain(..) {
+            self.teller.tell(&notification, out);
         }
         if self.stream.is_watched() {
             self.show(now);

@@ -16,9 +16,13 @@ use super::{
     app::{App, SNAPSHOT_FORMAT},
     clock::{Clock, Machine, TimeLine},
     house::{self, House},
+    tell::{self, Teller},
     users::Users,
 };
-use crate::{cli, printer, settings::Settings};
+use crate::{
+    cli, printer,
+    settings::{self, Settings},
+};
 
 #[cfg(test)]
 mod kills;
@@ -56,12 +60,14 @@ pub(super) fn recover(
         firings_per_s_max: settings.engine.fuse.get(),
         silence: settings.presence.silence_max.clone(),
         reports_missed_max: Some(settings.presence.reports_missed_max).filter(|max| *max > 0),
+        carriers: Some(tell::names(&settings.notify)),
         ..Config::default()
     };
     let dispatcher = bring_back(&store, found, house, &first, config, now)?;
     let blocklist = blocks_of_today(read, &dispatcher, has_past)?;
     let users = users(&store)?;
     let mut app = App::new(dispatcher, users, settings.mqtt.anonymous, last, now);
+    app.teller = Teller::start(&settings.notify).context(settings::FILE)?;
     app.adopt(house, &blocklist, has_past, now);
     Ok(Recovered {
         app,

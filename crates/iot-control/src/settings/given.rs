@@ -3,6 +3,7 @@
 
 use std::{fmt::Display, net::SocketAddr, num::NonZeroU32, ops::RangeInclusive, time::Duration};
 
+use notify::Secret;
 use toml::de::DeValue;
 
 /// A value that was given.
@@ -46,6 +47,47 @@ impl Given<'_> {
             Self::File(DeValue::String(text)) => Ok(text.to_string()),
             Self::File(_) => Err(self.instead("a text in quotes")),
         }
+    }
+
+    /// A text that is never repeated. It is one also where it could be read as a number.
+    pub(super) fn secret(&self) -> Taken<Secret> {
+        let text = match self {
+            Self::Variable(text) => Some(*text),
+            Self::File(value) => value.as_str(),
+        };
+        match text {
+            Some("") => Err("takes a text, not an empty one".to_owned()),
+            Some(text) => Ok(text.into()),
+            None => Err("takes a text in quotes".to_owned()),
+        }
+    }
+
+    /// A text that is not empty.
+    pub(super) fn filled(&self) -> Taken<String> {
+        let text = self.text()?;
+        if text.is_empty() {
+            return Err("takes a text, not an empty one".to_owned());
+        }
+        Ok(text)
+    }
+
+    /// A list of texts; in a variable, parted by commas.
+    pub(super) fn texts(&self) -> Taken<Vec<String>> {
+        const TAKES: &str = "a list of texts, as in [\"one\", \"two\"]";
+        let texts: Vec<String> = match self {
+            Self::Variable(text) => text.split(',').map(|part| part.trim().to_owned()).collect(),
+            Self::File(DeValue::Array(values)) => {
+                let texts = values.iter().map(|value| value.get_ref().as_str());
+                let texts: Option<Vec<&str>> = texts.collect();
+                let texts = texts.ok_or_else(|| self.instead(TAKES))?;
+                texts.into_iter().map(str::to_owned).collect()
+            }
+            Self::File(_) => return Err(self.instead(TAKES)),
+        };
+        if texts.is_empty() || texts.iter().any(String::is_empty) {
+            return Err("takes at least one text, and none that is empty".to_owned());
+        }
+        Ok(texts)
     }
 
     /// One of a few words.

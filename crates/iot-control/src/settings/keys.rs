@@ -3,7 +3,11 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{Anonymous, Settings, Switch, given::Given};
+use super::{
+    Anonymous, Settings, Switch,
+    given::Given,
+    notify::{KINDS, SECURITIES},
+};
 
 /// A key.
 pub(super) struct Key {
@@ -130,6 +134,97 @@ pub(super) const KEYS: &[Key] = &[
         path: "journal.size_mib_max",
         set: |settings, _, given| {
             settings.journal.size_mib_max = given.number(1..=1_048_576)?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "notify.*.kind",
+        set: |settings, name, given| {
+            settings.notify.table(name).kind = Some(given.word(&KINDS)?);
+            Ok(())
+        },
+    },
+    Key {
+        path: "notify.*.url",
+        set: |settings, name, given| {
+            settings.notify.table(name).url = Some(given.secret()?);
+            Ok(())
+        },
+    },
+    Key {
+        path: "notify.*.topic",
+        set: |settings, name, given| {
+            settings.notify.table(name).topic = Some(given.secret()?);
+            Ok(())
+        },
+    },
+    Key {
+        path: "notify.*.token",
+        set: |settings, name, given| {
+            settings.notify.table(name).token = Some(given.secret()?);
+            Ok(())
+        },
+    },
+    Key {
+        path: "notify.*.field",
+        set: |settings, name, given| {
+            settings.notify.table(name).field = Some(given.filled()?);
+            Ok(())
+        },
+    },
+    Key {
+        path: "notify.*.host",
+        set: |settings, name, given| {
+            settings.notify.table(name).host = Some(given.filled()?);
+            Ok(())
+        },
+    },
+    Key {
+        path: "notify.*.port",
+        set: |settings, name, given| {
+            settings.notify.table(name).port = Some(given.number(1..=65_535)?);
+            Ok(())
+        },
+    },
+    Key {
+        path: "notify.*.security",
+        set: |settings, name, given| {
+            settings.notify.table(name).security = Some(given.word(&SECURITIES)?);
+            Ok(())
+        },
+    },
+    Key {
+        path: "notify.*.user",
+        set: |settings, name, given| {
+            settings.notify.table(name).user = Some(given.filled()?);
+            Ok(())
+        },
+    },
+    Key {
+        path: "notify.*.password",
+        set: |settings, name, given| {
+            settings.notify.table(name).password = Some(given.secret()?);
+            Ok(())
+        },
+    },
+    Key {
+        path: "notify.*.from",
+        set: |settings, name, given| {
+            settings.notify.table(name).from = Some(given.filled()?);
+            Ok(())
+        },
+    },
+    Key {
+        path: "notify.*.to",
+        set: |settings, name, given| {
+            settings.notify.table(name).to = Some(given.texts()?);
+            Ok(())
+        },
+    },
+    Key {
+        path: "notify.*.ca",
+        set: |settings, name, given| {
+            settings.notify.table(name).ca = Some(PathBuf::from(given.filled()?));
             Ok(())
         },
     },

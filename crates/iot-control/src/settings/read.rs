@@ -1,7 +1,7 @@
 //! From the file and the environment to keys: which key each value stands behind, and what is said where it
 //! is none.
 
-use std::{collections::BTreeMap, ops::Range, sync::Arc};
+use std::{collections::BTreeMap, ops::Range, path::Path, sync::Arc};
 
 use mapping::suggest;
 use toml::de::{DeTable, DeValue};
@@ -12,8 +12,16 @@ use super::{
     keys::{KEYS, Key, is_name},
 };
 
+/// Where each key was set last, by its full path.
+pub(super) type Places = BTreeMap<String, At>;
+
 /// Takes what the file sets; returns what is wrong with it.
-pub(super) fn file(settings: &mut Settings, name: &str, text: &str) -> Vec<Complaint> {
+pub(super) fn file(
+    settings: &mut Settings,
+    name: &str,
+    text: &str,
+    places: &mut Places,
+) -> Vec<Complaint> {
     let source = Source {
         name: name.into(),
         text,
@@ -24,7 +32,13 @@ pub(super) fn file(settings: &mut Settings, name: &str, text: &str) -> Vec<Compl
         // Not the error as it prints itself: that shows the line, and a secret may stand there.
         .map(|error| source.complaint(error.span(), error.message().to_owned(), None))
         .collect();
-    source.section(settings, "", table.get_ref(), &mut complaints);
+    let mut reading = Reading {
+        source: &source,
+        settings,
+        places,
+        complaints: &mut complaints,
+    };
+    reading.section("", table.get_ref());
     complaints.sort_by_key(|complaint| match &complaint.at {
         At::File { place, .. } => *place,
         At::Variable(_) => None,
@@ -36,6 +50,7 @@ pub(super) fn file(settings: &mut Settings, name: &str, text: &str) -> Vec<Compl
 pub(super) fn environment(
     settings: &mut Settings,
     variables: &BTreeMap<String, String>,
+    places: &mut Places,
 ) -> Vec<Complaint> {
     let mut complaints = Vec::new();
     for (name, value) in variables {
@@ -43,7 +58,8 @@ pub(super) fn environment(
         let at = || At::Variable(name.clone());
         match find(&path).filter(|(_, name)| name.is_empty() || is_name(name)) {
             Some((key, name)) => {
-                let taken = set(settings, key, name, &Given::Variable(value));
+                let taken = (key.set)(settings, name, &Given::Variable(value));
+                places.insert(path.clone(), at());
                 complaints.extend(taken.err().map(|message| Complaint {
                     at: at(),
                     message,
@@ -66,8 +82,32 @@ fn find(path: &str) -> Option<(&'static Key, &str)> {
     KEYS.iter().find_map(|key| Some((key, key.matches(path)?)))
 }
 
-fn set(settings: &mut Settings, key: &Key, name: &str, given: &Given<'_>) -> Result<(), String> {
-    (key.set)(settings, name, given)
+/// What only all keys together show.
+pub(super) fn whole(settings: &mut Settings, name: &str, places: &Places) -> Vec<Complaint> {
+    let folder = Path::new(name).parent().unwrap_or(Path::new(""));
+    let flaws = settings.notify.finish(folder).into_iter();
+    flaws
+        .map(|flaw| {
+            let table = format!("notify.{}", flaw.name);
+            let key = flaw.key.map(|key| format!("{table}.{key}"));
+            let of_key = key.as_ref().and_then(|key| places.get(key));
+            let below = format!("{table}.");
+            let of_table = || {
+                let first = places.range(below.clone()..).next();
+                let first = first.filter(|(path, _)| path.starts_with(&below));
+                places.get(&table).or(first.map(|(_, at)| at))
+            };
+            let nowhere = At::File {
+                name: name.into(),
+                place: None,
+            };
+            Complaint {
+                at: of_key.or_else(of_table).unwrap_or(&nowhere).clone(),
+                message: format!("`{}`: {}", key.unwrap_or(table), flaw.message),
+                help: None,
+            }
+        })
+        .collect()
 }
 
 /// The variable that overrides a key.
@@ -107,46 +147,8 @@ impl Source<'_> {
         }
     }
 
-    /// One table; `path` is where it stands, with a dot at its end.
-    fn section(
-        &self,
-        settings: &mut Settings,
-        path: &str,
-        table: &DeTable<'_>,
-        complaints: &mut Vec<Complaint>,
-    ) {
-        for (name, value) in table {
-            let full = format!("{path}{}", name.get_ref());
-            let is_section = KEYS.iter().any(|key| key.is_below(&full));
-            match (find(&full), value.get_ref()) {
-                (Some((_, chosen)), _) if !chosen.is_empty() && !is_name(chosen) => {
-                    complaints.push(self.bad_name(&full, name.span()));
-                }
-                (None, _) if is_section && !path.is_empty() && !is_name(name.get_ref()) => {
-                    complaints.push(self.bad_name(&full, name.span()));
-                }
-                (Some((key, chosen)), given) => {
-                    let taken = set(settings, key, chosen, &Given::File(given));
-                    complaints.extend(taken.err().map(|wrong| {
-                        let message = format!("`{full}` {wrong}");
-                        self.complaint(Some(value.span()), message, None)
-                    }));
-                }
-                (None, DeValue::Table(table)) if is_section => {
-                    self.section(settings, &format!("{full}."), table, complaints);
-                }
-                (None, _) if is_section => {
-                    let message =
-                        format!("`{full}` is a section: write [{full}], and its keys below");
-                    complaints.push(self.complaint(Some(name.span()), message, None));
-                }
-                (None, _) => {
-                    let message = format!("there is no setting `{}`", full.escape_debug());
-                    let help = near(path, name.get_ref());
-                    complaints.push(self.complaint(Some(name.span()), message, help));
-                }
-            }
-        }
+    fn place(&self, span: Range<usize>) -> At {
+        self.complaint(Some(span), String::new(), None).at
     }
 
     fn bad_name(&self, full: &str, span: Range<usize>) -> Complaint {
@@ -155,6 +157,63 @@ impl Source<'_> {
             full.escape_debug()
         );
         self.complaint(Some(span), message, None)
+    }
+}
+
+/// A file being read.
+struct Reading<'r> {
+    source: &'r Source<'r>,
+    settings: &'r mut Settings,
+    places: &'r mut Places,
+    complaints: &'r mut Vec<Complaint>,
+}
+
+impl Reading<'_> {
+    fn complain(&mut self, span: Range<usize>, message: String, help: Option<String>) {
+        let complaint = self.source.complaint(Some(span), message, help);
+        self.complaints.push(complaint);
+    }
+
+    /// One table; `path` is where it stands, with a dot at its end.
+    fn section(&mut self, path: &str, table: &DeTable<'_>) {
+        for (name, value) in table {
+            let full = format!("{path}{}", name.get_ref());
+            let is_section = KEYS.iter().any(|key| key.is_below(&full));
+            match (find(&full), value.get_ref()) {
+                (Some((_, chosen)), _) if !chosen.is_empty() && !is_name(chosen) => {
+                    let bad = self.source.bad_name(&full, name.span());
+                    self.complaints.push(bad);
+                }
+                (None, _) if is_section && !path.is_empty() && !is_name(name.get_ref()) => {
+                    let bad = self.source.bad_name(&full, name.span());
+                    self.complaints.push(bad);
+                }
+                (Some((key, chosen)), given) => {
+                    if let Err(wrong) = (key.set)(self.settings, chosen, &Given::File(given)) {
+                        self.complain(value.span(), format!("`{full}` {wrong}"), None);
+                    }
+                    self.places.insert(full, self.source.place(value.span()));
+                }
+                (None, DeValue::Table(table)) if is_section => {
+                    if let Some(carrier) = full.strip_prefix("notify.") {
+                        // One without any key is still one.
+                        self.settings.notify.table(carrier);
+                        let place = self.source.place(name.span());
+                        self.places.insert(full.clone(), place);
+                    }
+                    self.section(&format!("{full}."), table);
+                }
+                (None, _) if is_section => {
+                    let message =
+                        format!("`{full}` is a section: write [{full}], and its keys below");
+                    self.complain(name.span(), message, None);
+                }
+                (None, _) => {
+                    let message = format!("there is no setting `{}`", full.escape_debug());
+                    self.complain(name.span(), message, near(path, name.get_ref()));
+                }
+            }
+        }
     }
 }
 

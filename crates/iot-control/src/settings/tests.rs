@@ -41,6 +41,27 @@ const VALUES: &[(&str, &str, &str)] = &[
     ("journal.sync_s", "11", "11"),
     ("journal.keep_days", "12", "12"),
     ("journal.size_mib_max", "0xD", "13"),
+    ("notify.phone.kind", "\"mqtt\"", "mqtt"),
+    (
+        "notify.phone.url",
+        "\"https://ntfy.home\"",
+        "https://ntfy.home",
+    ),
+    ("notify.phone.topic", "\"house\"", "house"),
+    ("notify.phone.token", "\"1234\"", "1234"),
+    ("notify.phone.field", "\"content\"", "content"),
+    ("notify.phone.host", "\"mail.home\"", "mail.home"),
+    ("notify.phone.port", "2525", "2525"),
+    ("notify.phone.security", "\"starttls\"", "starttls"),
+    ("notify.phone.user", "\"house\"", "house"),
+    ("notify.phone.password", "\"s3cret\"", "s3cret"),
+    ("notify.phone.from", "\"house@home\"", "house@home"),
+    (
+        "notify.phone.to",
+        "[\"a@home\", \"b@home\"]",
+        "a@home, b@home",
+    ),
+    ("notify.phone.ca", "\"ca.pem\"", "ca.pem"),
     ("presence.reports_missed_max", "0", "0"),
     ("presence.silence_max.hall_sensor", "\"26h\"", "26h"),
     ("reload.watch", "false", "false"),
@@ -51,17 +72,35 @@ fn every_key_can_be_set_in_the_file_and_by_a_variable() {
     let known: Vec<&str> = KEYS.iter().map(|key| key.path).collect();
     let tested = VALUES
         .iter()
-        .map(|(path, ..)| path.replace(".hall_sensor", ".*"));
+        .map(|(path, ..)| path.replace(".hall_sensor", ".*").replace(".phone.", ".*."));
     assert_eq!(tested.collect::<Vec<_>>(), known);
     for (path, in_file, in_variable) in VALUES {
+        if path.starts_with("notify.phone.") {
+            // One alone makes no carrier; that it is read is seen before they are put together.
+            let mut both = [Settings::default(), Settings::default()];
+            let text = format!("{path} = {in_file}\n");
+            let key = format!("{PREFIX}{}", path.to_uppercase().replace('.', "__"));
+            let variable = BTreeMap::from([(key, (*in_variable).to_owned())]);
+            let mut places = read::Places::new();
+            let complaints = [
+                read::file(&mut both[0], "", &text, &mut places),
+                read::environment(&mut both[1], &variable, &mut places),
+            ];
+            assert!(complaints.iter().all(Vec::is_empty), "{complaints:?}");
+            assert_eq!(both[0], both[1], "{path}");
+            assert_ne!(both[0], Settings::default(), "{path}");
+            continue;
+        }
         let from_file = read(&format!("{path} = {in_file}\n"), &[]);
         let variable = path.to_uppercase().replace('.', "__");
         let from_variable = read("", &[(&variable, in_variable)]);
         assert_eq!(from_file, from_variable, "{path}");
         assert_ne!(from_file, Settings::default(), "{path}");
     }
-    let sections: String = VALUES
+    let alone = VALUES
         .iter()
+        .filter(|(path, ..)| !path.starts_with("notify."));
+    let sections: String = alone
         .map(|(path, in_file, _)| format!("{path} = {in_file}\n"))
         .collect();
     assert_eq!(read(&sections, &[]).journal.size_mib_max, 13);
@@ -216,4 +255,144 @@ fn what_people_type_never_panics() {
             let _ = Settings::parse("", "", &environment(&[(&variable, value)]));
         }
     }
+}
+
+#[test]
+fn carriers_are_read_whole_and_completed_by_variables() {
+    let text = r#"
+        [notify.phone]
+        kind = "ntfy"
+        topic = "house-4711"
+
+        [notify.mail]
+        kind = "smtp"
+        host = "mail.example.org"
+        user = "house"
+        from = "iot-control <house@example.org>"
+        to = ["anna@example.org"]
+
+        [notify.wall]
+        kind = "mqtt"
+    "#;
+    let settings = read(text, &[("NOTIFY__MAIL__PASSWORD", "s3cret")]);
+    let names = settings
+        .notify
+        .carriers
+        .iter()
+        .map(|carrier| &*carrier.name);
+    assert_eq!(names.collect::<Vec<_>>(), ["mail", "phone"]);
+    assert!(settings.notify.mqtt.contains("wall"));
+    let ::notify::Way::Ntfy(ntfy) = &settings.notify.carriers[1].way else {
+        panic!("{settings:?}");
+    };
+    assert_eq!(ntfy.server, "https://ntfy.sh");
+    assert!(!format!("{settings:?}").contains("s3cret"));
+    // All of it from variables.
+    let settings = read(
+        "",
+        &[
+            ("NOTIFY__MY_HOOK__KIND", "webhook"),
+            ("NOTIFY__MY_HOOK__URL", "https://example.org/s3cret"),
+        ],
+    );
+    assert_eq!(&*settings.notify.carriers[0].name, "my_hook");
+}
+
+#[test]
+fn what_is_wrong_with_a_carrier_is_said_at_its_key_and_without_a_secret() {
+    for (text, expected) in [
+        (
+            "[notify.phone]\n",
+            ":1:9: `notify.phone`: `kind` is missing: one of 'ntfy', 'webhook', 'smtp', 'mqtt'",
+        ),
+        (
+            "[notify.phone]\nkind = \"ntfi\"\n",
+            ":2:8: `notify.phone.kind` takes 'ntfy' or 'webhook' or 'smtp' or 'mqtt', not 'ntfi'",
+        ),
+        (
+            "[notify.phone]\nkind = \"ntfy\"\n",
+            ":1:9: `notify.phone`: `topic` is missing",
+        ),
+        (
+            "[notify.phone]\nkind = \"ntfy\"\ntopic = \"x\"\npassword = \"s3cret\"\n",
+            ":4:12: `notify.phone.password`: ntfy has no `password`; it takes url, topic, token, ca",
+        ),
+        (
+            "[notify.phone]\nkind = \"mqtt\"\ntopic = \"s3cret\"\n",
+            ":3:9: `notify.phone.topic`: mqtt has no `topic`; it takes no other key",
+        ),
+        (
+            "[notify.all]\nkind = \"mqtt\"\n",
+            ":1:9: `notify.all`: `all` stands for every carrier: choose another name",
+        ),
+        (
+            "[notify.phone]\nkind = \"ntfy\"\ntopic = \"s3cret topic\"\n",
+            ":3:9: `notify.phone.topic`: a topic of ntfy has 1 to 64 letters, digits, '-' or '_'",
+        ),
+        (
+            "[notify.hook]\nkind = \"webhook\"\nurl = \"s3cret\"\n",
+            ":1:9: `notify.hook`: the address is none: it begins with http:// or https://, names a host, and holds no spaces",
+        ),
+        (
+            "[notify.hook]\nkind = \"webhook\"\nurl = 4711\n",
+            ":3:7: `notify.hook.url` takes a text in quotes",
+        ),
+        (
+            "[notify.hook]\ntoken = [\"s3cret\"]\n",
+            ":2:9: `notify.hook.token` takes a text in quotes",
+        ),
+        (
+            "[notify.hook]\ntokn = \"s3cret\"\n",
+            ":2:1: there is no setting `notify.hook.tokn`; did you mean `token`?",
+        ),
+        ("[notify.hook]\ntoken = \"s3cret\ntoken2 = 1\n", ":2:"),
+        (
+            "notify.hook = \"s3cret\"\n",
+            ":1:8: `notify.hook` is a section: write [notify.hook], and its keys below",
+        ),
+        (
+            "[notify.mail]\nkind = \"smtp\"\nhost = \"10.0.0.4\"\nuser = \"u\"\npassword = \"s3cret\"\nsecurity = \"none\"\n",
+            ":6:12: `notify.mail.security`: a password would go through the network for everybody to read: set it to 'tls' or \
+             'starttls'",
+        ),
+        (
+            "[notify.mail]\nkind = \"smtp\"\nhost = \"m\"\nfrom = \"x\"\nto = [\"a@b.c\"]\n",
+            ":1:9: `notify.mail`: 'x' is no mail address",
+        ),
+        (
+            "[notify.mail]\nkind = \"smtp\"\nhost = \"m\"\npassword = \"s3cret\"\n",
+            ":1:9: `notify.mail`: `user` is missing",
+        ),
+        (
+            "[notify.phone]\nkind = \"ntfy\"\ntopic = \"x\"\nca = \"/nowhere/ca.pem\"\n",
+            ":4:6: `notify.phone.ca`: /nowhere/ca.pem: No such file",
+        ),
+    ] {
+        let said = wrong(text, &[]);
+        assert!(said.contains(expected), "{expected}\nin\n{said}");
+        assert!(!said.contains("s3cret"), "{said}");
+    }
+    let said = wrong(
+        "",
+        &[
+            ("NOTIFY__PHONE__TOKEN", "s3cret\r\n"),
+            ("NOTIFY__PHONE__KIND", "ntfy"),
+        ],
+    );
+    assert_eq!(
+        said,
+        "environment variable IOT_CONTROL__NOTIFY__PHONE__KIND: `notify.phone`: `topic` is missing"
+    );
+    let said = wrong(
+        "",
+        &[
+            ("NOTIFY__PHONE__TOPIC", "x"),
+            ("NOTIFY__PHONE__TOKEN", "s3cret\r\n"),
+            ("NOTIFY__PHONE__KIND", "ntfy"),
+        ],
+    );
+    assert!(
+        said.contains("the token holds a character that no token has") && !said.contains("s3cret"),
+        "{said}"
+    );
 }

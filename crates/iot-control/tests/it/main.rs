@@ -28,4 +28,5 @@ mod simulation;
 mod survival;
 mod switching;
 mod targets;
+mod telling;
 mod tools;

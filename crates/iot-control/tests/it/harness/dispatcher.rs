@@ -37,13 +37,22 @@ impl<'h> Dispatcher<'h> {
 
     /// As [`Self::start`], on an address.
     pub fn start_on(house: &'h House, more: &[&str], address: &str) -> Self {
+        Self::start_with(house, more, &[("MQTT__LISTEN", address)])
+    }
+
+    /// As [`Self::start`], with settings by variables.
+    pub fn start_with(house: &'h House, more: &[&str], settings: &[(&str, &str)]) -> Self {
+        let settings = settings
+            .iter()
+            .map(|(key, value)| (format!("IOT_CONTROL__{key}"), *value));
         let mut child = iot_control()
             .arg("run")
             .arg(house.folder())
             .arg("--state")
             .arg(house.state())
             .args(more)
-            .env("IOT_CONTROL__MQTT__LISTEN", address)
+            .env("IOT_CONTROL__MQTT__LISTEN", "127.0.0.1:0")
+            .envs(settings)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
