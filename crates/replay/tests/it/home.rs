@@ -30,9 +30,9 @@ pub(crate) type Files = BTreeMap<String, String>;
 const ACKNOWLEDGES_AFTER: Duration = Duration::from_millis(12);
 const REPORTS_AFTER: Duration = Duration::from_millis(60);
 
-/// The example house.
+/// The house of these tests: its lines have numbers that answers name.
 pub(crate) fn piano_house() -> Files {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/piano-house");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/house");
     let read = |name: &str| {
         let text = std::fs::read_to_string(format!("{folder}/{name}")).unwrap();
         (name.to_owned(), text)
@@ -42,7 +42,7 @@ pub(crate) fn piano_house() -> Files {
         .into()
 }
 
-/// The example house with `more` rules.
+/// The house of these tests with `more` rules.
 pub(crate) fn with_rules(more: &str) -> Files {
     let mut files = piano_house();
     files.get_mut("rules.toml").unwrap().push_str(more);

@@ -50,13 +50,13 @@ hall.lamp  on=false   (before: on=true)
 since Saturday 28 March 2026, 20:06:10.000, 1 min 40 s ago
 
   20:01:10.000                hall.motion.start
-                              rule hall-motion  rules.toml:36
+                              rule hall-motion  rules.toml:32
                                 sun.is_down           true
                                 state.hall.lux < 50   true       state.hall.lux = 12
                                 !var.night            true
                                 started the timer hall-off for 5m
   20:06:10.000        +5 min  timer hall-off ran out
-                              rule hall-motion-off  rules.toml:46
+                              rule hall-motion-off  rules.toml:42
                               sent  hall.lamp on=false
   20:06:10.012        +12 ms  acknowledged by hall
   20:06:10.060        +48 ms  reported  hall.lamp on=false
@@ -73,7 +73,7 @@ hall.lamp  on=true   (before: never set)
 since Saturday 28 March 2026, 20:01:10.000, 6 min 40 s ago
 
   20:01:10.000                hall.motion.start
-                              rule hall-motion  rules.toml:36
+                              rule hall-motion  rules.toml:32
                                 sun.is_down           true
                                 state.hall.lux < 50   true       state.hall.lux = 12
                                 !var.night            true
@@ -121,9 +121,9 @@ since Saturday 28 March 2026, 20:00:40.000, 1 min 10 s ago
   20:00:10.000                bath.humidity reports humidity=70
                               state.bath.humidity > 65 became true; rule fan-on waits 30s
   20:00:40.000         +30 s  state.bath.humidity > 65 has held for 30s
-                              rule fan-on  rules.toml:80
+                              rule fan-on  rules.toml:76
                                 state.bath.humidity > 65   true       state.bath.humidity = 70
-                              sent  bath.fan on=true for 1h
+                              sent  bath.fan on=true
   20:00:40.012        +12 ms  acknowledged by bath
   20:00:40.060        +48 ms  reported  bath.fan on=true
 ",
@@ -139,7 +139,7 @@ var.night  true   (before: false)
 since Saturday 28 March 2026, 22:30:00.000, 10 s ago
 
   22:30:00.000                its time came: 22:30
-                              rule night-begins  rules.toml:102
+                              rule night-begins  rules.toml:90
                                 set var.night to true
 ";
     for name in ["night", "var.night"] {
@@ -265,7 +265,7 @@ fn rules_timers_events_notifications_and_sensors_are_answered_too() {
         "{answer}"
     );
     assert!(
-        answer.contains("rule hall-motion  rules.toml:36"),
+        answer.contains("rule hall-motion  rules.toml:32"),
         "{answer}"
     );
     home.disconnect("door");
