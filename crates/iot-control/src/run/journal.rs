@@ -215,3 +215,114 @@ impl Journal {
         self.store.as_ref()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, sync_channel};
+
+    use dispatcher::Subject;
+    use store::{Options, Store};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// A journal with its store, and the numbers that this wrote.
+    fn journal() -> (TempDir, Journal, Receiver<InputNo>) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (store, _) = Store::open(folder.path(), Options::default()).expect("it opens");
+        let (report, written) = sync_channel(100);
+        let store = store
+            .start(move |no| report.try_send(no).expect("there is room"))
+            .expect("a thread");
+        let mut journal = Journal::after(InputNo(0));
+        journal.start(store, Durable::default());
+        (folder, journal, written)
+    }
+
+    fn program() -> std::sync::Arc<Program> {
+        let text = "format = 1\n[device.a]\nid = 1\nio.b = { kind = \"button\" }\n";
+        let loaded = mapping::load_texts([("mapping.toml", text.to_owned())]);
+        loaded.program.expect("it checks")
+    }
+
+    fn now(seconds: u64) -> Now {
+        Now::default().after(Duration::from_secs(seconds))
+    }
+
+    /// What is written, as numbers and classes.
+    fn records(journal: &Journal) -> Vec<(u64, Class)> {
+        let reader = journal.store().expect("it has one").reader(InputNo(1));
+        let records = reader.map(|read| read.expect("it is whole"));
+        records.map(|record| (record.no.0, record.class)).collect()
+    }
+
+    #[test]
+    fn a_batch_ends_with_the_hash_of_its_inputs() {
+        let (_folder, mut journal, written) = journal();
+        let program = program();
+        let mut effects = Effects::default();
+        for second in 1..=3 {
+            for _ in 0..second {
+                journal.take(now(second), &program, &Input::Tick);
+                journal.put_out(&effects);
+            }
+            journal.hand_over(now(second));
+            assert_eq!(written.recv(), Ok(journal.last()));
+        }
+        use Class::{Input as I, OutputsHash as H};
+        let expected = [
+            (1, I),
+            (1, H),
+            (2, I),
+            (3, I),
+            (3, H),
+            (4, I),
+            (5, I),
+            (6, I),
+            (6, H),
+        ];
+        assert_eq!(records(&journal), expected);
+
+        let last = journal.store().expect("it has one").reader(InputNo(6));
+        let hash = last
+            .map(|read| read.expect("it is whole"))
+            .last()
+            .expect("it is there");
+        let hash = OutputsHash::decode(&hash.body).expect("it is one");
+        let mut outputs = Outputs::default();
+        for _ in 0..3 {
+            outputs.take(&effects, Mark::default());
+        }
+        assert_eq!(hash.hash, outputs.finish());
+        assert_eq!(hash.binary, dispatcher::VERSION);
+        effects.clear();
+    }
+
+    #[test]
+    fn inputs_that_are_not_kept_leave_no_hash_until_a_snapshot_covers_them() {
+        let (_folder, mut journal, written) = journal();
+        let program = program();
+        let effects = Effects::default();
+        let too_long = Input::Unblock(Subject::Name("x".repeat(2 << 20)));
+        let take = |journal: &mut Journal, input: &Input| {
+            let (_, ack) = journal.take(now(1), &program, input);
+            journal.put_out(&effects);
+            ack
+        };
+        assert_eq!(take(&mut journal, &Input::Tick), Ack::After(InputNo(1)));
+        assert_eq!(take(&mut journal, &too_long), Ack::Never);
+        assert_eq!(take(&mut journal, &Input::Tick), Ack::After(InputNo(3)));
+        journal.hand_over(now(1));
+        assert_eq!(written.recv(), Ok(InputNo(3)));
+        assert_eq!(journal.unkept, 1);
+        take(&mut journal, &Input::Tick);
+        journal.hand_over(now(2));
+        assert_eq!(written.recv(), Ok(InputNo(4)));
+        journal.covered();
+        take(&mut journal, &Input::Tick);
+        journal.hand_over(now(3));
+        assert_eq!(written.recv(), Ok(InputNo(5)));
+        use Class::{Input as I, OutputsHash as H};
+        assert_eq!(records(&journal), [(1, I), (3, I), (4, I), (5, I), (5, H)]);
+    }
+}

@@ -59,3 +59,22 @@ fn secrets_that_others_may_read_are_refused_with_the_command_that_mends_it() {
     }
     Store::open(house.path(), Options::default()).unwrap();
 }
+
+#[test]
+fn what_the_operating_system_refuses_is_said_with_what_to_do() {
+    use std::io::ErrorKind;
+    for (kind, mend) in [
+        (ErrorKind::PermissionDenied, "must own it: run chown"),
+        (ErrorKind::ReadOnlyFilesystem, "mount it again"),
+        (ErrorKind::StorageFull, "make room"),
+        (ErrorKind::NotADirectory, "move it away"),
+    ] {
+        let error = FolderError::Io {
+            path: "/var/lib/iot-control".into(),
+            source: kind.into(),
+        };
+        let text = error.to_string();
+        assert!(text.contains("/var/lib/iot-control"), "{text}");
+        assert!(text.contains(mend), "{text}");
+    }
+}

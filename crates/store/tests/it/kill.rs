@@ -1,4 +1,5 @@
-//! kill -9: a child process appends and prints what was acknowledged until it is killed.
+//! kill -9: a child process, which is this test again, appends and prints what was acknowledged until it is
+//! killed.
 
 use crate::batch_of;
 use std::io::{BufRead, BufReader, Write};
@@ -6,16 +7,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use store::{Options, Store};
 
-/// In the child's working folder: says that somebody is there to kill it.
+/// In the child's working folder: says that it is the child, and that somebody is there to kill it.
 const GUARD: &str = "killed-from-outside";
 
-/// Not a test of its own: the test below runs it as its child.
-#[test]
-#[ignore = "runs until it is killed"]
-fn child_that_appends_until_it_is_killed() {
-    if !Path::new(GUARD).exists() {
-        return;
-    }
+fn append_until_killed() {
     let (store, recovered) = Store::open(Path::new("state"), Options::default()).unwrap();
     let (durable, acknowledged) = std::sync::mpsc::sync_channel(1_024);
     let handle = store.start(move |no| durable.send(no).unwrap()).unwrap();
@@ -32,13 +27,19 @@ fn child_that_appends_until_it_is_killed() {
 
 #[test]
 fn nothing_that_was_acknowledged_is_lost_by_kill_9() {
+    if Path::new(GUARD).exists() {
+        return append_until_killed();
+    }
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join(GUARD), b"").unwrap();
     let mut acknowledged = 0;
     for lines in [1, 40, 400, 3] {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "kill::child_that_appends_until_it_is_killed"])
-            .args(["--ignored", "--nocapture"])
+            .args([
+                "--exact",
+                "kill::nothing_that_was_acknowledged_is_lost_by_kill_9",
+            ])
+            .arg("--nocapture")
             .current_dir(folder.path())
             .stdout(Stdio::piped())
             .spawn()

@@ -2,8 +2,10 @@
 //! and the next one starts from the copy.
 
 use std::{
+    cell::Cell,
     fs,
     path::{Path, PathBuf},
+    rc::Rc,
     sync::mpsc::{Receiver, SyncSender, sync_channel},
     time::Duration,
 };
@@ -80,10 +82,11 @@ const ALL: [Killed; 4] = [
 ];
 
 /// A house folder and the state that the process before left.
+#[derive(Clone)]
 struct Bench {
-    root: TempDir,
+    root: Rc<TempDir>,
     state: PathBuf,
-    states: u32,
+    states: Rc<Cell<u32>>,
 }
 
 impl Bench {
@@ -94,18 +97,28 @@ impl Bench {
         fs::write(house.join("mapping.toml"), HOUSE).expect("it can be written");
         let state = root.path().join("state-0");
         Self {
-            root,
+            root: Rc::new(root),
             state,
-            states: 0,
+            states: Rc::default(),
         }
     }
 
     /// What a kill at this moment leaves: the next start begins there.
     fn leave(&mut self) {
-        self.states += 1;
-        let left = self.root.path().join(format!("state-{}", self.states));
+        self.states.set(self.states.get() + 1);
+        let left = self
+            .root
+            .path()
+            .join(format!("state-{}", self.states.get()));
         copy(&self.state, &left);
         self.state = left;
+    }
+
+    /// The same state for another story.
+    fn fork(&self) -> Self {
+        let mut fork = self.clone();
+        fork.leave();
+        fork
     }
 
     fn recover(&self, machine: &Machine) -> Recovered {
@@ -295,12 +308,24 @@ fn machine(boot: usize, seconds: u64) -> Machine {
 
 #[test]
 fn two_kills_around_a_start_leave_state_and_timers_right_and_count_downtime_once() {
+    let lived = motion();
     for first in ALL {
+        let mut once = lived.fork();
+        once.start_and_kill(&machine(0, 30), first);
         for second in ALL {
-            for boots in [[0, 0, 0, 0], [0, 1, 1, 3]] {
-                check(first, second, boots);
-            }
+            let mut twice = once.fork();
+            twice.start_and_kill(&machine(0, 45), second);
+            check(&twice, &machine(0, 50), &format!("{first:?}, {second:?}"));
         }
+        // The machine starts anew before the first start, and before the last one.
+        let mut booted = lived.fork();
+        booted.start_and_kill(&machine(1, 30), first);
+        booted.start_and_kill(&machine(1, 45), first);
+        check(
+            &booted,
+            &machine(3, 50),
+            &format!("{first:?} twice, booted"),
+        );
     }
 }
 
@@ -324,18 +349,25 @@ fn the_downtime_of_a_house_in_which_nothing_happened_yet_is_noted_too() {
     assert_eq!(inputs, [Ok(Input::Resumed)]);
 }
 
-fn check(first: Killed, second: Killed, boots: [usize; 4]) {
-    let context = format!("{first:?}, {second:?}, {boots:?}");
+fn at(seconds: u64) -> Instant {
+    Instant(seconds * 1_000_000)
+}
+
+/// So many seconds after the motion, which is when the house first started.
+fn now(seconds: u64) -> Now {
+    Now {
+        at: at(seconds),
+        wall: machine(0, seconds).wall,
+        synced: true,
+    }
+}
+
+/// A house that was killed soon after a motion.
+fn motion() -> Bench {
     let mut bench = Bench::new();
-    let born = machine(boots[0], 0);
+    let born = machine(0, 0);
     let mut running = Running::start(bench.recover(&born), &born);
     running.go_on();
-    let at = |seconds: u64| Instant(seconds * 1_000_000);
-    let now = |seconds: u64| Now {
-        at: at(seconds),
-        wall: born.wall.after(Duration::from_secs(seconds)),
-        synced: true,
-    };
     let program = running.app.dispatcher.program().clone();
     let motion = EventIx::all(program.events.len())
         .find(|event| program.event_path(*event) == "hall.motion.start")
@@ -353,14 +385,13 @@ fn check(first: Killed, second: Killed, boots: [usize; 4]) {
     running.app.drained();
     assert_eq!(running.written.recv(), Ok(InputNo(1)));
     bench.leave();
-    drop(running);
+    bench
+}
 
-    bench.start_and_kill(&machine(boots[1], 30), first);
-    bench.start_and_kill(&machine(boots[2], 45), second);
-    let machine = machine(boots[3], 50);
-    let mut running = Running::start(bench.recover(&machine), &machine);
+/// Starts for good, 50 seconds after the motion.
+fn check(bench: &Bench, machine: &Machine, context: &str) {
+    let mut running = Running::start(bench.recover(machine), machine);
     running.go_on();
-
     let engine = running.app.dispatcher.engine();
     assert_eq!(
         engine.now().at,
