@@ -242,6 +242,23 @@ impl<F: FileExt> Cursor<F> {
     }
 }
 
+/// Whether most bytes of a part of a file are zeros. What can't be read is none.
+pub(super) fn is_mostly_zeros(file: &impl FileExt, start: u64, end: u64) -> bool {
+    let mut zeros = 0;
+    let mut window = vec![0; WINDOW_BYTES];
+    let mut offset = start;
+    while offset < end {
+        let wanted =
+            usize::try_from(end - offset).map_or(WINDOW_BYTES, |left| left.min(WINDOW_BYTES));
+        let Ok(read @ 1..) = file.read_at(&mut window[..wanted], offset) else {
+            break;
+        };
+        zeros += window[..read].iter().filter(|byte| **byte == 0).count() as u64;
+        offset += read as u64;
+    }
+    zeros * 2 > end.saturating_sub(start)
+}
+
 /// How many bytes from `start` on hold anything: up to the last one that is not zero. What can't be read
 /// counts as if it did.
 pub(super) fn used_bytes(file: &impl FileExt, start: u64, end: u64) -> u64 {

@@ -49,6 +49,8 @@ pub struct Damage {
     pub bytes: u64,
     /// Whole records behind it in the same segment.
     pub behind: u64,
+    /// Most of it is zeros: a power cut kept it from the disk, and the disk may well be whole.
+    pub is_unwritten: bool,
     /// What the operating system says, where it could not read.
     pub trouble: Option<String>,
     /// Where a copy of the segment was put.
@@ -65,6 +67,11 @@ impl fmt::Display for Damage {
         )?;
         if let Some(trouble) = &self.trouble {
             write!(f, " (reading it says: {trouble})")?;
+        }
+        if self.is_unwritten {
+            f.write_str(
+                " but mostly zeros, as a power cut leaves where the disk had not come to yet",
+            )?;
         }
         match self.behind {
             0 => f.write_str(", and nothing whole follows in it")?,
@@ -95,7 +102,7 @@ pub struct Gap {
 #[non_exhaustive]
 pub enum GapCause {
     /// Their bytes are damaged.
-    Damage(Damage),
+    Damage(Box<Damage>),
     /// They are not there: retention dropped them, or a file was lost.
     Missing {
         /// The segment before which they should stand.

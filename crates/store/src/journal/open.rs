@@ -3,7 +3,7 @@
 //! Called once at start. Cuts a torn tail, copies what is damaged; never changes anything else. Nothing
 //! that is merely damaged stops a start.
 
-use super::cursor::{Cursor, Step, used_bytes};
+use super::cursor::{Cursor, Step, is_mostly_zeros, used_bytes};
 use super::damage::{Damage, TornTail};
 use super::reader::{JournalView, Segment};
 use super::record::{Chain, FRAME_BYTES_MIN};
@@ -144,6 +144,7 @@ impl Journal {
                     offset: 0,
                     bytes: 0,
                     behind: 0,
+                    is_unwritten: false,
                     trouble: Some(error.to_string()),
                     set_aside: None,
                 });
@@ -216,6 +217,7 @@ impl Journal {
             offset: 0,
             bytes,
             behind,
+            is_unwritten: is_mostly_zeros(cursor.file(), 0, bytes),
             trouble: cursor.trouble(),
             set_aside: self.set_aside(&path).ok(),
             file: path.clone(),
@@ -276,6 +278,7 @@ impl Journal {
                             offset,
                             bytes: cursor.offset() - offset,
                             behind: 0,
+                            is_unwritten: is_mostly_zeros(cursor.file(), offset, cursor.offset()),
                             trouble: cursor.trouble(),
                             set_aside: None,
                         };

@@ -4,7 +4,7 @@
 //! belongs to one thread, holds one file and one window of 64 KiB (or one record, if that is
 //! larger). It never reads past what was written whole. Must not write.
 
-use super::cursor::{Cursor, Step};
+use super::cursor::{Cursor, Step, is_mostly_zeros};
 use super::damage::{Damage, Gap, GapCause};
 use super::record::{Chain, Meta, Record};
 use super::segment::{HEADER_CRC_AT, Header, Sequence};
@@ -238,12 +238,15 @@ impl JournalReader {
             offset,
             bytes: end.saturating_sub(offset),
             behind: 0,
+            is_unwritten: false,
             trouble: None,
             set_aside: None,
         };
         let mut until = None;
         if open.cursor.resync(end) {
-            damage.bytes = open.cursor.offset() - offset;
+            let found = open.cursor.offset();
+            damage.bytes = found - offset;
+            damage.is_unwritten = is_mostly_zeros(open.cursor.file(), offset, found);
             damage.trouble = open.cursor.trouble();
             damage.behind = open.count_rest()?;
             if let Step::Record(meta, body) = open.cursor.step(end) {
@@ -254,6 +257,7 @@ impl JournalReader {
                 }
             }
         } else {
+            damage.is_unwritten = is_mostly_zeros(open.cursor.file(), offset, end);
             damage.trouble = open.cursor.trouble();
             match open.next.clone() {
                 Some(next) => {
@@ -266,7 +270,7 @@ impl JournalReader {
         self.report(Gap {
             from: before.next(),
             until,
-            cause: GapCause::Damage(damage),
+            cause: GapCause::Damage(Box::new(damage)),
         })
     }
 

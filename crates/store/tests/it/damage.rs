@@ -200,6 +200,37 @@ fn damage_is_told_with_file_offset_and_what_follows() {
 }
 
 #[test]
+fn a_page_that_a_power_cut_kept_from_the_disk_is_told_from_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    journal_of(folder.path(), 1 << 20, 400);
+    let file = segments(folder.path()).remove(0);
+    let whole = std::fs::read(&file).unwrap();
+    for unwritten in [true, false] {
+        let mut bytes = whole.clone();
+        let page = &mut bytes[8_192..12_288];
+        page.fill(0);
+        if !unwritten {
+            page.iter_mut().step_by(2).for_each(|byte| *byte = 0x3C);
+            page[1..]
+                .iter_mut()
+                .step_by(2)
+                .for_each(|byte| *byte = 0xC3);
+        }
+        let case = tempfile::tempdir().unwrap();
+        std::fs::write(case.path().join(file.file_name().unwrap()), bytes).unwrap();
+        let (journal, found) = open_fast(case.path(), 1 << 20);
+        let [damage] = &found.damaged[..] else {
+            panic!("{found:?}")
+        };
+        assert_eq!(damage.is_unwritten, unwritten, "{damage}");
+        assert_eq!(damage.to_string().contains("power cut"), unwritten);
+        let (missing, gaps) = check(&journal, 400);
+        assert!(missing.len() > 50);
+        assert_eq!(damage_of(&gaps[0]).is_unwritten, unwritten);
+    }
+}
+
+#[test]
 fn a_lost_segment_is_a_gap_and_what_follows_is_read() {
     let folder = tempfile::tempdir().unwrap();
     journal_of(folder.path(), 250, RECORDS);

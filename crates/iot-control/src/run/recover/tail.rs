@@ -71,13 +71,16 @@ fn tell(gap: &Gap, store: &Store) {
     if let GapCause::Damage(damage) = &gap.cause {
         match store.set_aside(&damage.file) {
             Ok(copy) => printer::tell(format_args!(
-                "a copy of the damaged file is kept as {}; its disk may be failing: back it up and check it",
+                "a copy of the damaged file is kept as {}",
                 copy.display()
             )),
             Err(error) => printer::tell(format_args!(
-                "{} could not be copied: {error}; its disk may be failing: back it up and check it",
+                "{} could not be copied: {error}",
                 damage.file.display()
             )),
+        }
+        if !damage.is_unwritten {
+            printer::tell("the disk may be failing: make a backup and check it");
         }
     }
     if gap.is_felt() {
