@@ -36,7 +36,33 @@ impl Workspace {
     /// Cargo fails, or speaks another dialect.
     pub(crate) fn read() -> Result<Self> {
         let text = shell::output(&mut shell::cargo(["metadata", "--format-version", "1"]))?;
-        Self::parse(&text)
+        let mut workspace = Self::parse(&text)?;
+        // `cargo metadata` counts crates behind weak features (`dep?/feature`) that are never built.
+        let words = "tree --workspace --edges normal,build --target all --prefix depth";
+        workspace.keep_edges_of(&shell::output(&mut shell::cargo(words.split(' ')))?);
+        Ok(workspace)
+    }
+
+    /// Forgets what no line of `cargo tree --prefix depth` is built with.
+    fn keep_edges_of(&mut self, tree: &str) {
+        let mut edges = BTreeSet::new();
+        let mut above: Vec<&str> = Vec::new();
+        for line in tree.lines() {
+            let digits = line.bytes().take_while(u8::is_ascii_digit).count();
+            let (depth, package) = line.split_at(digits);
+            let (Ok(depth), Some(name)) = (depth.parse::<usize>(), package.split(' ').next())
+            else {
+                continue;
+            };
+            above.truncate(depth);
+            if let Some(user) = above.last() {
+                edges.insert((*user, name));
+            }
+            above.push(name);
+        }
+        for (user, used) in &mut self.built_with {
+            used.retain(|name| edges.contains(&(user.as_str(), name.as_str())));
+        }
     }
 
     /// Takes what cargo printed.
@@ -126,6 +152,25 @@ fn string(value: &Value) -> Result<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_never_built_is_no_edge() {
+        let edge = |user: &str, used: &[&str]| {
+            let used = used.iter().map(|name| (*name).to_owned()).collect();
+            (user.to_owned(), used)
+        };
+        let mut workspace = Workspace {
+            built_with: [
+                edge("notify", &["mail", "log"]),
+                edge("mail", &["runtime", "log"]),
+            ]
+            .into(),
+            ..Workspace::default()
+        };
+        workspace.keep_edges_of("0notify v0.1.0 (/crates/notify)\n1log v1\n1mail v1\n2log v1\n");
+        let kept = [edge("notify", &["mail", "log"]), edge("mail", &["log"])].into();
+        assert_eq!(workspace.built_with, kept);
+    }
 
     #[test]
     fn edges_and_trees_come_from_what_cargo_says() {
