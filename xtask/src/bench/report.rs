@@ -150,13 +150,14 @@ impl Report {
         cases
     }
 
-    /// Ours over mosquitto's, by medians.
+    /// Ours over mosquitto's: of each run, in which both take turns, then the median. A machine that is slower
+    /// for a whole run is so for both.
     fn ratio(&self, rules: usize, qos: u8, of: fn(&Sample) -> f64) -> Option<f64> {
-        let median = |system| {
-            let samples = self.samples.get(&(rules, qos, system))?;
-            Some(Spread::of(samples.iter().map(of)).median)
-        };
-        Some(median(System::Ours)? / median(System::Mosquitto)?)
+        let samples = |system| self.samples.get(&(rules, qos, system));
+        let runs = samples(System::Ours)?
+            .iter()
+            .zip(samples(System::Mosquitto)?);
+        Some(Spread::of(runs.map(|(ours, theirs)| of(ours) / of(theirs))).median)
     }
 
     fn throughput(&self, rules: usize, qos: u8) -> Option<Floor> {
