@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Events(past::Events),
     /// Explains the last change of a channel, rule, variable or timer: what led to it, hop by hop
     Why(past::Why),
+    /// Explains why a rule did not fire: the nearest miss, with the values it saw
+    WhyNot(past::WhyNot),
     /// Shows the house at a moment: what was reported, wished, there, running
     State(past::StateAt),
     /// Lists, shows, blocks and unblocks devices of a running dispatcher

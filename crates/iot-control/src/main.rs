@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         Command::Press(options) => command::press(options),
         Command::Events(options) => command::events(&options),
         Command::Why(options) => command::why(&options),
+        Command::WhyNot(options) => command::why_not(&options),
         Command::State(options) => command::state(&options),
         Command::Device(options) => command::device(options),
         Command::User(options) => command::user(options),

@@ -16,6 +16,7 @@ mod travel;
 mod trouble;
 mod when;
 pub mod why;
+pub mod why_not;
 mod words;
 
 pub use comparison::Differing;

@@ -27,7 +27,9 @@ mod chain;
 mod json;
 mod text;
 
-pub(crate) use json::of as json_value;
+pub(crate) use chain::{hold_of, look_hops};
+pub(crate) use json::{hops as json_hops, of as json_value, parts as json_parts};
+pub(crate) use text::{hops as table_of, table as parts_of};
 
 /// The last change of something.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,4 +1,4 @@
-//! Commands that look into the past: `why`, `state`, `events`. A running dispatcher is asked to hand over what it
+//! Commands that look into the past: `why`, `why-not`, `state`, `events`. A running dispatcher is asked to hand over what it
 //! has taken last; then the state folder is read, and the dispatcher is left alone.
 
 use std::{
@@ -55,6 +55,20 @@ pub(crate) fn why(options: &past::Why) -> anyhow::Result<ExitCode> {
         printer::result(why.json(looked.history.zone()));
     } else {
         printer::results(why.text(looked.history.zone(), looked.now, paint()));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `iot-control why-not RULE`.
+pub(crate) fn why_not(options: &past::WhyNot) -> anyhow::Result<ExitCode> {
+    let looked = look(&options.past)?;
+    let when = looked.when(options.at.as_deref())?;
+    let answer = replay::why_not::why_not(&looked.history, &options.rule, when, looked.now)?;
+    looked.tell_troubles();
+    if options.past.json {
+        printer::result(answer.json(looked.history.zone()));
+    } else {
+        printer::results(answer.text(looked.history.zone(), paint()));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -506,6 +506,41 @@ impl Teller<'_> {
     }
 }
 
+/// One look of a rule, as hops: what made it look, the rule, what it wished.
+pub(crate) fn look_hops(
+    program: &Program,
+    decision: &Decision,
+    trace: &RuleTrace,
+    parts: Vec<explain::Part>,
+) -> Vec<Hop> {
+    let hop = |what| Hop {
+        now: decision.now,
+        what,
+    };
+    let explainer = Explainer::new(program);
+    let step = decision.steps.get(usize::from(trace.step));
+    let cause = step.map(|step| hop(What::Cause(explainer.cause(&step.cause))));
+    let row = &program[trace.rule];
+    let mine = decision
+        .sent
+        .iter()
+        .filter(|sent| sent.by == Some(trace.rule));
+    let sent = mine.filter(|_| explain::ran(trace)).map(|sent| {
+        hop(What::Sent {
+            text: sent.text.clone(),
+            disposition: sent.disposition,
+        })
+    });
+    let rule = hop(What::Rule {
+        name: row.name.to_string(),
+        file: row.origin.file.to_string(),
+        line: row.origin.line,
+        parts,
+        did: Vec::new(),
+    });
+    cause.into_iter().chain([rule]).chain(sent).collect()
+}
+
 /// The `holds` of a rule, and for how long it must hold.
 pub(crate) fn hold_of(
     program: &Program,

@@ -8,4 +8,5 @@
 mod home;
 mod states;
 mod travels;
+mod why_nots;
 mod whys;

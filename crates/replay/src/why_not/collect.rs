@@ -1,0 +1,384 @@
+//! Gathers on the way what may explain that a rule did nothing.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use dispatcher::{Dispatcher, Note, Observed, explain};
+use engine::{Cause, Decision, Outcome, Term};
+use mapping::{
+    Program,
+    program::{ChannelIx, EventIx, GestureKind, RuleIx, TimerIx, Trigger},
+};
+use types::{Now, Value};
+
+use super::facts::{self, Fact};
+use crate::{player::Fed, travel::Step};
+
+/// A rule on its way through history.
+pub(super) struct Collector {
+    name: String,
+    pub(super) program: Arc<Program>,
+    /// `None`: the mapping in force does not have it.
+    pub(super) rule: Option<RuleIx>,
+    pub(super) facts: Vec<Fact>,
+    /// The last time it looked, whatever came of it.
+    pub(super) looked: Option<Looked>,
+    /// The last times at which it ran.
+    pub(super) fired: Option<Now>,
+    pub(super) firings: u64,
+    /// When things happened last that make it look, or nearly do.
+    pub(super) came: BTreeMap<What, Came>,
+    /// The last message of one of its devices that was not taken.
+    pub(super) refused: Option<(Now, String)>,
+    /// A time of it passed while the dispatcher was down.
+    pub(super) missed: Option<(Now, Duration)>,
+    /// It came into the mapping, left it, or was switched.
+    pub(super) mapped: Option<Now>,
+    /// The devices of its triggers, and since when they are there or not.
+    pub(super) presence: BTreeMap<String, (bool, Option<Now>)>,
+    /// Since when the wall clock is what it is: synchronised or not.
+    pub(super) synced: (bool, Option<Now>),
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum What {
+    /// An event, by its path.
+    Event(String),
+    /// It came and was not heard: its device was blocked.
+    Blocked(String),
+    /// A copy of it came.
+    Copy(String),
+    /// A gesture or press on a channel, by its path.
+    Gesture(String, String),
+    /// A timer ran out.
+    Timer(String),
+    /// A timer was started.
+    Started(String),
+    /// A time of the rule came.
+    Time,
+    /// A `holds` of the rule turned, true or false.
+    Turned(bool),
+}
+
+/// How often and when last.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Came {
+    pub(super) count: u64,
+    pub(super) last: Now,
+}
+
+/// One look of the rule.
+#[derive(Clone, Debug)]
+pub(super) struct Looked {
+    pub(super) program: Arc<Program>,
+    pub(super) rule: RuleIx,
+    /// The decision; its sent lines are filled in.
+    pub(super) decision: Decision,
+    /// The place of the rule in it.
+    pub(super) trace: usize,
+    /// What its condition could read then.
+    pub(super) facts: Vec<Fact>,
+    /// What was reported and is too old to count, or `None` for never: of what was unknown.
+    pub(super) reports: Vec<(Term, Option<(Value, Now)>)>,
+    /// Its firings that counted against its limit.
+    pub(super) counted: Vec<types::Instant>,
+}
+
+impl Collector {
+    pub(super) fn new(name: &str, house: &Dispatcher, now: Now) -> Self {
+        let mut collector = Self {
+            name: name.to_owned(),
+            program: Arc::clone(house.program()),
+            rule: None,
+            facts: Vec::new(),
+            looked: None,
+            fired: None,
+            firings: 0,
+            came: BTreeMap::new(),
+            refused: None,
+            missed: None,
+            mapped: None,
+            presence: BTreeMap::new(),
+            synced: (now.synced, None),
+        };
+        collector.meet(house);
+        collector
+    }
+
+    /// Looks the rule up in the mapping in force. What is still so keeps its time.
+    fn meet(&mut self, house: &Dispatcher) {
+        self.program = Arc::clone(house.program());
+        self.rule = self.program.names.rules.get(self.name.as_str()).copied();
+        let before = std::mem::take(&mut self.facts);
+        let Some(rule) = self.rule else {
+            return;
+        };
+        self.facts = facts::of(house, rule);
+        for fact in &mut self.facts {
+            let same = |known: &&Fact| known.name == fact.name && known.value == fact.value;
+            if let Some(known) = before.iter().find(same) {
+                fact.since = known.since;
+            }
+        }
+        let program = &self.program;
+        for device in devices(program, rule) {
+            let name = program[device].name.to_string();
+            let online = house.online(device);
+            self.presence.entry(name).or_insert((online, None));
+        }
+    }
+
+    pub(super) fn look(&mut self, step: &mut Step<'_>) {
+        let mine = |decision: &Decision| {
+            let mut rules = decision.rules.iter();
+            rules.any(|trace| Some(trace.rule) == self.rule)
+        };
+        if step.effects.engine.decisions.iter().any(mine) {
+            explain::fill_texts(&self.program, step.effects);
+        }
+        let now = step.record.now;
+        if now.synced != self.synced.0 {
+            self.synced = (now.synced, Some(now));
+        }
+        match &step.fed {
+            Fed::Reloaded => self.reloaded(step),
+            Fed::Observed(Observed::Refused { device, text }) => {
+                let mine = device
+                    .as_ref()
+                    .is_some_and(|device| self.presence.contains_key(&**device));
+                if mine {
+                    self.refused = Some((now, text.to_string()));
+                }
+            }
+            _ => {}
+        }
+        for note in &step.effects.notes {
+            self.note(now, note);
+        }
+        let Some(rule) = self.rule else {
+            return;
+        };
+        for decision in &step.effects.engine.decisions {
+            self.decision(step, rule, decision);
+        }
+        self.changes(step.house, now);
+    }
+
+    fn reloaded(&mut self, step: &Step<'_>) {
+        let enabled = |collector: &Self| collector.rule.map(|rule| collector.program[rule].enabled);
+        let before = enabled(self);
+        self.meet(step.house);
+        if enabled(self) != before {
+            self.mapped = Some(step.record.now);
+        }
+    }
+
+    fn note(&mut self, now: Now, note: &Note) {
+        let path = |event: EventIx| self.program.event_path(event);
+        match note {
+            Note::BlockedEvent(event) => self.happened(What::Blocked(path(*event)), now),
+            Note::BlockedReport(channel) => {
+                let path = self.program.channel_path(*channel);
+                self.happened(What::Blocked(path), now);
+            }
+            Note::Duplicate(event) => self.happened(What::Copy(path(*event)), now),
+            Note::Missed { rule, late } if **rule == *self.name => self.missed = Some((now, *late)),
+            _ => {}
+        }
+    }
+
+    fn happened(&mut self, what: What, now: Now) {
+        let came = self.came.entry(what).or_insert(Came {
+            count: 0,
+            last: now,
+        });
+        came.count += 1;
+        came.last = now;
+    }
+
+    fn decision(&mut self, step: &Step<'_>, rule: RuleIx, decision: &Decision) {
+        let program = Arc::clone(&self.program);
+        for cause in decision.steps.iter().map(|step| &step.cause) {
+            let what = match cause {
+                Cause::Event(event, _) => What::Event(program.event_path(*event)),
+                Cause::Gesture(kind, channel) => {
+                    What::Gesture(program.channel_path(*channel), word(*kind).to_owned())
+                }
+                Cause::Timer(timer) => What::Timer(program[*timer].name.to_string()),
+                Cause::At(by) if *by == rule => What::Time,
+                _ => continue,
+            };
+            self.happened(what, decision.now);
+        }
+        let started = decision.rules.iter().filter(|trace| explain::ran(trace));
+        let timers: Vec<TimerIx> = started
+            .flat_map(|trace| &program[trace.rule].actions)
+            .filter_map(|action| match action {
+                mapping::program::Action::Start { timer, .. } => Some(*timer),
+                _ => None,
+            })
+            .collect();
+        for timer in timers {
+            let name = program[timer].name.to_string();
+            self.happened(What::Started(name), decision.now);
+        }
+        for (place, trace) in decision.rules.iter().enumerate() {
+            if trace.rule != rule {
+                continue;
+            }
+            match trace.outcome {
+                Outcome::Waiting => {
+                    let hold = step.house.engine();
+                    let waits = (0..).zip(&program[rule].triggers).any(|(at, _)| {
+                        hold.hold(rule, at).is_some_and(|hold| hold.waits.is_some())
+                    });
+                    self.happened(What::Turned(waits), decision.now);
+                    continue;
+                }
+                // A `holds` that turned false is no miss: nothing was due.
+                Outcome::False if !is_pulled(decision, trace.step, &program[rule].triggers) => {
+                    self.happened(What::Turned(false), decision.now);
+                    continue;
+                }
+                Outcome::Unknown if !is_pulled(decision, trace.step, &program[rule].triggers) => {
+                    continue;
+                }
+                Outcome::Fired | Outcome::Resumed => {
+                    self.fired = Some(decision.now);
+                    self.firings += 1;
+                }
+                _ => {}
+            }
+            self.looked = Some(self.looked_at(step, rule, decision, place));
+        }
+    }
+
+    fn looked_at(
+        &self,
+        step: &Step<'_>,
+        rule: RuleIx,
+        decision: &Decision,
+        trace: usize,
+    ) -> Looked {
+        let engine = step.house.engine();
+        let range = decision.rules[trace].seen;
+        let seen = decision.seen.get(range.0 as usize..range.1 as usize);
+        let unknown = seen
+            .unwrap_or_default()
+            .iter()
+            .filter(|seen| seen.value.is_none());
+        let reports = unknown.filter_map(|seen| match seen.term {
+            Term::State(slot) | Term::Age(slot) => {
+                let at = engine.reported_at(slot);
+                let value = engine.reported_last(slot).cloned();
+                let report = value.zip(at).map(|(value, at)| {
+                    let ago = decision.now.at.since(at);
+                    let wall = decision
+                        .now
+                        .wall
+                        .0
+                        .saturating_sub_unsigned(ago.as_micros() as u64);
+                    (
+                        value,
+                        Now {
+                            at,
+                            wall: types::UnixTime(wall),
+                            ..decision.now
+                        },
+                    )
+                });
+                Some((seen.term, report))
+            }
+            _ => None,
+        });
+        Looked {
+            program: Arc::clone(&self.program),
+            rule,
+            decision: decision.clone(),
+            trace,
+            facts: self.facts.clone(),
+            reports: reports.collect(),
+            counted: engine.counted_firings(rule, decision.now),
+        }
+    }
+
+    /// Notes what is otherwise now than it was.
+    fn changes(&mut self, house: &Dispatcher, now: Now) {
+        for fact in &mut self.facts {
+            let value = facts::value(house, fact.term);
+            if value != fact.value {
+                fact.value = value;
+                fact.since = Some(now);
+            }
+        }
+        for (name, (online, since)) in &mut self.presence {
+            if let Some(device) = self.program.device(name)
+                && house.online(device) != *online
+            {
+                (*online, *since) = (!*online, Some(now));
+            }
+        }
+    }
+
+    /// When this happened last.
+    pub(super) fn came(&self, what: &What) -> Option<Came> {
+        self.came.get(what).copied()
+    }
+}
+
+/// Whether a step's cause is one of these triggers, other than a condition that turned.
+fn is_pulled(decision: &Decision, step: u16, triggers: &[Trigger]) -> bool {
+    let Some(step) = decision.steps.get(usize::from(step)) else {
+        return false;
+    };
+    triggers.iter().any(|trigger| match (trigger, &step.cause) {
+        (Trigger::Event { event, .. }, Cause::Event(came, _)) => event == came,
+        (Trigger::Gesture { channel, .. }, Cause::Gesture(_, came)) => channel == came,
+        (Trigger::Chord { event, .. }, Cause::Chord(came)) => event == came,
+        (Trigger::Timer(timer), Cause::Timer(came)) => timer == came,
+        (Trigger::Holds { .. }, Cause::Holds(_))
+        | (Trigger::Sequence { .. }, Cause::Sequence(_))
+        | (Trigger::At { .. } | Trigger::Cron(_) | Trigger::Sun { .. }, Cause::At(_)) => true,
+        _ => false,
+    })
+}
+
+/// The devices whose events a rule waits for, or whose state its conditions read.
+fn devices(program: &Program, rule: RuleIx) -> Vec<mapping::program::DeviceIx> {
+    let of_channel = |channel: ChannelIx| program[channel].device;
+    let mut devices = Vec::new();
+    for trigger in &program[rule].triggers {
+        match trigger {
+            Trigger::Event { event, .. } | Trigger::Chord { event, .. } => {
+                devices.push(program[*event].device);
+            }
+            Trigger::Gesture { channel, .. } => devices.push(of_channel(*channel)),
+            Trigger::Sequence { steps, .. } => {
+                let events = steps.iter().flat_map(|step| &step.events);
+                devices.extend(events.map(|step| program[step.event].device));
+            }
+            _ => {}
+        }
+    }
+    for condition in facts::conditions(program, rule) {
+        let reads = engine::depend::Dependencies::of(&condition.expr);
+        devices.extend(
+            reads
+                .states
+                .iter()
+                .map(|slot| of_channel(program[*slot].channel)),
+        );
+    }
+    devices.sort_unstable();
+    devices.dedup();
+    devices
+}
+
+pub(super) fn word(kind: GestureKind) -> &'static str {
+    match kind {
+        GestureKind::Click => "click",
+        GestureKind::Double => "double",
+        GestureKind::Triple => "triple",
+        GestureKind::Long => "long",
+    }
+}

@@ -1,0 +1,440 @@
+//! `why-not`: one sentence for each way in which a rule can do nothing.
+
+use std::time::Duration;
+
+use dispatcher::Sides;
+use replay::{
+    Paint, When,
+    why_not::{WhyNot, why_not},
+};
+use types::Now;
+
+use crate::home::{Home, evening, piano_house, with_rules};
+
+fn ask(home: &mut Home, rule: &str, at: Option<&str>) -> WhyNot {
+    let now = home.now.wall;
+    let past = home.history();
+    let when = at.map(|at| When::parse(at, now, past.zone()).unwrap());
+    let answer = why_not(&past, rule, when, now).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(past.troubles(), []);
+    answer
+}
+
+/// The first sentence, and all of the answer where another one was expected.
+#[track_caller]
+fn says(home: &mut Home, rule: &str, expected: &str) {
+    says_at(home, rule, None, expected);
+}
+
+#[track_caller]
+fn says_at(home: &mut Home, rule: &str, at: Option<&str>, expected: &str) {
+    let answer = ask(home, rule, at);
+    let past = home.history();
+    let text = answer.text(past.zone(), Paint::None);
+    assert!(
+        answer.sentences.iter().any(|sentence| sentence == expected),
+        "expected:\n  {expected}\ncame:\n{text}"
+    );
+}
+
+#[test]
+fn a_condition_that_was_false_names_the_value_and_since_when() {
+    let mut home = Home::new(&piano_house());
+    home.pass(20);
+    home.lux(120);
+    home.pass(60);
+    home.motion();
+    home.pass(30);
+    let expected = "hall.motion.start came at 20:01:30.000, but state.hall.lux < 50 was false: state.hall.lux was 120, \
+                    since 20:00:30.000";
+    says(&mut home, "hall-motion", expected);
+    says_at(&mut home, "hall-motion", Some("20:01"), expected);
+    let text = ask(&mut home, "hall-motion", None).text(home.history().zone(), Paint::None);
+    let shown = "
+  20:01:30.000                hall.motion.start
+                              rule hall-motion  rules.toml:32
+                                sun.is_down           true
+                                state.hall.lux < 50   false      state.hall.lux = 120
+                                !var.night            not asked
+";
+    assert!(text.contains(shown), "{text}");
+    assert!(
+        text.contains("hall.motion.start  came last at 20:01:30.000, once since 20:00:00.000"),
+        "{text}"
+    );
+}
+
+#[test]
+fn an_event_that_the_index_ruled_out_says_which_field() {
+    let mut home = Home::new(&piano_house());
+    home.press(61);
+    says(
+        &mut home,
+        "middle-c",
+        "piano.keys.press key=61 velocity=64 came at 20:00:10.000, but event.key == 60 was false: event.key was 61",
+    );
+}
+
+#[test]
+fn a_condition_that_was_unknown_says_what_was_never_reported_or_is_too_old() {
+    let mut home = Home::new(&with_rules(
+        "\n[rule.warm]\nwhen = \"piano.keys.press\"\nif = \"state.living.temp > 20\"\ndo = \"living.heater.off\"\n",
+    ));
+    home.motion();
+    says(
+        &mut home,
+        "hall-motion",
+        "hall.motion.start came at 20:00:10.000, but state.hall.lux < 50 was unknown: hall.lux has never been reported",
+    );
+    home.says("living", "temp/state", "21");
+    home.pass(600);
+    home.press(1);
+    says(
+        &mut home,
+        "warm",
+        "piano.keys.press key=1 velocity=64 came at 20:10:10.000, but state.living.temp > 20 was unknown: living.temp was \
+         reported last at 20:00:10.000, as 21, and counts for 5m (stale_after)",
+    );
+}
+
+#[test]
+fn a_trigger_that_never_came_says_since_when_and_that_its_device_is_away() {
+    let mut home = Home::new(&piano_house());
+    home.pass(60);
+    says(
+        &mut home,
+        "hall-motion",
+        "hall.motion.start did not come since 20:00:00.000",
+    );
+    home.disconnect("hall");
+    home.pass(60);
+    says(
+        &mut home,
+        "hall-motion",
+        "hall.motion.start did not come since 20:00:00.000; hall is offline since 20:01:10.000",
+    );
+}
+
+#[test]
+fn a_trigger_that_came_at_another_time_is_told_with_the_condition_then() {
+    let mut home = Home::new(&piano_house());
+    home.lux(120);
+    home.motion();
+    home.pass(1_800);
+    says_at(
+        &mut home,
+        "hall-motion",
+        Some("20:20"),
+        "hall.motion.start came last at 20:00:10.000, once since 20:00:00.000",
+    );
+    let answer = ask(&mut home, "hall-motion", Some("20:20"));
+    let parts: Vec<(&str, &str)> = answer
+        .condition
+        .iter()
+        .map(|part| (part.text.as_str(), part.truth.word()))
+        .collect();
+    assert_eq!(
+        parts,
+        [
+            ("sun.is_down", "true"),
+            ("state.hall.lux < 50", "false"),
+            ("!var.night", "true")
+        ]
+    );
+}
+
+#[test]
+fn a_blocked_producer_came_and_was_not_heard() {
+    let mut home = Home::new(&piano_house());
+    home.lux(12);
+    home.block("hall", Sides::PRODUCER);
+    home.pass(5);
+    home.motion();
+    says(
+        &mut home,
+        "hall-motion",
+        "hall.motion.start came at 20:00:15.000 and was not heard: hall is blocked as producer",
+    );
+}
+
+#[test]
+fn a_message_that_was_not_taken_is_told() {
+    let mut home = Home::new(&piano_house());
+    home.says("hall", "motion/event", r#"{"event":"strat"}"#);
+    let answer = ask(&mut home, "hall-motion", None);
+    let told = answer.sentences.last().unwrap();
+    assert!(
+        told.starts_with("a message was not taken at 20:00:10.000: ")
+            && told.contains("no event 'strat'"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_disabled_rule_is_switched_off_since_when() {
+    let mut off = piano_house();
+    let rules = off.get_mut("rules.toml").unwrap();
+    *rules = rules.replace("[rule.middle-c] ", "[rule.middle-c]\nenabled = false\n#");
+    let mut home = Home::new(&off);
+    home.press(60);
+    says(
+        &mut home,
+        "middle-c",
+        "it is switched off: enabled = false at rules.toml:5",
+    );
+
+    let mut home = Home::new(&piano_house());
+    home.pass(50);
+    home.reload(&off);
+    home.press(60);
+    says(
+        &mut home,
+        "middle-c",
+        "it is switched off since 20:01:00.000: enabled = false at rules.toml:5",
+    );
+}
+
+#[test]
+fn a_rule_that_the_mapping_did_not_have_then_is_told() {
+    let mut home = Home::new(&piano_house());
+    home.pass(120);
+    home.reload(&with_rules(
+        "\n[rule.new]\nwhen = \"piano.keys.press\"\ndo = \"hall.lamp.on\"\n",
+    ));
+    home.pass(60);
+    says_at(
+        &mut home,
+        "new",
+        Some("20:01"),
+        "the mapping in force then did not have it",
+    );
+}
+
+#[test]
+fn a_used_up_limit_says_when_it_is_free_again() {
+    let mut home = Home::new(&piano_house());
+    let ring = |home: &mut Home| home.says("door", "bell/event", r#"{"event":"press"}"#);
+    ring(&mut home);
+    home.pass(4);
+    ring(&mut home);
+    says(
+        &mut home,
+        "door-bell",
+        "door.bell.press came at 20:00:14.000 and its condition was true, but its limit (1 per 10s) was used up by 1 firing \
+         before; it may fire again from 20:00:20.000 on",
+    );
+}
+
+#[test]
+fn the_fuse_is_named() {
+    let mut home = Home::new(&piano_house());
+    home.modules = false;
+    for _ in 0..101 {
+        home.press(36);
+    }
+    says(
+        &mut home,
+        "lowest-key",
+        "piano.keys.press key=36 velocity=64 came at 20:00:10.000, but the rule was cut: it fired more often in a second than any \
+         rule may (engine.fuse in settings.toml)",
+    );
+}
+
+#[test]
+fn what_became_of_a_firing_is_told() {
+    let mut home = Home::new(&piano_house());
+    home.press(60);
+    home.pass(10);
+    home.press(60);
+    let already = "hall.lamp on=true was already so: what is already so is not sent again";
+    says(&mut home, "middle-c", "it did fire, at 20:00:20.000");
+    says(&mut home, "middle-c", already);
+
+    home.asks("anna", "iot/hall/lamp/set", r#"{"on":false,"hold":"10m"}"#);
+    home.pass(5);
+    home.press(60);
+    says(
+        &mut home,
+        "middle-c",
+        "hall.lamp on was not written: the output is held until 20:10:20.000",
+    );
+
+    let mut home = Home::new(&piano_house());
+    home.disconnect("hall");
+    home.press(60);
+    says(
+        &mut home,
+        "middle-c",
+        "hall.lamp on=true waits: hall was offline",
+    );
+
+    let mut home = Home::new(&piano_house());
+    home.block("hall", Sides::CONSUMER);
+    home.press(60);
+    says(
+        &mut home,
+        "middle-c",
+        "hall.lamp on=true was not sent: hall is blocked as consumer",
+    );
+}
+
+#[test]
+fn a_rule_that_another_one_overwrote_is_told_so() {
+    let mut home = Home::new(&with_rules(
+        "\n[rule.later]\nwhen = \"piano.keys.press\"\nif = \"event.key == 60\"\ndo = \"hall.lamp.off\"\nallow = [\"two-writers\"]\n",
+    ));
+    home.press(60);
+    let answer = ask(&mut home, "middle-c", None);
+    assert!(
+        answer.sentences[1].starts_with("hall.lamp was written by later (rules.toml:")
+            && answer.sentences[1].ends_with("after it, on the same event: the last one wins"),
+        "{answer:?}"
+    );
+}
+
+#[test]
+fn a_for_that_runs_says_how_long_it_still_takes() {
+    let mut home = Home::new(&piano_house());
+    home.says("bath", "humidity/state", "70");
+    home.pass(12);
+    says(
+        &mut home,
+        "fan-on",
+        "state.bath.humidity > 65 for 30s is true since 20:00:10.000 and must stay so for 30s: it fires at 20:00:40.000, in 18 s",
+    );
+}
+
+#[test]
+fn a_holds_that_is_true_for_long_or_false_or_unknown_is_told() {
+    let mut home = Home::new(&piano_house());
+    says(
+        &mut home,
+        "fan-on",
+        "state.bath.humidity > 65 for 30s is unknown",
+    );
+    home.says("bath", "humidity/state", "70");
+    home.pass(100);
+    home.says("bath", "humidity/state", "72");
+    home.pass(10);
+    says_at(
+        &mut home,
+        "fan-on",
+        Some("20:01:58"),
+        "state.bath.humidity > 65 for 30s is true, and has been since it fired at 20:00:40.000: a rule fires when it becomes true, \
+         not while it is",
+    );
+    home.says("bath", "humidity/state", "50");
+    home.pass(300);
+    says_at(
+        &mut home,
+        "fan-on",
+        Some("20:06"),
+        "state.bath.humidity > 65 for 30s is false since 20:02:00.000",
+    );
+}
+
+#[test]
+fn a_timer_says_whether_it_runs_and_who_starts_it() {
+    let mut home = Home::new(&piano_house());
+    home.lux(12);
+    says(
+        &mut home,
+        "hall-motion-off",
+        "the timer hall-off does not run, and was not started since 20:00:00.000; what starts it: hall-motion (rules.toml:32), \
+         hall-motion-at-night (rules.toml:37)",
+    );
+    home.motion();
+    home.pass(60);
+    says(
+        &mut home,
+        "hall-motion-off",
+        "the timer hall-off runs: it runs out at 20:05:10.000, 4 min later",
+    );
+}
+
+#[test]
+fn a_time_of_day_says_when_it_comes_and_waits_for_the_clock() {
+    let mut home = Home::new(&piano_house());
+    home.pass(60);
+    says(
+        &mut home,
+        "night-begins",
+        "22:30 has not come; it comes next at 22:30:00.000",
+    );
+    says(
+        &mut home,
+        "wake-up",
+        "07:00 on mon, tue, wed, thu, fri has not come; it comes next at 2026-03-30 07:00",
+    );
+    let unsynced = Now {
+        synced: false,
+        ..evening()
+    };
+    let mut home = Home::starting(&piano_house(), unsynced);
+    home.pass(4 * 3_600);
+    says(
+        &mut home,
+        "night-begins",
+        "22:30 waits: the clock is not synchronised, and times wait for that",
+    );
+}
+
+#[test]
+fn a_time_that_came_while_the_dispatcher_was_down_is_told() {
+    let mut home = Home::new(&piano_house());
+    home.restart(Duration::from_secs(4 * 3_600));
+    home.pass(10);
+    let answer = ask(&mut home, "night-begins", None);
+    assert!(
+        answer.sentences[0].starts_with(
+            "its time came while the dispatcher was down, 1 h 30 min before it was up again"
+        ),
+        "{answer:?}"
+    );
+}
+
+#[test]
+fn a_gesture_that_was_not_made_says_what_was_pressed() {
+    let mut home = Home::new(&piano_house());
+    home.says("desk", "button/event", r#"{"event":"press"}"#);
+    home.says("desk", "button/event", r#"{"event":"release"}"#);
+    home.pass(10);
+    says(
+        &mut home,
+        "desk-double",
+        "desk.button.double did not come: desk.button was pressed last at 20:00:10.000, and no double came of it",
+    );
+}
+
+#[test]
+fn an_unknown_rule_is_refused_with_the_nearest_and_a_lamp_with_the_right_question() {
+    let mut home = Home::new(&piano_house());
+    let now = home.now.wall;
+    let past = home.history();
+    let error = why_not(&past, "hall-motoin", None, now)
+        .unwrap_err()
+        .to_string();
+    assert!(error.ends_with("did you mean hall-motion?"), "{error}");
+    let error = why_not(&past, "hall.lamp", None, now)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("is no rule; `iot-control why hall.lamp`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn machines_get_the_sentences_and_the_miss() {
+    let mut home = Home::new(&piano_house());
+    home.press(61);
+    let answer = ask(&mut home, "middle-c", None);
+    let json = answer.json(home.history().zone());
+    assert_eq!(json["rule"], "middle-c");
+    assert_eq!(json["attempt"]["outcome"], "false");
+    assert_eq!(
+        json["attempt"]["hops"][1]["conditions"][0]["seen"]["event.key"],
+        61
+    );
+    assert_eq!(json["triggers"][0]["trigger"], "piano.keys.press");
+}
