@@ -244,6 +244,8 @@ impl App {
     }
 
     fn take(&mut self, now: Now, input: Input, out: &mut Outbox) -> Ack {
+        // What is due to the store by now goes when this is drained, whoever caused it.
+        self.now.set(now);
         let (_, ack) = self.journal.take(now, self.dispatcher.program(), &input);
         self.effects.clear();
         self.dispatcher.apply(now, input, &mut self.effects);

@@ -223,6 +223,7 @@ impl Running {
         self.edit_blocklist(edit).await.map_err(|why| {
             format!("{why}; {name} is blocked until a restart, but that is not written down")
         })?;
+        self.wait_for_journal().await;
         Ok(Json::from(format!("{name} is blocked as {direction}")))
     }
 
@@ -258,7 +259,16 @@ impl Running {
                 app.command(core, now, Input::Unblock(subject));
             }
         });
+        self.wait_for_journal().await;
         Ok(Json::from(format!("{name} is no longer blocked")))
+    }
+
+    /// Waits until the store has written what it was handed so far, or found that it can't. Should the file
+    /// become unreadable, the journal is what a start goes by.
+    async fn wait_for_journal(&self) {
+        if let Err(why) = self.change_store(|_| Ok(())).await {
+            tracing::warn!(why, "a block may not be in the journal yet");
+        }
     }
 
     /// Reads, edits and writes blocklist.toml away from the hot thread.
