@@ -258,6 +258,14 @@ impl<'p> Explainer<'p> {
                     self.program.channel_path(*channel)
                 )
             }
+            Did::Clamped {
+                what,
+                computed,
+                taken,
+            } => {
+                let (computed, taken) = (Value::Number(*computed), Value::Number(*taken));
+                format!("computed {what} = {computed}, out of its range: took {taken}")
+            }
             Did::Keeps(channel, span) => format!(
                 "keeps rules from {} for {}",
                 self.program.channel_path(*channel),

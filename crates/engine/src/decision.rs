@@ -139,6 +139,15 @@ pub enum Did {
     GaveUp,
     /// Rules are kept from writing a channel for so long; zero: they may again.
     Keeps(ChannelIx, Duration),
+    /// A computed value was out of its range.
+    Clamped {
+        /// Where it went: `hall.lamp.brightness`, `var.level`.
+        what: String,
+        /// What was computed.
+        computed: f64,
+        /// What was taken.
+        taken: f64,
+    },
 }
 
 /// A value that a condition or `${}` saw.

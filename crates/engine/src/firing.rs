@@ -159,17 +159,15 @@ impl Core {
                 args,
             } => {
                 let declared = &ctx.program[*channel].commands[usize::from(*command)];
-                let fit = |(ix, value): (usize, Value)| match declared.args.get(ix) {
-                    Some(arg) => arg.ty.fit(value),
-                    None => Some(value),
-                };
-                let values: Option<Vec<Value>> = {
-                    let taken: Vec<_> = args.iter().map(|arg| self.operand(arg)).collect();
-                    let taken: Option<Vec<Value>> = taken.into_iter().collect();
-                    taken.and_then(|taken| taken.into_iter().enumerate().map(fit).collect())
-                };
-                let name = &declared.name;
-                let channel = *channel;
+                let (name, channel) = (&declared.name, *channel);
+                let taken: Vec<Option<Value>> = args.iter().map(|arg| self.operand(arg)).collect();
+                let values: Option<Vec<Value>> = (taken.into_iter().zip(&declared.args))
+                    .map(|(value, arg)| {
+                        let path =
+                            || format!("{}.{name} {}", ctx.program.channel_path(channel), arg.name);
+                        self.fitted(rule, &arg.ty, value?, |value| arg.ty.fit(value), path)
+                    })
+                    .collect();
                 if self.is_kept(now, channel) {
                     self.skip(ctx, rule, Some(channel), name, Disposition::Held);
                 } else if let Some(values) = values {
@@ -190,7 +188,11 @@ impl Core {
             Action::Wait(_) => {}
             Action::Var { var, to } => {
                 let declared = &ctx.program[*var];
-                let value = self.operand(to).and_then(|value| declared.ty.fit(value));
+                let ty = &declared.ty;
+                let value = self.operand(to).and_then(|value| {
+                    let path = || format!("var.{}", declared.name);
+                    self.fitted(rule, ty, value, |value| ty.fit(value), path)
+                });
                 let Some(value) = value else {
                     let text = format!("var {}=unknown", declared.name);
                     self.skip(ctx, rule, None, &text, Disposition::Unknown);
@@ -218,7 +220,10 @@ impl Core {
         let mut values = Vec::with_capacity(fields.len());
         let mut unknown = None;
         for (field, operand) in row.fields.iter().zip(fields) {
-            let value = self.operand(operand).and_then(|value| field.ty.fit(value));
+            let value = self.operand(operand).and_then(|value| {
+                let path = || format!("{} {}", ctx.program.event_path(event), field.name);
+                self.fitted(rule, &field.ty, value, |value| field.ty.fit(value), path)
+            });
             match value {
                 Some(value) => values.push(value),
                 None => unknown = unknown.or(Some(&field.name)),
@@ -255,9 +260,11 @@ impl Core {
         for (slot, operand) in fields {
             let fitted = match operand {
                 Operand::Const(value) => Some(value.clone()),
-                Operand::Expr(_) => self
-                    .operand(operand)
-                    .and_then(|value| shape.fit(ctx.program, *slot, value)),
+                Operand::Expr(_) => self.operand(operand).and_then(|value| {
+                    let ty = &ctx.program[*slot].ty;
+                    let fit = |value| shape.fit(ctx.program, *slot, value);
+                    self.fitted(rule, ty, value, fit, || ctx.program.slot_path(*slot))
+                }),
             };
             match fitted {
                 Some(value) => values.push((*slot, value)),

@@ -13,6 +13,7 @@ pub mod depend;
 mod engine;
 pub mod eval;
 mod firing;
+mod fit;
 mod gesture;
 mod holds;
 mod house;

@@ -108,7 +108,7 @@ impl Explainer<'_> {
         let told = decision.sent.iter().filter_map(|sent| sent.channel);
         let kept = decision.deeds.iter().filter_map(|deed| match deed.what {
             Did::Keeps(channel, _) => Some(channel),
-            Did::Waits(_) | Did::GaveUp => None,
+            Did::Waits(_) | Did::GaveUp | Did::Clamped { .. } => None,
         });
         let told = told
             .chain(kept)

@@ -6,6 +6,7 @@ use dispatcher::{
     Admitted, Blocklist, Config, Dispatcher, Effects, Input, Mark, Message, Outputs, Publisher,
     Refusal, Send, Token,
 };
+use engine::Disposition;
 use mapping::{
     Program,
     program::{ChannelIx, DeviceIx, SlotIx},
@@ -299,6 +300,18 @@ impl Rig {
             let _ = self.dispatcher.delivered(device, token);
         }
     }
+}
+
+/// What became of each wish, in order.
+pub(crate) fn dispositions(effects: &Effects) -> Vec<Disposition> {
+    let decisions = effects.engine.decisions.iter();
+    decisions
+        .flat_map(|d| d.sent.iter().map(|sent| sent.disposition))
+        .collect()
+}
+
+pub(crate) fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
 }
 
 /// `topic payload` of each message, in order.

@@ -2,18 +2,24 @@
 
 #![allow(clippy::unwrap_used)] // a rig that can't be set up fails the test, wherever that is
 
-mod blocks;
+mod absolute_targets;
+mod blocklist;
 mod dead_man;
-mod delivery;
+mod deliver;
+mod enforce;
 mod explanations;
+mod fades;
 mod house;
 mod identity;
 mod observed;
 mod own_kinds;
 mod payloads;
 mod presence;
+mod reconciliation;
 mod rehearsals;
 mod reloads;
+mod reported_and_desired;
 mod restarts;
+mod unchanged_target;
 mod virtual_devices;
 mod waits;

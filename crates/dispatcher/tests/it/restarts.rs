@@ -38,6 +38,7 @@ fn does() -> impl Strategy<Value = Does> {
         1 => prop::sample::select(vec![
             ("iot/hall/lamp/set", "toggle"), ("iot/hall/lamp/set", r#"{"on":false,"hold":"1m"}"#),
             ("iot/living/blind/set", "open"), ("iot/living/heater/set", "on"),
+            ("iot/living/heater/set", r#"{"on":true,"for":"30s"}"#), ("iot/mode/vacation/set", "toggle"),
             ("iot/deaf_lamp/lamp/set", "toggle"),
         ]).prop_map(|(topic, payload)| Does::Asks(topic, payload)),
         1 => device().prop_map(Does::Connect),
@@ -51,15 +52,46 @@ fn does() -> impl Strategy<Value = Does> {
     ]
 }
 
+/// Rules that wait, emit, hold, and switch on for a time.
+const MORE: &str = r#"
+[device.mode]
+virtual = true
+io.evening  = { kind = "button" }
+io.keys     = { kind = "keyboard" }
+io.anna     = { kind = "presence" }
+io.vacation = { kind = "switch" }
+
+[rule.blink]
+when = "piano.keys.press"
+if   = "event.key < 62"
+do   = ["hall.lamp.toggle", { wait = "900ms" }, { set = "hall.lamp", brightness = "${event.velocity}" }, { wait = "1m" }, "hall.lamp.off"]
+mode = "queue"
+
+[rule.step]
+when = "piano.keys.press"
+do   = [{ wait = "4s" }, { emit = "mode.keys.press", key = "${event.key + 1}" }]
+mode = "parallel"
+
+[rule.evening]
+when = "mode.keys.press"
+if   = "event.key > 60"
+do   = [{ on = "living.heater", for = "1m" }, { hold = "hall.lamp", for = "30s" }, { emit = "mode.anna.leave" }, "mode.vacation.toggle"]
+
+[rule.alone]
+when = { holds = "state.mode.anna == 'away' && state.mode.vacation", for = "2s" }
+do   = [{ set = "living.bell", on = true, for = "5s" }, { wait = "3s" }, { emit = "mode.anna.arrive" }]
+after_downtime = { run_late = "1m" }
+"#;
+
 /// The house as it is edited: another rule, another timer, another device's `io`.
 fn edited(edition: usize) -> Arc<Program> {
     thread_local! {
         static EDITIONS: [Arc<Program>; 3] = {
-            let text = format!("{HOUSE}{RULES}");
+            let text = format!("{HOUSE}{RULES}{MORE}");
             [
                 program(&text),
                 program(&text.replace("event.key == 60", "event.key == 80").replace("\"10s\"", "\"20s\"")),
-                program(&text.replace("for = \"5m\"", "for = \"1m\"").replace("< 19", "< 18")),
+                program(&text.replace("for = \"5m\"", "for = \"1m\"").replace("{ wait = \"4s\" }", "{ wait = \"5s\" }")),
             ]
         };
     }
@@ -168,7 +200,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
     #[test]
     fn snapshot_and_replay_equal_no_restart_at_every_cut(history in prop::collection::vec(does(), 1..40)) {
-        let mut rig = Rig::new();
+        let mut rig = Rig::of(edited(0), Config::default());
         let mut cuts = vec![(snapshot(&rig), 0)];
         for step in &history {
             run(&mut rig, step);

@@ -3,11 +3,13 @@
 mod bench;
 mod build;
 
+mod coalescing;
 mod cycles;
 mod dead_man;
 mod emits;
 mod gestures;
 mod holds;
+mod hot_reload;
 mod inspect;
 mod kinds;
 mod modes;
@@ -15,11 +17,11 @@ mod order;
 mod output_holds;
 mod properties;
 mod records;
-mod reload;
 mod reports;
 mod restart;
 mod sequences;
 mod time;
 mod timers;
+mod types;
 mod unknown;
 mod waits;

@@ -1,4 +1,4 @@
-//! Order: one snapshot per input, file order, coalescing over the cascade.
+//! Order: one snapshot per input, all matching rules in file order, derived inputs before the next one.
 
 use engine::Who;
 
@@ -86,50 +86,6 @@ fn relative_commands_see_what_an_earlier_rule_wrote() {
     ]);
     b.event("desk.button.press", &[]);
     assert_eq!(b.out(), ["hall.lamp on=true brightness=60"]);
-}
-
-#[test]
-fn outputs_coalesce_over_the_whole_cascade() {
-    let mut b = bench(&[
-        rule("first")
-            .on("desk.button.press")
-            .set("hall.lamp", &[("brightness", "50")])
-            .cmd("hall.fan.on")
-            .var("night", "true"),
-        rule("night")
-            .holds("var.night", 0)
-            .set("hall.lamp", &[("brightness", "5")]),
-    ]);
-    b.event("desk.button.press", &[]);
-    assert_eq!(
-        b.out(),
-        ["hall.fan on=true", "hall.lamp on=true brightness=5"]
-    );
-    assert_eq!(b.effects.decisions.len(), 1);
-    let program = b.program();
-    let sent = &b.effects.decisions[0].sent;
-    let by = sent
-        .last()
-        .and_then(|line| line.by)
-        .map(|by| &*program[by].name);
-    assert_eq!(by, Some("night"));
-}
-
-#[test]
-fn fields_coalesce_each_by_itself() {
-    let mut b = bench(&[
-        rule("a")
-            .on("desk.button.press")
-            .set("living.strip", &[("hue", "120"), ("saturation", "50")]),
-        rule("b")
-            .on("desk.button.press")
-            .set("living.strip", &[("brightness", "20"), ("hue", "240")]),
-    ]);
-    b.event("desk.button.press", &[]);
-    assert_eq!(
-        b.out(),
-        ["living.strip on=true brightness=20 hue=240 saturation=50"]
-    );
 }
 
 #[test]

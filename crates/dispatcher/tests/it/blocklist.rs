@@ -1,5 +1,7 @@
 //! A block holds both ways, at once, and whatever the mapping says.
 
+use std::time::Duration;
+
 use dispatcher::{Block, Blocklist, Effects, Input, Note, Publisher, Sides, Subject};
 use types::DeviceId;
 
@@ -164,4 +166,15 @@ fn a_refused_event_of_a_blocked_device_is_still_refused() {
     block(&mut rig, "piano", Sides::PRODUCER);
     let from = Publisher::Device(rig.device("piano"));
     assert!(rig.admit(&from, "iot/piano/keys/event", "{}").is_err());
+}
+
+#[test]
+fn what_was_to_end_while_its_consumer_was_blocked_has_ended_when_it_is_told_again() {
+    let mut rig = Rig::awake();
+    rig.asks("iot/hall/lamp/set", r#"{"on":true,"for":"1m"}"#);
+    block(&mut rig, "hall", Sides::CONSUMER);
+    assert!(rig.pass(Duration::from_secs(61)).sends.is_empty());
+    let effects = unblock(&mut rig, "hall");
+    let target = r#"iot/hall/lamp/target {"on":false}"#.to_owned();
+    assert!(sent(&effects).contains(&target), "{:?}", sent(&effects));
 }
