@@ -1,20 +1,21 @@
 //! What is most likely not meant, though it can be run: warnings over all rules together.
 //!
-//! Called once the rules are compiled. A rule's `allow` silences a lint by name.
+//! Called once the rules are compiled. `allow = [..]` silences a lint by name: in a rule, a device or a variable what
+//! is said of it, at the head of a file what is said of anything in that file.
 
-use std::collections::BTreeMap;
-
-use types::Value;
+mod chords;
+mod heater;
+mod unused;
+mod writers;
 
 use crate::{
-    diagnostic::Diagnostic,
+    diagnostic::{Diagnostic, Severity},
     house::House,
-    program::{
-        Action, Binary, Carrier, ChannelIx, CommandEffect, EventIx, Expr, GestureKind, Program,
-        Rule, RuleIx, SlotIx, SunEvent, TimerIx, Trigger, VarIx,
-    },
-    rules::{Meta, Uses, actions},
-    source::Span,
+    program::{Action, Carrier, Program, SunEvent, Trigger},
+    read::{Node, Table, did_you_mean, one_of},
+    report::Report,
+    rules::{Meta, Uses},
+    source::FileIx,
 };
 
 /// All lints that `allow` takes.
@@ -23,137 +24,75 @@ pub(crate) const NAMES: &[&str] = &[
     "bound-not-carried",
     "chord-repeats-press",
     crate::cycles::LINT,
+    "device-unused",
     "mode-unused",
     "never-true",
+    "scene-unused",
+    "shadowed",
+    "stale-after-missing",
     "sun-stays",
     "timer-unused",
     "two-writers",
+    "var-unused",
+    "var-unwritten",
 ];
+
+/// The lints that `allow` of a table names; a name that is none is reported.
+pub(crate) fn allowed(report: &mut Report, table: &Table<'_>) -> Vec<&'static str> {
+    let node = table.field("allow");
+    node.map_or_else(Vec::new, |node| allowed_by(report, node))
+}
+
+/// The lints that the value of an `allow` names.
+pub(crate) fn allowed_by(report: &mut Report, node: Node<'_>) -> Vec<&'static str> {
+    let list = node.list(report, "`allow`").unwrap_or_default();
+    let mut allowed = Vec::new();
+    for node in list {
+        let Some(text) = node.text(report, "the name of a lint") else {
+            continue;
+        };
+        match NAMES.iter().find(|name| **name == text.text) {
+            Some(name) => allowed.push(*name),
+            None => {
+                let message = format!("there is no lint `{}`", text.text);
+                let error = Diagnostic::error("unknown-lint", text.span(), message);
+                let near = did_you_mean(error.clone(), text.text, NAMES.iter().copied());
+                report.push(if near.help.is_empty() {
+                    error.help(format!("the lints are {}", one_of(NAMES)))
+                } else {
+                    near
+                });
+            }
+        }
+    }
+    allowed
+}
+
+/// Whether a file silences this.
+pub(crate) fn is_silenced(found: &Diagnostic, by_file: &[(FileIx, &'static str)]) -> bool {
+    let file = found.labels.first().map(|label| label.span.file);
+    found.severity == Severity::Warning
+        && by_file
+            .iter()
+            .any(|(allows, lint)| Some(*allows) == file && *lint == found.code)
+}
 
 /// Looks at the whole house.
 pub(crate) fn all(house: &mut House<'_>, metas: &[Meta], uses: &Uses) {
     let mut found = Vec::new();
-    // An unknown name may be a misspelt use.
-    if !house.report.has("unknown-name") {
-        unused(house, uses, &mut found);
+    // What has a mistake may be a use.
+    if !house.report.has_errors() {
+        unused::scenes(house, uses, &mut found);
+        unused::vars(house, uses, &mut found);
+        unused::devices(house, metas, &mut found);
+        writers::shadowed(&house.program, metas, &mut found);
     }
-    two_writers(&house.program, metas, &mut found);
-    chords(&house.program, metas, &mut found);
+    writers::two_writers(&house.program, metas, &mut found);
+    chords::chords(&house.program, metas, &mut found);
+    heater::stale_after_missing(house, metas, &mut found);
     bounds(&house.program, metas, &mut found);
     sun_stays(&house.program, metas, &mut found);
     house.report.extend(found);
-}
-
-/// Scenes that no rule sets, variables that no rule reads.
-fn unused(house: &House<'_>, uses: &Uses, found: &mut Vec<Diagnostic>) {
-    for (name, span) in &house.scene_places {
-        if !uses.scenes.contains(&**name) {
-            let message = format!("no rule sets the scene `{name}`");
-            found.push(
-                Diagnostic::warning("scene-unused", span.clone(), message)
-                    .help(format!("set it in a rule: do = {{ scene = \"{name}\" }}")),
-            );
-        }
-    }
-    for (ix, var) in house.program.vars.iter().enumerate() {
-        let span = house.var_places.get(&var.name);
-        if let (false, Some(span)) = (uses.reads_var(VarIx(ix as u32)), span) {
-            let message = format!("no rule reads the variable `{}`", var.name);
-            found.push(
-                Diagnostic::warning("var-unused", span.clone(), message)
-                    .help(format!("read it in a condition: var.{}", var.name)),
-            );
-        }
-    }
-}
-
-/// What makes a rule fire without looking at anything else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Cause {
-    Event(EventIx),
-    Gesture(GestureKind, ChannelIx),
-    Timer(TimerIx),
-}
-
-fn cause(trigger: &Trigger) -> Option<Cause> {
-    match trigger {
-        Trigger::Event { event, .. } => Some(Cause::Event(*event)),
-        Trigger::Gesture { kind, channel, .. } => Some(Cause::Gesture(*kind, *channel)),
-        Trigger::Timer(timer) => Some(Cause::Timer(*timer)),
-        Trigger::Chord { .. }
-        | Trigger::Sequence { .. }
-        | Trigger::Holds { .. }
-        | Trigger::At { .. }
-        | Trigger::Cron(_)
-        | Trigger::Sun { .. } => None,
-    }
-}
-
-/// The fields that an action writes, with the value where it is a constant.
-fn writes<'a>(program: &'a Program, action: &'a Action) -> Vec<(SlotIx, Option<&'a Value>)> {
-    let Action::Command {
-        channel, command, ..
-    } = action
-    else {
-        return actions::constants(action);
-    };
-    let commands = &program[*channel].commands;
-    match commands
-        .get(usize::from(*command))
-        .map(|command| &command.effect)
-    {
-        Some(CommandEffect::Set(fields)) => fields
-            .iter()
-            .map(|(slot, value)| (*slot, Some(value)))
-            .collect(),
-        // Toggles and steps build on what was written before them: nothing is lost.
-        Some(CommandEffect::Toggle(_) | CommandEffect::Step { .. } | CommandEffect::Momentary) => {
-            Vec::new()
-        }
-        None => Vec::new(),
-    }
-}
-
-/// Two rules without a condition that write different values to one field on the same event: the first
-/// one never shows.
-fn two_writers(program: &Program, metas: &[Meta], found: &mut Vec<Diagnostic>) {
-    type Writer<'a> = (RuleIx, Option<&'a Value>, &'a Span);
-    let mut first: BTreeMap<(Cause, SlotIx), Writer<'_>> = BTreeMap::new();
-    let rules = program.rules.iter().zip(metas).enumerate();
-    for (at, (rule, meta)) in
-        rules.filter(|(_, (rule, _))| rule.enabled && rule.condition.is_none())
-    {
-        let ix = RuleIx(at as u32);
-        let mut told = false;
-        for trigger in &rule.triggers {
-            let Some(cause) = cause(trigger) else {
-                continue;
-            };
-            // What comes behind a wait happens later.
-            let at_once = rule.actions.iter().zip(&meta.actions);
-            let at_once = at_once.take_while(|(action, _)| !matches!(action, Action::Wait(_)));
-            for (action, span) in at_once {
-                for (slot, value) in writes(program, action) {
-                    let (other, before, place) =
-                        *first.entry((cause, slot)).or_insert((ix, value, span));
-                    let same = value.is_some() && before == value;
-                    if other == ix || same || told || meta.allow.contains(&"two-writers") {
-                        continue;
-                    }
-                    told = true;
-                    let field = program.slot_path(slot);
-                    let message = format!("two rules write `{field}` on the same event");
-                    let earlier = &program[other].name;
-                    found.push(
-                        Diagnostic::warning("two-writers", span.clone(), message)
-                            .label("this one, the later one, wins")
-                            .also(place.clone(), format!("rule `{earlier}` writes it too"))
-                            .help("give one of them a condition, or say allow = [\"two-writers\"]"),
-                    );
-                }
-            }
-        }
-    }
 }
 
 /// How far the sun gets from the equator, in degrees.
@@ -221,102 +160,5 @@ fn bounds(program: &Program, metas: &[Meta], found: &mut Vec<Diagnostic>) {
                     .help("while the dispatcher is down it stays on; if that is fine, say allow = [\"bound-not-carried\"]"),
             );
         }
-    }
-}
-
-/// A chord whose keys also fire rules of their own, at once.
-fn chords(program: &Program, metas: &[Meta], found: &mut Vec<Diagnostic>) {
-    let mut by_event: BTreeMap<EventIx, Vec<RuleIx>> = BTreeMap::new();
-    let mut chords = Vec::new();
-    for (at, rule) in program
-        .rules
-        .iter()
-        .enumerate()
-        .filter(|(_, rule)| rule.enabled)
-    {
-        for (place, trigger) in rule.triggers.iter().enumerate() {
-            match trigger {
-                Trigger::Chord {
-                    event,
-                    field,
-                    values,
-                    ..
-                } => chords.push((at, place, *event, *field, values)),
-                Trigger::Event { event, .. } => {
-                    by_event.entry(*event).or_default().push(RuleIx(at as u32));
-                }
-                _ => {}
-            }
-        }
-    }
-    for (at, place, event, field, values) in chords {
-        let meta = &metas[at];
-        if meta.allow.contains(&"chord-repeats-press") {
-            continue;
-        }
-        let repeated = by_event.get(&event).and_then(|rules| {
-            let mut rules = rules.iter();
-            rules.find(|ix| {
-                let mut values = values.iter();
-                values.any(|value| may_fire(&program[**ix], event, field, value))
-            })
-        });
-        if let Some(rule) = repeated {
-            let span = meta.triggers[place].clone();
-            let name = &program[*rule].name;
-            let message = format!("the keys of this chord also fire the rule `{name}`");
-            found.push(
-                Diagnostic::warning("chord-repeats-press", span, message)
-                    .label("each key fires its own rules at once")
-                    .also(metas[rule.index()].name.clone(), "this rule")
-                    .help("if that is meant, say allow = [\"chord-repeats-press\"]"),
-            );
-        }
-    }
-}
-
-/// Whether a rule on `event` may fire where the event's `field` is `value`; in doubt it may.
-fn may_fire(rule: &Rule, event: EventIx, field: u8, value: &Value) -> bool {
-    let Some(condition) = &rule.condition else {
-        return true;
-    };
-    let fields = rule.triggers.iter().find_map(|trigger| match trigger {
-        Trigger::Event {
-            event: other,
-            fields,
-        } if *other == event => Some(fields),
-        _ => None,
-    });
-    let read = fields.and_then(|fields| fields.iter().position(|at| *at == field));
-    let Some(read) = read else {
-        return true;
-    };
-    let parts = match &condition.expr {
-        Expr::And(parts) => parts,
-        other => std::slice::from_ref(other),
-    };
-    parts.iter().all(|part| allows(part, read as u8, value))
-}
-
-/// Whether a conjunct lets `value` of the event field `read` pass; in doubt it does.
-fn allows(part: &Expr, read: u8, value: &Value) -> bool {
-    match part {
-        Expr::In(inner, values) if **inner == Expr::EventField(read) => values.contains(value),
-        Expr::Binary(operator, sides) => {
-            let constant = match (&sides.0, &sides.1) {
-                (Expr::EventField(field), Expr::Const(constant)) if *field == read => constant,
-                _ => return true,
-            };
-            match (operator, value.as_number(), constant.as_number()) {
-                (Binary::Eq, ..) => value == constant,
-                (Binary::Ne, ..) => value != constant,
-                (Binary::Lt, Some(value), Some(bound)) => value < bound,
-                (Binary::Le, Some(value), Some(bound)) => value <= bound,
-                (Binary::Gt, Some(value), Some(bound)) => value > bound,
-                (Binary::Ge, Some(value), Some(bound)) => value >= bound,
-                _ => true,
-            }
-        }
-        _ => true,
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     house::{House, Tops},
     house_test::{self, HouseTest},
     index::{Index, Mention},
+    lint,
     program::Program,
     read::Document,
     report::Report,
@@ -185,6 +186,7 @@ fn compile(files: &Files, mut report: Report) -> Compiled {
     if *incomplete {
         drop_follow_ups(&mut diagnostics);
     }
+    diagnostics.retain(|found| !lint::is_silenced(found, &tops.allow));
     let in_tests = |diagnostic: &Diagnostic| {
         let file = diagnostic.labels.first().map(|label| label.span.file);
         // What was cut off is not known to be in a test.

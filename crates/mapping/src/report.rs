@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    diagnostic::Diagnostic,
+    diagnostic::{Diagnostic, Severity},
     index::{Mention, Symbol},
     source::Span,
 };
@@ -106,9 +106,10 @@ impl Report {
         }
     }
 
-    /// Whether something was reported under this code.
-    pub(crate) fn has(&self, code: &str) -> bool {
-        self.diagnostics.iter().any(|found| found.code == code)
+    /// Whether an error was reported.
+    pub(crate) fn has_errors(&self) -> bool {
+        let mut all = self.diagnostics.iter().chain(&self.cut);
+        all.any(|found| found.severity == Severity::Error)
     }
 
     /// A word at `span` stands for so many things; `None`: with them the house is too large, which is reported.
@@ -193,7 +194,6 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnostic::Severity;
 
     #[test]
     fn what_is_told_is_bounded_and_an_error_among_the_rest_is_still_one() {

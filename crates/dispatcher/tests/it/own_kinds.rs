@@ -6,6 +6,8 @@ use types::Value;
 use crate::house::{Rig, program, sent};
 
 const HOUSE: &str = r#"
+allow = ["device-unused"]
+
 [kind.siren]
 note = "makes noise"
 target.on         = "bool"

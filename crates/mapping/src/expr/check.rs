@@ -98,7 +98,7 @@ impl<'c, 's, 'r> Checker<'c, 's, 'r> {
             }
             NodeKind::Or(parts) => {
                 let parts = self.truths(parts, "`||`")?;
-                Some(Typed::bool(fold::or(parts)))
+                Some(Typed::bool(self.any_of(node, parts)))
             }
             NodeKind::Binary(operator, sides) => self.binary(node, *operator, sides),
             NodeKind::In(sides) => self.contained(sides),
@@ -179,6 +179,19 @@ impl<'c, 's, 'r> Checker<'c, 's, 'r> {
             let message = "this is never true: its parts exclude each other";
             self.report
                 .warning("never-true", &node.range, message, |w| w);
+        }
+        expr
+    }
+
+    /// `a || b || ..`, with a lint where one of the parts is always true.
+    fn any_of(&mut self, node: &Node, parts: Vec<Expr>) -> Expr {
+        let expr = fold::or(parts);
+        if let Expr::Or(parts) = &expr
+            && contradiction::exhausts(parts)
+        {
+            let message = "this is always true: its parts leave nothing out";
+            self.report
+                .warning("always-true", &node.range, message, |w| w);
         }
         expr
     }

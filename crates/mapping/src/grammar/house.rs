@@ -18,6 +18,12 @@ pub static MAPPING: Keys = keys!(
         Takes::List(&Takes::File),
         "files to read too, * stands for any letters"
     ),
+    (
+        "allow",
+        May,
+        Takes::List(&Takes::Name(Names::Lint)),
+        "warnings that are silenced in this file"
+    ),
     ("home", May, Takes::Table(&HOME), "where the house stands"),
     (
         "device",
@@ -125,6 +131,12 @@ pub static DEVICE: Keys = keys!(
         "the pins of its serial port"
     ),
     ("note", May, TEXT, "for people"),
+    (
+        "allow",
+        May,
+        Takes::List(&Takes::Name(Names::Lint)),
+        "warnings about it that are silenced"
+    ),
 );
 
 /// `io.CH`.
@@ -188,6 +200,12 @@ pub static VAR: Keys = keys!(
     ),
     ("keep", May, BOOL, "true: it survives a restart"),
     ("note", May, TEXT, "for people"),
+    (
+        "allow",
+        May,
+        Takes::List(&Takes::Name(Names::Lint)),
+        "warnings about it that are silenced"
+    ),
 );
 
 /// A blocklist.

@@ -10,8 +10,9 @@ use crate::{
     diagnostic::Diagnostic,
     grammar::DEVICE,
     index::Symbol,
+    lint,
     names::{self, Letters},
-    program::{Carrier, Device, DeviceIx, Event, EventIx, Field},
+    program::{Carrier, ChannelIx, Device, DeviceIx, Event, EventIx, Field},
     read::{Key, Node, Table},
     source::Span,
 };
@@ -43,6 +44,11 @@ fn read(
     table.reject_unknown(&mut house.report, DEVICE.what, DEVICE.names);
     let what = format!("device `{}`", key.name);
     let name: Arc<str> = key.name.into();
+    house.device_places.insert(name.clone(), key.span.clone());
+    let allowed = lint::allowed(&mut house.report, table);
+    if !allowed.is_empty() {
+        house.device_allows.insert(name.clone(), allowed);
+    }
     let id = id(house, table, &what, &name, ids);
     let text = |house: &mut House<'_>, key: &str| {
         let node = table.field(key)?;
@@ -76,6 +82,8 @@ fn read(
         });
         if let Some(part) = channel::read(house, ix, &channel, node, &mut wiring) {
             io.insert(channel.name.to_owned(), Json::Object(part));
+            let last = ChannelIx(house.program.channels.len() as u32 - 1);
+            house.channel_places.insert(last, channel.span.clone());
         } else {
             let path = format!("{name}.{}", channel.name);
             house.report.declare_broken(path);

@@ -22,7 +22,7 @@ use crate::{
     diagnostic::Diagnostic,
     index::Symbol,
     names::{self, Letters},
-    program::{Origin, Program},
+    program::{ChannelIx, Origin, Program},
     read::Key,
     report::Report,
     source::{Sources, Span},
@@ -41,8 +41,16 @@ pub(crate) struct House<'s> {
     pub(crate) sources: &'s Sources,
     /// Where devices, groups and scenes are declared, with what they are: they share one namespace.
     declared: BTreeMap<Arc<str>, (&'static str, Span)>,
+    /// Where each device is declared.
+    pub(crate) device_places: BTreeMap<Arc<str>, Span>,
+    /// The lints that each device silences, where it does.
+    pub(crate) device_allows: BTreeMap<Arc<str>, Vec<&'static str>>,
+    /// Where each channel is declared.
+    pub(crate) channel_places: BTreeMap<ChannelIx, Span>,
     /// Where each variable is declared.
     pub(crate) var_places: BTreeMap<Arc<str>, Span>,
+    /// The lints that each variable silences, where it does.
+    pub(crate) var_allows: BTreeMap<Arc<str>, Vec<&'static str>>,
     /// Where each scene is declared.
     pub(crate) scene_places: BTreeMap<Arc<str>, Span>,
     /// Where `timezone` stands, if it does; where the position stands, if it does.
@@ -57,7 +65,11 @@ impl<'s> House<'s> {
             report,
             sources,
             declared: BTreeMap::new(),
+            device_places: BTreeMap::new(),
+            device_allows: BTreeMap::new(),
+            channel_places: BTreeMap::new(),
             var_places: BTreeMap::new(),
+            var_allows: BTreeMap::new(),
             scene_places: BTreeMap::new(),
             home_span: None,
         };

@@ -3,13 +3,17 @@
 use crate::{
     diagnostic::Diagnostic,
     grammar::{MAPPING, TESTS},
+    lint,
     read::{Document, Key, Node, unknown_key},
     report::Report,
+    source::FileIx,
 };
 
 /// Everything that all files declare, in file order.
 #[derive(Debug, Default)]
 pub(crate) struct Tops<'a> {
+    /// Lints that files silence.
+    pub(crate) allow: Vec<(FileIx, &'static str)>,
     /// `[home]` tables.
     pub(crate) home: Vec<(Key<'a>, Node<'a>)>,
     /// `[kind.K]`.
@@ -51,6 +55,11 @@ impl<'a> Tops<'a> {
                     "rule" => take(&mut self.rules, &key, node, report),
                     "format" if main => check_format(node, report),
                     "include" => {}
+                    "allow" => {
+                        let file = key.span.file;
+                        let lints = lint::allowed_by(report, node).into_iter();
+                        self.allow.extend(lints.map(|lint| (file, lint)));
+                    }
                     "format" => report.push(misplaced(&key, "`format` belongs in mapping.toml")),
                     "test" => report.push(misplaced(
                         &key,
@@ -109,7 +118,7 @@ fn misplaced(key: &Key<'_>, message: &str) -> Diagnostic {
 /// An unknown top table, or a rule's or device's key that stands outside of any table.
 fn strange(key: &Key<'_>) -> Diagnostic {
     let home_of = |keys: &[&str]| keys.contains(&key.name);
-    if home_of(&["when", "do", "if", "limit", "allow"]) {
+    if home_of(&["when", "do", "if", "limit"]) {
         let message = format!("`{}` belongs in a rule: put it below [rule.NAME]", key.name);
         misplaced(key, &message)
     } else if home_of(&["id", "board", "io", "mqtt", "virtual"]) {

@@ -10,6 +10,7 @@ use crate::{
     diagnostic::Diagnostic,
     grammar::VAR,
     index::Symbol,
+    lint,
     names::{self, Letters},
     program::{Var, VarIx},
     read::{Key, Node, Table},
@@ -36,6 +37,12 @@ pub(super) fn read_all(house: &mut House<'_>, vars: &[(Key<'_>, Node<'_>)]) {
             continue;
         }
         house.var_places.insert(name.clone(), key.span.clone());
+        if let Some(table) = node.as_table() {
+            let allowed = lint::allowed(&mut house.report, &table);
+            if !allowed.is_empty() {
+                house.var_allows.insert(name.clone(), allowed);
+            }
+        }
         let Some(var) = read(&mut house.report, &name, *node) else {
             house.report.declare_broken(format!("var.{name}"));
             continue;

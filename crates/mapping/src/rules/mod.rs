@@ -24,7 +24,7 @@ use crate::{
     lint,
     names::{self, Letters},
     program::{Action, AfterDowntime, Condition, EventIx, FieldMap, Mode, Rule, RuleIx, Trigger},
-    read::{Key, Node, Table, Text, did_you_mean, one_of},
+    read::{Key, Node, Table, Text},
     source::Span,
     units,
 };
@@ -130,7 +130,7 @@ fn read(
         return (rule, meta);
     };
     table.reject_unknown(&mut house.report, RULE.what, RULE.names);
-    meta.allow = allow(house, &table);
+    meta.allow = lint::allowed(&mut house.report, &table);
     let what = format!("rule `{}`", key.name);
     let when = table.required(&mut house.report, &what, "when", RULE.names);
     let drafts = triggers::read(house, all, when, &mut meta);
@@ -244,35 +244,6 @@ fn after_downtime(house: &mut House<'_>, node: Node<'_>) -> AfterDowntime {
         Some("drop") => AfterDowntime::Drop,
         _ => AfterDowntime::Resume,
     }
-}
-
-/// The lints that a rule silences; a name that is none is reported.
-fn allow(house: &mut House<'_>, table: &Table<'_>) -> Vec<&'static str> {
-    let report = &mut house.report;
-    let list = table
-        .field("allow")
-        .and_then(|node| node.list(report, "`allow`"))
-        .unwrap_or_default();
-    let mut allowed = Vec::new();
-    for node in list {
-        let Some(text) = node.text(report, "the name of a lint") else {
-            continue;
-        };
-        match lint::NAMES.iter().find(|name| **name == text.text) {
-            Some(name) => allowed.push(*name),
-            None => {
-                let message = format!("there is no lint `{}`", text.text);
-                let error = Diagnostic::error("unknown-lint", text.span(), message);
-                let near = did_you_mean(error.clone(), text.text, lint::NAMES.iter().copied());
-                report.push(if near.help.is_empty() {
-                    error.help(format!("the lints are {}", one_of(lint::NAMES)))
-                } else {
-                    near
-                });
-            }
-        }
-    }
-    allowed
 }
 
 /// For each event trigger: where the fields that the rule reads stand in that event.

@@ -8,13 +8,15 @@ fn codes(loaded: &Loaded) -> Vec<&'static str> {
     loaded.diagnostics.iter().map(|found| found.code).collect()
 }
 
-/// What is said of a house of one file.
+/// The errors of a house of one file, and all that is said of it.
 fn said(mapping: &str) -> (Vec<&'static str>, String) {
     let loaded = load_texts([("mapping.toml", mapping)]);
     let said = render(&loaded.sources, &loaded.diagnostics, false);
     assert!(said.len() < 1_000_000, "{} bytes", said.len());
     assert!(loaded.program.is_none() || !loaded.has_errors());
-    (codes(&loaded), said)
+    let errors = loaded.diagnostics.iter();
+    let errors = errors.filter(|found| found.severity == Severity::Error);
+    (errors.map(|found| found.code).collect(), said)
 }
 
 /// `count` lamps, and a group `all` of all of them.

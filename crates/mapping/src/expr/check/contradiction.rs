@@ -1,6 +1,7 @@
-//! `event.key < 10 && event.key > 20`: conjuncts about one value that exclude each other.
+//! `event.key < 10 && event.key > 20`: conjuncts about one value that exclude each other. `event.key > 10 ||
+//! event.key < 20`: disjuncts that leave nothing out.
 //!
-//! Called with the flattened parts of `&&`. All parts see one snapshot, so this is never true.
+//! Called with the flattened parts of `&&` and `||`. All parts see one snapshot, so these never change.
 
 use types::Value;
 
@@ -43,6 +44,30 @@ pub(super) fn contradicts(parts: &[Expr]) -> bool {
                 .exact
                 .is_some_and(|exact| excludes(operator, value, exact))
     })
+}
+
+/// Whether one of `parts` is always true, where their values are known: then their opposites exclude each other.
+pub(super) fn exhausts(parts: &[Expr]) -> bool {
+    let opposite = |part: &Expr| match part {
+        Expr::Binary(operator, sides) => {
+            let operator = match operator {
+                Binary::Eq => Binary::Ne,
+                Binary::Ne => Binary::Eq,
+                Binary::Lt => Binary::Ge,
+                Binary::Le => Binary::Gt,
+                Binary::Gt => Binary::Le,
+                Binary::Ge => Binary::Lt,
+                _ => return None,
+            };
+            Some(Expr::Binary(operator, sides.clone()))
+        }
+        _ => None,
+    };
+    if parts.len() > PARTS_MAX {
+        return false;
+    }
+    let opposites: Vec<Expr> = parts.iter().filter_map(opposite).collect();
+    contradicts(&opposites)
 }
 
 /// A value that is read, compared with a constant; the value stands on the left.
