@@ -7,10 +7,10 @@ use anyhow::{Context, Result};
 
 use crate::shell;
 
-/// Tells the tests where MQTT.js and paho are.
+/// Tells the tests where MQTT.js, paho and taplo are.
 pub(crate) const FOLDER_VARIABLE: &str = "IOT_CONTROL_PEERS";
 
-/// A program or library on the other end of a socket.
+/// A program or library that a test talks with.
 pub(crate) struct Peer {
     pub(crate) name: &'static str,
     pub(crate) found: bool,
@@ -18,7 +18,7 @@ pub(crate) struct Peer {
     pub(crate) install: &'static str,
 }
 
-/// Where [`install`] puts libraries: `node_modules/mqtt` and `python/paho`.
+/// Where [`install`] puts libraries: `node_modules/mqtt`, `node_modules/@taplo/lsp` and `python/paho`.
 pub(crate) fn folder() -> PathBuf {
     let default = || shell::root().join("target/peers");
     shell::variable(FOLDER_VARIABLE).map_or_else(default, PathBuf::from)
@@ -44,12 +44,21 @@ pub(crate) fn all() -> Vec<Peer> {
         )),
         install: "apt-get install python3-pip; cargo xtask peers",
     };
+    let taplo = Peer {
+        name: "taplo",
+        found: folder()
+            .join("node_modules/@taplo/lsp/package.json")
+            .is_file()
+            && shell::installed("node").is_some(),
+        install: "apt-get install nodejs npm; cargo xtask peers",
+    };
     vec![
         system("mosquitto"),
         system("mosquitto_pub"),
         system("mosquitto_sub"),
         mqtt_js,
         paho,
+        taplo,
     ]
 }
 
@@ -64,7 +73,7 @@ pub(crate) fn with_paho(command: &mut Command) -> &mut Command {
     }
 }
 
-/// Installs MQTT.js and paho into [`folder`], where they are missing, and says what is there.
+/// Installs MQTT.js, paho and taplo into [`folder`], where they are missing, and says what is there.
 ///
 /// # Errors
 /// npm or pip is missing or fails.
@@ -79,6 +88,12 @@ pub(crate) fn install() -> Result<()> {
                     .args(["install", "--no-audit", "--no-fund", "--prefix"])
                     .arg(&folder)
                     .arg("mqtt@5"),
+            )?,
+            "taplo" => shell::run(
+                Command::new("npm")
+                    .args(["install", "--no-audit", "--no-fund", "--prefix"])
+                    .arg(&folder)
+                    .arg("@taplo/lsp@0.8"),
             )?,
             "paho" => shell::run(
                 Command::new("python3")

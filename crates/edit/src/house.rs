@@ -6,7 +6,9 @@ use std::{
 };
 
 use mapping::{
-    Analysis, FileIx, Severity, analyze, grammar,
+    Analysis, FileIx, Severity, analyze, blocklist,
+    disk::{self, Unreadable},
+    grammar,
     index::Symbol,
     outline::{Outline, Step},
     suggest,
@@ -94,7 +96,30 @@ impl Edit {
 pub struct House {
     folder: Option<PathBuf>,
     analysis: Analysis,
-    blocklist: Option<String>,
+    blocklist: Blocklist,
+}
+
+/// blocklist.toml.
+#[derive(Clone, Debug)]
+enum Blocklist {
+    Missing,
+    Text(String),
+    /// It is there, but is no text.
+    Unreadable,
+}
+
+impl Blocklist {
+    fn of(text: Option<String>) -> Self {
+        text.map_or(Self::Missing, Self::Text)
+    }
+
+    fn read(folder: &Path) -> Self {
+        match disk::text(&folder.join(BLOCKLIST), blocklist::BYTES_MAX) {
+            Ok(text) => Self::Text(text),
+            Err(Unreadable::Missing) => Self::Missing,
+            Err(_) => Self::Unreadable,
+        }
+    }
 }
 
 impl House {
@@ -105,8 +130,7 @@ impl House {
         Self {
             folder: Some(folder.to_owned()),
             analysis: analyze(Some(folder), &BTreeMap::new()),
-            // Without it no block names a device that is renamed.
-            blocklist: std::fs::read_to_string(folder.join(BLOCKLIST)).ok(),
+            blocklist: Blocklist::read(folder),
         }
     }
 
@@ -123,7 +147,7 @@ impl House {
         Self {
             folder: None,
             analysis: analyze(None, &texts),
-            blocklist,
+            blocklist: Blocklist::of(blocklist),
         }
     }
 
@@ -133,7 +157,7 @@ impl House {
         Self {
             folder: None,
             analysis,
-            blocklist,
+            blocklist: Blocklist::of(blocklist),
         }
     }
 
@@ -143,9 +167,13 @@ impl House {
         &self.analysis
     }
 
-    /// The text of blocklist.toml.
-    pub(crate) fn blocklist(&self) -> Option<&str> {
-        self.blocklist.as_deref()
+    /// The text of blocklist.toml; `None`: there is none.
+    pub(crate) fn blocklist(&self) -> Result<Option<&str>, Refusal> {
+        match &self.blocklist {
+            Blocklist::Missing => Ok(None),
+            Blocklist::Text(text) => Ok(Some(text)),
+            Blocklist::Unreadable => Err(Refusal::Unreadable(BLOCKLIST.to_owned())),
+        }
     }
 
     /// All texts by their names.
@@ -156,7 +184,7 @@ impl House {
         let mut texts: BTreeMap<String, String> = files
             .map(|file| (file.name.to_string(), file.text.clone()))
             .collect();
-        if let Some(blocklist) = &self.blocklist {
+        if let Blocklist::Text(blocklist) = &self.blocklist {
             texts.insert(BLOCKLIST.to_owned(), blocklist.clone());
         }
         texts

@@ -37,7 +37,9 @@ pub use change::{Change, Line};
 pub use export::export;
 pub use files::WriteError;
 pub use house::{Edit, House};
-pub use import::{ImportError, Imported, Problem, from_model, import, read_json};
+pub use import::{
+    BYTES_MAX as JSON_BYTES_MAX, ImportError, Imported, Problem, from_model, import, read_json,
+};
 
 pub use model::Model;
 pub use pointer::Pointer;

@@ -124,7 +124,9 @@ pub(crate) fn rename(house: &House, symbol: &Symbol, to: &str) -> Result<Change,
         splices.replace(bytes, &*to);
     }
     let mut texts = house.texts();
-    if let (Symbol::Device(old), Some(text)) = (symbol, house.blocklist()) {
+    if let Symbol::Device(old) = symbol
+        && let Some(text) = house.blocklist()?
+    {
         splices.insert(BLOCKLIST, in_blocklist(text, old, &to));
     }
     for (file, splices) in splices {

@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Edit(Edit),
     /// Gives a device, channel, group, scene, variable, timer, rule, test or kind another name, wherever it stands
     Rename(Rename),
+    /// Serves an editor: completion, hovers, diagnostics, renames, over standard input and output
+    Lsp(Lsp),
     /// Makes a simulated module produce an event
     Press(Press),
     /// Shows what happened, and what happens now
@@ -194,6 +196,15 @@ pub(crate) struct How {
     /// Shows what would change, and writes nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Lsp {
+    /// Editors say this to every server; standard input and output are the only way there is
+    #[arg(long, hide = true)]
+    pub(crate) stdio: bool,
+    #[command(flatten)]
+    pub(crate) state: State,
 }
 
 #[derive(Debug, Args)]

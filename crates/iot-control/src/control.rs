@@ -30,6 +30,8 @@ pub(crate) enum Request {
     },
     /// Writes to the journal what was taken so far, for whoever reads it then.
     HandOver,
+    /// Which house it is, and what its variables hold.
+    House,
     /// All devices.
     Devices,
     /// One device, with counters.

@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         Command::Import(options) => command::import(&options),
         Command::Edit(options) => command::edit(options),
         Command::Rename(options) => command::rename(&options),
+        Command::Lsp(options) => command::lsp(options),
         Command::Press(options) => command::press(options),
         Command::Events(options) => command::events(&options),
         Command::Why(options) => command::why(&options),

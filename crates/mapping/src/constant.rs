@@ -68,7 +68,8 @@ pub(crate) fn read(report: &mut Report, node: Node<'_>, ty: &Type, what: &str) -
 }
 
 /// What a field takes, in words: "a whole number from 1 to 100".
-pub(crate) fn expected(ty: &Type) -> String {
+#[must_use]
+pub fn expected(ty: &Type) -> String {
     let range = |min: f64, max: f64| match (min.is_finite(), max.is_finite()) {
         (true, true) => format!(" from {min} to {max}"),
         (true, false) => format!(" from {min}"),

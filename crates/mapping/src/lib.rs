@@ -29,9 +29,12 @@ mod schema;
 pub mod source;
 pub mod suggest;
 mod units;
+pub mod vocabulary;
 
+pub use constant::expected as type_in_words;
 pub use diagnostic::{Diagnostic, Severity};
 pub use files::Reads;
+pub use house::options::of_kind as options_of;
 pub use load::{Analysis, Loaded, analyze, load, load_texts};
 pub use names::is_name;
 pub use program::Program;

@@ -34,6 +34,11 @@ const RULES: &[Rule] = &[
         must_not_know: SOCKETS,
     },
     Rule {
+        name: "lsp",
+        may_use: &["types", "mapping", "edit"],
+        must_not_know: SOCKETS,
+    },
+    Rule {
         name: "engine",
         may_use: &["types", "mapping"],
         must_not_know: SOCKETS_AND_FILES,
@@ -69,6 +74,7 @@ const RULES: &[Rule] = &[
             "types",
             "mapping",
             "edit",
+            "lsp",
             "engine",
             "dispatcher",
             "broker",

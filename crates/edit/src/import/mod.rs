@@ -14,6 +14,7 @@ use mapping::{Analysis, Diagnostic, Severity, analyze};
 use crate::{model::Model, pointer::Pointer};
 
 pub use folder::ImportError;
+pub use read::BYTES_MAX;
 use write::Written;
 
 /// A house that was read from JSON and checks.

@@ -11,8 +11,8 @@ use crate::{
     pointer::{Pointer, Step},
 };
 
-/// Largest text, as for the files of a house.
-const BYTES_MAX: usize = 10_000_000;
+/// Largest text: what a house's files hold together at most, and some air.
+pub const BYTES_MAX: usize = 10_000_000;
 
 /// Deepest nesting: a house needs eight levels, and the files are read with as many.
 const DEPTH_MAX: usize = 64;

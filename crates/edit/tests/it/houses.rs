@@ -27,6 +27,7 @@ pub(crate) enum Name {
     Timer(&'static str),
     Rule(&'static str),
     Test(&'static str),
+    Kind(&'static str),
 }
 
 impl Name {
@@ -41,6 +42,7 @@ impl Name {
             Self::Timer(name) => format!("timer.{name}"),
             Self::Rule(name) => format!("rule.{name}"),
             Self::Test(name) => format!("test.{name}"),
+            Self::Kind(name) => format!("kind.{name}"),
         }
     }
 }
@@ -56,7 +58,12 @@ pub(crate) struct House {
 type Device = (&'static str, Vec<(&'static str, &'static str)>);
 
 const DEVICES: [&str; 5] = ["lamp", "hall", "key", "a", "on"];
-const CHANNELS: [(&str, &str); 8] = [
+/// A kind of the house's own, also the name of a channel.
+const SIREN: &str = "siren";
+/// A button of a virtual device: rules press it and don't wait for it, so that none sets itself off.
+const EMITTED: &str = "emitted";
+
+const CHANNELS: [(&str, &str); 9] = [
     ("lamp", "switch"),
     ("hall", "dimmer"),
     ("key", "button"),
@@ -65,6 +72,7 @@ const CHANNELS: [(&str, &str); 8] = [
     ("lux", "lux"),
     ("a", "cover"),
     ("anna", "presence"),
+    (SIREN, SIREN),
 ];
 
 struct Writer<'c> {
@@ -112,7 +120,8 @@ impl Writer<'_> {
             | Name::Var(word)
             | Name::Timer(word)
             | Name::Rule(word)
-            | Name::Test(word) => *word,
+            | Name::Test(word)
+            | Name::Kind(word) => *word,
         };
         let written = match self.renamed {
             Some((renamed, to)) if *renamed == name => to.to_owned(),
@@ -228,7 +237,11 @@ impl Writer<'_> {
             let style = self.pick(3);
             for (channel, kind) in channels {
                 let channel = self.name(Name::Channel(device, channel));
-                let kind = self.quoted(kind);
+                let kind = match kind {
+                    SIREN => self.name(Name::Kind(SIREN)),
+                    kind => kind.to_owned(),
+                };
+                let kind = self.quoted(&kind);
                 let comment = self.comment();
                 let line = match style {
                     0 => format!("io.{channel} = {{ kind = {kind} }}{comment}\n"),
@@ -239,6 +252,23 @@ impl Writer<'_> {
                 out.push_str(&line);
             }
             out.push('\n');
+        }
+        if !self.of_kind(&[SIREN]).is_empty() {
+            let kind = self.name(Name::Kind(SIREN));
+            out.push_str(&format!(
+                "[kind.{kind}]{}\nnote = \"siren\"\n",
+                self.comment()
+            ));
+            out.push_str("target.on = \"bool\"\nevents.siren = { by = [\"hand\", \"wind\"] }\n");
+            out.push_str("commands.mute = { toggle = \"on\" }\n\n");
+        }
+        if self.maybe() {
+            self.devices.push(("mode", vec![("evening", EMITTED)]));
+            let device = self.device("mode");
+            let channel = self.name(Name::Channel("mode", "evening"));
+            out.push_str(&format!(
+                "[device.{device}]\nvirtual = true\nio.{channel} = {{ kind = \"button\" }}\n\n"
+            ));
         }
         out
     }
@@ -412,7 +442,38 @@ impl Writer<'_> {
         started: &[&'static str],
     ) -> (String, bool) {
         let fallback = self.devices[0].0;
-        match self.pick(8) {
+        match self.pick(13) {
+            8 => return ("{ cron = \"0 7 * * mon-fri\" }".to_owned(), false),
+            9 => return ("{ sun = \"sunset\", offset = \"-30m\" }".to_owned(), false),
+            10 => {
+                if let Some(path) = self.one_of_kind(&["keyboard"]) {
+                    let keys = format!(
+                        "{{ sequence = \"{path}.press\", key = [60, 64], within = \"2s\" }}"
+                    );
+                    return (keys, false);
+                }
+            }
+            11 => {
+                let both = (
+                    self.one_of_kind(&["button"]),
+                    self.one_of_kind(&["keyboard"]),
+                );
+                if let (Some(button), Some(keys)) = both {
+                    let device = self.device(fallback);
+                    let step = format!(
+                        "{{ event = \"{keys}.press\", if = \"event.key > 60 && {device}.online\" }}"
+                    );
+                    return (
+                        format!("{{ sequence = [\"{button}.press\", {step}], within = \"20s\" }}"),
+                        false,
+                    );
+                }
+            }
+            12 => {
+                if let Some(path) = self.one_of_kind(&[SIREN]) {
+                    return (self.quoted(&format!("{path}.siren")), false);
+                }
+            }
             1 => {
                 if let Some(path) = self.one_of_kind(&["keyboard"]) {
                     return (self.quoted(&format!("{path}.press")), true);
@@ -509,7 +570,28 @@ impl Writer<'_> {
         scenes: &[&'static str],
         started: &mut Vec<&'static str>,
     ) -> String {
-        match self.pick(9) {
+        match self.pick(14) {
+            9 => return "{ wait = \"2s\" }".to_owned(),
+            10 => {
+                if let Some(path) = self.one_of_kind(&["switch", "dimmer", SIREN]) {
+                    return format!("{{ hold = \"{path}\", for = \"1h\" }}");
+                }
+            }
+            11 => {
+                if let Some(path) = self.one_of_kind(&["switch"]) {
+                    return format!("{{ on = \"{path}\", for = \"10m\" }}");
+                }
+            }
+            12 => {
+                if let Some(path) = self.one_of_kind(&[EMITTED]) {
+                    return format!("{{ emit = \"{path}.press\" }}");
+                }
+            }
+            13 => {
+                if let Some(path) = self.one_of_kind(&[SIREN]) {
+                    return self.quoted(&format!("{path}.mute"));
+                }
+            }
             1 => {
                 if let Some(path) = self.one_of_kind(&["switch", "dimmer"]) {
                     return self.quoted(&format!("{path}.toggle"));

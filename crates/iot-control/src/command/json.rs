@@ -56,13 +56,15 @@ pub(crate) fn import(options: &Import) -> anyhow::Result<ExitCode> {
 }
 
 fn text(file: &Path) -> anyhow::Result<String> {
-    if file != Path::new("-") {
-        return fs::read_to_string(file).with_context(|| format!("reading {}", file.display()));
-    }
+    // One byte more than is taken, so that `import` says what is wrong.
+    let max = edit::JSON_BYTES_MAX as u64 + 1;
     let mut text = String::new();
-    io::stdin()
-        .read_to_string(&mut text)
-        .context("reading standard input")?;
+    let read = if file == Path::new("-") {
+        io::stdin().take(max).read_to_string(&mut text)
+    } else {
+        fs::File::open(file).and_then(|file| file.take(max).read_to_string(&mut text))
+    };
+    read.with_context(|| format!("reading {}", file.display()))?;
     Ok(text)
 }
 

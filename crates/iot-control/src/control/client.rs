@@ -5,6 +5,7 @@ use std::{
     io::{BufRead, BufReader, Write},
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use super::{Request, Response};
@@ -70,6 +71,18 @@ pub(crate) fn folders(named: Option<&Path>) -> Vec<PathBuf> {
 }
 
 impl Connection {
+    /// Waits at most so long for each part of an answer.
+    ///
+    /// # Errors
+    /// The socket takes no timeout.
+    pub(crate) fn set_patience(&mut self, patience: Duration) -> Result<(), Unanswered> {
+        let stream = self.0.get_ref();
+        let set = stream
+            .set_read_timeout(Some(patience))
+            .and_then(|()| stream.set_write_timeout(Some(patience)));
+        set.map_err(Unanswered::Broken)
+    }
+
     /// Asks and waits for the answer.
     ///
     /// # Errors

@@ -36,6 +36,8 @@ use crate::{
 pub(super) struct Running {
     server: tcp::Server<App>,
     house: PathBuf,
+    /// The same, as everybody can name it.
+    real_house: PathBuf,
     broker: SocketAddr,
     modules: RefCell<Option<Modules>>,
     store: store::StoreHandle,
@@ -57,6 +59,7 @@ impl Running {
         Self {
             server,
             house: house.to_owned(),
+            real_house: house.canonicalize().unwrap_or_else(|_| house.to_owned()),
             broker,
             modules: RefCell::default(),
             store,
@@ -360,6 +363,9 @@ impl Desk for Running {
     async fn answer(self: Rc<Self>, request: Request) -> Result<Json, String> {
         match request {
             Request::Press { channel, words } => self.press(&channel, &words),
+            Request::House => Ok(self
+                .server
+                .enter(|_, app, _| show::house(app, &self.real_house))),
             Request::Devices => Ok(self.server.enter(|_, app, now| show::devices(app, now))),
             Request::Device { name } => self
                 .server

@@ -1,10 +1,12 @@
 //! The house for people and machines: devices with what they report, should do, and were refused.
 
+use std::path::Path;
+
 use dispatcher::Sides;
 use jiff::tz::TimeZone;
 use mapping::{
     Program,
-    program::{ChannelIx, DeviceIx, SlotIx},
+    program::{ChannelIx, DeviceIx, SlotIx, VarIx},
     suggest,
 };
 use serde_json::{Map, Value as Json, json};
@@ -12,6 +14,20 @@ use types::{Instant, Now, UnixTime, Value};
 
 use super::app::App;
 use crate::simulate::Event;
+
+/// The house: its folder, and its variables.
+pub(super) fn house(app: &App, folder: &Path) -> Json {
+    let program = app.dispatcher.program();
+    let engine = app.dispatcher.engine();
+    let vars = program.vars.iter().enumerate();
+    let vars: Map<String, Json> = vars
+        .map(|(ix, var)| {
+            let value = engine.var(VarIx(ix as u32));
+            (var.name.to_string(), json_of(value))
+        })
+        .collect();
+    json!({ "folder": folder.display().to_string(), "vars": vars })
+}
 
 /// All devices, in file order.
 pub(super) fn devices(app: &App, now: Now) -> Json {

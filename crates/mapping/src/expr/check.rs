@@ -3,7 +3,7 @@
 //! Called by the front end. Reports everything it can find in one pass: what can't be typed is `None`
 //! and causes no further complaints. Must not know TOML or rules.
 
-mod call;
+pub(super) mod call;
 mod contradiction;
 mod group;
 mod name;

@@ -12,6 +12,7 @@ mod parse;
 mod report;
 mod token;
 mod tree;
+pub mod words;
 
 #[cfg(test)]
 mod tests;

@@ -64,7 +64,8 @@ fn allowed<'k>(kind: &'k Kind, carrier: &Carrier) -> Vec<&'k OptionSpec> {
 }
 
 /// Every option that a channel of this kind may have on some device.
-pub(crate) fn of_kind(kind: &Kind) -> Vec<&OptionSpec> {
+#[must_use]
+pub fn of_kind(kind: &Kind) -> Vec<&OptionSpec> {
     let mut all = allowed(kind, &Carrier::Own);
     for option in allowed(kind, &Carrier::Foreign(Foreign::default())) {
         if !all.iter().any(|known| known.name == option.name) {

@@ -9,6 +9,8 @@ pub struct OptionSpec {
     pub takes: Takes,
     /// Who needs to know it.
     pub usage: Usage,
+    /// One line for people.
+    pub about: &'static str,
 }
 
 /// What an option takes.
@@ -45,66 +47,123 @@ pub enum Usage {
     Dispatcher,
 }
 
-const fn role(name: &'static str, takes: Takes) -> OptionSpec {
+const fn role(name: &'static str, takes: Takes, about: &'static str) -> OptionSpec {
     OptionSpec {
         name,
         takes,
         usage: Usage::Role,
+        about,
     }
 }
 
-const fn dispatcher(name: &'static str, takes: Takes) -> OptionSpec {
+const fn dispatcher(name: &'static str, takes: Takes, about: &'static str) -> OptionSpec {
     OptionSpec {
         name,
         takes,
         usage: Usage::Dispatcher,
+        about,
     }
 }
 
 /// Options of every kind that the rest of the table allows: the first three for consumers, the
 /// next for whatever reports state.
 pub const COMMON: &[OptionSpec] = &[
-    role("at_boot", Takes::Word(&["restore", "off", "on"])),
-    role("when_lost", Takes::Word(&["keep", "off", "on"])),
-    dispatcher("deliver", Takes::Word(&["latest", "now"])),
-    dispatcher("enforce", Takes::Bool),
-    role("report_every", Takes::Duration),
-    role("report_change", Takes::Number),
-    dispatcher("stale_after", Takes::Duration),
-    dispatcher("note", Takes::Text),
+    role(
+        "at_boot",
+        Takes::Word(&["restore", "off", "on"]),
+        "what it does when it gets power",
+    ),
+    role(
+        "when_lost",
+        Takes::Word(&["keep", "off", "on"]),
+        "what it does when the dispatcher is gone",
+    ),
+    dispatcher(
+        "deliver",
+        Takes::Word(&["latest", "now"]),
+        "what happens to a target while it is away",
+    ),
+    dispatcher(
+        "enforce",
+        Takes::Bool,
+        "true: a change made by hand is undone",
+    ),
+    role("report_every", Takes::Duration, "reports at least so often"),
+    role(
+        "report_change",
+        Takes::Number,
+        "reports when it changed by so much",
+    ),
+    dispatcher(
+        "stale_after",
+        Takes::Duration,
+        "what it reported is unknown after so long",
+    ),
+    dispatcher("note", Takes::Text, "for people"),
 ];
 
 /// Options of channels of foreign devices: how their payloads read.
 pub const FOREIGN: &[OptionSpec] = &[
-    dispatcher("from", Takes::Text),
-    dispatcher("on", Takes::Text),
-    dispatcher("off", Takes::Text),
-    dispatcher("event_from", Takes::Text),
-    dispatcher("events", Takes::EventWords),
+    dispatcher(
+        "from",
+        Takes::Text,
+        "key or JSON pointer of the state in its payload",
+    ),
+    dispatcher("on", Takes::Text, "its word for on"),
+    dispatcher("off", Takes::Text, "its word for off"),
+    dispatcher(
+        "event_from",
+        Takes::Text,
+        "key or JSON pointer of the event's name in its payload",
+    ),
+    dispatcher("events", Takes::EventWords, "its words for our events"),
 ];
 
-pub(super) const PIN: OptionSpec = role("pin", Takes::Pin);
-pub(super) const INVERT: OptionSpec = role("invert", Takes::Bool);
-pub(super) const PULL: OptionSpec = role("pull", Takes::Word(&["up", "down", "none"]));
-pub(super) const DEBOUNCE: OptionSpec = role("debounce_ms", Takes::Int(0, 1_000));
-pub(super) const PWM: OptionSpec = role("pwm_hz", Takes::Int(1, 100_000));
-pub(super) const GAMMA: OptionSpec = role("gamma", Takes::Number);
-pub(super) const MIN: OptionSpec = role("min", Takes::Number);
-pub(super) const MAX: OptionSpec = role("max", Takes::Number);
-pub(super) const RED: OptionSpec = role("red", Takes::Pin);
-pub(super) const GREEN: OptionSpec = role("green", Takes::Pin);
-pub(super) const BLUE: OptionSpec = role("blue", Takes::Pin);
-pub(super) const WHITE: OptionSpec = role("white", Takes::Pin);
-pub(super) const PIXELS: OptionSpec = role("pixels", Takes::Int(1, 1_024));
-pub(super) const UP: OptionSpec = role("up", Takes::Pin);
-pub(super) const DOWN: OptionSpec = role("down", Takes::Pin);
-pub(super) const TRAVEL: OptionSpec = role("travel", Takes::Duration);
-pub(super) const A: OptionSpec = role("a", Takes::Pin);
-pub(super) const B: OptionSpec = role("b", Takes::Pin);
-pub(super) const ROWS: OptionSpec = role("rows", Takes::Pins);
-pub(super) const COLUMNS: OptionSpec = role("columns", Takes::Pins);
-pub(super) const FIRST_KEY: OptionSpec = role("first_key", Takes::Int(0, 127));
-pub(super) const KEYS: OptionSpec = role("keys", Takes::Int(1, 128));
-pub(super) const I2C: OptionSpec = role("i2c", Takes::I2c);
-pub(super) const ONE_WIRE: OptionSpec = role("one_wire", Takes::Pin);
-pub(super) const UNIT: OptionSpec = role("unit", Takes::Text);
+pub(super) const PIN: OptionSpec = role("pin", Takes::Pin, "the pin it is wired to");
+pub(super) const INVERT: OptionSpec = role(
+    "invert",
+    Takes::Bool,
+    "true: the pin works the other way round",
+);
+pub(super) const PULL: OptionSpec = role(
+    "pull",
+    Takes::Word(&["up", "down", "none"]),
+    "the resistor at the pin",
+);
+pub(super) const DEBOUNCE: OptionSpec = role(
+    "debounce_ms",
+    Takes::Int(0, 1_000),
+    "milliseconds for which bouncing is ignored",
+);
+pub(super) const PWM: OptionSpec =
+    role("pwm_hz", Takes::Int(1, 100_000), "frequency of the dimming");
+pub(super) const GAMMA: OptionSpec =
+    role("gamma", Takes::Number, "bends the dimming to what eyes see");
+pub(super) const MIN: OptionSpec = role("min", Takes::Number, "smallest value");
+pub(super) const MAX: OptionSpec = role("max", Takes::Number, "largest value");
+pub(super) const RED: OptionSpec = role("red", Takes::Pin, "pin of the red light");
+pub(super) const GREEN: OptionSpec = role("green", Takes::Pin, "pin of the green light");
+pub(super) const BLUE: OptionSpec = role("blue", Takes::Pin, "pin of the blue light");
+pub(super) const WHITE: OptionSpec = role("white", Takes::Pin, "pin of the white light");
+pub(super) const PIXELS: OptionSpec = role(
+    "pixels",
+    Takes::Int(1, 1_024),
+    "how many lights the strip has",
+);
+pub(super) const UP: OptionSpec = role("up", Takes::Pin, "pin that moves it up");
+pub(super) const DOWN: OptionSpec = role("down", Takes::Pin, "pin that moves it down");
+pub(super) const TRAVEL: OptionSpec = role(
+    "travel",
+    Takes::Duration,
+    "how long it takes from end to end",
+);
+pub(super) const A: OptionSpec = role("a", Takes::Pin, "first pin of the knob");
+pub(super) const B: OptionSpec = role("b", Takes::Pin, "second pin of the knob");
+pub(super) const ROWS: OptionSpec = role("rows", Takes::Pins, "pins of the rows");
+pub(super) const COLUMNS: OptionSpec = role("columns", Takes::Pins, "pins of the columns");
+pub(super) const FIRST_KEY: OptionSpec =
+    role("first_key", Takes::Int(0, 127), "number of its lowest key");
+pub(super) const KEYS: OptionSpec = role("keys", Takes::Int(1, 128), "how many keys it has");
+pub(super) const I2C: OptionSpec = role("i2c", Takes::I2c, "its address on the I2C bus");
+pub(super) const ONE_WIRE: OptionSpec = role("one_wire", Takes::Pin, "pin of its one-wire bus");
+pub(super) const UNIT: OptionSpec = role("unit", Takes::Text, "the unit of its value, for people");

@@ -7,15 +7,15 @@
 //!
 //! Draft 7: the newest one that the usual editors read. Must not know TOML.
 
-mod names;
 mod values;
 
 use serde_json::{Map, Value as Json, json};
 
 use crate::{
     grammar::{self, Form, Forms, Keys, Names, Need, Others, Takes},
-    kinds, lint,
+    kinds,
     program::Program,
+    vocabulary,
 };
 
 /// The schema of this house's files. Takes also what was understood of a house with mistakes.
@@ -142,7 +142,11 @@ impl Writer<'_> {
             ),
             Takes::Moment => pattern(r"^\s*\d+-\d+-\d+\s+\d+:\d+(:\d+)?\s*$", "2026-03-28 21:00"),
             Takes::Date => json!({ "type": "string" }),
-            Takes::Topic => pattern(r"^(?!\$|iot/|ic1/)[^+#]+$", "home/lamp/set"),
+            Takes::Topic => {
+                let mut topic = pattern("^[^+#]+$", "home/lamp/set");
+                topic["not"] = json!({ "pattern": r"^(\$|iot/|ic1/)" });
+                topic
+            }
             Takes::Board => {
                 let known = one_of(kinds::BOARDS.iter().map(|board| board.name));
                 json!({ "anyOf": [known, { "type": "string" }] })
@@ -167,7 +171,14 @@ impl Writer<'_> {
             Takes::Declares(names, inner) => self.declares(*names, inner),
             Takes::Table(keys) => {
                 let name = keys.what.replace('`', "").replace(' ', "-");
-                self.defined(&name, |writer| writer.keys(keys))
+                self.defined(&name, |writer| {
+                    let mut table = writer.keys(keys);
+                    if keys.what == grammar::DEVICE.what {
+                        table["anyOf"] =
+                            json!([{ "required": ["id"] }, { "required": ["virtual"] }]);
+                    }
+                    table
+                })
             }
             Takes::Forms(forms) => {
                 let name = forms.what.replace(' ', "-");
@@ -207,32 +218,26 @@ impl Writer<'_> {
             Names::Test => "[a-z0-9_-]{0,99}",
             _ => "[a-z0-9_]{0,31}",
         };
-        let reserved = match names {
-            Names::Test => String::new(),
-            _ => format!("(?!({})$)", crate::names::RESERVED.join("|")),
-        };
-        let mut schema = self.takes(inner);
-        if names == Names::Device {
-            schema = json!({
-                "allOf": [schema],
-                "anyOf": [{ "required": ["id"] }, { "required": ["virtual"] }],
-            });
-        }
-        json!({
+        let schema = self.takes(inner);
+        // Editors read patterns with engines that can't look ahead.
+        let mut table = json!({
             "type": "object",
-            "patternProperties": { format!("^{reserved}[a-z]{letters}$"): schema },
+            "patternProperties": { format!("^[a-z]{letters}$"): schema },
             "additionalProperties": false,
-        })
+        });
+        if names != Names::Test {
+            table["propertyNames"] = json!({ "not": { "enum": crate::names::RESERVED } });
+        }
+        table
     }
 
     /// Something of the house, by its name.
     fn name(&mut self, names: Names) -> Json {
         match names {
-            Names::Lint => one_of(lint::NAMES),
             Names::NewTimer => pattern("^[a-z][a-z0-9_-]{0,31}$", "hall-off"),
             _ => {
                 let definition = format!("{names:?}").to_lowercase();
-                let known = names::all(self.program, names);
+                let known = vocabulary::all(self.program, names);
                 self.defined(&definition, |_| one_of(known))
             }
         }
@@ -256,11 +261,8 @@ fn object(properties: Map<String, Json>) -> Json {
     table
 }
 
-/// Says what a key is for; beside a reference nothing else counts, so the reference is wrapped.
+/// Says what a key is for. Validators pass over what stands beside a reference, people don't.
 fn describe(schema: &mut Json, about: &str) {
-    if schema.get("$ref").is_some() {
-        *schema = json!({ "allOf": [schema.take()] });
-    }
     schema["description"] = json!(about);
 }
 

@@ -22,7 +22,8 @@ impl Writer<'_> {
             let mut names = vec![json!("kind")];
             for option in options::of_kind(kind) {
                 names.push(json!(option.name));
-                let schema = plain(&option.takes);
+                let mut schema = plain(&option.takes);
+                describe(&mut schema, option.about);
                 // Kinds share options by name; none takes different things by one name.
                 all.entry(option.name).or_insert(schema);
             }
@@ -34,8 +35,9 @@ impl Writer<'_> {
         if let Some(Json::Object(properties)) = table.get_mut("properties") {
             properties.extend(all);
         }
-        table["allOf"] = json!(rules);
-        table
+        // All stand side by side: taplo does not look at what stands beside `allOf`.
+        rules.insert(0, table);
+        json!({ "allOf": rules })
     }
 
     /// A table that sets fields of the channel or group under `key`.
@@ -104,7 +106,7 @@ impl Writer<'_> {
         };
         let lists = matches!(beside, Beside::Lists { .. });
         let mut all: Vec<(Fields, Vec<String>)> = Vec::new();
-        for name in super::names::all(program, names) {
+        for name in crate::vocabulary::all(program, names) {
             let Some(event) = event(program, &name) else {
                 continue;
             };

@@ -8,12 +8,13 @@ use crate::{
         fold,
         kind::Kind,
         tree::{Node, NodeKind},
+        words,
     },
     program::{Expr, Function, SlotIx},
 };
 
 /// What a function takes: name, function, number of arguments.
-const FUNCTIONS: [(&str, Function, RangeInclusive<usize>); 8] = [
+pub(in crate::expr) const FUNCTIONS: [(&str, Function, RangeInclusive<usize>); 8] = [
     ("between", Function::Between, 3..=3),
     ("min", Function::Min, 2..=16),
     ("max", Function::Max, 2..=16),
@@ -39,7 +40,7 @@ impl Checker<'_, '_, '_> {
             _ => "",
         };
         let is_group = self.scope.program.names.groups.contains_key(over);
-        if is_group || super::group::MACROS.contains(&word) {
+        if is_group || words::names(words::OF_GROUPS).any(|name| name == word) {
             return self.over_group(on, name, arguments);
         }
         self.call(node, name, Some(on), arguments)
@@ -60,7 +61,7 @@ impl Checker<'_, '_, '_> {
             return self.known(word, arguments.first()?);
         }
         let Some((_, function, arity)) = FUNCTIONS.iter().find(|row| row.0 == word) else {
-            let names = FUNCTIONS.iter().map(|row| row.0).chain(["has", "age"]);
+            let names = words::names(words::FUNCTIONS);
             self.unknown(
                 "unknown-function",
                 name,

@@ -8,14 +8,12 @@ use crate::{
         fold,
         kind::Kind,
         tree::{Node, NodeKind},
+        words,
     },
     index::Symbol,
     program::{ChannelIx, Expr},
     suggest::closest,
 };
-
-/// What can be asked of a group.
-pub(super) const MACROS: [&str; 3] = ["all", "exists", "count"];
 
 /// Words that can't name a member.
 const RESERVED: [&str; 8] = [
@@ -39,10 +37,15 @@ impl<'c> Checker<'c, '_, '_> {
         let word = self.written(name);
         let group = self.written(&on.range);
         let program = self.scope.program;
-        let known = MACROS.contains(&word);
+        let known = words::names(words::OF_GROUPS).any(|name| name == word);
         if !known {
             let message = format!("a group can't be asked `{word}`");
-            self.unknown("unknown-function", name, message, MACROS.into_iter());
+            self.unknown(
+                "unknown-function",
+                name,
+                message,
+                words::names(words::OF_GROUPS),
+            );
         }
         let members = program.names.groups.get_key_value(group);
         match members {

@@ -4,14 +4,11 @@ use std::ops::Range;
 
 use super::{Checker, Typed, slot::channel_names};
 use crate::{
-    expr::kind::Kind,
+    expr::{kind::Kind, words},
     index::Symbol,
     program::{DeviceIx, EventIx, Expr, Now, Program, Sun},
     suggest::closest,
 };
-
-/// What a path can begin with, beside names of devices.
-const ROOTS: [&str; 6] = ["event", "state", "target", "var", "sun", "now"];
 
 impl Checker<'_, '_, '_> {
     pub(super) fn path(&mut self, range: &Range<usize>, names: &[Range<usize>]) -> Option<Typed> {
@@ -61,7 +58,7 @@ impl Checker<'_, '_, '_> {
         let names = &program.names;
         let devices = names.devices.keys().map(|name| &**name);
         let loops = self.loops.iter().map(|variable| variable.name);
-        let near = closest(word, loops.chain(ROOTS).chain(devices));
+        let near = closest(word, loops.chain(words::names(words::ROOTS)).chain(devices));
         let alone = rest.is_empty();
         let help = if names.groups.contains_key(word) {
             format!(
@@ -307,7 +304,7 @@ impl Checker<'_, '_, '_> {
                 kind: number_in(-90.0, 90.0),
             },
             _ => {
-                let words = ["is_up", "is_down", "elevation"].into_iter();
+                let words = words::names(words::OF_SUN);
                 self.unknown(
                     "unknown-field",
                     name,
@@ -342,7 +339,7 @@ impl Checker<'_, '_, '_> {
             "weekday" => (Now::Weekday, number_in(1.0, 7.0)),
             "date" => (Now::Date, Kind::Text),
             _ => {
-                let words = ["hour", "minute", "weekday", "date"].into_iter();
+                let words = words::names(words::OF_NOW);
                 self.unknown(
                     "unknown-field",
                     name,

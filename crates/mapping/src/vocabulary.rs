@@ -1,4 +1,5 @@
-//! Which names fit where, all of them: for the schema and for completion.
+//! Which names of a house fit where: all that can be written there, for the schema and for completion in
+//! editors. Must not know what is written already.
 
 use crate::{
     grammar::Names,
@@ -7,7 +8,8 @@ use crate::{
 };
 
 /// All names of the house that fit.
-pub(crate) fn all(program: &Program, names: Names) -> Vec<String> {
+#[must_use]
+pub fn all(program: &Program, names: Names) -> Vec<String> {
     let known = &program.names;
     let channels = || ChannelIx::all(program.channels.len());
     let groups = || known.groups.iter();
@@ -67,13 +69,13 @@ pub(crate) fn all(program: &Program, names: Names) -> Vec<String> {
             all
         }
         Names::Kind => program.kinds.names().map(str::to_owned).collect(),
+        Names::Lint => crate::lint::NAMES.iter().map(ToString::to_string).collect(),
         Names::Channel
         | Names::KindField
         | Names::KindEvent
         | Names::KindCommand
         | Names::Test
-        | Names::NewTimer
-        | Names::Lint => Vec::new(),
+        | Names::NewTimer => Vec::new(),
     }
 }
 
@@ -123,7 +125,8 @@ fn one_event(program: &Program) -> Vec<String> {
 }
 
 /// Events and gestures of a channel.
-pub(crate) fn event_names(program: &Program, channel: ChannelIx) -> Vec<String> {
+#[must_use]
+pub fn event_names(program: &Program, channel: ChannelIx) -> Vec<String> {
     let own = program[channel].events.iter();
     let mut all: Vec<String> = own.map(|event| program[*event].name.to_string()).collect();
     if paths::has_gestures(program, channel) {
@@ -137,7 +140,8 @@ pub(crate) fn event_names(program: &Program, channel: ChannelIx) -> Vec<String> 
 }
 
 /// Commands of a channel.
-pub(crate) fn command_names(program: &Program, channel: ChannelIx) -> Vec<String> {
+#[must_use]
+pub fn command_names(program: &Program, channel: ChannelIx) -> Vec<String> {
     let commands = program[channel].commands.iter();
     commands.map(|command| command.name.to_string()).collect()
 }
