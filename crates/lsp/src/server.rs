@@ -46,6 +46,8 @@ pub struct Server {
     values: Box<dyn Values>,
     /// Whether diagnostics may have changed.
     stale: bool,
+    /// Whether the editor can be asked to tell of files that change on the disk.
+    can_watch: bool,
     /// Files that were told to be wrong.
     told: BTreeSet<PathBuf>,
 }
@@ -59,6 +61,7 @@ impl Server {
             houses: Houses::default(),
             values,
             stale: false,
+            can_watch: false,
             told: BTreeSet::new(),
         }
     }
@@ -94,10 +97,12 @@ impl Server {
                 vec![answer]
             }
             Message::Notification(notification) => {
+                let greeted = notification.method == "initialized";
                 self.notification(notification);
-                Vec::new()
+                let asks = greeted && std::mem::take(&mut self.can_watch);
+                asks.then(watch_files).into_iter().collect()
             }
-            // The server asks nothing.
+            // It is asked for one thing, and a refusal changes nothing.
             Message::Response(Response { .. }) => Vec::new(),
         }
     }
@@ -134,6 +139,9 @@ impl Server {
         match (self.stage, method.as_str()) {
             (Stage::Greeting, "initialize") => {
                 self.stage = Stage::Running;
+                let can = params
+                    .pointer("/capabilities/workspace/didChangeWatchedFiles/dynamicRegistration");
+                self.can_watch = can == Some(&Json::Bool(true));
                 Ok(capabilities())
             }
             (Stage::Greeting, _) => Err((Fault::NotInitialized, "say initialize first".to_owned())),
@@ -220,6 +228,22 @@ fn publish(path: &std::path::Path, diagnostics: Vec<Json>) -> Json {
     let mut params = json!({ "uri": uri::of_path(path) });
     params["diagnostics"] = Json::Array(diagnostics);
     json!({ "jsonrpc": "2.0", "method": "textDocument/publishDiagnostics", "params": params })
+}
+
+/// Asks to be told of files that change on the disk: an edit on the command line, a checkout.
+fn watch_files() -> Json {
+    let options = json!({ "watchers": [{ "globPattern": "**/*.toml" }] });
+    let registration = json!({
+        "id": "files",
+        "method": "workspace/didChangeWatchedFiles",
+        "registerOptions": options,
+    });
+    json!({
+        "jsonrpc": "2.0",
+        "id": "watch",
+        "method": "client/registerCapability",
+        "params": { "registrations": [registration] },
+    })
 }
 
 fn capabilities() -> Json {

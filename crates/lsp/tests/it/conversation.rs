@@ -65,6 +65,23 @@ fn messages_out_of_turn_are_refused() {
 }
 
 #[test]
+fn an_editor_that_can_is_asked_to_watch_files() {
+    let watch =
+        json!({ "workspace": { "didChangeWatchedFiles": { "dynamicRegistration": true } } });
+    for (capabilities, asked) in [(watch, 1), (json!({}), 0), (json!({ "workspace": 3 }), 0)] {
+        let mut server = Server::new(Box::new(()));
+        let hello = json!({ "capabilities": capabilities });
+        drop(server.handle(request(1, "initialize", hello)));
+        let messages = server.handle(notification("initialized"));
+        assert_eq!(messages.len(), asked, "{capabilities}");
+        for message in messages {
+            assert_eq!(message["method"], "client/registerCapability");
+        }
+        assert!(server.handle(notification("initialized")).is_empty());
+    }
+}
+
+#[test]
 fn files_of_no_house_have_no_answers() {
     let mut server = Server::new(Box::new(()));
     drop(server.handle(request(1, "initialize", json!({}))));

@@ -177,22 +177,23 @@ impl Writer<'_> {
 
     /// `{ night = true }`.
     pub(super) fn var_values(&mut self) -> Json {
-        let vars = self.program.vars.iter();
-        object(
-            vars.map(|var| (var.name.to_string(), constant(&var.ty)))
-                .collect(),
-        )
+        let program = self.program;
+        self.defined("var-values", |_| {
+            let vars = program.vars.iter();
+            let values = vars.map(|var| (var.name.to_string(), constant(&var.ty)));
+            object(values.collect())
+        })
     }
 
     /// `{ hall-motion = 1 }`.
     pub(super) fn firings(&mut self) -> Json {
-        let count = json!({ "type": "integer", "minimum": 0, "maximum": 1_000_000 });
-        let rules = self.program.names.rules.keys();
-        object(
-            rules
-                .map(|name| (name.to_string(), count.clone()))
-                .collect(),
-        )
+        let program = self.program;
+        self.defined("firings", |_| {
+            let count = json!({ "type": "integer", "minimum": 0, "maximum": 1_000_000 });
+            let rules = program.names.rules.keys();
+            let counts = rules.map(|name| (name.to_string(), count.clone()));
+            object(counts.collect())
+        })
     }
 
     /// `{ D.CH = value, D.CH.field = value }`.
