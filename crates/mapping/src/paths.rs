@@ -171,7 +171,7 @@ pub(crate) fn targets(
     channel(program, report, text, range).map(|ix| vec![ix])
 }
 
-/// What `D.CH.event`, `G.event`, `D.offline` or `*.offline` stands for, expanded.
+/// What `D.CH.event`, `G.event`, `D.offline`, `G.offline`, `*.offline` or `*.CH.event` stands for, expanded.
 pub(crate) fn events(
     program: &Program,
     report: &mut Report,
@@ -192,7 +192,7 @@ pub(crate) fn events(
                     text.place(at.clone()),
                     "`*` stands for all devices",
                 )
-                .help("write `*.offline` or `*.online`, or the name of a group"),
+                .help("write `*.offline`, `*.CHANNEL.EVENT`, or the name of a group"),
             );
             None
         }
@@ -206,6 +206,14 @@ pub(crate) fn events(
             let place = || text.place(group_at.clone());
             report.mention(|| (place(), Symbol::Group((*group).into())));
             report.expand(members.len(), &text.span())?;
+            if matches!(*event, "online" | "offline") {
+                let devices = devices_of(program, members).into_iter();
+                let rows = devices.map(|device| &program[device]);
+                return Some(
+                    rows.map(|row| presence(row.online, row.offline, event))
+                        .collect(),
+                );
+            }
             let place = text.place(at.clone());
             let each = members
                 .iter()
@@ -224,6 +232,15 @@ pub(crate) fn events(
             ));
             None
         }
+        [("*", _), (name, channel_at), (event, at)] => {
+            let place = |range: &Range<usize>| text.place(range.clone());
+            everywhere(
+                program,
+                report,
+                (name, place(channel_at)),
+                (event, place(at)),
+            )
+        }
         [_, (_, channel_at), (event, at)] => {
             let ix = channel(program, report, text, 0..channel_at.end)?;
             event_of(program, report, ix, event, text.place(at.clone())).map(|event| vec![event])
@@ -231,11 +248,49 @@ pub(crate) fn events(
         _ => {
             let message = format!("\"{}\" is no event", text.text);
             report.push(Diagnostic::error("bad-path", text.span(), message).help(
-                "write `DEVICE.CHANNEL.EVENT`, `GROUP.EVENT`, `DEVICE.offline` or `*.offline`",
+                "write `DEVICE.CHANNEL.EVENT`, `GROUP.EVENT`, `*.CHANNEL.EVENT`, `DEVICE.offline` or `*.offline`",
             ));
             None
         }
     }
+}
+
+/// The devices that these channels belong to, each once.
+pub(crate) fn devices_of(program: &Program, channels: &[ChannelIx]) -> Vec<DeviceIx> {
+    let mut devices = Vec::new();
+    for channel in channels {
+        let device = program[*channel].device;
+        if !devices.contains(&device) {
+            devices.push(device);
+        }
+    }
+    devices
+}
+
+/// `*.CH.event`: of every device that has a channel of that name.
+fn everywhere(
+    program: &Program,
+    report: &mut Report,
+    (name, name_at): (&str, Span),
+    (event, event_at): (&str, Span),
+) -> Option<Vec<Source>> {
+    let channels: Vec<ChannelIx> = ChannelIx::all(program.channels.len())
+        .filter(|channel| *program[*channel].name == *name)
+        .collect();
+    if channels.is_empty() {
+        let message = format!("no device has a channel `{name}`");
+        let error = Diagnostic::error("unknown-channel", name_at, message);
+        let mut names: Vec<&str> = program.channels.iter().map(|row| &*row.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        report.push(or_list(error, name, &names, "channels are called"));
+        return None;
+    }
+    report.expand(channels.len(), &name_at)?;
+    let each = channels
+        .into_iter()
+        .map(|channel| event_of(program, report, channel, event, event_at.clone()));
+    each.collect::<Vec<_>>().into_iter().collect()
 }
 
 fn presence(online: EventIx, offline: EventIx, name: &str) -> Source {

@@ -35,6 +35,18 @@ pub fn all(program: &Program, names: Names) -> Vec<String> {
             if program.devices.len() > 1 {
                 all.extend(of_all_devices());
             }
+            all.extend(groups().flat_map(|(group, _)| {
+                ["online", "offline"].map(|event| format!("{group}.{event}"))
+            }));
+            let mut everywhere: Vec<String> = Vec::new();
+            for (name, members) in by_channel_name(program) {
+                everywhere.extend(shared(
+                    &members,
+                    &|channel| event_names(program, channel),
+                    &format!("*.{name}"),
+                ));
+            }
+            all.append(&mut everywhere);
             for (group, members) in groups().filter(|(_, members)| members.len() > 1) {
                 all.extend(shared(
                     members,
@@ -77,6 +89,17 @@ pub fn all(program: &Program, names: Names) -> Vec<String> {
         | Names::Test
         | Names::NewTimer => Vec::new(),
     }
+}
+
+/// Channels by their own name, of whatever device.
+pub(super) fn by_channel_name(
+    program: &Program,
+) -> std::collections::BTreeMap<&str, Vec<ChannelIx>> {
+    let mut all: std::collections::BTreeMap<&str, Vec<ChannelIx>> = Default::default();
+    for channel in ChannelIx::all(program.channels.len()) {
+        all.entry(&program[channel].name).or_default().push(channel);
+    }
+    all
 }
 
 /// Timers that some rule starts.

@@ -316,18 +316,24 @@ fn settable(program: &Program, channel: ChannelIx) -> Map<String, Json> {
 /// The event that a name stands for; a group of one stands for its member.
 fn event(program: &Program, name: &str) -> Option<EventIx> {
     let (target, event) = name.rsplit_once('.')?;
-    let device = match target {
-        "*" => program.devices.first(),
-        _ => program.device(target).map(|device| &program[device]),
+    let group = program.names.groups.get(target);
+    let device = match group.and_then(|members| members.first()) {
+        _ if target == "*" => program.devices.first(),
+        Some(member) => Some(&program[program[*member].device]),
+        None => program.device(target).map(|device| &program[device]),
     };
     match (device, event) {
         (Some(device), "online") => return Some(device.online),
         (Some(device), "offline") => return Some(device.offline),
         _ => {}
     }
-    let channel = match program.names.groups.get(target) {
-        Some(members) => members.first().copied(),
-        None => program.channel_by_path(target),
+    let channel = match (group, target.strip_prefix("*.")) {
+        (Some(members), _) => members.first().copied(),
+        (None, Some(name)) => {
+            let mut channels = ChannelIx::all(program.channels.len());
+            channels.find(|channel| *program[*channel].name == *name)
+        }
+        (None, None) => program.channel_by_path(target),
     };
     program.event(channel?, event)
 }

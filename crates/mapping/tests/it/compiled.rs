@@ -89,6 +89,37 @@ fn a_wildcard_stands_for_every_device() {
 }
 
 #[test]
+fn wildcards_are_over_devices_and_groups() {
+    let events = |when: &str| -> Vec<String> {
+        let program = compiled(&format!(
+            "[rule.a]\nwhen = \"{when}\"\ndo = \"desk.lamp.on\""
+        ));
+        let triggers = only_rule(&program).triggers.iter();
+        triggers
+            .map(|trigger| match trigger {
+                Trigger::Event { event, .. } => program.event_path(*event),
+                Trigger::Gesture { channel, .. } => program.channel_path(*channel),
+                other => panic!("{other:?}"),
+            })
+            .collect()
+    };
+    // `all` holds hall.lamp, desk.lamp and old_lamp.lamp, each once; so are their devices.
+    assert_eq!(
+        events("all.offline"),
+        ["hall.offline", "desk.offline", "old_lamp.offline"]
+    );
+    assert_eq!(
+        events("*.motion.start"),
+        ["hall.motion.start", "sensor.motion.start"]
+    );
+    assert_eq!(
+        events("*.button.click"),
+        ["desk.button", "remote.button.click"]
+    );
+    assert_eq!(events("*.online").len(), 6);
+}
+
+#[test]
 fn groups_nest_and_hold_each_channel_once() {
     let program = compiled("[rule.a]\nwhen = \"hall.motion.start\"\ndo = \"all.off\"");
     let paths: Vec<String> = program.names.groups["all"]
