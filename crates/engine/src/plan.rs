@@ -255,6 +255,17 @@ impl Plan {
     }
 }
 
+impl ChordPlan {
+    /// What a snapshot knows it by: another chord must not go on where this one was.
+    pub(crate) fn key(&self, program: &Program) -> String {
+        let mut key = program.event_path(self.event);
+        for value in &self.values {
+            key += &format!(" {value}");
+        }
+        key + &format!(" within {} us", self.within.as_micros())
+    }
+}
+
 impl When {
     /// What a snapshot knows it by: the days of an `at` may be others.
     pub(crate) fn key(&self) -> String {

@@ -18,7 +18,7 @@ use crate::{
     rate::Burst,
     runs::{Run, is_behind_a_wait},
     sequence,
-    state::{ButtonSaved, ChannelSaved, HoldSaved, SequenceSaved, State, TimerSaved},
+    state::{ButtonSaved, ChannelSaved, ChordSaved, HoldSaved, SequenceSaved, State, TimerSaved},
 };
 
 /// How an engine goes on from a state.
@@ -374,17 +374,18 @@ impl Core {
     }
 
     fn load_chords(&mut self, ctx: Ctx<'_>, state: &State) {
-        let saved: BTreeMap<(&str, u32), _> = state
-            .chords
-            .iter()
-            .map(|chord| ((chord.rule.as_str(), chord.trigger), chord))
-            .collect();
+        let mut saved: Vec<&ChordSaved> = state.chords.iter().collect();
         for (chord, plan) in self.chords.iter_mut().zip(&ctx.plan.chords) {
+            if saved.is_empty() {
+                return;
+            }
             let rule = &*ctx.program[plan.place.rule].name;
-            let Some(saved) = saved.get(&(rule, plan.place.trigger)) else {
+            let key = plan.key(ctx.program);
+            let same = |saved: &&ChordSaved| *saved.rule == *rule && saved.chord == key;
+            let Some(at) = saved.iter().position(same) else {
                 continue;
             };
-            for struck in &saved.struck {
+            for struck in &saved.remove(at).struck {
                 if let Some(ix) = plan.values.iter().position(|value| *value == struck.value) {
                     chord[ix] = Some(struck.moment.into());
                 }

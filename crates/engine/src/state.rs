@@ -207,8 +207,9 @@ pub(crate) struct AtSaved {
 pub(crate) struct ChordSaved {
     #[n(0)]
     pub(crate) rule: String,
+    /// Which chord: [`crate::plan::ChordPlan::key`].
     #[n(1)]
-    pub(crate) trigger: u32,
+    pub(crate) chord: String,
     #[n(2)]
     pub(crate) struck: Vec<StruckSaved>,
 }
@@ -457,7 +458,7 @@ impl Core {
                 });
                 ChordSaved {
                     rule: rule_name(ctx, plan.place),
-                    trigger: plan.place.trigger,
+                    chord: plan.key(ctx.program),
                     struck: struck.collect(),
                 }
             })

@@ -17,6 +17,7 @@ const UNIX_EPOCH_JD: f64 = 2_440_587.5;
 const DAY_S: f64 = 86_400.0;
 /// At a pole the sun rises once a year.
 const SEARCH_DAYS: f64 = 370.0;
+const NEAR_DAYS: f64 = 2.0;
 /// How far the search for a crossing may be off.
 const NEAR_S: i64 = 3;
 /// How often in a row the sun may graze a height without crossing it.
@@ -28,6 +29,8 @@ pub(crate) struct Sky {
     place: Location,
     span: Cell<Option<Span>>,
     elevation: Cell<Option<(i64, f64)>>,
+    /// By event: from which second on which one is the next. Rules that wait for the same event share it.
+    crossings: [Cell<Option<(i64, i64)>>; 4],
 }
 
 /// Seconds from (included) and to (excluded) which the sun stays up or down.
@@ -47,6 +50,7 @@ impl Sky {
             },
             span: Cell::new(None),
             elevation: Cell::new(None),
+            crossings: Default::default(),
         }
     }
 
@@ -125,6 +129,18 @@ impl Sky {
     /// The first whole second after `second` at which the sun is on the other side of the height of `event`
     /// than a second before.
     fn crossing_after(&self, event: SunEvent, second: i64) -> Option<i64> {
+        let kept = &self.crossings[event as usize];
+        if let Some((from, crossing)) = kept.get()
+            && (from..crossing).contains(&second)
+        {
+            return Some(crossing);
+        }
+        let crossing = self.find_crossing(event, second)?;
+        kept.set(Some((second, crossing)));
+        Some(crossing)
+    }
+
+    fn find_crossing(&self, event: SunEvent, second: i64) -> Option<i64> {
         let crosses = |second: &i64| {
             let is = self.is_above(event, *second);
             let was = self.is_above(event, second.saturating_sub(1));
@@ -152,15 +168,17 @@ impl Sky {
     fn search(&self, event: SunEvent, from: i64) -> Option<i64> {
         let events = SolarEvents::new();
         let start = julian(from);
-        let end = start + SEARCH_DAYS;
         let search = if event.rises() {
             SolarEvents::next_rise_from_julian
         } else {
             SolarEvents::next_set_from_julian
         };
-        let crossing =
-            search(&events, start, end, self.place, DELTA_T_S, horizon(event)).ok()??;
-        Some(((crossing - UNIX_EPOCH_JD) * DAY_S).floor() as i64)
+        // Nearly always it lies within the next days, and the search is the shorter for it.
+        let crossing = [NEAR_DAYS, SEARCH_DAYS].into_iter().find_map(|days| {
+            let end = start + days;
+            search(&events, start, end, self.place, DELTA_T_S, horizon(event)).ok()?
+        });
+        Some(((crossing? - UNIX_EPOCH_JD) * DAY_S).floor() as i64)
     }
 
     fn is_above(&self, event: SunEvent, second: i64) -> Option<bool> {
@@ -227,6 +245,8 @@ mod tests {
             let fresh = Sky::new(52.52, 13.40);
             assert_eq!(asked.is_up(wall), fresh.is_up(wall));
             assert_eq!(asked.next_change(wall), fresh.next_change(wall));
+            let event = [SunEvent::Dawn, SunEvent::Sunset][usize::from(step % 3 == 0)];
+            assert_eq!(asked.next(event, wall), fresh.next(event, wall));
         }
     }
 

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use engine::{Effects, Engine, Input, Outcome, Resume, State, Who};
-use mapping::program::{AfterDowntime, Days, GestureKind, Mode, Program, RuleIx};
+use mapping::program::{AfterDowntime, Days, GestureKind, Mode, Program, RuleIx, SunEvent};
 use proptest::prelude::*;
 use types::{Instant, Now, Value};
 
@@ -34,7 +34,7 @@ const PRESSED: [&str; 4] = [
 
 fn trigger(rule: R, which: u8) -> R {
     let condition = CONDITIONS[usize::from(which / 10) % CONDITIONS.len()];
-    match which % 12 {
+    match which % 17 {
         0 => rule.on("desk.button.press"),
         1 => rule.on("hall.motion.start").on("hall.lux.changed"),
         2 => rule.timer("t"),
@@ -48,7 +48,16 @@ fn trigger(rule: R, which: u8) -> R {
         8 => rule.chord(&[1.0, 2.0], 500),
         9 => rule.on("mode.evening.press").on("mode.keys.press"),
         10 => rule.holds("state.mode.away == 'open'", u64::from(which % 3)),
-        _ => rule.at(12, u32::from(which) % 30, Days::ALL),
+        11 => rule.at(12, u32::from(which) % 30, Days::ALL),
+        12 => rule.cron(["*/2 12 * * *", "20 */3 * * * *", "0 13 * * mon"][usize::from(which) % 3]),
+        // Today's sunset is at 16:08; some of these come while the history lasts.
+        13 => rule.sun(SunEvent::Sunset, i64::from(which) * 20 - 4 * 3_600),
+        14 => rule.sequence(
+            &[("desk.button.press", ""), ("hall.motion.start", condition)],
+            30_000,
+        ),
+        15 => rule.melody(&[1.0, 2.0, 1.0], 60_000),
+        _ => rule.on("piano.keys.press"),
     }
 }
 
@@ -86,10 +95,8 @@ fn rules() -> impl Strategy<Value = Vec<R>> {
             .enumerate()
             .map(|(ix, (when, condition, acts, extra))| {
                 let mut row = trigger(rule(&format!("r{ix}")), when);
-                if when % 12 == 11 {
-                    row = rule(&format!("r{ix}"))
-                        .on("piano.keys.press")
-                        .cond(PRESSED[usize::from(extra) % 4]);
+                if when % 17 == 16 {
+                    row = row.cond(PRESSED[usize::from(extra) % 4]);
                     row = row
                         .wait(u64::from(when % 7) + 1)
                         .notify("${event.key} ${event.velocity}");
@@ -169,6 +176,17 @@ fn input(program: &Program, kind: u8, value: u8) -> Input {
     }
 }
 
+/// Lets time pass, and sometimes turns the clock on the wall: by some minutes, or whether it is synced.
+fn later(now: Now, (pause, kind, value): &(u32, u8, u8)) -> Now {
+    let mut now = now.after(Duration::from_millis(u64::from(*pause)));
+    match kind {
+        240..=247 => now.wall.0 += (i64::from(*value) - 128) * 60_000_000,
+        248..=251 => now.synced = value.is_multiple_of(2),
+        _ => {}
+    }
+    now
+}
+
 /// Milliseconds before an input, its kind and a value for it.
 type History = Vec<(u32, u8, u8)>;
 
@@ -212,7 +230,7 @@ fn run(
             }
             engine = again;
         }
-        now = now.after(Duration::from_millis(u64::from(*pause)));
+        now = later(now, &(*pause, *kind, *value));
         let mut effects = Effects::default();
         engine.handle(now, input(program, *kind, *value), &mut effects);
         all.push(effects);
@@ -278,7 +296,7 @@ proptest! {
         };
         let mut scans: Vec<Engine> = (0..rules.len()).map(watching).collect();
         for (pause, kind, value) in &history {
-            now = now.after(Duration::from_millis(u64::from(*pause)));
+            now = later(now, &(*pause, *kind, *value));
             let mut expected = Effects::default();
             indexed.handle(now, input(&program, *kind, *value), &mut expected);
             for scan in &mut scans {
@@ -326,7 +344,7 @@ proptest! {
         let mut engine = Engine::new(Arc::clone(&program), now);
         let mut effects = Effects::default();
         for (pause, kind, value) in &history {
-            now = now.after(Duration::from_millis(u64::from(*pause)));
+            now = later(now, &(*pause, *kind, *value));
             engine.handle(now, input(&program, *kind, *value), &mut effects);
         }
         let next = house(&new);
