@@ -50,6 +50,11 @@ pub(crate) fn house(rules: &[R]) -> Arc<Program> {
     b.button("evening");
     b.keys("keys");
     b.contact("away");
+    let lamps = ["desk.lamp", "hall.lamp"].map(|path| {
+        let lamp = b.program.channel_by_path(path);
+        lamp.expect("a lamp")
+    });
+    b.program.names.groups.insert("lamps".into(), lamps.into());
     b.var("night", Type::Bool, false.into(), true);
     b.var(
         "level",

@@ -1,4 +1,4 @@
-//! Click, double, triple, long, chords.
+//! **Gestures**: click, double, triple, long, chords; sequences have a file of their own.
 
 use mapping::program::GestureKind::{Click, Double, Long, Triple};
 

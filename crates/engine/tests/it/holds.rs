@@ -1,4 +1,4 @@
-//! `holds`: edges, `for`, unknown in between, and truth that time changes.
+//! **holds**: edges, `for`, unknown in between, and truth that time changes.
 
 use engine::{Input, Outcome};
 
@@ -226,4 +226,75 @@ fn before_the_clock_is_synced_now_is_unknown() {
     b.now.wall = crate::bench::wall(crate::bench::MONDAY_NOON);
     b.handle(Input::Tick);
     assert_eq!(b.fired(), ["noon"]);
+}
+
+#[test]
+fn an_age_that_is_compared_with_a_variable_is_looked_at_each_minute() {
+    let old = rule("old")
+        .holds("age(state.hall.lux) > var.level", 0)
+        .notify("old");
+    let mut b = bench(&[old]);
+    b.var("level", 90.0);
+    b.report("hall.lux", 1.0);
+    b.pass(119);
+    assert_eq!(b.fired(), [""; 0]);
+    b.pass(1);
+    assert_eq!(b.fired(), ["old"]);
+}
+
+#[test]
+fn the_height_of_the_sun_is_looked_at_each_minute() {
+    // Berlin on 5 January: the sun stands at 15 degrees at noon and sets at 16:08.
+    let low = rule("low")
+        .holds("sun.elevation < 5", 0)
+        .notify("${now.hour}:${now.minute}");
+    let mut b = bench(&[low]);
+    b.pass(4 * 3_600);
+    let said = b.out();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].starts_with("notify all: 15:1") || said[0].starts_with("notify all: 15:2"),
+        "{said:?}"
+    );
+    assert_eq!(b.now.wall.0 % 60_000_000, 0);
+}
+
+#[test]
+fn a_date_turns_at_local_midnight() {
+    let new = rule("new")
+        .holds("now.date == '2026-01-06'", 0)
+        .notify("new");
+    let mut b = bench(&[new]);
+    b.pass(12 * 3_600 - 1);
+    assert_eq!(b.fired(), [""; 0]);
+    b.pass(1);
+    assert_eq!(b.fired(), ["new"]);
+}
+
+#[test]
+fn whoever_sets_the_clock_turns_what_reads_it() {
+    let late = rule("late").holds("now.hour >= 20", 0).notify("late");
+    let mut b = bench(&[late]);
+    b.pass(10);
+    b.now.wall.0 += 9 * 3_600_000_000; // 21:00
+    b.handle(Input::Tick);
+    assert_eq!(b.fired(), ["late"]);
+    b.now.wall.0 -= 9 * 3_600_000_000; // and back: false again
+    b.handle(Input::Tick);
+    assert_eq!(b.fired(), [""; 0]);
+    b.pass(8 * 3_600);
+    assert_eq!(b.fired(), ["late"]);
+}
+
+#[test]
+fn a_for_waits_by_elapsed_time_whatever_the_clock_does() {
+    let mut b = bench(&[rule("night").holds("now.hour == 12", 600).notify("night")]);
+    b.engine = engine::Engine::new(b.program(), b.now);
+    b.pass(300);
+    b.now.wall.0 += 600_000_000; // ten minutes later, still twelve
+    b.handle(Input::Tick);
+    b.pass(299);
+    assert_eq!(b.fired(), [""; 0]);
+    b.pass(1);
+    assert_eq!(b.fired(), ["night"]);
 }

@@ -1,4 +1,4 @@
-//! Another program takes over while the house runs.
+//! **Hot reload**: another program takes over while the house runs.
 
 use engine::{Note, Resume};
 
@@ -216,4 +216,80 @@ fn limits_go_on() {
     reload(&mut b, &ring);
     b.event("desk.button.press", &[]);
     assert_eq!(b.fired(), ["ring"]);
+}
+
+#[test]
+fn a_time_that_came_does_not_come_again_and_one_ahead_still_does() {
+    use mapping::program::Days;
+    let times = || {
+        [
+            rule("at").at(12, 30, Days::ALL).notify("at"),
+            rule("cron").cron("45 12 * * *").notify("cron"),
+        ]
+    };
+    let mut b = bench(&times());
+    b.pass(31 * 60);
+    assert_eq!(b.fired(), ["at"]);
+    // The same times on other days, and a rule before them.
+    let mut edited = vec![rule("new").on("desk.button.press").notify("new")];
+    edited.extend(times());
+    assert_eq!(reload(&mut b, &edited), []);
+    b.pass(3_600);
+    assert_eq!(b.fired(), ["cron"]);
+}
+
+#[test]
+fn a_chord_in_flight_goes_on_and_another_one_begins_anew() {
+    let chord = |keys: &[f64]| rule("chord").chord(keys, 2_000).notify("chord");
+    let mut b = bench(&[chord(&[60.0, 64.0])]);
+    b.event("piano.keys.press", &[60.0, 9.0]);
+    // Another trigger stands before it now.
+    let with_more = rule("chord")
+        .on("desk.button.press")
+        .chord(&[60.0, 64.0], 2_000)
+        .notify("chord");
+    reload(&mut b, &[with_more]);
+    b.event("piano.keys.press", &[64.0, 9.0]);
+    assert_eq!(b.fired(), ["chord"]);
+
+    b.event("piano.keys.press", &[60.0, 9.0]);
+    reload(&mut b, &[chord(&[60.0, 67.0])]);
+    b.event("piano.keys.press", &[67.0, 9.0]);
+    assert_eq!(b.fired(), [""; 0]);
+    b.event("piano.keys.press", &[60.0, 9.0]);
+    assert_eq!(b.fired(), ["chord"]);
+}
+
+#[test]
+fn an_unchanged_for_keeps_its_deadline() {
+    let open = || {
+        rule("open")
+            .holds("state.door.contact == 'open'", 600)
+            .notify("open")
+    };
+    let mut b = bench(&[open()]);
+    b.report("door.contact", "open");
+    b.pass(300);
+    assert_eq!(
+        reload(&mut b, &[rule("new").timer("t").notify("t"), open()]),
+        []
+    );
+    b.pass(299);
+    assert_eq!(b.fired(), [""; 0]);
+    b.pass(1);
+    assert_eq!(b.fired(), ["open"]);
+}
+
+#[test]
+fn a_long_press_that_is_held_goes_on() {
+    use mapping::program::GestureKind::Long;
+    let long = |ms| [rule("long").gesture(Long, ms, 400).notify("long")];
+    let mut b = bench(&long(5_000));
+    b.event("desk.button.press", &[]);
+    b.pass(1);
+    reload(&mut b, &long(5_000));
+    b.pass_ms(3_999);
+    assert_eq!(b.fired(), [""; 0]);
+    b.pass_ms(1);
+    assert_eq!(b.fired(), ["long"]);
 }

@@ -6,6 +6,7 @@ mod build;
 mod coalescing;
 mod cycles;
 mod dead_man;
+mod deadlines;
 mod emits;
 mod gestures;
 mod holds;

@@ -1,4 +1,4 @@
-//! Unknown as a third truth value, in conditions, actions and texts.
+//! **Unknown** as a third truth value: in conditions, over groups, in actions and texts; `has`, `age`, `stale_after`.
 
 use engine::{Disposition, Outcome, Seen, Term};
 
@@ -103,4 +103,89 @@ fn being_offline_alone_makes_no_state_unknown() {
     b.offline("hall", None);
     b.event("desk.button.press", &[]);
     assert_eq!(b.out(), ["notify all: dark"]);
+}
+
+/// Rules with these conditions, in their order, pressed once: what came of each.
+fn judged(b: &mut crate::bench::Bench) -> Vec<Outcome> {
+    b.event("desk.button.press", &[]);
+    b.outcomes()
+        .into_iter()
+        .map(|(_, outcome)| outcome)
+        .collect()
+}
+
+fn asked(conditions: &[&str]) -> crate::bench::Bench {
+    let rules: Vec<crate::build::R> = conditions
+        .iter()
+        .enumerate()
+        .map(|(at, text)| {
+            let name = format!("r{at}");
+            rule(&name).on("desk.button.press").cond(text).notify("x")
+        })
+        .collect();
+    bench(&rules)
+}
+
+#[test]
+fn groups_follow_kleene() {
+    use Outcome::{False, Fired, Unknown};
+    // `lamps` are desk.lamp and hall.lamp.
+    let mut b = asked(&[
+        "lamps.all(x, x.on)",
+        "lamps.exists(x, x.on)",
+        "lamps.count(x, x.on) >= 1",
+        "lamps.count(x, x.on) == 0",
+        "!lamps.exists(x, x.on)",
+    ]);
+    assert_eq!(judged(&mut b), [Unknown; 5]);
+    b.report("desk.lamp.on", true);
+    assert_eq!(judged(&mut b), [Unknown, Fired, Unknown, Unknown, False]);
+    b.report("desk.lamp.on", false);
+    assert_eq!(judged(&mut b), [False, Unknown, Unknown, Unknown, Unknown]);
+    b.report("hall.lamp.on", false);
+    assert_eq!(judged(&mut b), [False, False, False, Fired, Fired]);
+    b.report("hall.lamp.on", true);
+    b.report("desk.lamp.on", true);
+    assert_eq!(judged(&mut b), [Fired, Fired, Fired, False, False]);
+}
+
+#[test]
+fn has_and_age_ask_what_is_known() {
+    use Outcome::{False, Fired, Unknown};
+    let mut b = asked(&[
+        "has(state.living.temp)",
+        "!has(state.living.temp)",
+        "age(state.living.temp) < 60",
+        "age(state.living.temp) > 600",
+        "state.living.temp > 0",
+    ]);
+    assert_eq!(judged(&mut b), [False, Fired, Unknown, Unknown, Unknown]);
+    b.report("living.temp", 20.0);
+    assert_eq!(judged(&mut b), [Fired, False, Fired, False, Fired]);
+    // stale_after is five minutes; the age of what is stale is known all the same.
+    b.pass(299);
+    assert_eq!(judged(&mut b), [Fired, False, False, False, Fired]);
+    b.pass(1);
+    assert_eq!(judged(&mut b), [False, Fired, False, False, Unknown]);
+    b.pass(301);
+    assert_eq!(judged(&mut b), [False, Fired, False, Fired, Unknown]);
+    b.report("living.temp", 20.0);
+    assert_eq!(judged(&mut b), [Fired, False, Fired, False, Fired]);
+}
+
+#[test]
+fn what_has_no_stale_after_is_never_stale() {
+    let mut b = asked(&["state.hall.lux < 50"]);
+    b.report("hall.lux", 5.0);
+    b.pass(30 * 24 * 3_600);
+    assert_eq!(judged(&mut b), [Outcome::Fired]);
+}
+
+#[test]
+fn a_sun_and_a_clock_that_nobody_knows_are_unknown() {
+    let mut b = asked(&["sun.is_down || now.hour < 24"]);
+    b.now.synced = false;
+    assert_eq!(judged(&mut b), [Outcome::Unknown]);
+    b.now.synced = true;
+    assert_eq!(judged(&mut b), [Outcome::Fired]);
 }

@@ -4,6 +4,7 @@ mod any_text;
 mod compiled;
 mod golden;
 mod house;
+mod include;
 mod index;
 mod limits;
 mod schema;
