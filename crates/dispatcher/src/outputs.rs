@@ -74,11 +74,13 @@ impl Outputs {
                 target,
                 changed,
                 fade,
+                bound,
                 ..
             } => {
-                let fade = fade.map_or(0, |fade| fade.as_millis() as u64 + 1);
                 self.word(u64::from(channel.0) << 2 | u64::from(*changed) << 1);
-                self.word(fade);
+                for span in [fade, bound] {
+                    self.word(span.map_or(0, |span| span.as_millis() as u64 + 1));
+                }
                 for (slot, value) in target {
                     self.word(u64::from(slot.0));
                     self.value(value);

@@ -475,8 +475,14 @@ impl Dispatcher {
         }
     }
 
-    /// Whether a report confirms the target, or an acknowledgement does where the consumer never reports.
+    /// Whether a report confirms the target, or an acknowledgement does where the consumer never reports. What is
+    /// only assumed confirms nothing; a virtual consumer has nobody who could.
     fn is_settled(&self, channel: ChannelIx) -> bool {
+        if self.program.is_assumed(channel) {
+            let device = self.program[channel].device;
+            let is_virtual = self.program[device].carrier == Carrier::Virtual;
+            return is_virtual || self.deliveries.row(channel).acked;
+        }
         let slots = &self.program[channel].slots;
         let reports = slots.iter().any(|slot| {
             self.engine.target(*slot).is_some() && self.engine.reported(*slot).is_some()

@@ -56,6 +56,18 @@ fn a_target_that_is_so_is_sent_again_where_the_last_report_differs() {
 }
 
 #[test]
+fn what_is_only_assumed_confirms_nothing() {
+    let mut rig = Rig::awake();
+    let first = rig.asks("iot/deaf_lamp/lamp/set", "on");
+    assert_eq!(rig.reported("deaf_lamp.lamp", "on"), Some(true.into()));
+    let again = rig.asks("iot/deaf_lamp/lamp/set", "on");
+    assert_eq!(sent(&again), sent(&first), "nobody acknowledged it");
+    rig.acknowledge("deaf_lamp", &again);
+    let so = rig.asks("iot/deaf_lamp/lamp/set", "on");
+    assert_eq!(dispositions(&so), [Disposition::AlreadySo]);
+}
+
+#[test]
 fn a_momentary_command_is_always_sent() {
     let mut rig = Rig::awake();
     for _ in 0..3 {

@@ -8,7 +8,7 @@ use broker::{
     Reason, Verdict, tcp::Durable,
 };
 use dispatcher::{
-    Blocklist, Dispatcher, Effects, Input, Observed, Publisher, Qos,
+    Blocklist, Dispatcher, Effects, Input, Note, Observed, Publisher, Qos,
     explain::{self, Explainer},
 };
 use mapping::program::DeviceIx;
@@ -107,6 +107,7 @@ impl App {
         if has_past {
             // From where it was to now: what fell due in between goes by each rule's `after_downtime`.
             self.take(now, Input::Resumed, &mut Outbox::default());
+            self.tell_lost();
         }
         let program = Arc::clone(self.dispatcher.program());
         if program.hash != house.program.hash {
@@ -116,6 +117,7 @@ impl App {
             self.dispatcher
                 .replace(now, Arc::clone(&house.program), &mut self.effects);
             self.journal.put_out(&self.effects);
+            self.tell_lost();
         }
         for input in self.dispatcher.blocklist().changes_to(blocklist) {
             // Nobody is connected yet: [`App::start`] sends what the house is then.
@@ -170,6 +172,7 @@ impl App {
         self.dispatcher
             .replace(now, Arc::clone(&house.program), &mut self.effects);
         self.journal.put_out(&self.effects);
+        self.tell_lost();
         let back = self.recognise_clients();
         self.hand_out(now, &mut out);
         for device in back {
@@ -178,6 +181,16 @@ impl App {
         core.send(now, out, self);
         self.pass_rights_on(core, now);
         self.snapshot(now);
+    }
+
+    /// Says what did not outlive a downtime or an edit: a timer, a wait, a value of another type.
+    fn tell_lost(&self) {
+        let program = self.dispatcher.program();
+        for note in &self.effects.notes {
+            if matches!(note, Note::Lost(_) | Note::Missed { .. }) {
+                tracing::info!("{}", note.render(program));
+            }
+        }
     }
 
     /// Hands the open batch to the store, whoever waits for it; says which input is the last.

@@ -59,6 +59,40 @@ fn an_edited_rule_is_in_force_while_clients_stay_connected() {
 }
 
 #[test]
+fn a_rule_that_waits_goes_on_through_an_edit_of_others_and_is_dropped_by_its_own() {
+    let waiting = r#"
+[rule.wave]
+when = "piano.keys.press"
+if = "event.key == 51"
+do = ["desk.lamp.on", { wait = "2s" }, { set = "hall.lamp", brightness = "${event.velocity}" }]
+"#;
+    let house = house();
+    house.write("rules.toml", &format!("{RULE}{waiting}"));
+    let dispatcher = house.start();
+    let watcher = dispatcher.watcher();
+    let mut piano = dispatcher.device_client(Kind::RumqttcV5, "piano", &[]);
+    press(&mut piano, 51);
+    watcher.field(0, DESK, "on", true);
+    let said = dispatcher.mark();
+    house.write(
+        "rules.toml",
+        &format!("{waiting}{}", RULE.replace("50", "52")),
+    );
+    dispatcher.says(said, "are in force");
+    watcher.field(0, HALL, "brightness", 80);
+
+    press(&mut piano, 51);
+    let said = dispatcher.mark();
+    let edited = waiting.replace("\"desk.lamp.on\"", "\"desk.lamp.off\"");
+    house.write("rules.toml", &edited);
+    dispatcher.says(said, "are in force");
+    dispatcher.says(
+        said,
+        "the rule wave was waiting among its actions, and is gone or changed",
+    );
+}
+
+#[test]
 fn a_broken_file_changes_nothing_and_is_said_with_its_place() {
     let house = house();
     let dispatcher = house.start();

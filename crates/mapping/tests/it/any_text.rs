@@ -7,6 +7,33 @@ const HOUSE: &str = include_str!("../fixtures/house/house.toml");
 const RULES: &str = include_str!("../fixtures/house/rules.toml");
 const TESTS: &str = include_str!("../fixtures/house/hall.test.toml");
 
+/// Actions that the real house does not use.
+const MORE: &str = r#"
+[device.mode]
+virtual = true
+io.evening = { kind = "button" }
+io.keys    = { kind = "keyboard" }
+
+[rule.evening]
+when = "desk.button.press"
+do   = [{ emit = "mode.keys.press", key = 60, velocity = "${target.hall.lamp.brightness}" }, { wait = "2s" }, { hold = "lights", for = "1h" }]
+mode = "queue"
+
+[rule.echo]
+when = "mode.keys.press"
+if   = "event.key > 3"
+do   = [{ on = "hall.lamp", for = "10m" }, { set = "desk.lamp", brightness = 3, fade = "3s", for = "5m" }, { emit = "mode.evening.press" }]
+allow = ["cycle"]
+"#;
+
+const MORE_TESTS: &str = r#"
+[test.more]
+steps = [
+  { event = "mode.evening.press", waiting = { evening = 1 }, emitted = [{ emit = "mode.keys.press", key = 60 }], fired = { echo = 0 } },
+  { set = "hall.lamp", on = true, hold = "1h", for = "5m", expect = [{ on = "hall.lamp", for = "5m" }] },
+]
+"#;
+
 fn check(house: &str, rules: &str, tests: &str) {
     let loaded = load_texts([
         ("mapping.toml", "include = [\"house.toml\", \"rules.toml\"]"),
@@ -71,4 +98,22 @@ proptest! {
     fn mutated_tests_end(tests in mutated(TESTS)) {
         check(HOUSE, RULES, &tests);
     }
+
+    #[test]
+    fn mutated_actions_end(rules in mutated(MORE), tests in mutated(MORE_TESTS)) {
+        check(HOUSE, &rules, MORE_TESTS);
+        check(HOUSE, MORE, &tests);
+    }
+}
+
+#[test]
+fn what_is_mutated_is_sound() {
+    let loaded = load_texts([
+        ("mapping.toml", "include = [\"house.toml\", \"rules.toml\"]"),
+        ("house.toml", HOUSE),
+        ("rules.toml", MORE),
+        ("hall.test.toml", MORE_TESTS),
+    ]);
+    let said = render(&loaded.sources, &loaded.diagnostics, false);
+    assert!(!loaded.has_errors(), "{said}");
 }
