@@ -86,7 +86,9 @@ pub(crate) fn at(
             let before = text.get(inside.start..offset).unwrap_or_default();
             let spots = shape.at(tops, &path);
             if let Some(begin) = expression_before(&spots, before) {
-                let word = expression::complete(house, &path, &before[begin..], &mut proposals);
+                let events = shape.events(&path);
+                let before = &before[begin..];
+                let word = expression::complete(program, &events, before, &mut proposals);
                 proposals.truncate(ITEMS_MAX);
                 return (offset - word..offset, proposals);
             }

@@ -3,31 +3,26 @@
 use mapping::{
     Program,
     expr::words::{self, Word},
-    outline::Step,
-    program::{ChannelIx, EventIx, Trigger},
+    program::{ChannelIx, EventIx},
 };
 
-use crate::{
-    complete::{Icon, Proposal},
-    houses::House,
-};
+use crate::complete::{Icon, Proposal};
 
-/// Proposals for the end of an expression; out comes the length of the word that they replace.
+/// Proposals for the end of an expression that these events precede; out comes the length of the word that they replace.
 pub(crate) fn complete(
-    house: &House,
-    path: &[Step],
+    program: &Program,
+    events: &[EventIx],
     before: &str,
     out: &mut Vec<Proposal>,
 ) -> usize {
     if in_quotes(before) {
         return 0;
     }
-    let program = &house.analysis.draft;
     let (names, word) = dotted(before);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     match names.as_slice() {
-        [] => roots(program, path, out),
-        ["event"] => fields_of_events(program, &events(program, path), out),
+        [] => roots(program, !events.is_empty(), out),
+        ["event"] => fields_of_events(program, events, out),
         ["var"] => {
             for var in &program.vars {
                 name(
@@ -135,8 +130,7 @@ fn in_quotes(before: &str) -> bool {
     quote.is_some()
 }
 
-fn roots(program: &Program, path: &[Step], out: &mut Vec<Proposal>) {
-    let has_event = !events(program, path).is_empty();
+fn roots(program: &Program, has_event: bool, out: &mut Vec<Proposal>) {
     for root in words::ROOTS
         .iter()
         .filter(|root| root.name != "event" || has_event)
@@ -192,22 +186,6 @@ fn name(label: &str, about: &str, kind: Icon, out: &mut Vec<Proposal>) {
         kind,
         rank: 1,
     });
-}
-
-/// Events that the rule at this path waits for; none where something else can fire it too.
-fn events(program: &Program, path: &[Step]) -> Vec<EventIx> {
-    let [Step::Key(top), Step::Key(rule), ..] = path else {
-        return Vec::new();
-    };
-    let rule = program.names.rules.get(rule).filter(|_| &**top == "rule");
-    let Some(rule) = rule.and_then(|rule| program.rules.get(rule.index())) else {
-        return Vec::new();
-    };
-    let events = rule.triggers.iter().map(|trigger| match trigger {
-        Trigger::Event { event, .. } => Some(*event),
-        _ => None,
-    });
-    events.collect::<Option<Vec<EventIx>>>().unwrap_or_default()
 }
 
 /// Fields that all of these events have.

@@ -5,7 +5,7 @@ use mapping::{
     grammar::{BLOCKLIST, Form, Keys, MAPPING, Need, Others, TESTS, Takes, Values},
     kinds::{self, OptionSpec},
     outline::{Outline, Step},
-    program::{ChannelIx, DeviceIx, EventIx, VarIx},
+    program::{ChannelIx, DeviceIx, EventIx, Trigger, VarIx},
 };
 use types::Type;
 
@@ -370,6 +370,32 @@ impl<'a> Shape<'a> {
         let (channel, event) = path.rsplit_once('.')?;
         self.program
             .event(self.program.channel_by_path(channel)?, event)
+    }
+
+    /// The events whose fields an expression at this path can read; none where something else can be what the
+    /// rule waits for.
+    pub(crate) fn events(&self, path: &[Step]) -> Vec<EventIx> {
+        let [Step::Key(top), Step::Key(rule), Step::Key(key), ..] = path else {
+            return Vec::new();
+        };
+        if &**top != "rule" {
+            return Vec::new();
+        }
+        if &**key == "when" {
+            // A step of a sequence; other triggers have no event yet.
+            let table = path.split_last().map_or(path, |(_, table)| table);
+            return self.event_beside(table, "event").into_iter().collect();
+        }
+        let rule = self.program.names.rules.get(rule);
+        let rule = rule.and_then(|rule| self.program.rules.get(rule.index()));
+        let triggers = rule
+            .map(|rule| rule.triggers.as_slice())
+            .unwrap_or_default();
+        let events = triggers.iter().map(|trigger| match trigger {
+            Trigger::Event { event, .. } => Some(*event),
+            _ => None,
+        });
+        events.collect::<Option<Vec<EventIx>>>().unwrap_or_default()
     }
 
     fn options_beside(&self, table: &[Step], key: &str) -> Vec<&OptionSpec> {

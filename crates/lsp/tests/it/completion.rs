@@ -360,6 +360,79 @@ fn names_fields_and_functions_in_expressions() {
 }
 
 #[test]
+fn a_step_of_a_sequence_has_its_own_event() {
+    let step = |more: &str| {
+        in_rules(&format!(
+            "[rule.x]\nwhen = {{ sequence = [\"desk.button.press\", {{ {more}"
+        ))
+    };
+    check(
+        "rules.toml",
+        &step("event = \"|\" }]"),
+        &["desk.keys.press", "desk.button.press"],
+        &["hall.lamp.on"],
+    );
+    check(
+        "rules.toml",
+        &step("event = \"desk.keys.press\", |"),
+        &["if"],
+        &["event"],
+    );
+    check(
+        "rules.toml",
+        &step("event = \"desk.keys.press\", if = \"event.|\" }]"),
+        &["key", "velocity"],
+        &[],
+    );
+    check(
+        "rules.toml",
+        &in_rules("[rule.x]\nwhen = { holds = \"|\" }"),
+        &["state"],
+        &["event"],
+    );
+}
+
+#[test]
+fn kinds_of_the_house_s_own_are_completed() {
+    let kind = "[kind.siren]\ntarget.on = \"bool\"\nevents.rang = { by = [\"hand\", \"wind\"] }\ncommands.mute = { toggle = \"on\" }\n";
+    let house = |more: &str| {
+        format!(
+            "{DEVICES}\n{kind}\n[device.roof]\nid = 9\nio.siren = {{ kind = \"siren\" }}\n{more}"
+        )
+    };
+    check(
+        "devices.toml",
+        &house("io.x = { kind = \"|\" }"),
+        &["siren", "dimmer"],
+        &[],
+    );
+    check(
+        "devices.toml",
+        &house("[rule.x]\nwhen = \"|\""),
+        &["roof.siren.rang"],
+        &[],
+    );
+    check(
+        "devices.toml",
+        &house("[rule.x]\ndo = \"|\""),
+        &["roof.siren.mute"],
+        &[],
+    );
+    check(
+        "devices.toml",
+        &house("[rule.x]\ndo = { set = \"roof.siren\", |"),
+        &["on"],
+        &["brightness"],
+    );
+    check(
+        "devices.toml",
+        &house("[kind.bell]\n|"),
+        &["events", "target", "commands"],
+        &["when"],
+    );
+}
+
+#[test]
 fn nothing_is_proposed_in_comments_or_behind_a_key() {
     check("rules.toml", &in_rules("[rule.x]\n# |"), &[], &["when"]);
     check(

@@ -42,6 +42,31 @@ fn a_name_leads_to_its_declaration() {
 }
 
 #[test]
+fn what_an_own_kind_brings_leads_to_the_kind() {
+    let kind =
+        "[kind.siren]\nevents.rang = {}\n[device.roof]\nid = 9\nio.bell = { kind = \"siren\" }\n";
+    let rule = "[rule.x]\nwhen = \"roof.bell.ra|ng\"\ndo = \"hall.lamp.on\"\n";
+    let mut editor = Editor::new();
+    let marked = format!("{kind}{rule}");
+    let answer = editor.ask_at("textDocument/definition", "rules.toml", &marked, &json!({}));
+    assert_eq!(places(&answer, &editor), ["rules.toml 0:6"]);
+    let marked = marked
+        .replace('|', "")
+        .replace("kind = \"siren\"", "kind = \"si|ren\"");
+    let answer = editor.ask_at(
+        "textDocument/rename",
+        "rules.toml",
+        &marked,
+        &json!({ "newName": "bell" }),
+    );
+    let edits = answer["changes"][editor.uri("rules.toml")]
+        .as_array()
+        .expect("a list")
+        .clone();
+    assert_eq!(edits.len(), 2, "{edits:?}");
+}
+
+#[test]
 fn all_mentions_of_a_name_are_found() {
     let mut editor = Editor::new();
     let marked = DEVICES.replacen("io.lux", "io.l|ux", 1);
