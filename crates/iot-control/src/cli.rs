@@ -45,6 +45,11 @@ pub(crate) enum Command {
     WhyNot(past::WhyNot),
     /// Shows the house at a moment: what was reported, wished, there, running
     State(past::StateAt),
+    /// Tries another mapping on what happened: which commands it would have sent otherwise
+    #[command(
+        after_help = "Exits with 0 where nothing differs, 1 where something does, 2 where they can't be compared."
+    )]
+    Replay(past::Replay),
     /// Lists, shows, blocks and unblocks devices of a running dispatcher
     #[command(subcommand)]
     Device(Device),

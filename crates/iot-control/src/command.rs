@@ -15,7 +15,7 @@ pub(crate) use check::check;
 pub(crate) use edit::{edit, rename};
 pub(crate) use json::{export, import};
 pub(crate) use lsp::lsp;
-pub(crate) use past::{events, state, why, why_not};
+pub(crate) use past::{events, replay, state, why, why_not};
 pub(crate) use schema::schema;
 pub(crate) use test::test;
 pub(crate) use user::user;

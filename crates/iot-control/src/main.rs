@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         Command::Why(options) => command::why(&options),
         Command::WhyNot(options) => command::why_not(&options),
         Command::State(options) => command::state(&options),
+        Command::Replay(options) => return command::replay(&options),
         Command::Device(options) => command::device(options),
         Command::User(options) => command::user(options),
     };

@@ -13,6 +13,7 @@ mod programs;
 pub mod state;
 mod target;
 mod travel;
+pub mod trial;
 mod trouble;
 mod when;
 pub mod why;

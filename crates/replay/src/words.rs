@@ -46,6 +46,11 @@ pub(crate) fn iso_of(zone: &TimeZone, wall: UnixTime) -> String {
     shown(zone, wall, "%Y-%m-%dT%H:%M:%S%.f%:z")
 }
 
+/// `2026-03-28 21:04:12`.
+pub(crate) fn second_of(zone: &TimeZone, wall: UnixTime) -> String {
+    shown(zone, wall, "%Y-%m-%d %H:%M:%S")
+}
+
 /// As the mapping writes it: `5m`, `1h30m`, `12ms`.
 pub(crate) fn span(span: Duration) -> String {
     let total = span.as_millis();

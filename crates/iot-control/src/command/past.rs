@@ -1,4 +1,4 @@
-//! Commands that look into the past: `why`, `why-not`, `state`, `events`. A running dispatcher is asked to hand over what it
+//! Commands that look into the past: `why`, `why-not`, `state`, `events`, `replay`. A running dispatcher is asked to hand over what it
 //! has taken last; then the state folder is read, and the dispatcher is left alone.
 
 use std::{
@@ -7,7 +7,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use replay::{History, Paint, Trouble, When};
+use replay::{History, Paint, Trouble, Until, When};
 use types::UnixTime;
 
 use crate::{
@@ -20,8 +20,13 @@ use crate::{
 };
 
 mod events;
+mod trial;
 
 pub(crate) use events::events;
+pub(crate) use trial::replay;
+
+/// The stretch of time that somebody named ends before it begins.
+const UNORDERED: &str = "--until lies before --since";
 
 /// A state folder that is looked at.
 struct Looked {
@@ -134,6 +139,15 @@ impl Looked {
     fn when(&self, text: Option<&str>) -> anyhow::Result<Option<When>> {
         let parse = |text| When::parse(text, self.now, self.history.zone());
         Ok(text.map(parse).transpose()?)
+    }
+
+    /// The end that somebody means: all of a day, the begin of a minute.
+    fn until(&self, text: Option<&str>) -> anyhow::Result<Until> {
+        Ok(match self.when(text)? {
+            Some(when) if when.is_day => Until::Wall(when.until),
+            Some(when) => Until::Wall(when.from),
+            None => Until::End,
+        })
     }
 
     /// What is missing or doubtful; results stay clean.

@@ -8,5 +8,6 @@
 mod home;
 mod states;
 mod travels;
+mod trials;
 mod why_nots;
 mod whys;

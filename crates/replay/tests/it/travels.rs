@@ -42,7 +42,7 @@ fn edited(edition: usize) -> Files {
 }
 
 #[derive(Clone, Debug)]
-enum Does {
+pub(crate) enum Does {
     Press(u32),
     Motion,
     Lux(u32),
@@ -61,7 +61,7 @@ enum Does {
     Snapshot,
 }
 
-fn does() -> impl Strategy<Value = Does> {
+pub(crate) fn does() -> impl Strategy<Value = Does> {
     let device = || prop::sample::select(vec!["piano", "hall", "living", "desk", "stairs"]);
     prop_oneof![
         4 => prop::sample::select(vec![36_u32, 60, 64, 67, 80]).prop_map(Does::Press),
@@ -87,7 +87,7 @@ fn does() -> impl Strategy<Value = Does> {
     ]
 }
 
-fn run(home: &mut Home, does: &Does) {
+pub(crate) fn run(home: &mut Home, does: &Does) {
     match does {
         Does::Press(key) => home.press(*key),
         Does::Motion => home.motion(),

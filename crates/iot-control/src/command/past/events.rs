@@ -13,7 +13,7 @@ use crate::{
     printer,
 };
 
-use super::{look, now, state_folder, tell};
+use super::{UNORDERED, look, now, state_folder, tell};
 
 /// Shows history, the live stream, or the one and then the other.
 pub(crate) fn events(options: &past::Events) -> anyhow::Result<ExitCode> {
@@ -41,11 +41,7 @@ pub(crate) fn events(options: &past::Events) -> anyhow::Result<ExitCode> {
 
 fn history(options: &past::Events) -> anyhow::Result<ExitCode> {
     let looked = look(&options.past)?;
-    let until = match looked.when(options.until.as_deref())? {
-        Some(when) if when.is_day => Until::Wall(when.until),
-        Some(when) => Until::Wall(when.from),
-        None => Until::End,
-    };
+    let until = looked.until(options.until.as_deref())?;
     show(&looked.history, options, until)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -62,7 +58,7 @@ fn show(history: &History, options: &past::Events, until: Until) -> anyhow::Resu
     if let (Some(since), Until::Wall(until)) = (&since, until)
         && since.from >= until
     {
-        bail!("--until lies before --since");
+        bail!(UNORDERED);
     }
     let mut travel = match since {
         Some(since) => {

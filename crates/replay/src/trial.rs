@@ -1,0 +1,364 @@
+//! Another mapping tried on the past: the same inputs, what would have been sent otherwise.
+//!
+//! Two houses live side by side from the same moment on: the one that was, under the mappings that were in force,
+//! and the other, under the mapping that is tried. Both get every input. As long as a consumer was told the same
+//! by both, its reports hold for both; once it was not, the other house's consumer does at once what it is told,
+//! and what the real one reported says nothing about it.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use dispatcher::{Blocklist, Config, Dispatcher, Effects, Input};
+use mapping::{
+    Program,
+    program::{ChannelIx, SlotIx},
+};
+use types::{Now, UnixTime, Value};
+
+use crate::{
+    history::{History, Until},
+    player::Fed,
+    travel::Travel,
+    trouble::HistoryError,
+};
+
+mod commands;
+mod json;
+mod text;
+
+use commands::Command;
+
+/// Reports that one input may set off in the other house before it counts as restless.
+const ECHOES_MAX: usize = 64;
+
+/// Runs through history, difference by difference; holds two houses and one record.
+pub struct Trial<'h> {
+    travel: Travel<'h>,
+    other: Dispatcher,
+    now: Now,
+    /// Differences that were found and not handed out yet, in the order of time.
+    found: std::collections::VecDeque<Difference>,
+    summary: Summary,
+}
+
+/// Commands of one moment that differ.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Difference {
+    /// When.
+    pub now: Now,
+    /// What happened then.
+    pub cause: String,
+    /// What was sent and would not have been.
+    pub gone: Vec<Line>,
+    /// What was not sent and would have been.
+    pub new: Vec<Line>,
+}
+
+/// One command.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// As people read it: `hall.lamp on=true`.
+    pub text: String,
+    /// The rule, with file and line; `None`: a person's wish.
+    pub by: Option<String>,
+}
+
+/// What a trial came to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Summary {
+    /// From when on inputs were tried.
+    pub since: UnixTime,
+    /// When the last one came.
+    pub until: UnixTime,
+    /// How many inputs.
+    pub inputs: u64,
+    /// Commands that were sent by both.
+    pub same: u64,
+    /// Commands that were sent and would not have been.
+    pub gone: u64,
+    /// Commands that were not sent and would have been.
+    pub new: u64,
+    /// Inputs that speak of what the tried mapping does not have: of what, and how many.
+    pub untaken: BTreeMap<String, u64>,
+}
+
+impl Summary {
+    /// Whether the tried mapping would have sent something else.
+    #[must_use]
+    pub fn differs(&self) -> bool {
+        self.gone + self.new > 0
+    }
+}
+
+impl<'h> Trial<'h> {
+    /// Tries `program` on the inputs from `since` on.
+    ///
+    /// # Errors
+    /// The past can't be read.
+    pub fn new(
+        history: &'h History,
+        program: Arc<Program>,
+        since: UnixTime,
+        until: Until,
+    ) -> Result<Self, HistoryError> {
+        let travel = history.from_or_oldest(since, until)?;
+        let now = travel.now();
+        let house = travel.house();
+        let config = Config::default();
+        let in_force = Arc::clone(house.program());
+        let restored = Dispatcher::restore(in_force, config.clone(), &house.state(), now);
+        let mut other = match restored {
+            Ok((other, _)) => other,
+            // Its own bytes; a house from nothing is the next best.
+            Err(_) => Dispatcher::new(Arc::clone(&program), config, Blocklist::default(), now),
+        };
+        if other.program().hash != program.hash {
+            other.replace(now, program, &mut Effects::default());
+        }
+        Ok(Self {
+            summary: Summary {
+                since: since.max(now.wall),
+                until: now.wall,
+                ..Summary::default()
+            },
+            travel,
+            other,
+            now,
+            found: std::collections::VecDeque::new(),
+        })
+    }
+
+    /// The next difference; `None` at the end.
+    ///
+    /// # Errors
+    /// The past can't be read on.
+    #[expect(clippy::should_implement_trait, reason = "it can fail")]
+    pub fn next(&mut self) -> Result<Option<Difference>, HistoryError> {
+        loop {
+            if let Some(difference) = self.found.pop_front() {
+                return Ok(Some(difference));
+            }
+            if !self.step()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// What it came to, so far.
+    #[must_use]
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// One record through both houses; false at the end.
+    fn step(&mut self) -> Result<bool, HistoryError> {
+        let Some(step) = self.travel.next()? else {
+            return Ok(false);
+        };
+        let now = step.record.now;
+        let input = step.input();
+        let program = Arc::clone(step.program());
+        let was = match step.fed {
+            Fed::Applied | Fed::Reloaded => commands::of(&program, step.effects),
+            _ => Vec::new(),
+        };
+        let is_input = matches!(step.fed, Fed::Applied | Fed::Reloaded);
+        step.effects.clear();
+        if !is_input {
+            return Ok(true);
+        }
+        self.summary.inputs += 1;
+        self.summary.until = now.wall;
+        let mut would = Vec::new();
+        if input != Some(Input::Resumed) {
+            self.pass_time(now, &mut would);
+        }
+        if let Some(input) = input {
+            for input in self.translated(&program, &input) {
+                let input = self.without_echoes(&program, input);
+                self.apply(now, input, &mut would);
+            }
+        }
+        self.now = now;
+        self.echo(now, &mut would);
+        self.compare(was, would);
+        Ok(true)
+    }
+
+    /// What falls due in the other house before `now`, each at its time.
+    fn pass_time(&mut self, now: Now, would: &mut Vec<Command>) {
+        // A house whose timers start each other at once does not get there; the engine itself bounds the rest.
+        for _ in 0..100_000 {
+            let due = self.other.engine().next_deadline(self.now);
+            // What is overdue after a start waits until time passes, as it did there.
+            let passes = self.now.at < now.at;
+            let Some(due) = due.filter(|due| passes && *due < now.at) else {
+                return;
+            };
+            let then = self.now.after(due.since(self.now.at));
+            self.apply(then, Input::Tick, would);
+            self.now = then;
+            self.echo(then, would);
+        }
+    }
+
+    fn apply(&mut self, now: Now, input: Input, would: &mut Vec<Command>) {
+        let mut effects = Effects::default();
+        self.other.apply(now, input, &mut effects);
+        let program = Arc::clone(self.other.program());
+        would.extend(commands::of(&program, &mut effects));
+    }
+
+    /// `input` as the other house takes it; what it can't take is counted.
+    fn translated(&mut self, program: &Program, input: &Input) -> Vec<Input> {
+        if let Input::Several(inputs) = input {
+            let all = inputs.iter();
+            return all
+                .flat_map(|input| self.translated(program, input))
+                .collect();
+        }
+        let mut record = Vec::new();
+        input.encode(program, &mut record);
+        match Input::decode(self.other.program(), &record) {
+            Ok(input) => vec![input],
+            Err(why) => {
+                let what = match why {
+                    dispatcher::DecodeError::Unknown { what, name } => format!("{what} {name}"),
+                    other => other.to_string(),
+                };
+                *self.summary.untaken.entry(what).or_default() += 1;
+                Vec::new()
+            }
+        }
+    }
+
+    /// A report of a consumer that was told something else: what it reported of that is not so in the other house.
+    fn without_echoes(&self, program: &Program, input: Input) -> Input {
+        let Input::Report {
+            channel,
+            fields,
+            live,
+            adopt: false,
+        } = input
+        else {
+            return input;
+        };
+        let other = self.other.program();
+        let path = other.channel_path(channel);
+        let there = program.channel_by_path(&path);
+        if !other[channel].consumer
+            || there.is_none_or(|there| self.is_told_the_same(there, channel))
+        {
+            return Input::Report {
+                channel,
+                fields,
+                live,
+                adopt: false,
+            };
+        }
+        let fields = fields
+            .into_iter()
+            .filter(|(slot, _)| !other[*slot].settable);
+        Input::Report {
+            channel,
+            fields: fields.collect(),
+            live,
+            adopt: false,
+        }
+    }
+
+    /// Whether both houses want the same of a channel.
+    fn is_told_the_same(&self, here: ChannelIx, there: ChannelIx) -> bool {
+        let wanted = |house: &Dispatcher, channel: ChannelIx| -> BTreeMap<Arc<str>, Value> {
+            let program = house.program();
+            let target = house.engine().absolute_target(channel).into_iter();
+            target
+                .map(|(slot, value)| (Arc::clone(&program[slot].name), value))
+                .collect()
+        };
+        wanted(self.travel.house(), here) == wanted(&self.other, there)
+    }
+
+    /// In the other house consumers that were told something else do it, and say so.
+    fn echo(&mut self, now: Now, would: &mut Vec<Command>) {
+        for _ in 0..ECHOES_MAX {
+            let program = Arc::clone(self.other.program());
+            let next = ChannelIx::all(program.channels.len())
+                .find_map(|channel| Some((channel, self.unreported(&program, channel)?)));
+            let Some((channel, fields)) = next else {
+                return;
+            };
+            let report = Input::Report {
+                channel,
+                fields,
+                live: true,
+                adopt: false,
+            };
+            self.apply(now, report, would);
+        }
+    }
+
+    /// What a consumer should report by now, where it was told something else than the real one.
+    fn unreported(&self, program: &Program, channel: ChannelIx) -> Option<Vec<(SlotIx, Value)>> {
+        let row = &program[channel];
+        let engine = self.other.engine();
+        if !row.consumer
+            || !self.other.online(row.device)
+            || self.other.blocked(row.device).consumer
+        {
+            return None;
+        }
+        let wanted = engine.absolute_target(channel);
+        let differs = |(slot, value): &(SlotIx, Value)| engine.reported(*slot) != Some(value);
+        if !wanted.iter().any(differs) {
+            return None;
+        }
+        let there = self.travel.house();
+        let here = there
+            .program()
+            .channel_by_path(&program.channel_path(channel));
+        let same = here.is_some_and(|here| self.is_told_the_same(here, channel));
+        (!same).then_some(wanted)
+    }
+
+    /// Keeps what only one of both houses sent.
+    fn compare(&mut self, was: Vec<Command>, mut would: Vec<Command>) {
+        let mut gone = Vec::new();
+        for command in was {
+            let twin = would
+                .iter()
+                .position(|other| other.now.at == command.now.at && other.text == command.text);
+            match twin {
+                Some(place) => {
+                    would.remove(place);
+                    self.summary.same += 1;
+                }
+                None => gone.push(command),
+            }
+        }
+        if gone.is_empty() && would.is_empty() {
+            return;
+        }
+        self.summary.gone += gone.len() as u64;
+        self.summary.new += would.len() as u64;
+        let mut moments: BTreeMap<types::Instant, Difference> = BTreeMap::new();
+        let sides = gone.into_iter().map(|command| (true, command));
+        for (is_gone, command) in sides.chain(would.into_iter().map(|command| (false, command))) {
+            let difference = moments.entry(command.now.at).or_insert_with(|| Difference {
+                now: command.now,
+                cause: command.cause.clone(),
+                gone: Vec::new(),
+                new: Vec::new(),
+            });
+            let line = Line {
+                text: command.text,
+                by: command.by,
+            };
+            if is_gone {
+                difference.gone.push(line);
+            } else {
+                difference.new.push(line);
+            }
+        }
+        self.found.extend(moments.into_values());
+    }
+}

@@ -1,0 +1,58 @@
+//! What an input sent, in the words by which two houses are compared.
+
+use dispatcher::{
+    Effects,
+    explain::{self, Explainer},
+};
+use engine::{Disposition, Output};
+use mapping::Program;
+use types::Now;
+
+/// A command that left, or waits for its consumer.
+#[derive(Clone, Debug)]
+pub(super) struct Command {
+    pub(super) now: Now,
+    pub(super) cause: String,
+    pub(super) text: String,
+    pub(super) by: Option<String>,
+}
+
+/// The commands and notifications in `effects`. What only repeats a target that was so already is none: whether
+/// that is sent depends on acknowledgements.
+pub(super) fn of(program: &Program, effects: &mut Effects) -> Vec<Command> {
+    if effects.engine.outputs.is_empty() {
+        return Vec::new();
+    }
+    explain::fill_texts(program, effects);
+    let explainer = Explainer::new(program);
+    let outputs = effects.engine.outputs.iter();
+    outputs
+        .filter_map(|output| {
+            let (decision, line) = match output {
+                Output::Target {
+                    changed: true,
+                    decision,
+                    line,
+                    ..
+                }
+                | Output::Momentary { decision, line, .. }
+                | Output::Notify { decision, line, .. } => (*decision, *line),
+                Output::Target { .. } | Output::Event { .. } => return None,
+            };
+            let decision = effects.engine.decisions.get(decision)?;
+            let sent = decision.sent.get(line)?;
+            // Whether a changed target counts as sent or as so already depends on acknowledgements too.
+            let told = matches!(
+                sent.disposition,
+                Disposition::Sent | Disposition::Waiting | Disposition::AlreadySo
+            );
+            let cause = decision.steps.first();
+            told.then(|| Command {
+                now: decision.now,
+                cause: cause.map_or_else(String::new, |step| explainer.cause(&step.cause)),
+                text: sent.text.clone(),
+                by: sent.by.map(|rule| explainer.rule_place(rule)),
+            })
+        })
+        .collect()
+}
