@@ -3,7 +3,7 @@
 //! Diagnostics are those of `check`, completion and hovers come from the tables that the loader reads by,
 //! definitions and references from the index of names that the compiler fills, renames from [`edit`].
 //!
-//! [`Server`] takes one message after the other and has no threads, no clock and no sockets; [`serve`] puts it
+//! [`Server`] takes one message after the other and has no threads, no clock and no sockets; [`serve()`] puts it
 //! between a reader and a writer. What a running dispatcher knows of the house comes through [`Values`]. Must not
 //! know the dispatcher, its control socket, or tokio.
 
