@@ -216,7 +216,8 @@ pub(crate) struct Lsp {
 pub(crate) struct Press {
     /// Channel, as in the mapping: piano.keys
     pub(crate) channel: String,
-    /// Event (default: the channel's first one), then its fields: key=60 velocity=90
+    /// Event (default: the channel's first one), then its fields: key=60 velocity=90. What has no events reports its
+    /// state: count=7
     pub(crate) words: Vec<String>,
     #[command(flatten)]
     pub(crate) state: State,

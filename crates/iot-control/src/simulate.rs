@@ -1,31 +1,39 @@
 //! Simulated modules: one MQTT client for each device of the house, over real sockets, on a thread of
 //! their own. Started by `run --simulate`; must not touch the dispatcher other than through MQTT.
 
+mod foreign;
 mod module;
 mod payload;
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, thread};
 
-use mapping::{Program, program::DeviceIx};
+use mapping::{
+    Program,
+    program::{ChannelIx, DeviceIx, EventIx, SlotIx},
+};
 use tokio::sync::mpsc;
+use types::Value;
 
-pub(crate) use payload::event_of;
+pub(crate) use payload::words_of;
 
 /// How many events may wait for one module; a person presses more slowly.
 const WAITING_EVENTS_MAX: usize = 64;
 
 /// The running modules; they end when this is dropped.
 pub(crate) struct Modules {
-    inboxes: BTreeMap<DeviceIx, mpsc::Sender<Event>>,
+    inboxes: BTreeMap<DeviceIx, mpsc::Sender<Says>>,
 }
 
 /// Something a module is asked to report.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Event {
-    /// Which event.
-    pub(crate) event: mapping::program::EventIx,
-    /// Its fields, complete, in declared order.
-    pub(crate) fields: Vec<types::Value>,
+pub(crate) enum Says {
+    /// An event with all its fields, in declared order.
+    Event { event: EventIx, fields: Vec<Value> },
+    /// How a channel is now.
+    State {
+        channel: ChannelIx,
+        fields: Vec<(SlotIx, Value)>,
+    },
 }
 
 /// Passwords of the simulated modules by user name; made anew at each start.
@@ -73,18 +81,18 @@ impl Modules {
         Ok(Self { inboxes })
     }
 
-    /// Lets a module report `events`, one after the other.
+    /// Lets a module report what it is asked to, one after the other.
     ///
     /// # Errors
     /// What is in the way, for people.
-    pub(crate) fn report(&self, device: DeviceIx, events: Vec<Event>) -> Result<(), &'static str> {
+    pub(crate) fn report(&self, device: DeviceIx, says: Vec<Says>) -> Result<(), &'static str> {
         let inbox = self
             .inboxes
             .get(&device)
             .ok_or("this device has no simulated module")?;
-        events.into_iter().try_for_each(|event| {
+        says.into_iter().try_for_each(|said| {
             inbox
-                .try_send(event)
+                .try_send(said)
                 .map_err(|_| "the simulated module does not keep up; try again")
         })
     }

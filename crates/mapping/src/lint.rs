@@ -4,6 +4,7 @@
 //! is said of it, at the head of a file what is said of anything in that file.
 
 mod chords;
+mod deaf;
 mod heater;
 mod unused;
 mod writers;
@@ -31,6 +32,7 @@ pub(crate) const NAMES: &[&str] = &[
     "shadowed",
     "stale-after-missing",
     "sun-stays",
+    deaf::LINT,
     "timer-unused",
     "two-writers",
     "var-unused",
@@ -90,6 +92,7 @@ pub(crate) fn all(house: &mut House<'_>, metas: &[Meta], uses: &Uses) {
     writers::two_writers(&house.program, metas, &mut found);
     chords::chords(&house.program, metas, &mut found);
     heater::stale_after_missing(house, metas, &mut found);
+    deaf::target_topic_missing(&house.program, metas, &mut found);
     bounds(&house.program, metas, &mut found);
     sun_stays(&house.program, metas, &mut found);
     house.report.extend(found);

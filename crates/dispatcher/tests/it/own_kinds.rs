@@ -46,6 +46,17 @@ io.siren = { kind = "siren", events = { TAMPER = "tampered" }, event_from = "wha
 id = 42
 io.power = { kind = "counter" }
 
+[kind.bell]
+commands.ring  = {}
+commands.chime = { args = { times = { kind = "int", min = 1, max = 5, default = 2 } } }
+
+[device.gate]
+id = 43
+mqtt = { target = "acme/gate/do" }
+io.bell  = { kind = "bell" }
+io.meter = { kind = "counter" }
+io.blind = { kind = "cover" }
+
 [rule.hand]
 when = "roof.siren.tampered"
 if   = "event.by == 'hand' && event.force > 2"
@@ -55,6 +66,11 @@ do   = "roof.siren.alarm"
 when = "roof.pad.click"
 do   = ["roof.siren.louder", "roof.siren.chirp"]
 
+[rule.wind]
+when = "roof.siren.tampered"
+if   = "event.by == 'wind'"
+do   = ["bought.siren.alarm", "bought.siren.chirp", "gate.bell.ring", "gate.bell.chime", "gate.meter.reset", "gate.blind.stop"]
+
 [rule.again]
 when = { holds = "state.roof.siren.battery < 20 && !state.roof.siren.tampered" }
 do   = { set = "roof.siren", volume = "${state.roof.siren.battery / 2}" }
@@ -62,7 +78,7 @@ do   = { set = "roof.siren", volume = "${state.roof.siren.battery / 2}" }
 
 fn rig() -> Rig {
     let mut rig = Rig::of(program(HOUSE), Config::default());
-    for device in ["roof", "bought", "meter"] {
+    for device in ["roof", "bought", "meter", "gate"] {
         rig.connect(device);
     }
     rig
@@ -173,6 +189,54 @@ fn what_takes_commands_only_gets_them_too() {
     assert_eq!(
         sent(&effects),
         [r#"iot/meter/power/command {"command":"reset"}"#]
+    );
+}
+
+#[test]
+fn a_rule_tells_foreign_devices_of_own_and_of_built_in_kinds_whatever_they_take() {
+    let mut rig = rig();
+    let payload = r#"{"event":"tampered","by":"wind"}"#;
+    let effects = rig.says("roof", "iot/roof/siren/event", payload);
+    let mut said = sent(&effects);
+    said.sort();
+    assert_eq!(
+        said,
+        [
+            "acme/gate/do reset",
+            "acme/gate/do ring",
+            "acme/gate/do stop",
+            r#"acme/gate/do {"command":"chime","times":2}"#,
+            r#"acme/siren/set {"command":"chirp","ms":50}"#,
+            r#"acme/siren/set {"on":true,"volume":10}"#,
+        ]
+    );
+}
+
+#[test]
+fn people_ask_foreign_devices_of_own_kinds_as_they_ask_any_other() {
+    let mut rig = rig();
+    let mut asks = |channel: &str, what: &str| sent(&rig.asks(&format!("iot/{channel}/set"), what));
+    let siren = |text: &str| vec![format!("acme/siren/set {text}")];
+    assert_eq!(
+        asks("bought/siren", "alarm"),
+        siren(r#"{"on":true,"volume":10}"#)
+    );
+    assert_eq!(
+        asks("bought/siren", "mute"),
+        siren(r#"{"on":false,"volume":10}"#)
+    );
+    assert_eq!(
+        asks("bought/siren", "quieter"),
+        siren(r#"{"on":false,"volume":8}"#)
+    );
+    assert_eq!(
+        asks("bought/siren", r#"{"command":"chirp","ms":90}"#),
+        siren(r#"{"command":"chirp","ms":90}"#)
+    );
+    assert_eq!(asks("gate/bell", "ring"), ["acme/gate/do ring"]);
+    assert_eq!(
+        asks("gate/bell", r#"{"command":"chime","times":3}"#),
+        [r#"acme/gate/do {"command":"chime","times":3}"#]
     );
 }
 

@@ -182,12 +182,14 @@ impl Running {
         let program = self
             .server
             .enter(|_, app, _| Arc::clone(app.dispatcher.program()));
-        let events =
-            simulate::event_of(&program, path, words).map_err(|wrong| wrong.to_string())?;
-        let first = events.first().ok_or("there is nothing to report")?;
-        let said = show::event(&program, first);
-        let device = program[first.event].device;
-        modules.report(device, events)?;
+        let says = simulate::words_of(&program, path, words).map_err(|wrong| wrong.to_string())?;
+        let first = says.first().ok_or("there is nothing to report")?;
+        let said = show::said(&program, first);
+        let device = match first {
+            simulate::Says::Event { event, .. } => program[*event].device,
+            simulate::Says::State { channel, .. } => program[*channel].device,
+        };
+        modules.report(device, says)?;
         Ok(Json::from(said))
     }
 

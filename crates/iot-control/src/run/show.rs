@@ -13,7 +13,7 @@ use serde_json::{Map, Value as Json, json};
 use types::{Instant, Now, UnixTime, Value};
 
 use super::app::App;
-use crate::simulate::Event;
+use crate::simulate::Says;
 
 /// The house: its folder, and its variables.
 pub(super) fn house(app: &App, folder: &Path) -> Json {
@@ -80,13 +80,25 @@ pub(super) fn known(app: &App, name: &str) -> Result<(), String> {
     })
 }
 
-/// An event as people read it: `piano.keys.press key=60 velocity=64`.
-pub(super) fn event(program: &Program, event: &Event) -> String {
-    let fields = program[event.event].fields.iter().zip(&event.fields);
-    let fields: String = fields
-        .map(|(field, value)| format!(" {}={value}", field.name))
-        .collect();
-    format!("{}{fields}", program.event_path(event.event))
+/// What a module is asked to report, as people read it: `piano.keys.press key=60 velocity=64`.
+pub(super) fn said(program: &Program, says: &Says) -> String {
+    match says {
+        Says::Event { event, fields } => {
+            let names = program[*event].fields.iter().map(|field| &field.name);
+            let fields: String = names
+                .zip(fields)
+                .map(|(name, value)| format!(" {name}={value}"))
+                .collect();
+            format!("{}{fields}", program.event_path(*event))
+        }
+        Says::State { channel, fields } => {
+            let fields: String = fields
+                .iter()
+                .map(|(slot, value)| format!(" {}={value}", program[*slot].name))
+                .collect();
+            format!("{} reports{fields}", program.channel_path(*channel))
+        }
+    }
 }
 
 /// Today's date, UTC, as TOML writes it.

@@ -1,10 +1,15 @@
 //! One simulated module: connects as a plain module would, plays its outputs, reports its events.
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 use mapping::{
     Program,
-    program::{CarriedValue, Carrier, ChannelIx, DeviceIx, SlotIx},
+    program::{CarriedValue, Carrier, ChannelIx, DeviceIx, EventIx},
 };
 use rumqttc::{
     AsyncClient, Broker, Event as Mqtt, EventLoop, Incoming, LastWill, MqttOptions, PublishOptions,
@@ -16,13 +21,23 @@ use tokio::{
 };
 use types::Value;
 
-use super::{Event, payload};
+use super::{
+    Says,
+    foreign::{self, States},
+    payload,
+};
 
 /// Pause before a module that lost its connection tries again.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 
 /// Messages that may wait between a module and its own socket.
 const WAITING_MESSAGES_MAX: usize = 256;
+
+const TARGET: &str = "target";
+const COMMAND: &str = "command";
+
+/// The leaves of the topics on which a module is told something.
+const TOLD: [&str; 2] = [TARGET, COMMAND];
 
 /// How to reach the broker.
 pub(super) struct Link {
@@ -34,8 +49,8 @@ pub(super) struct Module {
     program: Arc<Program>,
     device: DeviceIx,
     link: Link,
-    presses: mpsc::Receiver<Event>,
-    state: BTreeMap<ChannelIx, Vec<(SlotIx, Value)>>,
+    presses: mpsc::Receiver<Says>,
+    state: States,
     /// What is on for a time, and until when.
     ends: BTreeMap<ChannelIx, Instant>,
 }
@@ -45,20 +60,9 @@ impl Module {
         program: Arc<Program>,
         device: DeviceIx,
         link: Link,
-        presses: mpsc::Receiver<Event>,
+        presses: mpsc::Receiver<Says>,
     ) -> Self {
-        let mut state = BTreeMap::new();
-        for channel in &program[device].channels {
-            let row = &program[*channel];
-            let first = row.slots.iter().filter_map(|slot| {
-                let field = &program[*slot];
-                Some((
-                    *slot,
-                    payload::first_state(&row.kind, &field.name, &field.ty)?,
-                ))
-            });
-            state.insert(*channel, first.collect::<Vec<_>>());
-        }
+        let state = payload::first_states(&program, device);
         Self {
             program,
             device,
@@ -80,7 +84,7 @@ impl Module {
                 tokio::select! {
                     () = until(ends) => self.end(&client),
                     press = self.presses.recv() => match press {
-                        Some(press) => self.report(&client, &press),
+                        Some(says) => self.say(&client, says),
                         None => {
                             self.leave(&client, &mut events).await;
                             return;
@@ -90,7 +94,7 @@ impl Module {
                         Ok(event) => self.handle(&client, event),
                         Err(_) => break,
                     },
-                    () = due(report.as_mut()) => self.report_all(&client),
+                    () = due(report.as_mut()) => self.publish_all(&client),
                 }
             }
             tokio::time::sleep(RECONNECT_PAUSE).await;
@@ -117,30 +121,42 @@ impl Module {
     fn handle(&mut self, client: &AsyncClient, event: Mqtt) {
         match event {
             Mqtt::Incoming(Incoming::ConnAck(_)) => self.arrive(client),
-            Mqtt::Incoming(Incoming::Publish(message)) => {
+            Mqtt::Incoming(Incoming::Publish(message)) if !message.payload.is_empty() => {
                 let topic = String::from_utf8_lossy(&message.topic).into_owned();
-                let consumer = self
-                    .state
-                    .keys()
-                    .copied()
-                    .find(|channel| self.topic(*channel, "target").as_deref() == Some(&*topic));
-                if let (Some(channel), false) = (consumer, message.payload.is_empty()) {
-                    self.obey(channel, &message.payload);
-                    self.publish_state(client, channel);
-                }
+                self.obey(client, &topic, &message.payload);
             }
             _ => {}
         }
     }
 
-    /// Does what a target says; what it says is on for a time ends without being told again.
-    fn obey(&mut self, channel: ChannelIx, target: &[u8]) {
-        let state = self.state.entry(channel).or_default();
-        payload::take_target(&self.program, &self.program[channel], target, state);
-        match payload::bound(target) {
-            Some(span) => self.ends.insert(channel, Instant::now() + span),
-            None => self.ends.remove(&channel),
+    /// Does what a message says; what it says is on for a time ends without being told again.
+    fn obey(&mut self, client: &AsyncClient, topic: &str, told: &[u8]) {
+        if self.is_foreign() {
+            foreign::take_target(&self.program, told, &mut self.state);
+            self.publish_all(client);
+            return;
+        }
+        let about =
+            |channel: &ChannelIx, leaf| self.topic(*channel, leaf).as_deref() == Some(topic);
+        let mut channels = self.state.keys().copied();
+        let found = channels.find_map(|channel| {
+            let leaf = TOLD.into_iter().find(|leaf| about(&channel, leaf))?;
+            Some((channel, leaf))
+        });
+        let Some((channel, leaf)) = found else {
+            return;
         };
+        let state = self.state.entry(channel).or_default();
+        if leaf == COMMAND {
+            payload::take_command(&self.program, channel, told, state);
+        } else {
+            payload::take_target(&self.program, channel, told, state);
+            match payload::bound(told) {
+                Some(span) => self.ends.insert(channel, Instant::now() + span),
+                None => self.ends.remove(&channel),
+            };
+        }
+        self.publish_state(client, channel);
     }
 
     /// Switches off what was on for its time.
@@ -169,35 +185,56 @@ impl Module {
         if let Some(topic) = self.availability() {
             send(client, topic, "online".to_owned(), true);
         }
-        let channels: Vec<ChannelIx> = self.state.keys().copied().collect();
-        for channel in channels {
-            if self.program[channel].consumer
-                && let Some(topic) = self.topic(channel, "target")
-                && let Err(error) = client.try_subscribe(topic, QoS::AtLeastOnce)
-            {
+        for topic in self.told_on() {
+            if let Err(error) = client.try_subscribe(topic, QoS::AtLeastOnce) {
                 tracing::debug!(%error, "a simulated module can't subscribe");
             }
-            self.publish_state(client, channel);
+        }
+        self.publish_all(client);
+    }
+
+    /// Topics on which it is told something.
+    fn told_on(&self) -> BTreeSet<String> {
+        let channels = self.state.keys().copied();
+        let listens = channels.filter(|channel| {
+            let row = &self.program[*channel];
+            row.consumer || !row.commands.is_empty()
+        });
+        listens
+            .flat_map(|channel| TOLD.map(|leaf| self.topic(channel, leaf)))
+            .flatten()
+            .collect()
+    }
+
+    fn say(&mut self, client: &AsyncClient, says: Says) {
+        match says {
+            Says::Event { event, fields } => self.report(client, event, &fields),
+            Says::State { channel, fields } => {
+                let state = self.state.entry(channel).or_default();
+                for (slot, value) in fields {
+                    payload::write(state, slot, value);
+                }
+                self.publish_state(client, channel);
+            }
         }
     }
 
-    fn report(&mut self, client: &AsyncClient, press: &Event) {
-        let row = &self.program[press.event];
+    fn report(&mut self, client: &AsyncClient, event: EventIx, fields: &[Value]) {
+        let row = &self.program[event];
         let Some(channel) = row.channel else { return };
         if let Some(topic) = self.topic(channel, "event") {
-            send(client, topic, payload::event(&self.program, press), false);
+            let text = payload::event(&self.program, event, fields);
+            send(client, topic, text, false);
         }
         let mut changed = false;
         for carried in &row.carries {
             let value = match &carried.value {
                 CarriedValue::Const(value) => Some(value.clone()),
-                CarriedValue::Field(place) => press.fields.get(usize::from(*place)).cloned(),
+                CarriedValue::Field(place) => fields.get(usize::from(*place)).cloned(),
             };
             if let Some(value) = value {
                 let state = self.state.entry(channel).or_default();
-                state.retain(|(slot, _)| *slot != carried.slot);
-                state.push((carried.slot, value));
-                state.sort_by_key(|(slot, _)| *slot);
+                payload::write(state, carried.slot, value);
                 changed = true;
             }
         }
@@ -207,24 +244,29 @@ impl Module {
     }
 
     fn publish_state(&self, client: &AsyncClient, channel: ChannelIx) {
-        let state = self
-            .state
-            .get(&channel)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        if state.is_empty() {
+        let known = self.state.get(&channel).filter(|state| !state.is_empty());
+        let (Some(state), Some(topic)) = (known, self.topic(channel, "state")) else {
             return;
-        }
-        if let Some(topic) = self.topic(channel, "state") {
-            let text = payload::state(&self.program, &self.program[channel], state);
-            send(client, topic, text, true);
+        };
+        let text = if self.is_foreign() {
+            foreign::state(&self.program, &self.state)
+        } else {
+            payload::state(&self.program, state)
+        };
+        send(client, topic, text, true);
+    }
+
+    fn publish_all(&self, client: &AsyncClient) {
+        // A device of another make says all of it in one message.
+        let once = if self.is_foreign() { 1 } else { usize::MAX };
+        let known = self.state.iter().filter(|(_, state)| !state.is_empty());
+        for (channel, _) in known.take(once) {
+            self.publish_state(client, *channel);
         }
     }
 
-    fn report_all(&self, client: &AsyncClient) {
-        for channel in self.state.keys() {
-            self.publish_state(client, *channel);
-        }
+    fn is_foreign(&self) -> bool {
+        matches!(self.program[self.device].carrier, Carrier::Foreign(_))
     }
 
     async fn leave(&self, client: &AsyncClient, events: &mut EventLoop) {
@@ -245,7 +287,7 @@ impl Module {
         let device = &self.program[self.device];
         match &device.carrier {
             Carrier::Foreign(foreign) => match what {
-                "target" => foreign.target.as_deref().map(str::to_owned),
+                TARGET | COMMAND => foreign.target.as_deref().map(str::to_owned),
                 "state" => foreign.state.as_deref().map(str::to_owned),
                 _ => foreign.event.as_deref().map(str::to_owned),
             },

@@ -1,17 +1,20 @@
-//! What a simulated module says: words of the command line to events, events and state to payloads.
+//! What a simulated module says: words of the command line to what it is to report, that and its targets from and to payloads.
 
 use std::{fmt, time::Duration};
 
 use mapping::{
     Program,
     kinds::Kind,
-    program::{Channel, ChannelIx, EventIx, Field, SlotIx},
+    program::{ChannelIx, DeviceIx, EventIx, SlotIx},
     suggest,
 };
 use serde_json::{Map, Number, Value as Json};
 use types::{Type, Value};
 
-use super::Event;
+use super::{
+    Says,
+    foreign::{self, States},
+};
 
 /// Why words are no event of this house; a sentence for people.
 #[derive(Debug, PartialEq)]
@@ -25,28 +28,20 @@ impl fmt::Display for Wrong {
 
 /// Reads `piano.keys`, `[press] key=60 velocity=90` as an event of the house. Fields that are not
 /// given take their default, or the middle of their range. A press that is not named comes with its
-/// release, as a finger makes it.
+/// release, as a finger makes it. What has no events reports the fields of its state: `meter.power count=5`.
 ///
 /// # Errors
 /// An unknown channel, event or field (with a suggestion), or a value that does not fit.
-pub(crate) fn event_of(
+pub(crate) fn words_of(
     program: &Program,
     path: &str,
     words: &[String],
-) -> Result<Vec<Event>, Wrong> {
+) -> Result<Vec<Says>, Wrong> {
     let channel = channel_of(program, path)?;
     let (names, pairs): (Vec<_>, Vec<_>) = words.iter().partition(|word| !word.contains('='));
-    let event = match names.as_slice() {
-        [] => *program[channel]
-            .events
-            .first()
-            .ok_or_else(|| no_events(path))?,
-        [name] => named_event(program, channel, path, name)?,
-        [_, extra, ..] => {
-            return Err(Wrong(format!(
-                "'{extra}' is no field; fields are written name=value"
-            )));
-        }
+    let event = match (names.as_slice(), program[channel].events.first()) {
+        ([], None) => return Ok(vec![report_of(program, channel, path, &pairs)?]),
+        (names, first) => event_named(program, channel, path, names, first)?,
     };
     let declared = &program[event].fields;
     for pair in &pairs {
@@ -63,25 +58,71 @@ pub(crate) fn event_of(
                 .map(|(_, text)| text)
         });
         fields.push(match given {
-            Some(text) => value_of(field, text)?,
+            Some(text) => read(&field.name, &field.ty, text)?,
             None => field.default.clone().unwrap_or_else(|| middle(&field.ty)),
         });
     }
     let release = names.is_empty() && &*program[event].name == "press";
     let release = release.then(|| program.event(channel, "release")).flatten();
-    let pressed = Event { event, fields };
-    let released = release.map(|release| release_of(program, &pressed, release));
+    let released = release.map(|release| release_of(program, event, &fields, release));
+    let pressed = Says::Event { event, fields };
     Ok(std::iter::once(pressed).chain(released).collect())
 }
 
+/// The event that the words name, or the channel's first one.
+fn event_named(
+    program: &Program,
+    channel: ChannelIx,
+    path: &str,
+    names: &[&String],
+    first: Option<&EventIx>,
+) -> Result<EventIx, Wrong> {
+    match (names, first) {
+        ([], Some(first)) => Ok(*first),
+        ([], None) => Err(no_events(program, channel, path)),
+        ([name], _) => named_event(program, channel, path, name),
+        ([_, extra, ..], _) => Err(Wrong(format!(
+            "'{extra}' is no field; fields are written name=value"
+        ))),
+    }
+}
+
+/// What a channel without events reports.
+fn report_of(
+    program: &Program,
+    channel: ChannelIx,
+    path: &str,
+    pairs: &[&String],
+) -> Result<Says, Wrong> {
+    let mut fields = Vec::new();
+    for pair in pairs {
+        let (name, text) = pair.split_once('=').unwrap_or((pair, ""));
+        let slot = program.slot(channel, name).ok_or_else(|| {
+            let names = state_names(program, channel);
+            Wrong(format!("{path} reports no {name}; it reports {names}"))
+        })?;
+        fields.push((slot, read(name, &program[slot].ty, text)?));
+    }
+    if fields.is_empty() {
+        return Err(no_events(program, channel, path));
+    }
+    Ok(Says::State { channel, fields })
+}
+
+fn state_names(program: &Program, channel: ChannelIx) -> String {
+    let slots = program[channel].slots.iter();
+    let names: Vec<&str> = slots.map(|slot| &*program[*slot].name).collect();
+    names.join(", ")
+}
+
 /// The release of the same key.
-fn release_of(program: &Program, pressed: &Event, release: EventIx) -> Event {
-    let declared = &program[pressed.event].fields;
+fn release_of(program: &Program, press: EventIx, pressed: &[Value], release: EventIx) -> Says {
+    let declared = &program[press].fields;
     let fields = program[release].fields.iter().map(|field| {
         let same = declared.iter().position(|other| other.name == field.name);
-        same.map_or_else(|| middle(&field.ty), |place| pressed.fields[place].clone())
+        same.map_or_else(|| middle(&field.ty), |place| pressed[place].clone())
     });
-    Event {
+    Says::Event {
         event: release,
         fields: fields.collect(),
     }
@@ -100,8 +141,12 @@ fn channel_of(program: &Program, path: &str) -> Result<ChannelIx, Wrong> {
     })
 }
 
-fn no_events(path: &str) -> Wrong {
-    Wrong(format!("{path} produces no events; it is a consumer"))
+fn no_events(program: &Program, channel: ChannelIx, path: &str) -> Wrong {
+    let hint = match program[channel].slots.first() {
+        Some(first) => format!("; say what it reports: {}=..", program[*first].name),
+        None => ", nor any state: it only takes commands".to_owned(),
+    };
+    Wrong(format!("{path} has no events{hint}"))
 }
 
 fn named_event(
@@ -117,7 +162,7 @@ fn named_event(
             .map(|ix| &*program[*ix].name)
             .collect();
         if names.is_empty() {
-            return no_events(path);
+            return no_events(program, channel, path);
         }
         Wrong(format!(
             "{path} has no event {name}; it has {}",
@@ -142,8 +187,8 @@ fn unknown_field(program: &Program, event: EventIx, name: &str) -> Wrong {
     ))
 }
 
-fn value_of(field: &Field, text: &str) -> Result<Value, Wrong> {
-    let value = match field.ty {
+fn read(name: &str, ty: &Type, text: &str) -> Result<Value, Wrong> {
+    let value = match ty {
         Type::Bool => text.parse().ok().map(Value::Bool),
         Type::Int { .. } | Type::Number { .. } => text
             .parse::<f64>()
@@ -152,17 +197,9 @@ fn value_of(field: &Field, text: &str) -> Result<Value, Wrong> {
             .map(Value::Number),
         _ => Some(Value::from(text)),
     };
-    let value = value.ok_or_else(|| {
-        Wrong(format!(
-            "{}={text}: that is no {}",
-            field.name,
-            field.ty.name()
-        ))
-    })?;
-    field
-        .ty
-        .check(&value)
-        .map_err(|refusal| Wrong(format!("{} {refusal}", field.name)))?;
+    let value = value.ok_or_else(|| Wrong(format!("{name}={text}: that is no {}", ty.name())))?;
+    ty.check(&value)
+        .map_err(|refusal| Wrong(format!("{name} {refusal}")))?;
     Ok(value)
 }
 
@@ -185,7 +222,7 @@ fn middle(ty: &Type) -> Value {
 
 /// What a sensor or output says before anything happened to it, so that a fresh house has no
 /// unknowns where a real one would soon have none: a mild evening, doors closed, everything off.
-pub(super) fn first_state(kind: &str, field: &str, ty: &Type) -> Option<Value> {
+fn first_state(kind: &str, field: &str, ty: &Type) -> Option<Value> {
     Some(match (kind, field) {
         ("lux", _) => Value::Number(20.0),
         ("temperature", _) => Value::Number(21.0),
@@ -203,55 +240,38 @@ pub(super) fn first_state(kind: &str, field: &str, ty: &Type) -> Option<Value> {
     })
 }
 
-/// The payload of an event: our form, or the words of a foreign device.
-pub(super) fn event(program: &Program, event: &Event) -> String {
-    let row = &program[event.event];
-    let codec = row
-        .channel
-        .and_then(|channel| program[channel].codec.as_ref());
-    let (key, word) = match codec {
-        Some(codec) => (
-            codec.event_from.as_deref().unwrap_or("event"),
-            codec.events.get(&row.name).unwrap_or(&row.name),
-        ),
-        None => ("event", &row.name),
+/// What the channels of a device are before anything happened.
+pub(super) fn first_states(program: &Program, device: DeviceIx) -> States {
+    let first = |channel: &ChannelIx| {
+        let row = &program[*channel];
+        let known = row.slots.iter().filter_map(|slot| {
+            let field = &program[*slot];
+            Some((*slot, first_state(&row.kind, &field.name, &field.ty)?))
+        });
+        (*channel, known.collect())
     };
-    let mut object = Map::new();
-    object.insert(key.trim_start_matches('/').to_owned(), Json::from(&**word));
-    for (field, value) in row.fields.iter().zip(&event.fields) {
-        object.insert(field.name.to_string(), json(value));
+    program[device].channels.iter().map(first).collect()
+}
+
+/// The payload of an event: our form, or the words of a foreign device.
+pub(super) fn event(program: &Program, event: EventIx, values: &[Value]) -> String {
+    let row = &program[event];
+    let channel = row.channel.map(|channel| &program[channel]);
+    if let Some(codec) = channel.and_then(|channel| channel.codec.as_ref()) {
+        return foreign::event(program, event, values, codec);
     }
+    let said = row.fields.iter().map(|field| &*field.name).zip(values);
+    let mut object = fields(said);
+    object.insert("event".to_owned(), Json::from(&*row.name));
     Json::Object(object).to_string()
 }
 
-/// The payload of a channel's whole state.
-pub(super) fn state(program: &Program, channel: &Channel, state: &[(SlotIx, Value)]) -> String {
-    let Some(codec) = &channel.codec else {
-        let fields = state
-            .iter()
-            .map(|(slot, value)| (program[*slot].name.to_string(), json(value)));
-        return Json::Object(fields.collect()).to_string();
-    };
-    let word = |value: &Value| match (value, &codec.on, &codec.off) {
-        (Value::Bool(true), Some(on), _) => Json::from(&**on),
-        (Value::Bool(false), _, Some(off)) => Json::from(&**off),
-        _ => json(value),
-    };
-    let Some((_, value)) = state.first() else {
-        return String::new();
-    };
-    match &codec.from {
-        Some(key) => Json::Object(
-            [(key.trim_start_matches('/').to_owned(), word(value))]
-                .into_iter()
-                .collect(),
-        )
-        .to_string(),
-        None => match word(value) {
-            Json::String(text) => text,
-            other => other.to_string(),
-        },
-    }
+/// The payload of a channel's whole state, in our form.
+pub(super) fn state(program: &Program, state: &[(SlotIx, Value)]) -> String {
+    let said = state
+        .iter()
+        .map(|(slot, value)| (&*program[*slot].name, value));
+    Json::Object(fields(said)).to_string()
 }
 
 /// For how long a target is on, where it says so.
@@ -260,44 +280,56 @@ pub(super) fn bound(payload: &[u8]) -> Option<Duration> {
     target.get("for_ms")?.as_u64().map(Duration::from_millis)
 }
 
-/// Takes a target message over into `state`.
+/// Takes a target in our form over into `state`.
 pub(super) fn take_target(
     program: &Program,
-    channel: &Channel,
+    channel: ChannelIx,
     payload: &[u8],
     state: &mut Vec<(SlotIx, Value)>,
 ) {
-    let text = String::from_utf8_lossy(payload);
-    let told: Vec<(SlotIx, Value)> = match serde_json::from_str::<Json>(&text) {
-        Ok(Json::Object(object)) => channel
-            .slots
-            .iter()
-            .filter_map(|slot| Some((*slot, value(object.get(&*program[*slot].name)?)?)))
-            .collect(),
-        _ => {
-            let on = channel
-                .codec
-                .as_ref()
-                .and_then(|codec| codec.on.as_deref())
-                .unwrap_or("ON");
-            channel
-                .slots
-                .first()
-                .map(|slot| (*slot, Value::Bool(text == on)))
-                .into_iter()
-                .collect()
-        }
+    let Ok(target) = serde_json::from_slice::<Json>(payload) else {
+        return;
     };
-    for (slot, value) in told {
-        match state.iter_mut().find(|(known, _)| *known == slot) {
-            Some((_, old)) => *old = value,
-            None => state.push((slot, value)),
+    for slot in &program[channel].slots {
+        let told = target.get(&*program[*slot].name).and_then(value);
+        if let Some(told) = told {
+            write(state, *slot, told);
         }
     }
-    state.sort_by_key(|(slot, _)| *slot);
 }
 
-fn json(value: &Value) -> Json {
+/// What a momentary command leaves behind; most leave nothing.
+pub(super) fn take_command(
+    program: &Program,
+    channel: ChannelIx,
+    payload: &[u8],
+    state: &mut Vec<(SlotIx, Value)>,
+) {
+    let told: Json = serde_json::from_slice(payload).unwrap_or_default();
+    if &*program[channel].kind == "counter" && told["command"] == "reset" {
+        for (_, value) in state {
+            *value = Value::Number(0.0);
+        }
+    }
+}
+
+/// Writes a field of a state, which stays in the order of its slots.
+pub(super) fn write(state: &mut Vec<(SlotIx, Value)>, slot: SlotIx, value: Value) {
+    match state.iter_mut().find(|(known, _)| *known == slot) {
+        Some((_, old)) => *old = value,
+        None => {
+            state.push((slot, value));
+            state.sort_by_key(|(slot, _)| *slot);
+        }
+    }
+}
+
+pub(super) fn fields<'f>(said: impl Iterator<Item = (&'f str, &'f Value)>) -> Map<String, Json> {
+    said.map(|(name, value)| (name.to_owned(), json(value)))
+        .collect()
+}
+
+pub(super) fn json(value: &Value) -> Json {
     match value {
         Value::Bool(value) => Json::Bool(*value),
         Value::Number(value) if value.fract() == 0.0 && value.abs() < 9e15 => {
@@ -308,7 +340,7 @@ fn json(value: &Value) -> Json {
     }
 }
 
-fn value(json: &Json) -> Option<Value> {
+pub(super) fn value(json: &Json) -> Option<Value> {
     match json {
         Json::Bool(value) => Some(Value::Bool(*value)),
         Json::Number(value) => value.as_f64().map(Value::Number),

@@ -13,8 +13,12 @@ fn example() -> PathBuf {
 }
 
 fn simulated(house: &House) -> Dispatcher<'_> {
+    simulated_with(house, "hall")
+}
+
+fn simulated_with<'h>(house: &'h House, device: &str) -> Dispatcher<'h> {
     let dispatcher = Dispatcher::start(house, &["--simulate"]);
-    dispatcher.device_is("hall", "is simulated", |hall| hall["online"] == true);
+    dispatcher.device_is(device, "is simulated", |device| device["online"] == true);
     dispatcher
 }
 
@@ -75,6 +79,101 @@ fn what_is_on_for_a_time_goes_off_at_the_module_and_in_the_house() {
             after >= Duration::from_millis(900),
             "{leaf} after {after:?} already"
         );
+    }
+}
+
+const OWN_KINDS: &str = r#"
+format = 1
+
+[kind.siren]
+target.on       = "bool"
+target.volume   = { kind = "int", min = 0, max = 10 }
+state.battery   = { kind = "number", min = 0, max = 100 }
+state.tampered  = "bool"
+events.tampered = { by = ["hand", "wind"] }
+carries.tampered = { tampered = true }
+commands.alarm  = { set = { on = true, volume = 10 } }
+commands.chirp  = {}
+
+[kind.soil]
+state.moisture = { kind = "number", min = 0, max = 100 }
+
+[device.roof]
+id = 1
+io.siren = { kind = "siren" }
+io.soil  = { kind = "soil" }
+io.rain  = { kind = "counter" }
+
+[device.bought]
+id = 2
+mqtt = { state = "acme/siren", target = "acme/siren/set", event = "acme/siren/said", availability = "acme/siren/lwt" }
+io.siren = { kind = "siren", from = "siren", on = "ON", off = "OFF", event_from = "/what/happened", events = { TAMPER = "tampered" } }
+
+[rule.tampered]
+when = ["roof.siren.tampered", "bought.siren.tampered"]
+if   = "event.by == 'hand'"
+do   = ["roof.siren.alarm", "bought.siren.alarm", "bought.siren.chirp"]
+
+[rule.dry]
+when = { holds = "state.roof.soil < 20" }
+do   = "roof.rain.reset"
+"#;
+
+#[test]
+fn simulated_modules_of_own_kinds_report_and_obey_whatever_make_they_are() {
+    for first in ["roof", "bought"] {
+        let house = House::new(OWN_KINDS);
+        let dispatcher = simulated_with(&house, "roof");
+        let reports = |device: &str, channel: &str, field: &str, expected: serde_json::Value| {
+            let what = format!("reports {field} {expected}");
+            dispatcher.device_is(device, &what, |shown| {
+                shown["channels"][channel]["reported"][field] == expected
+            });
+        };
+        reports("bought", "siren", "volume", 5.into());
+        reports("bought", "siren", "battery", 50.into());
+        let siren = format!("{first}.siren");
+        let pressed = dispatcher.ask(&["press", &siren, "by=hand"]).ok();
+        assert!(
+            pressed.stdout.contains("siren.tampered by=hand"),
+            "{pressed:?}"
+        );
+        reports(first, "siren", "tampered", true.into());
+        for device in ["roof", "bought"] {
+            reports(device, "siren", "volume", 10.into());
+            reports(device, "siren", "on", true.into());
+        }
+    }
+}
+
+#[test]
+fn what_has_no_events_reports_its_state() {
+    let house = House::new(OWN_KINDS);
+    let dispatcher = simulated_with(&house, "roof");
+    let rain = |count: i32| {
+        dispatcher.device_is("roof", "reports its rain", |roof| {
+            roof["channels"]["rain"]["reported"]["count"] == count
+        });
+    };
+    let said = dispatcher.ask(&["press", "roof.rain", "count=7"]).ok();
+    assert!(
+        said.stdout.contains("roof.rain reports count=7"),
+        "{said:?}"
+    );
+    rain(7);
+    dispatcher.ask(&["press", "roof.soil", "moisture=12"]).ok();
+    rain(0);
+    for (words, why) in [
+        (["press", "roof.soil", "moisture=101"], "0..100"),
+        (["press", "roof.soil", "mud=1"], "it reports moisture"),
+        (
+            ["press", "roof.soil", "wet"],
+            "say what it reports: moisture=..",
+        ),
+    ] {
+        let refused = dispatcher.ask(&words);
+        assert_eq!(refused.code, Some(1), "{refused:?}");
+        assert!(refused.stderr.contains(why), "{refused:?}");
     }
 }
 

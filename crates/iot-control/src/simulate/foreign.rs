@@ -1,0 +1,264 @@
+//! What a simulated module of another make says and hears: its words, at its places of the payload. All its channels
+//! share one topic for their state, as such devices have it.
+
+use std::collections::BTreeMap;
+
+use mapping::{
+    Program,
+    program::{Channel, ChannelIx, Codec, CommandEffect, EventIx, SlotIx},
+};
+use serde_json::{Map, Value as Json};
+use types::{Type, Value};
+
+use super::payload::{fields, json, value};
+
+/// What each channel of a module is.
+pub(super) type States = BTreeMap<ChannelIx, Vec<(SlotIx, Value)>>;
+
+/// The payload of an event.
+pub(super) fn event(program: &Program, event: EventIx, values: &[Value], codec: &Codec) -> String {
+    let row = &program[event];
+    let word = codec.events.get(&row.name).unwrap_or(&row.name);
+    let said = row.fields.iter().map(|field| &*field.name).zip(values);
+    let mut tree = Json::Object(fields(said));
+    let place = codec.event_from.as_deref().unwrap_or("event");
+    put(&mut tree, place, Json::from(&**word));
+    tree.to_string()
+}
+
+/// The payload that holds the state of all channels.
+pub(super) fn state(program: &Program, states: &States) -> String {
+    let told: Vec<_> = states
+        .iter()
+        .filter(|(_, state)| !state.is_empty())
+        .collect();
+    let none = Codec::default();
+    let mut tree = Json::Object(Map::new());
+    for (channel, state) in &told {
+        let row = &program[**channel];
+        let codec = row.codec.as_ref().unwrap_or(&none);
+        let named = || {
+            let named = state.iter().map(|(slot, value)| {
+                let name = program[*slot].name.to_string();
+                (name, word(&program[*slot].ty, codec, value))
+            });
+            named.collect::<Map<_, _>>()
+        };
+        match (state.as_slice(), codec.from.as_deref()) {
+            ([(slot, only)], Some(from)) if row.slots.len() == 1 => {
+                put(&mut tree, from, word(&program[*slot].ty, codec, only));
+            }
+            ([(slot, only)], None) if row.slots.len() == 1 && told.len() == 1 => {
+                tree = word(&program[*slot].ty, codec, only);
+            }
+            (_, Some(from)) => put(&mut tree, from, Json::Object(named())),
+            (_, None) => {
+                if let Some(object) = tree.as_object_mut() {
+                    object.extend(named());
+                }
+            }
+        }
+    }
+    match tree {
+        Json::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+/// Takes what a message on the target's topic says over into the states that it is about; what is momentary, a bell
+/// that rings, leaves none.
+pub(super) fn take_target(program: &Program, payload: &[u8], states: &mut States) {
+    let text = String::from_utf8_lossy(payload);
+    let tree = serde_json::from_str(&text).unwrap_or_else(|_| Json::from(text.trim()));
+    let none = Codec::default();
+    for (channel, state) in states {
+        let row = &program[*channel];
+        let codec = row.codec.as_ref().unwrap_or(&none);
+        for (slot, value) in told(program, row, codec, &tree) {
+            super::payload::write(state, slot, value);
+        }
+    }
+}
+
+fn told(program: &Program, row: &Channel, codec: &Codec, tree: &Json) -> Vec<(SlotIx, Value)> {
+    let part = match codec.from.as_deref() {
+        None => Some(tree),
+        Some(pointer) if pointer.starts_with('/') => tree.pointer(pointer),
+        Some(key) => tree.get(key),
+    };
+    let settable = row.slots.iter().filter(|slot| program[**slot].settable);
+    match part {
+        Some(Json::Object(pairs)) => settable
+            .filter_map(|slot| {
+                let slot_row = &program[*slot];
+                let said = pairs.get(&*slot_row.name)?;
+                Some((*slot, read(&slot_row.ty, codec, said)?))
+            })
+            .collect(),
+        Some(bare) if !is_momentary(row, codec, bare) => settable
+            .take(1)
+            .filter_map(|slot| Some((*slot, read(&program[*slot].ty, codec, bare)?)))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn is_momentary(row: &Channel, codec: &Codec, word: &Json) -> bool {
+    let Some(word) = word.as_str() else {
+        return false;
+    };
+    let is_side = [&codec.on, &codec.off]
+        .iter()
+        .any(|side| side.as_deref() == Some(word));
+    let mut momentary = row
+        .commands
+        .iter()
+        .filter(|command| matches!(command.effect, CommandEffect::Momentary));
+    !is_side && momentary.any(|command| *command.name == *word)
+}
+
+/// A value in the device's words.
+fn read(ty: &Type, codec: &Codec, said: &Json) -> Option<Value> {
+    let plain = match said {
+        Json::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let is = |side: &Option<std::sync::Arc<str>>| side.as_deref() == Some(&*plain);
+    let side = match (is(&codec.on), is(&codec.off)) {
+        (true, _) => Some(true),
+        (_, true) => Some(false),
+        _ => None,
+    };
+    let read = match (ty, side) {
+        (Type::Bool, Some(side)) => Value::Bool(side),
+        (Type::Enum(names), Some(side)) if names.len() == 2 => {
+            Value::Text(names[usize::from(!side)].clone())
+        }
+        (Type::Bool, None) => Value::Bool(plain.parse().ok()?),
+        _ => value(said)?,
+    };
+    ty.check(&read).is_ok().then_some(read)
+}
+
+/// The device's word for a value, or the value.
+fn word(ty: &Type, codec: &Codec, value: &Value) -> Json {
+    let side = match (ty, value) {
+        (Type::Bool, Value::Bool(true)) => &codec.on,
+        (Type::Bool, Value::Bool(false)) => &codec.off,
+        (Type::Enum(names), Value::Text(name)) if names.len() == 2 => {
+            if names[0] == *name {
+                &codec.on
+            } else {
+                &codec.off
+            }
+        }
+        _ => &None,
+    };
+    side.as_deref().map_or_else(|| json(value), Json::from)
+}
+
+/// Puts something where a key or a JSON pointer says, with all that lies above it.
+fn put(tree: &mut Json, place: &str, part: Json) {
+    let keys: Vec<&str> = match place.strip_prefix('/') {
+        Some(pointer) => pointer.split('/').collect(),
+        None => vec![place],
+    };
+    let mut inner = tree;
+    for key in keys {
+        if !inner.is_object() {
+            *inner = Json::Object(Map::new());
+        }
+        inner = &mut inner[key];
+    }
+    match (inner.as_object_mut(), part) {
+        (Some(known), Json::Object(more)) => known.extend(more),
+        (_, part) => *inner = part,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulate::payload::first_states;
+
+    const HOUSE: &str = r#"
+format = 1
+allow = ["device-unused"]
+
+[kind.siren]
+target.on        = "bool"
+target.volume    = { kind = "int", min = 0, max = 10 }
+state.battery    = { kind = "number", min = 0, max = 100 }
+events.tampered  = { by = ["hand", "wind"] }
+commands.chirp   = {}
+
+[device.roof]
+id = 1
+mqtt = { state = "roof", target = "roof/set", event = "roof" }
+io.siren = { kind = "siren", from = "/alarm/siren", event_from = "/alarm/what", events = { TAMPER = "tampered" } }
+io.lamp  = { kind = "switch", from = "lamp", on = "1", off = "0" }
+
+[device.arm]
+id = 2
+mqtt = { state = "arm", target = "arm/set" }
+io.servo = { kind = "servo", min = 0, max = 180 }
+
+[device.light]
+id = 3
+mqtt = { state = "light", target = "light/set" }
+io.lamp = { kind = "dimmer", on = "ON", off = "OFF" }
+
+[device.pump]
+id = 4
+mqtt = { state = "pump", target = "pump/set" }
+io.pump = { kind = "switch", on = "RUN", off = "HALT" }
+"#;
+
+    fn check(device: &str, target: &str, expected: &str) {
+        let loaded = mapping::load_texts([("mapping.toml", HOUSE)]);
+        let said = mapping::render(&loaded.sources, &loaded.diagnostics, false);
+        let program = loaded.program.unwrap_or_else(|| panic!("{said}"));
+        let device = program.device(device).expect("the house has it");
+        let mut states = first_states(&program, device);
+        take_target(&program, target.as_bytes(), &mut states);
+        let came = state(&program, &states);
+        let parsed = |text: &str| serde_json::from_str::<Json>(text).ok();
+        match parsed(expected) {
+            Some(expected) => assert_eq!(parsed(&came), Some(expected), "{target}"),
+            None => assert_eq!(came, expected, "{target}"),
+        }
+    }
+
+    #[test]
+    fn a_target_is_taken_in_the_devices_words_and_reported_in_them() {
+        let roof = |on, volume, lamp| {
+            format!(
+                r#"{{"alarm":{{"siren":{{"battery":50,"on":{on},"volume":{volume}}}}},"lamp":"{lamp}"}}"#
+            )
+        };
+        let siren = r#"{"alarm":{"siren":{"on":true,"volume":7}}}"#;
+        check("roof", siren, &roof(true, 7, 0));
+        check("roof", r#"{"lamp":"1"}"#, &roof(false, 5, 1));
+        check(
+            "roof",
+            r#"{"alarm":{"siren":{"battery":1}}}"#,
+            &roof(false, 5, 0),
+        );
+        check("arm", "45", "45");
+        check("arm", "450", "90");
+        check(
+            "light",
+            r#"{"on":"ON","brightness":30}"#,
+            r#"{"brightness":30,"on":"ON"}"#,
+        );
+        check("pump", "RUN", "RUN");
+        check("pump", "what", "HALT");
+    }
+
+    #[test]
+    fn what_is_momentary_leaves_no_state() {
+        let roof = r#"{"alarm":{"siren":{"battery":50,"on":false,"volume":5}},"lamp":"0"}"#;
+        check("roof", "chirp", roof);
+        check("roof", r#"{"command":"chirp"}"#, roof);
+    }
+}
