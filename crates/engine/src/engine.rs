@@ -297,7 +297,7 @@ impl Core {
                 }
             }
             Due::Hold(hold) => {
-                if self.hold_is_due(hold) {
+                if self.hold_is_due(ctx, now, hold) {
                     self.run(ctx, now, What::Hold(hold), effects);
                 }
             }

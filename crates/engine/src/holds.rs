@@ -128,10 +128,13 @@ impl Core {
         }
     }
 
-    /// The time of a `for` is over: true where the rule may fire now.
-    pub(crate) fn hold_is_due(&mut self, ix: HoldIx) -> bool {
+    /// The time of a `for` is over: true where the rule may fire now. What turns stale at this very moment is
+    /// unknown already, though nobody has looked since.
+    pub(crate) fn hold_is_due(&mut self, ctx: Ctx<'_>, now: Now, ix: HoldIx) -> bool {
+        let plan = &ctx.plan.holds[ix.0 as usize];
+        let truth = self.truth_of(ctx, now, plan, &mut Vec::new());
         let hold = &mut self.holds[ix.0 as usize];
-        if hold.truth == Some(true) {
+        if truth == Some(true) {
             hold.pending = None;
             return true;
         }

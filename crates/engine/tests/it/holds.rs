@@ -92,6 +92,16 @@ fn a_pending_for_runs_on_through_unknown_and_does_not_fire_while_unknown() {
 }
 
 #[test]
+fn a_for_that_is_over_as_its_sensor_turns_stale_does_not_fire() {
+    let mut b = bench(&[cold(300)]);
+    b.report("living.temp", 18.0);
+    b.pass(300); // stale_after is 5 min as well
+    assert_eq!(b.fired(), [""; 0]);
+    b.report("living.temp", 18.5);
+    assert_eq!(b.fired(), ["cold"]);
+}
+
+#[test]
 fn state_past_stale_after_is_unknown_by_itself() {
     let mut b = bench(&[rule("lost")
         .holds("!has(state.living.temp)", 60)
