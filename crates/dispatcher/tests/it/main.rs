@@ -8,6 +8,7 @@ mod dead_man;
 mod deliver;
 mod duplicates;
 mod enforce;
+mod examples;
 mod explanations;
 mod fades;
 mod house;
