@@ -131,7 +131,7 @@ impl Note {
                 program.channel_path(*channel)
             ),
             Self::FirstReport(channel) => format!(
-                "{}: reports for the first time, and so it shall stay",
+                "{}: reports for the first time; nobody wished anything of it yet, so it stays as it is",
                 program.channel_path(*channel)
             ),
             Self::Resent { channel, tries } => format!(

@@ -25,6 +25,9 @@ mod stream;
 pub use condition::{Part, Truth};
 pub use stream::{Filter, Told, told};
 
+/// How decisions name what a device reported without being asked, and what therefore is the wish: its switch on the wall.
+pub const LOCAL: &str = "local";
+
 /// Reads decisions under the program that made them.
 #[derive(Clone, Debug)]
 pub struct Explainer<'p> {
@@ -174,6 +177,9 @@ impl<'p> Explainer<'p> {
             ),
             Cause::Online(device) => format!("{}.online", program[*device].name),
             Cause::Offline(device) => format!("{}.offline", program[*device].name),
+            Cause::Set(channel, who) if &**who == LOCAL => {
+                format!("{} set at the device", program.channel_path(*channel))
+            }
             Cause::Set(channel, who) => {
                 format!("{} set by {who}", program.channel_path(*channel))
             }

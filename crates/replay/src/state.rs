@@ -287,11 +287,14 @@ impl Looker<'_> {
     }
 }
 
+/// Whose wish it is where nobody asked for it: what the device reports, by itself or because of a hand on its switch.
+const AT_THE_DEVICE: &str = "at the device";
+
 /// Who wished something, in a word or two.
 pub(crate) fn origin(who: &Who) -> String {
     match who {
         Who::Rule(name) => format!("rule {name}"),
         Who::Person(name) => name.to_string(),
-        Who::Local => "by hand".to_owned(),
+        Who::Local => AT_THE_DEVICE.to_owned(),
     }
 }

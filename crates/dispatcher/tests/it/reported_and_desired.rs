@@ -13,7 +13,7 @@ fn the_first_report_of_a_consumer_is_nobodys_hand() {
     assert_eq!(effects.notes, [Note::FirstReport(lamp)]);
     assert_eq!(
         effects.notes[0].render(&rig.program),
-        "hall.lamp: reports for the first time, and so it shall stay"
+        "hall.lamp: reports for the first time; nobody wished anything of it yet, so it stays as it is"
     );
     let again = rig.says("hall", "iot/hall/lamp/state", r#"{"on":false}"#);
     assert_eq!(again.notes, []);

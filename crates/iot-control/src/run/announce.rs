@@ -2,7 +2,9 @@
 
 use std::{fmt, net::SocketAddr, path::Path, time::Duration};
 
-use mapping::Program;
+use mapping::{Program, program::Carrier};
+
+use super::users;
 
 /// Prints as a few lines for people.
 pub(super) struct Announcement<'a> {
@@ -34,22 +36,59 @@ impl fmt::Display for Announcement<'_> {
         if self.simulate {
             self.simulation(f)?;
         } else if !self.has_users {
-            let state = match self.is_default_state {
-                true => String::new(),
-                false => format!(" --state {}", self.state.display()),
-            };
-            writeln!(
-                f,
-                "  nobody can log in yet; add users while this runs:\n    \
-                 iot-control user add NAME --device DEVICE{state}    a module\n    \
-                 iot-control user add NAME{state}                    a person"
-            )?;
+            self.first_users(f)?;
         }
         write!(f, "ready in {} ms", self.took.as_millis())
     }
 }
 
 impl Announcement<'_> {
+    /// What to copy where nobody has a user yet: for a module that is in the house, a program, a person.
+    fn first_users(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "  nobody can log in yet; from a second terminal, while this runs:"
+        )?;
+        let state = match self.is_default_state {
+            true => String::new(),
+            false => format!(" --state {}", for_shell(self.state)),
+        };
+        let modules = self.program.devices.iter();
+        let modules: Vec<&str> = modules
+            .filter(|device| device.carrier != Carrier::Virtual)
+            .map(|device| &*device.name)
+            .collect();
+        let mut commands = Vec::new();
+        if let [first, rest @ ..] = modules.as_slice() {
+            let also = match rest {
+                [] => String::new(),
+                [one] => format!("; likewise for {one}"),
+                [next, .., last] if rest.len() < 4 => format!("; likewise for {next} .. {last}"),
+                [next, ..] => format!("; likewise for {next} and {} more", rest.len() - 1),
+            };
+            let user = users::name_for(first);
+            commands.push((
+                format!("{user} --device {first}"),
+                format!("the module {first}; prints its password{also}"),
+            ));
+        }
+        commands.push(("node-red --tool".to_owned(), "a program".to_owned()));
+        commands.push((
+            "anna".to_owned(),
+            "a person; asks for a password".to_owned(),
+        ));
+        let commands = commands
+            .into_iter()
+            .map(|(what, who)| (format!("iot-control user add {what}{state}"), who));
+        let commands: Vec<_> = commands.collect();
+        let widths = commands.iter().map(|(command, _)| command.chars().count());
+        let width = widths.max().unwrap_or(0);
+        for (command, who) in &commands {
+            writeln!(f, "    {command:<width$}    # {who}")?;
+        }
+        Ok(())
+    }
+
     fn simulation(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
@@ -73,5 +112,33 @@ impl Announcement<'_> {
             )?;
         }
         Ok(())
+    }
+}
+
+/// A path that a shell takes as one word, from wherever it stands.
+fn for_shell(path: &Path) -> String {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+,:@%".contains(c);
+    if text.chars().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_one_word_for_the_shell() {
+        for (path, expected) in [
+            ("/var/lib/iot-control", "/var/lib/iot-control"),
+            ("/home/anna/my house", "'/home/anna/my house'"),
+            ("/tmp/anna's $HOME", r"'/tmp/anna'\''s $HOME'"),
+        ] {
+            assert_eq!(for_shell(Path::new(path)), expected);
+        }
     }
 }

@@ -125,6 +125,15 @@ pub(crate) fn row(user: &NewUser) -> anyhow::Result<User> {
     })
 }
 
+/// A user's name for a device: its own, where a user may have that.
+pub(crate) fn name_for(device: &str) -> String {
+    if RESERVED.contains(&device) {
+        format!("module-{device}")
+    } else {
+        device.to_owned()
+    }
+}
+
 /// Changes users in the database of a state folder while no dispatcher runs there. Makes the folder only
 /// where somebody named it: a login in a place that no dispatcher looks at would help nobody.
 ///

@@ -249,10 +249,49 @@ fn a_port_that_is_taken_is_said_with_what_to_do() {
 }
 
 #[test]
-fn a_first_start_tells_how_to_add_a_user() {
+fn a_first_start_tells_commands_that_add_users_as_they_stand() {
     let house = House::with_rules("");
-    let dispatcher = house.start();
-    dispatcher.says(0, "iot-control user add");
+    let mut dispatcher = house.start();
+    dispatcher.says(0, "ready in");
+    let said = dispatcher.said(0);
+    let commands: Vec<Vec<String>> = said
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("iot-control user add "))
+        .map(|rest| {
+            let (words, _) = rest.split_once('#').expect("it says whom it adds");
+            let words = words.split_whitespace().map(str::to_owned);
+            ["user", "add"]
+                .map(str::to_owned)
+                .into_iter()
+                .chain(words)
+                .collect()
+        })
+        .collect();
+    assert_eq!(commands.len(), 3, "{said}");
+    let mut passwords = Vec::new();
+    for command in &commands {
+        // A person is asked for the password.
+        let asks = command
+            .iter()
+            .all(|word| word != "--device" && word != "--tool");
+        let stdin = asks.then_some("--password-stdin");
+        let words = command.iter().map(String::as_str).chain(stdin);
+        let added = run(words, if asks { "long enough a secret\n" } else { "" });
+        assert_eq!(added.code, Some(0), "{added:?}");
+        passwords.push(added.stdout.trim().to_owned());
+    }
+    let users = dispatcher.ask(&["user", "list", "--json"]).ok().json();
+    let of_piano = serde_json::json!({ "name": "piano", "kind": "device", "device": "piano" });
+    let users = users.as_array().expect("it is a list");
+    assert!(users.contains(&of_piano) && users.len() == 3, "{users:#?}");
+    assert_eq!(dispatcher.interrupt(), Some(0));
+    let again = house.start();
+    again.says(0, "ready in");
+    assert!(!again.said(0).contains("user add"), "{}", again.said(0));
+    for password in passwords.iter().filter(|password| !password.is_empty()) {
+        assert!(!again.said(0).contains(password.as_str()));
+        assert!(!said.contains(password.as_str()));
+    }
 }
 
 #[test]

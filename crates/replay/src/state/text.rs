@@ -19,7 +19,7 @@ use std::fmt::Write as _;
 use jiff::tz::TimeZone;
 use types::UnixTime;
 
-use super::{ChannelState, DeviceState, FieldState, State};
+use super::{AT_THE_DEVICE, ChannelState, DeviceState, FieldState, State};
 use crate::{
     paint::Paint,
     words::{clock_of, day_of, roughly, short_clock},
@@ -132,7 +132,8 @@ impl State {
                 .is_some_and(|(value, _)| value != wanted);
             let wanted = format!("wanted {wanted}");
             let wanted = if differs { paint.bad(&wanted) } else { wanted };
-            let _ = write!(text, "  {wanted} by {who}");
+            let by = if who == AT_THE_DEVICE { "" } else { " by" };
+            let _ = write!(text, "  {wanted}{by} {who}");
         }
         text
     }

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use dispatcher::explain::{self, Explainer};
+use dispatcher::{
+    Note,
+    explain::{self, Explainer, LOCAL},
+};
 use engine::{Cause, Decision, Outcome, Output, RuleTrace, Sent};
 use mapping::{
     Program,
@@ -17,9 +20,6 @@ use crate::{
     trouble::HistoryError,
     words::{self, span},
 };
-
-/// How decisions name the hand on the switch.
-const LOCAL: &str = "local";
 
 /// Timers that start timers are followed back so far.
 const BACK_MAX: u8 = 4;
@@ -40,6 +40,7 @@ pub(super) fn of(history: &History, found: &Found) -> Result<Why, HistoryError> 
                 program,
                 no: found.no,
                 decision,
+                notes: &scene.effects.notes,
             };
             hops.extend(teller.causes(picked.step, BACK_MAX)?);
             for trace in picked.rules.iter().map(|place| &decision.rules[*place]) {
@@ -279,6 +280,8 @@ struct Teller<'a> {
     program: &'a Arc<Program>,
     no: InputNo,
     decision: &'a Decision,
+    /// What was noted with it.
+    notes: &'a [Note],
 }
 
 impl Teller<'_> {
@@ -287,6 +290,11 @@ impl Teller<'_> {
             now: self.decision.now,
             what,
         }
+    }
+
+    /// Whether what a channel reported is the wish because nobody had wished anything.
+    fn is_first(&self, channel: ChannelIx) -> bool {
+        self.notes.contains(&Note::FirstReport(channel))
     }
 
     /// What led to `step`, from its root on.
@@ -367,6 +375,10 @@ impl Teller<'_> {
     fn cause(&self, cause: &Cause) -> String {
         let program = self.program;
         match cause {
+            Cause::Set(channel, who) if &**who == LOCAL && self.is_first(*channel) => format!(
+                "{} reported for the first time; nobody had wished anything of it, so what it reported is the wish now",
+                program.channel_path(*channel)
+            ),
             Cause::Set(channel, who) if &**who == LOCAL => format!(
                 "somebody changed {} by hand; what it reported is the wish now",
                 program.channel_path(*channel)
@@ -600,6 +612,7 @@ fn earlier(
                 program: &program,
                 no,
                 decision,
+                notes: &step.effects.notes,
             };
             let mut traces = decision.rules.iter();
             let Some(trace) = traces.find(|trace| wanted.is(trace)) else {

@@ -200,6 +200,18 @@ fn a_hand_on_the_switch_is_named() {
 }
 
 #[test]
+fn what_a_lamp_reports_at_first_is_nobodys_hand() {
+    let mut home = Home::new(&piano_house());
+    home.says("hall", "lamp/state", r#"{"on":false}"#);
+    let answer = ask(&mut home, "hall.lamp");
+    assert!(
+        answer.contains("hall.lamp reported for the first time; nobody had wished anything of it"),
+        "{answer}"
+    );
+    assert!(!answer.contains("by hand"), "{answer}");
+}
+
+#[test]
 fn what_was_wished_since_without_a_change_is_counted() {
     let mut home = Home::new(&piano_house());
     home.press(60);
