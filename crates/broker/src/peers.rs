@@ -7,6 +7,7 @@
 //! any number of strangers elsewhere can keep it out.
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet, VecDeque},
     net::{IpAddr, Ipv6Addr},
 };
@@ -31,6 +32,8 @@ pub(crate) struct Peers {
     strangers: Option<Rate>,
     /// Connections without a CONNECT, of all peers.
     unconnected: usize,
+    /// Connections so far.
+    arrivals: u64,
     /// Passwords at the worker, and whose they are.
     verifying: BTreeMap<ConnKey, IpAddr>,
 }
@@ -43,8 +46,8 @@ struct Peer {
     guesses: Rate,
     /// Its connections.
     open: usize,
-    /// Those without a CONNECT, oldest first.
-    unconnected: VecDeque<ConnKey>,
+    /// Those without a CONNECT, oldest first, each with its place among all that ever came.
+    unconnected: VecDeque<(u64, ConnKey)>,
     verifying: usize,
     seen: Instant,
 }
@@ -135,36 +138,45 @@ impl Peers {
             self.idle.remove(&(row.seen, peer));
         }
         row.open += 1;
-        row.unconnected.push_back(conn);
+        row.unconnected.push_back((self.arrivals, conn));
+        self.arrivals += 1;
         self.unconnected += 1;
     }
 
-    /// A connection that has to go because too many have not sent their CONNECT: the oldest of this
-    /// peer where the peer has too many, else the oldest of the peer that has most.
+    /// A connection that has to go before this peer may have another one without a CONNECT: the oldest
+    /// of this peer where the peer has as many as it may, else the oldest of the peer that has most.
     pub(crate) fn too_many(&mut self, peer: IpAddr, limits: &Limits) -> Option<ConnKey> {
         let row = self.peers.get(&peer)?;
-        if row.unconnected.len() > limits.unconnected_per_peer_max {
+        if row.unconnected.len() >= limits.unconnected_per_peer_max.max(1) {
             return self.pop_unconnected(peer);
         }
-        if self.unconnected > limits.unconnected_max {
+        if self.unconnected >= limits.unconnected_max.max(1) {
             return self.oldest_of_most();
         }
         None
     }
 
-    /// The oldest connection without a CONNECT of the peer that has most of them.
+    /// The oldest connection without a CONNECT of the peer that has most of them. Where several have as
+    /// many: of one that nobody logged in from, and the one that let us wait longest.
     pub(crate) fn oldest_of_most(&mut self) -> Option<ConnKey> {
         let most = self
             .peers
             .iter()
-            .filter(|(_, row)| !row.unconnected.is_empty())
-            .max_by_key(|(_, row)| row.unconnected.len());
-        let peer = *most?.0;
+            .filter_map(|(peer, row)| {
+                let (arrival, _) = row.unconnected.front()?;
+                let is_stranger = !self.known.last.contains_key(peer);
+                Some((
+                    (row.unconnected.len(), is_stranger, Reverse(*arrival)),
+                    *peer,
+                ))
+            })
+            .max();
+        let (_, peer) = most?;
         self.pop_unconnected(peer)
     }
 
     fn pop_unconnected(&mut self, peer: IpAddr) -> Option<ConnKey> {
-        let conn = self.peers.get_mut(&peer)?.unconnected.pop_front()?;
+        let (_, conn) = self.peers.get_mut(&peer)?.unconnected.pop_front()?;
         self.unconnected -= 1;
         Some(conn)
     }
@@ -174,7 +186,7 @@ impl Peers {
         let Some(row) = self.peers.get_mut(&peer) else {
             return;
         };
-        if let Some(place) = row.unconnected.iter().position(|key| *key == conn) {
+        if let Some(place) = row.unconnected.iter().position(|(_, key)| *key == conn) {
             row.unconnected.remove(place);
             self.unconnected -= 1;
         }

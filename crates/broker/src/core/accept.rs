@@ -62,11 +62,12 @@ impl Core {
             let oldest = self.peers.oldest_of_most().ok_or(Refused::TooMany)?;
             self.evict(oldest);
         }
-        let key = self.conns.open(peer, counts_for, now.at);
-        self.peers.opened(counts_for, key);
+        // Who comes is never the one to go: nobody holds its socket yet, and it had no time to say a word.
         while let Some(oldest) = self.peers.too_many(counts_for, &self.limits) {
             self.evict(oldest);
         }
+        let key = self.conns.open(peer, counts_for, now.at);
+        self.peers.opened(counts_for, key);
         let deadline = now.at.after(seconds(self.limits.connect_timeout_s));
         self.set_timer(key, Some((deadline, Timer::Connect(key))));
         Ok(key)

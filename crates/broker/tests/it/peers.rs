@@ -110,6 +110,36 @@ fn the_address_that_holds_most_unconnected_sockets_loses_them_first() {
 }
 
 #[test]
+fn who_comes_never_makes_room_for_itself() {
+    let mut house = limited(|l| l.unconnected_max = 10);
+    let module = join_from(&mut house, MODULE, &v3("module"));
+    house.drop_peer(module);
+    // Each peer has one: the one with the highest address is as good as any other.
+    let mut held: Vec<Peer> = Vec::new();
+    for network in 0..10 {
+        held.push(house.open_from(Version::V3, v6(network, 1)).unwrap());
+    }
+    for network in 10..40 {
+        let newest = house.open_from(Version::V3, v6(network, 1)).unwrap();
+        held.push(newest);
+        assert!(house.is_open(newest), "{network}");
+        let open: Vec<usize> = (0..held.len())
+            .filter(|n| house.is_open(held[*n]))
+            .collect();
+        let newest_ten: Vec<usize> = (held.len() - 10..held.len()).collect();
+        assert_eq!(open, newest_ten);
+    }
+    // A known address that is slow to say who it is goes after all of them.
+    let slow = house.open_from(Version::V3, MODULE).unwrap();
+    for network in 100..130 {
+        house.open_from(Version::V3, v6(network, 1)).unwrap();
+    }
+    let got = house.ask(slow, &v3("module").packet());
+    assert!(matches!(got[0], Got::Connack { code: 0, .. }), "{got:?}");
+    assert_eq!(house.core.stats().unconnected, 9);
+}
+
+#[test]
 fn half_of_an_ipv6_address_is_one_peer_until_somebody_logs_in() {
     let mut house = limited(|l| l.connections_per_second_per_peer_max = 3);
     let module = join_from(&mut house, v6(7, 1), &v3("module"));
