@@ -104,6 +104,8 @@ impl Socket {
 
 enum Happened {
     Read,
+    /// As much as one turn takes: there may be more.
+    ReadFull,
     /// The peer closed, or the socket broke.
     Closed,
     Writable,
@@ -129,6 +131,8 @@ pub(super) async fn run<A: Application + 'static>(
         };
         match happened {
             Happened::Read | Happened::Woken => {}
+            // A peer that sends without end gets one buffer a turn, as everybody else does.
+            Happened::ReadFull => tokio::task::yield_now().await,
             Happened::Writable => flush_alone(&shared, &socket),
             Happened::Closed => {
                 shared.forget(key);
@@ -160,7 +164,12 @@ async fn read_once<A: Application + 'static>(
             return Poll::Ready(Happened::Closed);
         }
         shared.step(|core, app, now| core.receive(key, buffer.filled(), now, app));
-        Poll::Ready(Happened::Read)
+        let is_full = buffer.remaining() == 0;
+        Poll::Ready(if is_full {
+            Happened::ReadFull
+        } else {
+            Happened::Read
+        })
     })
     .await
 }

@@ -32,8 +32,9 @@ use crate::{Application, ConnKey, Core, Denied};
 use connection::Socket;
 use verify::Verifier;
 
-/// Bytes read from a socket at once. One buffer serves all of them.
-const READ_BYTES: usize = 64 * 1024;
+/// Bytes read from a socket in one turn: what a client that sends without end can make all others wait for. That
+/// may be some thousand messages, each refused. One buffer serves all sockets.
+const READ_BYTES: usize = 16 * 1024;
 
 /// How long a shutdown waits for clients to take their last bytes.
 const SHUTDOWN_WAIT: Duration = Duration::from_secs(1);

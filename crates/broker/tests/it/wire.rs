@@ -442,6 +442,38 @@ fn an_address_that_floods_keeps_no_other_out() {
 }
 
 #[test]
+fn a_client_that_sends_without_end_gets_its_turns_and_no_more() {
+    with_broker(Limits::default(), |wire| async move {
+        let tiny = [0x30, 3, 0, 1, b'a'];
+        let flood = tiny.repeat(20_000);
+        let mut flooders = Vec::new();
+        let mut module = wire.raw(&v3("module")).await;
+        read_packets(&mut module, Version::V3, 1).await;
+        for name in ["a", "b", "c"] {
+            let mut flooder = wire.raw(&v3(name)).await;
+            read_packets(&mut flooder, Version::V3, 1).await;
+            flooders.push(flooder);
+        }
+        // All that the sockets take, before the broker reads any of it.
+        for flooder in &mut flooders {
+            let mut sent = 0;
+            while let Ok(written) = flooder.try_write(&flood[sent % tiny.len()..]) {
+                sent += written;
+            }
+            assert!(sent > 1 << 20, "{sent}");
+        }
+        module.try_write(&[0xC0, 0]).unwrap();
+        let got = read_packets(&mut module, Version::V3, 1).await;
+        assert_eq!(got, [Got::Pong]);
+        let taken = wire.server.enter(|core, _, _| core.stats().messages_in) as usize * tiny.len();
+        assert!(
+            taken <= 3 * 4 * (16 << 10),
+            "{taken} bytes of the others came first"
+        );
+    });
+}
+
+#[test]
 fn a_refusal_reaches_a_client_that_already_sent_more() {
     with_broker(Limits::default(), |wire| async move {
         wire.server

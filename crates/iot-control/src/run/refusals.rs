@@ -11,6 +11,10 @@ use types::{Instant, Now};
 /// One log line in this time for each sender and reason; the rest is counted, and told after it.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 
+/// A sender's refusals of one kind are put into words once in this time: one that is refused as fast as it can
+/// send must not take the time of all others. What lies between is counted.
+const WORDS_EVERY: Duration = Duration::from_millis(100);
+
 /// Whoever could not log in.
 const STRANGERS: &str = "strangers";
 
@@ -47,6 +51,7 @@ struct Newest {
 
 struct Line {
     logged: Instant,
+    worded: Instant,
     /// Refusals since, and what the newest of them says.
     unlogged: u64,
     text: String,
@@ -65,60 +70,27 @@ impl Refusals {
     /// A message that the dispatcher could not use. Says whether it got a line of the log.
     pub(super) fn note(&mut self, now: Now, refusal: &Refusal) -> bool {
         let why = Why::Message(refusal.reason.code());
-        self.add(now, &refusal.who, why, refusal.to_string())
+        self.add(now, &refusal.who, why, || refusal.to_string())
     }
 
     /// Something that the broker refused; `is_known` says whether a name is a user's.
     pub(super) fn denied(&mut self, now: Now, what: &Denied<'_>, is_known: impl Fn(&str) -> bool) {
-        let (who, why, text) = match what {
-            Denied::Accept { peer, reason } => {
-                let text = format!("connection from {}: {reason}", peer.ip());
-                (STRANGERS, Why::Connection(*reason), text)
-            }
-            Denied::Connect {
-                peer,
-                client_id,
-                user,
-                reason,
-            } => {
+        let (who, why) = match what {
+            Denied::Accept { reason, .. } => (STRANGERS, Why::Connection(*reason)),
+            Denied::Connect { user, reason, .. } => {
                 // A stranger may claim a new name each time: all of them share one line.
-                let user = user.unwrap_or("nobody");
-                let text = format!(
-                    "login as '{}' from {peer} (client id '{}'): {reason}",
-                    user.escape_debug(),
-                    client_id.escape_debug()
-                );
-                let who = if is_known(user) { user } else { STRANGERS };
-                (who, Why::Login(*reason), text)
+                let user = user.filter(|user| is_known(user));
+                (user.unwrap_or(STRANGERS), Why::Login(*reason))
             }
-            Denied::Publish {
-                client,
-                topic,
-                reason,
-            } => {
-                let text = format!("publish on '{}': {reason}", topic.escape_debug());
-                (client.user, Why::Publish(*reason), text)
-            }
-            Denied::Subscribe {
-                client,
-                filter,
-                reason,
-            } => {
-                let text = format!("subscription to '{}': {reason}", filter.escape_debug());
-                (client.user, Why::Subscription(*reason), text)
-            }
-            Denied::Protocol {
-                peer,
-                client,
-                reason,
-            } => {
+            Denied::Publish { client, reason, .. } => (client.user, Why::Publish(*reason)),
+            Denied::Subscribe { client, reason, .. } => (client.user, Why::Subscription(*reason)),
+            Denied::Protocol { client, reason, .. } => {
                 let who = client.map_or(STRANGERS, |client| client.user);
-                let text = format!("connection from {peer} broke the protocol: {reason}");
-                (who, Why::Protocol(*reason), text)
+                (who, Why::Protocol(*reason))
             }
-            other => (STRANGERS, Why::Other, format!("{other:?}")),
+            _ => (STRANGERS, Why::Other),
         };
-        self.add(now, who, why, text);
+        self.add(now, who, why, || in_words(what));
     }
 
     /// The newest refusal of `sender`.
@@ -142,8 +114,12 @@ impl Refusals {
         }
     }
 
-    fn add(&mut self, now: Now, who: &str, why: Why, text: String) -> bool {
+    fn add(&mut self, now: Now, who: &str, why: Why, text: impl FnOnce() -> String) -> bool {
         let who: Arc<str> = who.into();
+        if self.is_flooding(now, &who, why) {
+            return false;
+        }
+        let text = text();
         let due = self.due(now, &who, why, &text);
         if let Some(Due { who, unlogged, .. }) = &due {
             tracing::warn!(%who, unlogged, "refused: {text}");
@@ -151,6 +127,16 @@ impl Refusals {
         make_room(&mut self.newest, &who, SENDERS_MAX, |newest| newest.at);
         self.newest.insert(who, Newest { text, at: now.at });
         due.is_some()
+    }
+
+    /// Counts a refusal where one of its kind was put into words just now.
+    fn is_flooding(&mut self, now: Now, who: &Arc<str>, why: Why) -> bool {
+        let line = self.lines.get_mut(&(Arc::clone(who), why));
+        let line = line.filter(|line| now.at.since(line.worded) < WORDS_EVERY);
+        line.is_some_and(|line| {
+            line.unlogged += 1;
+            true
+        })
     }
 
     /// Whether a refusal gets a line of the log; else it is counted.
@@ -162,6 +148,7 @@ impl Refusals {
             unlogged,
         };
         if let Some(line) = self.lines.get_mut(&key) {
+            line.worded = now.at;
             if now.at.since(line.logged) < LOG_EVERY {
                 line.unlogged += 1;
                 text.clone_into(&mut line.text);
@@ -173,6 +160,7 @@ impl Refusals {
         make_room(&mut self.lines, &key, LINES_MAX, |line| line.logged);
         let line = Line {
             logged: now.at,
+            worded: now.at,
             unlogged: 0,
             text: String::new(),
         };
@@ -194,6 +182,33 @@ impl Refusals {
                 }
             })
             .collect()
+    }
+}
+
+/// What was refused, for people.
+fn in_words(what: &Denied<'_>) -> String {
+    match what {
+        Denied::Accept { peer, reason } => format!("connection from {}: {reason}", peer.ip()),
+        Denied::Connect {
+            peer,
+            client_id,
+            user,
+            reason,
+        } => format!(
+            "login as '{}' from {peer} (client id '{}'): {reason}",
+            user.unwrap_or("nobody").escape_debug(),
+            client_id.escape_debug()
+        ),
+        Denied::Publish { topic, reason, .. } => {
+            format!("publish on '{}': {reason}", topic.escape_debug())
+        }
+        Denied::Subscribe { filter, reason, .. } => {
+            format!("subscription to '{}': {reason}", filter.escape_debug())
+        }
+        Denied::Protocol { peer, reason, .. } => {
+            format!("connection from {peer} broke the protocol: {reason}")
+        }
+        other => format!("{other:?}"),
     }
 }
 
@@ -264,11 +279,35 @@ mod tests {
     }
 
     #[test]
+    fn a_flood_is_counted_and_put_into_words_now_and_then() {
+        let mut refusals = Refusals::default();
+        let mut worded = 0;
+        for millisecond in 0..1_000 {
+            let now = Now {
+                at: Instant(millisecond * 1_000),
+                ..at(0)
+            };
+            refusals.add(now, "hall", Why::Other, || {
+                worded += 1;
+                format!("number {millisecond}")
+            });
+        }
+        assert_eq!(worded, 10);
+        assert_eq!(refusals.newest("hall"), Some("number 900"));
+        let told = Due {
+            who: hall(),
+            text: "number 900".into(),
+            unlogged: 999,
+        };
+        assert_eq!(refusals.counted(at(10)), [told]);
+    }
+
+    #[test]
     fn what_is_remembered_is_bounded_and_the_newest_stays() {
         let mut refusals = Refusals::default();
         for number in 0..5_000 {
             let who = format!("user-{number}");
-            refusals.add(at(number), &who, Why::Other, "text".into());
+            refusals.add(at(number), &who, Why::Other, || "text".into());
         }
         assert_eq!(refusals.newest.len(), SENDERS_MAX);
         assert_eq!(refusals.lines.len(), LINES_MAX);
