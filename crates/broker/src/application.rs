@@ -150,7 +150,8 @@ pub enum Ended {
     Lost,
     /// Nothing came for one and a half keep-alive intervals.
     KeepAlive,
-    /// The same client connected again; `connected` follows.
+    /// The same client connected again; `connected` follows within the same step. A will is
+    /// published all the same, unless the new connection cancels its delay.
     TakenOver,
     /// The application, or a change of rights, ended it.
     Kicked,
@@ -175,8 +176,8 @@ pub struct Incoming<'a> {
     pub retain: bool,
     /// May be a repetition.
     pub dup: bool,
-    /// This is the client's last will.
-    pub will: bool,
+    /// Where this is the client's last will: how the connection ended that left it.
+    pub will: Option<Ended>,
     /// What travels with it in MQTT 5.
     pub properties: Properties<'a>,
 }

@@ -9,7 +9,7 @@ use std::{
 use types::{InputNo, Instant};
 
 use crate::{
-    Access, Filter, Limits,
+    Access, Ended, Filter, Limits,
     application::ClientKey,
     codec::{Version, connect::WillPacket},
     connection::ConnKey,
@@ -47,6 +47,8 @@ pub(crate) struct Session {
     pub(crate) will: Option<Box<WillPacket>>,
     /// When the will is published, while it waits for its delay.
     pub(crate) will_due: Option<Instant>,
+    /// How the last connection ended.
+    pub(crate) ended: Ended,
     /// How often its client may still take over its own connection.
     pub(crate) takeovers: Option<Rate>,
 }

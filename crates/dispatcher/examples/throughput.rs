@@ -94,7 +94,7 @@ fn measure(rules: u64) {
                 topic,
                 payload: payload.as_bytes(),
                 retain: false,
-                will: false,
+                will: None,
             };
             let now = now(event);
             let admitted = dispatcher.admit(now, &piano, &message).expect("an event");

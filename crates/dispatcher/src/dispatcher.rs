@@ -41,7 +41,7 @@ mod reload;
 mod retained;
 mod snapshot;
 
-pub use admit::{Admitted, Message, Publisher};
+pub use admit::{Admitted, Message, Publisher, Will};
 pub use snapshot::SnapshotError;
 
 /// One house.
@@ -205,6 +205,13 @@ impl Dispatcher {
         row.sessions = row.sessions.saturating_sub(1);
         let gone = row.sessions == 0 && (will || !row.sleeps);
         (gone && self.engine.online(device)).then_some(Input::Offline(device))
+    }
+
+    /// A session of `device` ended because the same client is back: [`Self::connected`] follows, and nobody was
+    /// away in between.
+    pub fn replaced(&mut self, device: DeviceIx) {
+        let row = self.presence.row_mut(device);
+        row.sessions = row.sessions.saturating_sub(1);
     }
 
     /// A client of `by` acknowledged the send with this token. Acknowledgements of others, who only read along,

@@ -105,6 +105,7 @@ impl Core {
         };
         session.connection = None;
         session.left = Some(now.at);
+        session.ended = how;
         self.stats.dropped += session.queue.drop_at_most_once();
         session.recount(&mut self.queued_bytes);
         let keeps_will = !matches!(how, Ended::Clean | Ended::Shutdown);
@@ -207,13 +208,16 @@ impl Core {
         now: Now,
         app: &mut dyn Application,
     ) {
+        let Some(how) = self.sessions.get(from.0 as usize).map(|s| s.ended) else {
+            return;
+        };
         let incoming = Incoming {
             topic: &will.topic,
             payload: &will.payload,
             qos: will.qos,
             retain: will.retain,
             dup: false,
-            will: true,
+            will: Some(how),
             properties: Properties(&will.properties),
         };
         self.stats.wills += 1;

@@ -214,6 +214,7 @@ impl Core {
             expires: None,
             will: None,
             will_due: None,
+            ended: Ended::Clean,
             takeovers: None,
         });
         let key = ClientKey(key as u32);

@@ -68,7 +68,7 @@ impl Core {
             qos: packet.qos,
             retain: packet.retain,
             dup: packet.dup,
-            will: false,
+            will: None,
             properties: Properties(&packet.properties),
         };
         let (ack, refused) = self.take_message(session, &incoming, packet.expiry_s, now, app);

@@ -80,7 +80,10 @@ impl Application for Relay {
         message: &Incoming<'_>,
         out: &mut Outbox,
     ) -> Verdict {
-        let will = if message.will { " will" } else { "" };
+        let will = match message.will {
+            Some(how) => format!(" will of {how:?}"),
+            None => String::new(),
+        };
         let payload = String::from_utf8_lossy(message.payload);
         self.log.push(format!(
             "publish {} {}={payload}{will}",

@@ -19,7 +19,7 @@ fn a_will_is_published_when_the_connection_is_lost_and_not_after_a_goodbye() {
         assert_eq!(
             house.log(),
             [
-                "publish a availability=offline will",
+                "publish a availability=offline will of Lost",
                 "disconnected anyone/a Lost siblings 1"
             ]
         );
@@ -33,7 +33,7 @@ fn a_goodbye_may_ask_for_the_will() {
     let peer = house.join(&v5("a").will("w", "x", 0, false));
     house.log();
     assert_eq!(house.ask(peer, &[0xE0, 1, 4]), [Got::Closed]);
-    assert_eq!(house.log()[0], "publish a w=x will");
+    assert_eq!(house.log()[0], "publish a w=x will of Lost");
 }
 
 #[test]
@@ -45,8 +45,10 @@ fn rubbish_and_silence_publish_the_will() {
     house.wait_s(2);
     house.read(quiet);
     let log = house.log();
-    assert!(log.contains(&"publish a w=rubbish will".into()), "{log:?}");
-    assert!(log.contains(&"publish b w=silence will".into()), "{log:?}");
+    let rubbish = "publish a w=rubbish will of Protocol(ProtocolError)";
+    assert!(log.contains(&rubbish.into()), "{log:?}");
+    let silence = "publish b w=silence will of KeepAlive";
+    assert!(log.contains(&silence.into()), "{log:?}");
 }
 
 #[test]
@@ -64,7 +66,7 @@ fn a_delayed_will_waits_and_a_return_cancels_it() {
     assert!(!house.log().iter().any(|line| line.starts_with("publish")));
     house.drop_peer(peer);
     house.wait_s(30);
-    assert_eq!(house.log().last().unwrap(), "publish a w=x will");
+    assert_eq!(house.log().last().unwrap(), "publish a w=x will of Lost");
 }
 
 #[test]
@@ -75,29 +77,59 @@ fn a_delayed_will_comes_at_the_latest_with_the_end_of_its_session() {
     house.drop_peer(peer);
     house.log();
     house.wait_s(10);
-    assert_eq!(house.log(), ["publish a w=x will"]);
+    assert_eq!(house.log(), ["publish a w=x will of Lost"]);
     let peer = house.join(&will(v5("a")));
     house.log();
     house.drop_peer(peer);
-    assert_eq!(house.log()[0], "publish a w=x will", "no session, no delay");
+    assert_eq!(
+        house.log()[0],
+        "publish a w=x will of Lost",
+        "no session, no delay"
+    );
     let peer = house.join(&will(v5("a").expires_after_s(100)));
     house.drop_peer(peer);
     house.log();
     house.join(&v5("a"));
     assert_eq!(
         house.log()[0],
-        "publish a w=x will",
+        "publish a w=x will of Lost",
         "a clean start ends the session"
     );
 }
 
 #[test]
-fn a_takeover_publishes_the_will_of_the_old_connection() {
+fn a_takeover_publishes_the_will_of_the_old_connection_and_says_that_it_is_one() {
     let mut house = House::default();
     house.join(&v3("a").will("w", "x", 0, false));
     house.log();
     house.join(&v3("a"));
-    assert_eq!(house.log()[0], "publish a w=x will");
+    assert_eq!(
+        house.log(),
+        [
+            "publish a w=x will of TakenOver",
+            "disconnected anyone/a TakenOver siblings 0",
+            "connected anyone/a siblings 0"
+        ]
+    );
+}
+
+#[test]
+fn a_takeover_cancels_a_will_with_a_delay_unless_it_ends_the_session() {
+    let mut house = House::default();
+    let hello = v5("a")
+        .will("w", "x", 0, false)
+        .will_delay_s(30)
+        .keeps_session();
+    house.join(&hello);
+    house.log();
+    house.join(&hello);
+    house.wait_s(100);
+    let taken_over = "disconnected anyone/a TakenOver siblings 0";
+    let connected = "connected anyone/a siblings 0";
+    assert_eq!(house.log(), [taken_over, connected]);
+    house.join(&v5("a"));
+    let will = "publish a w=x will of TakenOver";
+    assert_eq!(house.log(), [taken_over, will, connected]);
 }
 
 #[test]

@@ -37,8 +37,19 @@ pub struct Message<'m> {
     pub payload: &'m [u8],
     /// Whether the publisher wants it kept.
     pub retain: bool,
-    /// Whether it is a last will.
-    pub will: bool,
+    /// Where it is a last will: of whom.
+    pub will: Option<Will>,
+}
+
+/// How it stands with the session whose last will a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Will {
+    /// It ends with this, and counts until [`Dispatcher::disconnected`].
+    Ending,
+    /// It ended before: the will had a delay.
+    Ended,
+    /// The same client is back already, and [`Dispatcher::connected`] follows.
+    Replaced,
 }
 
 /// What becomes of a message.
@@ -287,13 +298,19 @@ impl Dispatcher {
         Ok(refused)
     }
 
-    fn presence_input(&self, device: DeviceIx, online: bool, will: bool) -> Option<Input> {
+    fn presence_input(&self, device: DeviceIx, online: bool, will: Option<Will>) -> Option<Input> {
         let there = self.engine.online(device);
         if online {
             return (!there).then_some(Input::Online(device));
         }
-        // The will of a session that was taken over speaks for a past in which nobody lives any more.
-        let others = will && self.presence.row(device).sessions > 1;
+        let sessions = self.presence.row(device).sessions;
+        // A will speaks for the session that left it and for no other.
+        let others = match will {
+            None => false,
+            Some(Will::Ending) => sessions > 1,
+            Some(Will::Ended) => sessions > 0,
+            Some(Will::Replaced) => true,
+        };
         (there && !others).then_some(Input::Offline(device))
     }
 

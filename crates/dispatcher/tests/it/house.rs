@@ -202,7 +202,7 @@ impl Rig {
             topic,
             payload: payload.as_bytes(),
             retain: false,
-            will: false,
+            will: None,
         };
         self.dispatcher.admit(self.now, from, &message)
     }

@@ -145,7 +145,7 @@ fn events_and_wishes_are_never_kept_by_the_broker() {
         topic: "iot/piano/keys/event",
         payload: br#"{"event":"press","key":60}"#,
         retain: true,
-        will: false,
+        will: None,
     };
     let admitted = rig.dispatcher.admit(rig.now, &piano, &message).unwrap();
     assert!(admitted.input.is_some() && !admitted.route);

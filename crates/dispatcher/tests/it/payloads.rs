@@ -344,7 +344,7 @@ proptest! {
                 Some(device) => Publisher::Device(device),
                 None => Publisher::Person("anna".into()),
             };
-            let message = Message { topic, payload: &payload, retain, will: false };
+            let message = Message { topic, payload: &payload, retain, will: None };
             if let Ok(admitted) = dispatcher.admit(start(), &from, &message)
                 && let Some(input) = admitted.input
             {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use dispatcher::{
-    Config, Dispatcher, Input, Message, Publisher,
+    Config, Dispatcher, Input, Message, Publisher, Will,
     explain::{Detail, Explainer},
 };
 
@@ -30,20 +30,26 @@ fn a_session_makes_a_device_online_and_its_end_offline_and_the_topic_says_so() {
     assert!(!rig.dispatcher.online(hall));
 }
 
+/// What the broker makes of the will of `device`.
+fn wills(rig: &mut Rig, device: &str, how: Will) -> Option<Input> {
+    let message = Message {
+        topic: &format!("iot/{device}/availability"),
+        payload: b"offline",
+        retain: true,
+        will: Some(how),
+    };
+    let from = Publisher::Device(rig.device(device));
+    let admitted = rig.dispatcher.admit(rig.now, &from, &message).unwrap();
+    assert!(!admitted.route, "the dispatcher says it itself");
+    admitted.input
+}
+
 #[test]
 fn a_will_is_a_reason_to_fall_back_and_counts_once() {
     let mut rig = Rig::awake();
     let living = rig.device("living");
-    let will = Message {
-        topic: "iot/living/availability",
-        payload: b"offline",
-        retain: true,
-        will: true,
-    };
-    let from = Publisher::Device(living);
-    let admitted = rig.dispatcher.admit(rig.now, &from, &will).unwrap();
-    assert_eq!(admitted.input, Some(Input::Offline(living)));
-    assert!(!admitted.route, "the dispatcher says it itself");
+    let input = wills(&mut rig, "living", Will::Ending);
+    assert_eq!(input, Some(Input::Offline(living)));
     let mut effects = dispatcher::Effects::default();
     rig.take(Input::Offline(living), &mut effects);
     assert_eq!(effects.notifications.len(), 1);
@@ -51,18 +57,29 @@ fn a_will_is_a_reason_to_fall_back_and_counts_once() {
 }
 
 #[test]
-fn the_will_of_a_session_that_was_taken_over_says_nothing() {
+fn a_client_that_takes_its_connection_over_was_never_away() {
     let mut rig = Rig::awake();
+    let living = rig.device("living");
+    // In the order of the broker: the old connection ends before the new one is there.
+    assert_eq!(wills(&mut rig, "living", Will::Replaced), None);
+    rig.dispatcher.replaced(living);
+    assert!(rig.dispatcher.online(living));
+    assert!(sent(&rig.connect("living")).is_empty());
+    // The count is right again: the next end is one.
+    let effects = rig.disconnect("living");
+    assert_eq!(sent(&effects), ["iot/living/availability offline"]);
+}
+
+#[test]
+fn the_will_of_one_session_says_nothing_about_another() {
+    let mut rig = Rig::awake();
+    let living = rig.device("living");
     rig.connect("living");
-    let will = Message {
-        topic: "iot/living/availability",
-        payload: b"offline",
-        retain: true,
-        will: true,
-    };
-    let from = Publisher::Device(rig.device("living"));
-    let admitted = rig.dispatcher.admit(rig.now, &from, &will).unwrap();
-    assert_eq!(admitted.input, None);
+    assert_eq!(wills(&mut rig, "living", Will::Ending), None);
+    assert!(sent(&rig.disconnect("living")).is_empty());
+    assert_eq!(wills(&mut rig, "living", Will::Ended), None, "it came late");
+    let input = wills(&mut rig, "living", Will::Ending);
+    assert_eq!(input, Some(Input::Offline(living)));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use broker::{
     Reason, Verdict, tcp::Durable,
 };
 use dispatcher::{
-    Blocklist, Dispatcher, Effects, Input, Note, Observed, Publisher, Qos,
+    Blocklist, Dispatcher, Effects, Input, Note, Observed, Publisher, Qos, Will,
     explain::{self, Explainer},
 };
 use mapping::program::DeviceIx;
@@ -407,9 +407,13 @@ impl Application for App {
         if let Some(row) = self.clients.get_mut(place).and_then(Option::as_mut) {
             row.here = false;
         }
-        if let Some(device) = self.device(client)
-            && let Some(input) = self.dispatcher.disconnected(device, how != Ended::Clean)
-        {
+        let Some(device) = self.device(client) else {
+            return;
+        };
+        if how == Ended::TakenOver {
+            return self.dispatcher.replaced(device);
+        }
+        if let Some(input) = self.dispatcher.disconnected(device, how != Ended::Clean) {
             self.take(now, input, out);
         }
     }
@@ -431,14 +435,15 @@ impl Application for App {
             .clients
             .get(from.key.0 as usize)
             .and_then(Option::as_ref);
-        let Some(publisher) = client.and_then(|client| client.publisher.as_ref()) else {
+        let Some((client, publisher)) = client.and_then(|c| Some((c, c.publisher.as_ref()?)))
+        else {
             return refused(Reason::NotAuthorized);
         };
         let read = dispatcher::Message {
             topic: message.topic,
             payload: message.payload,
             retain: message.retain,
-            will: message.will,
+            will: message.will.map(|how| will(how, client)),
         };
         self.now.set(now);
         match self.dispatcher.admit(now, publisher, &read) {
@@ -519,6 +524,15 @@ impl Application for App {
 
     fn drained(&mut self) {
         self.journal.hand_over_if_due(self.now.get());
+    }
+}
+
+/// What a last will says of the session that left it, which is still here unless the will had a delay.
+fn will(how: Ended, of: &Connected) -> Will {
+    match how {
+        Ended::TakenOver => Will::Replaced,
+        _ if of.here => Will::Ending,
+        _ => Will::Ended,
     }
 }
 

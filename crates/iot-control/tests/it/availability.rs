@@ -5,7 +5,7 @@ use std::{
     net::TcpStream,
 };
 
-use crate::harness::{Dispatcher, House, Kind};
+use crate::harness::{Client, Dispatcher, House, Kind, Will};
 
 const FALLBACK: &str = r#"
 [rule.fallback]
@@ -45,6 +45,40 @@ fn a_last_will_makes_a_device_offline_and_the_rules_for_it_fire() {
         let newcomer = dispatcher.watcher();
         let kept = newcomer.text(0, "iot/hall/availability", "offline");
         assert!(kept.retain, "{kind:?}: who comes later sees it as well");
+    }
+}
+
+#[test]
+fn a_device_that_takes_its_own_connection_over_was_never_away() {
+    for (kind, has_will) in [
+        (Kind::RumqttcV4, true),
+        (Kind::RumqttcV5, true),
+        (Kind::RumqttcV5, false),
+    ] {
+        let house = House::with_rules(FALLBACK);
+        let dispatcher = house.start();
+        let watcher = dispatcher.watcher();
+        let mut connect = dispatcher.connect(Some(house.device_login("hall")), &[]);
+        connect.will = has_will.then(|| Will {
+            topic: "iot/hall/availability".into(),
+            payload: "offline".into(),
+        });
+        let old = Client::connect(kind, &connect).expect("it is let in");
+        watcher.text(0, "iot/hall/availability", "online");
+        let (mark, said) = (watcher.mark(), dispatcher.mark());
+        let new = Client::connect(kind, &connect).expect("it is let in");
+        old.lost();
+        // An end of which nothing is heard comes after everything that the takeover could have said.
+        new.leave();
+        watcher.text(mark, "iot/hall/availability", "offline");
+        dispatcher.says(said, "hall went offline.");
+        let heard = watcher.messages(mark).into_iter();
+        let presence: Vec<_> = heard
+            .filter(|message| message.topic == "iot/hall/availability")
+            .collect();
+        assert_eq!(presence.len(), 1, "{kind:?}: {presence:?}");
+        let told = dispatcher.said(said);
+        assert_eq!(told.matches("hall went offline.").count(), 1, "{told}");
     }
 }
 

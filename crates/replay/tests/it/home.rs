@@ -187,7 +187,7 @@ impl Home {
             topic,
             payload: payload.as_bytes(),
             retain: false,
-            will: false,
+            will: None,
         };
         match self.dispatcher.admit(self.now, from, &message) {
             Ok(admitted) => admitted

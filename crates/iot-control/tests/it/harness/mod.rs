@@ -12,7 +12,7 @@ mod mosquitto;
 mod rumqtt;
 mod wait;
 
-pub use client::{Client, Connect, Message};
+pub use client::{Client, Connect, Message, Will};
 pub use command::{Output, iot_control, run};
 pub use dispatcher::Dispatcher;
 pub use editor::{Editor, place};
