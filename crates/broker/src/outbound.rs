@@ -151,13 +151,22 @@ impl Queue {
         superseded.iter().filter(|n| self.remove(**n)).count() as u64
     }
 
+    /// Whether an absolute target of this topic waits.
+    pub(crate) fn has_target(&self, topic: &str) -> bool {
+        self.newest.contains_key(topic)
+    }
+
     /// Drops what is at QoS 0; returns how many. A session without connection keeps none of it.
     pub(crate) fn drop_at_most_once(&mut self) -> u64 {
+        self.drop_where(|delivery| delivery.qos == Qos::AtMostOnce)
+    }
+
+    /// Drops what this is true of; returns how many.
+    pub(crate) fn drop_where(&mut self, is_unwanted: impl Fn(&Delivery) -> bool) -> u64 {
         let numbers = self.first..self.first + self.entries.len() as u64;
-        let at_most_once = |delivery: &Delivery| delivery.qos == Qos::AtMostOnce;
         let mut dropped = 0;
         for (number, ix) in numbers.zip(0..) {
-            if matches!(self.entries.get(ix), Some(Some(d)) if at_most_once(d)) {
+            if matches!(self.entries.get(ix), Some(Some(delivery)) if is_unwanted(delivery)) {
                 dropped += u64::from(self.remove(number));
             }
         }
@@ -206,6 +215,8 @@ pub(crate) struct InFlight {
     pub(crate) delivery: Delivery,
     pub(crate) packet_id: u16,
     pub(crate) stage: Stage,
+    /// Its session lost the right to it since: it is not sent again.
+    pub(crate) revoked: bool,
     /// The number of its packet id since the session began.
     number: u64,
 }
@@ -232,8 +243,30 @@ impl Window {
         self.bytes
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &InFlight> {
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &InFlight> {
         self.entries.iter()
+    }
+
+    /// Marks what the session may no longer receive. It stays in flight, because the client still counts it,
+    /// until the client answers or comes back.
+    pub(crate) fn revoke(&mut self, may_receive: impl Fn(&str) -> bool) {
+        for entry in &mut self.entries {
+            entry.revoked |= !may_receive(&entry.delivery.message.topic);
+        }
+    }
+
+    /// Gives up on these. Only before any of them was sent on a connection: its client counts them
+    /// against its receive maximum. Their packet ids stay used.
+    pub(crate) fn forget(&mut self, packet_ids: &[u16]) {
+        let ids: HashSet<u16> = packet_ids.iter().copied().collect();
+        let bytes = &mut self.bytes;
+        self.entries.retain(|entry| {
+            let stays = !ids.contains(&entry.packet_id);
+            if !stays {
+                *bytes -= entry.delivery.message.bytes();
+            }
+            stays
+        });
     }
 
     /// Adds a message that is being sent; returns its packet id. The window has room for less than
@@ -262,6 +295,7 @@ impl Window {
             delivery,
             packet_id,
             stage: Stage::Published,
+            revoked: false,
             number,
         });
         packet_id

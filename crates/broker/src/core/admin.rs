@@ -13,7 +13,7 @@ use crate::{
 
 impl Core {
     /// Changes a user's rights, at once: deliveries and publishes from here on follow the new
-    /// ones. `None` takes them all: connections and sessions of the user end, a password that is
+    /// ones; what waits or is in flight and may no longer be received is not sent later either. `None` takes them all: connections and sessions of the user end, a password that is
     /// being checked no longer matters. Wills are published only as far as the new rights allow.
     pub fn set_access(
         &mut self,
@@ -29,6 +29,12 @@ impl Core {
         for key in &sessions {
             if let Some(session) = self.sessions.get_mut(key.0 as usize) {
                 session.access = Arc::clone(&rights);
+                let may_receive = |topic: &str| rights.may_receive(topic);
+                session.window.revoke(may_receive);
+                let queue = &mut session.queue;
+                self.stats.denied_deliveries +=
+                    queue.drop_where(|delivery| !may_receive(&delivery.message.topic));
+                session.recount(&mut self.queued_bytes);
                 self.recheck_subscriptions(*key);
             }
         }

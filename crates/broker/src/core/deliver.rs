@@ -1,6 +1,8 @@
 //! Messages to subscribers: who gets one, whether it goes straight into the output or has to wait,
 //! what a full queue means, and the acks that come back.
 
+use std::collections::HashSet;
+
 use types::{Instant, Now};
 
 use super::Core;
@@ -280,8 +282,10 @@ impl Core {
         self.enqueue(key, delivery, Some(conn));
     }
 
-    /// A client is back: what was in flight is sent again, in its order, then what waits.
+    /// A client is back: what was in flight and is still worth it is sent again, in its order, then
+    /// what waits.
     pub(super) fn resume(&mut self, key: ClientKey, now: Now) {
+        self.give_up_in_flight(key, now);
         let Some(session) = self.sessions.get(key.0 as usize) else {
             return;
         };
@@ -315,6 +319,42 @@ impl Core {
             }
         }
         self.pump(key, now);
+    }
+
+    /// Gives up on messages in flight that must not reach a client that is back: commands whose time
+    /// is over, targets that a newer one follows, and what it may no longer receive. MQTT would have all
+    /// of them repeated; a pulse for the garage door, minutes late, is worse than none. What expired or
+    /// was replaced at QoS 2 is repeated: the client may have it and keep its id taken until a PUBREL.
+    fn give_up_in_flight(&mut self, key: ClientKey, now: Now) {
+        let Some(session) = self.sessions.get_mut(key.0 as usize) else {
+            return;
+        };
+        let (access, queue, stats) = (&session.access, &session.queue, &mut self.stats);
+        let mut newer: HashSet<&str> = HashSet::new();
+        let mut useless = Vec::new();
+        for entry in session.window.iter().rev() {
+            let (message, qos) = (&entry.delivery.message, entry.delivery.qos);
+            let is_replaced = message.absolute
+                && (!newer.insert(&message.topic) || queue.has_target(&message.topic));
+            let counter = match entry.stage {
+                // The client has it, and waits for the PUBREL.
+                Stage::Released => continue,
+                _ if entry.revoked || !access.may_receive(&message.topic) => {
+                    &mut stats.denied_deliveries
+                }
+                _ if qos == Qos::ExactlyOnce => continue,
+                _ if message.is_expired(now.at) => &mut stats.expired,
+                _ if is_replaced => &mut stats.coalesced,
+                _ => continue,
+            };
+            *counter += 1;
+            useless.push(entry.packet_id);
+        }
+        // Often none, and never many.
+        if !useless.is_empty() {
+            session.window.forget(&useless);
+            session.recount(&mut self.queued_bytes);
+        }
     }
 
     /// PUBACK, PUBREC or PUBCOMP. Ids that are not in flight are ignored: after a restart of

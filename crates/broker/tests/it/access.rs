@@ -184,3 +184,45 @@ fn a_kicked_client_may_come_back_and_find_its_session() {
         }]
     );
 }
+
+#[test]
+fn what_was_on_its_way_when_the_right_went_does_not_come_with_the_right() {
+    for stays_connected in [false, true] {
+        let mut house = house();
+        let hello = v3("a").user("lamp").keeps_session();
+        let lamp = house.join(&hello);
+        house.subscribe(lamp, "#", 1);
+        let send = |house: &mut House, topic: &str, payload: &str| {
+            let message = own(topic, payload).qos(qos(1));
+            house.core.publish(house.now, &message, &mut house.app);
+        };
+        send(&mut house, "lamp/1/target", "in flight");
+        send(&mut house, "all/x", "in flight");
+        assert_eq!(house.read(lamp).len(), 2);
+        if !stays_connected {
+            house.drop_peer(lamp);
+            send(&mut house, "lamp/1/target", "queued");
+            send(&mut house, "all/x", "queued");
+        }
+        let wide = house.app.users["lamp"].clone();
+        for rights in [access("lamp", &[], &["all/#"]), wide] {
+            house
+                .core
+                .set_access("lamp", Some(rights), house.now, &mut house.app);
+        }
+        if stays_connected {
+            house.drop_peer(lamp);
+        }
+        let (_, got) = house.hello(&hello);
+        let mut expected = vec!["all/x=in flight q1 dup"];
+        expected.extend((!stays_connected).then_some("all/x=queued q1"));
+        assert_eq!(brief(&got)[1..], expected);
+        let held = "all/xin flight".len()
+            + if stays_connected {
+                0
+            } else {
+                "all/xqueued".len()
+            };
+        assert_eq!(house.core.stats().queued_bytes, held);
+    }
+}

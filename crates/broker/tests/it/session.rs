@@ -176,3 +176,74 @@ fn newer_targets_replace_older_ones_while_the_client_is_away() {
     let in_flight = "a/target999b/target999".len();
     assert_eq!(house.core.stats().queued_bytes, in_flight);
 }
+
+/// A client of this session that got what `sends` sends, acknowledged nothing, and was cut off.
+fn cut_off(house: &mut House, hello: &Hello, sends: &[broker::Message]) {
+    let peer = house.join(hello);
+    house.subscribe(peer, "#", 1);
+    for message in sends {
+        house.core.publish(house.now, message, &mut house.app);
+    }
+    assert_eq!(house.read(peer).len(), sends.len());
+    house.drop_peer(peer);
+}
+
+#[test]
+fn a_command_in_flight_is_not_repeated_after_its_time() {
+    for hello in [v3("door").keeps_session(), v5("door").keeps_session()] {
+        let mut house = House::default();
+        let pulse = own("door/target", "pulse").qos(qos(1)).expires_after_s(5);
+        let note = own("note", "kept").qos(qos(1)).expires_after_s(60);
+        cut_off(&mut house, &hello, &[pulse, note]);
+        house.wait_s(4);
+        let (peer, got) = house.hello(&hello);
+        let both = ["door/target=pulse q1 dup", "note=kept q1 dup"];
+        assert_eq!(brief(&got)[1..], both);
+        house.drop_peer(peer);
+        house.wait_s(1);
+        let (peer, got) = house.hello(&hello);
+        assert_eq!(brief(&got)[1..], ["note=kept q1 dup"]);
+        assert_eq!(house.core.stats().expired, 1);
+        // An answer that was on its way is nobody's fault, and its id is not given to the next message.
+        assert_eq!(house.ack(peer, 4, 1), []);
+        publish_numbers(&mut house, "t", 0..1);
+        let got = house.read(peer);
+        let [Got::Publish(next)] = got.as_slice() else {
+            panic!("{got:?}");
+        };
+        assert_eq!(next.packet_id, 3);
+    }
+}
+
+#[test]
+fn a_target_in_flight_is_not_repeated_where_a_newer_one_follows() {
+    let target = |value: &str| own("lamp/target", value).qos(qos(1)).retained();
+    for hello in [v3("lamp").keeps_session(), v5("lamp").keeps_session()] {
+        let mut house = House::default();
+        cut_off(&mut house, &hello, &[target("1")]);
+        house.core.publish(house.now, &target("2"), &mut house.app);
+        let (peer, got) = house.hello(&hello);
+        assert_eq!(brief(&got)[1..], ["lamp/target=2 q1"]);
+        house.core.publish(house.now, &target("3"), &mut house.app);
+        house.read(peer);
+        house.drop_peer(peer);
+        let (_, got) = house.hello(&hello);
+        assert_eq!(brief(&got)[1..], ["lamp/target=3 q1 dup"]);
+        assert_eq!(house.core.stats().queued_bytes, "lamp/target3".len());
+    }
+}
+
+#[test]
+fn what_is_meant_exactly_once_is_repeated_whatever_became_of_it() {
+    let mut house = House::default();
+    let hello = v5("a").keeps_session();
+    let peer = house.join(&hello);
+    house.subscribe(peer, "t", 2);
+    let two = own("t", "x").qos(qos(2)).expires_after_s(5);
+    house.core.publish(house.now, &two, &mut house.app);
+    house.read(peer);
+    house.drop_peer(peer);
+    house.wait_s(10);
+    let (_, got) = house.hello(&hello);
+    assert_eq!(brief(&got)[1..], ["t=x q2 dup"]);
+}
