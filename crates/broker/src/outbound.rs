@@ -20,6 +20,9 @@ pub(crate) struct Delivery {
     pub(crate) subscription_ids: Box<[u32]>,
 }
 
+/// Holes that a queue may have besides one for each message that waits.
+const HOLES_MAX: usize = 64;
+
 /// What a waiting message takes besides its bytes, as far as it counts against all queues together.
 const OVERHEAD_BYTES: usize = 64;
 
@@ -98,6 +101,7 @@ impl Queue {
         self.bytes += bytes;
         self.held += delivery.held();
         self.entries.push_back(Some(delivery));
+        self.compact();
         replaced
     }
 
@@ -148,7 +152,9 @@ impl Queue {
                 superseded.push(self.first + ix as u64);
             }
         }
-        superseded.iter().filter(|n| self.remove(**n)).count() as u64
+        let dropped = superseded.iter().filter(|n| self.remove(**n)).count();
+        self.compact();
+        dropped as u64
     }
 
     /// Whether an absolute target of this topic waits.
@@ -170,7 +176,29 @@ impl Queue {
                 dropped += u64::from(self.remove(number));
             }
         }
+        self.compact();
         dropped
+    }
+
+    /// Closes the holes where they are more than what waits: a queue takes memory for what it holds and
+    /// not for what it ever held. Each hole is closed once, so that it costs a push no more than a constant.
+    fn compact(&mut self) {
+        if self.entries.len() <= 2 * self.waiting + HOLES_MAX {
+            return;
+        }
+        let mut dense = VecDeque::with_capacity(self.waiting);
+        for (old, entry) in (self.first..).zip(std::mem::take(&mut self.entries)) {
+            let Some(delivery) = entry else { continue };
+            let number = self.first + dense.len() as u64;
+            // An absolute target that waits is the newest of its topic.
+            if let Some(newest) = self.newest.get_mut(&delivery.message.topic)
+                && *newest == old
+            {
+                *newest = number;
+            }
+            dense.push_back(Some(delivery));
+        }
+        self.entries = dense;
     }
 
     fn uncount(&mut self, delivery: &Delivery) {
@@ -402,6 +430,37 @@ mod tests {
         assert_eq!(queue.bytes(), 0);
         queue.push(delivery("a", 4, true));
         assert_eq!(drain(&mut queue), [("a".into(), 4)]);
+    }
+
+    #[test]
+    fn a_queue_takes_room_for_what_it_holds_and_not_for_what_it_held() {
+        let mut queue = Queue::default();
+        queue.push(delivery("first", 0, false));
+        for round in 0..10_000_u32 {
+            queue.push(delivery("a", round as u8, true));
+            queue.push(delivery("b", round as u8, true));
+            assert!(queue.entries.len() <= 2 * 3 + HOLES_MAX);
+        }
+        assert_eq!((queue.len(), queue.waiting), (3, 3));
+        // What a newer one replaces is found where it stands now.
+        assert_eq!(queue.push(delivery("a", 1, true)), 1);
+        let left = [("first".into(), 0), ("b".into(), 15), ("a".into(), 1)];
+        assert_eq!(drain(&mut queue), left);
+        assert_eq!((queue.bytes(), queue.held()), (0, 0));
+    }
+
+    #[test]
+    fn what_is_dropped_leaves_no_room_behind() {
+        let mut queue = Queue::default();
+        for number in 0..1_000_u32 {
+            queue.push(delivery(&format!("{}", number % 10), 0, false));
+        }
+        assert_eq!(queue.coalesce_retained(), 990);
+        assert!(queue.entries.len() <= 2 * 10 + HOLES_MAX);
+        let is_odd = |d: &Delivery| ["1", "3", "5", "7", "9"].contains(&&*d.message.topic);
+        assert_eq!(queue.drop_where(is_odd), 5);
+        let left: Vec<_> = drain(&mut queue).into_iter().map(|(t, _)| t).collect();
+        assert_eq!(left, ["0", "2", "4", "6", "8"]);
     }
 
     #[test]
