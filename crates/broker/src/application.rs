@@ -322,7 +322,8 @@ impl Outbox {
         self.messages.push(message);
     }
 
-    /// Ends all connections of a user. Its sessions and rights stay; see
+    /// Ends all connections of a user, also those whose password is being checked. Its sessions and
+    /// rights stay; see
     /// [`Core::set_access`](crate::Core::set_access) to take those.
     pub fn kick(&mut self, user: impl Into<Arc<str>>) {
         self.kicks.push(user.into());

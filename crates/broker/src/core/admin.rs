@@ -8,6 +8,7 @@ use super::Core;
 use crate::{
     Access, Application, Ended, Reason,
     application::ClientKey,
+    codec::write,
     connection::{ConnKey, Stage},
 };
 
@@ -48,7 +49,8 @@ impl Core {
         self.settle(now, app);
     }
 
-    /// Ends all connections of a user. It may come back at once.
+    /// Ends all connections of a user, also those whose password is being checked. It may come back at
+    /// once.
     pub fn kick(&mut self, user: &str, now: Now, app: &mut dyn Application) {
         self.doom_user(user, Reason::AdministrativeAction);
         self.settle(now, app);
@@ -71,6 +73,30 @@ impl Core {
                 self.doom(conn, Ended::Kicked, Some(say));
             }
         }
+        // They were judged by what was true when they came: another try is judged anew.
+        for key in self.conns.keys() {
+            self.refuse_pending(key, user);
+        }
+    }
+
+    /// Sends a client of this user away whose password is being checked.
+    fn refuse_pending(&mut self, key: ConnKey, user: &str) {
+        let Some(conn) = self.conns.edit(key).filter(|conn| !conn.closing) else {
+            return;
+        };
+        let Stage::Verifying(pending) = &conn.stage else {
+            return;
+        };
+        if *pending.access.user != *user {
+            return;
+        }
+        let version = pending.connect.version;
+        conn.stage = Stage::Ended;
+        self.stats.refused_connects += 1;
+        if let Some(out) = self.conns.output(key) {
+            write::refuse(out, version, Reason::ServerBusy);
+        }
+        self.conns.close(key);
     }
 
     fn sessions_of(&self, user: &str) -> Vec<ClientKey> {

@@ -1,7 +1,7 @@
 //! Rights on publish, subscribe and delivery, and changes at run time.
 
 use crate::harness::*;
-use broker::Access;
+use broker::{Access, Version};
 
 fn house() -> House {
     let mut house = House::default();
@@ -224,5 +224,45 @@ fn what_was_on_its_way_when_the_right_went_does_not_come_with_the_right() {
                 "all/xqueued".len()
             };
         assert_eq!(house.core.stats().queued_bytes, held);
+    }
+}
+
+#[test]
+fn a_kick_also_ends_logins_whose_password_is_being_checked() {
+    for hello in [v3("a"), v5("a")] {
+        let mut house = House::default();
+        house.app.hashes.insert("ann".into(), "$argon2id$".into());
+        house.app.hashes.insert("bob".into(), "$argon2id$".into());
+        let (ann, got) = house.hello(&hello.clone().user("ann").password("x"));
+        assert_eq!(got, []);
+        let (bob, _) = house.hello(&hello.clone().user("bob").password("x"));
+        let jobs = [house.core.poll_verify(), house.core.poll_verify()];
+        // As a block does, in the middle of another client's message.
+        house.app.kick = Some("ann".into());
+        let other = house.join(&v3("other"));
+        house.publish(other, &message("t", "x"));
+        let code = if hello.version == Version::V5 {
+            0x89
+        } else {
+            3
+        };
+        let busy = Got::Connack {
+            present: false,
+            code,
+        };
+        assert_eq!(house.read(ann), [busy, Got::Closed]);
+        for job in jobs.into_iter().flatten() {
+            house
+                .core
+                .verified(job.conn, true, house.now, &mut house.app);
+        }
+        let got = house.read(bob);
+        assert!(matches!(got[..], [Got::Connack { code: 0, .. }]), "{got:?}");
+        assert!(
+            !house
+                .log()
+                .iter()
+                .any(|line| line.starts_with("connected ann"))
+        );
     }
 }
