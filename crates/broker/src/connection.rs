@@ -95,6 +95,8 @@ pub(crate) struct Conn {
     /// Nothing more is read; close once the output is written.
     pub(crate) closing: bool,
     pub(crate) last_received: Instant,
+    /// Since then it was not read for a while: its silence is ours.
+    pub(crate) was_paused: bool,
     pub(crate) timer: Option<(Instant, Timer)>,
 }
 
@@ -188,6 +190,7 @@ impl Connections {
             dirty: false,
             closing: false,
             last_received: now,
+            was_paused: false,
             timer: None,
         });
         ConnKey {

@@ -50,6 +50,7 @@ impl Core {
     }
 
     pub(super) fn check_keep_alive(&mut self, key: ConnKey, now: Now) {
+        self.note_pause(key);
         let Some(conn) = self.conns.edit(key) else {
             return;
         };
@@ -57,7 +58,13 @@ impl Core {
         let Some(silence_max) = conn.live().and_then(|live| live.silence_max) else {
             return;
         };
-        let deadline = conn.last_received.after(silence_max);
+        // A client that is not read can't be heard: it has all its time from now on. One that takes none
+        // of what waits for it ends by its stall.
+        let deadline = if std::mem::take(&mut conn.was_paused) {
+            now.at.after(silence_max)
+        } else {
+            conn.last_received.after(silence_max)
+        };
         if deadline <= now.at {
             self.stats.keep_alive_timeouts += 1;
             self.doom(key, Ended::KeepAlive, Some(Reason::KeepAliveTimeout));

@@ -120,6 +120,7 @@ impl Core {
         };
         self.stats.bytes_in += data.len() as u64;
         conn.last_received = conn.last_received.max(now.at);
+        conn.was_paused = false;
         if conn.partial().is_empty() {
             let used = self.consume(key, data, now, app);
             let rest = data.get(used..).unwrap_or_default();
@@ -160,6 +161,7 @@ impl Core {
     /// So many bytes of [`Core::output`] were written. Messages that waited for room may follow.
     pub fn wrote(&mut self, key: ConnKey, bytes: usize, now: Now) {
         self.stats.bytes_out += bytes as u64;
+        self.note_pause(key);
         self.conns.wrote(key, bytes);
         let until = now.at.after(seconds(self.limits.stall_timeout_s));
         if let Some(rings) = self.conns.unblocked(key, until) {
@@ -209,6 +211,15 @@ impl Core {
             live.version == Version::V3 && live.unacked >= self.limits.receive_max.max(1)
         };
         conn.pending() >= self.limits.output_bytes_max || conn.live().is_some_and(waits_for_acks)
+    }
+
+    /// Remembers a pause that may end now, for the client's keep-alive.
+    pub(super) fn note_pause(&mut self, key: ConnKey) {
+        if self.is_paused(key)
+            && let Some(conn) = self.conns.edit(key)
+        {
+            conn.was_paused = true;
+        }
     }
 
     /// When [`Core::tick`] is wanted, apart from the application's own deadline.

@@ -285,6 +285,7 @@ impl Core {
     }
 
     fn write_ack(&mut self, key: ConnKey, kind: u8, packet_id: u16, reason: Option<Reason>) {
+        self.note_pause(key);
         let Some(live) = self.conns.edit(key).and_then(|conn| conn.live_mut()) else {
             return;
         };

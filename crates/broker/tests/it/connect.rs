@@ -222,6 +222,30 @@ fn silence_of_one_and_a_half_keep_alives_ends_a_connection() {
 }
 
 #[test]
+fn a_client_that_is_not_read_is_not_silent() {
+    let mut limits = broker::Limits::default();
+    limits.receive_max = 2;
+    let mut house = House::new(limits);
+    house.app.journal = true;
+    let peer = house.join(&v3("a").keep_alive_s(10));
+    for id in 1..=2 {
+        house.publish(peer, &message("t", "x").qos(1, id));
+    }
+    assert!(house.core.is_paused(peer.key));
+    house.wait_s(1_000);
+    assert!(house.is_open(peer), "nobody reads its pings");
+    // The store is there again right before the time is over: the ping that waits in the socket counts.
+    house.wait_s(4);
+    house.core.durable(types::InputNo(2));
+    assert!(!house.core.is_paused(peer.key));
+    house.wait_s(12);
+    assert!(house.is_open(peer), "it has the whole time again");
+    house.wait_s(15);
+    assert_eq!(house.read(peer)[2..], [Got::Closed]);
+    assert_eq!(house.core.stats().keep_alive_timeouts, 1);
+}
+
+#[test]
 fn keep_alive_zero_is_for_ever() {
     let mut house = House::default();
     let peer = house.join(&v3("a"));
