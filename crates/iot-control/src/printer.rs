@@ -1,14 +1,15 @@
 //! The one place that prints. Results go to stdout, people read stderr. A reader that went away
-//! (`| head`) ends the program quietly.
+//! (`| head`) ends a command quietly; a dispatcher goes on.
 
 use std::{
     fmt::Display,
     io::{self, IsTerminal, Write},
     sync::{
         OnceLock,
-        mpsc::{SyncSender, sync_channel},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
-    thread::{self, JoinHandle},
+    thread,
+    time::Duration,
 };
 
 /// Lines for people that may wait; more are lost.
@@ -19,10 +20,17 @@ static LINES: OnceLock<SyncSender<Option<Vec<u8>>>> = OnceLock::new();
 
 /// Prints one line of results.
 pub(crate) fn result(line: impl Display) {
-    let done = writeln!(io::stdout().lock(), "{line}");
-    if done.is_err() {
+    if stream(line).is_err() {
         std::process::exit(0);
     }
+}
+
+/// Prints one line for whoever goes on when nobody reads it.
+///
+/// # Errors
+/// The reader went away.
+pub(crate) fn stream(line: impl Display) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{line}")
 }
 
 /// Prints results that end with their own line feed, or none.
@@ -45,20 +53,18 @@ pub(crate) fn tell(line: impl Display) {
 /// The thread can't be started.
 pub(crate) fn detach() -> io::Result<Detached> {
     let (sender, lines) = sync_channel::<Option<Vec<u8>>>(WAITING_LINES_MAX);
-    let thread = thread::Builder::new()
-        .name("people".into())
-        .spawn(move || {
-            while let Ok(Some(line)) = lines.recv() {
-                let _ = io::stderr().lock().write_all(&line);
-            }
-        })?;
+    let writer = Writer::start("people", move || {
+        while let Ok(Some(line)) = lines.recv() {
+            let _ = io::stderr().lock().write_all(&line);
+        }
+    })?;
     // Detached twice: the first thread goes on.
     let _ = LINES.set(sender);
-    Ok(Detached(thread))
+    Ok(Detached(writer))
 }
 
 /// The thread that writes for people.
-pub(crate) struct Detached(JoinHandle<()>);
+pub(crate) struct Detached(Writer);
 
 impl Detached {
     /// Waits until the lines so far are out; gives up where nobody takes them.
@@ -67,9 +73,41 @@ impl Detached {
             .get()
             .is_some_and(|lines| lines.try_send(None).is_ok());
         if sent {
-            // A thread that panicked has nothing more to say.
-            let _ = self.0.join();
+            // Where it did not end, nobody is there who could be told.
+            let _ = self.0.finish();
         }
+    }
+}
+
+/// A thread that writes to where nobody may read: a stopped terminal, a full pipe.
+pub(crate) struct Writer {
+    /// Closed when the thread ends, however it does.
+    ended: Receiver<()>,
+}
+
+impl Writer {
+    /// How long the end of the program waits for a thread that writes.
+    const PATIENCE: Duration = Duration::from_secs(3);
+
+    /// Starts `work` on a thread of its own.
+    ///
+    /// # Errors
+    /// The thread can't be started.
+    pub(crate) fn start(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<Self> {
+        let (alive, ended) = sync_channel(0);
+        thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || {
+                let _alive: SyncSender<()> = alive;
+                work();
+            })?;
+        Ok(Self { ended })
+    }
+
+    /// Waits for its end, and not for ever. False: it still writes.
+    #[must_use]
+    pub(crate) fn finish(self) -> bool {
+        self.ended.recv_timeout(Self::PATIENCE) != Err(RecvTimeoutError::Timeout)
     }
 }
 

@@ -13,7 +13,7 @@ mod keeper;
 mod recover;
 mod refusals;
 mod show;
-mod stream;
+pub(crate) mod stream;
 mod tell;
 pub(crate) mod users;
 mod watch;
@@ -207,8 +207,8 @@ async fn serve(
         now,
         boot_id: clock.boot_id().to_owned(),
     })?;
-    if let Some(printing) = printing {
-        printing.finish();
+    if printing.is_some_and(|printing| !printing.finish()) {
+        printer::tell("nobody reads stdout: its last lines are lost");
     }
     printer::tell("drained, state kept; bye");
     Ok(())

@@ -15,12 +15,12 @@ use tokio::{
         UnixListener, UnixStream,
         unix::{OwnedReadHalf, OwnedWriteHalf},
     },
-    sync::mpsc,
     task::spawn_local,
     time::timeout,
 };
 
 use super::{REQUEST_BYTES_MAX, Request, Response};
+use crate::run::stream::Lines;
 
 /// A reader of the stream that takes nothing for so long is gone.
 const WRITE_PATIENCE: Duration = Duration::from_secs(10);
@@ -41,7 +41,7 @@ pub(crate) trait Desk {
         self: Rc<Self>,
         json: bool,
         filters: Vec<String>,
-    ) -> impl Future<Output = Result<(mpsc::Receiver<Rc<str>>, serde_json::Value), String>>;
+    ) -> impl Future<Output = Result<(Lines, serde_json::Value), String>>;
 }
 
 /// The socket; its file goes when this is dropped.
@@ -153,12 +153,12 @@ async fn say(write: &mut OwnedWriteHalf, response: &Response) -> io::Result<()> 
 async fn stream_lines(
     read: &mut BufReader<OwnedReadHalf>,
     write: &mut OwnedWriteHalf,
-    mut lines: mpsc::Receiver<Rc<str>>,
+    mut lines: Lines,
 ) -> io::Result<()> {
     let mut unread = [0_u8; 1];
     loop {
         tokio::select! {
-            line = lines.recv() => {
+            line = lines.next() => {
                 let Some(line) = line else { return Ok(()) };
                 let line = format!("{line}\n");
                 timeout(WRITE_PATIENCE, write.write_all(line.as_bytes())).await??;

@@ -22,6 +22,7 @@ use super::{
     concerns::concerns,
     house::{self, House},
     identity, show,
+    stream::Lines,
     users::{self, Users},
     watch::Edit,
 };
@@ -393,14 +394,14 @@ impl Desk for Running {
         self: Rc<Self>,
         json: bool,
         filters: Vec<String>,
-    ) -> Result<(mpsc::Receiver<Rc<str>>, Json), String> {
+    ) -> Result<(Lines, Json), String> {
         let (lines, last) = self.server.enter(|_, app, now| {
             let program = app.dispatcher.program();
             for path in &filters {
                 Target::expect(program, path).map_err(|unknown| unknown.to_string())?;
             }
             let filters = filters.iter().map(|path| Filter::new(path)).collect();
-            let lines = app.stream.follow(json, filters);
+            let lines = app.stream.follow(json, filters)?;
             Ok::<_, String>((lines, app.hand_over(now)))
         })?;
         Ok((lines, self.kept(last).await?))

@@ -1,19 +1,28 @@
 //! The live stream: lines for a terminal, for `iot-control events` and for machines. Formatting is
-//! done only while somebody looks; a reader that is too slow misses lines and is told how many.
+//! done only while somebody looks, and once for all who look; a reader that is too slow misses lines and is
+//! told how many.
 
 use std::{
-    rc::Rc,
-    sync::mpsc::{SyncSender, TrySendError, sync_channel},
-    thread::{self, JoinHandle},
+    cell::OnceCell,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use dispatcher::explain::Filter;
 use tokio::sync::mpsc;
 
-use crate::printer;
+use crate::printer::{self, Writer};
 
 /// Lines that may wait for one reader.
-pub(crate) const WAITING_LINES_MAX: usize = 4_096;
+const WAITING_LINES_MAX: usize = 4_096;
+
+/// Bytes of them: what a reader that never reads may cost.
+const WAITING_BYTES_MAX: usize = 1 << 20;
+
+/// Readers at the same time. A person opens one or two, a program one.
+const READERS_MAX: usize = 32;
 
 /// Everybody who looks.
 #[derive(Default)]
@@ -22,53 +31,69 @@ pub(crate) struct Stream {
 }
 
 struct Reader {
-    to: To,
+    lines: mpsc::Sender<Arc<str>>,
+    /// Bytes of the lines that wait.
+    waiting: Arc<AtomicUsize>,
     json: bool,
     filters: Vec<Filter>,
     missed: u64,
 }
 
-enum To {
-    Terminal(SyncSender<String>),
-    Socket(mpsc::Sender<Rc<str>>),
+/// The lines of one reader, as it gets them.
+pub(crate) struct Lines {
+    lines: mpsc::Receiver<Arc<str>>,
+    waiting: Arc<AtomicUsize>,
 }
 
-/// The printing thread; joined so that the last lines are out before the program ends.
-pub(crate) struct Printing(JoinHandle<()>);
-
 impl Stream {
-    /// Prints every line to stdout, from a thread of its own: a stopped terminal stops nobody else.
+    /// Prints every line to stdout, from a thread of its own: a stopped terminal stops nobody else, and when
+    /// nobody is left who reads, the house goes on.
     ///
     /// # Errors
     /// The thread can't be started.
-    pub(crate) fn print(&mut self, json: bool) -> std::io::Result<Printing> {
-        let (sender, lines) = sync_channel::<String>(WAITING_LINES_MAX);
-        let thread = thread::Builder::new()
-            .name("stream".into())
-            .spawn(move || {
-                for line in lines {
-                    printer::result(line);
+    pub(crate) fn print(&mut self, json: bool) -> std::io::Result<Writer> {
+        let mut lines = self.add(json, Vec::new());
+        Writer::start("stream", move || {
+            while let Some(line) = lines.blocking_next() {
+                if let Err(error) = printer::stream(line) {
+                    printer::tell(format_args!(
+                        "nobody reads stdout any more ({error}); the house goes on, `iot-control events` shows what happens"
+                    ));
+                    return;
                 }
-            })?;
-        self.readers.push(Reader {
-            to: To::Terminal(sender),
-            json,
-            filters: Vec::new(),
-            missed: 0,
-        });
-        Ok(Printing(thread))
+            }
+        })
     }
 
-    /// Sends every line that one of `filters` wants to a connection of the control socket.
-    pub(crate) fn follow(&mut self, json: bool, filters: Vec<Filter>) -> mpsc::Receiver<Rc<str>> {
-        let (sender, receiver) = mpsc::channel(WAITING_LINES_MAX);
+    /// Every line that one of `filters` wants, for a connection of the control socket.
+    ///
+    /// # Errors
+    /// Too many look already.
+    pub(crate) fn follow(&mut self, json: bool, filters: Vec<Filter>) -> Result<Lines, String> {
+        self.forget_gone();
+        if self.readers.len() >= READERS_MAX {
+            return Err(format!(
+                "{READERS_MAX} readers follow the events already, and more are not let in; end some of them"
+            ));
+        }
+        Ok(self.add(json, filters))
+    }
+
+    fn add(&mut self, json: bool, filters: Vec<Filter>) -> Lines {
+        let (sender, lines) = mpsc::channel(WAITING_LINES_MAX);
+        let waiting = Arc::<AtomicUsize>::default();
         self.readers.push(Reader {
-            to: To::Socket(sender),
+            lines: sender,
+            waiting: Arc::clone(&waiting),
             json,
             filters,
             missed: 0,
         });
-        receiver
+        Lines { lines, waiting }
+    }
+
+    fn forget_gone(&mut self) {
+        self.readers.retain(|reader| !reader.lines.is_closed());
     }
 
     /// Whether anybody looks; where not, nothing need be formatted.
@@ -84,13 +109,21 @@ impl Stream {
         text: impl Fn() -> String,
         json: impl Fn() -> String,
     ) {
-        self.readers.retain_mut(|reader| {
+        self.forget_gone();
+        let (for_people, for_machines) = (OnceCell::new(), OnceCell::new());
+        for reader in &mut self.readers {
             if !is_wanted(&reader.filters) {
-                return true;
+                continue;
             }
-            let line = if reader.json { json() } else { text() };
-            line.is_empty() || reader.send(&line)
-        });
+            let line: &Arc<str> = if reader.json {
+                for_machines.get_or_init(|| json().into())
+            } else {
+                for_people.get_or_init(|| text().into())
+            };
+            if !line.is_empty() {
+                reader.send(line);
+            }
+        }
     }
 
     /// Lets go of all readers.
@@ -99,18 +132,8 @@ impl Stream {
     }
 }
 
-impl Printing {
-    /// Waits until all lines are out.
-    pub(crate) fn finish(self) {
-        if self.0.join().is_err() {
-            tracing::warn!("the printing thread had stopped");
-        }
-    }
-}
-
 impl Reader {
-    /// False: the reader is gone.
-    fn send(&mut self, line: &str) -> bool {
+    fn send(&mut self, line: &Arc<str>) {
         if self.missed > 0 {
             let missed = self.missed;
             let note = if self.json {
@@ -118,42 +141,141 @@ impl Reader {
             } else {
                 format!("... {missed} lines left out: this reader is too slow")
             };
-            match self.to.send(&note) {
-                Sent::Yes => self.missed = 0,
-                Sent::Full => {}
-                Sent::Gone => return false,
+            if self.takes(&note.into()) {
+                self.missed = 0;
             }
         }
-        match self.to.send(line) {
-            Sent::Yes => true,
-            Sent::Full => {
-                self.missed += 1;
-                true
-            }
-            Sent::Gone => false,
+        if !self.takes(line) {
+            self.missed += 1;
         }
+    }
+
+    /// False: too much waits already. One that went away is found with the next line.
+    fn takes(&self, line: &Arc<str>) -> bool {
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        if waiting > 0 && waiting + line.len() > WAITING_BYTES_MAX {
+            return false;
+        }
+        self.waiting.fetch_add(line.len(), Ordering::Relaxed);
+        let sent = self.lines.try_send(Arc::clone(line));
+        if sent.is_err() {
+            self.waiting.fetch_sub(line.len(), Ordering::Relaxed);
+        }
+        sent.is_ok()
     }
 }
 
-enum Sent {
-    Yes,
-    Full,
-    Gone,
+impl Lines {
+    /// The next one; `None`: there are no more.
+    pub(crate) async fn next(&mut self) -> Option<Arc<str>> {
+        let line = self.lines.recv().await;
+        self.took(line)
+    }
+
+    fn blocking_next(&mut self) -> Option<Arc<str>> {
+        let line = self.lines.blocking_recv();
+        self.took(line)
+    }
+
+    fn took(&self, line: Option<Arc<str>>) -> Option<Arc<str>> {
+        line.inspect(|line| {
+            self.waiting.fetch_sub(line.len(), Ordering::Relaxed);
+        })
+    }
 }
 
-impl To {
-    fn send(&self, line: &str) -> Sent {
-        match self {
-            Self::Terminal(sender) => match sender.try_send(line.to_owned()) {
-                Ok(()) => Sent::Yes,
-                Err(TrySendError::Full(_)) => Sent::Full,
-                Err(TrySendError::Disconnected(_)) => Sent::Gone,
-            },
-            Self::Socket(sender) => match sender.try_send(line.into()) {
-                Ok(()) => Sent::Yes,
-                Err(mpsc::error::TrySendError::Full(_)) => Sent::Full,
-                Err(mpsc::error::TrySendError::Closed(_)) => Sent::Gone,
-            },
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// Shows a line that every filter wants.
+    fn show(stream: &mut Stream, line: &str) {
+        stream.show(|_| true, || line.to_owned(), || format!("{{\"{line}\":1}}"));
+    }
+
+    #[test]
+    fn a_reader_that_hung_up_is_forgotten_also_where_nothing_it_wants_happens() {
+        let mut stream = Stream::default();
+        let wants_nothing = stream.follow(false, vec![Filter::new("attic")]);
+        drop(wants_nothing);
+        stream.show(|_| false, String::new, String::new);
+        assert!(!stream.is_watched());
+    }
+
+    #[test]
+    fn only_so_many_follow_until_one_of_them_ends() {
+        let mut stream = Stream::default();
+        let mut readers: Vec<_> = (0..READERS_MAX)
+            .map(|_| stream.follow(false, Vec::new()).expect("there is room"))
+            .collect();
+        let why = stream.follow(false, Vec::new()).err().expect("it is full");
+        assert!(why.contains("end some of them"), "{why}");
+        readers.pop();
+        assert!(stream.follow(false, Vec::new()).is_ok());
+    }
+
+    #[test]
+    fn a_line_is_made_once_for_all_who_look() {
+        let mut stream = Stream::default();
+        let mut readers: Vec<_> = (0..3)
+            .map(|_| stream.follow(false, Vec::new()).expect("there is room"))
+            .collect();
+        let made = Cell::new(0);
+        let text = || {
+            made.set(made.get() + 1);
+            "lamp on".to_owned()
+        };
+        stream.show(|_| true, text, || unreachable!("no machine looks"));
+        for reader in &mut readers {
+            assert_eq!(reader.blocking_next().as_deref(), Some("lamp on"));
         }
+        assert_eq!(made.get(), 1);
+    }
+
+    #[test]
+    fn a_reader_that_does_not_read_costs_so_much_and_is_told_what_it_missed() {
+        let mut stream = Stream::default();
+        let mut lines = stream.follow(false, Vec::new()).expect("there is room");
+        let long = "x".repeat(WAITING_BYTES_MAX / 4);
+        for _ in 0..10 {
+            show(&mut stream, &long);
+        }
+        for _ in 0..4 {
+            assert_eq!(lines.blocking_next().as_deref(), Some(&*long));
+        }
+        show(&mut stream, "lamp on");
+        let told = lines.blocking_next();
+        assert_eq!(
+            told.as_deref(),
+            Some("... 6 lines left out: this reader is too slow")
+        );
+        assert_eq!(lines.blocking_next().as_deref(), Some("lamp on"));
+        for _ in 0..WAITING_LINES_MAX + 5 {
+            show(&mut stream, "y");
+        }
+        stream.close();
+        let mut waited = 0;
+        while lines.blocking_next().is_some() {
+            waited += 1;
+        }
+        assert_eq!(waited, WAITING_LINES_MAX);
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_alone_is_taken_where_nothing_waits() {
+        let mut stream = Stream::default();
+        let mut lines = stream.follow(false, Vec::new()).expect("there is room");
+        let giant = "x".repeat(2 * WAITING_BYTES_MAX);
+        show(&mut stream, &giant);
+        show(&mut stream, "lost");
+        assert_eq!(lines.blocking_next().as_deref(), Some(&*giant));
+        show(&mut stream, "lamp on");
+        assert!(
+            lines
+                .blocking_next()
+                .is_some_and(|note| note.contains("1 lines"))
+        );
     }
 }

@@ -32,3 +32,4 @@ mod taplo;
 mod targets;
 mod telling;
 mod tools;
+mod watching;

@@ -1,7 +1,7 @@
 //! The dispatcher as a process: start, ask, kill, start again.
 
 use std::{
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, PipeWriter, Read},
     process::{Child, Stdio},
     thread,
 };
@@ -42,6 +42,20 @@ impl<'h> Dispatcher<'h> {
 
     /// As [`Self::start`], with settings by variables.
     pub fn start_with(house: &'h House, more: &[&str], settings: &[(&str, &str)]) -> Self {
+        Self::start_printing(house, more, settings, Stdio::piped())
+    }
+
+    /// As [`Self::start`], with a stdout that the test holds.
+    pub fn start_printing_to(house: &'h House, more: &[&str], stdout: PipeWriter) -> Self {
+        Self::start_printing(house, more, &[], stdout.into())
+    }
+
+    fn start_printing(
+        house: &'h House,
+        more: &[&str],
+        settings: &[(&str, &str)],
+        stdout: Stdio,
+    ) -> Self {
         let settings = settings
             .iter()
             .map(|(key, value)| (format!("IOT_CONTROL__{key}"), *value));
@@ -54,12 +68,12 @@ impl<'h> Dispatcher<'h> {
             .env("IOT_CONTROL__MQTT__LISTEN", "127.0.0.1:0")
             .envs(settings)
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
+            .stdout(stdout)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let stderr = read(child.stderr.take().unwrap());
-        let stdout = read(child.stdout.take().unwrap());
+        let stdout = child.stdout.take().map(read).unwrap_or_default();
         let port = stderr.find(0, "the address of the broker", |line| {
             assert!(line != END, "it ended before it was ready");
             line.trim()
