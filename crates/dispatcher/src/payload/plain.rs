@@ -13,10 +13,14 @@ const DIGITS_MAX: usize = 15;
 
 /// The pairs of `payload`; `None`: the JSON library has to look at it.
 pub(super) fn pairs(payload: &[u8]) -> Option<Vec<Pair<'_>>> {
-    let mut rest = Rest(payload);
+    let mut rest = Rest {
+        text: std::str::from_utf8(payload).ok()?,
+        at: 0,
+    };
     let mut pairs = Vec::with_capacity(8);
     rest.skip(b'{')?;
     loop {
+        rest.skip(b'"')?;
         let key = rest.word()?;
         rest.skip(b':')?;
         let value = rest.value()?;
@@ -26,66 +30,100 @@ pub(super) fn pairs(payload: &[u8]) -> Option<Vec<Pair<'_>>> {
         pairs.push((Cow::Borrowed(key), value));
         match rest.next()? {
             b',' => {}
-            b'}' => return rest.blank().0.is_empty().then_some(pairs),
+            b'}' => return rest.is_over().then_some(pairs),
             _ => return None,
         }
     }
 }
 
-/// What is not read yet.
+/// What each byte may be part of: a table, because five comparisons a byte were most of the reading.
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0x20;
+    while byte < 0x80 {
+        if byte != b'"' as usize && byte != b'\\' as usize {
+            classes[byte] = WORD;
+        }
+        byte += 1;
+    }
+    let mut digit = b'0' as usize;
+    while digit <= b'9' as usize {
+        classes[digit] |= DIGIT;
+        digit += 1;
+    }
+    let blanks = [b' ', b'\t', b'\n', b'\r'];
+    let mut blank = 0;
+    while blank < blanks.len() {
+        classes[blanks[blank] as usize] |= BLANK;
+        blank += 1;
+    }
+    classes
+};
+const WORD: u8 = 1;
+const DIGIT: u8 = 2;
+const BLANK: u8 = 4;
+
+/// A text, and how far it is read.
 #[derive(Clone, Copy)]
-struct Rest<'a>(&'a [u8]);
+struct Rest<'a> {
+    text: &'a str,
+    at: usize,
+}
 
 impl<'a> Rest<'a> {
-    /// Without blanks at its start.
-    fn blank(self) -> Self {
-        let blanks = self
-            .0
+    /// The byte that is read next.
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// Where the bytes of `class` from here on end.
+    fn end_of(&self, class: u8) -> usize {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        let len = rest
             .iter()
-            .take_while(|byte| byte.is_ascii_whitespace() && **byte != 0x0c);
-        Self(&self.0[blanks.count()..])
+            .position(|byte| CLASSES[usize::from(*byte)] & class == 0);
+        self.at + len.unwrap_or(rest.len())
     }
 
     /// The next byte that is no blank.
     fn next(&mut self) -> Option<u8> {
-        let (first, rest) = self.blank().0.split_first()?;
-        self.0 = rest;
-        Some(*first)
+        let mut byte = self.peek()?;
+        if CLASSES[usize::from(byte)] & BLANK != 0 {
+            self.at = self.end_of(BLANK);
+            byte = self.peek()?;
+        }
+        self.at += 1;
+        Some(byte)
+    }
+
+    /// Whether only blanks follow.
+    fn is_over(&self) -> bool {
+        self.end_of(BLANK) == self.text.len()
     }
 
     fn skip(&mut self, expected: u8) -> Option<()> {
         (self.next()? == expected).then_some(())
     }
 
+    /// A word up to its second quote.
     fn word(&mut self) -> Option<&'a str> {
-        self.skip(b'"')?;
-        self.word_behind_quote()
-    }
-
-    fn word_behind_quote(&mut self) -> Option<&'a str> {
-        let plain = |byte: &&u8| (0x20..0x80).contains(*byte) && !matches!(**byte, b'"' | b'\\');
-        let (word, rest) = self.0.split_at(self.0.iter().take_while(plain).count());
-        self.0 = rest.strip_prefix(b"\"")?;
-        std::str::from_utf8(word).ok()
+        let end = self.end_of(WORD);
+        let word = self.text.get(self.at..end)?;
+        self.at = end;
+        (self.peek()? == b'"').then(|| self.at += 1)?;
+        Some(word)
     }
 
     fn value(&mut self) -> Option<Scalar<'a>> {
-        *self = self.blank();
         match self.next()? {
-            b'"' => self
-                .word_behind_quote()
-                .map(|word| Scalar::Text(Cow::Borrowed(word))),
-            b't' => self.tail(b"rue").map(|()| Scalar::Bool(true)),
-            b'f' => self.tail(b"alse").map(|()| Scalar::Bool(false)),
+            b'"' => self.word().map(|word| Scalar::Text(Cow::Borrowed(word))),
+            b't' => self.tail("rue").map(|()| Scalar::Bool(true)),
+            b'f' => self.tail("alse").map(|()| Scalar::Bool(false)),
             b'0' => self.number_ends().then_some(Scalar::Whole(0)),
             first @ b'1'..=b'9' => {
-                let digits = self
-                    .0
-                    .iter()
-                    .take_while(|byte| byte.is_ascii_digit())
-                    .count();
-                let (digits, rest) = self.0.split_at(digits);
-                self.0 = rest;
+                let end = self.end_of(DIGIT);
+                let digits = self.text.as_bytes().get(self.at..end)?;
+                self.at = end;
                 let add = |sum: u64, digit: &u8| sum * 10 + u64::from(digit - b'0');
                 let fits = digits.len() < DIGITS_MAX && self.number_ends();
                 fits.then(|| Scalar::Whole(digits.iter().fold(u64::from(first - b'0'), add)))
@@ -94,14 +132,15 @@ impl<'a> Rest<'a> {
         }
     }
 
-    fn tail(&mut self, expected: &[u8]) -> Option<()> {
-        self.0 = self.0.strip_prefix(expected)?;
+    fn tail(&mut self, expected: &str) -> Option<()> {
+        let rest = self.text.get(self.at..)?;
+        self.at += rest.starts_with(expected).then_some(expected.len())?;
         Some(())
     }
 
     /// Whether no digit, fraction or exponent follows.
     fn number_ends(&self) -> bool {
-        !matches!(self.0.first(), Some(b'0'..=b'9' | b'.' | b'e' | b'E'))
+        !matches!(self.peek(), Some(b'0'..=b'9' | b'.' | b'e' | b'E'))
     }
 }
 
