@@ -16,7 +16,7 @@ struct Rule {
 const SOCKETS: &[&str] = &["tokio", "mio", "rustix", "socket2"];
 const SOCKETS_AND_FILES: &[&str] = &["tokio", "mio", "rustix", "socket2", "rusqlite", "tempfile"];
 
-/// Top down, as in ARCHITECTURE.md.
+/// As in ARCHITECTURE.md: each uses rows above its own.
 const RULES: &[Rule] = &[
     Rule {
         name: "types",
@@ -106,7 +106,7 @@ pub(super) fn check(workspace: &Workspace, tree: &Tree) -> Vec<Finding> {
         for edge in &member.edges {
             if !rule.may_use.contains(&edge.as_str()) {
                 let what = format!(
-                    "`{name}` must not use `{edge}`: dependencies only point down the table of ARCHITECTURE.md"
+                    "`{name}` must not use `{edge}`: a crate uses only rows above its own in the table of ARCHITECTURE.md"
                 );
                 findings.push(Finding::new(&manifest, what));
             }
@@ -123,10 +123,28 @@ pub(super) fn check(workspace: &Workspace, tree: &Tree) -> Vec<Finding> {
             findings.push(Finding::new(&manifest, what));
         }
     }
+    findings.extend(order());
     findings.extend(architecture(tree));
     findings.extend(no_std(tree));
     findings.extend(banned(workspace, tree));
     findings
+}
+
+/// No row uses one below it.
+fn order() -> Vec<Finding> {
+    let uses_below = RULES.iter().enumerate().flat_map(|(place, rule)| {
+        let below = RULES[place..].iter().map(|below| below.name);
+        below
+            .filter(|below| rule.may_use.contains(below))
+            .map(|below| (rule.name, below))
+            .collect::<Vec<_>>()
+    });
+    uses_below
+        .map(|(name, below)| {
+            let what = format!("`{name}` may use `{below}`, which stands below it");
+            Finding::new("xtask/src/tidy/edges.rs", what)
+        })
+        .collect()
 }
 
 /// The rows of ARCHITECTURE.md's table are those of ours, in the same order.

@@ -6,6 +6,7 @@
 mod edges;
 mod files;
 mod links;
+mod purity;
 
 use std::fmt;
 
@@ -48,6 +49,7 @@ pub(crate) fn run() -> Result<()> {
     let mut findings = edges::check(&workspace, &tree);
     findings.extend(files::check(&workspace, &root, &tree));
     findings.extend(links::check(&tree));
+    findings.extend(purity::check(&tree));
     findings.sort();
     for finding in &findings {
         println!("{finding}");
