@@ -12,7 +12,7 @@ const CANDIDATES_MAX: usize = 5_000;
 /// The candidate nearest to `word` in spelling, or `None` where nothing is near enough to be a
 /// plausible slip: a third of the letters (at least one) may be missing, added, changed or swapped
 /// with their neighbour; the beginning of a candidate counts as near, other case always.
-/// Among equals the first candidate wins.
+/// Among equals wins what the word is the beginning of, then the first candidate.
 ///
 /// Its work is bounded: a word too long for a name is near to nothing, and of many candidates only the first
 /// are looked at.
@@ -26,7 +26,7 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         0 | 1 => 0,
         length => (length / 3).max(1),
     };
-    let mut best: Option<(usize, &str)> = None;
+    let mut best: Option<((usize, bool), &str)> = None;
     let candidates = candidates.into_iter().take(CANDIDATES_MAX);
     for candidate in candidates.filter(|candidate| candidate.len() <= BYTES_MAX) {
         let other: Vec<char> = candidate.to_lowercase().chars().collect();
@@ -34,10 +34,11 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         if slips.is_none() && letters.len() >= 3 && other.starts_with(&letters) {
             slips = Some(slips_max + 1);
         }
-        if let Some(slips) = slips
-            && best.is_none_or(|(fewest, _)| slips < fewest)
+        let rank = slips.map(|slips| (slips, !other.starts_with(&letters)));
+        if let Some(rank) = rank
+            && best.is_none_or(|(first, _)| rank < first)
         {
-            best = Some((slips, candidate));
+            best = Some((rank, candidate));
         }
     }
     best.map(|(_, candidate)| candidate.to_owned())
@@ -87,6 +88,7 @@ mod tests {
             ("strat", &["stop", "start"], Some("start")),
             ("lmap", &["lux", "lamp"], Some("lamp")),
             ("hal-off", &["hall-off", "hall-on"], Some("hall-off")),
+            ("of", &["on", "off"], Some("off")),
             ("Key", &["key"], Some("key")),
             ("bright", &["on", "brightness"], Some("brightness")),
             ("dim", &["on", "off", "toggle"], None),

@@ -6,6 +6,7 @@ mod absolute_targets;
 mod blocklist;
 mod dead_man;
 mod deliver;
+mod docs;
 mod duplicates;
 mod enforce;
 mod examples;

@@ -7,4 +7,5 @@ mod house;
 mod include;
 mod index;
 mod limits;
+mod reference;
 mod schema;
