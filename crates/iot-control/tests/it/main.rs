@@ -23,6 +23,7 @@ mod editor;
 mod files;
 mod foreign;
 mod harness;
+mod outlast;
 mod reload;
 mod rubbish;
 mod simulation;
