@@ -289,7 +289,8 @@ impl Dispatcher {
     }
 
     /// The absolute target of a channel: all known settable fields, in slot order.
-    pub(crate) fn target_of(&self, channel: ChannelIx) -> Vec<(SlotIx, Value)> {
+    #[must_use]
+    pub fn target_of(&self, channel: ChannelIx) -> Vec<(SlotIx, Value)> {
         self.engine.absolute_target(channel)
     }
 

@@ -10,6 +10,7 @@ mod history;
 mod paint;
 mod player;
 mod programs;
+pub mod record;
 pub mod state;
 mod target;
 mod travel;

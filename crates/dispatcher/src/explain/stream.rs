@@ -36,7 +36,9 @@ impl Filter {
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     }
 
-    fn is_rule(&self, name: &str) -> bool {
+    /// Whether it names this rule.
+    #[must_use]
+    pub fn is_rule(&self, name: &str) -> bool {
         self.path.strip_prefix("rule.").unwrap_or(&self.path) == name
     }
 }

@@ -173,7 +173,12 @@ impl Stage {
             let fields = reports.entry(self.program[*slot].channel).or_default();
             fields.push((*slot, value.clone()));
         }
-        for (channel, fields) in reports {
+        // Consumers last: what sensors set off while they are given does not count.
+        let is_consumer = |channel: &ChannelIx| self.program[*channel].consumer;
+        let (consumers, sensors): (Vec<_>, Vec<_>) = reports
+            .into_iter()
+            .partition(|(channel, _)| is_consumer(channel));
+        for (channel, fields) in sensors.into_iter().chain(consumers) {
             let adopt = self.program[channel].consumer;
             self.apply(Input::Report {
                 channel,

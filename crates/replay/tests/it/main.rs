@@ -6,6 +6,7 @@
 )]
 
 mod home;
+mod records;
 mod states;
 mod travels;
 mod trials;

@@ -1,0 +1,678 @@
+//! A stretch of history as a house test: how the house was, what happened, and which commands that led to.
+//!
+//! Called by `iot-control test --record`, which runs what comes out before it writes it. A test begins with a house in
+//! which nothing waits and knows no restarts, edits or blocks: where history has one, it is refused with its time.
+
+use std::{collections::BTreeSet, fmt, time::Duration};
+
+use dispatcher::{
+    Dispatcher, Effects, Input,
+    explain::{self, Explainer, Filter},
+};
+use engine::{Cause, Decision, Disposition, Output, Who};
+use mapping::{
+    Program,
+    program::{Carrier, ChannelIx, DeviceIx, RuleIx, SlotIx, TimerIx, VarIx},
+};
+use types::{Now, UnixTime, Value};
+
+use crate::{
+    history::{History, Until},
+    player::Fed,
+    travel::Step,
+    trouble::HistoryError,
+    words::{second_of, short_clock},
+};
+
+mod toml;
+
+use toml::{Line, Test};
+
+/// A clock that differs by more from the time that passed was set.
+const SET_MIN: Duration = Duration::from_secs(1);
+
+/// What fell due is looked at up to so much later: the clock on the wall is corrected all the time.
+const DUE_US: i64 = 10_000;
+
+/// Most steps of one test; more is nothing that anybody reads.
+pub const STEPS_MAX: usize = 2_000;
+
+/// What is wanted of history.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Of the test.
+    pub name: String,
+    /// Where it begins.
+    pub since: UnixTime,
+    /// Where it ends.
+    pub until: Until,
+    /// Only what is about one of these; all where there are none.
+    pub only: Vec<Filter>,
+}
+
+/// A test, as it stands in a file.
+#[derive(Clone, Debug)]
+pub struct Recording {
+    /// The file.
+    pub text: String,
+    /// What happens in it.
+    pub steps: usize,
+    /// Commands and texts that it expects.
+    pub commands: usize,
+}
+
+/// Why a stretch of history is no test.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Unrecordable {
+    /// It can't be read.
+    History(HistoryError),
+    /// Something was under way when it begins.
+    Waits {
+        /// What, in words.
+        what: String,
+        /// The first moment from which it can be recorded.
+        quiet: Option<String>,
+    },
+    /// Something happened that a test can't say.
+    Unsaid {
+        /// When, at home.
+        at: String,
+        /// What, in words.
+        what: String,
+    },
+    /// Inputs are missing.
+    Gap,
+    /// Nothing happened.
+    Nothing,
+    /// More than [`STEPS_MAX`] steps.
+    TooMuch {
+        /// When that many were full.
+        at: String,
+    },
+}
+
+impl fmt::Display for Unrecordable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::History(error) => error.fmt(f),
+            Self::Waits { what, quiet } => {
+                write!(
+                    f,
+                    "{what} at the beginning, and a test begins with a house in which nothing waits"
+                )?;
+                match quiet {
+                    Some(quiet) => write!(f, "; nothing waits at --since \"{quiet}\""),
+                    None => f.write_str("; begin earlier"),
+                }
+            }
+            Self::Unsaid { at, what } => write!(
+                f,
+                "{what} at {at}, which a test can't say: record up to there (--until \"{at}\"), or from then on"
+            ),
+            Self::Gap => f.write_str("inputs of that time are missing in the journal"),
+            Self::Nothing => f.write_str("nothing happened in that time that a test could tell"),
+            Self::TooMuch { at } => write!(
+                f,
+                "that is more than {STEPS_MAX} steps, which nobody reads: end at --until \"{at}\", or say --rule or --device"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Unrecordable {}
+
+impl From<HistoryError> for Unrecordable {
+    fn from(error: HistoryError) -> Self {
+        Self::History(error)
+    }
+}
+
+/// Writes a stretch of history as a test.
+///
+/// # Errors
+/// It can't be read, or is nothing that a test can say.
+pub fn record(history: &History, wanted: &Wanted) -> Result<Recording, Unrecordable> {
+    let mut travel = history.from_or_oldest(wanted.since, wanted.until)?;
+    let begin = travel.now();
+    let start = second(UnixTime(wanted.since.0.max(begin.wall.0)));
+    if let Some(what) = waiting(travel.house(), begin) {
+        let quiet = loop {
+            let Some(step) = travel.next()? else {
+                break None;
+            };
+            let now = step.record.now;
+            if waiting(step.house, now).is_none() && step.fed == Fed::Applied {
+                // What came within that second is part of what is given.
+                let next = UnixTime(second(now.wall).0 + 1_000_000);
+                break Some(second_of(history.zone(), next));
+            }
+        };
+        return Err(Unrecordable::Waits { what, quiet });
+    }
+    let touched = touched(history, wanted, start)?;
+    let aging = aging(travel.house(), begin);
+    let oldest = aging.iter().map(|(at, _, _)| at.wall).min();
+    let first = second(UnixTime(oldest.map_or(start.0, |at| at.0.min(start.0))));
+    let mut recorder = Recorder {
+        history,
+        wanted,
+        start: first,
+        test: Test::new(&wanted.name, second_of(history.zone(), first)),
+        last_us: 0,
+        before: begin,
+        touched,
+    };
+    recorder.give(travel.house());
+    let program = travel.house().program();
+    for (at, channel, field) in &aging {
+        let line = Line::report(program, *channel, std::slice::from_ref(field));
+        let line = line.at(recorder.at(*at, 0));
+        recorder.test.push(line);
+    }
+    if !aging.is_empty() {
+        // What time alone did meanwhile is not looked at.
+        recorder.last_us = recorder.last_us.max(start.0 - first.0);
+        let at = recorder.at(begin, 0);
+        recorder.test.push(Line::default().at(at));
+    }
+    let prelude = recorder.test.counts().0;
+    while let Some(mut step) = travel.next()? {
+        recorder.take(&mut step)?;
+    }
+    let (steps, commands) = recorder.test.counts();
+    if steps == prelude {
+        return Err(Unrecordable::Nothing);
+    }
+    Ok(Recording {
+        text: recorder.test.text(),
+        steps,
+        commands,
+    })
+}
+
+/// What is under way in a house, in words; a test can't begin with it.
+fn waiting(house: &Dispatcher, now: Now) -> Option<String> {
+    let (program, engine) = (house.program(), house.engine());
+    let timers = (0..program.timers.len() as u32).map(TimerIx);
+    for timer in timers {
+        if engine.timer(timer).is_some() {
+            return Some(format!("the timer {} runs", program[timer].name));
+        }
+    }
+    for rule in (0..program.rules.len() as u32).map(RuleIx) {
+        let name = &program[rule].name;
+        if engine.runs(rule).next().is_some() {
+            return Some(format!("the rule {name} waits between its actions"));
+        }
+        let triggers = 0..program[rule].triggers.len() as u32;
+        let mut holds = triggers.filter_map(|place| engine.hold(rule, place));
+        if holds.any(|hold| hold.waits.is_some()) {
+            return Some(format!(
+                "the condition of the rule {name} has begun to hold"
+            ));
+        }
+    }
+    for channel in ChannelIx::all(program.channels.len()) {
+        let path = program.channel_path(channel);
+        if engine
+            .kept_until(channel)
+            .is_some_and(|until| now.at < until)
+        {
+            return Some(format!("{path} is kept from rules"));
+        }
+        if engine.bounded_until(channel).is_some() {
+            return Some(format!("{path} is on for a time"));
+        }
+    }
+    None
+}
+
+/// What grows too old to count: fields of channels with `stale_after` that are known, and when they were reported. A test
+/// lets them be reported again then.
+fn aging(house: &Dispatcher, now: Now) -> Vec<(Now, ChannelIx, (SlotIx, Value))> {
+    let (program, engine) = (house.program(), house.engine());
+    let channels = ChannelIx::all(program.channels.len());
+    let aging = channels.filter(|channel| program[*channel].stale_after.is_some());
+    let slots = aging.flat_map(|channel| {
+        program[channel]
+            .slots
+            .iter()
+            .map(move |slot| (channel, *slot))
+    });
+    let mut all: Vec<_> = slots
+        .filter_map(|(channel, slot)| {
+            let at = engine.reported_at(slot)?;
+            let value = engine.reported(slot)?.clone();
+            let age_us = i64::try_from(now.at.since(at).as_micros()).ok()?;
+            let then = Now {
+                at,
+                wall: UnixTime(now.wall.0.saturating_sub(age_us)),
+                ..now
+            };
+            Some((then, channel, (slot, value)))
+        })
+        .collect();
+    all.sort_by_key(|(at, ..)| at.at);
+    all
+}
+
+fn second(wall: UnixTime) -> UnixTime {
+    UnixTime(wall.0 - wall.0.rem_euclid(1_000_000))
+}
+
+/// Whether a decision is about something that is asked for, or a rule that is looked at it.
+fn is_about(program: &Program, decision: &Decision, only: &[Filter]) -> bool {
+    let explainer = Explainer::new(program);
+    only.iter().any(|filter| {
+        let mut looked = decision.rules.iter();
+        explainer.is_about(decision, filter)
+            || looked.any(|trace| filter.is_rule(&program[trace.rule].name))
+    })
+}
+
+/// The outputs that what is asked for writes.
+fn touched(
+    history: &History,
+    wanted: &Wanted,
+    start: UnixTime,
+) -> Result<BTreeSet<ChannelIx>, HistoryError> {
+    let mut touched = BTreeSet::new();
+    if wanted.only.is_empty() {
+        return Ok(touched);
+    }
+    let mut travel = history.from_or_oldest(start, wanted.until)?;
+    while let Some(step) = travel.next()? {
+        for decision in &step.effects.engine.decisions {
+            if is_about(step.program(), decision, &wanted.only) {
+                touched.extend(decision.sent.iter().filter_map(|sent| sent.channel));
+            }
+        }
+    }
+    Ok(touched)
+}
+
+struct Recorder<'a> {
+    history: &'a History,
+    wanted: &'a Wanted,
+    start: UnixTime,
+    test: Test,
+    /// When the last step is, since the start.
+    last_us: i64,
+    /// The record before.
+    before: Now,
+    /// Outputs that what is asked for writes: what else writes them belongs to it.
+    touched: BTreeSet<ChannelIx>,
+}
+
+impl Recorder<'_> {
+    /// How the house was.
+    fn give(&mut self, house: &Dispatcher) {
+        let (program, engine) = (house.program(), house.engine());
+        for channel in ChannelIx::all(program.channels.len()) {
+            // The devices of a test do what they were told.
+            let known = |slot: &SlotIx| {
+                let settable = program[*slot].settable;
+                let target = engine.target(*slot).filter(|_| settable);
+                let value = target.or_else(|| engine.reported(*slot))?;
+                Some((*slot, value.clone()))
+            };
+            let fields: Vec<_> = program[channel].slots.iter().filter_map(known).collect();
+            self.test.give_state(program, channel, &fields);
+        }
+        for var in (0..program.vars.len() as u32).map(VarIx) {
+            self.test.give_var(&program[var].name, engine.var(var));
+        }
+        let (mut offline, mut blocked) = (Vec::new(), Vec::new());
+        for device in DeviceIx::all(program.devices.len()) {
+            let row = &program[device];
+            // A device that never says whether it is there is believed to be, until it was missed.
+            let is_known = match &row.carrier {
+                Carrier::Own => true,
+                Carrier::Foreign(_) => house.last_heard(device).is_some(),
+                Carrier::Virtual => false,
+            };
+            if is_known && !house.online(device) {
+                offline.push(&*row.name);
+            }
+            if house.blocked(device) == dispatcher::Sides::BOTH {
+                blocked.push(&*row.name);
+            }
+        }
+        self.test.give_devices("offline", &offline);
+        self.test.give_devices("blocked", &blocked);
+    }
+
+    fn take(&mut self, step: &mut Step<'_>) -> Result<(), Unrecordable> {
+        let now = step.record.now;
+        if !step.is_certain {
+            return Err(Unrecordable::Gap);
+        }
+        match &step.fed {
+            Fed::Applied => {}
+            Fed::Reloaded => return Err(self.unsaid(now, "another mapping came into force")),
+            Fed::Unreadable(_) => return Err(self.unsaid(now, "something came that can't be read")),
+            Fed::Observed(_) | Fed::Passed => return Ok(()),
+        }
+        let Some(input) = step.input() else {
+            return Ok(());
+        };
+        let passed = now.at.since(self.before.at);
+        let shown = Duration::from_micros(
+            u64::try_from(now.wall.0 - self.before.wall.0).unwrap_or_default(),
+        );
+        if passed.abs_diff(shown) > SET_MIN && input != Input::Resumed {
+            return Err(self.unsaid(now, "the clock was set"));
+        }
+        self.before = now;
+        let program = step.program().clone();
+        explain::fill_texts(&program, step.effects);
+        self.take_due(&program, now, step.effects)?;
+        let of_input = |decision: &Decision| decision.now.at >= now.at;
+        let sent = expected(&program, step.effects, of_input);
+        if !self.is_wanted(&program, step.effects, of_input) {
+            // What is left out is not expected either.
+            if !sent.is_empty() {
+                self.look(now, None)?;
+            }
+            return Ok(());
+        }
+        let inputs = match input {
+            Input::Several(inputs) => inputs,
+            input => vec![input],
+        };
+        let mut lines = Vec::new();
+        for input in &inputs {
+            lines.extend(self.line(&program, step, now, input)?);
+        }
+        let is_tick = matches!(inputs.as_slice(), [Input::Tick]);
+        if lines.is_empty() && !is_tick {
+            // A consumer that says that it did what it was told: in the test it did so at once.
+            if !sent.is_empty() {
+                self.test.expect_more(sent);
+            }
+            return Ok(());
+        }
+        if lines.is_empty() {
+            return if sent.is_empty() {
+                Ok(())
+            } else {
+                self.look(now, Some(sent))
+            };
+        }
+        let last = lines.len() - 1;
+        let mut sent = Some(sent);
+        for (place, line) in lines.into_iter().enumerate() {
+            let at = self.at(now, 0);
+            let expect = if place == last { sent.take() } else { None };
+            self.push(now, line.at(at).expecting(expect))?;
+        }
+        Ok(())
+    }
+
+    /// A step in which nothing comes but time.
+    fn look(&mut self, now: Now, sent: Option<Vec<Sent>>) -> Result<(), Unrecordable> {
+        let at = self.at(now, DUE_US);
+        self.push(now, Line::default().at(at).expecting(sent))
+    }
+
+    fn push(&mut self, now: Now, line: Line) -> Result<(), Unrecordable> {
+        if self.test.counts().0 == STEPS_MAX {
+            let at = second_of(self.history.zone(), now.wall);
+            return Err(Unrecordable::TooMuch { at });
+        }
+        self.test.push(line);
+        Ok(())
+    }
+
+    /// The time since the start in whole milliseconds, or rounded up to a grid; never before the step above.
+    fn at(&mut self, now: Now, grid_us: i64) -> Duration {
+        let us = now.wall.0 - self.start.0;
+        let us = match grid_us {
+            0 => us - us.rem_euclid(1_000),
+            grid => us + (-us).rem_euclid(grid),
+        };
+        self.last_us = self.last_us.max(us);
+        Duration::from_micros(u64::try_from(self.last_us).unwrap_or_default())
+    }
+
+    /// What fell due before an input came.
+    fn take_due(
+        &mut self,
+        program: &Program,
+        now: Now,
+        effects: &Effects,
+    ) -> Result<(), Unrecordable> {
+        let decisions = effects.engine.decisions.iter();
+        let due: Vec<Now> = decisions
+            .map(|decision| decision.now)
+            .filter(|due| due.at < now.at)
+            .collect();
+        let mut before = None;
+        for due in due {
+            if before.replace(due.at) == Some(due.at) {
+                continue;
+            }
+            let then = |decision: &Decision| decision.now.at == due.at;
+            let sent = expected(program, effects, then);
+            if !sent.is_empty() {
+                let wanted = self.is_wanted(program, effects, then);
+                self.look(due, wanted.then_some(sent))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_wanted(
+        &self,
+        program: &Program,
+        effects: &Effects,
+        of: impl Fn(&Decision) -> bool,
+    ) -> bool {
+        let mut decisions = effects.engine.decisions.iter();
+        self.wanted.only.is_empty()
+            || decisions.any(|decision| {
+                let mut told = decision.sent.iter().filter_map(|sent| sent.channel);
+                of(decision)
+                    && (is_about(program, decision, &self.wanted.only)
+                        || told.any(|channel| self.touched.contains(&channel)))
+            })
+    }
+
+    fn unsaid(&self, now: Now, what: impl Into<String>) -> Unrecordable {
+        Unrecordable::Unsaid {
+            at: second_of(self.history.zone(), now.wall),
+            what: what.into(),
+        }
+    }
+
+    /// An input as a step; `None`: it is none of its own.
+    fn line(
+        &self,
+        program: &Program,
+        step: &Step<'_>,
+        now: Now,
+        input: &Input,
+    ) -> Result<Option<Line>, Unrecordable> {
+        let said = match input {
+            Input::Event { event, fields, .. } => {
+                let names = program[*event].fields.iter().map(|field| &*field.name);
+                Line::event(&program.event_path(*event), names.zip(fields))
+            }
+            Input::Report {
+                channel,
+                fields,
+                adopt,
+                ..
+            } => {
+                let row = &program[*channel];
+                // What a consumer confirms is done in a test already; what it can't be told is news.
+                let news: Vec<_> = fields
+                    .iter()
+                    .filter(|(slot, _)| !row.consumer || *adopt || !program[*slot].settable)
+                    .cloned()
+                    .collect();
+                if news.is_empty() {
+                    return Ok(None);
+                }
+                Line::report(program, *channel, &news)
+            }
+            Input::Online(device) => Line::event(
+                &program.event_path(program[*device].online),
+                std::iter::empty(),
+            ),
+            Input::Offline(device) => Line::event(
+                &program.event_path(program[*device].offline),
+                std::iter::empty(),
+            ),
+            Input::Set {
+                channel,
+                fields,
+                hold,
+                bound,
+                ..
+            } => Line::set(program, *channel, fields, *hold, *bound),
+            Input::Command {
+                channel,
+                command,
+                who,
+                ..
+            } => {
+                let target = step.house.target_of(*channel);
+                let command = &program[*channel].commands[usize::from(*command)];
+                let is_momentary =
+                    matches!(command.effect, mapping::program::CommandEffect::Momentary);
+                if is_momentary || target.is_empty() {
+                    let who = match who {
+                        Who::Person(name) => &**name,
+                        _ => "somebody",
+                    };
+                    let path = program.channel_path(*channel);
+                    return Err(
+                        self.unsaid(now, format!("{who} asked for {path}.{}", command.name))
+                    );
+                }
+                // What it came to; a relative one is none of a test's words.
+                Line::set(
+                    program,
+                    *channel,
+                    &target_told(program, &target),
+                    None,
+                    None,
+                )
+            }
+            Input::Var { var, .. } => {
+                let what = format!("somebody set the variable {}", program[*var].name);
+                return Err(self.unsaid(now, what));
+            }
+            Input::Block(_) | Input::Unblock(_) => {
+                return Err(self.unsaid(now, "a block was set or lifted"));
+            }
+            Input::Resumed => return Err(self.unsaid(now, "the dispatcher was restarted")),
+            Input::ClockSynced if !self.before.synced => {
+                return Err(self.unsaid(now, "the clock was synchronised"));
+            }
+            Input::ClockSynced | Input::Tick | Input::Reload { .. } | Input::Several(_) => {
+                return Ok(None);
+            }
+        };
+        let clock = short_clock(self.history.zone(), now.wall);
+        Ok(Some(said.remarked(clock)))
+    }
+}
+
+/// Something that left, and the rule that sent it.
+struct Sent {
+    what: String,
+    by: Option<String>,
+}
+
+/// What left because of some decisions, as a test expects it.
+fn expected(program: &Program, effects: &Effects, of: impl Fn(&Decision) -> bool) -> Vec<Sent> {
+    let decisions = &effects.engine.decisions;
+    let mut all = Vec::new();
+    for output in &effects.engine.outputs {
+        let (what, decision, line, changed) = match output {
+            Output::Target {
+                channel,
+                target,
+                changed,
+                decision,
+                line,
+                ..
+            } => {
+                let fields = target_told(program, target);
+                let what = toml::target(program, *channel, &fields);
+                (what, *decision, *line, *changed)
+            }
+            Output::Momentary {
+                channel,
+                command,
+                decision,
+                line,
+                ..
+            } => {
+                let name = &program[*channel].commands[usize::from(*command)].name;
+                let path = format!("{}.{name}", program.channel_path(*channel));
+                (toml::text(&path), *decision, *line, true)
+            }
+            Output::Notify {
+                to,
+                text,
+                decision,
+                line,
+            } => {
+                let to = toml::text(to);
+                // When a device was seen last before a test began, no test knows.
+                let row = decisions.get(*decision);
+                let what = if row.is_some_and(|row| tells_last_seen(program, row, text)) {
+                    format!("{{ notify = {to} }}")
+                } else {
+                    format!("{{ notify = {to}, text = {} }}", toml::text(text))
+                };
+                (what, *decision, *line, true)
+            }
+            Output::Event { .. } => continue,
+        };
+        let decision = decisions.get(decision).filter(|decision| of(decision));
+        let sent = decision.and_then(|decision| decision.sent.get(line));
+        // A target that is sent again because nobody confirmed it is no news: in a test somebody did.
+        let left = sent.filter(|sent| match sent.disposition {
+            Disposition::Sent => changed,
+            Disposition::Waiting => true,
+            _ => false,
+        });
+        if let Some(sent) = left {
+            let by = sent.by.map(|rule| program[rule].name.to_string());
+            all.push(Sent { what, by });
+        }
+    }
+    all
+}
+
+/// Whether a text says when a device that came or went was seen last.
+fn tells_last_seen(program: &Program, decision: &Decision, text: &str) -> bool {
+    let mut seen = decision.steps.iter().filter_map(|step| {
+        let Cause::Event(event, values) = &step.cause else {
+            return None;
+        };
+        let fields = &program[*event].fields;
+        let place = fields
+            .iter()
+            .position(|field| &*field.name == "last_seen")?;
+        program[*event].channel.is_none().then_some(())?;
+        values.get(place)?.as_text()
+    });
+    seen.any(|seen| text.contains(seen))
+}
+
+/// What of a target says all of it: what is off is nothing else.
+fn target_told(program: &Program, target: &[(SlotIx, Value)]) -> Vec<(SlotIx, Value)> {
+    let is_off = |(slot, value): &&(SlotIx, Value)| {
+        &*program[*slot].name == "on" && *value == Value::Bool(false)
+    };
+    match target.iter().find(is_off) {
+        Some(off) => vec![off.clone()],
+        None => target.to_vec(),
+    }
+}

@@ -1,0 +1,238 @@
+//! The text of a recorded test: TOML 1.0, one line for each step.
+
+use std::{fmt::Write as _, time::Duration};
+
+use mapping::{
+    Program,
+    program::{ChannelIx, SlotIx},
+};
+use types::Value;
+
+use super::Sent;
+use crate::words;
+
+/// A test that is being written.
+pub(super) struct Test {
+    head: String,
+    steps: Vec<Line>,
+}
+
+/// A step.
+#[derive(Default)]
+pub(super) struct Line {
+    at: Duration,
+    /// What happens; empty: only time passes.
+    said: String,
+    expect: Option<Vec<Sent>>,
+    /// When that was, for people.
+    remark: Option<String>,
+}
+
+impl Test {
+    pub(super) fn new(name: &str, start: String) -> Self {
+        Self {
+            head: format!("[test.{name}]\nstart = {}\n", text(&start)),
+            steps: Vec::new(),
+        }
+    }
+
+    pub(super) fn give_state(
+        &mut self,
+        program: &Program,
+        channel: ChannelIx,
+        fields: &[(SlotIx, Value)],
+    ) {
+        if !fields.is_empty() {
+            let state = state(program, channel, fields);
+            let _ = writeln!(self.head, "given.state.{state}");
+        }
+    }
+
+    pub(super) fn give_var(&mut self, name: &str, is: &Value) {
+        let _ = writeln!(self.head, "given.var.{name} = {}", value(is));
+    }
+
+    pub(super) fn give_devices(&mut self, key: &str, devices: &[&str]) {
+        if !devices.is_empty() {
+            let names: Vec<String> = devices.iter().map(|name| text(name)).collect();
+            let _ = writeln!(self.head, "given.{key} = [{}]", names.join(", "));
+        }
+    }
+
+    pub(super) fn push(&mut self, line: Line) {
+        self.steps.push(line);
+    }
+
+    /// What came of the last step besides, a little later.
+    pub(super) fn expect_more(&mut self, sent: Vec<Sent>) {
+        if let Some(last) = self.steps.last_mut() {
+            last.expect.get_or_insert_default().extend(sent);
+        }
+    }
+
+    /// Steps, and commands that they expect.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let commands = self.steps.iter().filter_map(|step| step.expect.as_ref());
+        (self.steps.len(), commands.map(Vec::len).sum())
+    }
+
+    pub(super) fn text(&self) -> String {
+        let mut out = self.head.clone();
+        out.push_str("steps = [\n");
+        for step in &self.steps {
+            let _ = writeln!(out, "  {}", step.text());
+        }
+        out.push_str("]\n");
+        out
+    }
+}
+
+impl Line {
+    pub(super) fn event<'v>(
+        path: &str,
+        fields: impl Iterator<Item = (&'v str, &'v Value)>,
+    ) -> Self {
+        let fields: Vec<String> = fields
+            .map(|(name, field)| format!("{name} = {}", value(field)))
+            .collect();
+        let with = match fields.as_slice() {
+            [] => String::new(),
+            fields => format!(", with = {{ {} }}", fields.join(", ")),
+        };
+        Self::saying(format!("event = {}{with}", text(path)))
+    }
+
+    pub(super) fn report(
+        program: &Program,
+        channel: ChannelIx,
+        fields: &[(SlotIx, Value)],
+    ) -> Self {
+        let state = state(program, channel, fields);
+        Self::saying(format!("report = {{ {state} }}"))
+    }
+
+    pub(super) fn set(
+        program: &Program,
+        channel: ChannelIx,
+        fields: &[(SlotIx, Value)],
+        hold: Option<Duration>,
+        bound: Option<Duration>,
+    ) -> Self {
+        let mut said = format!("set = {}", text(&program.channel_path(channel)));
+        for (slot, field) in fields {
+            let _ = write!(said, ", {} = {}", program[*slot].name, value(field));
+        }
+        for (key, span) in [("hold", hold), ("for", bound)] {
+            if let Some(span) = span {
+                let _ = write!(said, ", {key} = {}", text(&words::span(span)));
+            }
+        }
+        Self::saying(said)
+    }
+
+    fn saying(said: String) -> Self {
+        Self {
+            said,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn at(self, at: Duration) -> Self {
+        Self { at, ..self }
+    }
+
+    pub(super) fn expecting(self, expect: Option<Vec<Sent>>) -> Self {
+        Self { expect, ..self }
+    }
+
+    pub(super) fn remarked(self, remark: String) -> Self {
+        Self {
+            remark: Some(remark),
+            ..self
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut keys = vec![format!("at = {}", text(&words::span(self.at)))];
+        if !self.said.is_empty() {
+            keys.push(self.said.clone());
+        }
+        if let Some(sent) = &self.expect {
+            let all: Vec<&str> = sent.iter().map(|sent| &*sent.what).collect();
+            keys.push(format!("expect = [{}]", all.join(", ")));
+            let by = sent.first().and_then(|first| first.by.as_ref());
+            if let Some(by) = by
+                && sent.iter().all(|sent| sent.by.as_ref() == Some(by))
+            {
+                keys.push(format!("by = {}", text(by)));
+            }
+        }
+        let remark = self.remark.as_ref();
+        let remark = remark.map_or_else(String::new, |when| format!("  # {when}"));
+        format!("{{ {} }},{remark}", keys.join(", "))
+    }
+}
+
+/// A target as a test expects it: the command that says all of it, or its fields.
+pub(super) fn target(program: &Program, channel: ChannelIx, fields: &[(SlotIx, Value)]) -> String {
+    let path = program.channel_path(channel);
+    if let [(slot, Value::Bool(on))] = fields
+        && &*program[*slot].name == "on"
+    {
+        let word = if *on { "on" } else { "off" };
+        let mut commands = program[channel].commands.iter();
+        if commands.any(|command| &*command.name == word) {
+            return text(&format!("{path}.{word}"));
+        }
+    }
+    let mut out = format!("{{ set = {}", text(&path));
+    for (slot, field) in fields {
+        let _ = write!(out, ", {} = {}", program[*slot].name, value(field));
+    }
+    out.push_str(" }");
+    out
+}
+
+/// `hall.lux = 12`, `hall.lamp = { on = true, brightness = 40 }`.
+fn state(program: &Program, channel: ChannelIx, fields: &[(SlotIx, Value)]) -> String {
+    let path = program.channel_path(channel);
+    match fields {
+        [(_, only)] if program[channel].slots.len() == 1 => format!("{path} = {}", value(only)),
+        fields => {
+            let fields: Vec<String> = fields
+                .iter()
+                .map(|(slot, field)| format!("{} = {}", program[*slot].name, value(field)))
+                .collect();
+            format!("{path} = {{ {} }}", fields.join(", "))
+        }
+    }
+}
+
+fn value(value: &Value) -> String {
+    match value {
+        Value::Bool(value) => value.to_string(),
+        Value::Number(value) if value.fract() == 0.0 && value.abs() < 9e15 => {
+            format!("{}", *value as i64)
+        }
+        Value::Number(value) => format!("{value:?}"),
+        Value::Text(value) => text(value),
+    }
+}
+
+/// A text in double quotes, on one line.
+pub(super) fn text(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for letter in text.chars() {
+        match letter {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            letter if letter.is_control() => {
+                let _ = write!(out, "\\u{:04X}", u32::from(letter));
+            }
+            letter => out.push(letter),
+        }
+    }
+    out.push('"');
+    out
+}

@@ -1,0 +1,298 @@
+//! `test --record`: what happened, as a house test that passes.
+
+use dispatcher::{Sides, explain::Filter, rehearsal};
+use mapping::Loaded;
+use proptest::prelude::*;
+use replay::{
+    Until,
+    record::{Recording, Unrecordable, Wanted, record},
+};
+use types::UnixTime;
+
+use crate::home::{Files, Home, piano_house, with_rules};
+
+/// A house in which everything is known and nothing waits.
+fn home(files: &Files) -> Home {
+    let mut home = Home::new(files);
+    home.lux(12);
+    home.says("living", "temp/state", "21");
+    home.says("bath", "humidity/state", "60");
+    home.says("door", "contact/state", r#""closed""#);
+    home.asks("anna", "iot/hall/lamp/set", r#"{"on":false}"#);
+    home.pass(150);
+    home
+}
+
+fn recorded(home: &mut Home, since: UnixTime, only: &[&str]) -> Result<Recording, Unrecordable> {
+    let wanted = Wanted {
+        name: "recorded".to_owned(),
+        since,
+        until: Until::End,
+        only: only.iter().map(|path| Filter::new(path)).collect(),
+    };
+    record(&home.history(), &wanted)
+}
+
+/// The house with a recorded test.
+fn load(files: &Files, recording: &Recording) -> Loaded {
+    let mut files = files.clone();
+    files.insert(
+        "tests/recorded.test.toml".to_owned(),
+        recording.text.clone(),
+    );
+    mapping::load_texts(files)
+}
+
+/// What fails of a recorded test.
+fn failures(files: &Files, recording: &Recording) -> Option<String> {
+    let loaded = load(files, recording);
+    let said = mapping::render(&loaded.sources, &loaded.diagnostics, false);
+    assert!(!loaded.has_errors(), "{said}\n{}", recording.text);
+    let program = loaded.program.expect("it has no errors");
+    assert_eq!(loaded.tests.len(), 1);
+    let verdict = rehearsal::run(&program, &loaded.tests[0]);
+    (!verdict.passed()).then(|| verdict.to_string())
+}
+
+fn passes(files: &Files, recording: &Recording) {
+    if let Some(failed) = failures(files, recording) {
+        panic!("{failed}\n{}", recording.text);
+    }
+}
+
+#[test]
+fn what_happened_is_a_test_that_passes_and_says_what_was_done() {
+    let files = piano_house();
+    let mut home = home(&files);
+    let since = home.now.wall;
+    home.pass(60);
+    home.motion();
+    home.pass(90);
+    home.press(60);
+    home.lux(80);
+    home.pass(400);
+    home.asks("anna", "iot/desk/lamp/set", "toggle");
+    home.pass(10);
+    home.says("living", "lamp/state", r#"{"on":true,"brightness":33}"#);
+    home.pass(10);
+    home.disconnect("living");
+    home.pass(5);
+    home.press(80);
+    let recording = recorded(&mut home, since, &[]).unwrap();
+    passes(&files, &recording);
+    let text = &recording.text;
+    for line in [
+        "start = \"2026-03-28 20:00:10\"",
+        r#"{ at = "0s", report = { living.temp = 21 } },"#,
+        "given.state.hall.lux = 12",
+        "given.state.hall.lamp = { on = false }",
+        "given.var.night = false",
+        r#"{ at = "3m30s", event = "hall.motion.start", expect = ["hall.lamp.on"], by = "hall-motion" },  # 20:03:40"#,
+        r#"{ at = "5m", report = { hall.lux = 80 }, expect = [] },"#,
+        r#"{ at = "8m30s", expect = ["hall.lamp.off"], by = "hall-motion-off" },"#,
+        r#"set = "desk.lamp", on = true, expect = ["desk.lamp.on"] },"#,
+        r#"report = { living.lamp = { on = true, brightness = 33 } }"#,
+        r#"event = "living.offline""#,
+        r#"expect = [{ set = "living.lamp", on = true, brightness = 50 }], by = "velocity-dims" },"#,
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+}
+
+#[test]
+fn a_changed_rule_fails_the_recorded_test_and_is_named() {
+    let files = piano_house();
+    let mut home = home(&files);
+    let since = home.now.wall;
+    home.motion();
+    home.pass(400);
+    home.press(36);
+    let recording = recorded(&mut home, since, &[]).unwrap();
+    passes(&files, &recording);
+    let mut broken = files;
+    let rules = broken.get_mut("rules.toml").unwrap();
+    *rules = rules.replace("state.hall.lux < 50", "state.hall.lux < 5");
+    let failed = failures(&broken, &recording).expect("the lamp stays off");
+    assert!(failed.contains("expected: hall.lamp.on"), "{failed}");
+    assert!(failed.contains("rule hall-motion"), "{failed}");
+}
+
+#[test]
+fn only_what_is_asked_for_is_recorded() {
+    let files = piano_house();
+    let mut home = home(&files);
+    let since = home.now.wall;
+    for _ in 0..3 {
+        home.motion();
+        home.press(60);
+        home.press(80);
+        home.pass(400);
+        home.lux(30);
+    }
+    let all = recorded(&mut home, since, &[]).unwrap();
+    let hall = recorded(
+        &mut home,
+        since,
+        &["rule.hall-motion", "rule.hall-motion-off"],
+    )
+    .unwrap();
+    // Middle C switches the hall's lamp as well, so it belongs to it.
+    assert!(hall.text.contains("key = 60"), "{}", hall.text);
+    assert!(!hall.text.contains("key = 80"), "{}", hall.text);
+    assert!(hall.text.contains("hall.motion.start"), "{}", hall.text);
+    assert!(hall.steps < all.steps);
+    let living = recorded(&mut home, since, &["living.lamp"]).unwrap();
+    assert!(living.text.contains("key = 80"), "{}", living.text);
+    assert!(!living.text.contains("motion.start"), "{}", living.text);
+    for recording in [&all, &hall, &living] {
+        passes(&files, recording);
+    }
+}
+
+#[test]
+fn what_can_not_be_recorded_is_refused_with_its_place() {
+    let files = piano_house();
+    let refused = |does: &dyn Fn(&mut Home)| {
+        let mut home = home(&files);
+        let since = home.now.wall;
+        home.press(36);
+        home.pass(20);
+        does(&mut home);
+        home.pass(20);
+        home.press(36);
+        recorded(&mut home, since, &[]).unwrap_err().to_string()
+    };
+    let expect = |refused: String, expected: &str| {
+        assert!(refused.contains(expected), "{refused}");
+    };
+    expect(
+        refused(&|home| home.restart(std::time::Duration::from_secs(7))),
+        "the dispatcher was restarted at 2026-03-28 20:03:07, which a test can't say",
+    );
+    expect(
+        refused(&|home| home.block("hall", Sides::BOTH)),
+        "a block was set or lifted at 2026-03-28 20:03:00",
+    );
+    expect(
+        refused(&|home| home.asks("anna", "iot/living/blind/set", "stop")),
+        "anna asked for living.blind.stop at 2026-03-28 20:03:00",
+    );
+    expect(
+        refused(&|home| {
+            let edited =
+                with_rules("\n[rule.more]\nwhen = \"door.bell.release\"\ndo = \"hall.lamp.on\"\n");
+            home.reload(&edited);
+        }),
+        "another mapping came into force at 2026-03-28 20:03:00",
+    );
+}
+
+#[test]
+fn a_beginning_in_the_middle_of_something_is_refused_with_a_better_one() {
+    let files = piano_house();
+    let mut home = home(&files);
+    home.motion();
+    home.pass(60);
+    let since = home.now.wall;
+    home.press(60);
+    home.pass(300);
+    home.press(36);
+    home.pass(10);
+    home.press(36);
+    let refused = recorded(&mut home, since, &[]).unwrap_err();
+    let Unrecordable::Waits {
+        what,
+        quiet: Some(_),
+    } = &refused
+    else {
+        panic!("{refused}");
+    };
+    assert_eq!(what, "the timer hall-off runs");
+    let said = refused.to_string();
+    assert!(
+        said.contains("nothing waits at --since \"2026-03-28 20:07:41\""),
+        "{said}"
+    );
+    let nothing = recorded(&mut home, UnixTime(since.0 + 3_600_000_000), &[]);
+    assert!(matches!(nothing, Err(Unrecordable::Nothing)), "{nothing:?}");
+}
+
+/// Something that happens in a house.
+#[derive(Clone, Debug)]
+enum Does {
+    Press(u32),
+    Motion,
+    Lux(u32),
+    Temp(u32),
+    Says(&'static str, &'static str, &'static str),
+    Asks(&'static str, &'static str),
+    Leaves(&'static str),
+    Comes(&'static str),
+    Passes(u64),
+}
+
+fn does() -> impl Strategy<Value = Does> {
+    let lamps = prop_oneof![Just("hall/lamp"), Just("desk/lamp"), Just("stairs/lamp")];
+    let wishes = prop_oneof![
+        Just("toggle"),
+        Just("on"),
+        Just("off"),
+        Just(r#"{"on":true,"for":"40s"}"#),
+        Just(r#"{"on":true,"hold":"30s"}"#),
+    ];
+    prop_oneof![
+        4 => prop_oneof![Just(60_u32), Just(36), Just(64), Just(67), Just(72), Just(52), Just(50), Just(48)].prop_map(Does::Press),
+        3 => Just(Does::Motion),
+        2 => (0_u32..100).prop_map(Does::Lux),
+        2 => (17_u32..25).prop_map(Does::Temp),
+        3 => prop_oneof![Just("press"), Just("release")].prop_map(|what| Does::Says("desk", "button/event", what)),
+        1 => prop_oneof![Just("open"), Just("closed")].prop_map(|is| Does::Says("door", "contact/state", is)),
+        1 => Just(Does::Says("door", "bell/event", "press")),
+        3 => (lamps, wishes).prop_map(|(lamp, wish)| Does::Asks(lamp, wish)),
+        1 => Just(Does::Leaves("desk")),
+        1 => Just(Does::Comes("desk")),
+        4 => (0_u64..20).prop_map(|tenths| Does::Passes(tenths * 100)),
+        4 => (1_u64..400).prop_map(|seconds| Does::Passes(seconds * 1_000)),
+    ]
+}
+
+fn act(home: &mut Home, does: &Does) {
+    match does {
+        Does::Press(key) => home.press(*key),
+        Does::Motion => home.motion(),
+        Does::Lux(lux) => home.lux(*lux),
+        Does::Temp(temp) => home.says("living", "temp/state", &temp.to_string()),
+        Does::Says(device, topic, payload) => home.says(device, topic, payload),
+        Does::Asks(lamp, wish) => home.asks("anna", &format!("iot/{lamp}/set"), wish),
+        Does::Leaves(device) => home.disconnect(device),
+        Does::Comes(device) => home.connect(device),
+        Does::Passes(ms) => home.pass_ms(*ms),
+    }
+    // What a module is told it reports a moment later.
+    home.pass_ms(100);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_is_a_test_that_passes(history in prop::collection::vec(does(), 1..60)) {
+        let files = piano_house();
+        let mut home = home(&files);
+        home.watched = false;
+        let since = home.now.wall;
+        for does in &history {
+            act(&mut home, does);
+        }
+        match recorded(&mut home, since, &[]) {
+            Ok(recording) => {
+                let failed = failures(&files, &recording);
+                prop_assert!(failed.is_none(), "{}\n{}", failed.unwrap_or_default(), recording.text);
+            }
+            Err(Unrecordable::Nothing) => {
+                prop_assert!(history.iter().all(|does| matches!(does, Does::Passes(_) | Does::Comes(_))));
+            }
+            Err(refused) => prop_assert!(false, "{refused}"),
+        }
+    }
+}
