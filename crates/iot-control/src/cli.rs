@@ -90,6 +90,8 @@ pub(crate) struct Test {
     /// Runs only tests whose name contains this text
     #[arg(long)]
     pub(crate) filter: Option<String>,
+    #[command(flatten)]
+    pub(crate) recorded: past::Recorded,
 }
 
 #[derive(Debug, Args)]

@@ -86,3 +86,47 @@ pub(crate) struct Replay {
     #[command(flatten)]
     pub(crate) past: Past,
 }
+
+/// What `test --record` takes.
+#[derive(Debug, Args)]
+pub(crate) struct Recorded {
+    /// Writes what happened as a test of this name instead, tests/NAME.test.toml, if it passes
+    #[arg(long, value_name = "NAME", requires = "since", conflicts_with_all = ["filter", "json"])]
+    pub(crate) record: Option<String>,
+    /// With --record: from this time on: 07:00, "yesterday 21:00", -10m
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        requires = "record"
+    )]
+    pub(crate) since: Option<String>,
+    /// With --record: up to this time [default: all that is there]
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        requires = "record"
+    )]
+    pub(crate) until: Option<String>,
+    /// With --record: only what is about this rule, and what else writes its outputs; may stand several times
+    #[arg(long, value_name = "RULE", requires = "record")]
+    pub(crate) rule: Vec<String>,
+    /// With --record: the same for a device or channel
+    #[arg(long, value_name = "DEVICE", requires = "record")]
+    pub(crate) device: Vec<String>,
+    #[command(flatten)]
+    pub(crate) state: State,
+}
+
+impl Recorded {
+    /// Where to look.
+    pub(crate) fn past(&self) -> Past {
+        Past {
+            json: false,
+            state: State {
+                folder: self.state.folder.clone(),
+            },
+        }
+    }
+}

@@ -20,9 +20,11 @@ use crate::{
 };
 
 mod events;
+mod record;
 mod trial;
 
 pub(crate) use events::events;
+pub(crate) use record::record_test;
 pub(crate) use trial::replay;
 
 /// The stretch of time that somebody named ends before it begins.

@@ -5,10 +5,17 @@ use std::process::ExitCode;
 use dispatcher::rehearsal::{Failure, Rehearsal, Verdict};
 use serde_json::{Value as Json, json};
 
-use crate::{cli::Test, command::check, printer};
+use crate::{
+    cli::Test,
+    command::{check, past},
+    printer,
+};
 
-/// Runs a house's tests.
+/// Runs a house's tests, or records one.
 pub(crate) fn test(options: &Test) -> anyhow::Result<ExitCode> {
+    if let Some(name) = &options.recorded.record {
+        return past::record_test(options, name);
+    }
     let house = &options.house.house;
     let loaded = mapping::load(house);
     let Some(program) = loaded.program else {

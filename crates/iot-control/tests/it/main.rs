@@ -24,6 +24,7 @@ mod files;
 mod foreign;
 mod harness;
 mod outlast;
+mod recording;
 mod reload;
 mod rubbish;
 mod simulation;

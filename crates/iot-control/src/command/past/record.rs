@@ -1,0 +1,127 @@
+//! `iot-control test --record NAME`: what happened as a house test, which is run before it is written.
+
+use std::{collections::BTreeMap, io::Write as _, path::Path, process::ExitCode};
+
+use anyhow::{Context, bail};
+use dispatcher::{explain::Filter, rehearsal};
+use mapping::suggest;
+use replay::{
+    Target, Until,
+    record::{Recording, Wanted, record},
+};
+
+use crate::{cli::Test, printer};
+
+use super::{UNORDERED, look};
+
+/// Where a house's tests stand, and how their files end.
+const FOLDER: &str = "tests";
+const ENDING: &str = ".test.toml";
+
+/// Longest name of a test, in bytes.
+const NAME_BYTES_MAX: usize = 64;
+
+/// Writes `tests/NAME.test.toml`.
+pub(crate) fn record_test(options: &Test, name: &str) -> anyhow::Result<ExitCode> {
+    let house = &options.house.house;
+    if !is_name(name) {
+        bail!(
+            "'{}' can't be a test's name: take small letters, digits and hyphens, a letter first",
+            name.escape_default()
+        );
+    }
+    let file = format!("{FOLDER}/{name}{ENDING}");
+    let path = house.join(&file);
+    if path.exists() {
+        bail!("{} is there already; take another name", path.display());
+    }
+    let recording = recorded(options, name)?;
+    if !try_out(house, &file, name, &recording)? {
+        return Ok(ExitCode::FAILURE);
+    }
+    let folder = house.join(FOLDER);
+    std::fs::create_dir_all(&folder)
+        .and_then(|()| std::fs::File::create_new(&path))
+        .and_then(|mut file| file.write_all(recording.text.as_bytes()))
+        .with_context(|| format!("writing {}", path.display()))?;
+    printer::result(path.display());
+    printer::tell(format_args!(
+        "{} steps, {} commands; it passes. Read it before you keep it",
+        recording.steps, recording.commands
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn recorded(options: &Test, name: &str) -> anyhow::Result<Recording> {
+    let recorded = &options.recorded;
+    let looked = look(&recorded.past())?;
+    let since = looked.when(recorded.since.as_deref())?;
+    let since = since
+        .context("--record needs to know from when on: --since 07:00, --since -10m")?
+        .from;
+    let until = looked.until(recorded.until.as_deref())?;
+    if let Until::Wall(until) = until
+        && since >= until
+    {
+        bail!(UNORDERED);
+    }
+    for rule in &recorded.rule {
+        let names = &looked.history.program().names.rules;
+        if !names.contains_key(rule.as_str()) {
+            let near = suggest::closest(rule, names.keys().map(|name| &**name));
+            let near = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
+            bail!("the house has no rule {rule}{near}");
+        }
+    }
+    let rules = recorded.rule.iter().map(|rule| format!("rule.{rule}"));
+    let only: Vec<String> = rules.chain(recorded.device.iter().cloned()).collect();
+    for path in &recorded.device {
+        Target::expect(looked.history.program(), path)?;
+    }
+    let wanted = Wanted {
+        name: name.to_owned(),
+        since,
+        until,
+        only: only.iter().map(|path| Filter::new(path)).collect(),
+    };
+    let recording = record(&looked.history, &wanted);
+    looked.tell_troubles();
+    Ok(recording?)
+}
+
+/// Runs a test that stands in no file yet; says why it is not written.
+fn try_out(house: &Path, file: &str, name: &str, recording: &Recording) -> anyhow::Result<bool> {
+    let texts = BTreeMap::from([(file.to_owned(), recording.text.clone())]);
+    let loaded = mapping::analyze(Some(house), &texts).loaded;
+    let test = loaded.tests.iter().find(|test| &*test.name == name);
+    let (Some(program), Some(test), false) = (&loaded.program, test, loaded.has_errors()) else {
+        let colors = printer::has_colors();
+        printer::tell(mapping::render(&loaded.sources, &loaded.diagnostics, colors).trim_end());
+        bail!(
+            "{}: with the recorded test it does not check, so the test was not written",
+            house.display()
+        );
+    };
+    let verdict = rehearsal::run(program, test);
+    if verdict.passed() {
+        return Ok(true);
+    }
+    printer::results(&verdict);
+    printer::tell(
+        "The recorded test does not pass, so it was not written. Either the mapping means something else by now, or what \
+         happened hung on something that a test does not know: how long ago something was reported, devices that \
+         answered late, what rules counted before. Another --since, or less of it with --rule or --device, may do.",
+    );
+    Ok(false)
+}
+
+fn is_name(name: &str) -> bool {
+    let mut letters = name.chars();
+    let first = letters
+        .next()
+        .is_some_and(|first| first.is_ascii_lowercase());
+    let others = |letter: char| {
+        letter.is_ascii_lowercase() || letter.is_ascii_digit() || matches!(letter, '-' | '_')
+    };
+    first && name.len() <= NAME_BYTES_MAX && letters.all(others)
+}
