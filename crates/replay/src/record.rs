@@ -3,18 +3,18 @@
 //! Called by `iot-control test --record`, which runs what comes out before it writes it. A test begins with a house in
 //! which nothing waits and knows no restarts, edits or blocks: where history has one, it is refused with its time.
 
-use std::{collections::BTreeSet, fmt, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use dispatcher::{
     Dispatcher, Effects, Input,
     explain::{self, Explainer, Filter},
 };
-use engine::{Cause, Decision, Disposition, Output, Who};
+use engine::{Decision, Who};
 use mapping::{
     Program,
-    program::{Carrier, ChannelIx, DeviceIx, RuleIx, SlotIx, TimerIx, VarIx},
+    program::{Carrier, ChannelIx, DeviceIx, SlotIx, VarIx},
 };
-use types::{Now, UnixTime, Value};
+use types::{Now, UnixTime};
 
 use crate::{
     history::{History, Until},
@@ -24,9 +24,15 @@ use crate::{
     words::{second_of, short_clock},
 };
 
+mod beginning;
+mod sent;
 mod toml;
+mod unrecordable;
 
+use beginning::{aging, second, waiting};
+use sent::{Sent, expected, target_told};
 use toml::{Line, Test};
+pub use unrecordable::Unrecordable;
 
 /// A clock that differs by more from the time that passed was set.
 const SET_MIN: Duration = Duration::from_secs(1);
@@ -61,73 +67,6 @@ pub struct Recording {
     pub commands: usize,
 }
 
-/// Why a stretch of history is no test.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Unrecordable {
-    /// It can't be read.
-    History(HistoryError),
-    /// Something was under way when it begins.
-    Waits {
-        /// What, in words.
-        what: String,
-        /// The first moment from which it can be recorded.
-        quiet: Option<String>,
-    },
-    /// Something happened that a test can't say.
-    Unsaid {
-        /// When, at home.
-        at: String,
-        /// What, in words.
-        what: String,
-    },
-    /// Inputs are missing.
-    Gap,
-    /// Nothing happened.
-    Nothing,
-    /// More than [`STEPS_MAX`] steps.
-    TooMuch {
-        /// When that many were full.
-        at: String,
-    },
-}
-
-impl fmt::Display for Unrecordable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::History(error) => error.fmt(f),
-            Self::Waits { what, quiet } => {
-                write!(
-                    f,
-                    "{what} at the beginning, and a test begins with a house in which nothing waits"
-                )?;
-                match quiet {
-                    Some(quiet) => write!(f, "; nothing waits at --since \"{quiet}\""),
-                    None => f.write_str("; begin earlier"),
-                }
-            }
-            Self::Unsaid { at, what } => write!(
-                f,
-                "{what} at {at}, which a test can't say: record up to there (--until \"{at}\"), or from then on"
-            ),
-            Self::Gap => f.write_str("inputs of that time are missing in the journal"),
-            Self::Nothing => f.write_str("nothing happened in that time that a test could tell"),
-            Self::TooMuch { at } => write!(
-                f,
-                "that is more than {STEPS_MAX} steps, which nobody reads: end at --until \"{at}\", or say --rule or --device"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for Unrecordable {}
-
-impl From<HistoryError> for Unrecordable {
-    fn from(error: HistoryError) -> Self {
-        Self::History(error)
-    }
-}
-
 /// Writes a stretch of history as a test.
 ///
 /// # Errors
@@ -158,7 +97,7 @@ pub fn record(history: &History, wanted: &Wanted) -> Result<Recording, Unrecorda
         history,
         wanted,
         start: first,
-        test: Test::new(&wanted.name, second_of(history.zone(), first)),
+        test: Test::new(&wanted.name, &second_of(history.zone(), first)),
         last_us: 0,
         before: begin,
         touched,
@@ -189,76 +128,6 @@ pub fn record(history: &History, wanted: &Wanted) -> Result<Recording, Unrecorda
         steps,
         commands,
     })
-}
-
-/// What is under way in a house, in words; a test can't begin with it.
-fn waiting(house: &Dispatcher, now: Now) -> Option<String> {
-    let (program, engine) = (house.program(), house.engine());
-    let timers = (0..program.timers.len() as u32).map(TimerIx);
-    for timer in timers {
-        if engine.timer(timer).is_some() {
-            return Some(format!("the timer {} runs", program[timer].name));
-        }
-    }
-    for rule in (0..program.rules.len() as u32).map(RuleIx) {
-        let name = &program[rule].name;
-        if engine.runs(rule).next().is_some() {
-            return Some(format!("the rule {name} waits between its actions"));
-        }
-        let triggers = 0..program[rule].triggers.len() as u32;
-        let mut holds = triggers.filter_map(|place| engine.hold(rule, place));
-        if holds.any(|hold| hold.waits.is_some()) {
-            return Some(format!(
-                "the condition of the rule {name} has begun to hold"
-            ));
-        }
-    }
-    for channel in ChannelIx::all(program.channels.len()) {
-        let path = program.channel_path(channel);
-        if engine
-            .kept_until(channel)
-            .is_some_and(|until| now.at < until)
-        {
-            return Some(format!("{path} is kept from rules"));
-        }
-        if engine.bounded_until(channel).is_some() {
-            return Some(format!("{path} is on for a time"));
-        }
-    }
-    None
-}
-
-/// What grows too old to count: fields of channels with `stale_after` that are known, and when they were reported. A test
-/// lets them be reported again then.
-fn aging(house: &Dispatcher, now: Now) -> Vec<(Now, ChannelIx, (SlotIx, Value))> {
-    let (program, engine) = (house.program(), house.engine());
-    let channels = ChannelIx::all(program.channels.len());
-    let aging = channels.filter(|channel| program[*channel].stale_after.is_some());
-    let slots = aging.flat_map(|channel| {
-        program[channel]
-            .slots
-            .iter()
-            .map(move |slot| (channel, *slot))
-    });
-    let mut all: Vec<_> = slots
-        .filter_map(|(channel, slot)| {
-            let at = engine.reported_at(slot)?;
-            let value = engine.reported(slot)?.clone();
-            let age_us = i64::try_from(now.at.since(at).as_micros()).ok()?;
-            let then = Now {
-                at,
-                wall: UnixTime(now.wall.0.saturating_sub(age_us)),
-                ..now
-            };
-            Some((then, channel, (slot, value)))
-        })
-        .collect();
-    all.sort_by_key(|(at, ..)| at.at);
-    all
-}
-
-fn second(wall: UnixTime) -> UnixTime {
-    UnixTime(wall.0 - wall.0.rem_euclid(1_000_000))
 }
 
 /// Whether a decision is about something that is asked for, or a rule that is looked at it.
@@ -578,101 +447,5 @@ impl Recorder<'_> {
         };
         let clock = short_clock(self.history.zone(), now.wall);
         Ok(Some(said.remarked(clock)))
-    }
-}
-
-/// Something that left, and the rule that sent it.
-struct Sent {
-    what: String,
-    by: Option<String>,
-}
-
-/// What left because of some decisions, as a test expects it.
-fn expected(program: &Program, effects: &Effects, of: impl Fn(&Decision) -> bool) -> Vec<Sent> {
-    let decisions = &effects.engine.decisions;
-    let mut all = Vec::new();
-    for output in &effects.engine.outputs {
-        let (what, decision, line, changed) = match output {
-            Output::Target {
-                channel,
-                target,
-                changed,
-                decision,
-                line,
-                ..
-            } => {
-                let fields = target_told(program, target);
-                let what = toml::target(program, *channel, &fields);
-                (what, *decision, *line, *changed)
-            }
-            Output::Momentary {
-                channel,
-                command,
-                decision,
-                line,
-                ..
-            } => {
-                let name = &program[*channel].commands[usize::from(*command)].name;
-                let path = format!("{}.{name}", program.channel_path(*channel));
-                (toml::text(&path), *decision, *line, true)
-            }
-            Output::Notify {
-                to,
-                text,
-                decision,
-                line,
-            } => {
-                let to = toml::text(to);
-                // When a device was seen last before a test began, no test knows.
-                let row = decisions.get(*decision);
-                let what = if row.is_some_and(|row| tells_last_seen(program, row, text)) {
-                    format!("{{ notify = {to} }}")
-                } else {
-                    format!("{{ notify = {to}, text = {} }}", toml::text(text))
-                };
-                (what, *decision, *line, true)
-            }
-            Output::Event { .. } => continue,
-        };
-        let decision = decisions.get(decision).filter(|decision| of(decision));
-        let sent = decision.and_then(|decision| decision.sent.get(line));
-        // A target that is sent again because nobody confirmed it is no news: in a test somebody did.
-        let left = sent.filter(|sent| match sent.disposition {
-            Disposition::Sent => changed,
-            Disposition::Waiting => true,
-            _ => false,
-        });
-        if let Some(sent) = left {
-            let by = sent.by.map(|rule| program[rule].name.to_string());
-            all.push(Sent { what, by });
-        }
-    }
-    all
-}
-
-/// Whether a text says when a device that came or went was seen last.
-fn tells_last_seen(program: &Program, decision: &Decision, text: &str) -> bool {
-    let mut seen = decision.steps.iter().filter_map(|step| {
-        let Cause::Event(event, values) = &step.cause else {
-            return None;
-        };
-        let fields = &program[*event].fields;
-        let place = fields
-            .iter()
-            .position(|field| &*field.name == "last_seen")?;
-        program[*event].channel.is_none().then_some(())?;
-        values.get(place)?.as_text()
-    });
-    seen.any(|seen| text.contains(seen))
-}
-
-/// What of a target says all of it: what is off is nothing else.
-fn target_told(program: &Program, target: &[(SlotIx, Value)]) -> Vec<(SlotIx, Value)> {
-    let is_off = |(slot, value): &&(SlotIx, Value)| {
-        &*program[*slot].name == "on" && *value == Value::Bool(false)
-    };
-    match target.iter().find(is_off) {
-        Some(off) => vec![off.clone()],
-        None => target.to_vec(),
     }
 }

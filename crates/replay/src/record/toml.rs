@@ -29,9 +29,9 @@ pub(super) struct Line {
 }
 
 impl Test {
-    pub(super) fn new(name: &str, start: String) -> Self {
+    pub(super) fn new(name: &str, start: &str) -> Self {
         Self {
-            head: format!("[test.{name}]\nstart = {}\n", text(&start)),
+            head: format!("[test.{name}]\nstart = {}\n", text(start)),
             steps: Vec::new(),
         }
     }

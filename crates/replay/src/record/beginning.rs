@@ -1,0 +1,75 @@
+//! Where a test may begin: a house in which nothing waits, and what of it grows old.
+
+use dispatcher::Dispatcher;
+use mapping::program::{ChannelIx, RuleIx, SlotIx, TimerIx};
+use types::{Now, UnixTime, Value};
+
+/// What is under way in a house, in words; a test can't begin with it.
+pub(super) fn waiting(house: &Dispatcher, now: Now) -> Option<String> {
+    let (program, engine) = (house.program(), house.engine());
+    let timers = (0..program.timers.len() as u32).map(TimerIx);
+    for timer in timers {
+        if engine.timer(timer).is_some() {
+            return Some(format!("the timer {} runs", program[timer].name));
+        }
+    }
+    for rule in (0..program.rules.len() as u32).map(RuleIx) {
+        let name = &program[rule].name;
+        if engine.runs(rule).next().is_some() {
+            return Some(format!("the rule {name} waits between its actions"));
+        }
+        let triggers = 0..program[rule].triggers.len() as u32;
+        let mut holds = triggers.filter_map(|place| engine.hold(rule, place));
+        if holds.any(|hold| hold.waits.is_some()) {
+            return Some(format!(
+                "the condition of the rule {name} has begun to hold"
+            ));
+        }
+    }
+    for channel in ChannelIx::all(program.channels.len()) {
+        let path = program.channel_path(channel);
+        if engine
+            .kept_until(channel)
+            .is_some_and(|until| now.at < until)
+        {
+            return Some(format!("{path} is kept from rules"));
+        }
+        if engine.bounded_until(channel).is_some() {
+            return Some(format!("{path} is on for a time"));
+        }
+    }
+    None
+}
+
+/// What grows too old to count: fields of channels with `stale_after` that are known, and when they were reported. A test
+/// lets them be reported again then.
+pub(super) fn aging(house: &Dispatcher, now: Now) -> Vec<(Now, ChannelIx, (SlotIx, Value))> {
+    let (program, engine) = (house.program(), house.engine());
+    let channels = ChannelIx::all(program.channels.len());
+    let aging = channels.filter(|channel| program[*channel].stale_after.is_some());
+    let slots = aging.flat_map(|channel| {
+        program[channel]
+            .slots
+            .iter()
+            .map(move |slot| (channel, *slot))
+    });
+    let mut all: Vec<_> = slots
+        .filter_map(|(channel, slot)| {
+            let at = engine.reported_at(slot)?;
+            let value = engine.reported(slot)?.clone();
+            let age_us = i64::try_from(now.at.since(at).as_micros()).ok()?;
+            let then = Now {
+                at,
+                wall: UnixTime(now.wall.0.saturating_sub(age_us)),
+                ..now
+            };
+            Some((then, channel, (slot, value)))
+        })
+        .collect();
+    all.sort_by_key(|(at, ..)| at.at);
+    all
+}
+
+pub(super) fn second(wall: UnixTime) -> UnixTime {
+    UnixTime(wall.0 - wall.0.rem_euclid(1_000_000))
+}

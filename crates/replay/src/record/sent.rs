@@ -1,0 +1,108 @@
+//! What left for consumers and people, as a test expects it.
+
+use dispatcher::Effects;
+use engine::{Cause, Decision, Disposition, Output};
+use mapping::{Program, program::SlotIx};
+use types::Value;
+
+use super::toml;
+
+/// Something that left, and the rule that sent it.
+pub(super) struct Sent {
+    pub(super) what: String,
+    pub(super) by: Option<String>,
+}
+
+/// What left because of some decisions, as a test expects it.
+pub(super) fn expected(
+    program: &Program,
+    effects: &Effects,
+    of: impl Fn(&Decision) -> bool,
+) -> Vec<Sent> {
+    let decisions = &effects.engine.decisions;
+    let mut all = Vec::new();
+    for output in &effects.engine.outputs {
+        let (what, decision, line, changed) = match output {
+            Output::Target {
+                channel,
+                target,
+                changed,
+                decision,
+                line,
+                ..
+            } => {
+                let fields = target_told(program, target);
+                let what = toml::target(program, *channel, &fields);
+                (what, *decision, *line, *changed)
+            }
+            Output::Momentary {
+                channel,
+                command,
+                decision,
+                line,
+                ..
+            } => {
+                let name = &program[*channel].commands[usize::from(*command)].name;
+                let path = format!("{}.{name}", program.channel_path(*channel));
+                (toml::text(&path), *decision, *line, true)
+            }
+            Output::Notify {
+                to,
+                text,
+                decision,
+                line,
+            } => {
+                let to = toml::text(to);
+                // When a device was seen last before a test began, no test knows.
+                let row = decisions.get(*decision);
+                let what = if row.is_some_and(|row| tells_last_seen(program, row, text)) {
+                    format!("{{ notify = {to} }}")
+                } else {
+                    format!("{{ notify = {to}, text = {} }}", toml::text(text))
+                };
+                (what, *decision, *line, true)
+            }
+            Output::Event { .. } => continue,
+        };
+        let decision = decisions.get(decision).filter(|decision| of(decision));
+        let sent = decision.and_then(|decision| decision.sent.get(line));
+        // A target that is sent again because nobody confirmed it is no news: in a test somebody did.
+        let left = sent.filter(|sent| match sent.disposition {
+            Disposition::Sent => changed,
+            Disposition::Waiting => true,
+            _ => false,
+        });
+        if let Some(sent) = left {
+            let by = sent.by.map(|rule| program[rule].name.to_string());
+            all.push(Sent { what, by });
+        }
+    }
+    all
+}
+
+/// Whether a text says when a device that came or went was seen last.
+fn tells_last_seen(program: &Program, decision: &Decision, text: &str) -> bool {
+    let mut seen = decision.steps.iter().filter_map(|step| {
+        let Cause::Event(event, values) = &step.cause else {
+            return None;
+        };
+        let fields = &program[*event].fields;
+        let place = fields
+            .iter()
+            .position(|field| &*field.name == "last_seen")?;
+        program[*event].channel.is_none().then_some(())?;
+        values.get(place)?.as_text()
+    });
+    seen.any(|seen| text.contains(seen))
+}
+
+/// What of a target says all of it: what is off is nothing else.
+pub(super) fn target_told(program: &Program, target: &[(SlotIx, Value)]) -> Vec<(SlotIx, Value)> {
+    let is_off = |(slot, value): &&(SlotIx, Value)| {
+        &*program[*slot].name == "on" && *value == Value::Bool(false)
+    };
+    match target.iter().find(is_off) {
+        Some(off) => vec![off.clone()],
+        None => target.to_vec(),
+    }
+}

@@ -1,0 +1,73 @@
+//! Why something can't be recorded, in words for people.
+
+use std::fmt;
+
+use super::STEPS_MAX;
+use crate::trouble::HistoryError;
+
+/// Why a stretch of history is no test.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Unrecordable {
+    /// It can't be read.
+    History(HistoryError),
+    /// Something was under way when it begins.
+    Waits {
+        /// What, in words.
+        what: String,
+        /// The first moment from which it can be recorded.
+        quiet: Option<String>,
+    },
+    /// Something happened that a test can't say.
+    Unsaid {
+        /// When, at home.
+        at: String,
+        /// What, in words.
+        what: String,
+    },
+    /// Inputs are missing.
+    Gap,
+    /// Nothing happened.
+    Nothing,
+    /// More than [`STEPS_MAX`] steps.
+    TooMuch {
+        /// When that many were full.
+        at: String,
+    },
+}
+
+impl fmt::Display for Unrecordable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::History(error) => error.fmt(f),
+            Self::Waits { what, quiet } => {
+                write!(
+                    f,
+                    "{what} at the beginning, and a test begins with a house in which nothing waits"
+                )?;
+                match quiet {
+                    Some(quiet) => write!(f, "; nothing waits at --since \"{quiet}\""),
+                    None => f.write_str("; begin earlier"),
+                }
+            }
+            Self::Unsaid { at, what } => write!(
+                f,
+                "{what} at {at}, which a test can't say: record up to there (--until \"{at}\"), or from then on"
+            ),
+            Self::Gap => f.write_str("inputs of that time are missing in the journal"),
+            Self::Nothing => f.write_str("nothing happened in that time that a test could tell"),
+            Self::TooMuch { at } => write!(
+                f,
+                "that is more than {STEPS_MAX} steps, which nobody reads: end at --until \"{at}\", or say --rule or --device"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Unrecordable {}
+
+impl From<HistoryError> for Unrecordable {
+    fn from(error: HistoryError) -> Self {
+        Self::History(error)
+    }
+}
