@@ -9,7 +9,7 @@ use dispatcher::{
     Dispatcher, Effects, Input,
     explain::{self, Explainer, Filter},
 };
-use engine::{Decision, Who};
+use engine::{Cause, Decision, Who};
 use mapping::{
     Program,
     program::{Carrier, ChannelIx, DeviceIx, SlotIx, VarIx},
@@ -101,6 +101,7 @@ pub fn record(history: &History, wanted: &Wanted) -> Result<Recording, Unrecorda
         last_us: 0,
         before: begin,
         touched,
+        online: BTreeSet::new(),
     };
     recorder.give(travel.house());
     let program = travel.house().program();
@@ -140,6 +141,12 @@ fn is_about(program: &Program, decision: &Decision, only: &[Filter]) -> bool {
     })
 }
 
+/// Whether a decision is about a device that came.
+fn is_coming(decision: &Decision) -> bool {
+    let first = decision.steps.first();
+    first.is_some_and(|step| matches!(step.cause, Cause::Online(_)))
+}
+
 /// The outputs that what is asked for writes.
 fn touched(
     history: &History,
@@ -170,6 +177,8 @@ struct Recorder<'a> {
     last_us: i64,
     /// The record before.
     before: Now,
+    /// Devices that were there after it.
+    online: BTreeSet<DeviceIx>,
     /// Outputs that what is asked for writes: what else writes them belongs to it.
     touched: BTreeSet<ChannelIx>,
 }
@@ -201,7 +210,9 @@ impl Recorder<'_> {
                 Carrier::Foreign(_) => house.last_heard(device).is_some(),
                 Carrier::Virtual => false,
             };
-            if is_known && !house.online(device) {
+            if house.online(device) {
+                self.online.insert(device);
+            } else if is_known {
                 offline.push(&*row.name);
             }
             if house.blocked(device) == dispatcher::Sides::BOTH {
@@ -237,8 +248,12 @@ impl Recorder<'_> {
         let program = step.program().clone();
         explain::fill_texts(&program, step.effects);
         self.take_due(&program, now, step.effects)?;
+        let back = self.back(step.house, &input);
         let of_input = |decision: &Decision| decision.now.at >= now.at;
-        let sent = expected(&program, step.effects, of_input);
+        let of_coming = |decision: &Decision| of_input(decision) && is_coming(decision);
+        let sent = expected(&program, step.effects, |decision| {
+            of_input(decision) && (back.is_none() || !is_coming(decision))
+        });
         if !self.is_wanted(&program, step.effects, of_input) {
             // What is left out is not expected either.
             if !sent.is_empty() {
@@ -268,6 +283,13 @@ impl Recorder<'_> {
             } else {
                 self.look(now, Some(sent))
             };
+        }
+        if let Some(device) = back {
+            let path = program.event_path(program[device].online);
+            let at = self.at(now, 0);
+            let came = expected(&program, step.effects, of_coming);
+            let line = Line::event(&path, std::iter::empty());
+            self.push(now, line.at(at).expecting(Some(came)))?;
         }
         let last = lines.len() - 1;
         let mut sent = Some(sent);
@@ -303,6 +325,18 @@ impl Recorder<'_> {
         };
         self.last_us = self.last_us.max(us);
         Duration::from_micros(u64::try_from(self.last_us).unwrap_or_default())
+    }
+
+    /// The device that came back by saying something else than that it is there. In a test it says so first: then it
+    /// finds its targets.
+    fn back(&mut self, house: &Dispatcher, input: &Input) -> Option<DeviceIx> {
+        let online = |device: &DeviceIx| house.online(*device);
+        let online = DeviceIx::all(house.program().devices.len()).filter(online);
+        let before = std::mem::replace(&mut self.online, online.collect());
+        if matches!(input, Input::Online(_)) {
+            return None;
+        }
+        self.online.difference(&before).next().copied()
     }
 
     /// What fell due before an input came.
