@@ -14,7 +14,7 @@ use mapping::{
     Program,
     program::{self, EventIx, GestureKind, RuleIx, SlotIx, Trigger},
 };
-use types::{UnixTime, Value};
+use types::{Shown, UnixTime, Value};
 
 use crate::{effects::Effects, span::Span};
 
@@ -90,7 +90,7 @@ pub fn fill_texts(program: &Program, effects: &mut Effects) {
                 text,
                 decision,
                 line,
-            } => (format!("notify {to} \"{text}\""), *decision, *line),
+            } => (format!("notify {to} \"{}\"", Shown(text)), *decision, *line),
         };
         let decision = effects.engine.decisions.get_mut(decision);
         if let Some(sent) = decision.and_then(|decision| decision.sent.get_mut(line))
@@ -315,7 +315,7 @@ impl<'p> Explainer<'p> {
             .map(|seen| {
                 let term = self.term(seen.term, rule, cause);
                 match &seen.value {
-                    Some(Value::Text(text)) => format!("{term} = '{text}'"),
+                    Some(text @ Value::Text(_)) => format!("{term} = '{text}'"),
                     Some(value) => format!("{term} = {value}"),
                     None => format!("{term} is unknown"),
                 }

@@ -215,23 +215,16 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Text from outside as it may be printed: control characters escaped, at most 120 characters.
+/// At most 120 characters of a text from outside, as it may be printed.
 struct Shown<'a>(&'a str);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const CHARS_MAX: usize = 120;
-        for (place, c) in self.0.chars().enumerate() {
-            if place == CHARS_MAX {
-                return f.write_str("..");
-            }
-            if c.is_control() {
-                write!(f, "{}", c.escape_default())?;
-            } else {
-                write!(f, "{c}")?;
-            }
+        match self.0.char_indices().nth(CHARS_MAX) {
+            Some((end, _)) => write!(f, "{}..", types::Shown(&self.0[..end])),
+            None => types::Shown(self.0).fmt(f),
         }
-        Ok(())
     }
 }
 

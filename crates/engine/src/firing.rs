@@ -456,7 +456,7 @@ fn render(template: &Template, view: &Look<'_>, seen: &mut Vec<Seen>) -> String 
         match piece {
             Piece::Text(piece) => text.push_str(piece),
             Piece::Expr(expr) => match eval(expr, view, seen) {
-                Some(value) => text.push_str(&value.to_string()),
+                Some(value) => value.append_to(&mut text),
                 None => text.push_str("unknown"),
             },
         }

@@ -260,7 +260,8 @@ impl ChordPlan {
     pub(crate) fn key(&self, program: &Program) -> String {
         let mut key = program.event_path(self.event);
         for value in &self.values {
-            key += &format!(" {value}");
+            key.push(' ');
+            value.append_to(&mut key);
         }
         key + &format!(" within {} us", self.within.as_micros())
     }

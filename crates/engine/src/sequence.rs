@@ -89,7 +89,8 @@ pub(crate) fn key(program: &Program, place: Place) -> String {
             for (field, value) in &event.wanted {
                 let name = program[event.event].fields.get(usize::from(*field));
                 let name = name.map_or("", |field| &field.name);
-                key += &format!(" {name}={value}");
+                key += &format!(" {name}=");
+                value.append_to(&mut key);
             }
         }
         if let Some(condition) = &step.condition {

@@ -11,7 +11,7 @@ use dispatcher::{
 };
 use engine::{Disposition, Output};
 use mapping::Program;
-use types::{InputNo, Now, Value};
+use types::{InputNo, Now, Shown, Value};
 
 use crate::{
     history::{History, Until},
@@ -321,7 +321,7 @@ fn happened(target: &Target, program: &Program, effects: &Effects) -> Option<Str
                     _ => None,
                 })
                 .find(|(to, _)| wanted.as_ref().is_none_or(|wanted| wanted == *to))
-                .map(|(_, text)| format!("\"{text}\""))
+                .map(|(_, text)| format!("\"{}\"", Shown(text)))
         }
         Target::Slot(_) | Target::Var(_) | Target::Timer(_) => None,
     }

@@ -7,9 +7,11 @@
 
 extern crate alloc;
 
+mod shown;
 mod time;
 mod value;
 
+pub use shown::Shown;
 pub use time::{Instant, Now, UnixTime};
 pub use value::{Refusal, Type, Value};
 

@@ -1,7 +1,9 @@
 //! Values that channels report and take, and the types that say which values are allowed.
 
 use alloc::{string::String, sync::Arc, vec::Vec};
-use core::fmt;
+use core::fmt::{self, Write as _};
+
+use crate::Shown;
 
 /// One value. Integers and numbers share `f64`; an enum's value is the text of its name.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +24,16 @@ impl Value {
             Self::Bool(_) => "bool",
             Self::Number(_) => "number",
             Self::Text(_) => "text",
+        }
+    }
+
+    /// Appends it as it is. Whatever people see is written by `Display`, which escapes what a text could do to a
+    /// terminal.
+    pub fn append_to(&self, out: &mut String) {
+        match self {
+            Self::Text(text) => out.push_str(text),
+            // A String takes whatever comes.
+            other => drop(write!(out, "{other}")),
         }
     }
 
@@ -56,14 +68,14 @@ impl Value {
     }
 }
 
-/// Numbers print without a trailing `.0`, never in exponent form and the same in every locale.
+/// For people; a text is [`Shown`]. Numbers print without a trailing `.0`, never in exponent form and the same in every locale.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bool(value) => write!(f, "{value}"),
             Self::Number(value) if *value == 0.0 => f.write_str("0"),
             Self::Number(value) => write!(f, "{value}"),
-            Self::Text(value) => f.write_str(value),
+            Self::Text(value) => Shown(value).fmt(f),
         }
     }
 }
@@ -273,7 +285,7 @@ impl fmt::Display for Refusal {
                 write!(f, "is {value}, which is not {whole}in {min}..{max}")
             }
             Self::Name { value, expected } => {
-                write!(f, "is '{value}', which is none of ")?;
+                write!(f, "is '{}', which is none of ", Shown(value))?;
                 for (ix, name) in expected.iter().enumerate() {
                     if ix > 0 {
                         f.write_str(", ")?;

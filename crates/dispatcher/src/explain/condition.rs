@@ -16,7 +16,7 @@ use mapping::{
         self, Binary, Condition, DeviceIx, Expr, Function, RuleIx, SlotIx, Sun, Trigger, VarIx,
     },
 };
-use types::Value;
+use types::{Shown, Value};
 
 use super::Explainer;
 
@@ -310,7 +310,7 @@ fn literal(value: &Value) -> String {
     match value {
         Value::Text(text) => {
             let escaped = text.replace('\\', "\\\\").replace('\'', "\\'");
-            format!("'{escaped}'")
+            format!("'{}'", Shown(&escaped))
         }
         other => other.to_string(),
     }

@@ -8,7 +8,7 @@ use mapping::{
     house_test::{Expected, TestStep},
     program::{RuleIx, SlotIx},
 };
-use types::Value;
+use types::{Shown, Value};
 
 use super::{
     afterwards,
@@ -191,7 +191,7 @@ fn text_of(expected: &Expected) -> String {
         Expected::Notify {
             to,
             text: Some(text),
-        } => format!("notify {to} \"{text}\""),
+        } => format!("notify {to} \"{}\"", Shown(text)),
         Expected::Notify { to, text: None } => format!("notify {to}"),
     }
 }

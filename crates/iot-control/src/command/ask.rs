@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use serde_json::Value as Json;
+use types::Shown;
 
 use crate::{
     cli::{Device, Direction, Press},
@@ -99,7 +100,7 @@ fn show_device(answer: &Json) {
             let fields: Vec<String> = fields
                 .into_iter()
                 .flatten()
-                .map(|(name, value)| format!("{name}={value}"))
+                .map(|(name, value)| format!("{name}={}", Shown(&value.to_string())))
                 .collect();
             let assumed = key == "reported" && channel["assumed"] == true;
             let assumed = if assumed { " (assumed)" } else { "" };

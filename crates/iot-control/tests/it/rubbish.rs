@@ -200,3 +200,90 @@ fn a_flood_of_rubbish_is_all_counted_and_logged_a_few_times_only() {
     assert!((1..=10).contains(&lines), "{lines} lines");
     plays(&dispatcher, &mut piano);
 }
+
+/// A device that says whatever it likes, and a rule that repeats it.
+const PARROT: &str = r#"
+format = 1
+[kind.parrot]
+target.says = "text"
+state.hears = "text"
+events.word = { text = "text" }
+[device.d]
+id = 1
+io.a = { kind = "parrot" }
+io.b = { kind = "parrot" }
+[var]
+word = { kind = "text", start = "" }
+[rule.repeat]
+when = "d.a.word"
+if = "event.text != 'x'"
+do = [
+  { set = "d.b", says = "${event.text}" },
+  { var = "word", to = "${event.text}" },
+  { notify = "all", text = "it said ${event.text}" },
+]
+[rule.never]
+when = "d.a.word"
+if = "state.d.a.hears == 'never'"
+do = { set = "d.b", says = "x" }
+"#;
+
+/// Sets the title of a terminal, clears it, tells a line of its own, and turns the rest of it around.
+const ACTS: &str = r"A\u001b]0;PWN\u0007\u001b[2J\u009b2J\nFAKE \u202e line";
+
+#[test]
+fn what_a_device_says_can_neither_act_on_a_terminal_nor_begin_a_line() {
+    let house = House::new(PARROT);
+    let dispatcher = Dispatcher::start_with(&house, &[], &[("STREAM", "on")]);
+    let mut device = dispatcher.device_client(Kind::RumqttcV5, "d", &["iot/d/b/target"]);
+    let says = |what: &str| what.replace("TEXT", ACTS);
+    let target = says(r#"{"says":"TEXT"}"#);
+    let target: serde_json::Value = serde_json::from_str(&target).unwrap();
+    assert_eq!(
+        device.publish("iot/d/a/state", &says(r#"{"hears":"TEXT"}"#)),
+        0
+    );
+    assert_eq!(
+        device.publish("iot/d/a/event", &says(r#"{"event":"word","text":"TEXT"}"#)),
+        0
+    );
+    for refused in [
+        r#"{"event":"TEXT"}"#,
+        r#"{"event":"word","TEXT":1}"#,
+        r#"{"hears":["TEXT"]}"#,
+    ] {
+        device.publish("iot/d/a/event", &says(refused));
+    }
+    // Devices and programs get what was meant.
+    device.field(0, "iot/d/b/target", "says", target["says"].clone());
+    dispatcher.prints("rule repeat");
+    dispatcher.prints("it said A");
+    let harmless = |of: &str, text: &str| {
+        assert!(text.contains("FAKE"), "{of}: {text}");
+        let acts = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+        assert!(!text.contains(acts), "{of}: {text:?}");
+        let forged = text
+            .lines()
+            .any(|line| line.trim_start().starts_with("FAKE"));
+        assert!(!forged, "{of}: {text}");
+    };
+    harmless("stdout", &dispatcher.printed());
+    harmless("stderr", &dispatcher.said(0));
+    for words in [
+        &["events", "--since", "-1h"][..],
+        &["state"],
+        &["why", "d.b"],
+        &["why", "var.word"],
+        &["why", "notify"],
+        &["why-not", "never"],
+        &["device", "show", "d"],
+    ] {
+        let shown = dispatcher.ask(words).ok();
+        harmless(
+            &words.join(" "),
+            &format!("{}{}", shown.stdout, shown.stderr),
+        );
+    }
+    let program = dispatcher.ask(&["state", "--json"]).ok().json().to_string();
+    assert!(program.contains(r"\u001b[2J"), "{program}");
+}

@@ -48,7 +48,8 @@ fn told(program: &Program, action: &Action) -> String {
                 text.push(' ');
                 text.push_str(&program[*slot].name);
                 if let Operand::Const(value) = operand {
-                    text.push_str(&format!("={value}"));
+                    text.push('=');
+                    value.append_to(&mut text);
                 }
             }
             text

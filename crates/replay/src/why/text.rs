@@ -147,7 +147,7 @@ pub(crate) fn table(parts: &[Part], paint: Paint) -> Vec<String> {
 
 fn seen((term, value): &(String, Option<Value>)) -> String {
     match value {
-        Some(Value::Text(text)) => format!("{term} = '{text}'"),
+        Some(text @ Value::Text(_)) => format!("{term} = '{text}'"),
         Some(value) => format!("{term} = {value}"),
         None => format!("{term} is unknown"),
     }

@@ -276,7 +276,7 @@ fn read(
     value: Option<&Value>,
 ) -> String {
     let value = match value {
-        Some(Value::Text(text)) => format!("'{text}'"),
+        Some(text @ Value::Text(_)) => format!("'{text}'"),
         Some(value) => value.to_string(),
         None => "unknown".to_owned(),
     };

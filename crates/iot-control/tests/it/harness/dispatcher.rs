@@ -130,6 +130,11 @@ impl<'h> Dispatcher<'h> {
         })
     }
 
+    /// All lines on stdout so far.
+    pub fn printed(&self) -> String {
+        self.stdout.since(0).join("\n")
+    }
+
     /// Runs a command that asks this dispatcher.
     pub fn ask(&self, words: &[&str]) -> Output {
         let state = self.house.state();
