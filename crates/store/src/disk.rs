@@ -6,7 +6,7 @@
 use std::fmt::Debug;
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Where the journal's files are made and removed.
@@ -55,6 +55,12 @@ pub trait DiskFile: Debug + Send {
     /// # Errors
     /// What the operating system says.
     fn sync(&self) -> io::Result<()>;
+
+    /// Whether the file still has a name: one that was deleted goes with the process.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    fn is_linked(&self) -> io::Result<bool>;
 }
 
 /// The operating system's files.
@@ -96,5 +102,9 @@ impl DiskFile for File {
 
     fn sync(&self) -> io::Result<()> {
         self.sync_data()
+    }
+
+    fn is_linked(&self) -> io::Result<bool> {
+        Ok(self.metadata()?.nlink() > 0)
     }
 }

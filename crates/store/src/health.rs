@@ -38,6 +38,11 @@ pub enum HealthState {
         /// How often it failed in a row.
         attempts: u32,
     },
+    /// What it writes was deleted under it: nothing is acknowledged, and only a new start can mend it.
+    Gone {
+        /// Which file.
+        what: String,
+    },
     /// Its thread ended.
     Stopped,
 }
@@ -52,6 +57,10 @@ impl fmt::Display for HealthState {
             Self::Failing { error, .. } => write!(
                 f,
                 "the disk refuses ({error}): inputs are not kept and not acknowledged; check the disk"
+            ),
+            Self::Gone { what } => write!(
+                f,
+                "{what} while the dispatcher runs: inputs are not kept and not acknowledged; put the state folder back from a backup, or let the house begin anew, and start the dispatcher again"
             ),
             Self::Stopped => f.write_str("the store ended; inputs are not kept"),
         }

@@ -4,7 +4,7 @@ use crate::db::{Database, DatabaseReader, DbError, HouseId, Rejected, Shutdown, 
 use crate::folder::{FolderError, FolderLock, StateFolder};
 use crate::handle::{Inner, StoreHandle};
 use crate::health::{Health, HealthState};
-use crate::journal::{Damage, Journal, JournalError, JournalReader, TornTail};
+use crate::journal::{Damage, Journal, JournalError, JournalReader, Lost, TornTail};
 use crate::queue::Queue;
 use crate::reserve;
 use crate::writer::{Options, Writer};
@@ -62,11 +62,26 @@ impl Store {
         let lock = folder.lock()?;
         let mut warnings = Vec::new();
         let database = open_database(&folder, &mut warnings)?;
+        let begun = or_warn(
+            database.read().journal_begun(),
+            "whether the newest journal file is lost is unknown",
+            &mut warnings,
+        );
+        let lost = begun.and_then(|begun| Lost::find(&folder.journal(), begun));
         let (mut journal, found) = Journal::open(
             &folder.journal(),
             options.segment_bytes,
             Arc::clone(&options.disk),
         )?;
+        if let (Some(lost), Some(begun)) = (lost, begun) {
+            warnings.push(lost.to_string());
+            journal
+                .skip_lost(begun)
+                .map_err(|source| JournalError::Io {
+                    path: lost.file,
+                    source,
+                })?;
+        }
         let newest = database.read().newest_snapshot(InputNo(u64::MAX));
         let (snapshot, rejected) = or_warn(newest, "no snapshot can be used", &mut warnings);
         let from = snapshot.as_ref().map_or(InputNo(0), |s| s.no);
@@ -181,13 +196,18 @@ impl Store {
 /// Opens the database, with the room that was kept for that where the disk is full.
 fn open_database(folder: &StateFolder, warnings: &mut Vec<String>) -> Result<Database, DbError> {
     let reserve = folder.reserve();
-    match Database::open(&folder.database()) {
+    let open = if holds_inputs(&folder.journal()) {
+        Database::open_existing
+    } else {
+        Database::open
+    };
+    match open(&folder.database()) {
         Err(DbError::Full(_)) if reserve::release(&reserve) => {
             warnings.push(
                 "the disk is full: what was kept in reserve for a start is used up; make room before the next one"
                     .to_owned(),
             );
-            Database::open(&folder.database())
+            open(&folder.database())
         }
         Ok(database) => {
             // Without it the next start on a full disk says so.
@@ -196,6 +216,14 @@ fn open_database(folder: &StateFolder, warnings: &mut Vec<String>) -> Result<Dat
         }
         Err(error) => Err(error),
     }
+}
+
+/// Whether a journal was ever written there; one that can't be looked at is opened later, and says why.
+fn holds_inputs(journal: &Path) -> bool {
+    let files = std::fs::read_dir(journal).into_iter().flatten().flatten();
+    files
+        .filter(|file| file.path().extension().is_some_and(|end| end == "journal"))
+        .any(|file| file.metadata().is_ok_and(|metadata| metadata.len() > 0))
 }
 
 /// What could be read; where not, nothing, and a warning.

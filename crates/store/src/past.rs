@@ -226,6 +226,10 @@ impl Disk for Untouched {
 }
 
 impl DiskFile for Untouched {
+    fn is_linked(&self) -> io::Result<bool> {
+        Ok(true)
+    }
+
     fn write_all_at(&self, _: &[u8], _: u64) -> io::Result<()> {
         Ok(())
     }

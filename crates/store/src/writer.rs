@@ -8,7 +8,7 @@ use crate::db::{Database, Snapshot, SnapshotInfo};
 use crate::disk::Disk;
 use crate::folder::FolderLock;
 use crate::health::{Health, HealthState, StoreError};
-use crate::journal::{Batch, Durability, Journal, Keep, Retention};
+use crate::journal::{Batch, Begun, Durability, Gone, Journal, Keep, Retention};
 use crate::queue::{Job, Queue, QueueLimits};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -76,6 +76,8 @@ pub(crate) struct Writer {
     snapshots: Vec<SnapshotInfo>,
     /// The note of the last shutdown is gone, so that a kill is not taken for one.
     note_cleared: bool,
+    /// The segment of the journal that the database knows.
+    begun: Option<Begun>,
     _lock: FolderLock,
 }
 
@@ -107,6 +109,7 @@ impl Writer {
             retry: None,
             snapshots: Vec::new(),
             note_cleared: false,
+            begun: None,
             _lock: lock,
         }
     }
@@ -166,7 +169,10 @@ impl Writer {
             return false;
         }
         match self.write() {
-            Ok(()) => self.recovered(),
+            Ok(()) => {
+                self.note_begun();
+                self.recovered();
+            }
             Err(error) => self.failed(&error),
         }
         true
@@ -188,6 +194,17 @@ impl Writer {
             self.acknowledge(self.pending.len());
         }
         Ok(())
+    }
+
+    /// Once for each segment: that inputs were in it must be known where it is lost.
+    fn note_begun(&mut self) {
+        let begun = self.journal.begun();
+        if begun != self.begun
+            && let Some(new) = begun
+            && self.database.note_journal_begun(new).is_ok()
+        {
+            self.begun = begun;
+        }
     }
 
     fn append(&mut self) -> io::Result<()> {
@@ -262,10 +279,17 @@ impl Writer {
             pause,
             attempts,
         });
-        self.health().state = HealthState::Failing {
-            full: is_full(error),
-            error: error.to_string(),
-            attempts,
+        let is_gone = error.get_ref().is_some_and(|inner| inner.is::<Gone>());
+        self.health().state = if is_gone {
+            HealthState::Gone {
+                what: error.to_string(),
+            }
+        } else {
+            HealthState::Failing {
+                full: is_full(error),
+                error: error.to_string(),
+                attempts,
+            }
         };
     }
 

@@ -92,6 +92,95 @@ fn a_bit_that_is_damaged_among_acknowledged_events_costs_one_of_them_and_is_told
 }
 
 #[test]
+fn a_newest_journal_file_that_is_empty_zeroed_or_gone_is_told_with_its_name_and_first_number() {
+    type Strike = fn(&Path);
+    let strikes: [(Strike, &str); 3] = [
+        (|file| fs::write(file, "").unwrap(), "is empty"),
+        (|file| fs::write(file, [0; 60_000]).unwrap(), "is empty"),
+        (|file| fs::remove_file(file).unwrap(), "is gone"),
+    ];
+    for (strike, how) in strikes {
+        let house = House::with_rules(COUNTING);
+        let dispatcher = house.start();
+        press(&dispatcher, PRESSES);
+        dispatcher.kill_9();
+        let newest = house.segments().pop().unwrap();
+        strike(&newest);
+        let dispatcher = house.start();
+        let said = dispatcher.said(0);
+        let told = format!(
+            "{} {how}, and inputs from 1 on were written to it",
+            newest.display()
+        );
+        assert!(said.contains(&told), "{said}");
+
+        press(&dispatcher, 2);
+        let before = presses(&dispatcher);
+        let dispatcher = dispatcher.kill_9_and_restart();
+        let said = dispatcher.said(0);
+        assert!(
+            !said.contains("were written to it"),
+            "it is told once: {said}"
+        );
+        assert!(!said.contains("missing"), "a snapshot covers it: {said}");
+        assert_eq!(presses(&dispatcher), before);
+        assert!(!newest.exists(), "its name is not used again");
+    }
+}
+
+#[test]
+fn a_kill_before_the_first_input_leaves_nothing_to_tell() {
+    let house = House::with_rules(COUNTING);
+    house.start().kill_9();
+    fs::write(house.state().join("journal/00000009.journal"), "").unwrap();
+    let said = house.start().said(0);
+    assert!(
+        !said.contains("is empty") && !said.contains("is gone"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_database_that_is_empty_or_gone_beside_a_journal_refuses_the_start_and_says_how_to_mend_it() {
+    let house = House::with_rules(COUNTING);
+    let dispatcher = house.start();
+    press(&dispatcher, 2);
+    dispatcher.kill_9();
+    let file = |end: &str| house.state().join(format!("house.db{end}"));
+    let kept: Vec<_> = ["", "-wal"]
+        .into_iter()
+        .map(|end| (file(end), fs::read(file(end)).unwrap()))
+        .collect();
+    let put = |file: &Path, bytes: &[u8]| {
+        fs::write(file, bytes).unwrap();
+        fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    let clear = || {
+        for end in ["", "-wal", "-shm"] {
+            drop(fs::remove_file(file(end)));
+        }
+    };
+    for is_there in [false, true] {
+        clear();
+        if is_there {
+            put(&file(""), b"");
+        }
+        // Also the second time.
+        for _ in 0..2 {
+            let said = house.start_fails();
+            assert!(said.contains("house.db is missing or empty"), "{said}");
+            assert!(said.contains("Restore it from a backup"), "{said}");
+            assert!(!said.contains("nobody can log in"), "{said}");
+        }
+    }
+    clear();
+    for (file, bytes) in kept {
+        put(&file, &bytes);
+    }
+    assert_eq!(presses(&house.start()), 2);
+}
+
+#[test]
 fn damage_that_a_snapshot_covers_costs_nothing_and_is_told() {
     let house = House::with_rules(COUNTING);
     let mut dispatcher = house.start();

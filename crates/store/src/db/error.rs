@@ -18,6 +18,8 @@ pub enum DbError {
         /// The newest schema that this version knows.
         known: i64,
     },
+    /// It is missing or empty, and the journal beside it holds inputs.
+    Lost(PathBuf),
     /// The disk has no room.
     Full(rusqlite::Error),
     /// The file is damaged, or is no database.
@@ -67,6 +69,11 @@ impl fmt::Display for DbError {
             Self::Newer { path, found, known } => write!(
                 f,
                 "{} was made by a newer iot-control (its schema is {found}, this version knows {known}); start that version, or restore a backup made before the upgrade",
+                path.display()
+            ),
+            Self::Lost(path) => write!(
+                f,
+                "{} is missing or empty, and the journal beside it is not: users, snapshots and mappings are lost. Restore it from a backup, its -wal file too; or move the whole state folder away: then the house begins anew, and all users are to be added again",
                 path.display()
             ),
             Self::Full(_) => f.write_str("the disk has no room for the database; make some"),

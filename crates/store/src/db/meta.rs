@@ -1,9 +1,10 @@
 //! Facts about the house as a whole: its id, and when it last shut down.
 
 use super::{Database, DatabaseReader, DbError, from_sql, to_sql};
+use crate::journal::Begun;
 use rusqlite::{OptionalExtension, params};
 use std::fmt;
-use types::{Instant, Now, UnixTime};
+use types::{InputNo, Instant, Now, UnixTime};
 
 /// Tells houses apart; made once, at the first start, from 128 random bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,6 +28,8 @@ pub struct Shutdown {
 }
 
 const HOUSE_ID: &str = "house-id";
+const JOURNAL_SEGMENT: &str = "journal-segment";
+const JOURNAL_FIRST: &str = "journal-segment-first";
 const SHUTDOWN_AT: &str = "shutdown-at-us";
 const SHUTDOWN_WALL: &str = "shutdown-wall-us";
 const SHUTDOWN_SYNCED: &str = "shutdown-synced";
@@ -73,7 +76,39 @@ impl DatabaseReader {
     }
 }
 
+impl DatabaseReader {
+    /// The segment of the journal that was written last.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn journal_begun(&self) -> Result<Option<Begun>, DbError> {
+        let (sequence, first) = (self.meta(JOURNAL_SEGMENT)?, self.meta(JOURNAL_FIRST)?);
+        Ok(sequence.zip(first).map(|(sequence, first)| Begun {
+            sequence,
+            first: InputNo(from_sql(first)),
+        }))
+    }
+}
+
 impl Database {
+    /// Notes the segment of the journal that is written now: should it be empty at the next start, inputs are
+    /// missing.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn note_journal_begun(&mut self, begun: Begun) -> Result<(), DbError> {
+        self.connection().execute(
+            "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2), (?3, ?4)",
+            params![
+                JOURNAL_SEGMENT,
+                begun.sequence,
+                JOURNAL_FIRST,
+                to_sql(begun.first.0)
+            ],
+        )?;
+        Ok(())
+    }
+
     /// Gives the house its id. One that it has stays.
     ///
     /// # Errors

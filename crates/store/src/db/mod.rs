@@ -48,8 +48,23 @@ impl Database {
     /// # Errors
     /// [`DbError::Newer`] where a newer version made it; what SQLite says otherwise.
     pub fn open(path: &Path) -> Result<Self, DbError> {
+        Self::open_or_begin(path, true)
+    }
+
+    /// As [`Self::open`], where a house must have its own by now.
+    ///
+    /// # Errors
+    /// [`DbError::Lost`] where there is none, or an empty one, besides.
+    pub fn open_existing(path: &Path) -> Result<Self, DbError> {
+        Self::open_or_begin(path, false)
+    }
+
+    fn open_or_begin(path: &Path, may_begin: bool) -> Result<Self, DbError> {
         let mut connection = Connection::open(path)?;
         connection.busy_timeout(LOCK_WAIT)?;
+        if !may_begin && !schema::is_ours(&connection)? {
+            return Err(DbError::Lost(path.to_owned()));
+        }
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;

@@ -11,6 +11,7 @@
 mod batch;
 mod cursor;
 mod damage;
+mod lost;
 mod open;
 mod reader;
 mod record;
@@ -18,6 +19,7 @@ mod segment;
 
 pub use batch::{Batch, Durability, Refused};
 pub use damage::{Damage, Gap, GapCause, TornTail};
+pub use lost::{Begun, Lost};
 pub use open::{Found, JournalError};
 pub use reader::{JournalReader, JournalView, ReadError};
 pub use record::{BODY_BYTES_MAX, Class, Record};
@@ -122,6 +124,18 @@ impl std::error::Error for AppendError {
     }
 }
 
+/// The file that is written was deleted, or something else stands in its folder's place.
+#[derive(Debug)]
+pub(crate) struct Gone(PathBuf);
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} was deleted", self.0.display())
+    }
+}
+
+impl std::error::Error for Gone {}
+
 impl Journal {
     /// The number of the last record; 0 without records.
     #[must_use]
@@ -133,6 +147,32 @@ impl Journal {
     #[must_use]
     pub fn last_at(&self) -> Instant {
         self.last_at
+    }
+
+    /// The segment that is written, once it holds a record.
+    #[must_use]
+    pub fn begun(&self) -> Option<Begun> {
+        let active = self.active.as_ref()?;
+        if active.end == HEADER_BYTES as u64 {
+            return None;
+        }
+        let newest = self.view.segments().last().cloned()?;
+        Some(Begun {
+            sequence: newest.sequence.0,
+            first: newest.header.first,
+        })
+    }
+
+    /// Goes on behind a segment that is lost: neither its name nor a number that may have stood in it is used
+    /// again.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn skip_lost(&mut self, begun: Begun) -> io::Result<()> {
+        let sequence = Sequence(begun.sequence);
+        self.next_sequence = self.next_sequence.max(sequence.next());
+        let records_max = self.segment_bytes / record::FRAME_BYTES_MIN;
+        self.skip_to(InputNo(begun.first.0.saturating_add(records_max)))
     }
 
     /// Makes readers; can be cloned and sent to other threads.
@@ -171,6 +211,7 @@ impl Journal {
                 chain = chain.encode(meta, body, &mut self.buffer);
                 count += 1;
             }
+            active.check_linked().map_err(fail)?;
             active
                 .file
                 .write_all_at(&self.buffer, active.end)
@@ -197,6 +238,7 @@ impl Journal {
         let Some(active) = &mut self.active else {
             return Ok(());
         };
+        active.check_linked()?;
         if active.suspect {
             active.write_again()?;
         } else if active.synced == active.end {
@@ -353,6 +395,18 @@ impl Active {
             synced: end,
             suspect: false,
         }
+    }
+
+    /// # Errors
+    /// [`Gone`]: what is written to a file without a name is gone with the process.
+    fn check_linked(&self) -> io::Result<()> {
+        if self.file.is_linked()? {
+            return Ok(());
+        }
+        Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            Gone(self.path.clone()),
+        ))
     }
 
     fn write_again(&self) -> io::Result<()> {

@@ -98,6 +98,10 @@ impl DiskFile for FaultyFile {
         self.0.set_len(bytes)
     }
 
+    fn is_linked(&self) -> io::Result<bool> {
+        self.0.is_linked()
+    }
+
     fn sync(&self) -> io::Result<()> {
         let mut faults = self.1.lock().unwrap();
         if faults.sync {

@@ -96,6 +96,19 @@ fn what_was_acknowledged_is_read_back_after_a_shutdown() {
 }
 
 #[test]
+fn a_journal_that_is_deleted_under_it_is_no_success() {
+    let folder = tempfile::tempdir().unwrap();
+    let (handle, acknowledged) = start(folder.path(), options(&FaultyDisk::default()));
+    handle.submit(batch_of(1..=3)).unwrap();
+    wait_for(&acknowledged, 3);
+    std::fs::remove_dir_all(folder.path().join("journal")).unwrap();
+    assert!(snapshot(&handle, 3).is_err(), "what is before it is gone");
+    handle.submit(batch_of(4..=4)).unwrap();
+    assert!(stop(&handle).is_err());
+    assert!(acknowledged.try_recv().is_err());
+}
+
+#[test]
 fn what_people_change_is_on_the_disk_before_it_is_acknowledged() {
     let folder = tempfile::tempdir().unwrap();
     let disk = FaultyDisk::default();
