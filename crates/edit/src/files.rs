@@ -1,13 +1,21 @@
-//! Files onto the disk: all or none, as far as a file system can do that.
+//! Files onto the disk: all or none.
 //!
 //! Each new text is written beside its file and synced; only then the files are replaced, one after the
-//! other. Where one can't be, those before it get their old text back.
+//! other. Where one can't be, those before it get their old text back; where the process ends in between, whoever comes next
+//! finishes what it began ([`unfinished`]).
 
 use std::{
     fmt, fs,
     io::{self, Write},
     path::{Path, PathBuf},
+    process,
+    sync::atomic::{AtomicU32, Ordering},
 };
+
+mod unfinished;
+
+use unfinished::Unfinished;
+pub use unfinished::{finish, is_unfinished};
 
 /// A file and what becomes of it.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +36,12 @@ pub enum WriteError {
     Changed(PathBuf),
     /// A file can't be written; nothing was changed.
     File(PathBuf, io::Error),
+    /// The files are as they should be, and the disk did not say that it has them; holds their folder.
+    Unsynced(PathBuf, io::Error),
+    /// Another edit of the house in this folder is being written, or was interrupted; nothing was changed.
+    Busy(PathBuf),
+    /// An edit was interrupted, and can't be finished; holds its note.
+    Interrupted(PathBuf, io::Error),
     /// A file can't be written, and one that was changed before could not get its old text back.
     Half {
         /// The file that is new.
@@ -50,6 +64,21 @@ impl fmt::Display for WriteError {
             Self::File(path, error) => {
                 write!(f, "{}: {error}; nothing was changed", path.display())
             }
+            Self::Unsynced(folder, error) => write!(
+                f,
+                "{}: {error}; the files are changed, but a power cut may bring old ones back: check the disk",
+                folder.display()
+            ),
+            Self::Busy(folder) => write!(
+                f,
+                "another edit of {} is being written; nothing was changed, try again",
+                folder.display()
+            ),
+            Self::Interrupted(note, error) => write!(
+                f,
+                "an edit of this house was interrupted and can't be finished: {error}; {} says which texts were to go where: put them there or leave it, and remove that file",
+                note.display()
+            ),
             Self::Half {
                 written,
                 failed,
@@ -67,8 +96,11 @@ impl fmt::Display for WriteError {
 impl std::error::Error for WriteError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::File(_, error) | Self::Half { error, .. } => Some(error),
-            Self::Changed(_) => None,
+            Self::File(_, error)
+            | Self::Unsynced(_, error)
+            | Self::Interrupted(_, error)
+            | Self::Half { error, .. } => Some(error),
+            Self::Changed(_) | Self::Busy(_) => None,
         }
     }
 }
@@ -88,13 +120,21 @@ impl Drop for Staged<'_> {
     }
 }
 
+/// Replaces one file, or makes it: after a power cut the old or the new text is there. A link stays a link, and rights
+/// stay as they are.
+///
+/// # Errors
+/// It can't be written; [`WriteError::Unsynced`] where it was, and the disk may not have it.
+pub fn replace(path: &Path, text: &str) -> Result<(), WriteError> {
+    let failed = |error| WriteError::File(path.to_owned(), error);
+    let staged = stage(path.to_owned(), text, None).map_err(failed)?;
+    fs::rename(&staged.beside, &staged.path).map_err(failed)?;
+    sync_folders([staged.path.as_path()])
+}
+
 /// Replaces the files, or none of them.
 pub(crate) fn replace_all(folder: &Path, files: &[Replacement<'_>]) -> Result<(), WriteError> {
-    let mut staged = Vec::with_capacity(files.len());
-    for file in files {
-        let path = folder.join(file.name);
-        staged.push(stage(path.clone(), file).map_err(|error| WriteError::File(path, error))?);
-    }
+    let staged = stage_all(folder, files)?;
     for file in &staged {
         let now =
             text_of(&file.path).map_err(|error| WriteError::File(file.path.clone(), error))?;
@@ -102,24 +142,57 @@ pub(crate) fn replace_all(folder: &Path, files: &[Replacement<'_>]) -> Result<()
             return Err(WriteError::Changed(file.path.clone()));
         }
     }
+    // One file is new or old by itself.
+    let note = match staged.len() {
+        0 | 1 => None,
+        _ => Some(Unfinished::note(folder, &staged)?),
+    };
+    let mut replaced = Ok(());
     for (done, file) in staged.iter().enumerate() {
-        if let Err(error) = fs::rename(&file.beside, &file.path) {
-            return Err(take_back(&staged[..done], &file.path, error));
+        match fs::rename(&file.beside, &file.path) {
+            // Somebody found the note, and was faster.
+            Err(error) if note.is_some() && error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                replaced = Err(take_back(&staged[..done], &file.path, error));
+                break;
+            }
+            Ok(()) => {}
         }
     }
-    let mut folders: Vec<&Path> = staged
-        .iter()
-        .filter_map(|file| file.path.parent())
-        .collect();
+    let synced =
+        replaced.and_then(|()| sync_folders(staged.iter().map(|file| file.path.as_path())));
+    if let Some(note) = note {
+        note.end();
+    }
+    synced
+}
+
+/// Makes the names of these files survive a power cut; their texts did before.
+fn sync_folders<'a>(files: impl IntoIterator<Item = &'a Path>) -> Result<(), WriteError> {
+    let mut folders: Vec<&Path> = files.into_iter().filter_map(Path::parent).collect();
     folders.sort_unstable();
     folders.dedup();
     for folder in folders {
-        // The texts themselves are on the disk; without this a power cut may bring an old one back.
+        let folder = if folder.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            folder
+        };
         fs::File::open(folder)
             .and_then(|folder| folder.sync_all())
-            .map_err(|error| WriteError::File(folder.to_owned(), error))?;
+            .map_err(|error| WriteError::Unsynced(folder.to_owned(), error))?;
     }
     Ok(())
+}
+
+fn stage_all<'a>(folder: &Path, files: &[Replacement<'a>]) -> Result<Vec<Staged<'a>>, WriteError> {
+    let mut staged = Vec::with_capacity(files.len());
+    for file in files {
+        let path = folder.join(file.name);
+        let one = stage(path.clone(), file.new, file.old);
+        staged.push(one.map_err(|error| WriteError::File(path, error))?);
+    }
+    Ok(staged)
 }
 
 /// What stands in a file; `None`: it is not there.
@@ -131,7 +204,7 @@ fn text_of(path: &Path) -> io::Result<Option<String>> {
     }
 }
 
-fn stage<'a>(path: PathBuf, file: &Replacement<'a>) -> io::Result<Staged<'a>> {
+fn stage<'a>(path: PathBuf, text: &str, old: Option<&'a str>) -> io::Result<Staged<'a>> {
     // A link stays a link: what it leads to is replaced.
     let path = match path.canonicalize() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => path,
@@ -140,22 +213,31 @@ fn stage<'a>(path: PathBuf, file: &Replacement<'a>) -> io::Result<Staged<'a>> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(".new");
-    let beside = path.with_file_name(name);
-    let staged = Staged {
-        path,
-        beside,
-        old: file.old,
-    };
-    let mut new = fs::File::create(&staged.beside)?;
+    let (beside, mut new) = create_beside(&path)?;
+    let staged = Staged { path, beside, old };
     if let Ok(meta) = fs::metadata(&staged.path) {
         new.set_permissions(meta.permissions())?;
     }
-    new.write_all(file.new.as_bytes())?;
+    new.write_all(text.as_bytes())?;
     new.sync_all()?;
     Ok(staged)
+}
+
+/// A file beside another one that nobody else has: two edits at once don't write into each other's.
+fn create_beside(path: &Path) -> io::Result<(PathBuf, fs::File)> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let mut name = std::ffi::OsString::from(".");
+        name.push(path.file_name().unwrap_or_default());
+        let serial = NEXT.fetch_add(1, Ordering::Relaxed);
+        name.push(format!(".{}-{serial}.new", process::id()));
+        let beside = path.with_file_name(name);
+        match fs::File::create_new(&beside) {
+            // Left by a process of the same number that was killed.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            created => return Ok((beside, created?)),
+        }
+    }
 }
 
 /// Puts old texts back.

@@ -1,8 +1,8 @@
 //! What programs change in a house: single values, rules, names, and the whole house as JSON.
 //!
 //! The files belong to people: an edit changes the lines that it is about and keeps every other byte,
-//! comments too. An edit whose result would not check is refused, and files are written all or not at all,
-//! as far as a file system can do that.
+//! comments too. An edit whose result would not check is refused, and files are written all or not at all:
+//! [`finish`] completes what the end of a process interrupted.
 //!
 //! ```
 //! use edit::{Edit, House};
@@ -35,7 +35,7 @@ mod toml_text;
 
 pub use change::{Change, Line};
 pub use export::export;
-pub use files::WriteError;
+pub use files::{WriteError, finish, is_unfinished, replace};
 pub use house::{Edit, House};
 pub use import::{
     BYTES_MAX as JSON_BYTES_MAX, ImportError, Imported, Problem, from_model, import, read_json,

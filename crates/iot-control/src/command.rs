@@ -12,7 +12,7 @@ mod user;
 
 pub(crate) use ask::{device, press};
 pub(crate) use check::check;
-pub(crate) use edit::{edit, rename};
+pub(crate) use edit::{edit, finish_edit, rename};
 pub(crate) use json::{export, import};
 pub(crate) use lsp::lsp;
 pub(crate) use past::{events, replay, state, why, why_not};

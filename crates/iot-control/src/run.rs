@@ -31,7 +31,7 @@ use tokio::{
 };
 
 use crate::{
-    cli,
+    cli, command,
     control::{client::SOCKET, server::Socket},
     printer,
     settings::{self, Anonymous, Settings, Switch},
@@ -65,6 +65,7 @@ pub(crate) fn run(options: &cli::Run) -> anyhow::Result<ExitCode> {
 
 fn start(options: &cli::Run, started: time::Instant) -> anyhow::Result<()> {
     let settings = settings(options)?;
+    command::finish_edit(&options.house)?;
     let house::Reading { house, reads } = house::read_to_start(&options.house);
     let seen = watch::Seen::new(&options.house, reads.unwrap_or_default());
     let house = match house {

@@ -7,12 +7,14 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     cli::House,
+    command::finish_edit,
     printer,
     settings::{self, At, Complaint, Settings},
 };
 
 /// Checks a house; warnings alone are no failure.
 pub(crate) fn check(options: &House) -> anyhow::Result<ExitCode> {
+    finish_edit(&options.house)?;
     let loaded = mapping::load(&options.house);
     let blocks = mapping::blocklist::load(&options.house);
     let settings = Settings::read(&options.house).err();

@@ -67,8 +67,21 @@ pub(crate) fn rename(options: &cli::Rename) -> anyhow::Result<ExitCode> {
     Ok(code)
 }
 
+/// Completes an edit of the house that was interrupted, before the house is read.
+pub(crate) fn finish_edit(folder: &Path) -> anyhow::Result<()> {
+    let missing = edit::finish(folder)?;
+    if missing > 0 {
+        printer::tell(format_args!(
+            "an edit of {} was interrupted; the {missing} files that were missing are in place now",
+            folder.display()
+        ));
+    }
+    Ok(())
+}
+
 /// A house to change; where none is, there is nothing to change.
 fn open(folder: &Path) -> anyhow::Result<House> {
+    finish_edit(folder)?;
     let house = House::open(folder);
     if house.analysis().mapping.is_empty() {
         bail!(

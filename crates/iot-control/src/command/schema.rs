@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, process::ExitCode};
 
 use anyhow::{Context, bail};
 
-use crate::{cli::Schema, printer, run::house};
+use crate::{cli::Schema, printer};
 
 /// The name that the files' `#:schema ./mapping.schema.json` refers to.
 const FILE: &str = "mapping.schema.json";
@@ -30,8 +30,7 @@ pub(crate) fn schema(options: &Schema) -> anyhow::Result<ExitCode> {
     let text = serde_json::to_string_pretty(&schema).context("writing the schema")?;
     if options.write {
         let path = folder.join(FILE);
-        house::write_durably(&path, &format!("{text}\n"))
-            .with_context(|| format!("writing {}", path.display()))?;
+        edit::replace(&path, &format!("{text}\n"))?;
         printer::result(path.display());
     } else {
         printer::result(text);

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     cli::Test,
-    command::{check, past},
+    command::{check, finish_edit, past},
     printer,
 };
 
@@ -17,6 +17,7 @@ pub(crate) fn test(options: &Test) -> anyhow::Result<ExitCode> {
         return past::record_test(options, name);
     }
     let house = &options.house.house;
+    finish_edit(house)?;
     let loaded = mapping::load(house);
     let Some(program) = loaded.program else {
         if options.house.json {

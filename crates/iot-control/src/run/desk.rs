@@ -229,8 +229,8 @@ impl Running {
         self.edit_blocklist(edit).await.map_err(|why| {
             format!("{why}; {name} is blocked until a restart, but that is not written down")
         })?;
-        self.wait_for_journal().await;
-        Ok(Json::from(format!("{name} is blocked as {direction}")))
+        let said = format!("{name} is blocked as {direction}");
+        self.once_kept(said).await
     }
 
     async fn unblock(&self, name: &str) -> Result<Json, String> {
@@ -265,15 +265,17 @@ impl Running {
                 app.command(core, now, Input::Unblock(subject));
             }
         });
-        self.wait_for_journal().await;
-        Ok(Json::from(format!("{name} is no longer blocked")))
+        let said = format!("{name} is no longer blocked");
+        self.once_kept(said).await
     }
 
-    /// Waits until the store has written what it was handed so far, or found that it can't. Should the file
-    /// become unreadable, the journal is what a start goes by.
-    async fn wait_for_journal(&self) {
-        if let Err(why) = self.change_store(|_| Ok(())).await {
-            tracing::warn!(why, "a block may not be in the journal yet");
+    /// Says so once it is in the journal too: should blocklist.toml become unreadable, that is what a start goes by.
+    async fn once_kept(&self, said: String) -> Result<Json, String> {
+        match self.unkept().await? {
+            None => Ok(Json::from(said)),
+            Some(why) => Err(format!(
+                "{said}, and blocklist.toml says so; but {why}. A start that can't read the file would not know of it"
+            )),
         }
     }
 
@@ -285,8 +287,7 @@ impl Running {
         let path = house::blocklist_path(&self.house);
         let edited = tokio::task::spawn_blocking(move || {
             let text = edit(&house::blocklist_text(&path)?)?;
-            house::write_durably(&path, &text)
-                .map_err(|error| format!("{}: {error}", path.display()))
+            edit::replace(&path, &text).map_err(|error| error.to_string())
         });
         edited.await.map_err(|error| error.to_string())?
     }
@@ -333,11 +334,16 @@ impl Running {
 
     /// Waits until what was handed over is in the journal; says so where the disk does not take it.
     async fn kept(&self, last: InputNo) -> Result<Json, String> {
+        let unkept = self.unkept().await?;
+        Ok(json!({ "last": last.0, "unkept": unkept }))
+    }
+
+    /// Waits until the store has written what it was handed so far; says why not, where the disk does not take it.
+    async fn unkept(&self) -> Result<Option<String>, String> {
         // Batches come before it.
         self.change_store(|_| Ok(())).await?;
         let state = self.store.health().state;
-        let unkept = (state != HealthState::Good).then(|| state.to_string());
-        Ok(json!({ "last": last.0, "unkept": unkept }))
+        Ok((state != HealthState::Good).then(|| state.to_string()))
     }
 
     async fn change_store<T: Send + 'static>(

@@ -1,8 +1,6 @@
 //! A house folder, read, checked and tested: what may come into force.
 
 use std::{
-    fs,
-    io::{self, Write as _},
     path::{Path, PathBuf},
     sync::Arc,
     thread,
@@ -95,17 +93,6 @@ fn block(written: mapping::blocklist::Block) -> Block {
 pub(crate) fn blocklist_text(path: &Path) -> Result<String, String> {
     disk::text_or_empty(path, mapping::blocklist::BYTES_MAX)
         .map_err(|why| format!("{} {why}", path.display()))
-}
-
-/// Replaces a file so that after a power cut either the old or the new text is there.
-pub(crate) fn write_durably(path: &Path, text: &str) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let new = path.with_added_extension("new");
-    let mut file = fs::File::create(&new)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    fs::File::open(folder)?.sync_all()
 }
 
 /// Reads `folder`, checks it and runs its tests, on a thread of its own: reading a house of 10,000

@@ -16,6 +16,9 @@ use super::house::{self, House, Reading};
 /// on every file system and through every link, and needs no kernel watch that a rename would lose.
 const LOOK_EVERY: Duration = Duration::from_millis(400);
 
+/// Looks after which an edit of several files that is still being written was interrupted.
+const UNFINISHED_LOOKS: u32 = 12;
+
 /// What an edit led to.
 pub(crate) enum Edit {
     /// A house that checks and whose tests pass.
@@ -62,11 +65,20 @@ pub(crate) fn watch(folder: &Path, mut seen: Seen) -> std::io::Result<mpsc::Rece
     let (sender, receiver) = mpsc::channel(1);
     let folder = folder.to_owned();
     thread::Builder::new().name("watch".into()).spawn(move || {
+        let mut unfinished = 0_u32;
         loop {
             thread::sleep(LOOK_EVERY);
             if sender.is_closed() {
                 return;
             }
+            if edit::is_unfinished(&folder) {
+                unfinished = unfinished.saturating_add(1);
+                if unfinished == UNFINISHED_LOOKS {
+                    tell_unfinished(&folder);
+                }
+                continue;
+            }
+            unfinished = 0;
             let now = seen.now();
             if now == seen {
                 continue;
@@ -78,6 +90,13 @@ pub(crate) fn watch(folder: &Path, mut seen: Seen) -> std::io::Result<mpsc::Rece
         }
     })?;
     Ok(receiver)
+}
+
+fn tell_unfinished(folder: &Path) {
+    let folder = folder.display();
+    tracing::warn!(
+        "an edit of {folder} was interrupted, and the house goes on as before; `iot-control check {folder}` finishes it"
+    );
 }
 
 /// An editor may still be writing: waits until two looks in a row are the same.
@@ -104,6 +123,11 @@ fn edits(folder: &Path, seen: &mut Seen, now: Seen) -> Vec<Edit> {
     }
     if before.house != seen.house {
         let Reading { house, reads } = house::read(folder);
+        if edit::is_unfinished(folder) {
+            // What was read may belong to two houses; it is looked at again when that is over.
+            seen.house = before.house;
+            return edits;
+        }
         if let Some(reads) = reads {
             seen.house = reads;
         }

@@ -1,6 +1,11 @@
 //! The blocklist: effective at once, durable before it says so, whatever the mapping says.
 
-use std::{collections::BTreeSet, fs, thread};
+use std::{
+    collections::BTreeSet,
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    thread,
+};
 
 use serde_json::json;
 
@@ -50,6 +55,33 @@ fn a_blocked_piano_is_deaf_at_once_and_hears_again_when_unblocked() {
     piano.publish(KEYS, &press(60));
     watcher.field(mark, TARGET, "on", true);
     assert_eq!(dispatcher.device("piano")["blocked"], "");
+}
+
+#[test]
+fn a_blocklist_that_is_a_link_stays_one_and_keeps_its_rights() {
+    let house = House::with_rules("");
+    let kept = house.folder().join("kept");
+    fs::create_dir(&kept).unwrap();
+    let real = kept.join("blocks.toml");
+    fs::write(&real, "# ours\n").unwrap();
+    fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).unwrap();
+    let link = house.folder().join("blocklist.toml");
+    symlink(&real, &link).unwrap();
+    let dispatcher = house.start();
+    dispatcher.ask(&["device", "block", "piano"]).ok();
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    let text = fs::read_to_string(&real).unwrap();
+    assert!(
+        text.contains("# ours\n") && text.contains("piano"),
+        "{text}"
+    );
+    let mode = fs::metadata(&real).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o640);
+    assert_eq!(
+        fs::read_dir(&kept).unwrap().count(),
+        1,
+        "nothing is left behind"
+    );
 }
 
 #[test]

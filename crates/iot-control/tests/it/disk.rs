@@ -72,6 +72,54 @@ fn a_disk_that_fails_is_told_and_lights_go_on_and_acknowledgements_come_when_it_
 }
 
 #[test]
+fn a_state_folder_that_is_deleted_is_told_and_nothing_more_is_acknowledged() {
+    let house = House::with_rules("");
+    let mut dispatcher = house.start();
+    let lamp = dispatcher.device_client(Kind::RumqttcV5, "hall", &[TARGET]);
+    let mut piano = dispatcher.device_client(Kind::RumqttcV5, "piano", &[]);
+    assert_eq!(piano.publish(KEYS, &press(60)), 0);
+    let (mark, told) = (lamp.mark(), dispatcher.mark());
+    fs::remove_dir_all(house.state()).unwrap();
+    piano.publish_only(KEYS, &press(61));
+    lamp.field(mark, TARGET, "on", false);
+    let said = dispatcher.says(told, "was deleted while the dispatcher runs");
+    assert!(said.contains("start the dispatcher again"), "{said}");
+    assert!(said.contains("lights keep switching"), "{said}");
+    assert_eq!(piano.answers(), 1, "what is not kept is not acknowledged");
+    assert_eq!(dispatcher.interrupt(), Some(1), "{}", dispatcher.said(told));
+}
+
+#[test]
+fn a_block_that_only_the_journal_does_not_take_is_in_force_and_no_success() {
+    let house = House::with_rules("");
+    let dispatcher = house.start();
+    // What is written to a file that is there, and is shorter than the limit, is no matter.
+    let told = dispatcher.mark();
+    let mut piano = dispatcher.device_client(Kind::RumqttcV5, "piano", &[]);
+    assert_eq!(piano.publish(KEYS, &press(60)), 0);
+    fs::remove_dir_all(house.state().join("journal")).unwrap();
+    piano.publish_only(KEYS, &press(61));
+    dispatcher.says(told, "nothing is acknowledged until this is mended");
+    for (words, said) in [
+        (
+            ["device", "block", "desk"],
+            "desk is blocked as both, and blocklist.toml says so; but",
+        ),
+        (
+            ["device", "unblock", "desk"],
+            "desk is no longer blocked, and blocklist.toml says so; but",
+        ),
+    ] {
+        let refused = dispatcher.ask(&words);
+        assert_eq!(refused.code, Some(1), "{refused:?}");
+        assert!(refused.stderr.contains(said), "{refused:?}");
+    }
+    dispatcher.ask(&["device", "block", "desk"]);
+    assert_eq!(dispatcher.device("desk")["blocked"], "both");
+    assert!(house.read("blocklist.toml").contains("desk"));
+}
+
+#[test]
 fn a_mapping_that_could_not_be_archived_is_archived_when_the_disk_is_back() {
     let house = House::with_rules("");
     let mut dispatcher = house.start();

@@ -1,8 +1,11 @@
 //! Commands that read and change a house's files, without a dispatcher.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+};
 
-use crate::harness::{House, run};
+use crate::harness::{House, iot_control, run, until};
 
 fn fixture() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../mapping/tests/fixtures/house")
@@ -99,6 +102,53 @@ fn a_house_with_mistakes_is_not_exported() {
     let refused = run(["export", "--json", &folder_of(&house)], "");
     assert_eq!((refused.code, &*refused.stdout), (Some(1), ""));
     assert!(refused.stderr.contains("did you mean"), "{refused:?}");
+}
+
+#[test]
+fn a_rename_that_is_killed_is_finished_by_the_next_command_or_never_began() {
+    const ROUNDS: usize = 12;
+    let rules = |file: usize| {
+        let rule = |at| {
+            format!(
+                "[rule.r{file}-{at}]\nwhen = \"hall.motion.start\"\ndo = \"hall.lamp.on\" # r{at}\n"
+            )
+        };
+        (0..40).map(rule).collect::<String>()
+    };
+    let house = House::new(
+        "format = 1\ninclude = [\"rules/*.toml\"]\n[device.hall]\nid = 1\nio.lamp = { kind = \"switch\" }\nio.motion = { kind = \"motion\" }\n",
+    );
+    for file in 0..6 {
+        house.write(&format!("rules/r{file}.toml"), &rules(file));
+    }
+    let folder = folder_of(&house);
+    let note = house.folder().join(".iot-control-edit");
+    let mut names = ["hall", "floor"];
+    for round in 0..ROUNDS {
+        let mut child = iot_control()
+            .args(["rename", &folder, names[0], names[1]])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // As soon as its note is there, or after it has ended by itself.
+        until("the end of a rename, or its note", || {
+            (note.exists() || child.try_wait().unwrap().is_some()).then_some(())
+        });
+        drop(child.kill());
+        child.wait().unwrap();
+        run(["check", &folder], "").ok();
+        assert!(!note.exists());
+        let all: String = (0..6)
+            .map(|file| house.read(&format!("rules/r{file}.toml")))
+            .chain([house.read("mapping.toml")])
+            .collect();
+        let has = names.map(|name| all.contains(&format!("{name}.lamp")));
+        assert_ne!(has[0], has[1], "round {round}: {all}");
+        if has[1] {
+            names.reverse();
+        }
+    }
 }
 
 #[test]
