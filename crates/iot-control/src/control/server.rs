@@ -3,7 +3,7 @@
 
 use std::{
     fs, io,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
     rc::Rc,
     time::Duration,
@@ -27,6 +27,9 @@ const WRITE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Pause after a failed accept: most often there are too many open files, and that passes.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A folder for the moment in which the socket is made; with its name the path is shorter than the socket's own.
+const PRIVATE: &str = ".s";
 
 /// What stands behind the socket.
 pub(crate) trait Desk {
@@ -57,12 +60,20 @@ impl Socket {
     /// # Errors
     /// The path is too long for a socket, or the folder can't be written.
     pub(crate) fn bind(path: &Path) -> io::Result<Self> {
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+        // Until its rights are set nobody else must reach it: it is made in a folder that only we may enter.
+        let private = path.with_file_name(PRIVATE);
+        let made = private.join("s");
+        for left in [fs::remove_file(&made), fs::remove_dir(&private)] {
+            match left {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
         }
-        let listener = UnixListener::bind(path)?;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+        fs::DirBuilder::new().mode(0o700).create(&private)?;
+        let listener = UnixListener::bind(&made)?;
+        fs::set_permissions(&made, fs::Permissions::from_mode(0o600))?;
+        fs::rename(&made, path)?;
+        fs::remove_dir(&private)?;
         Ok(Self {
             listener,
             path: path.to_owned(),

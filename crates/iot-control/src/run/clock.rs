@@ -3,6 +3,9 @@
 
 use std::{
     cell::Cell,
+    fs::{OpenOptions, Permissions},
+    io::Write as _,
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::Path,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -197,7 +200,15 @@ impl TimeLine {
     /// # Errors
     /// The file can't be written.
     pub(crate) fn write(&self, path: &Path) -> std::io::Result<()> {
-        std::fs::write(path, format!("{} {}\n", self.boot_id, self.offset_us))
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(path)?;
+        // Versions before this one let others read it.
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        writeln!(file, "{} {}", self.boot_id, self.offset_us)
     }
 }
 

@@ -13,6 +13,12 @@ use crate::control::{NewUser, Request};
 /// Names that a user can't have: the dispatcher's own.
 const RESERVED: [&str; 3] = ["dispatcher", super::identity::ANONYMOUS, ""];
 
+/// What checking a hash may take: its memory in KiB, rounds and lanes. Our own take 19,456, 2 and 1; 64 MiB is what a
+/// small machine can spare for a moment.
+const MEMORY_KIB_MAX: u32 = 64 * 1_024;
+const ROUNDS_MAX: u32 = 16;
+const LANES_MAX: u32 = 4;
+
 /// Longest user name, in bytes.
 const NAME_BYTES_MAX: usize = 64;
 
@@ -109,6 +115,9 @@ pub(crate) fn row(user: &NewUser) -> anyhow::Result<User> {
     };
     let credential = match password::generated_digest(&user.hash).map_err(|why| anyhow!(why))? {
         Some(digest) => Credential::Blake2s(digest),
+        None if password::is_chosen(&user.hash) && !is_affordable(&user.hash) => bail!(
+            "checking this hash would cost too much: take at most m={MEMORY_KIB_MAX}, t={ROUNDS_MAX} and p={LANES_MAX}"
+        ),
         None if password::is_chosen(&user.hash) => Credential::Phc(user.hash.clone()),
         None => bail!("this is no hash of a password"),
     };
@@ -123,6 +132,23 @@ pub(crate) fn row(user: &NewUser) -> anyhow::Result<User> {
         credential,
         grants,
     })
+}
+
+/// Whether a check of an argon2 hash that was made elsewhere takes no more memory and time than we have for it.
+fn is_affordable(phc: &str) -> bool {
+    let parameters = phc
+        .split(['$', ','])
+        .filter_map(|part| part.split_once('='));
+    let mut known = parameters.filter_map(|(key, value)| {
+        let max = match key {
+            "m" => MEMORY_KIB_MAX,
+            "t" => ROUNDS_MAX,
+            "p" => LANES_MAX,
+            _ => return None,
+        };
+        Some(value.parse::<u32>().is_ok_and(|value| value <= max))
+    });
+    known.all(|fits| fits)
 }
 
 /// A user's name for a device: its own, where a user may have that.
@@ -202,6 +228,22 @@ mod tests {
         let known = Known::from(&row);
         assert_eq!(*known.hash, *hash);
         assert_eq!(known.device.as_deref(), Some("hall"));
+    }
+
+    #[test]
+    fn a_hash_that_costs_too_much_to_check_is_refused() {
+        let hash = login::hash_chosen("a long enough one").expect("it is hashed");
+        assert!(row(&device_login(&hash)).is_ok());
+        let fields: Vec<&str> = hash.split('$').collect();
+        for costs in [
+            "m=4194304,t=2,p=1",
+            "m=19456,t=4000000,p=1",
+            "m=19456,t=2,p=255",
+        ] {
+            let dear = hash.replace(fields[3], costs);
+            let why = row(&device_login(&dear)).expect_err("it costs too much");
+            assert!(why.to_string().contains("too much"), "{why}");
+        }
     }
 
     #[test]
