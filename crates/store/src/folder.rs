@@ -1,6 +1,6 @@
 //! The state folder: its layout, who may read it, and the lock that keeps a second dispatcher out.
 //!
-//! Called by [`crate::Store::open`] and by the command line, which finds the control socket here.
+//! Called by [`crate::Store::open`] and by the command line.
 //! Must not know what the files hold.
 
 use std::fmt;
@@ -38,12 +38,6 @@ impl StateFolder {
     #[must_use]
     pub fn database(&self) -> PathBuf {
         self.root.join("house.db")
-    }
-
-    /// The socket on which a running dispatcher takes commands.
-    #[must_use]
-    pub fn control_socket(&self) -> PathBuf {
-        self.root.join("control.sock")
     }
 
     /// The file that only takes room, to be given back where a start finds the disk full.

@@ -5,7 +5,7 @@
 
 use crate::db::{Database, DatabaseReader, DbError, Shutdown, Snapshot};
 use crate::folder::StateFolder;
-use crate::health::{Health, HealthState, StoreError};
+use crate::health::{Health, StoreError};
 use crate::journal::{Batch, JournalReader, JournalView};
 use crate::queue::{Job, Queue, Refusal};
 use std::fmt;
@@ -123,12 +123,6 @@ impl StoreHandle {
             Some(Ok(result)) => result,
             Some(Err(_)) | None => Err(StoreError::Stopped),
         }
-    }
-
-    /// Whether inputs are being kept.
-    #[must_use]
-    pub fn is_good(&self) -> bool {
-        self.health().state == HealthState::Good
     }
 }
 

@@ -252,6 +252,12 @@ fn a_reload_keeps_the_simulated_modules_in_step() {
     let rules = house.read("rules.toml");
     let edited = rules.replace("event.key == 60", "event.key == 61");
     assert_ne!(rules, edited);
+    // Its tests move with it.
+    let tests = house.read("tests/light.test.toml");
+    house.write(
+        "tests/light.test.toml",
+        &tests.replace("key = 60", "key = 61"),
+    );
     house.write("rules.toml", &edited);
     dispatcher.says(said, "are in force");
     dispatcher.device_is("hall", "is simulated again", |hall| hall["online"] == true);
