@@ -308,19 +308,20 @@ impl<'p> Explainer<'p> {
         self.seen(seen, trace.rule, cause)
     }
 
-    /// As [`Self::seen_in`], for values that `rule` sees when `cause` happens.
+    /// As [`Self::seen_in`], for values that `rule` sees when `cause` happens. What it looked at twice is told once.
     pub(crate) fn seen(&self, seen: &[Seen], rule: RuleIx, cause: &Cause) -> String {
-        let terms: Vec<String> = seen
-            .iter()
-            .map(|seen| {
-                let term = self.term(seen.term, rule, cause);
-                match &seen.value {
-                    Some(text @ Value::Text(_)) => format!("{term} = '{text}'"),
-                    Some(value) => format!("{term} = {value}"),
-                    None => format!("{term} is unknown"),
-                }
-            })
-            .collect();
+        let mut terms: Vec<String> = Vec::with_capacity(seen.len());
+        for seen in seen {
+            let term = self.term(seen.term, rule, cause);
+            let said = match &seen.value {
+                Some(text @ Value::Text(_)) => format!("{term} = '{text}'"),
+                Some(value) => format!("{term} = {value}"),
+                None => format!("{term} is unknown"),
+            };
+            if !terms.contains(&said) {
+                terms.push(said);
+            }
+        }
         if terms.is_empty() {
             String::new()
         } else {

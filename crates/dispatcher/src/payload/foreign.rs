@@ -45,13 +45,21 @@ pub(crate) fn foreign(
             Err(reason) => heard.refused.push(reason),
         }
     }
+    // A remote has one topic and several keys: a word that one of them knows is none that the others miss.
+    let mut unknown = None;
     for channel in events {
         let codec = program[*channel].codec.as_ref().unwrap_or(&none);
         match event(program, *channel, codec, &tree) {
             Ok(Some(event)) => heard.events.push(event),
             Ok(None) => {}
+            Err(reason @ Reason::UnknownEvent { .. }) => {
+                unknown.get_or_insert(reason);
+            }
             Err(reason) => heard.refused.push(reason),
         }
+    }
+    if heard.events.is_empty() && heard.refused.is_empty() {
+        heard.refused.extend(unknown);
     }
     Ok(heard)
 }

@@ -26,6 +26,18 @@ fn a_decision_reads_as_the_live_stream_shows_it() {
 }
 
 #[test]
+fn what_a_rule_looked_at_twice_is_told_once() {
+    let rule = "[rule.twice]\nwhen = \"piano.keys.press\"\nif = \"event.key > 3 && event.velocity > 1 && event.key < 9\"\ndo = \"hall.lamp.on\"\n";
+    let program = program(&format!("{HOUSE}{rule}"));
+    let mut rig = Rig::of(program, dispatcher::Config::default());
+    rig.connect("piano");
+    let effects = rig.press(5);
+    let lines = Explainer::new(&rig.program).lines(&effects.engine.decisions[0], Detail::All);
+    let seen = "  [event.key = 5, event.velocity = 64]";
+    assert!(lines.iter().any(|line| line.ends_with(seen)), "{lines:?}");
+}
+
+#[test]
 fn a_persons_wish_names_the_person() {
     let mut rig = Rig::awake();
     let mut effects = rig.asks("iot/hall/lamp/set", "on");

@@ -4,7 +4,7 @@ use dispatcher::{Config, Dispatcher, Input, Message, Publisher, Reason};
 use proptest::prelude::*;
 use types::Value;
 
-use crate::house::{Rig, sent, start, usual};
+use crate::house::{HOUSE, Rig, program, sent, start, usual};
 
 /// The reason for which a payload is refused, as people read it.
 fn refused(device: &str, topic: &str, payload: &str) -> String {
@@ -223,6 +223,41 @@ fn a_foreign_word_becomes_our_event() {
         .admit(&from, "z2m/sensor", r#"{"action":"shake"}"#)
         .unwrap_err();
     assert_eq!(refusal.reason.code(), "unknown-event");
+}
+
+#[test]
+fn a_word_that_one_key_of_a_foreign_remote_knows_is_no_mistake_of_the_others() {
+    let remote = r#"
+[device.remote]
+id = 34
+mqtt = { event = "z2m/remote" }
+io.up   = { kind = "button", event_from = "action", events = { on = "click" } }
+io.down = { kind = "button", event_from = "action", events = { off = "click" } }
+
+[rule.up]
+when = "remote.up.click"
+do   = "hall.lamp.on"
+
+[rule.down]
+when = "remote.down.click"
+do   = "hall.lamp.off"
+"#;
+    let mut rig = Rig::of(program(&format!("{HOUSE}{remote}")), Config::default());
+    for device in ["hall", "remote"] {
+        rig.connect(device);
+    }
+    let refused = |rig: &Rig| {
+        let remote = rig.device("remote");
+        rig.dispatcher.counters().of(remote, "unknown-event")
+    };
+    for (word, on) in [("on", true), ("off", false)] {
+        rig.says("remote", "z2m/remote", &format!(r#"{{"action":"{word}"}}"#));
+        assert_eq!(rig.target("hall.lamp", "on"), Some(on.into()));
+        assert_eq!(refused(&rig), 0, "{word}");
+    }
+    let from = Publisher::Device(rig.device("remote"));
+    let shaken = rig.admit(&from, "z2m/remote", r#"{"action":"shake"}"#);
+    assert_eq!(shaken.unwrap_err().reason.code(), "unknown-event");
 }
 
 #[test]

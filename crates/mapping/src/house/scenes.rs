@@ -19,6 +19,7 @@ use crate::{
 pub(super) fn read_all(house: &mut House<'_>, scenes: &[(Key<'_>, Node<'_>)]) {
     for (key, node) in scenes {
         if !house.declare(key, "scene") {
+            house.report.declare_broken(format!("scene.{}", key.name));
             continue;
         }
         let name: Arc<str> = key.name.into();

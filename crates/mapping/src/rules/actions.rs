@@ -222,6 +222,13 @@ fn scene(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<Vec<Actio
     let name = text(compiler, table, "scene")?;
     let scenes = &compiler.house.program.names.scenes;
     let Some(values) = scenes.get(name.text).cloned() else {
+        if compiler
+            .house
+            .report
+            .is_broken(&format!("scene.{}", name.text))
+        {
+            return None;
+        }
         let message = format!("there is no scene `{}`", name.text);
         let error = Diagnostic::error("unknown-name", name.span(), message).label("not declared");
         let near = did_you_mean(error, name.text, scenes.keys().map(|name| &**name));
