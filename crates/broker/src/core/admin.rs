@@ -1,4 +1,4 @@
-//! What the application and people change at run time: rights, kicks, the end of it all.
+//! What the application and people change at run time: rights, connections, the end of it all.
 
 use std::sync::Arc;
 
@@ -46,13 +46,6 @@ impl Core {
                 self.end_session(key, now, app);
             }
         }
-        self.settle(now, app);
-    }
-
-    /// Ends all connections of a user, also those whose password is being checked. It may come back at
-    /// once.
-    pub fn kick(&mut self, user: &str, now: Now, app: &mut dyn Application) {
-        self.doom_user(user, Reason::AdministrativeAction);
         self.settle(now, app);
     }
 

@@ -48,22 +48,6 @@ const PROBES: u32 = 4;
 /// Wait after an accept that failed for want of file descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// Serves until `shutdown` is done; then says goodbye to all clients. See [`Server`].
-///
-/// # Errors
-/// None today: a listener that fails is logged and tried again.
-pub async fn serve<A: Application + 'static>(
-    listeners: Vec<TcpListener>,
-    core: Rc<RefCell<Core>>,
-    app: Rc<RefCell<A>>,
-    clock: impl Fn() -> Now + 'static,
-    shutdown: impl Future<Output = ()>,
-) -> io::Result<()> {
-    Server::new(core, app, clock)
-        .serve(listeners, shutdown)
-        .await
-}
-
 /// The broker's sockets around a core and an application. Clones share everything.
 pub struct Server<A> {
     shared: Rc<Shared<A>>,

@@ -173,7 +173,9 @@ fn a_kicked_client_may_come_back_and_find_its_session() {
     let mut house = House::default();
     let hello = v5("a").user("lamp").keeps_session();
     let peer = house.join(&hello);
-    house.core.kick("lamp", house.now, &mut house.app);
+    let other = house.join(&v3("other"));
+    house.app.kick = Some("lamp".into());
+    house.publish(other, &message("t", "x"));
     assert_eq!(house.read(peer), [Got::Disconnect(0x98), Got::Closed]);
     let (_, got) = house.hello(&hello);
     assert_eq!(
