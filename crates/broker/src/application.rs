@@ -210,11 +210,9 @@ impl Verdict {
 pub enum Ack {
     /// With the next write.
     Now,
-    /// Once [`Core::durable`](crate::Core::durable) has seen this input.
+    /// Once [`Core::durable`](crate::Core::durable) has seen this input. Until then it counts against
+    /// [`receive_max`](crate::Limits::receive_max), which bounds how much a client may have open.
     After(InputNo),
-    /// Not at all: the message could not be kept. The connection ends, so that the client knows
-    /// and may send it again.
-    Never,
 }
 
 /// What the application calls one of its messages by; it comes back in

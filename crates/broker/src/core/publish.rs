@@ -6,8 +6,7 @@ use types::{InputNo, Now};
 
 use super::Core;
 use crate::{
-    Ack, Application, Denied, Ended, Incoming, Limits, Message, Outbox, Properties, Qos, Reason,
-    Verdict,
+    Ack, Application, Denied, Incoming, Limits, Message, Outbox, Properties, Qos, Reason, Verdict,
     application::ClientKey,
     codec::{
         Frame, Version, kind,
@@ -132,8 +131,6 @@ impl Core {
         let after = match ack {
             Ack::Now => InputNo(0),
             Ack::After(input) => input,
-            // It was not kept: the repetition after the reconnect has to be taken again.
-            Ack::Never => return,
         };
         if let Some(session) = self.sessions.get_mut(session.0 as usize) {
             session.received.insert(packet_id, after);
@@ -262,9 +259,6 @@ impl Core {
         reason: Option<Reason>,
         ack: Ack,
     ) {
-        if ack == Ack::Never {
-            return self.doom(key, Ended::Kicked, Some(Reason::QuotaExceeded));
-        }
         let Some(live) = self.conns.edit(key).and_then(|conn| conn.live_mut()) else {
             return;
         };

@@ -6,6 +6,7 @@
 //! other task lies between an input and what it causes. Must not decide anything about MQTT.
 
 mod connection;
+mod durable;
 mod verify;
 
 use std::{
@@ -13,10 +14,6 @@ use std::{
     future::Future,
     io,
     rc::Rc,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
     time::Duration,
 };
 
@@ -26,7 +23,9 @@ use tokio::{
     sync::Notify,
     task::JoinSet,
 };
-use types::{InputNo, Instant, Now};
+use types::{Instant, Now};
+
+pub use durable::Durable;
 
 use crate::{Application, ConnKey, Core, Denied};
 use connection::Socket;
@@ -74,30 +73,6 @@ struct Shared<A> {
     durable: Durable,
     verifier: Verifier,
     tasks: RefCell<JoinSet<()>>,
-}
-
-/// Tells the broker from any thread which inputs are stored. Cheap: an atomic and a wake-up.
-#[derive(Clone, Debug, Default)]
-pub struct Durable(Arc<(AtomicU64, Notify)>);
-
-impl Durable {
-    /// All inputs up to this one are stored. The acks that wait for them leave in one write for
-    /// each connection.
-    pub fn report(&self, input: InputNo) {
-        self.0.0.fetch_max(input.0, Ordering::AcqRel);
-        self.0.1.notify_one();
-    }
-
-    /// All inputs up to this one are stored.
-    #[must_use]
-    pub fn reached(&self) -> InputNo {
-        InputNo(self.0.0.load(Ordering::Acquire))
-    }
-
-    async fn next(&self) -> InputNo {
-        self.0.1.notified().await;
-        self.reached()
-    }
 }
 
 impl<A: Application + 'static> Server<A> {
@@ -150,7 +125,7 @@ impl<A: Application + 'static> Server<A> {
             services.spawn_local(accept(Rc::clone(&self.shared), listener));
         }
         services.spawn_local(timers(Rc::clone(&self.shared)));
-        services.spawn_local(durable(Rc::clone(&self.shared)));
+        services.spawn_local(acks(Rc::clone(&self.shared)));
         services.spawn_local(verdicts(Rc::clone(&self.shared)));
         shutdown.await;
         services.shutdown().await;
@@ -304,7 +279,7 @@ async fn timers<A: Application + 'static>(shared: Rc<Shared<A>>) {
     }
 }
 
-async fn durable<A: Application + 'static>(shared: Rc<Shared<A>>) {
+async fn acks<A: Application + 'static>(shared: Rc<Shared<A>>) {
     loop {
         let input = shared.durable.next().await;
         shared.step(|core, _, _| core.durable(input));

@@ -25,8 +25,6 @@ pub struct Relay {
     /// Acks wait for inputs, which are counted from 1.
     pub journal: bool,
     pub inputs: u64,
-    /// The journal is full: nothing is acknowledged.
-    pub journal_is_full: bool,
     /// No client's message is retained.
     pub keeps_nothing: bool,
     /// Messages on these topics are refused.
@@ -103,9 +101,6 @@ impl Application for Relay {
         if self.journal {
             self.inputs += 1;
             ack = Ack::After(InputNo(self.inputs));
-        }
-        if self.journal_is_full {
-            ack = Ack::Never;
         }
         Verdict {
             route: true,

@@ -329,23 +329,32 @@ fn the_application_may_kick_from_inside_a_call() {
 }
 
 #[test]
-fn what_cannot_be_kept_is_not_acknowledged_and_ends_the_connection() {
-    let mut house = House::default();
-    house.app.journal_is_full = true;
-    let hello = v5("w").keeps_session();
-    for qos in 1..3 {
-        let writer = house.join(&hello);
-        let got = house.publish(writer, &message("t", "x").qos(qos, 1));
-        assert_eq!(got, [Got::Disconnect(0x97), Got::Closed]);
-    }
-    house.app.journal_is_full = false;
-    house.log();
+fn what_cannot_be_kept_for_now_is_not_acknowledged_and_ends_no_connection() {
+    let mut limits = broker::Limits::default();
+    limits.receive_max = 3;
+    let mut house = House::new(limits);
+    house.app.journal = true;
+    let hello = v3("w").keep_alive_s(60);
     let writer = house.join(&hello);
-    assert_eq!(
-        house.publish(writer, &message("t", "x").qos(2, 1)),
-        [Got::Pubrec(1, 0)]
+    for id in 1..=3 {
+        let level = if id == 2 { 2 } else { 1 };
+        assert_eq!(house.publish(writer, &message("t", "x").qos(level, id)), []);
+    }
+    house.log();
+    assert!(
+        house.core.is_paused(writer.key),
+        "no more than it may have open"
     );
-    assert_eq!(house.log().last().unwrap(), "publish w t=x", "taken again");
+    house.wait_s(100_000);
+    assert!(house.is_open(writer));
+    assert!(
+        house.log().is_empty(),
+        "a client that stays repeats nothing"
+    );
+    house.core.durable(InputNo(3));
+    let acks = [Got::Puback(1, 0), Got::Pubrec(2, 0), Got::Puback(3, 0)];
+    assert_eq!(house.read(writer), acks);
+    assert!(!house.core.is_paused(writer.key));
 }
 
 #[test]

@@ -215,7 +215,7 @@ impl App {
             binary: env!("CARGO_PKG_VERSION").to_owned(),
             body: self.dispatcher.state(),
         };
-        self.keeper.keep(store, snapshot);
+        self.keeper.keep(store, snapshot, self.journal.durable());
     }
 
     /// Gives the users of these devices, and one user by name, the rights they have now.
@@ -244,7 +244,12 @@ impl App {
             return;
         };
         let state = store.health().state;
-        if let Some(by) = self.keeper.look(now, state, self.journal.unkept) {
+        if let Some(by) = self.keeper.look(
+            now,
+            state,
+            self.journal.unkept,
+            self.journal.durable().waits_for_snapshot(),
+        ) {
             self.snapshot_due = self.snapshot_due.min(by);
         }
     }
@@ -448,11 +453,13 @@ impl Application for App {
         self.now.set(now);
         match self.dispatcher.admit(now, publisher, &read) {
             Ok(admitted) => {
-                if message.qos != broker::Qos::AtMostOnce {
-                    self.journal.await_ack();
-                }
                 let ack = match admitted.input {
-                    Some(input) => self.take(now, input, out),
+                    Some(input) => {
+                        if message.qos != broker::Qos::AtMostOnce {
+                            self.journal.await_ack();
+                        }
+                        self.take(now, input, out)
+                    }
                     None => Ack::Now,
                 };
                 Verdict {

@@ -12,8 +12,8 @@ use store::{
 };
 use types::{InputNo, Instant, Now};
 
-/// Bytes that may wait here while the disk is away. Beyond it inputs still switch lights, but are
-/// not kept and so never acknowledged.
+/// Bytes that may wait here while the disk is away. Beyond it inputs still switch lights, but the journal
+/// misses them: they are acknowledged once a snapshot holds what came of them.
 const OPEN_BYTES_MAX: usize = 8 << 20;
 
 /// How long inputs that nobody waits for are collected: what kill -9 can take of unacknowledged events.
@@ -106,7 +106,8 @@ impl Journal {
         if full || self.batch.push(no, now, Class::Input, &self.body).is_err() {
             self.unkept += 1;
             self.is_broken = true;
-            return (no, Ack::Never);
+            self.durable.missed(no);
+            return (no, Ack::After(no));
         }
         self.added = now;
         self.opened.get_or_insert(now.at);
@@ -146,7 +147,7 @@ impl Journal {
 
     /// Whether a batch is on its way to the disk.
     fn is_at_store(&self) -> bool {
-        self.durable.reached() < self.submitted
+        self.durable.written() < self.submitted
     }
 
     /// When the open batch is to be handed over.
@@ -181,8 +182,10 @@ impl Journal {
         self.add_hash();
         let Some(store) = &self.store else { return };
         self.waiting = Waiting::Nobody;
+        // Not the last number of all: the store reports what it was given, and may not have been given that one.
+        let last = self.batch.last().unwrap_or(self.submitted);
         match store.submit(std::mem::take(&mut self.batch)) {
-            Ok(()) => self.submitted = self.last,
+            Ok(()) => self.submitted = last,
             Err(refused) => {
                 self.batch = refused.batch;
                 // Tried again after a pause.
@@ -209,6 +212,11 @@ impl Journal {
             .batch
             .push(self.last, self.added, Class::OutputsHash, &self.body);
         debug_assert!(pushed.is_ok(), "{pushed:?}: it belongs to the last number");
+    }
+
+    /// What is stored, for whoever stores it otherwise.
+    pub(super) fn durable(&self) -> &Durable {
+        &self.durable
     }
 
     pub(super) fn store(&self) -> Option<&StoreHandle> {
@@ -310,10 +318,12 @@ mod tests {
             ack
         };
         assert_eq!(take(&mut journal, &Input::Tick), Ack::After(InputNo(1)));
-        assert_eq!(take(&mut journal, &too_long), Ack::Never);
+        assert_eq!(take(&mut journal, &too_long), Ack::After(InputNo(2)));
         assert_eq!(take(&mut journal, &Input::Tick), Ack::After(InputNo(3)));
         journal.hand_over(now(1));
         assert_eq!(written.recv(), Ok(InputNo(3)));
+        journal.durable.report(InputNo(3));
+        assert_eq!(journal.durable.reached(), InputNo(1), "not acknowledged");
         assert_eq!(journal.unkept, 1);
         take(&mut journal, &Input::Tick);
         journal.hand_over(now(2));
@@ -324,5 +334,23 @@ mod tests {
         assert_eq!(written.recv(), Ok(InputNo(5)));
         use Class::{Input as I, OutputsHash as H};
         assert_eq!(records(&journal), [(1, I), (3, I), (4, I), (5, I), (5, H)]);
+    }
+
+    #[test]
+    fn the_store_has_all_that_it_was_given_though_the_last_input_is_missed() {
+        let (_folder, mut journal, written) = journal();
+        let program = program();
+        journal.await_ack();
+        journal.take(now(1), &program, &Input::Tick);
+        let too_long = Input::Unblock(Subject::Name("x".repeat(2 << 20)));
+        journal.take(now(1), &program, &too_long);
+        journal.hand_over(now(1));
+        assert_eq!(written.recv(), Ok(InputNo(1)));
+        journal.durable.report(InputNo(1));
+        assert!(!journal.is_at_store(), "nothing is on its way");
+        // So that who waits next does not wait for more to come.
+        journal.await_ack();
+        journal.take(now(2), &program, &Input::Tick);
+        assert_eq!(journal.due(), Some(now(2).at));
     }
 }

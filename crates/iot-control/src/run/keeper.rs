@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use broker::tcp::Durable;
 use store::{ArchivedMapping, HealthState, Snapshot, StoreHandle};
 use types::{Instant, Now};
 
@@ -21,6 +22,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Time after which a snapshot that could not be kept is tried again.
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(10 * 60);
+
+/// The same while clients wait for it to be acknowledged.
+const AWAITED_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 pub(super) struct Keeper {
     state: HealthState,
@@ -73,12 +77,14 @@ impl Keeper {
         }
     }
 
-    /// Keeps a snapshot, and the mapping that it needs.
-    pub(super) fn keep(&self, store: &StoreHandle, snapshot: Snapshot) {
+    /// Keeps a snapshot, and the mapping that it needs. What the journal missed before it is acknowledged then.
+    pub(super) fn keep(&self, store: &StoreHandle, snapshot: Snapshot, durable: &Durable) {
         self.archive(store);
         let failed = Arc::clone(&self.snapshot_failed);
-        let kept = store.snapshot(snapshot, move |done| {
-            if let Err(error) = done {
+        let (no, durable) = (snapshot.no, durable.clone());
+        let kept = store.snapshot(snapshot, move |done| match done {
+            Ok(()) => durable.covered(no),
+            Err(error) => {
                 tell_not_kept(error);
                 failed.store(true, Ordering::Relaxed);
             }
@@ -94,9 +100,15 @@ impl Keeper {
         self.looked.after(LOOK_EVERY)
     }
 
-    /// Says once that inputs are not kept any more, and once that they are again. `unkept` is how many never
-    /// will be. Returns by when a snapshot is wanted.
-    pub(super) fn look(&mut self, now: Now, state: HealthState, unkept: u64) -> Option<Instant> {
+    /// Says once that inputs are not kept any more, and once that they are again. `unkept` is how many the journal
+    /// missed; while `is_awaited`, clients wait for a snapshot that makes up for it. Returns by when one is wanted.
+    pub(super) fn look(
+        &mut self,
+        now: Now,
+        state: HealthState,
+        unkept: u64,
+        is_awaited: bool,
+    ) -> Option<Instant> {
         self.looked = now.at;
         let was_good = self.state == HealthState::Good;
         let is_good = state == HealthState::Good;
@@ -108,18 +120,32 @@ impl Keeper {
             );
         }
         let failed = self.snapshot_failed.swap(false, Ordering::Relaxed);
-        if is_good && !was_good {
-            match unkept - self.unkept {
-                0 => tracing::info!("the disk takes inputs again; acknowledgements go on"),
-                lost => tracing::warn!(
-                    "the disk takes inputs again; acknowledgements go on. {lost} inputs of the meantime are not in the journal; what came of them is kept"
-                ),
-            }
-            self.unkept = unkept;
+        if !is_good {
+            return failed.then(|| now.at.after(TRY_AGAIN_AFTER));
+        }
+        let missed = unkept - self.unkept;
+        self.unkept = unkept;
+        if !was_good && missed == 0 {
+            tracing::info!("the disk takes inputs again; acknowledgements go on");
+        } else if !was_good {
+            tracing::warn!(
+                "the disk takes inputs again; acknowledgements go on. {missed} inputs of the meantime are not in the journal; what came of them is kept"
+            );
+        } else if missed > 0 {
+            tracing::warn!(
+                "{missed} inputs were too long or too many for the journal; what came of them is kept"
+            );
+        }
+        if !was_good || missed > 0 {
             // It holds what the journal does not.
             return Some(now.at);
         }
-        failed.then(|| now.at.after(TRY_AGAIN_AFTER))
+        let again = if is_awaited {
+            AWAITED_AGAIN_AFTER
+        } else {
+            TRY_AGAIN_AFTER
+        };
+        failed.then(|| now.at.after(again))
     }
 }
 
