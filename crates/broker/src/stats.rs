@@ -1,4 +1,4 @@
-//! Counters of the broker: what it did since it started and what it holds. Read by metrics.
+//! Counters of the broker: what it did since it started and what it holds. Shown by the application.
 
 /// Totals since the start, and gauges where the name says so.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,4 +78,57 @@ pub struct Stats {
     pub coalesced: u64,
     /// Messages that weren't retained because the limit is reached.
     pub retained_refused: u64,
+}
+
+impl Stats {
+    /// All of them with their names.
+    #[must_use]
+    pub fn each(&self) -> Vec<(&'static str, u64)> {
+        macro_rules! named {
+            ($($name:ident)*) => {{
+                let Self { $($name),* } = *self;
+                // None is forgotten: the pattern above takes them all.
+                vec![$((stringify!($name), u64::try_from($name).unwrap_or(u64::MAX))),*]
+            }};
+        }
+        named! {
+            connections
+            sessions
+            subscriptions
+            retained
+            queued_bytes
+            partial_bytes
+            stuck_bytes
+            peers
+            unconnected
+            accepted
+            refused_at_accept
+            evicted_unconnected
+            connect_timeouts
+            evicted_sessions
+            refused_verifies
+            takeovers
+            refused_takeovers
+            refused_connects
+            protocol_errors
+            keep_alive_timeouts
+            slow_readers
+            stalls
+            partials_refused
+            wills
+            messages_in
+            messages_out
+            bytes_in
+            bytes_out
+            denied_publishes
+            denied_subscriptions
+            limited_subscriptions
+            denied_deliveries
+            dropped
+            queues_relieved
+            expired
+            coalesced
+            retained_refused
+        }
+    }
 }

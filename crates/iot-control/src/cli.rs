@@ -50,6 +50,8 @@ pub(crate) enum Command {
         after_help = "Exits with 0 where nothing differs, 1 where something does, 2 where they can't be compared."
     )]
     Replay(past::Replay),
+    /// Says how a running dispatcher is doing: clients, messages, what was refused, whether the disk takes what happens
+    Status(Status),
     /// Lists, shows, blocks and unblocks devices of a running dispatcher
     #[command(subcommand)]
     Device(Device),
@@ -221,6 +223,15 @@ pub(crate) struct Press {
     /// Event (default: the channel's first one), then its fields: key=60 velocity=90. What has no events reports its
     /// state: count=7
     pub(crate) words: Vec<String>,
+    #[command(flatten)]
+    pub(crate) state: State,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// Prints all counters as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) state: State,
 }

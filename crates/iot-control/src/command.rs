@@ -7,6 +7,7 @@ mod json;
 mod lsp;
 mod past;
 mod schema;
+mod status;
 mod test;
 mod user;
 
@@ -17,5 +18,6 @@ pub(crate) use json::{export, import};
 pub(crate) use lsp::lsp;
 pub(crate) use past::{events, replay, state, why, why_not};
 pub(crate) use schema::schema;
+pub(crate) use status::status;
 pub(crate) use test::test;
 pub(crate) use user::user;

@@ -32,6 +32,8 @@ pub(crate) enum Request {
     HandOver,
     /// Which house it is, and what its variables hold.
     House,
+    /// How the dispatcher itself is doing.
+    Status,
     /// All devices.
     Devices,
     /// One device, with counters.

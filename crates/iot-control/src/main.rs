@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         Command::WhyNot(options) => command::why_not(&options),
         Command::State(options) => command::state(&options),
         Command::Replay(options) => return command::replay(&options),
+        Command::Status(options) => command::status(&options),
         Command::Device(options) => command::device(options),
         Command::User(options) => command::user(options),
     };

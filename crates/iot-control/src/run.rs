@@ -13,6 +13,7 @@ mod keeper;
 mod recover;
 mod refusals;
 mod show;
+mod status;
 pub(crate) mod stream;
 mod tell;
 pub(crate) mod users;

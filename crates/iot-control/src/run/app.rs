@@ -199,6 +199,16 @@ impl App {
         self.journal.last()
     }
 
+    /// The number of the newest input.
+    pub(super) fn last(&self) -> InputNo {
+        self.journal.last()
+    }
+
+    /// How many inputs the journal missed since the process started.
+    pub(super) fn missed(&self) -> u64 {
+        self.journal.unkept
+    }
+
     /// Keeps the whole state; what is replayed after a restart begins here.
     pub(super) fn snapshot(&mut self, now: Now) {
         self.journal.hand_over(now);
@@ -243,10 +253,10 @@ impl App {
         let Some(store) = self.journal.store() else {
             return;
         };
-        let state = store.health().state;
+        let health = store.health();
         if let Some(by) = self.keeper.look(
             now,
-            state,
+            health,
             self.journal.unkept,
             self.journal.durable().waits_for_snapshot(),
         ) {

@@ -15,13 +15,13 @@ use replay::Target;
 use serde_json::{Value as Json, json};
 use store::HealthState;
 use tokio::sync::{mpsc, oneshot};
-use types::InputNo;
+use types::{InputNo, Instant};
 
 use super::{
     app::App,
     concerns::concerns,
     house::{self, House},
-    identity, show,
+    identity, show, status,
     stream::Lines,
     users::{self, Users},
     watch::Edit,
@@ -47,6 +47,7 @@ pub(super) struct Running {
     blocklist: tokio::sync::Mutex<()>,
     /// The newest edit is not in force.
     spoilt: Cell<bool>,
+    started: Instant,
 }
 
 impl Running {
@@ -58,6 +59,7 @@ impl Running {
         settings: Settings,
     ) -> Self {
         Self {
+            started: server.enter(|_, _, now| now.at),
             server,
             house: house.to_owned(),
             real_house: house.canonicalize().unwrap_or_else(|_| house.to_owned()),
@@ -375,6 +377,12 @@ impl Desk for Running {
             Request::House => Ok(self
                 .server
                 .enter(|_, app, _| show::house(app, &self.real_house))),
+            Request::Status => {
+                let health = self.store.health();
+                Ok(self.server.enter(|core, app, now| {
+                    status::status(core, app, &health, now.at.since(self.started))
+                }))
+            }
             Request::Devices => Ok(self.server.enter(|_, app, now| show::devices(app, now))),
             Request::Device { name } => self
                 .server

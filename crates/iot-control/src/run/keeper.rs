@@ -14,7 +14,7 @@ use std::{
 };
 
 use broker::tcp::Durable;
-use store::{ArchivedMapping, HealthState, Snapshot, StoreHandle};
+use store::{ArchivedMapping, Health, HealthState, Snapshot, StoreHandle};
 use types::{Instant, Now};
 
 /// How often it is looked whether the store still writes.
@@ -28,6 +28,7 @@ const AWAITED_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 pub(super) struct Keeper {
     state: HealthState,
+    history: History,
     looked: Instant,
     /// A mapping in force that is not archived yet: no snapshot can be kept without it.
     unarchived: Arc<Mutex<Option<ArchivedMapping>>>,
@@ -40,6 +41,7 @@ impl Keeper {
     pub(super) fn new(now: Now) -> Self {
         Self {
             state: HealthState::Good,
+            history: History::default(),
             looked: now.at,
             unarchived: Arc::default(),
             snapshot_failed: Arc::default(),
@@ -100,19 +102,22 @@ impl Keeper {
         self.looked.after(LOOK_EVERY)
     }
 
-    /// Says once that inputs are not kept any more, and once that they are again. `unkept` is how many the journal
+    /// Says once that inputs are not kept any more, and once that they are again; says what history is lost. `unkept` is how many the journal
     /// missed; while `is_awaited`, clients wait for a snapshot that makes up for it. Returns by when one is wanted.
     pub(super) fn look(
         &mut self,
         now: Now,
-        state: HealthState,
+        health: Health,
         unkept: u64,
         is_awaited: bool,
     ) -> Option<Instant> {
         self.looked = now.at;
         let was_good = self.state == HealthState::Good;
-        let is_good = state == HealthState::Good;
-        self.state = state;
+        let is_good = health.state == HealthState::Good;
+        for news in self.history.take(&health) {
+            tracing::warn!("{news}");
+        }
+        self.state = health.state;
         if was_good && !is_good {
             tracing::error!(
                 "{}; lights keep switching, but nothing is acknowledged until this is mended",
@@ -149,6 +154,37 @@ impl Keeper {
     }
 }
 
+/// How it stands with the past, as people know it.
+#[derive(Debug, Default)]
+struct History {
+    sacrificed: u64,
+    trouble: Option<String>,
+}
+
+impl History {
+    /// What is new.
+    fn take(&mut self, health: &Health) -> Vec<String> {
+        let mut news = Vec::new();
+        let gone = health.segments_sacrificed.saturating_sub(self.sacrificed);
+        if gone > 0 {
+            news.push(format!(
+                "the disk was full: {gone} segments of the oldest history went early to make room for what happens now"
+            ));
+        }
+        if self.trouble != health.retention_trouble {
+            news.push(match &health.retention_trouble {
+                Some(why) => format!(
+                    "old history can't be dropped, and the state folder grows until this is mended: {why}"
+                ),
+                None => "old history is dropped again when its time is over".to_owned(),
+            });
+        }
+        self.sacrificed = health.segments_sacrificed;
+        self.trouble.clone_from(&health.retention_trouble);
+        news
+    }
+}
+
 fn tell_unarchived(error: impl Error + Send + Sync + 'static) {
     let error = anyhow::Error::new(error);
     tracing::error!(
@@ -165,4 +201,40 @@ fn lock(
     waiting: &Mutex<Option<ArchivedMapping>>,
 ) -> std::sync::MutexGuard<'_, Option<ArchivedMapping>> {
     waiting.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use types::InputNo;
+
+    #[test]
+    fn what_becomes_of_the_past_is_said_once() {
+        let mut health = Health {
+            state: HealthState::Good,
+            written: InputNo(0),
+            waiting_batches: 0,
+            waiting_bytes: 0,
+            journal_bytes: 0,
+            segments_sacrificed: 0,
+            retention_trouble: None,
+        };
+        let mut history = History::default();
+        assert!(history.take(&health).is_empty());
+        health.segments_sacrificed = 2;
+        health.retention_trouble = Some("read-only".to_owned());
+        let news = history.take(&health);
+        assert!(
+            news[0].contains("2 segments of the oldest history"),
+            "{news:?}"
+        );
+        assert!(news[1].ends_with("is mended: read-only"), "{news:?}");
+        assert!(history.take(&health).is_empty());
+        health.segments_sacrificed = 5;
+        health.retention_trouble = None;
+        let news = history.take(&health);
+        assert!(news[0].contains("3 segments"), "{news:?}");
+        assert!(news[1].contains("is dropped again"), "{news:?}");
+        assert!(history.take(&health).is_empty());
+    }
 }

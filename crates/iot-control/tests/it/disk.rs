@@ -53,6 +53,8 @@ fn a_disk_that_fails_is_told_and_lights_go_on_and_acknowledgements_come_when_it_
     piano.publish_only(KEYS, &press(60));
     lamp.field(mark, TARGET, "on", true);
     assert_eq!(piano.answers(), 1, "what is not kept is not acknowledged");
+    let status = dispatcher.ask(&["status"]).ok();
+    assert!(status.stdout.contains("store     the disk"), "{status:?}");
     // What people change needs the disk: they hear that it is not kept.
     let refused = dispatcher.ask(&["user", "add", "anna", "--tool"]);
     assert_eq!(refused.code, Some(1), "{refused:?}");

@@ -28,6 +28,7 @@ mod recording;
 mod reload;
 mod rubbish;
 mod simulation;
+mod status;
 mod survival;
 mod switching;
 mod taplo;
