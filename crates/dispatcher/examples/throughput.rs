@@ -8,7 +8,7 @@
 use std::{fmt::Write as _, time::Instant};
 
 use dispatcher::{
-    Blocklist, Config, Dispatcher, Effects, Mark, Message, Outputs, OutputsHash, Publisher,
+    Blocklist, Conduct, Config, Dispatcher, Effects, Mark, Message, Outputs, OutputsHash, Publisher,
 };
 use types::{Now, UnixTime};
 
@@ -52,7 +52,10 @@ fn measure(rules: u64) {
     let complaints = mapping::render(&loaded.sources, &loaded.diagnostics, false);
     let program = loaded.program.expect(&complaints);
     let config = Config {
-        firings_per_s_max: u32::MAX,
+        conduct: Conduct {
+            firings_per_s_max: u32::MAX,
+            ..Conduct::default()
+        },
         ..Config::default()
     };
     let now = |event: u64| {

@@ -1,12 +1,10 @@
 //! Limits and patience of the dispatcher. The binary fills them from its settings; the defaults fit a house.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use engine::Disposition;
+
+use crate::conduct::Conduct;
 
 /// Stands for every carrier.
 pub const ALL: &str = "all";
@@ -25,16 +23,10 @@ pub struct Config {
     pub alert_after_tries: u32,
     /// Seconds after which a momentary command that was not delivered is worth nothing.
     pub momentary_expiry_s: u32,
-    /// Devices that count as gone when they say nothing for so long, by name: those that sleep, and whose
-    /// sessions say nothing. The others are watched by their session's keep-alive.
-    pub silence: BTreeMap<Arc<str>, Duration>,
-    /// A device with a channel that promises a report every so often (`report_every`) and leaves out so many
-    /// of them counts as gone; `None`: its session says whether it is there.
-    pub reports_missed_max: Option<u32>,
+    /// What changes what becomes of the house. A snapshot's own is in force after [`crate::Dispatcher::restore`].
+    pub conduct: Conduct,
     /// Who carries texts to people, by name; `None`: that is not known here, as in the past and in house tests.
     pub carriers: Option<BTreeSet<Arc<str>>>,
-    /// Firings of one rule within a second before it is cut.
-    pub firings_per_s_max: u32,
     /// How long a device that was there before a restart of the dispatcher may take to come back.
     pub reconnect_within: Duration,
     /// Longest payload that is looked at, in bytes.
@@ -49,10 +41,8 @@ impl Default for Config {
             resend_max: Duration::from_secs(60),
             alert_after_tries: 5,
             momentary_expiry_s: 10,
-            silence: BTreeMap::new(),
-            reports_missed_max: None,
+            conduct: Conduct::default(),
             carriers: None,
-            firings_per_s_max: 100,
             reconnect_within: Duration::from_secs(90),
             payload_bytes_max: 64 * 1_024,
         }

@@ -23,6 +23,7 @@ use types::{Instant, Now, UnixTime, Value};
 use crate::{
     access::{self, Access},
     blocklist::{Blocklist, Sides},
+    conduct::Conduct,
     config::Config,
     delivery::Deliveries,
     duplicates::Windows,
@@ -81,12 +82,12 @@ impl Dispatcher {
         blocklist: Blocklist,
         mut engine: Engine,
     ) -> Self {
-        engine.set_fuse(config.firings_per_s_max);
+        engine.set_fuse(config.conduct.firings_per_s_max);
         let mut dispatcher = Self {
             topics: Topics::new(&program),
             blocked: Vec::new(),
             windows: vec![Windows::default(); program.devices.len()],
-            presence: Presence::new(&program, &config),
+            presence: Presence::new(&program, &config.conduct),
             deliveries: Deliveries::new(program.channels.len()),
             roles: vec![1; program.devices.len()],
             counters: Counters::default(),
@@ -104,6 +105,12 @@ impl Dispatcher {
     #[must_use]
     pub fn program(&self) -> &Arc<Program> {
         &self.program
+    }
+
+    /// What of the settings is in force; [`Input::Config`] changes it.
+    #[must_use]
+    pub fn conduct(&self) -> &Conduct {
+        &self.config.conduct
     }
 
     /// The engine, to look at: reported and desired values, variables.

@@ -10,7 +10,10 @@ use mapping::{
 };
 use types::Value;
 
-use crate::blocklist::{Block, Subject};
+use crate::{
+    blocklist::{Block, Subject},
+    conduct::Conduct,
+};
 
 mod decode;
 mod encode;
@@ -100,6 +103,8 @@ pub enum Input {
         /// [`Program::hash`] of it.
         hash: [u8; 32],
     },
+    /// Other settings are in force: how the house goes on from here.
+    Config(Conduct),
     /// Only time passed.
     Tick,
     /// What one message of a foreign device said about several channels.
@@ -172,6 +177,7 @@ impl Input {
             | Self::Offline(_)
             | Self::ClockSynced
             | Self::Resumed
+            | Self::Config(_)
             | Self::Tick => false,
         }
     }
@@ -206,6 +212,7 @@ mod tag {
     pub(super) const TICK: u8 = 11;
     pub(super) const SEVERAL: u8 = 12;
     pub(super) const RESUMED: u8 = 13;
+    pub(super) const CONFIG: u8 = 14;
 }
 
 /// [`Who`] as a number and a name.

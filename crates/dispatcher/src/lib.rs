@@ -5,6 +5,7 @@
 
 pub mod access;
 mod blocklist;
+mod conduct;
 mod config;
 mod delivery;
 mod dispatcher;
@@ -22,6 +23,7 @@ mod span;
 mod topics;
 
 pub use blocklist::{Block, Blocklist, Sides, Subject};
+pub use conduct::Conduct;
 pub use config::{ALL, Config};
 pub use dispatcher::{Admitted, Dispatcher, Message, Publisher, SnapshotError, Will};
 pub use effects::{Effects, Note, Notify, Qos, Send, Token};

@@ -10,7 +10,7 @@ use mapping::{
 };
 use types::{Instant, Now, UnixTime};
 
-use crate::config::Config;
+use crate::conduct::Conduct;
 
 /// One device.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -39,26 +39,28 @@ pub(crate) struct Presence {
 }
 
 impl Presence {
-    pub(crate) fn new(program: &Program, config: &Config) -> Self {
-        let rows = program.devices.iter().map(|device| {
-            let sleeps = config.silence.get(&device.name).copied();
+    pub(crate) fn new(program: &Program, conduct: &Conduct) -> Self {
+        let mut presence = Self {
+            rows: vec![Row::default(); program.devices.len()],
+            watched: Vec::new(),
+        };
+        presence.go_by(program, conduct);
+        presence
+    }
+
+    /// From now on these limits hold.
+    pub(crate) fn go_by(&mut self, program: &Program, conduct: &Conduct) {
+        for (device, row) in program.devices.iter().zip(&mut self.rows) {
+            let sleeps = conduct.silence.get(&device.name).copied();
             let promised = || {
-                let missed = config.reports_missed_max?;
+                let missed = conduct.reports_missed_max?;
                 Some(report_every(device)?.saturating_mul(missed))
             };
             let is_virtual = device.carrier == Carrier::Virtual;
-            Row {
-                silence: sleeps.or_else(promised).filter(|_| !is_virtual),
-                sleeps: sleeps.is_some(),
-                ..Row::default()
-            }
-        });
-        let mut presence = Self {
-            rows: rows.collect(),
-            watched: Vec::new(),
-        };
-        presence.watch();
-        presence
+            row.silence = sleeps.or_else(promised).filter(|_| !is_virtual);
+            row.sleeps = sleeps.is_some();
+        }
+        self.watch();
     }
 
     pub(crate) fn row(&self, device: DeviceIx) -> &Row {

@@ -60,7 +60,7 @@ impl Teller {
         }
     }
 
-    /// A start of the dispatcher, or another mapping.
+    /// A start of the dispatcher, other settings, or another mapping.
     fn mark(&mut self, step: &Step<'_>, before: Option<Now>, print: &mut impl FnMut(String)) {
         let now = step.record.now;
         let hash = || {
@@ -85,6 +85,9 @@ impl Teller {
             };
             let seconds = down.map(|down| down.as_secs_f64());
             (text, "started_after_s", json!(seconds))
+        } else if let (Some(Input::Config(conduct)), Some(_)) = (step.input(), before) {
+            let text = format!("other settings are in force: {conduct}");
+            (text, "settings", json!(conduct.to_string()))
         } else {
             return;
         };

@@ -34,6 +34,7 @@ const WINDOW_INPUTS_MIN: u64 = 5_000;
 #[derive(Debug)]
 pub struct History {
     past: Past,
+    /// What of the settings was in force stands in the snapshots and in the journal; the rest sends nothing here.
     config: Config,
     /// Oldest first.
     snapshots: Vec<SnapshotInfo>,

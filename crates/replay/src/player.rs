@@ -165,10 +165,14 @@ impl Player {
     }
 }
 
-/// What is applied between a start and its announcement: the mapping and the blocks of today.
+/// What is applied between a start and its announcement: the settings, the mapping and the blocks of today.
 fn is_of_a_start(input: &Input) -> bool {
     matches!(
         input,
-        Input::Resumed | Input::Reload { .. } | Input::Block(_) | Input::Unblock(_)
+        Input::Resumed
+            | Input::Config(_)
+            | Input::Reload { .. }
+            | Input::Block(_)
+            | Input::Unblock(_)
     )
 }

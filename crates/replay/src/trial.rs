@@ -103,7 +103,10 @@ impl<'h> Trial<'h> {
         let travel = history.from_or_oldest(since, until)?;
         let now = travel.now();
         let house = travel.house();
-        let config = Config::default();
+        let config = Config {
+            conduct: house.conduct().clone(),
+            ..Config::default()
+        };
         let in_force = Arc::clone(house.program());
         let restored = Dispatcher::restore(in_force, config.clone(), &house.state(), now);
         let mut other = match restored {

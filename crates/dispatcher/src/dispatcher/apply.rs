@@ -11,6 +11,7 @@ use types::{Now, UnixTime, Value};
 use super::Dispatcher;
 use crate::{
     blocklist::{Block, Sides, Subject},
+    conduct::Conduct,
     effects::{Effects, Note},
     input::{Input, Stamp},
 };
@@ -75,6 +76,7 @@ impl Dispatcher {
                 let notes = self.resume(now);
                 effects.notes.extend(notes);
             }
+            Input::Config(conduct) => self.go_by(conduct),
             Input::ClockSynced | Input::Reload { .. } | Input::Tick => {
                 self.run(now, engine::Input::Tick, effects);
             }
@@ -154,6 +156,12 @@ impl Dispatcher {
         let lost = lost.map(|note| Note::Lost(note.to_string()));
         effects.notes.extend(lost);
         self.deliver(now, first, effects);
+    }
+
+    fn go_by(&mut self, conduct: Conduct) {
+        self.engine.set_fuse(conduct.firings_per_s_max);
+        self.presence.go_by(&self.program, &conduct);
+        self.config.conduct = conduct;
     }
 
     /// A device says something; gives when it last did before.

@@ -61,7 +61,7 @@ impl Dispatcher {
             let text = match why {
                 Outcome::Fuse => format!(
                     "The rule {name} was cut: it fires more than {} times a second.",
-                    self.config.firings_per_s_max
+                    self.config.conduct.firings_per_s_max
                 ),
                 _ => format!("The rule {name} was cut: rules set each other off without end."),
             };

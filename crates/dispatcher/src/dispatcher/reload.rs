@@ -39,7 +39,7 @@ impl Dispatcher {
             program: mem::replace(&mut self.program, program),
         };
         self.engine = engine;
-        self.engine.set_fuse(self.config.firings_per_s_max);
+        self.engine.set_fuse(self.config.conduct.firings_per_s_max);
         self.resolve_blocks();
         self.carry_over(&before);
         self.clear_gone(&before, effects);
@@ -52,7 +52,10 @@ impl Dispatcher {
         let old = &before.program;
         let windows = mem::take(&mut self.windows);
         let roles = mem::take(&mut self.roles);
-        let presence = mem::replace(&mut self.presence, Presence::new(&program, &self.config));
+        let presence = mem::replace(
+            &mut self.presence,
+            Presence::new(&program, &self.config.conduct),
+        );
         let mut expected = Vec::new();
         for device in DeviceIx::all(program.devices.len()) {
             let row = &program[device];

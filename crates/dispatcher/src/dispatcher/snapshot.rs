@@ -11,6 +11,7 @@ use types::{Instant, Now, UnixTime};
 use super::Dispatcher;
 use crate::{
     blocklist::{Block, Blocklist},
+    conduct::Conduct,
     config::Config,
     delivery::Deliveries,
     duplicates::Windows,
@@ -18,7 +19,8 @@ use crate::{
 };
 
 /// Counts up whenever an older binary could not read what we write.
-const FORMAT: u32 = 1;
+/// 2: with what of the settings was in force.
+const FORMAT: u32 = 2;
 
 #[derive(Encode, Decode)]
 struct Saved {
@@ -30,6 +32,8 @@ struct Saved {
     blocks: Vec<Block>,
     #[n(3)]
     devices: Vec<SavedDevice>,
+    #[n(4)]
+    conduct: Option<Conduct>,
 }
 
 #[derive(Encode, Decode)]
@@ -89,6 +93,7 @@ impl Dispatcher {
             engine: self.engine.state(),
             blocks: self.blocklist.iter().collect(),
             devices: devices.collect(),
+            conduct: Some(self.config.conduct.clone()),
         };
         // Writing to a Vec can't fail; an empty snapshot would be refused as malformed.
         minicbor::to_vec(&saved).unwrap_or_default()
@@ -97,7 +102,9 @@ impl Dispatcher {
     /// Goes on from a snapshot, as if there had been no restart. `program` is the one that was in force when the
     /// snapshot was taken, `now` the time of that. Then come, in this order: the journal's tail, each record
     /// decoded and applied at its own time, its effects thrown away; [`crate::Input::Resumed`];
-    /// [`Dispatcher::replace`], where another mapping is to be in force; [`Dispatcher::announce`].
+    /// [`crate::Input::Config`] and [`Dispatcher::replace`], where other settings or another mapping are to be in
+    /// force; [`Dispatcher::announce`]. The snapshot's [`Conduct`] is in force, and not the one in `config`; one of
+    /// format 1 has none, and the defaults are.
     ///
     /// # Errors
     /// Bytes that are no snapshot, or one that a newer binary wrote.
@@ -120,6 +127,10 @@ impl Dispatcher {
         let (engine, notes) =
             Engine::restore(Arc::clone(&program), &saved.engine, now, Resume::Replay);
         let blocklist = Blocklist::new(saved.blocks);
+        let config = Config {
+            conduct: saved.conduct.unwrap_or_default(),
+            ..config
+        };
         let mut dispatcher = Self::around(program, config, blocklist, engine);
         for device in saved.devices {
             let Some(ix) = dispatcher.program.device(&device.name) else {

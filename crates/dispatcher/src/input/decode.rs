@@ -91,6 +91,7 @@ fn read(program: &Program, d: &mut Decoder<'_>, outermost: bool) -> Read<Input> 
                 .try_into()
                 .map_err(|_| malformed("a hash of another length"))?,
         },
+        tag::CONFIG => Input::Config(d.decode()?),
         tag::TICK => Input::Tick,
         tag::SEVERAL if outermost => {
             let mut inputs = Vec::new();

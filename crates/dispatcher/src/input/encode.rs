@@ -124,6 +124,9 @@ fn write(input: &Input, program: &Program, e: &mut Out<'_>) -> Done {
         Input::Reload { hash } => {
             e.array(2)?.u8(tag::RELOAD)?.bytes(hash)?;
         }
+        Input::Config(conduct) => {
+            e.array(2)?.u8(tag::CONFIG)?.encode(conduct)?;
+        }
         Input::Tick => {
             e.array(1)?.u8(tag::TICK)?;
         }

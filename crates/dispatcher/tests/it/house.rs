@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use dispatcher::{
-    Admitted, Blocklist, Config, Dispatcher, Effects, Input, Mark, Message, Outputs, Publisher,
-    Refusal, Send, Token,
+    Admitted, Blocklist, Conduct, Config, Dispatcher, Effects, Input, Mark, Message, Outputs,
+    Publisher, Refusal, Send, Token,
 };
 use engine::Disposition;
 use mapping::{
@@ -126,6 +126,14 @@ pub(crate) fn start() -> Now {
         // 2026-03-02 12:00 in Berlin, a Monday.
         wall: UnixTime(1_772_449_200_000_000),
         synced: true,
+    }
+}
+
+/// A dispatcher that goes by this.
+pub(crate) fn going_by(conduct: Conduct) -> Config {
+    Config {
+        conduct,
+        ..Config::default()
     }
 }
 

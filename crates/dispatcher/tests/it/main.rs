@@ -4,6 +4,7 @@
 
 mod absolute_targets;
 mod blocklist;
+mod conduct;
 mod dead_man;
 mod deliver;
 mod docs;

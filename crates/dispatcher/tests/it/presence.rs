@@ -3,11 +3,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use dispatcher::{
-    Config, Dispatcher, Input, Message, Publisher, Will,
+    Conduct, Config, Dispatcher, Input, Message, Publisher, Will,
     explain::{Detail, Explainer},
 };
 
-use crate::house::{Rig, program, sent, usual};
+use crate::house::{Rig, going_by, program, sent, usual};
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -84,10 +84,10 @@ fn the_will_of_one_session_says_nothing_about_another() {
 
 #[test]
 fn silence_takes_a_sleeping_device_away_and_a_word_brings_it_back() {
-    let config = Config {
+    let config = going_by(Conduct {
         silence: BTreeMap::from([("hall".into(), seconds(60))]),
-        ..Config::default()
-    };
+        ..Conduct::default()
+    });
     let mut rig = Rig::of(usual(), config);
     let hall = rig.device("hall");
     rig.connect("hall");
@@ -105,10 +105,10 @@ fn silence_takes_a_sleeping_device_away_and_a_word_brings_it_back() {
 
 #[test]
 fn a_producer_that_leaves_out_its_promised_reports_is_silent() {
-    let config = Config {
+    let config = going_by(Conduct {
         reports_missed_max: Some(3),
-        ..Config::default()
-    };
+        ..Conduct::default()
+    });
     let mut rig = Rig::of(usual(), config);
     rig.connect("hall");
     rig.connect("piano");
@@ -166,10 +166,10 @@ do   = "heater.heater.on"
 
 #[test]
 fn a_foreign_device_that_keeps_no_promise_is_offline_and_a_rule_stands_in() {
-    let config = Config {
+    let config = going_by(Conduct {
         reports_missed_max: Some(3),
-        ..Config::default()
-    };
+        ..Conduct::default()
+    });
     let mut rig = Rig::of(program(BRIDGED), config);
     let (sensor, button) = (rig.device("sensor"), rig.device("button"));
     rig.connect("heater");
@@ -203,11 +203,11 @@ fn restart(rig: &mut Rig, config: Config, down: Duration) {
 
 #[test]
 fn nobody_is_silent_for_what_could_not_be_heard() {
-    let config = Config {
+    let config = going_by(Conduct {
         reports_missed_max: Some(3),
         silence: BTreeMap::from([("living".into(), seconds(600))]),
-        ..Config::default()
-    };
+        ..Conduct::default()
+    });
     let mut rig = Rig::of(usual(), config.clone());
     for device in ["hall", "living", "piano"] {
         rig.connect(device);
@@ -243,10 +243,10 @@ fn a_foreign_device_that_never_says_whether_it_is_there_is_not_expected_back() {
 
 #[test]
 fn a_silent_virtual_device_is_there_all_the_same() {
-    let config = Config {
+    let config = going_by(Conduct {
         silence: BTreeMap::from([("phones".into(), seconds(60))]),
-        ..Config::default()
-    };
+        ..Conduct::default()
+    });
     let mut rig = Rig::of(usual(), config);
     let anna = Publisher::Person("anna".into());
     rig.publish(&anna, "iot/phones/anna/state", "home");

@@ -8,7 +8,7 @@ use broker::{
     Reason, Verdict, tcp::Durable,
 };
 use dispatcher::{
-    Blocklist, Dispatcher, Effects, Input, Note, Observed, Publisher, Qos, Will,
+    Blocklist, Conduct, Dispatcher, Effects, Input, Note, Observed, Publisher, Qos, Will,
     explain::{self, Explainer},
 };
 use mapping::program::DeviceIx;
@@ -101,13 +101,23 @@ impl App {
         }
     }
 
-    /// Goes over to the mapping and the blocks of today, before anybody is connected.
-    pub(super) fn adopt(&mut self, house: &House, blocklist: &Blocklist, has_past: bool, now: Now) {
+    /// Goes over to the settings, the mapping and the blocks of today, before anybody is connected.
+    pub(super) fn adopt(
+        &mut self,
+        house: &House,
+        conduct: Conduct,
+        blocklist: &Blocklist,
+        has_past: bool,
+        now: Now,
+    ) {
         self.keeper.is_to_archive(house.archived(now.at));
         if has_past {
             // From where it was to now: what fell due in between goes by each rule's `after_downtime`.
             self.take(now, Input::Resumed, &mut Outbox::default());
             self.tell_lost();
+        }
+        if *self.dispatcher.conduct() != conduct {
+            self.take(now, Input::Config(conduct), &mut Outbox::default());
         }
         let program = Arc::clone(self.dispatcher.program());
         if program.hash != house.program.hash {

@@ -1,5 +1,5 @@
 //! Start: newest good snapshot plus the journal's tail, through the very code that ran then; then the
-//! mapping of today.
+//! settings and the mapping of today.
 
 use std::{
     path::{Path, PathBuf},
@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context;
-use dispatcher::{Blocklist, Config, Dispatcher, SnapshotError};
+use dispatcher::{Blocklist, Conduct, Config, Dispatcher, SnapshotError};
 use replay::Programs;
 use store::{Options, Retention, Snapshot, Store};
 use types::{InputNo, Now};
@@ -56,10 +56,8 @@ pub(super) fn recover(
     let last = found.last;
     let has_past = last > InputNo(0) || found.snapshot.is_some();
     let first = read.as_ref().ok().cloned().unwrap_or_default();
+    // What was in force before goes on until `adopt`: the tail came about under that.
     let config = Config {
-        firings_per_s_max: settings.engine.fuse.get(),
-        silence: settings.presence.silence_max.clone(),
-        reports_missed_max: Some(settings.presence.reports_missed_max).filter(|max| *max > 0),
         carriers: Some(tell::names(&settings.notify)),
         ..Config::default()
     };
@@ -68,13 +66,22 @@ pub(super) fn recover(
     let users = users(&store)?;
     let mut app = App::new(dispatcher, users, settings.mqtt.anonymous, last, now);
     app.teller = Teller::start(&settings.notify).context(settings::FILE)?;
-    app.adopt(house, &blocklist, has_past, now);
+    app.adopt(house, conduct(settings), &blocklist, has_past, now);
     Ok(Recovered {
         app,
         store,
         clock,
         folder,
     })
+}
+
+/// What the settings say of how the house goes on.
+fn conduct(settings: &Settings) -> Conduct {
+    Conduct {
+        firings_per_s_max: settings.engine.fuse.get(),
+        silence: settings.presence.silence_max.clone(),
+        reports_missed_max: Some(settings.presence.reports_missed_max).filter(|max| *max > 0),
+    }
 }
 
 /// Everybody who may log in. A row that is damaged keeps nobody else out.

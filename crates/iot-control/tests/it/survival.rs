@@ -9,7 +9,7 @@ use serde_json::json;
 use store::{Batch, Class, Durability, Options, Past, Store};
 use types::InputNo;
 
-use crate::harness::{House, Kind};
+use crate::harness::{Dispatcher, House, Kind, run};
 
 const KEYS: &str = "iot/piano/keys/event";
 const TARGET: &str = "iot/hall/lamp/target";
@@ -205,6 +205,78 @@ fn a_crowd_of_acknowledged_events_is_there_after_kill_9() {
     let mut piano = dispatcher.device_client(Kind::RumqttcV4, "piano", &[]);
     piano.publish(KEYS, &press(40));
     dispatcher.says(0, &format!("{PRESSES} presses."));
+}
+
+#[test]
+fn what_a_fuse_let_through_is_there_after_kill_9_whatever_the_settings_say_then() {
+    const PRESSES: u32 = 200;
+    let pressed = f64::from(PRESSES);
+    let house = House::with_rules(
+        r#"
+        [var]
+        n = { kind = "number", start = 0, keep = true }
+
+        [rule.count]
+        when = "desk.button.press"
+        do = { var = "n", to = "${var.n + 1}" }
+        "#,
+    );
+    let state = house.state();
+    let n = || {
+        let words = [
+            "state",
+            "var.n",
+            "--json",
+            "--state",
+            state.to_str().unwrap(),
+        ];
+        let count = run(words, "").ok().json()["vars"]["n"].as_f64();
+        count.expect("a number")
+    };
+    let press = |dispatcher: &Dispatcher<'_>| {
+        let mut desk = dispatcher.device_client(Kind::RumqttcV5, "desk", &[]);
+        for _ in 0..PRESSES {
+            desk.publish("iot/desk/button/event", r#"{"event":"press"}"#);
+        }
+    };
+    let with_fuse = |fuse| Dispatcher::start_with(&house, &[], &[("ENGINE__FUSE", fuse)]);
+    let dispatcher = with_fuse("1");
+    press(&dispatcher);
+    let few = n();
+    assert!(few >= 1.0 && few < pressed, "told while it runs: {few}");
+    dispatcher.kill_9();
+    let dispatcher = with_fuse("100000");
+    assert!(
+        !dispatcher.said(0).contains(DIFFERS),
+        "{}",
+        dispatcher.said(0)
+    );
+    assert_eq!(n(), few, "the same presses, as they were taken");
+    press(&dispatcher);
+    assert_eq!(n(), few + pressed, "told while it runs");
+    dispatcher.kill_9();
+    let dispatcher = with_fuse("1");
+    assert!(
+        !dispatcher.said(0).contains(DIFFERS),
+        "{}",
+        dispatcher.said(0)
+    );
+    assert_eq!(n(), few + pressed, "what was acknowledged is there");
+    let events = run(
+        [
+            "events",
+            "--since",
+            "yesterday",
+            "--state",
+            state.to_str().unwrap(),
+        ],
+        "",
+    );
+    let events = events.ok().stdout;
+    assert!(
+        events.contains("other settings are in force: engine.fuse = 100000"),
+        "{events}"
+    );
 }
 
 #[test]
