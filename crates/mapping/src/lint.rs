@@ -4,6 +4,7 @@
 //! is said of it, at the head of a file what is said of anything in that file.
 
 mod chords;
+mod conditions;
 mod deaf;
 mod heater;
 mod unused;

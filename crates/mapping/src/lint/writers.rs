@@ -1,20 +1,17 @@
 //! Rules that write the same outputs on the same event: they fight, or one of them never shows.
 //!
-//! Called by [`super::all`]. Two conditions are compared part by part, as they are written: what is only
-//! equal by calculation is not found. In doubt nothing is said.
+//! Called by [`super::all`]. Two conditions are compared part by part, as they are written. In doubt nothing is said.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Write as _,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use types::Value;
 
+use super::conditions::{self, Conditions, SetIx};
 use crate::{
     diagnostic::Diagnostic,
     program::{
-        Action, ChannelIx, CommandEffect, EventIx, Expr, FieldMap, GestureKind, Program, Rule,
-        RuleIx, SlotIx, SunEvent, TimerIx, Trigger,
+        Action, ChannelIx, CommandEffect, EventIx, GestureKind, Program, Rule, RuleIx, SlotIx,
+        SunEvent, TimerIx, Trigger,
     },
     rules::{Meta, actions},
     source::Span,
@@ -22,6 +19,10 @@ use crate::{
 
 /// Rules that are tried as the one that hides another; more of the same would only take time.
 const CANDIDATES_MAX: usize = 4;
+
+/// Pairs of an event and a field that are looked at. A house has as many as its rules have actions; only one whose
+/// groups overlap in thousands of ways has more, and of its last rules nothing is said.
+const PAIRS_MAX: usize = 1_000_000;
 
 /// What makes a rule fire without looking at anything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,41 +45,6 @@ fn cause(trigger: &Trigger) -> Option<Cause> {
         | Trigger::Sequence { .. }
         | Trigger::Holds { .. }
         | Trigger::Cron(_) => None,
-    }
-}
-
-/// The conjuncts of a rule's condition in one form for all rules: event fields by their place in the event, not in
-/// the rule's own list.
-fn parts(rule: &Rule, trigger: &Trigger) -> BTreeSet<String> {
-    let no_fields = FieldMap::default();
-    let map = match trigger {
-        Trigger::Event { fields, .. } => fields,
-        _ => &no_fields,
-    };
-    let form = |part: &Expr| {
-        let mut form = String::new();
-        // Writing to a string can't fail.
-        let _ = write!(form, "{part:?}");
-        part.walk(&mut |part| {
-            if let Expr::EventField(field) = part {
-                let _ = write!(form, " {:?}", map.get(usize::from(*field)));
-            }
-        });
-        // The rule's own numbers go.
-        let mut plain = String::with_capacity(form.len());
-        let mut rest = form.as_str();
-        while let Some((before, after)) = rest.split_once("EventField(") {
-            plain.push_str(before);
-            plain.push_str("EventField(");
-            rest = after.trim_start_matches(|letter: char| letter.is_ascii_digit());
-        }
-        plain.push_str(rest);
-        plain
-    };
-    match rule.condition.as_ref().map(|condition| &condition.expr) {
-        None => BTreeSet::new(),
-        Some(Expr::And(parts)) => parts.iter().map(form).collect(),
-        Some(other) => BTreeSet::from([form(other)]),
     }
 }
 
@@ -107,42 +73,146 @@ fn writes<'a>(program: &'a Program, action: &'a Action) -> Vec<(SlotIx, Option<&
     }
 }
 
+/// One field that a rule writes at once, whenever it fires.
+struct Write<'a> {
+    slot: SlotIx,
+    value: Option<&'a Value>,
+    span: &'a Span,
+}
+
+/// The fields that a rule writes as soon as it fires: what comes behind a wait happens later.
+fn writes_at_once<'a>(program: &'a Program, rule: &'a Rule, meta: &'a Meta) -> Vec<Write<'a>> {
+    let actions = rule.actions.iter().zip(&meta.actions);
+    let at_once = actions.take_while(|(action, _)| !matches!(action, Action::Wait(_)));
+    let all = at_once.flat_map(|(action, span)| {
+        let written = writes(program, action).into_iter();
+        written.map(move |(slot, value)| Write { slot, value, span })
+    });
+    all.collect()
+}
+
+/// The same number for all that have the same history.
+fn classes<K: Ord, V: Ord>(members: BTreeMap<K, Vec<V>>) -> BTreeMap<K, u32> {
+    let mut numbers: BTreeMap<Vec<V>, u32> = BTreeMap::new();
+    let mut number = |history: Vec<V>| {
+        let next = numbers.len() as u32;
+        *numbers.entry(history).or_insert(next)
+    };
+    members
+        .into_iter()
+        .map(|(member, history)| (member, number(history)))
+        .collect()
+}
+
+/// That a rule writes a field: the number of the value where that is a constant, file and place of the action.
+type Writing = (RuleIx, Option<u32>, u32, usize);
+
+/// What of a house is alike for this lint: the events that set off the same rules under the same conditions, and the
+/// fields that the same actions write alike. A rule about a group of a thousand lamps has a thousand triggers and
+/// writes a thousand fields; but all of them are alike, and one pair of them tells all.
+struct Alike {
+    places: BTreeMap<(Cause, SetIx), u32>,
+    slots: BTreeMap<SlotIx, u32>,
+    /// For each rule, the conditions under which each trigger fires it.
+    conditions: Vec<Vec<SetIx>>,
+}
+
+impl Alike {
+    fn of(program: &Program, metas: &[Meta]) -> Self {
+        let mut conditions = Conditions::default();
+        let mut values: BTreeMap<Vec<u64>, u32> = BTreeMap::new();
+        let mut places: BTreeMap<_, Vec<RuleIx>> = BTreeMap::new();
+        let mut slots: BTreeMap<_, Vec<Writing>> = BTreeMap::new();
+        let sets: Vec<Vec<SetIx>> = program
+            .rules
+            .iter()
+            .map(|rule| conditions.of_all(rule))
+            .collect();
+        for ix in RuleIx::all(program.rules.len()).filter(|ix| program[*ix].enabled) {
+            let rule = &program[ix];
+            for (trigger, set) in rule.triggers.iter().zip(&sets[ix.index()]) {
+                if let Some(cause) = cause(trigger) {
+                    let rules = places.entry((cause, *set)).or_default();
+                    if rules.last() != Some(&ix) {
+                        rules.push(ix);
+                    }
+                }
+            }
+            for Write { slot, value, span } in writes_at_once(program, rule, &metas[ix.index()]) {
+                let value = value.map(|value| {
+                    let mut form = Vec::new();
+                    conditions::write_value(value, &mut form);
+                    let next = values.len() as u32;
+                    *values.entry(form).or_insert(next)
+                });
+                let write = (ix, value, span.file.0, span.bytes.start);
+                slots.entry(slot).or_default().push(write);
+            }
+        }
+        Self {
+            places: classes(places),
+            slots: classes(slots),
+            conditions: sets,
+        }
+    }
+
+    /// One of each kind of place that fires `rule`, in its order.
+    fn places(&self, rule: &Rule, ix: RuleIx) -> Vec<u32> {
+        let triggers = rule.triggers.iter().zip(&self.conditions[ix.index()]);
+        let places = triggers.filter_map(|(trigger, set)| {
+            let place = (cause(trigger)?, *set);
+            self.places.get(&place).copied()
+        });
+        let mut seen = BTreeSet::new();
+        places.filter(|place| seen.insert(*place)).collect()
+    }
+
+    /// One of each kind of write, in its order, with the kind of its field.
+    fn writes<'a>(&self, writes: Vec<Write<'a>>) -> Vec<(u32, Write<'a>)> {
+        let mut seen = BTreeSet::new();
+        let writes = writes.into_iter().filter_map(|write| {
+            let alike = *self.slots.get(&write.slot)?;
+            // One action writes each field once, so that the place stands for the value.
+            let is_new = seen.insert((alike, write.span.file, write.span.bytes.start));
+            is_new.then_some((alike, write))
+        });
+        writes.collect()
+    }
+}
+
 /// Two rules that fire together and write different values to one field: the first one never shows.
 pub(super) fn two_writers(program: &Program, metas: &[Meta], found: &mut Vec<Diagnostic>) {
     type Writer<'a> = (RuleIx, Option<&'a Value>, &'a Span);
-    type Place = (Cause, BTreeSet<String>, SlotIx);
-    let mut first: BTreeMap<Place, Writer<'_>> = BTreeMap::new();
-    let rules = program.rules.iter().zip(metas).enumerate();
-    for (at, (rule, meta)) in rules.filter(|(_, (rule, _))| rule.enabled) {
-        let ix = RuleIx(at as u32);
+    let alike = Alike::of(program, metas);
+    let mut first: BTreeMap<(u32, u32), Writer<'_>> = BTreeMap::new();
+    let mut pairs = 0;
+    for ix in RuleIx::all(program.rules.len()).filter(|ix| program[*ix].enabled) {
+        let (rule, meta) = (&program[ix], &metas[ix.index()]);
         let mut told = meta.allow.contains(&"two-writers");
-        for trigger in &rule.triggers {
-            let Some(cause) = cause(trigger) else {
-                continue;
-            };
-            let parts = parts(rule, trigger);
-            // What comes behind a wait happens later.
-            let at_once = rule.actions.iter().zip(&meta.actions);
-            let at_once = at_once.take_while(|(action, _)| !matches!(action, Action::Wait(_)));
-            for (action, span) in at_once {
-                for (slot, value) in writes(program, action) {
-                    let place = (cause, parts.clone(), slot);
-                    let (other, before, place) = *first.entry(place).or_insert((ix, value, span));
-                    let same = value.is_some() && before == value;
-                    if other == ix || same || told {
-                        continue;
-                    }
-                    told = true;
-                    let field = program.slot_path(slot);
-                    let message = format!("two rules write `{field}` on the same event");
-                    let earlier = &program[other].name;
-                    found.push(
-                        Diagnostic::warning("two-writers", span.clone(), message)
-                            .label("this one, the later one, wins")
-                            .also(place.clone(), format!("rule `{earlier}` writes it too"))
-                            .help("give one of them a condition, or say allow = [\"two-writers\"]"),
-                    );
+        let places = alike.places(rule, ix);
+        let writes = alike.writes(writes_at_once(program, rule, meta));
+        pairs += places.len() * writes.len();
+        if pairs > PAIRS_MAX {
+            return;
+        }
+        for place in places {
+            for (kind, Write { slot, value, span }) in &writes {
+                let (other, before, place) =
+                    *first.entry((place, *kind)).or_insert((ix, *value, *span));
+                let same = value.is_some() && before == *value;
+                if other == ix || same || told {
+                    continue;
                 }
+                told = true;
+                let field = program.slot_path(*slot);
+                let message = format!("two rules write `{field}` on the same event");
+                let earlier = &program[other].name;
+                found.push(
+                    Diagnostic::warning("two-writers", (*span).clone(), message)
+                        .label("this one, the later one, wins")
+                        .also(place.clone(), format!("rule `{earlier}` writes it too"))
+                        .help("give one of them a condition, or say allow = [\"two-writers\"]"),
+                );
             }
         }
     }
@@ -172,7 +242,9 @@ fn only_writes<'a>(program: &'a Program, rule: &'a Rule) -> Option<BTreeMap<Slot
 /// same.
 pub(super) fn shadowed(program: &Program, metas: &[Meta], found: &mut Vec<Diagnostic>) {
     // By cause and condition: the rules that write constants and fire as often as they can.
-    let mut by_place: BTreeMap<(Cause, BTreeSet<String>), Vec<RuleIx>> = BTreeMap::new();
+    let mut by_place: BTreeMap<(Cause, SetIx), Vec<RuleIx>> = BTreeMap::new();
+    let mut conditions = Conditions::default();
+    let none = conditions.none();
     let effects: Vec<_> = program
         .rules
         .iter()
@@ -183,10 +255,10 @@ pub(super) fn shadowed(program: &Program, metas: &[Meta], found: &mut Vec<Diagno
         if effects[ix.index()].is_none() || rule.limit.is_some() {
             continue;
         }
-        for trigger in &rule.triggers {
+        let sets = conditions.of_all(rule);
+        for (trigger, set) in rule.triggers.iter().zip(sets) {
             if let Some(cause) = cause(trigger) {
-                let place = (cause, parts(rule, trigger));
-                by_place.entry(place).or_default().push(ix);
+                by_place.entry((cause, set)).or_default().push(ix);
             }
         }
     }
@@ -205,14 +277,14 @@ pub(super) fn shadowed(program: &Program, metas: &[Meta], found: &mut Vec<Diagno
         if meta.allow.contains(&"shadowed") {
             continue;
         }
-        let mine = parts(rule, first);
+        let mine = conditions.of(rule, first);
         // Weaker conditions: none, one of its own parts. The same one: only where it is the later of two.
-        let weaker = std::iter::once(BTreeSet::new())
-            .chain(mine.iter().map(|part| BTreeSet::from([part.clone()])))
-            .filter(|parts| *parts != mine);
+        let weaker = std::iter::once(none)
+            .chain(conditions.single_parts(mine))
+            .filter(|set| *set != mine);
         let mut candidates: Vec<(RuleIx, bool)> = Vec::new();
-        for parts in weaker {
-            let rules = by_place.get(&(cause, parts)).into_iter().flatten();
+        for set in weaker {
+            let rules = by_place.get(&(cause, set)).into_iter().flatten();
             candidates.extend(rules.rev().take(CANDIDATES_MAX).map(|ix| (*ix, false)));
         }
         let same = by_place.get(&(cause, mine)).into_iter().flatten();
