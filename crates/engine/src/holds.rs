@@ -204,13 +204,20 @@ impl Core {
     pub(crate) fn look_at_wall_readers(&mut self, ctx: Ctx<'_>, now: Now) {
         for (ix, plan) in (0..).map(HoldIx).zip(&ctx.plan.holds) {
             if plan.reads.now || plan.reads.sun {
-                self.look_soon(ix, now);
+                self.look_soon(ctx, ix, now);
             }
         }
     }
 
-    /// Looks at `ix` with the next input, whatever it is.
-    pub(crate) fn look_soon(&mut self, ix: HoldIx, now: Now) {
+    /// Looks at `ix` with the next input, whatever it is, where its truth is another one now. Where it is not, a look
+    /// would only be a decision that nothing was decided; and a snapshot would not know of it.
+    pub(crate) fn look_soon(&mut self, ctx: Ctx<'_>, ix: HoldIx, now: Now) {
+        let plan = &ctx.plan.holds[ix.0 as usize];
+        if self.truth_of(ctx, now, plan, &mut Vec::new()) == self.holds[ix.0 as usize].truth {
+            self.set_looks(ix, Looks::default());
+            self.plan_looks(ctx, now, ix);
+            return;
+        }
         let looks = Looks {
             at: Some(now.at),
             wall: None,

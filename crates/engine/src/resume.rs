@@ -197,7 +197,7 @@ impl Core {
             if !var.keep && self.house.vars[ix] != var.start {
                 self.house.vars[ix] = var.start.clone();
                 for hold in &ctx.plan.vars[ix] {
-                    self.look_soon(*hold, now);
+                    self.look_soon(ctx, *hold, now);
                 }
             }
         }
@@ -444,7 +444,7 @@ impl Core {
             hold.truth = saved.truth;
             hold.pending = pending;
             if how == Resume::Reload {
-                self.look_soon(ix, now);
+                self.look_soon(ctx, ix, now);
             } else {
                 self.plan_looks(ctx, state.now, ix);
                 self.look_overdue(ix, saved.overdue);
