@@ -100,6 +100,67 @@ fn every_mistake_of_a_bad_house_is_found_in_one_run_with_its_place() {
 }
 
 #[test]
+fn a_test_file_with_mistakes_is_not_tested_but_told_whole() {
+    let house = House::new(
+        "format = 1\n[device.hall]\nid = 1\nio.button = { kind = \"button\" }\nio.lamp = { kind = \"switch\" }\nio.meter = { kind = \"power\" }\n\
+         [rule.a]\nwhen = \"hall.button.press\"\ndo = \"hall.lamp.on\"\n",
+    );
+    house.write(
+        "tests/a.test.toml",
+        "[test.fine]\nsteps = [{ event = \"hall.button.press\", expect = [\"hall.lamp.on\"] }]\n\
+         [test.odd]\nsteps = [\n\
+         { report = \"hall.meter\", with = 1200 },\n\
+         { event = \"hall.button.press\", expect = [{ scene = \"night\" }] },\n]\n",
+    );
+    let tested = run(["test", &folder_of(&house)], "");
+    assert_eq!(tested.code, Some(1), "{tested:?}");
+    assert!(!tested.stdout.contains("passed"), "{tested:?}");
+    let checked = run(["check", &folder_of(&house)], "");
+    assert_eq!(checked.code, Some(1));
+    for told in [&tested.stderr, &checked.stderr] {
+        assert!(told.contains("tests/a.test.toml:5:"), "{told}");
+        assert!(told.contains("there is no scene `night`"), "{told}");
+    }
+    let json = run(["test", &folder_of(&house), "--json"], "");
+    assert_eq!(json.code, Some(1));
+    let problems = json.json()["problems"].as_array().map(Vec::len);
+    assert!(problems.is_some_and(|found| found >= 2), "{json:?}");
+}
+
+#[test]
+fn a_test_expects_a_scene_as_a_rule_sets_it() {
+    let house = House::new(
+        "format = 1\n[device.hall]\nid = 1\nio.button = { kind = \"button\" }\nio.lamp = { kind = \"dimmer\" }\nio.fan = { kind = \"switch\" }\n\
+         [scene.movie]\nhall.lamp = { on = true, brightness = 10 }\nhall.fan = true\n\
+         [rule.a]\nwhen = \"hall.button.press\"\ndo = { scene = \"movie\" }\n",
+    );
+    let test = |expect: &str| {
+        let steps = format!("{{ event = \"hall.button.press\", expect = [{expect}] }}");
+        house.write(
+            "tests/a.test.toml",
+            &format!("[test.a]\nsteps = [{steps}]\n"),
+        );
+        run(["test", &folder_of(&house)], "")
+    };
+    test("{ scene = \"movie\" }").ok();
+    let missed = test("\"hall.fan.on\"");
+    assert_eq!(missed.code, Some(1), "{missed:?}");
+    house.write(
+        "tests/b.test.toml",
+        "[test.b]\nsteps = [{ expect = [{ scene = \"movie\" }] }]\n",
+    );
+    let nothing = test("{ scene = \"movie\" }");
+    assert_eq!(nothing.code, Some(1));
+    assert!(
+        nothing.stdout.contains("hall.lamp on=true brightness=10"),
+        "{nothing:?}"
+    );
+    // A rename finds it there too.
+    run(["rename", &folder_of(&house), "movie", "cinema"], "").ok();
+    assert!(house.read("tests/b.test.toml").contains("cinema"));
+}
+
+#[test]
 fn check_says_the_same_to_machines_with_the_same_keys_whatever_is_wrong() {
     let house = House::new(
         "[device.hall]\nid = 1\nio.lamp = { kind = \"dimer\" }\n[scene.dark]\nhall.lamp = false\n",

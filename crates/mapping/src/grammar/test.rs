@@ -241,6 +241,19 @@ pub static EXPECTED: Forms = Forms {
                 ("for", May, DURATION, "for just so long; absent: unchecked"),
             ),
         },
+        Form {
+            name: "scene",
+            keys: keys!(
+                "an expected scene",
+                Others::Nothing,
+                (
+                    "scene",
+                    Must,
+                    Takes::Name(Names::Scene),
+                    "all that this scene sends"
+                ),
+            ),
+        },
     ],
 };
 

@@ -11,7 +11,7 @@ use crate::{
     index::Symbol,
     paths,
     program::{ChannelIx, Program, SlotIx},
-    read::{Key, Node, Table},
+    read::{Key, Node, Table, Text, did_you_mean},
     report::Report,
 };
 
@@ -65,6 +65,39 @@ fn read(house: &mut House<'_>, table: &Table<'_>, out: &mut Vec<(SlotIx, Value)>
             report.push(paths::unknown_target(program, key.name, key.span.clone()));
         }
     }
+}
+
+/// A channel and what is written to it.
+pub(crate) type Written = (ChannelIx, Vec<(SlotIx, Value)>);
+
+/// What the scene of this name sets: the fields of each of its channels, in its order.
+pub(crate) fn named(house: &mut House<'_>, name: &Text<'_>) -> Option<Vec<Written>> {
+    let (program, report) = (&house.program, &mut house.report);
+    let scenes = &program.names.scenes;
+    let Some(values) = scenes.get(name.text) else {
+        if report.is_broken(&format!("scene.{}", name.text)) {
+            return None;
+        }
+        let message = format!("there is no scene `{}`", name.text);
+        let error = Diagnostic::error("unknown-name", name.span(), message).label("not declared");
+        let known = scenes.keys().map(|name| &**name);
+        report.push(did_you_mean(error, name.text, known));
+        return None;
+    };
+    report.mention(|| {
+        let place = name.place(0..name.text.len());
+        (place, Symbol::Scene(name.text.into()))
+    });
+    report.expand(values.len(), &name.span())?;
+    let mut writes: Vec<Written> = Vec::new();
+    for (slot, value) in values {
+        let channel = program[*slot].channel;
+        match writes.iter_mut().find(|(other, _)| *other == channel) {
+            Some((_, fields)) => fields.push((*slot, value.clone())),
+            None => writes.push((channel, vec![(*slot, value.clone())])),
+        }
+    }
+    Some(writes)
 }
 
 /// Whether values are desired or reported.

@@ -8,7 +8,7 @@ use super::{Emitted, Expected};
 use crate::{
     constant,
     diagnostic::Diagnostic,
-    house::House,
+    house::{House, scenes},
     kinds::Kind,
     paths::{self, Source},
     program::{ChannelIx, CommandEffect, EventIx, Program, SlotIx},
@@ -40,7 +40,7 @@ fn expected(house: &mut House<'_>, node: Node<'_>) -> Option<Vec<Expected>> {
         node.complain(
             report,
             "an expected command",
-            "a command in quotes, or a table with `set`, `on` or `notify`",
+            "a command in quotes, or a table with `set`, `on`, `scene` or `notify`",
         );
         return None;
     };
@@ -59,7 +59,12 @@ fn expected(house: &mut House<'_>, node: Node<'_>) -> Option<Vec<Expected>> {
     if let Some(on) = table.field("on").filter(|on| on.as_text().is_some()) {
         return switched_on(house, &table, on);
     }
-    let keys = ["set", "on", "notify"];
+    if let Some(name) = table.field("scene") {
+        table.reject_unknown(&mut house.report, "an expected scene", &["scene"]);
+        let name = name.text(&mut house.report, "`scene`")?;
+        return scene(house, &name);
+    }
+    let keys = ["set", "on", "scene", "notify"];
     let set = table.required(&mut house.report, "an expected target", "set", &keys)?;
     let text = set.text(&mut house.report, "`set`")?;
     let (program, report) = (&house.program, &mut house.report);
@@ -109,6 +114,21 @@ fn switched_on(house: &mut House<'_>, table: &Table<'_>, on: Node<'_>) -> Option
         all.push(target(program, channel, fields, " on=true", bound));
     }
     Some(all)
+}
+
+/// `{ scene = S }`: what it sends, channel by channel.
+fn scene(house: &mut House<'_>, name: &Text<'_>) -> Option<Vec<Expected>> {
+    let writes = scenes::named(house, name)?;
+    let program = &house.program;
+    let targets = writes.into_iter().map(|(channel, fields)| {
+        let written = fields.iter().map(|(slot, value)| {
+            let field = &program[*slot].name;
+            format!(" {field}={value}")
+        });
+        let written: String = written.collect();
+        target(program, channel, fields, &written, None)
+    });
+    Some(targets.collect())
 }
 
 fn bound(report: &mut Report, table: &Table<'_>) -> Option<Duration> {

@@ -12,6 +12,7 @@ use crate::{
     constant,
     diagnostic::Diagnostic,
     grammar::{ACTIONS, Others},
+    house::scenes,
     index::Symbol,
     names::{self, Letters},
     paths,
@@ -220,50 +221,20 @@ fn set_field(
 fn scene(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<Vec<Action>> {
     let fade = fade(compiler, table);
     let name = text(compiler, table, "scene")?;
-    let scenes = &compiler.house.program.names.scenes;
-    let Some(values) = scenes.get(name.text).cloned() else {
-        if compiler
-            .house
-            .report
-            .is_broken(&format!("scene.{}", name.text))
-        {
-            return None;
-        }
-        let message = format!("there is no scene `{}`", name.text);
-        let error = Diagnostic::error("unknown-name", name.span(), message).label("not declared");
-        let near = did_you_mean(error, name.text, scenes.keys().map(|name| &**name));
-        compiler.house.report.push(near);
-        return None;
-    };
+    let writes = scenes::named(compiler.house, &name)?;
     compiler.all.uses.scenes.insert(name.text.to_owned());
-    compiler.house.report.mention(|| {
-        let place = name.place(0..name.text.len());
-        (place, Symbol::Scene(name.text.into()))
-    });
-    let report = &mut compiler.house.report;
-    report.expand(values.len(), &name.span())?;
-    let mut actions: Vec<Action> = Vec::new();
-    for (slot, value) in values {
-        let channel = compiler.house.program[slot].channel;
-        let found = actions.iter_mut().find_map(|action| match action {
-            Action::Set {
-                channel: other,
-                fields,
-                ..
-            } if *other == channel => Some(fields),
-            _ => None,
-        });
-        match found {
-            Some(fields) => fields.push((slot, Operand::Const(value))),
-            None => actions.push(Action::Set {
-                channel,
-                fields: vec![(slot, Operand::Const(value))],
-                fade,
-                bound: None,
-            }),
+    let actions = writes.into_iter().map(|(channel, fields)| {
+        let fields = fields.into_iter();
+        Action::Set {
+            channel,
+            fields: fields
+                .map(|(slot, value)| (slot, Operand::Const(value)))
+                .collect(),
+            fade,
+            bound: None,
         }
-    }
-    Some(actions)
+    });
+    Some(actions.collect())
 }
 
 /// `{ start = T, for = ".." }`.
