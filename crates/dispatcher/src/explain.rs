@@ -129,9 +129,11 @@ impl<'p> Explainer<'p> {
     #[must_use]
     pub fn lines(&self, decision: &Decision, detail: Detail) -> Vec<String> {
         let mut lines = Vec::new();
-        for (place, step) in decision.steps.iter().enumerate() {
+        // That a device came and the event that says so are one thing: `hall.online, last seen 07:02`.
+        let head = usize::from(self.is_said_by_next(decision));
+        for (place, step) in decision.steps.iter().enumerate().skip(head) {
             let cause = self.cause(&step.cause);
-            if step.depth == 0 {
+            if place == head || step.depth == 0 {
                 lines.push(format!("{} {cause}", self.time(decision.now.wall)));
             } else {
                 lines.push(format!("  then {cause}"));
@@ -142,11 +144,41 @@ impl<'p> Explainer<'p> {
                 }
             }
         }
-        let nobody = decision.sent.iter().filter(|sent| sent.by.is_none());
-        lines.extend(nobody.map(|sent| format!("  -> {}", self.sent(sent))));
+        // What a rule set going earlier and what nobody's rule did stand under no rule that ran.
+        let ran_now = |rule: RuleIx| {
+            let mut ran = decision.rules.iter().filter(|trace| ran(trace));
+            ran.any(|trace| trace.rule == rule)
+        };
+        for sent in &decision.sent {
+            match sent.by {
+                None => lines.push(format!("  -> {}", self.sent(sent))),
+                Some(rule) if !ran_now(rule) => {
+                    let place = self.rule_place(rule);
+                    lines.push(format!("  rule {place} -> {}", self.sent(sent)));
+                }
+                Some(_) => {}
+            }
+        }
         let by_people = decision.deeds.iter().filter(|deed| deed.rule.is_none());
         lines.extend(by_people.map(|deed| format!("  {}", self.did(&deed.what))));
         lines
+    }
+
+    /// Whether the first step, a device that came or went, is told by its event, the step behind it.
+    fn is_said_by_next(&self, decision: &Decision) -> bool {
+        let [first, next, ..] = decision.steps.as_slice() else {
+            return false;
+        };
+        if decision.rules.iter().any(|trace| trace.step == 0) {
+            return false;
+        }
+        let event = match first.cause {
+            Cause::Online(device) => self.program[device].online,
+            Cause::Offline(device) => self.program[device].offline,
+            _ => return false,
+        };
+        matches!(&next.cause, Cause::Event(said, values)
+            if *said == event && self.last_seen(event, values).is_some())
     }
 
     /// The decision as one JSON object, on one line.

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use dispatcher::{Config, Dispatcher, Effects, Input, Note};
+use dispatcher::{
+    Config, Dispatcher, Effects, Input, Note,
+    explain::{self, Detail, Explainer},
+};
 use engine::Who;
 
 use crate::house::{Rig, program, sent};
@@ -86,6 +89,29 @@ fn when_it_is_over_the_target_says_off() {
             r#"iot/garden/valve/target {"on":false}"#,
             "old/set OFF",
         ]
+    );
+}
+
+#[test]
+fn the_switch_off_stands_in_the_stream_with_the_rule_that_asked_for_it() {
+    // Neither the foreign fan nor the light ever reports anything.
+    let (mut rig, _) = watered();
+    let mut effects = rig.pass(seconds(600));
+    explain::fill_texts(&rig.program, &mut effects);
+    let explainer = Explainer::new(&rig.program);
+    let decisions = effects.engine.decisions.iter();
+    let lines: Vec<String> = decisions
+        .flat_map(|decision| explainer.lines(decision, Detail::Fired))
+        .collect();
+    let over = lines
+        .iter()
+        .position(|line| line.ends_with("the time of old.fan is over"));
+    let over = over.unwrap_or_else(|| panic!("{lines:#?}"));
+    let place = explainer.rule_place(rig.program.names.rules["water"]);
+    assert_eq!(
+        lines.get(over + 1),
+        Some(&format!("  rule {place} -> old.fan on=false (sent)")),
+        "{lines:#?}"
     );
 }
 

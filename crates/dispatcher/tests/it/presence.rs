@@ -263,21 +263,21 @@ fn who_comes_says_when_it_was_seen_last() {
         let lines = effects.engine.decisions.iter();
         let lines: Vec<String> = lines
             .flat_map(|decision| explainer.lines(decision, Detail::Fired))
-            .filter(|line| line.contains("then "))
+            .filter(|line| !line.contains("rule "))
             .collect();
         lines.join("\n")
     };
     assert_eq!(
         shown(&rig.connect("hall")),
-        "  then hall.online, for the first time"
+        "12:00:00.000 hall.online, for the first time"
     );
     rig.pass(seconds(3_600));
     rig.says("hall", "iot/hall/lux/state", "7");
     rig.pass(seconds(60));
     let gone = shown(&rig.disconnect("hall"));
     let last_seen = "last seen 2026-03-02 13:00:00";
-    assert_eq!(gone, format!("  then hall.offline, {last_seen}"));
+    assert_eq!(gone, format!("13:01:00.000 hall.offline, {last_seen}"));
     rig.pass(seconds(60));
     let back = shown(&rig.connect("hall"));
-    assert_eq!(back, format!("  then hall.online, {last_seen}"));
+    assert_eq!(back, format!("13:02:00.000 hall.online, {last_seen}"));
 }
