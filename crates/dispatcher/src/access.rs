@@ -5,7 +5,7 @@
 
 use mapping::{
     Program,
-    program::{Carrier, DeviceIx},
+    program::{Carrier, DeviceIx, Preset},
 };
 
 /// Topic filters of one broker user. Delivery follows the subscribe list.
@@ -22,11 +22,17 @@ pub struct Access {
 pub fn of_device(program: &Program, device: DeviceIx) -> Access {
     let row = &program[device];
     if let Carrier::Foreign(foreign) = &row.carrier {
+        if let Some((Preset::Tasmota, name)) = &foreign.preset {
+            // It tells more than we read, and takes commands that we never send.
+            return Access {
+                publish: vec![format!("stat/{name}/#"), format!("tele/{name}/#")],
+                subscribe: vec![format!("cmnd/{name}/#")],
+            };
+        }
         let mut publish: Vec<String> = Vec::new();
-        for topic in [&foreign.state, &foreign.event, &foreign.availability] {
-            if let Some(topic) = topic
-                && !publish.iter().any(|known| **known == **topic)
-            {
+        let others = [&foreign.event, &foreign.availability];
+        for topic in foreign.states.iter().chain(others.into_iter().flatten()) {
+            if !publish.iter().any(|known| **known == **topic) {
                 publish.push(topic.to_string());
             }
         }
@@ -68,4 +74,26 @@ pub fn of_person(program: &Program, granted: &[DeviceIx]) -> Access {
         access.publish.extend(of_device(program, *device).publish);
     }
     access
+}
+
+/// What a bridge may do: everything below its own filters, and nothing of the house.
+#[must_use]
+pub fn of_bridge(filters: &[String]) -> Access {
+    Access {
+        publish: filters.to_vec(),
+        subscribe: filters.to_vec(),
+    }
+}
+
+/// Why a login can't be given the topics of `filter`; `None`: it can.
+#[must_use]
+pub fn not_for_bridges(filter: &str) -> Option<&'static str> {
+    let first = filter.split('/').next().unwrap_or_default();
+    if first.is_empty() || first.contains(['+', '#']) {
+        Some("it must begin with a name, as in \"zigbee2mqtt/#\"")
+    } else if first.starts_with('$') || ["iot", "ic1"].contains(&first) {
+        Some("topics below `iot/`, `ic1/` and `$` belong to the dispatcher and to devices")
+    } else {
+        None
+    }
 }

@@ -112,6 +112,11 @@ pub enum Reason {
         /// What it takes.
         takes: &'static str,
     },
+    /// A message of a foreign device that holds nothing where its channels read. It is passed on all the same.
+    NothingAt {
+        /// Where the first of them reads.
+        place: Arc<str>,
+    },
     /// A word other than online and offline.
     Availability {
         /// What came.
@@ -142,6 +147,7 @@ impl Reason {
             Self::Value { .. } => "value",
             Self::NotPlain { .. } => "not-plain",
             Self::Stamp { .. } => "stamp",
+            Self::NothingAt { .. } => "nothing-there",
             Self::Availability { .. } => "availability",
         }
     }
@@ -208,6 +214,10 @@ impl fmt::Display for Reason {
                 Shown(field)
             ),
             Self::Stamp { field, takes } => write!(f, "'{field}' takes {takes}"),
+            Self::NothingAt { place } => write!(
+                f,
+                "nothing stands at `{place}`, where the mapping's `from` reads"
+            ),
             Self::Availability { word } => {
                 write!(f, "'{}' is neither online nor offline", Shown(word))
             }

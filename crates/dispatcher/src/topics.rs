@@ -126,7 +126,8 @@ impl Topics {
             self.table.insert(topic("set"), Route::Set(channel));
         }
         if let Carrier::Foreign(foreign) = &device.carrier {
-            let target = foreign.target.clone().filter(|_| told);
+            let own = row.codec.as_ref().and_then(|codec| codec.target.clone());
+            let target = own.or_else(|| foreign.target.clone()).filter(|_| told);
             self.channels.push(ChannelTopics {
                 command: target.clone(),
                 target,
@@ -155,7 +156,7 @@ impl Topics {
                 availability: None,
                 role: None,
             });
-            if let Some(topic) = &foreign.state {
+            for topic in &foreign.states {
                 let channels = row.channels.iter().copied();
                 self.foreign_use(topic, device).states = channels
                     .filter(|ix| !program[*ix].slots.is_empty())

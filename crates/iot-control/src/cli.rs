@@ -291,7 +291,7 @@ pub(crate) enum Direction {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum User {
-    /// Adds a person, a tool or the login of a plain module, or gives one a new password
+    /// Adds a person, a tool, a bridge or the login of a plain module, or gives one a new password
     Add {
         /// Name it logs in with
         name: String,
@@ -301,6 +301,13 @@ pub(crate) enum User {
         /// A program such as Node-RED: sees the house and may ask for targets; a password is made and printed
         #[arg(long)]
         tool: bool,
+        /// A bridge such as Zigbee2MQTT, by the topics that it carries foreign devices on, "zigbee2mqtt/#"; may be
+        /// given several times; a password is made and printed
+        #[arg(long, value_name = "FILTER", conflicts_with_all = ["tool", "device"])]
+        bridge: Vec<String>,
+        /// With --tool or --bridge: topics it may also read, "stat/#"
+        #[arg(long, value_name = "FILTER", conflicts_with = "device")]
+        read: Vec<String>,
         /// Reads the password from standard input instead of asking
         #[arg(long)]
         password_stdin: bool,

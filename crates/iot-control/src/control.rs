@@ -74,10 +74,16 @@ pub(crate) enum Request {
 pub(crate) struct NewUser {
     /// Name it logs in with.
     pub(crate) name: String,
-    /// `person`, `device` or `tool`.
+    /// `person`, `device` or `tool`; a bridge is a tool with filters.
     pub(crate) kind: String,
     /// The device it speaks for, where the kind is `device`.
     pub(crate) device: Option<String>,
+    /// Topic filters below which it carries foreign devices, where it is a bridge.
+    #[serde(default)]
+    pub(crate) bridge: Vec<String>,
+    /// Topic filters that a tool or bridge may subscribe to besides.
+    #[serde(default)]
+    pub(crate) read: Vec<String>,
     /// `blake2s$..` of a generated password, or an argon2 PHC string.
     pub(crate) hash: String,
 }

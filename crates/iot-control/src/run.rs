@@ -37,6 +37,8 @@ use crate::{
     printer,
     settings::{self, Anonymous, Settings, Switch},
 };
+pub(crate) use announce::count;
+
 use announce::Announcement;
 use clock::Machine;
 use desk::Running;
@@ -191,6 +193,7 @@ async fn serve(
         is_default_state: folder == settings::default_state_folder(),
         simulate: options.simulate,
         has_users: app.borrow().has_users(),
+        is_open: settings.mqtt.anonymous == Anonymous::Loopback,
         took: started.elapsed(),
     });
 

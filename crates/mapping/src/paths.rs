@@ -389,6 +389,14 @@ pub(crate) fn commands(
         });
         return None;
     };
+    if let Some(scene) = text.text.strip_prefix("scene.")
+        && (program.names.scenes.contains_key(scene) || program.device("scene").is_none())
+    {
+        let message = format!("\"{}\" is no command", text.text);
+        let error = Diagnostic::error("bad-path", text.span(), message);
+        report.push(error.help(format!("write {{ scene = \"{scene}\" }}")));
+        return None;
+    }
     let target = 0..at.start - 1;
     let two = text.text[target.clone()].split_once('.').is_none();
     let device = program.device(&text.text[target.clone()]);

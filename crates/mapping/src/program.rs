@@ -11,10 +11,12 @@ use crate::kinds::Kinds;
 
 pub(crate) mod cron;
 mod expr;
+mod foreign;
 mod rule;
 
 pub use cron::{BadCron, Cron};
 pub use expr::{Binary, Expr, Function, Now, Sun};
+pub use foreign::{Codec, Foreign, Measure, Part, Preset};
 pub use rule::{
     Action, AfterDowntime, Condition, Days, FieldMap, GestureKind, LimitRate, Mode, Operand,
     Origin, Piece, Rule, SequenceStep, StepEvent, SunEvent, Template, Trigger,
@@ -140,19 +142,6 @@ pub enum Carrier {
     Foreign(Foreign),
 }
 
-/// `mqtt = { .. }` of a foreign device: full topics.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Foreign {
-    /// Where it reports state.
-    pub state: Option<Arc<str>>,
-    /// Where it takes its target.
-    pub target: Option<Arc<str>>,
-    /// Where it reports events.
-    pub event: Option<Arc<str>>,
-    /// Where its `online`/`offline` stands.
-    pub availability: Option<Arc<str>>,
-}
-
 /// One `io.CH`.
 #[derive(Clone, Debug)]
 pub struct Channel {
@@ -181,21 +170,6 @@ pub struct Channel {
     /// Whether a change of reported state is itself the channel's event: sensors that report a
     /// number, and every state-bearing channel of foreign and virtual devices.
     pub derives_events: bool,
-}
-
-/// Payload words of a foreign channel.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Codec {
-    /// Key or JSON pointer of the value in a state payload; `None`: the whole payload.
-    pub from: Option<Arc<str>>,
-    /// The word for true, e.g. `ON`.
-    pub on: Option<Arc<str>>,
-    /// The word for false, e.g. `OFF`.
-    pub off: Option<Arc<str>>,
-    /// Key or JSON pointer of the event's name in an event payload.
-    pub event_from: Option<Arc<str>>,
-    /// Our event name -> the device's word.
-    pub events: BTreeMap<Arc<str>, Arc<str>>,
 }
 
 /// `deliver = ..`.
@@ -402,7 +376,7 @@ impl Program {
             && match &self[row.device].carrier {
                 Carrier::Own => false,
                 Carrier::Virtual => true,
-                Carrier::Foreign(foreign) => foreign.state.is_none(),
+                Carrier::Foreign(foreign) => foreign.states.is_empty(),
             }
     }
 

@@ -105,6 +105,19 @@ fn parse_duration(text: &str) -> Result<Duration, BadDuration> {
                 form,
             ));
         };
+        let behind = rest[digits..].trim_start();
+        if unit.is_empty()
+            && behind.len() < rest.len() - digits
+            && behind.starts_with(char::is_alphabetic)
+        {
+            let unit: String = behind.chars().take_while(|c| c.is_alphabetic()).collect();
+            let known = short_of(&unit).unwrap_or(&unit);
+            return Err(BadDuration {
+                range: 0..text.len(),
+                message: "no space stands between a number and its unit".to_owned(),
+                help: format!("write \"{}{known}\"", &rest[..digits]),
+            });
+        }
         if unit.is_empty() {
             let message = format!("\"{text}\" has a number without a unit");
             return Err(bad(at..at + digits.max(1), &message, form));
@@ -131,13 +144,18 @@ fn parse_duration(text: &str) -> Result<Duration, BadDuration> {
     ))
 }
 
-fn unit_help(number: &str, unit: &str) -> String {
+/// The unit that somebody means by a word.
+fn short_of(unit: &str) -> Option<&'static str> {
     let word = unit.to_lowercase();
     let known = UNIT_WORDS
         .iter()
         .find(|(short, words)| *short == word || words.contains(&word.as_str()));
-    match known {
-        Some((short, _)) => format!("did you mean `{number}{short}`?"),
+    known.map(|(short, _)| *short)
+}
+
+fn unit_help(number: &str, unit: &str) -> String {
+    match short_of(unit) {
+        Some(short) => format!("did you mean `{number}{short}`?"),
         None => "the units are `ms`, `s`, `m`, `h` and `d`".to_owned(),
     }
 }
@@ -181,9 +199,13 @@ pub(crate) fn time_of_day(node: Node<'_>, report: &mut Report) -> Option<u32> {
     let seconds = parse_time(text.text);
     if seconds.is_none() {
         let message = format!("\"{}\" is no time of day", text.text);
-        report.push(Diagnostic::error("bad-time", text.span(), message).help(
-            "write hours and minutes from \"00:00\" to \"23:59\", with seconds as in \"07:00:30\"",
-        ));
+        let padded = format!("0{}", text.text);
+        let error = Diagnostic::error("bad-time", text.span(), message);
+        report.push(if parse_time(&padded).is_some() {
+            error.help(format!("an hour has two digits: write \"{padded}\""))
+        } else {
+            error.help("write hours and minutes from \"00:00\" to \"23:59\", with seconds as in \"07:00:30\"")
+        });
     }
     seconds
 }

@@ -61,12 +61,15 @@ pub struct Admitted {
     /// the dispatcher answers with a message of its own on the same topic (availability), and not events
     /// and wishes that ask to be kept: those never are.
     pub route: bool,
+    /// Parts of the message that could not be used, counted already; the rest was.
+    pub noted: Vec<Refusal>,
 }
 
 impl Admitted {
     const PASSED: Self = Self {
         input: None,
         route: true,
+        noted: Vec::new(),
     };
 }
 
@@ -134,6 +137,7 @@ impl Dispatcher {
         Ok(Admitted {
             input: Some(event_input(event)),
             route: !message.retain,
+            noted: Vec::new(),
         })
     }
 
@@ -153,6 +157,7 @@ impl Dispatcher {
         Ok(Admitted {
             input: Some(self.report_input(now, channel, fields)),
             route: true,
+            noted: Vec::new(),
         })
     }
 
@@ -195,6 +200,7 @@ impl Dispatcher {
         Ok(Admitted {
             input: Some(input),
             route: !message.retain,
+            noted: Vec::new(),
         })
     }
 
@@ -210,6 +216,7 @@ impl Dispatcher {
         Ok(Admitted {
             input: self.presence_input(device, online, message.will),
             route: false,
+            noted: Vec::new(),
         })
     }
 
@@ -248,15 +255,18 @@ impl Dispatcher {
             }
         }
         // What one channel can't read says nothing about the others: refused as a whole only where
-        // nobody could read anything.
+        // nobody could read anything. That nothing is there is no mistake of the message.
+        let wrong = |(_, reason): &(DeviceIx, Reason)| !matches!(reason, Reason::NothingAt { .. });
         if inputs.is_empty()
-            && let Some((device, reason)) = refused.pop()
+            && let Some(place) = refused.iter().rposition(wrong)
         {
+            let (device, reason) = refused.swap_remove(place);
             return (Some(device), Err(reason));
         }
-        for (device, reason) in refused {
-            self.counters.count(Some(device), reason.code());
-        }
+        let noted = refused.into_iter();
+        let noted = noted
+            .map(|(device, reason)| self.refused(Some(device), from, message.topic, reason))
+            .collect();
         let input = if inputs.len() > 1 {
             Some(Input::Several(inputs))
         } else {
@@ -264,6 +274,7 @@ impl Dispatcher {
         };
         let admitted = Admitted {
             input,
+            noted,
             ..Admitted::PASSED
         };
         (Some(first), Ok(admitted))
@@ -290,12 +301,22 @@ impl Dispatcher {
             return Ok(refused);
         }
         let heard = payload::foreign(&self.program, &used.states, &used.events, message.payload)?;
+        let nothing =
+            heard.reports.is_empty() && heard.events.is_empty() && heard.refused.is_empty();
+        if nothing && !used.availability && !self.has_preset(used.device) {
+            refused.extend(heard.missing.map(|place| Reason::NothingAt { place }));
+        }
         for (channel, fields) in heard.reports {
             inputs.push(self.report_input(now, channel, fields));
         }
         inputs.extend(heard.events.into_iter().map(event_input));
         refused.extend(heard.refused);
         Ok(refused)
+    }
+
+    /// A make that is known says many things on its topics that a house does not read.
+    fn has_preset(&self, device: DeviceIx) -> bool {
+        matches!(&self.program[device].carrier, Carrier::Foreign(foreign) if foreign.preset.is_some())
     }
 
     fn presence_input(&self, device: DeviceIx, online: bool, will: Option<Will>) -> Option<Input> {

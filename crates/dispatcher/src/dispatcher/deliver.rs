@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use engine::{Cut, Disposition, Outcome, Output};
-use mapping::program::{Carrier, ChannelIx, Deliver, DeviceIx, EventIx, SlotIx};
+use mapping::program::{Carrier, ChannelIx, Deliver, DeviceIx, EventIx, Measure, SlotIx};
 use types::{Now, Type, Value};
 
 use super::Dispatcher;
@@ -467,9 +467,16 @@ impl Dispatcher {
     /// Whether two values of a field are the same as far as a device can tell: numbers with a fraction come
     /// back from modules that count in 32 bits.
     fn same(&self, slot: SlotIx, a: &Value, b: &Value) -> bool {
-        match (&self.program[slot].ty, a, b) {
+        let row = &self.program[slot];
+        match (&row.ty, a, b) {
             (Type::Number { .. }, Value::Number(a), Value::Number(b)) => {
                 (a - b).abs() <= 1e-6 * a.abs().max(b.abs())
+            }
+            (_, Value::Number(a), Value::Number(b)) if a != b => {
+                // Two of our numbers may be one of the device's.
+                let codec = self.program[row.channel].codec.as_ref();
+                let measure = codec.map_or(Measure::Plain, |codec| codec.measure(&row.name));
+                measure.theirs(*a) == measure.theirs(*b)
             }
             _ => a == b,
         }
@@ -518,7 +525,10 @@ impl Dispatcher {
     /// believed to be.
     fn is_away(&self, device: DeviceIx) -> bool {
         match &self.program[device].carrier {
-            Carrier::Foreign(foreign) if foreign.availability.is_none() => {
+            // A preset names the topic, and not every device of the make is set to use it.
+            Carrier::Foreign(foreign)
+                if foreign.availability.is_none() || foreign.preset.is_some() =>
+            {
                 self.presence.row(device).heard.is_some() && !self.engine.online(device)
             }
             _ => !self.engine.online(device),

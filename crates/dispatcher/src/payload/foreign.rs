@@ -5,7 +5,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use mapping::{
     Program,
-    program::{ChannelIx, Codec, SlotIx},
+    program::{ChannelIx, Codec, Measure, SlotIx},
 };
 use serde_json::Value as Json;
 use types::{Type, Value};
@@ -23,6 +23,8 @@ pub(crate) struct Heard {
     pub(crate) reports: Vec<(ChannelIx, Vec<(SlotIx, Value)>)>,
     pub(crate) events: Vec<DecodedEvent>,
     pub(crate) refused: Vec<Reason>,
+    /// A place at which a channel's value should stand and nothing did.
+    pub(crate) missing: Option<Arc<str>>,
 }
 
 /// Reads a message that several channels may share; each takes its own part, or nothing.
@@ -37,10 +39,20 @@ pub(crate) fn foreign(
     let none = Codec::default();
     for channel in states {
         let codec = program[*channel].codec.as_ref().unwrap_or(&none);
-        let Some(part) = at(&tree, codec.from.as_deref()) else {
-            continue;
+        let read = if codec.parts.is_empty() {
+            let Some(part) = at(&tree, codec.from.as_deref()) else {
+                heard.missing = heard.missing.or(codec.from.clone());
+                continue;
+            };
+            report(program, *channel, codec, part)
+        } else {
+            match parts(program, *channel, codec, &tree) {
+                Ok(None) => continue,
+                Ok(Some(fields)) => Ok(fields),
+                Err(reason) => Err(reason),
+            }
         };
-        match report(program, *channel, codec, part) {
+        match read {
             Ok(fields) => heard.reports.push((*channel, fields)),
             Err(reason) => heard.refused.push(reason),
         }
@@ -106,13 +118,51 @@ fn tree(payload: &[u8]) -> Result<Json, Reason> {
     })
 }
 
-/// The part of `tree` that a key or JSON pointer names; the whole where there is none.
+/// The part of `tree` that a key or JSON pointer names; the whole where there is none. `null` is nothing: so bridges
+/// say that they don't know. A pointer's first key may be `*`.
 fn at<'t>(tree: &'t Json, from: Option<&str>) -> Option<&'t Json> {
-    match from {
+    let part = match from {
         None => Some(tree),
+        Some(pointer) if pointer.starts_with("/*/") => {
+            let rest = &pointer[2..];
+            let mut objects = tree.as_object()?.values();
+            objects.find_map(|object| object.pointer(rest))
+        }
         Some(pointer) if pointer.starts_with('/') => tree.pointer(pointer),
         Some(key) => tree.get(key),
+    };
+    part.filter(|part| !part.is_null())
+}
+
+/// Fields that each stand at a place of their own; `None`: the message says nothing about any.
+fn parts(
+    program: &Program,
+    channel: ChannelIx,
+    codec: &Codec,
+    tree: &Json,
+) -> Result<Option<Vec<(SlotIx, Value)>>, Reason> {
+    let mut fields = Vec::new();
+    for part in &codec.parts {
+        let slot = program.slot(channel, &part.field);
+        let (Some(slot), Some(said)) = (slot, at(tree, Some(&part.place))) else {
+            continue;
+        };
+        let counted = said
+            .as_f64()
+            .filter(|said| part.measure != Measure::Plain && *said > 0.0);
+        let ours = counted.map(|theirs| Json::from(part.measure.ours(theirs) as u64));
+        fields.extend(field(
+            program,
+            channel,
+            slot,
+            codec,
+            ours.as_ref().unwrap_or(said),
+        )?);
     }
+    if fields.is_empty() {
+        return Ok(None);
+    }
+    finish(fields).map(Some)
 }
 
 fn report(

@@ -6,6 +6,7 @@ use mapping::{
     Program,
     program::{ChannelIx, Codec, EventIx, SlotIx},
 };
+use serde_json::{Map, Value as Json};
 use types::{Type, Value};
 
 /// `{"on":true,"brightness":40}`, with `"fade_ms"` where the change takes time and `"for_ms"` where it ends by itself.
@@ -84,6 +85,58 @@ pub(crate) fn role(rev: u32, body: &str) -> Vec<u8> {
     format!("{{\"rev\":{rev}{comma}{rest}").into_bytes()
 }
 
+/// A target of which each field has a place of its own. Off is off: some lamps light up when they are told how bright
+/// they would be.
+fn in_parts(program: &Program, codec: &Codec, fields: &[(SlotIx, Value)]) -> Vec<u8> {
+    let is_off = |(slot, value): &(SlotIx, Value)| {
+        &*program[*slot].name == "on" && *value == Value::Bool(false)
+    };
+    let off = fields.iter().any(is_off);
+    let mut tree = Json::Object(Map::new());
+    let mut words = Vec::new();
+    for part in &codec.parts {
+        let field = fields
+            .iter()
+            .find(|(slot, _)| program[*slot].name == part.field);
+        let Some((slot, value)) = field.filter(|field| !off || is_off(field)) else {
+            continue;
+        };
+        let said = match (word(&program[*slot].ty, value, codec), value) {
+            (Some(word), _) => Json::from(word),
+            (None, Value::Bool(side)) => Json::from(*side),
+            (None, Value::Number(ours)) => whole(part.measure.theirs(*ours)),
+            (None, Value::Text(text)) => Json::from(&**text),
+        };
+        let keys = part.place.trim_start_matches('/');
+        let key = keys.rsplit('/').next().unwrap_or(keys);
+        words.push(match &said {
+            Json::String(word) => format!("{key} {word}"),
+            other => format!("{key} {other}"),
+        });
+        let mut inner = &mut tree;
+        for key in keys.split('/') {
+            if !inner.is_object() {
+                *inner = Json::Object(Map::new());
+            }
+            inner = &mut inner[key];
+        }
+        *inner = said;
+    }
+    match codec.target {
+        Some(_) => words.join(";").into_bytes(),
+        None => tree.to_string().into_bytes(),
+    }
+}
+
+/// A number as JSON; without a fraction where it has none.
+fn whole(number: f64) -> Json {
+    if number.fract() == 0.0 && number.abs() < 9e15 {
+        Json::from(number as i64)
+    } else {
+        Json::from(number)
+    }
+}
+
 /// A foreign device's target: its words, under its key.
 ///
 /// One settable field: the bare value, or under `from` as an object. Several: an object with our field names.
@@ -94,8 +147,13 @@ pub(crate) fn foreign_target(
 ) -> Vec<u8> {
     let none = Codec::default();
     let codec = program[channel].codec.as_ref().unwrap_or(&none);
+    if !codec.parts.is_empty() {
+        return in_parts(program, codec, fields);
+    }
     let mut out = Vec::with_capacity(16 + 24 * fields.len());
     let keys: Vec<&str> = match codec.from.as_deref() {
+        // A topic for this channel alone says itself what it is about.
+        Some(_) if codec.target.is_some() => Vec::new(),
         Some(from) => from.split('/').filter(|key| !key.is_empty()).collect(),
         None => Vec::new(),
     };

@@ -19,6 +19,7 @@ mod observed;
 mod own_kinds;
 mod payloads;
 mod presence;
+mod presets;
 mod reconciliation;
 mod rehearsals;
 mod reloads;

@@ -67,20 +67,31 @@ fn show_word(answer: &Json) {
     printer::result(answer.as_str().unwrap_or_default());
 }
 
+/// All devices, under headings.
 fn show_list(answer: &Json) {
     let devices = answer.as_array().map(Vec::as_slice).unwrap_or_default();
-    let width = devices
-        .iter()
-        .map(|device| text(device, "name").len())
-        .max()
-        .unwrap_or(0);
+    let width = width_of(devices);
+    printer::result(format!("{:>5}  {:<width$}  is", "id", "name"));
+    show_rows(devices);
+}
+
+fn width_of(devices: &[Json]) -> usize {
+    let names = devices.iter().map(|device| text(device, "name").len());
+    names.max().unwrap_or(0).max("name".len())
+}
+
+fn show_rows(devices: &[Json]) {
+    let width = width_of(devices);
     for device in devices {
         let name = text(device, "name");
         let blocked = match text(device, "blocked") {
             "" => String::new(),
             direction => format!("  blocked as {direction}"),
         };
-        let id = &device["id"];
+        let id = match device["id"].as_u64() {
+            Some(id) if id > 0 => id.to_string(),
+            _ => "-".to_owned(),
+        };
         let online = if device["online"] == true {
             "online"
         } else {
@@ -91,7 +102,7 @@ fn show_list(answer: &Json) {
 }
 
 fn show_device(answer: &Json) {
-    show_list(&Json::Array(vec![answer.clone()]));
+    show_rows(std::slice::from_ref(answer));
     let channels = answer["channels"].as_object();
     for (name, channel) in channels.into_iter().flatten() {
         printer::result(format!("       {name} ({})", text(channel, "kind")));
@@ -118,15 +129,53 @@ fn show_device(answer: &Json) {
         }
     }
     let counters = answer["counters"].as_object();
-    for (name, count) in counters
-        .into_iter()
-        .flatten()
-        .filter(|(_, count)| **count != 0)
-    {
-        printer::result(format!("       {name}: {count}"));
+    let counters = counters.into_iter().flatten();
+    let counters: Vec<_> = counters.filter(|(_, count)| **count != 0).collect();
+    for (heading, is_note) in [("noted", true), ("refused", false)] {
+        let counted = counters.iter().filter_map(|(code, count)| {
+            let note = note_of(code);
+            match (is_note, note) {
+                (true, Some(words)) => Some(format!("{words}: {count}")),
+                (false, None) => Some(format!("{}: {count}", refusal_of(code))),
+                _ => None,
+            }
+        });
+        let counted: Vec<String> = counted.collect();
+        if !counted.is_empty() {
+            printer::result(format!("       {heading:<9}{}", counted.join(", ")));
+        }
     }
     if let Some(refusal) = answer["last_refusal"].as_str() {
         printer::result(format!("       last refusal: {refusal}"));
+    }
+}
+
+/// What a counter of something that was taken means; `None`: it counts what was not.
+fn note_of(code: &str) -> Option<&str> {
+    Some(match code {
+        "first-report" => "first reports, taken as they should be",
+        "adopted" => "changed by hand",
+        "resent" => "targets sent again",
+        "duplicate" => "copies dropped",
+        _ => return None,
+    })
+}
+
+/// What a counter of refusals means; the code itself says most.
+fn refusal_of(code: &str) -> &str {
+    match code {
+        "value" => "values that do not fit",
+        "bare-value" => "bare values for several fields",
+        "nothing-there" => "messages with nothing where `from` reads",
+        "not-json" => "not JSON",
+        "not-yours" => "topics of others",
+        "unknown-event" => "unknown events",
+        "unknown-field" => "unknown fields",
+        "unknown-command" => "unknown commands",
+        "missing-field" => "missing fields",
+        "not-settable" => "fields that are only reported",
+        "blocked-in" => "blocked",
+        other => other,
     }
 }
 

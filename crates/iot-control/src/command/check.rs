@@ -1,7 +1,8 @@
 //! `iot-control check`: every problem of every file in one go.
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
+use anyhow::bail;
 use mapping::{Diagnostic, Severity, Sources};
 use serde_json::{Value as Json, json};
 
@@ -9,11 +10,15 @@ use crate::{
     cli::House,
     command::finish_edit,
     printer,
+    run::count,
     settings::{self, At, Complaint, Settings},
 };
 
 /// Checks a house; warnings alone are no failure.
 pub(crate) fn check(options: &House) -> anyhow::Result<ExitCode> {
+    if !options.json {
+        is_folder(&options.house)?;
+    }
     finish_edit(&options.house)?;
     let loaded = mapping::load(&options.house);
     let blocks = mapping::blocklist::load(&options.house);
@@ -48,11 +53,11 @@ pub(crate) fn check(options: &House) -> anyhow::Result<ExitCode> {
         }
         if let (Some(program), false) = (&loaded.program, broken) {
             printer::result(format_args!(
-                "{}: {} devices, {} rules, {} tests; it checks",
+                "{}: {}, {}, {}; it checks",
                 options.house.display(),
-                program.devices.len(),
-                program.rules.len(),
-                loaded.tests.len(),
+                count(program.devices.len(), "device"),
+                count(program.rules.len(), "rule"),
+                count(loaded.tests.len(), "test"),
             ));
         }
     }
@@ -61,6 +66,29 @@ pub(crate) fn check(options: &House) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// A house is a folder.
+///
+/// # Errors
+/// `house` is none; with what is meant.
+pub(crate) fn is_folder(house: &Path) -> anyhow::Result<()> {
+    let shown = house.display();
+    if house.is_file() {
+        let parent = house.parent().unwrap_or(Path::new(""));
+        let folder = match parent.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => parent,
+        };
+        bail!(
+            "{shown}: a house is a folder with a mapping.toml; give the folder: {}",
+            folder.display()
+        );
+    }
+    if !house.exists() {
+        bail!("{shown}: there is no such folder; a house is a folder with a mapping.toml");
+    }
+    Ok(())
 }
 
 fn of_settings(wrong: &Complaint) -> Json {

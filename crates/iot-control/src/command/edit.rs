@@ -6,7 +6,7 @@ use anyhow::{anyhow, bail};
 use edit::{Change, Edit, House, Model, Pointer};
 use mapping::{index::Symbol, program::Carrier};
 
-use crate::{cli, printer};
+use crate::{cli, printer, run};
 
 /// Changes a value or a rule.
 pub(crate) fn edit(command: cli::Edit) -> anyhow::Result<ExitCode> {
@@ -115,6 +115,12 @@ fn finish(folder: &Path, change: &Change, how: cli::How) -> anyhow::Result<ExitC
         printer::tell("nothing is written: --dry-run");
     } else {
         change.write(folder)?;
+        if let Err(why) = run::house::read(folder).house {
+            printer::tell(why.trim_end());
+            printer::tell(
+                "warning: it is written, but the house's tests fail now: a running dispatcher keeps the house it has",
+            );
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -17,6 +17,9 @@ pub(crate) fn test(options: &Test) -> anyhow::Result<ExitCode> {
         return past::record_test(options, name);
     }
     let house = &options.house.house;
+    if !options.house.json {
+        check::is_folder(house)?;
+    }
     finish_edit(house)?;
     let loaded = mapping::load(house);
     // As the dispatcher has it: a house whose tests don't read is as little in force as one whose rules don't.

@@ -27,10 +27,29 @@ pub(crate) fn user(command: User) -> anyhow::Result<ExitCode> {
             name,
             device,
             tool,
+            bridge,
+            read,
             password_stdin,
             state,
         } => {
-            add(name, device, tool, password_stdin, &state)?;
+            let is_tool = tool || !bridge.is_empty();
+            if !read.is_empty() && !is_tool {
+                bail!("--read goes with --tool or --bridge; a person reads the whole house");
+            }
+            let kind = match (&device, is_tool) {
+                (Some(_), _) => "device",
+                (None, true) => "tool",
+                (None, false) => "person",
+            };
+            let user = NewUser {
+                name,
+                kind: kind.to_owned(),
+                device,
+                bridge,
+                read,
+                hash: String::new(),
+            };
+            add(user, password_stdin, &state)?;
         }
         User::List { json, state } => list(json, &state)?,
         User::Remove { name, state } => {
@@ -41,33 +60,15 @@ pub(crate) fn user(command: User) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn add(
-    name: String,
-    device: Option<String>,
-    tool: bool,
-    password_stdin: bool,
-    state: &State,
-) -> anyhow::Result<()> {
-    let kind = match (&device, tool) {
-        (Some(_), _) => "device",
-        (None, true) => "tool",
-        (None, false) => "person",
-    };
-    let (hash, generated) = if password_stdin || kind == "person" {
-        (
-            login::hash_chosen(&read_password(&name, password_stdin)?)?,
-            None,
-        )
+fn add(user: NewUser, password_stdin: bool, state: &State) -> anyhow::Result<()> {
+    let (hash, generated) = if password_stdin || user.kind == "person" {
+        let password = read_password(&user.name, password_stdin)?;
+        (login::hash_chosen(&password)?, None)
     } else {
         let password = login::generate()?;
         (login::hash_generated(&password), Some(password))
     };
-    let user = NewUser {
-        name,
-        kind: kind.to_owned(),
-        device,
-        hash,
-    };
+    let user = NewUser { hash, ..user };
     let said = ask(state, &Request::UserAdd { user })?;
     printer::tell(said.as_str().unwrap_or_default());
     if let Some(password) = generated {
@@ -85,8 +86,18 @@ fn list(json: bool, state: &State) -> anyhow::Result<()> {
     }
     for user in users.as_array().into_iter().flatten() {
         let text = |key: &str| user[key].as_str().unwrap_or_default().to_owned();
+        let filters = |key: &str| {
+            let all = user[key].as_array().map(Vec::as_slice).unwrap_or_default();
+            let all: Vec<&str> = all.iter().filter_map(|one| one.as_str()).collect();
+            all.join(" ")
+        };
+        let (bridge, read) = (filters("bridge"), filters("read"));
+        let read = match &*read {
+            "" => String::new(),
+            read => format!("  reads {read}"),
+        };
         printer::result(format!(
-            "{:<8}{:<24}{}",
+            "{:<8}{:<24}{}{bridge}{read}",
             text("kind"),
             text("name"),
             text("device")

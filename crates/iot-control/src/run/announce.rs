@@ -16,6 +16,8 @@ pub(super) struct Announcement<'a> {
     pub(super) is_default_state: bool,
     pub(super) simulate: bool,
     pub(super) has_users: bool,
+    /// Whether clients of this machine need no user.
+    pub(super) is_open: bool,
     pub(super) took: Duration,
 }
 
@@ -27,19 +29,33 @@ impl fmt::Display for Announcement<'_> {
         writeln!(f, "  state     {}", self.state.display())?;
         writeln!(
             f,
-            "  house     {}: {} devices, {} rules, checked, {} tests passed",
+            "  house     {}: {}, {}, checked, {}",
             self.house,
-            self.program.devices.len(),
-            self.program.rules.len(),
-            self.tests,
+            count(self.program.devices.len(), "device"),
+            count(self.program.rules.len(), "rule"),
+            match self.tests {
+                0 => "no tests".to_owned(),
+                tests => format!("{} passed", count(tests, "test")),
+            },
         )?;
         if self.simulate {
             self.simulation(f)?;
+        } else if self.is_open {
+            writeln!(
+                f,
+                "  clients on this machine need no user (mqtt.anonymous); others do: iot-control user add"
+            )?;
         } else if !self.has_users {
             self.first_users(f)?;
         }
         write!(f, "ready in {} ms", self.took.as_millis())
     }
+}
+
+/// `1 rule`, `2 rules`.
+pub(crate) fn count(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
 }
 
 impl Announcement<'_> {

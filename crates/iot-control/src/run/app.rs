@@ -252,10 +252,8 @@ impl App {
     /// The newest refusal of any login of `device`.
     pub(super) fn newest_refusal(&self, device: &str) -> Option<&str> {
         let logins = self.logins_of(device);
-        let of_logins = logins
-            .iter()
-            .find_map(|(user, _)| self.refusals.newest(user));
-        of_logins.or_else(|| self.refusals.newest(device))
+        let logins = logins.iter().map(|(user, _)| &**user);
+        self.refusals.newest_of(logins.chain([device]))
     }
 
     /// Looks whether inputs are being kept.
@@ -385,6 +383,15 @@ impl App {
         back
     }
 
+    fn note_refusal(&mut self, now: Now, refusal: &dispatcher::Refusal) {
+        if self.refusals.note(now, refusal) {
+            let text = refusal.to_string().into();
+            let device = refusal.device.clone();
+            let observed = Observed::Refused { device, text };
+            self.observe(now, &observed);
+        }
+    }
+
     fn known(&self, user: &str) -> Option<&Known> {
         self.simulated.find(user).or_else(|| self.users.find(user))
     }
@@ -473,6 +480,9 @@ impl Application for App {
         self.now.set(now);
         match self.dispatcher.admit(now, publisher, &read) {
             Ok(admitted) => {
+                for refusal in &admitted.noted {
+                    self.note_refusal(now, refusal);
+                }
                 let ack = match admitted.input {
                     Some(input) => {
                         if message.qos != broker::Qos::AtMostOnce {
@@ -490,12 +500,7 @@ impl Application for App {
                 }
             }
             Err(refusal) => {
-                if self.refusals.note(now, &refusal) {
-                    let text = refusal.to_string().into();
-                    let device = refusal.device.clone();
-                    let observed = Observed::Refused { device, text };
-                    self.observe(now, &observed);
-                }
+                self.note_refusal(now, &refusal);
                 refused(if is_about_rights(&refusal.reason) {
                     Reason::NotAuthorized
                 } else {

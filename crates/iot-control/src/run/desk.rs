@@ -9,7 +9,10 @@ use std::{
 };
 
 use broker::tcp;
-use dispatcher::{Block, Input, Sides, Subject, explain::Filter};
+use dispatcher::{
+    Block, Input, Sides, Subject,
+    explain::{Explainer, Filter},
+};
 use mapping::{Program, blocklist};
 use replay::Target;
 use serde_json::{Value as Json, json};
@@ -18,6 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use types::{InputNo, Instant};
 
 use super::{
+    announce::count,
     app::App,
     concerns::concerns,
     house::{self, House},
@@ -90,6 +94,8 @@ impl Running {
                 name: device.name.to_string(),
                 kind: "device".to_owned(),
                 device: Some(device.name.to_string()),
+                bridge: Vec::new(),
+                read: Vec::new(),
                 hash: login::hash_generated(&password),
             })?);
             passwords.insert(Arc::clone(&device.name), password);
@@ -141,13 +147,20 @@ impl Running {
             printer::tell(house.warnings.trim_end());
         }
         self.tell_concerns(&house.program);
-        self.server
-            .enter(|core, app, now| app.reload(core, now, house));
+        let (time, changes) = self.server.enter(|core, app, now| {
+            let changes = changed_rules(app.dispatcher.program(), &house.program);
+            app.reload(core, now, house);
+            let time = Explainer::new(app.dispatcher.program()).time(now.wall);
+            (time, changes)
+        });
         printer::tell(format_args!(
-            "the edited files are in force: {} devices, {} rules, {} tests passed",
-            house.program.devices.len(),
-            house.program.rules.len(),
-            house.tests,
+            "{time} the edited files are in force: {}, {}, {}{changes}",
+            count(house.program.devices.len(), "device"),
+            count(house.program.rules.len(), "rule"),
+            match house.tests {
+                0 => "no tests".to_owned(),
+                tests => format!("{} passed", count(tests, "test")),
+            },
         ));
         if devices_changed
             && self.modules.borrow().is_some()
@@ -306,7 +319,8 @@ impl Running {
         let kept = row.clone();
         self.change_store(move |database| database.put_user(&kept))
             .await?;
-        self.server.enter(|core, app, now| {
+        let is_known = self.server.enter(|core, app, now| {
+            let is_known = app.users.find(&row.name).is_some();
             // Whoever is in with an older password or for another device logs in anew.
             core.set_access(&row.name, None, now, app);
             app.users.put(&row);
@@ -315,8 +329,9 @@ impl Running {
                 let access = identity::access_of(&row.name, &known, &app.dispatcher);
                 core.set_access(&row.name, Some(access), now, app);
             }
+            is_known
         });
-        Ok(Json::from(users::added(&user)))
+        Ok(Json::from(users::added(&user, is_known)))
     }
 
     async fn remove_user(&self, name: String) -> Result<Json, String> {
@@ -419,5 +434,58 @@ impl Desk for Running {
             Ok::<_, String>((lines, app.hand_over(now)))
         })?;
         Ok((lines, self.kept(last).await?))
+    }
+}
+
+/// Which rules an edit brought, changed and took, for people; empty where it did none of that.
+fn changed_rules(old: &Program, new: &Program) -> String {
+    const SHOWN_MAX: usize = 5;
+    let print = |program: &Program, name: &Arc<str>| {
+        let ix = program.names.rules.get(name)?;
+        Some(program[*ix].fingerprint)
+    };
+    let (mut came, mut changed) = (Vec::new(), Vec::new());
+    for rule in &new.rules {
+        match print(old, &rule.name) {
+            None => came.push(&*rule.name),
+            Some(before) if before != rule.fingerprint => changed.push(&*rule.name),
+            Some(_) => {}
+        }
+    }
+    let gone = old.rules.iter().map(|rule| &rule.name);
+    let gone = gone.filter(|name| print(new, name).is_none());
+    let gone: Vec<&str> = gone.map(|name| &**name).collect();
+    let mut text = String::new();
+    for (word, names) in [("new", came), ("changed", changed), ("gone", gone)] {
+        if let (Some(shown), false) = (names.get(..names.len().min(SHOWN_MAX)), names.is_empty()) {
+            let more = names.len() - shown.len();
+            text.push_str(&format!("; {word}: {}", shown.join(", ")));
+            if more > 0 {
+                text.push_str(&format!(" and {more} more"));
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edit_says_which_rules_it_is_about() {
+        let house = |rules: &str| {
+            let device = "[device.hall]\nid = 1\nio.lamp = { kind = \"switch\" }\n";
+            let text = format!("format = 1\nallow = [\"device-unused\"]\n{device}{rules}");
+            let loaded = mapping::load_texts([("mapping.toml", text)]);
+            loaded.program.expect("it checks")
+        };
+        let rule = |name: &str, to: &str| {
+            format!("[rule.{name}]\nwhen = \"hall.online\"\ndo = \"hall.lamp.{to}\"\n")
+        };
+        let old = house(&(rule("a", "on") + &rule("b", "on") + &rule("c", "on")));
+        let new = house(&(rule("a", "on") + &rule("b", "off") + &rule("d", "on")));
+        assert_eq!(changed_rules(&old, &new), "; new: d; changed: b; gone: c");
+        assert_eq!(changed_rules(&old, &old), "");
     }
 }

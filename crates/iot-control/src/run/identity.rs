@@ -48,11 +48,13 @@ pub(super) fn admit(
 /// What a user may do under the mapping in force. The login of a device that the mapping does not
 /// have may do nothing, but stays connected: the mapping may get it back.
 pub(super) fn access_of(user: &str, known: &Known, dispatcher: &Dispatcher) -> Access {
-    let lists = match (known.kind, device_of(known, dispatcher)) {
+    let mut lists = match (known.kind, device_of(known, dispatcher)) {
         (UserKind::Device, Some(device)) => dispatcher.access(device),
         (UserKind::Device, None) => access::Access::default(),
+        (UserKind::Tool, _) if !known.bridge.is_empty() => access::of_bridge(&known.bridge),
         (UserKind::Person | UserKind::Tool, _) => access::of_person(dispatcher.program(), &[]),
     };
+    lists.subscribe.extend_from_slice(&known.read);
     let filters = |list: &[String]| {
         list.iter()
             .filter_map(|text| Filter::new(text).ok())

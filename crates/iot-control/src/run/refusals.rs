@@ -70,7 +70,9 @@ impl Refusals {
     /// A message that the dispatcher could not use. Says whether it got a line of the log.
     pub(super) fn note(&mut self, now: Now, refusal: &Refusal) -> bool {
         let why = Why::Message(refusal.reason.code());
-        self.add(now, &refusal.who, why, || refusal.to_string())
+        let device = refusal.device.as_ref();
+        let other = device.filter(|device| **device != refusal.who);
+        self.add(now, (&refusal.who, other), why, || refusal.to_string())
     }
 
     /// Something that the broker refused; `is_known` says whether a name is a user's.
@@ -90,12 +92,14 @@ impl Refusals {
             }
             _ => (STRANGERS, Why::Other),
         };
-        self.add(now, who, why, || in_words(what));
+        self.add(now, (who, None), why, || in_words(what));
     }
 
-    /// The newest refusal of `sender`.
-    pub(super) fn newest(&self, sender: &str) -> Option<&str> {
-        self.newest.get(sender).map(|newest| newest.text.as_str())
+    /// The newest refusal of any of `senders`; a device is one, whoever spoke for it.
+    pub(super) fn newest_of<'s>(&self, senders: impl Iterator<Item = &'s str>) -> Option<&str> {
+        let known = senders.filter_map(|sender| self.newest.get(sender));
+        let newest = known.max_by_key(|newest| newest.at);
+        newest.map(|newest| newest.text.as_str())
     }
 
     /// Tells what was counted and not logged, once its time has come; to be called now and then.
@@ -114,7 +118,14 @@ impl Refusals {
         }
     }
 
-    fn add(&mut self, now: Now, who: &str, why: Why, text: impl FnOnce() -> String) -> bool {
+    /// `device`: whom else it is about.
+    fn add(
+        &mut self,
+        now: Now,
+        (who, device): (&str, Option<&Arc<str>>),
+        why: Why,
+        text: impl FnOnce() -> String,
+    ) -> bool {
         let who: Arc<str> = who.into();
         if self.is_flooding(now, &who, why) {
             return false;
@@ -124,9 +135,16 @@ impl Refusals {
         if let Some(Due { who, unlogged, .. }) = &due {
             tracing::warn!(%who, unlogged, "refused: {text}");
         }
+        if let Some(device) = device {
+            self.remember(now, Arc::clone(device), text.clone());
+        }
+        self.remember(now, who, text);
+        due.is_some()
+    }
+
+    fn remember(&mut self, now: Now, who: Arc<str>, text: String) {
         make_room(&mut self.newest, &who, SENDERS_MAX, |newest| newest.at);
         self.newest.insert(who, Newest { text, at: now.at });
-        due.is_some()
     }
 
     /// Counts a refusal where one of its kind was put into words just now.
@@ -194,11 +212,14 @@ fn in_words(what: &Denied<'_>) -> String {
             client_id,
             user,
             reason,
-        } => format!(
-            "login as '{}' from {peer} (client id '{}'): {reason}",
-            user.unwrap_or("nobody").escape_debug(),
-            client_id.escape_debug()
-        ),
+        } => {
+            let login = match user {
+                Some(user) => format!("login as '{}'", user.escape_debug()),
+                None => "login without a user".to_owned(),
+            };
+            let client_id = client_id.escape_debug();
+            format!("{login} from {peer} (client id '{client_id}'): {reason}")
+        }
         Denied::Publish { topic, reason, .. } => {
             format!("publish on '{}': {reason}", topic.escape_debug())
         }
@@ -287,13 +308,13 @@ mod tests {
                 at: Instant(millisecond * 1_000),
                 ..at(0)
             };
-            refusals.add(now, "hall", Why::Other, || {
+            refusals.add(now, ("hall", None), Why::Other, || {
                 worded += 1;
                 format!("number {millisecond}")
             });
         }
         assert_eq!(worded, 10);
-        assert_eq!(refusals.newest("hall"), Some("number 900"));
+        assert_eq!(refusals.newest_of(["hall"].into_iter()), Some("number 900"));
         let told = Due {
             who: hall(),
             text: "number 900".into(),
@@ -307,11 +328,12 @@ mod tests {
         let mut refusals = Refusals::default();
         for number in 0..5_000 {
             let who = format!("user-{number}");
-            refusals.add(at(number), &who, Why::Other, || "text".into());
+            refusals.add(at(number), (&who, None), Why::Other, || "text".into());
         }
         assert_eq!(refusals.newest.len(), SENDERS_MAX);
         assert_eq!(refusals.lines.len(), LINES_MAX);
-        assert_eq!(refusals.newest("user-4999"), Some("text"));
-        assert_eq!(refusals.newest("user-1"), None);
+        let newest = |who: &'static str| refusals.newest_of([who].into_iter());
+        assert_eq!(newest("user-4999"), Some("text"));
+        assert_eq!(newest("user-1"), None);
     }
 }

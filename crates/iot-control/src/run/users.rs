@@ -34,6 +34,10 @@ pub(crate) struct Known {
     pub(crate) hash: Arc<str>,
     /// The device it speaks for.
     pub(crate) device: Option<Arc<str>>,
+    /// Filters below which it carries foreign devices; empty: it is no bridge.
+    pub(crate) bridge: Vec<String>,
+    /// Filters it may subscribe to besides.
+    pub(crate) read: Vec<String>,
 }
 
 impl Users {
@@ -69,7 +73,17 @@ impl Users {
     /// All users for people and machines; never their hashes.
     pub(crate) fn list(&self) -> Json {
         let rows = self.0.iter().map(|(name, user)| {
-            json!({ "name": &**name, "kind": word(user.kind), "device": user.device.as_deref() })
+            let mut row = json!({
+                "name": &**name,
+                "kind": if user.bridge.is_empty() { word(user.kind) } else { "bridge" },
+                "device": user.device.as_deref(),
+            });
+            for (key, filters) in [("bridge", &user.bridge), ("read", &user.read)] {
+                if !filters.is_empty() {
+                    row[key] = json!(filters);
+                }
+            }
+            row
         });
         Json::Array(rows.collect())
     }
@@ -85,11 +99,17 @@ impl From<&User> for Known {
             Credential::Phc(text) => text.as_str().into(),
             Credential::Blake2s(digest) => password::generated_from_digest(digest).into(),
         };
-        let device = row.grants.strip_prefix("device ").map(Arc::from);
+        // One grant a line.
+        let granted = |what: &'static str| {
+            let lines = row.grants.lines();
+            lines.filter_map(move |line| line.strip_prefix(what)?.strip_prefix(' '))
+        };
         Self {
             kind: row.kind,
             hash,
-            device,
+            device: granted("device").next().map(Arc::from),
+            bridge: granted("bridge").map(str::to_owned).collect(),
+            read: granted("read").map(str::to_owned).collect(),
         }
     }
 }
@@ -124,7 +144,8 @@ pub(crate) fn row(user: &NewUser) -> anyhow::Result<User> {
     let grants = match (&user.device, kind) {
         (Some(device), UserKind::Device) => format!("device {device}"),
         (None, UserKind::Device) => bail!("the login of a device needs the device's name"),
-        _ => String::new(),
+        (_, UserKind::Tool) => filters(user)?.join("\n"),
+        (_, UserKind::Person) => String::new(),
     };
     Ok(User {
         name: name.to_owned(),
@@ -160,6 +181,24 @@ pub(crate) fn name_for(device: &str) -> String {
     }
 }
 
+/// The grants of a tool or bridge.
+fn filters(user: &NewUser) -> anyhow::Result<Vec<String>> {
+    let bridge = user.bridge.iter().map(|filter| ("bridge", filter));
+    let read = user.read.iter().map(|filter| ("read", filter));
+    let mut grants = Vec::new();
+    for (what, filter) in bridge.chain(read) {
+        let shown = filter.escape_debug();
+        if filter.chars().any(char::is_control) || broker::Filter::new(filter).is_err() {
+            bail!("--{what} \"{shown}\": this is no topic filter");
+        }
+        if let Some(why) = dispatcher::access::not_for_bridges(filter) {
+            bail!("--{what} \"{shown}\": {why}");
+        }
+        grants.push(format!("{what} {filter}"));
+    }
+    Ok(grants)
+}
+
 /// Changes users in the database of a state folder while no dispatcher runs there. Makes the folder only
 /// where somebody named it: a login in a place that no dispatcher looks at would help nobody.
 ///
@@ -175,8 +214,9 @@ pub(crate) fn offline(folder: &Path, is_named: bool, request: &Request) -> anyho
     let database = store.database();
     match request {
         Request::UserAdd { user } => {
+            let is_known = database.read().user(&user.name)?.is_some();
             database.put_user(&row(user)?)?;
-            Ok(Json::from(added(user)))
+            Ok(Json::from(added(user, is_known)))
         }
         Request::Users => Ok(Users::new(&database.read().users()?.0).list()),
         Request::UserRemove { name } => remove(database, name),
@@ -184,11 +224,21 @@ pub(crate) fn offline(folder: &Path, is_named: bool, request: &Request) -> anyho
     }
 }
 
-/// What is said when a user was added.
-pub(crate) fn added(user: &NewUser) -> String {
-    match &user.device {
-        Some(device) => format!("{} may now speak for the device {device}", user.name),
-        None => format!("{} may now log in", user.name),
+/// What is said when a user was added; `is_known`: there was one of this name.
+pub(crate) fn added(user: &NewUser, is_known: bool) -> String {
+    let name = &user.name;
+    let may = match &user.device {
+        Some(device) => format!("{name} may now speak for the device {device}"),
+        None if !user.bridge.is_empty() => {
+            let topics = user.bridge.join(" and ");
+            format!("{name} may now carry the foreign devices on {topics}")
+        }
+        None => format!("{name} may now log in"),
+    };
+    if is_known {
+        format!("{may}, with a new password; the old one no longer works")
+    } else {
+        may
     }
 }
 
@@ -217,8 +267,44 @@ mod tests {
             name: "hall".into(),
             kind: "device".into(),
             device: Some("hall".into()),
+            bridge: Vec::new(),
+            read: Vec::new(),
             hash: hash.into(),
         }
+    }
+
+    #[test]
+    fn a_bridge_keeps_its_filters_and_gets_none_of_ours() {
+        let bridge = |filter: &str| NewUser {
+            name: "z2m".into(),
+            kind: "tool".into(),
+            device: None,
+            bridge: vec![filter.into()],
+            read: vec!["stat/#".into()],
+            hash: login::hash_generated("secret"),
+        };
+        let known = Known::from(&row(&bridge("zigbee2mqtt/#")).expect("it is a user"));
+        assert_eq!(known.bridge, ["zigbee2mqtt/#"]);
+        assert_eq!(known.read, ["stat/#"]);
+        for filter in [
+            "#",
+            "+/x",
+            "iot/#",
+            "ic1/x",
+            "$SYS/#",
+            "",
+            "a/#/b",
+            "a\nread iot/#",
+        ] {
+            assert!(row(&bridge(filter)).is_err(), "{filter}");
+        }
+    }
+
+    #[test]
+    fn a_second_password_says_that_the_first_is_gone() {
+        let user = device_login("");
+        assert!(!added(&user, false).contains("password"));
+        assert!(added(&user, true).ends_with("the old one no longer works"));
     }
 
     #[test]

@@ -155,6 +155,7 @@ impl Given<'_> {
                     None => Err(Given::File(value.get_ref()).instead(takes)),
                 })
                 .collect(),
+            Self::File(DeValue::String(text)) => Ok(vec![address(text)?]),
             Self::File(_) => Err(self.instead(takes)),
         }
     }

@@ -27,11 +27,7 @@ pub(super) fn file(
         text,
     };
     let (table, broken) = DeTable::parse_recoverable(text);
-    let mut complaints: Vec<Complaint> = broken
-        .iter()
-        // Not the error as it prints itself: that shows the line, and a secret may stand there.
-        .map(|error| source.complaint(error.span(), error.message().to_owned(), None))
-        .collect();
+    let mut complaints: Vec<Complaint> = Vec::new();
     let mut reading = Reading {
         source: &source,
         settings,
@@ -39,6 +35,23 @@ pub(super) fn file(
         complaints: &mut complaints,
     };
     reading.section("", table.get_ref());
+    // What the parser made of a broken line says nothing true about it; one word of the line is enough.
+    let mut told: BTreeMap<Option<usize>, Complaint> = BTreeMap::new();
+    for error in &broken {
+        let (message, is_text) = match error.message() {
+            "invalid basic string, expected `\"`" => ("this text has no closing `\"`", true),
+            "invalid literal string, expected `'`" => ("this text has no closing `'`", true),
+            message => (message, false),
+        };
+        // Not the error as it prints itself: that shows the line, and a secret may stand there.
+        let complaint = source.complaint(error.span(), message.to_owned(), None);
+        let line = complaint.line();
+        if is_text || !told.contains_key(&line) {
+            told.insert(line, complaint);
+        }
+    }
+    complaints.retain(|complaint| !told.contains_key(&complaint.line()));
+    complaints.extend(told.into_values());
     complaints.sort_by_key(|complaint| match &complaint.at {
         At::File { place, .. } => *place,
         At::Variable(_) => None,
@@ -86,7 +99,10 @@ fn find(path: &str) -> Option<(&'static Key, &str)> {
 pub(super) fn whole(settings: &mut Settings, name: &str, places: &Places) -> Vec<Complaint> {
     let folder = Path::new(name).parent().unwrap_or(Path::new(""));
     let flaws = settings.notify.finish(folder).into_iter();
+    // A kind that is none has been told.
+    let is_told = |name: &str| places.contains_key(&format!("notify.{name}.kind"));
     flaws
+        .filter(|flaw| !(flaw.message.starts_with("`kind` is missing") && is_told(&flaw.name)))
         .map(|flaw| {
             let table = format!("notify.{}", flaw.name);
             let key = flaw.key.map(|key| format!("{table}.{key}"));
@@ -116,6 +132,16 @@ fn variable_of(path: &str) -> String {
         "{PREFIX}{}",
         path.replace('*', "name").to_uppercase().replace('.', "__")
     )
+}
+
+impl Complaint {
+    /// The line of the file; `None`: it is about no line.
+    fn line(&self) -> Option<usize> {
+        match &self.at {
+            At::File { place, .. } => place.map(|(line, _)| line),
+            At::Variable(_) => None,
+        }
+    }
 }
 
 /// The file.

@@ -126,6 +126,13 @@ fn the_environment_wins_over_the_file() {
 }
 
 #[test]
+fn one_address_needs_no_list() {
+    let settings = read("mqtt.listen = \"127.0.0.1:2884\"\n", &[]);
+    assert_eq!(settings.mqtt.listen.len(), 1);
+    assert_eq!(settings.mqtt.listen[0].port(), 2884);
+}
+
+#[test]
 fn what_is_wrong_is_said_with_its_place_and_what_was_meant() {
     for (text, expected) in [
         (
@@ -157,9 +164,17 @@ fn what_is_wrong_is_said_with_its_place_and_what_was_meant() {
             "settings.toml:1:21: `journal.keep_days` takes a whole number from 1 to 36500, not '-1'",
         ),
         (
-            "mqtt.listen = \"0.0.0.0:1883\"\n",
+            "mqtt.listen = \"0.0.0.0\"\n",
             "settings.toml:1:15: `mqtt.listen` takes addresses with a port, as in [\"0.0.0.0:1883\", \"[::]:1883\"], \
-             not '0.0.0.0:1883'",
+             not '0.0.0.0'",
+        ),
+        (
+            "[notify.phone]\nkind = \"ntfi\"\n",
+            "settings.toml:2:8: `notify.phone.kind` takes 'ntfy' or 'webhook' or 'smtp' or 'mqtt', not 'ntfi'",
+        ),
+        (
+            "[mqtt]\nlisten = [\"127.0.0.1:2884]\n",
+            "settings.toml:2:27: this text has no closing `\"`",
         ),
         (
             "mqtt.listen = [\"localhost\"]\n",

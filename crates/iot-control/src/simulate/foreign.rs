@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use mapping::{
     Program,
-    program::{Channel, ChannelIx, Codec, CommandEffect, EventIx, SlotIx},
+    program::{Channel, ChannelIx, Codec, CommandEffect, EventIx, Part, SlotIx},
 };
 use serde_json::{Map, Value as Json};
 use types::{Type, Value};
@@ -37,6 +37,20 @@ pub(super) fn state(program: &Program, states: &States) -> String {
     for (channel, state) in &told {
         let row = &program[**channel];
         let codec = row.codec.as_ref().unwrap_or(&none);
+        if !codec.parts.is_empty() {
+            for (slot, value) in state.iter() {
+                let slot = &program[*slot];
+                let part = codec.parts.iter().find(|part| part.field == slot.name);
+                if let Some(part) = part {
+                    put(
+                        &mut tree,
+                        &part.place,
+                        counted(&slot.ty, codec, part, value),
+                    );
+                }
+            }
+            continue;
+        }
         let named = || {
             let named = state.iter().map(|(slot, value)| {
                 let name = program[*slot].name.to_string();
@@ -65,22 +79,71 @@ pub(super) fn state(program: &Program, states: &States) -> String {
     }
 }
 
-/// Takes what a message on the target's topic says over into the states that it is about; what is momentary, a bell
+/// A value as the device counts it, or its word.
+fn counted(ty: &Type, codec: &Codec, part: &Part, value: &Value) -> Json {
+    match value {
+        Value::Number(ours) => json(&Value::Number(part.measure.theirs(*ours))),
+        other => word(ty, codec, other),
+    }
+}
+
+/// Takes what a message on `topic` says over into the states that it is about; what is momentary, a bell
 /// that rings, leaves none.
-pub(super) fn take_target(program: &Program, payload: &[u8], states: &mut States) {
+pub(super) fn take_target(program: &Program, topic: &str, payload: &[u8], states: &mut States) {
     let text = String::from_utf8_lossy(payload);
     let tree = serde_json::from_str(&text).unwrap_or_else(|_| Json::from(text.trim()));
     let none = Codec::default();
     for (channel, state) in states {
         let row = &program[*channel];
         let codec = row.codec.as_ref().unwrap_or(&none);
-        for (slot, value) in told(program, row, codec, &tree) {
+        let heard = match codec.target.as_deref() {
+            None => told(program, row, codec, &tree),
+            Some(own) if own != topic => Vec::new(),
+            Some(_) if codec.parts.is_empty() => {
+                let bare = Codec {
+                    from: None,
+                    ..codec.clone()
+                };
+                told(program, row, &bare, &tree)
+            }
+            Some(_) => told(program, row, codec, &commands(&text)),
+        };
+        for (slot, value) in heard {
             super::payload::write(state, slot, value);
         }
     }
 }
 
+/// `POWER ON;Dimmer 40` as an object.
+fn commands(text: &str) -> Json {
+    let said = text.split(';').filter_map(|command| {
+        let (key, said) = command.trim().split_once(' ')?;
+        let said = serde_json::from_str(said).unwrap_or_else(|_| Json::from(said));
+        Some((key.to_owned(), said))
+    });
+    Json::Object(said.collect())
+}
+
 fn told(program: &Program, row: &Channel, codec: &Codec, tree: &Json) -> Vec<(SlotIx, Value)> {
+    if !codec.parts.is_empty() {
+        let parts = codec.parts.iter().filter_map(|part| {
+            let slot = row
+                .slots
+                .iter()
+                .find(|slot| program[**slot].name == part.field)?;
+            let said = tree.pointer(&part.place)?;
+            let value = read(&program[*slot].ty, codec, said).or_else(|| {
+                let ours = part.measure.ours(said.as_f64()?);
+                read(&program[*slot].ty, codec, &json(&Value::Number(ours)))
+            })?;
+            let value = match (value, said.as_f64()) {
+                (Value::Number(_), Some(theirs)) => Value::Number(part.measure.ours(theirs)),
+                (value, _) => value,
+            };
+            Some((*slot, value))
+        });
+        return parts.collect();
+    }
     let part = match codec.from.as_deref() {
         None => Some(tree),
         Some(pointer) if pointer.starts_with('/') => tree.pointer(pointer),
@@ -208,6 +271,17 @@ id = 3
 mqtt = { state = "light", target = "light/set" }
 io.lamp = { kind = "dimmer", on = "ON", off = "OFF" }
 
+[device.tree]
+id = 5
+mqtt = { preset = "zigbee2mqtt" }
+io.lamp = { kind = "dimmer" }
+
+[device.plug]
+id = 6
+mqtt = { preset = "tasmota" }
+io.relay = { kind = "switch", from = "POWER2" }
+io.lamp = { kind = "dimmer" }
+
 [device.pump]
 id = 4
 mqtt = { state = "pump", target = "pump/set" }
@@ -215,12 +289,16 @@ io.pump = { kind = "switch", on = "RUN", off = "HALT" }
 "#;
 
     fn check(device: &str, target: &str, expected: &str) {
+        check_on(device, "", target, expected);
+    }
+
+    fn check_on(device: &str, topic: &str, target: &str, expected: &str) {
         let loaded = mapping::load_texts([("mapping.toml", HOUSE)]);
         let said = mapping::render(&loaded.sources, &loaded.diagnostics, false);
         let program = loaded.program.unwrap_or_else(|| panic!("{said}"));
         let device = program.device(device).expect("the house has it");
         let mut states = first_states(&program, device);
-        take_target(&program, target.as_bytes(), &mut states);
+        take_target(&program, topic, target.as_bytes(), &mut states);
         let came = state(&program, &states);
         let parsed = |text: &str| serde_json::from_str::<Json>(text).ok();
         match parsed(expected) {
@@ -253,6 +331,27 @@ io.pump = { kind = "switch", on = "RUN", off = "HALT" }
         );
         check("pump", "RUN", "RUN");
         check("pump", "what", "HALT");
+    }
+
+    #[test]
+    fn a_device_of_a_known_make_does_what_its_preset_says() {
+        check(
+            "tree",
+            r#"{"state":"ON","brightness":127}"#,
+            r#"{"state":"ON","brightness":127}"#,
+        );
+        check_on(
+            "plug",
+            "cmnd/plug/POWER2",
+            "ON",
+            r#"{"POWER2":"ON","POWER":"OFF"}"#,
+        );
+        check_on(
+            "plug",
+            "cmnd/plug/Backlog",
+            "POWER ON;Dimmer 70",
+            r#"{"POWER2":"OFF","POWER":"ON","Dimmer":70}"#,
+        );
     }
 
     #[test]

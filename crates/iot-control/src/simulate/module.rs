@@ -132,7 +132,7 @@ impl Module {
     /// Does what a message says; what it says is on for a time ends without being told again.
     fn obey(&mut self, client: &AsyncClient, topic: &str, told: &[u8]) {
         if self.is_foreign() {
-            foreign::take_target(&self.program, told, &mut self.state);
+            foreign::take_target(&self.program, topic, told, &mut self.state);
             self.publish_all(client);
             return;
         }
@@ -287,8 +287,12 @@ impl Module {
         let device = &self.program[self.device];
         match &device.carrier {
             Carrier::Foreign(foreign) => match what {
-                TARGET | COMMAND => foreign.target.as_deref().map(str::to_owned),
-                "state" => foreign.state.as_deref().map(str::to_owned),
+                TARGET | COMMAND => {
+                    let codec = self.program[channel].codec.as_ref();
+                    let own = codec.and_then(|codec| codec.target.as_deref());
+                    own.or(foreign.target.as_deref()).map(str::to_owned)
+                }
+                "state" => foreign.states.first().map(|topic| topic.to_string()),
                 _ => foreign.event.as_deref().map(str::to_owned),
             },
             Carrier::Own | Carrier::Virtual => Some(format!(

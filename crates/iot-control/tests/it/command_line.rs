@@ -400,13 +400,19 @@ fn devices_are_shown_to_people_and_machines() {
     lamp.publish("iot/hall/lamp/state", r#"{"on":true,"brightness":40}"#);
     let list = dispatcher.ask(&["device", "list"]).ok();
     let lines: Vec<&str> = list.stdout.lines().collect();
-    assert_eq!(lines.len(), 3, "{list:?}");
+    assert_eq!(lines.len(), 4, "{list:?}");
+    assert!(lines[0].contains("id") && lines[0].contains("name"));
     assert!(
-        lines[1].contains("hall") && lines[1].contains("online"),
+        lines[2].contains("hall") && lines[2].contains("online"),
         "{list:?}"
     );
     let shown = dispatcher.ask(&["device", "show", "hall"]).ok();
     assert!(shown.stdout.contains("brightness=40"), "{shown:?}");
+    let noted = shown.stdout.lines().find(|line| line.contains("noted"));
+    assert!(
+        noted.is_some_and(|line| line.contains("first reports")),
+        "{shown:?}"
+    );
     let hall = dispatcher.device("hall");
     assert_eq!(hall["id"], 21);
     assert_eq!(hall["channels"]["lamp"]["kind"], "dimmer");

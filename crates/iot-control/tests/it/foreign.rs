@@ -1,6 +1,6 @@
 //! Devices that keep their own topics and words take part in rules like our own.
 
-use crate::harness::{House, Kind};
+use crate::harness::{Client, House, Kind};
 
 const FOREIGN: &str = r#"
 [device.old_lamp]
@@ -123,4 +123,96 @@ fn rubbish_of_foreign_devices_is_counted_and_what_is_not_ours_is_left_alone() {
     lamp.text(0, SET, "ON");
     lamp.publish(STATE, "ON");
     watcher.field(0, DESK, "on", true);
+}
+
+const BRIDGED: &str = r#"
+[device.tree]
+id = 40
+mqtt = { preset = "zigbee2mqtt", name = "tree lamp" }
+io.lamp = { kind = "dimmer" }
+
+[device.door]
+id = 41
+mqtt = { preset = "zigbee2mqtt" }
+io.door = { kind = "contact" }
+
+[rule.door]
+when = "door.door.open"
+do = { set = "tree.lamp", brightness = 50 }
+"#;
+
+#[test]
+fn one_login_carries_all_devices_of_a_bridge_and_nothing_of_the_house() {
+    for kind in Kind::installed() {
+        let house = House::with_rules(BRIDGED);
+        let dispatcher = house.start();
+        let login = house.bridge_login("z2m", "zigbee2mqtt/#");
+        let filters = ["zigbee2mqtt/+/set", "iot/#", "#"];
+        let connect = dispatcher.connect(Some(login), &filters);
+        let mut bridge = Client::connect(kind, &connect).expect("it is let in");
+        let mark = bridge.mark();
+        bridge.publish("zigbee2mqtt/door", r#"{"contact":true}"#);
+        bridge.publish("zigbee2mqtt/door", r#"{"contact":false,"battery":80}"#);
+        bridge.text(
+            mark,
+            "zigbee2mqtt/tree lamp/set",
+            r#"{"brightness":127,"state":"ON"}"#,
+        );
+        bridge.publish_retained(
+            "zigbee2mqtt/tree lamp/availability",
+            r#"{"state":"online"}"#,
+        );
+        bridge.publish(
+            "zigbee2mqtt/tree lamp",
+            r#"{"state":"ON","brightness":127}"#,
+        );
+        let shown = dispatcher.device_is("tree", "reports what it was told", |tree| {
+            tree["channels"]["lamp"]["reported"]["brightness"] == 50
+        });
+        assert_eq!(shown["online"], true, "{kind:?}: {shown:#}");
+        // What it may not say changes nothing, and it hears nothing else.
+        bridge.publish("iot/desk/lamp/set", "on");
+        bridge.publish("zigbee2mqtt/door", r#"{"contact":"ajar"}"#);
+        let shown = dispatcher.device_is("door", "shows why", |door| {
+            door["last_refusal"]
+                .as_str()
+                .is_some_and(|text| text.contains("zigbee2mqtt/door from z2m"))
+        });
+        assert_eq!(shown["counters"]["value"], 1, "{kind:?}: {shown:#}");
+        let desk = dispatcher.device("desk");
+        assert!(
+            desk["channels"]["lamp"]["target"]
+                .as_object()
+                .unwrap()
+                .is_empty()
+        );
+        let heard = bridge.messages(0).into_iter();
+        let heard: Vec<String> = heard.map(|message| message.topic).collect();
+        assert!(
+            heard.iter().all(|topic| topic.starts_with("zigbee2mqtt/")),
+            "{kind:?}: {heard:?}"
+        );
+    }
+}
+
+#[test]
+fn a_bridge_is_listed_with_its_filters_and_gets_none_of_the_houses_topics() {
+    let house = House::with_rules(BRIDGED);
+    let dispatcher = house.start();
+    house.bridge_login("z2m", "zigbee2mqtt/#");
+    let list = dispatcher.ask(&["user", "list"]).ok().stdout;
+    let row = list.lines().find(|row| row.contains("z2m"));
+    assert!(
+        row.is_some_and(|row| row.starts_with("bridge") && row.ends_with("zigbee2mqtt/#")),
+        "{list}"
+    );
+    for filter in ["iot/#", "#", "+/desk"] {
+        let refused = dispatcher.ask(&["user", "add", "x", "--bridge", filter]);
+        assert_eq!(refused.code, Some(1), "{filter}: {refused:?}");
+    }
+    let again = dispatcher.ask(&["user", "add", "z2m", "--bridge", "zigbee2mqtt/#"]);
+    assert!(
+        again.stderr.contains("the old one no longer works"),
+        "{again:?}"
+    );
 }

@@ -159,8 +159,18 @@ pub static MQTT: Keys = keys!(
         Takes::Topic,
         "where it says online or offline"
     ),
-    ("preset", Later, TEXT, "topics of a make of devices"),
-    ("name", Later, TEXT, "its name in a preset's topics"),
+    (
+        "preset",
+        May,
+        words(&["zigbee2mqtt", "tasmota"]),
+        "the topics and payloads of a make of devices"
+    ),
+    (
+        "name",
+        May,
+        TEXT,
+        "with `preset`: its name in the topics; absent: as the device"
+    ),
 );
 
 /// `i2c = { .. }`.

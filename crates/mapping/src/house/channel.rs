@@ -35,8 +35,10 @@ pub(super) fn read(
     let carrier = program[device].carrier.clone();
     let others = &program.kinds;
     let role = options::read(report, &table, (kind, others), &carrier, wiring, &path);
-    let foreign = matches!(carrier, Carrier::Foreign(_));
-    let codec = foreign.then(|| foreign::codec(report, &table, kind));
+    let codec = match &carrier {
+        Carrier::Foreign(foreign) => Some(foreign::codec(report, &table, kind, foreign)),
+        Carrier::Own | Carrier::Virtual => None,
+    };
     let range = range(report, &table);
     let ix = ChannelIx(program.channels.len() as u32);
     let slots = slots(program, ix, kind, range);

@@ -57,7 +57,7 @@ fn read(
     };
     let board = text(house, "board");
     let room = text(house, "room");
-    let carrier = carrier(house, table);
+    let carrier = carrier(house, table, &name);
     let mut wiring = Wiring::read(&mut house.report, table, board.as_deref());
     let ix = DeviceIx(house.program.devices.len() as u32);
     house.program.names.devices.insert(name.clone(), ix);
@@ -135,7 +135,7 @@ fn id(
     DeviceId(id)
 }
 
-fn carrier(house: &mut House<'_>, table: &Table<'_>) -> Carrier {
+fn carrier(house: &mut House<'_>, table: &Table<'_>, name: &str) -> Carrier {
     let is_virtual = table
         .field("virtual")
         .and_then(|node| node.boolean(&mut house.report, "`virtual`"))
@@ -155,7 +155,7 @@ fn carrier(house: &mut House<'_>, table: &Table<'_>) -> Carrier {
         );
     }
     match mqtt {
-        Some(node) => Carrier::Foreign(foreign::read(&mut house.report, node)),
+        Some(node) => Carrier::Foreign(foreign::read(&mut house.report, node, name)),
         None if is_virtual => Carrier::Virtual,
         None => Carrier::Own,
     }

@@ -2,51 +2,98 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use super::presets;
 use crate::{
     diagnostic::Diagnostic,
     grammar::MQTT,
     kinds::Kind,
     names::{self, Letters},
-    program::{Codec, Foreign},
-    read::{Node, Table, did_you_mean},
+    program::{Codec, Foreign, Preset},
+    read::{Node, Table, Text, did_you_mean, list},
     report::Report,
 };
 
 /// Gestures that a foreign button may report ready-made.
-const READY_GESTURES: [&str; 4] = ["click", "double", "triple", "long"];
+pub(super) const READY_GESTURES: [&str; 4] = ["click", "double", "triple", "long"];
 
 /// Longest topic in bytes that MQTT carries.
 const TOPIC_BYTES_MAX: usize = 65_535;
 
-/// Reads a foreign device's topics.
-pub(super) fn read(report: &mut Report, node: Node<'_>) -> Foreign {
+/// Makes that the design names and this version does not know.
+const LATER: [&str; 3] = ["homie", "esphome", "shelly"];
+
+/// Reads the topics of the foreign device `device`.
+pub(super) fn read(report: &mut Report, node: Node<'_>, device: &str) -> Foreign {
     let Some(table) = node.table(report, "`mqtt`") else {
         return Foreign::default();
     };
     table.reject_unknown(report, MQTT.what, MQTT.names);
-    for key in ["preset", "name"] {
-        if table.field(key).is_some() {
-            let message = format!("`{key}` is part of the language but not in this version");
-            report.push(
-                Diagnostic::error("not-yet", table.key_span(key), message)
-                    .help("write the full topics: state, target, event, availability"),
-            );
-        }
-    }
     if MQTT.names.iter().all(|key| table.field(key).is_none()) {
         let error = Diagnostic::error("missing-key", table.span.clone(), "`mqtt` names no topic");
-        report.push(error.help("write at least one of state, target, event"));
+        report.push(error.help("write a preset, or at least one of state, target, event"));
     }
-    Foreign {
-        state: topic(report, &table, "state"),
-        target: topic(report, &table, "target"),
-        event: topic(report, &table, "event"),
-        availability: topic(report, &table, "availability"),
+    let mut foreign = preset(report, &table, device).unwrap_or_default();
+    if let Some(state) = topic(report, &table, "state") {
+        foreign.states = vec![state];
     }
+    let named = ["target", "event", "availability"].map(|key| topic(report, &table, key));
+    let places = [
+        &mut foreign.target,
+        &mut foreign.event,
+        &mut foreign.availability,
+    ];
+    for (place, named) in places.into_iter().zip(named) {
+        *place = named.or_else(|| place.take());
+    }
+    foreign
+}
+
+/// The topics of a preset; single ones may be written beside it.
+fn preset(report: &mut Report, table: &Table<'_>, device: &str) -> Option<Foreign> {
+    let Some(node) = table.field("preset") else {
+        if table.field("name").is_some() {
+            let message = "`name` is the device's name in the topics of a preset";
+            let error = Diagnostic::error("missing-key", table.key_span("name"), message);
+            report.push(error.help("write preset = \"zigbee2mqtt\" beside it"));
+        }
+        return None;
+    };
+    let text = node.text(report, "`preset`")?;
+    let Some(preset) = presets::ALL.into_iter().find(|one| one.name() == text.text) else {
+        let names = presets::ALL.map(Preset::name);
+        report.push(if LATER.contains(&text.text) {
+            let message = format!("the preset `{}` is not in this version", text.text);
+            Diagnostic::error("not-yet", text.span(), message)
+                .help("write the full topics: state, target, event, availability")
+        } else {
+            let message = format!("there is no preset `{}`", text.text);
+            let error = Diagnostic::error("unknown-word", text.span(), message);
+            let near = did_you_mean(error.clone(), text.text, names.iter().copied());
+            if near.help.is_empty() {
+                error.help(format!("the presets are {}", list(&names)))
+            } else {
+                near
+            }
+        });
+        return None;
+    };
+    let name = match table.field("name") {
+        Some(node) => {
+            let name = node.text(report, "`name`")?;
+            check_topic(report, &name)?;
+            name.text
+        }
+        None => device,
+    };
+    Some(presets::topics(preset, name))
 }
 
 fn topic(report: &mut Report, table: &Table<'_>, key: &str) -> Option<Arc<str>> {
     let text = table.field(key)?.text(report, &format!("`{key}`"))?;
+    check_topic(report, &text)
+}
+
+fn check_topic(report: &mut Report, text: &Text<'_>) -> Option<Arc<str>> {
     let topic = text.text;
     let wrong = if topic.is_empty() {
         Some("a topic can't be empty")
@@ -68,20 +115,85 @@ fn topic(report: &mut Report, table: &Table<'_>, key: &str) -> Option<Arc<str>> 
     }
 }
 
-/// Reads how the payloads of a foreign channel read.
-pub(super) fn codec(report: &mut Report, table: &Table<'_>, kind: &Kind) -> Codec {
+/// Reads how the payloads of a channel of `foreign` read.
+pub(super) fn codec(
+    report: &mut Report,
+    table: &Table<'_>,
+    kind: &Kind,
+    foreign: &Foreign,
+) -> Codec {
     let word = |report: &mut Report, key: &str| {
         let node = table.field(key)?;
         node.text(report, &format!("`{key}`"))
             .map(|text| Arc::from(text.text))
     };
-    Codec {
-        from: word(report, "from"),
-        on: word(report, "on"),
-        off: word(report, "off"),
-        event_from: word(report, "event_from"),
-        events: event_words(report, table, kind),
+    let from = place(report, table, "from");
+    let event_from = place(report, table, "event_from");
+    let known = foreign.preset.as_ref().and_then(|(preset, name)| {
+        let known = presets::codec(*preset, name, kind, from.as_deref());
+        if known.is_none() && table.field("kind").is_some() {
+            let (preset, kind_name) = (preset.name(), Kind::with_article(&kind.name));
+            let message = format!("the preset `{preset}` does not know {kind_name}");
+            let error = Diagnostic::error("unknown-in-preset", table.key_span("kind"), message);
+            report.push(error.help(
+                "say where its value stands: from = \"key\"; or write the topics instead of the preset",
+            ));
+        }
+        known
+    });
+    let known = known.unwrap_or_default();
+    if let (Some(_), [first, ..]) = (&from, &*known.parts) {
+        let message = format!(
+            "{} has several fields, and the preset knows where each stands",
+            Kind::with_article(&kind.name)
+        );
+        let error = Diagnostic::error("conflicting-keys", table.key_span("from"), message);
+        let place = first.place.trim_start_matches('/');
+        report.push(error.help(format!(
+            "leave `from` out: `{}` is read from `{place}`",
+            first.field
+        )));
     }
+    let events = event_words(report, table, kind);
+    Codec {
+        from: from.or(known.from),
+        on: word(report, "on").or(known.on),
+        off: word(report, "off").or(known.off),
+        event_from: event_from.or(known.event_from),
+        events: if events.is_empty() {
+            known.events
+        } else {
+            events
+        },
+        parts: known.parts,
+        target: known.target,
+    }
+}
+
+/// Where something stands in a payload: a plain key or a JSON pointer.
+fn place(report: &mut Report, table: &Table<'_>, key: &str) -> Option<Arc<str>> {
+    let text = table.field(key)?.text(report, &format!("`{key}`"))?;
+    let place = text.text;
+    let pointer = place.strip_prefix('/');
+    let wrong = match pointer {
+        Some(pointer) => pointer.split('/').any(str::is_empty),
+        None => place.is_empty() || place.contains(['.', '/']),
+    };
+    if !wrong {
+        return Some(place.into());
+    }
+    let message = format!("`{key}` is a key of the payload or a JSON pointer");
+    let error = Diagnostic::error("bad-place", text.span(), message);
+    let keys: Vec<&str> = place
+        .split(['.', '/'])
+        .filter(|key| !key.is_empty())
+        .collect();
+    report.push(if keys.is_empty() {
+        error.help("leave it out where the payload is the value itself")
+    } else {
+        error.help(format!("write {key} = \"/{}\"", keys.join("/")))
+    });
+    None
 }
 
 /// Reads `events = { its word = "ours" }` into ours -> its word.

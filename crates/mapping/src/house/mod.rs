@@ -11,6 +11,7 @@ mod groups;
 mod home;
 mod kinds;
 pub(crate) mod options;
+mod presets;
 pub(crate) mod scenes;
 mod tops;
 mod vars;

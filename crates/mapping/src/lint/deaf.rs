@@ -23,7 +23,8 @@ pub(super) fn target_topic_missing(program: &Program, metas: &[Meta], found: &mu
             let Carrier::Foreign(foreign) = &device.carrier else {
                 continue;
             };
-            if foreign.target.is_some() {
+            let own = program[*channel].codec.as_ref();
+            if foreign.target.is_some() || own.is_some_and(|codec| codec.target.is_some()) {
                 continue;
             }
             let path = program.channel_path(*channel);

@@ -186,7 +186,7 @@ impl<'a> Document<'a> {
             let to = self.text[start..].find('\n');
             line = Some(from..to.map_or(self.text.len(), |newline| start + newline) + 1);
             in_list = about_list;
-            errors.push(syntax(span, problem.message()));
+            errors.push(syntax(self.text, span, problem.message()));
         }
     }
 
@@ -212,7 +212,7 @@ impl<'a> Document<'a> {
         for problem in rest.iter().take(MISTAKES_MAX) {
             let span = self.span(0, problem);
             if problem.message() != DUPLICATE {
-                errors.push(syntax(span, problem.message()));
+                errors.push(syntax(self.text, span, problem.message()));
                 continue;
             }
             let section = starts.partition_point(|start| *start <= span.bytes.start);
@@ -241,6 +241,11 @@ impl<'a> Document<'a> {
                 };
                 error = error.also(span, "first here");
             }
+            error = error.help(if in_header {
+                "give one of them another name, or put both into one table"
+            } else {
+                "keep one of the lines"
+            });
             errors.push(error);
         }
     }
@@ -285,8 +290,13 @@ impl<'a> Document<'a> {
 }
 
 /// A syntax error in words that help somebody who doesn't know the parser.
-fn syntax(span: Span, message: &str) -> Diagnostic {
+fn syntax(text: &str, span: Span, message: &str) -> Diagnostic {
+    let behind_text = text[..span.bytes.start].ends_with('"');
     let (message, help) = match message {
+        message if behind_text && message.starts_with("unexpected key or value") => (
+            "the text ends before this",
+            "inside a text in \"..\" use single quotes: if = \"event.name == 'sixty'\"",
+        ),
         "invalid basic string, expected `\"`" => ("this text has no closing `\"`", ""),
         "invalid literal string, expected `'`" => ("this text has no closing `'`", ""),
         "unclosed table, expected `]`" => ("this table's header has no closing `]`", ""),

@@ -75,7 +75,8 @@ pub(crate) fn read_all(house: &mut House<'_>, rules: &[(Key<'_>, Node<'_>)], who
             house.report.push(
                 Diagnostic::error("duplicate-name", key.span.clone(), message)
                     .label("again")
-                    .also(place, "first here"),
+                    .also(place, "first here")
+                    .help("give one of them another name"),
             );
             continue;
         }

@@ -111,11 +111,17 @@ impl Timers {
                     let allow = metas.get(*rule).map(|meta| &meta.allow);
                     if allow.is_none_or(|allow| !allow.contains(&"timer-unused")) {
                         let message = format!("no rule waits for the timer `{name}`");
-                        report.push(
-                            Diagnostic::warning("timer-unused", span.clone(), message).help(
-                                format!("wait for it in a rule: when = {{ timer = \"{name}\" }}"),
-                            ),
-                        );
+                        let warning = Diagnostic::warning("timer-unused", span.clone(), message);
+                        let waited = self.rows.iter().filter(|other| !other.waited.is_empty());
+                        let names = waited.map(|other| &*other.name);
+                        let near = did_you_mean(warning, name, names);
+                        report.push(if near.help.is_empty() {
+                            near.help(format!(
+                                "wait for it in a rule: when = {{ timer = \"{name}\" }}"
+                            ))
+                        } else {
+                            near
+                        });
                     }
                 }
                 Some(_) => {}

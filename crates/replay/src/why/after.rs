@@ -145,7 +145,7 @@ fn way(program: &Program, found: &Found, (channel, disposition): Told) -> Option
     let (acknowledges, reports) = match &device.carrier {
         Carrier::Own => (true, is_reported(program, channel)),
         Carrier::Virtual => return None,
-        Carrier::Foreign(foreign) => (false, foreign.state.is_some()),
+        Carrier::Foreign(foreign) => (false, !foreign.states.is_empty()),
     };
     Some(Way {
         channel: program.channel_path(channel),

@@ -178,6 +178,11 @@ impl House {
         self.login("watcher", &["--tool"])
     }
 
+    /// The login of a bridge that carries the foreign devices below `filter`.
+    pub fn bridge_login(&self, user: &str, filter: &str) -> Login {
+        self.login(user, &["--bridge", filter])
+    }
+
     fn login(&self, user: &str, kind: &[&str]) -> Login {
         let known = self.logins.borrow().get(user).cloned();
         known.unwrap_or_else(|| {

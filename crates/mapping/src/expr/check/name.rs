@@ -76,6 +76,8 @@ impl Checker<'_, '_, '_> {
             format!("write `event.{word}`")
         } else if let Some(near) = near {
             format!("did you mean `{near}`?")
+        } else if alone && matches!(word, "on" | "off") {
+            format!("write {}", word == "on")
         } else if alone {
             format!("texts stand in quotes: '{word}'")
         } else {

@@ -1,0 +1,147 @@
+//! Devices that keep topics and payloads of their own.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+/// `mqtt = { .. }` of a foreign device: full topics.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Foreign {
+    /// The make whose topics these are, and the device's name in them.
+    pub preset: Option<(Preset, Arc<str>)>,
+    /// Where it reports state.
+    pub states: Vec<Arc<str>>,
+    /// Where it takes its target; a channel may have its own, see [`Codec::target`].
+    pub target: Option<Arc<str>>,
+    /// Where it reports events.
+    pub event: Option<Arc<str>>,
+    /// Where its `online`/`offline` stands.
+    pub availability: Option<Arc<str>>,
+}
+
+/// A make of devices whose topics and payloads are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preset {
+    /// Zigbee devices behind the bridge <https://www.zigbee2mqtt.io>.
+    Zigbee2Mqtt,
+    /// Devices with the firmware <https://tasmota.github.io>.
+    Tasmota,
+}
+
+/// How the payloads of a foreign channel read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Codec {
+    /// Key or JSON pointer of the value in a state payload; `None`: the whole payload. A pointer's first
+    /// key may be `*`: whichever object holds the rest.
+    pub from: Option<Arc<str>>,
+    /// The word for true, e.g. `ON`.
+    pub on: Option<Arc<str>>,
+    /// The word for false, e.g. `OFF`.
+    pub off: Option<Arc<str>>,
+    /// Key or JSON pointer of the event's name in an event payload.
+    pub event_from: Option<Arc<str>>,
+    /// Our event name -> the device's word.
+    pub events: BTreeMap<Arc<str>, Arc<str>>,
+    /// Where each field stands, where they don't stand together under our names.
+    pub parts: Vec<Part>,
+    /// The channel's own topic for targets. It takes the bare word, or several as `KEY value;KEY value`.
+    pub target: Option<Arc<str>>,
+}
+
+/// One field of a foreign channel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    /// Our name of the field.
+    pub field: Arc<str>,
+    /// JSON pointer of its place in a payload.
+    pub place: Arc<str>,
+    /// How it is counted there.
+    pub measure: Measure,
+}
+
+/// How a device counts a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// As we do.
+    Plain,
+    /// 1-254 for our 1-100 %, as Zigbee's level cluster has it.
+    Of254,
+    /// Millionths of the reciprocal: mired for our kelvin.
+    Mired,
+}
+
+impl Foreign {
+    /// Whether anything can be told to the device as a whole.
+    #[must_use]
+    pub fn listens(&self) -> bool {
+        self.target.is_some() || matches!(self.preset, Some((Preset::Tasmota, _)))
+    }
+}
+
+impl Preset {
+    /// As it stands in a mapping.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Zigbee2Mqtt => "zigbee2mqtt",
+            Self::Tasmota => "tasmota",
+        }
+    }
+}
+
+impl Codec {
+    /// How the device counts our field `name`.
+    #[must_use]
+    pub fn measure(&self, name: &str) -> Measure {
+        let part = self.parts.iter().find(|part| *part.field == *name);
+        part.map_or(Measure::Plain, |part| part.measure)
+    }
+}
+
+/// Largest level of Zigbee's level cluster; 255 means "as before".
+const LEVEL_MAX: f64 = 254.0;
+
+impl Measure {
+    /// Our number in the device's measure.
+    #[must_use]
+    pub fn theirs(self, ours: f64) -> f64 {
+        match self {
+            Self::Plain => ours,
+            Self::Of254 => (ours * LEVEL_MAX / 100.0).round(),
+            Self::Mired => (1e6 / ours).round(),
+        }
+    }
+
+    /// The device's number in ours.
+    #[must_use]
+    pub fn ours(self, theirs: f64) -> f64 {
+        match self {
+            Self::Plain => theirs,
+            Self::Of254 => (theirs * 100.0 / LEVEL_MAX).round().clamp(1.0, 100.0),
+            Self::Mired => (1e6 / theirs).round(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_percentage_survives_the_way_to_a_lamp_and_back() {
+        for percent in 1..=100 {
+            let percent = f64::from(percent);
+            let level = Measure::Of254.theirs(percent);
+            assert!((1.0..=254.0).contains(&level), "{percent} -> {level}");
+            assert!((Measure::Of254.ours(level) - percent).abs() < 0.5);
+        }
+        assert!((Measure::Of254.ours(1.0) - 1.0).abs() < 0.5);
+    }
+
+    #[test]
+    fn what_a_lamp_makes_of_a_colour_temperature_is_the_same_to_it() {
+        for kelvin in [1_500.0, 2_700.0, 4_000.0, 6_535.0, 9_000.0] {
+            let mired = Measure::Mired.theirs(kelvin);
+            let again = Measure::Mired.theirs(Measure::Mired.ours(mired));
+            assert!((again - mired).abs() < 0.5, "{kelvin}");
+        }
+    }
+}
