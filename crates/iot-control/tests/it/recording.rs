@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::harness::{Client, Dispatcher, House, Kind, run};
+use crate::harness::{Client, Dispatcher, House, Kind, run, until};
 
 const HOUSE: &str = r#"
 format = 1
@@ -142,7 +142,14 @@ fn what_can_not_be_recorded_is_refused_and_nothing_is_written() {
         assert_eq!(refused.code, Some(code), "{words:?} {refused:?}");
         assert!(refused.stderr.contains(said), "{words:?} {refused:?}");
     }
-    drop(dispatcher.kill_9_and_restart());
+    let dispatcher = dispatcher.kill_9_and_restart();
+    press(&dispatcher, &["hall.button"]);
+    // What is told of the past is on the disk.
+    let past = ["events", "--since", "-1h", "--state", &state];
+    until("the second press on the disk", || {
+        let told = run(past, "").stdout;
+        (told.matches("hall.button.press").count() > 1).then_some(())
+    });
     let all = [
         "test", &folder, "--record", "x", "--since", "-1h", "--state", &state,
     ];

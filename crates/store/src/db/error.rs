@@ -78,7 +78,7 @@ impl fmt::Display for DbError {
             ),
             Self::Full(_) => f.write_str("the disk has no room for the database; make some"),
             Self::Corrupt(_) => f.write_str(
-                "house.db is damaged; restore a backup of it, or run `sqlite3 house.db .recover | sqlite3 mended.db` in its folder and put mended.db in its place, or move it away: then all users are to be added again",
+                "house.db is damaged; restore a backup of it, or run `sqlite3 house.db .recover | sqlite3 mended.db` in its folder and put mended.db in its place; or move the whole state folder away: then the house begins anew, and all users are to be added again",
             ),
             Self::Denied(_) => f.write_str(
                 "house.db can't be opened or changed; the user that runs iot-control must own it and its folder",
