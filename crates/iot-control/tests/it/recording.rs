@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::harness::{Client, Dispatcher, House, Kind, run, until};
+use crate::harness::{Client, Dispatcher, House, Kind, run};
 
 const HOUSE: &str = r#"
 format = 1
@@ -118,7 +118,7 @@ fn what_happened_becomes_a_test_and_a_broken_rule_fails_it() {
 #[test]
 fn what_can_not_be_recorded_is_refused_and_nothing_is_written() {
     let house = House::new(HOUSE);
-    let dispatcher = used(&house);
+    let mut dispatcher = used(&house);
     press(&dispatcher, &["hall.button"]);
     let folder = house.folder().display().to_string();
     let state = house.state().display().to_string();
@@ -142,14 +142,12 @@ fn what_can_not_be_recorded_is_refused_and_nothing_is_written() {
         assert_eq!(refused.code, Some(code), "{words:?} {refused:?}");
         assert!(refused.stderr.contains(said), "{words:?} {refused:?}");
     }
-    let dispatcher = dispatcher.kill_9_and_restart();
-    press(&dispatcher, &["hall.button"]);
-    // What is told of the past is on the disk.
-    let past = ["events", "--since", "-1h", "--state", &state];
-    until("the second press on the disk", || {
-        let told = run(past, "").stdout;
-        (told.matches("hall.button.press").count() > 1).then_some(())
-    });
+    // An orderly end leaves all of it on the disk.
+    assert_eq!(dispatcher.interrupt(), Some(0));
+    assert_eq!(
+        Dispatcher::start(&house, &["--simulate"]).interrupt(),
+        Some(0)
+    );
     let all = [
         "test", &folder, "--record", "x", "--since", "-1h", "--state", &state,
     ];
