@@ -11,6 +11,7 @@
 
 mod bench;
 mod ci;
+mod fuzz;
 mod metadata;
 mod peers;
 mod shell;
@@ -27,7 +28,8 @@ cargo xtask COMMAND
   check                    formatting, tidy, clippy and docs without a warning
   ci                       check, then test --require-peers
   bench [--quick]          latency and throughput beside mosquitto's bare relay
-                           (--runs N, --rules N,..)";
+                           (--runs N, --rules N,..)
+  fuzz [TARGET..]          random input for each parser, led by what it reaches (--seconds N each)";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -41,6 +43,10 @@ fn main() -> ExitCode {
         ["ci"] => ci::run(),
         ["bench", options @ ..] => match bench::Options::parse(options) {
             Ok(options) => bench::run(&options),
+            Err(error) => return wrong_usage(&format!("{error:#}")),
+        },
+        ["fuzz", options @ ..] => match fuzz::Options::parse(options) {
+            Ok(options) => fuzz::run(&options),
             Err(error) => return wrong_usage(&format!("{error:#}")),
         },
         ["help" | "--help" | "-h"] => {
