@@ -78,17 +78,22 @@ fn a_timer_a_wait_and_a_pending_for_end_on_time_after_kill_9() {
     ends_on_time(&dispatcher, start);
 }
 
-#[test]
-fn a_timer_a_wait_and_a_pending_for_end_on_time_after_an_edit() {
-    let house = House::with_rules(WAITING);
-    let dispatcher = house.start();
-    let start = begin(&dispatcher);
+/// Edits a rule that nothing waits for, until that is in force.
+fn edit(house: &House, dispatcher: &Dispatcher<'_>) {
     let said = dispatcher.mark();
     let edited = house
         .read("mapping.toml")
         .replace("event.key == 51", "event.key == 52");
     house.write("mapping.toml", &edited);
     dispatcher.says(said, "are in force");
+}
+
+#[test]
+fn a_timer_a_wait_and_a_pending_for_end_on_time_after_an_edit() {
+    let house = House::with_rules(WAITING);
+    let dispatcher = house.start();
+    let start = begin(&dispatcher);
+    edit(&house, &dispatcher);
     ends_on_time(&dispatcher, start);
     // The edit is in force, and nothing ended with it.
     let watcher = dispatcher.watcher();
@@ -102,12 +107,7 @@ fn kill_9_right_after_an_edit_loses_nothing_that_waits() {
     let house = House::with_rules(WAITING);
     let dispatcher = house.start();
     let start = begin(&dispatcher);
-    let said = dispatcher.mark();
-    let edited = house
-        .read("mapping.toml")
-        .replace("event.key == 51", "event.key == 52");
-    house.write("mapping.toml", &edited);
-    dispatcher.says(said, "are in force");
+    edit(&house, &dispatcher);
     let dispatcher = dispatcher.kill_9_and_restart();
     ends_on_time(&dispatcher, start);
 }
