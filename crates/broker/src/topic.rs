@@ -78,37 +78,21 @@ impl Filter {
             return false;
         }
         let (filter, topic) = (self.text.as_bytes(), topic.as_bytes());
-        let (mut at, mut in_topic) = (0, 0);
-        // One turn for each level, by bytes: this runs for every message.
-        loop {
-            match filter.get(at) {
-                Some(b'#') => return true,
-                Some(b'+') => {
-                    at += 1;
+        let mut in_topic = 0;
+        // By bytes: this runs for every message.
+        for (at, byte) in filter.iter().enumerate() {
+            match byte {
+                b'#' => return true,
+                b'+' => {
                     let rest = &topic[in_topic..];
                     in_topic += rest.iter().take_while(|byte| **byte != b'/').count();
                 }
-                _ => {
-                    let rest = &filter[at..];
-                    let level = rest.iter().take_while(|byte| **byte != b'/').count();
-                    if !topic[in_topic..].starts_with(&rest[..level]) {
-                        return false;
-                    }
-                    at += level;
-                    in_topic += level;
-                }
-            }
-            match (filter.get(at), topic.get(in_topic)) {
-                (None, None) => return true,
-                (Some(_), Some(b'/')) => {
-                    at += 1;
-                    in_topic += 1;
-                }
+                _ if topic.get(in_topic) == Some(byte) => in_topic += 1,
                 // "a/#" means "a" too.
-                (Some(_), None) => return &filter[at..] == b"/#",
-                _ => return false,
+                _ => return in_topic == topic.len() && &filter[at..] == b"/#",
             }
         }
+        in_topic == topic.len()
     }
 
     /// Whether every topic that `other` matches is matched by this filter too.

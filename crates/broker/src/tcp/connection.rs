@@ -1,19 +1,22 @@
 //! One socket: a task that reads it, and the half that everybody may write to.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     future::poll_fn,
     io,
     pin::Pin,
     rc::Rc,
-    task::{Poll, ready},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, ReadBuf},
-    net::tcp::{OwnedReadHalf, OwnedWriteHalf},
-    sync::Notify,
+    net::{
+        TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
 };
 use types::Now;
 
@@ -36,7 +39,8 @@ pub(super) struct Socket {
     finished: Cell<bool>,
     /// Something was written: the peer may be about to read last words.
     spoke: Cell<bool>,
-    wake: Notify,
+    /// The task that reads this socket.
+    task: RefCell<Option<Waker>>,
 }
 
 /// What became of a connection's output.
@@ -58,7 +62,7 @@ impl Socket {
             paused: Cell::new(false),
             finished: Cell::new(false),
             spoke: Cell::new(false),
-            wake: Notify::new(),
+            task: RefCell::default(),
         }
     }
 
@@ -70,7 +74,7 @@ impl Socket {
             if bytes.is_empty() {
                 self.blocked.set(false);
                 if self.paused.get() && !core.is_paused(key) {
-                    self.wake.notify_one();
+                    self.wake();
                 }
                 return if close { Flushed::Close } else { Flushed::All };
             }
@@ -86,7 +90,7 @@ impl Socket {
                     }
                     core.blocked(key, now);
                     if !self.blocked.replace(true) {
-                        self.wake.notify_one();
+                        self.wake();
                     }
                     return Flushed::All;
                 }
@@ -98,18 +102,34 @@ impl Socket {
 
     pub(super) fn finish(&self) {
         self.finished.set(true);
-        self.wake.notify_one();
+        self.wake();
+    }
+
+    /// Lets the task look again.
+    fn wake(&self) {
+        if let Some(task) = &*self.task.borrow() {
+            task.wake_by_ref();
+        }
+    }
+
+    /// The task waits: [`Socket::wake`] is for it.
+    fn waits(&self, task: &Waker) {
+        let mut known = self.task.borrow_mut();
+        if !known.as_ref().is_some_and(|known| known.will_wake(task)) {
+            *known = Some(task.clone());
+        }
     }
 }
 
-enum Happened {
-    Read,
-    /// As much as one turn takes: there may be more.
-    ReadFull,
+/// What came of one turn of a connection's task.
+enum Turn {
+    Done,
+    /// It took as much as one turn may: there may be more.
+    Full,
     /// The peer closed, or the socket broke.
     Closed,
-    Writable,
-    Woken,
+    /// The core ended it.
+    Finished,
 }
 
 /// Reads until the peer or the core ends the connection.
@@ -118,27 +138,17 @@ pub(super) async fn run<A: Application + 'static>(
     socket: Rc<Socket>,
     mut read: OwnedReadHalf,
 ) {
-    let key = socket.key;
-    while !socket.finished.get() {
-        socket.paused.set(shared.core.borrow().is_paused(key));
-        let happened = tokio::select! {
-            biased;
-            // Output first, so that a peer that never stops sending gets its own; what `wake` tells is looked at
-            // in each turn anyway.
-            _ = socket.write.writable(), if socket.blocked.get() => Happened::Writable,
-            happened = read_once(&shared, key, &mut read), if !socket.paused.get() => happened,
-            () = socket.wake.notified() => Happened::Woken,
-        };
-        match happened {
-            Happened::Read | Happened::Woken => {}
+    loop {
+        match poll_fn(|cx| turn(&shared, &socket, &mut read, cx)).await {
+            Turn::Done => {}
             // A peer that sends without end gets one buffer a turn, as everybody else does.
-            Happened::ReadFull => tokio::task::yield_now().await,
-            Happened::Writable => flush_alone(&shared, &socket),
-            Happened::Closed => {
-                shared.forget(key);
-                shared.step(|core, app, now| core.closed(key, now, app));
+            Turn::Full => tokio::task::yield_now().await,
+            Turn::Closed => {
+                shared.forget(socket.key);
+                shared.step(|core, app, now| core.closed(socket.key, now, app));
                 return;
             }
+            Turn::Finished => break,
         }
     }
     let spoke = socket.spoke.get();
@@ -150,29 +160,54 @@ pub(super) async fn run<A: Application + 'static>(
     let _ = tokio::time::timeout(LINGER, drain(&shared, &mut read)).await;
 }
 
-/// Reads once into the shared buffer and hands it to the core before anything else can run.
-async fn read_once<A: Application + 'static>(
+/// Writes where the socket takes bytes again; else reads once into the shared buffer and hands that to the core before
+/// anything else can run. Output first, so that a peer that never stops sending gets its own.
+fn turn<A: Application + 'static>(
     shared: &Shared<A>,
-    key: ConnKey,
+    socket: &Socket,
     read: &mut OwnedReadHalf,
-) -> Happened {
-    poll_fn(|cx| {
-        let mut scratch = shared.scratch.borrow_mut();
-        let mut buffer = ReadBuf::new(&mut scratch);
-        let result = ready!(Pin::new(&mut *read).poll_read(cx, &mut buffer));
-        if result.is_err() || buffer.filled().is_empty() {
-            return Poll::Ready(Happened::Closed);
-        }
-        shared.step(|core, app, now| core.receive(key, buffer.filled(), now, app));
-        let is_full = buffer.remaining() == 0;
-        Poll::Ready(if is_full {
-            Happened::ReadFull
-        } else {
-            Happened::Read
-        })
-    })
-    .await
+    cx: &mut Context<'_>,
+) -> Poll<Turn> {
+    socket.waits(cx.waker());
+    if socket.finished.get() {
+        return Poll::Ready(Turn::Finished);
+    }
+    let stream: &TcpStream = socket.write.as_ref();
+    if socket.blocked.get() && stream.poll_write_ready(cx).is_ready() {
+        flush_alone(shared, socket);
+        return Poll::Ready(Turn::Done);
+    }
+    let paused = shared.core.borrow().is_paused(socket.key);
+    socket.paused.set(paused);
+    if paused {
+        return Poll::Pending;
+    }
+    let mut scratch = shared.scratch.borrow_mut();
+    let mut buffer = ReadBuf::new(&mut scratch);
+    let result = ready!(Pin::new(read).poll_read(cx, &mut buffer));
+    if result.is_err() || buffer.filled().is_empty() {
+        return Poll::Ready(Turn::Closed);
+    }
+    shared.step(|core, app, now| core.receive(socket.key, buffer.filled(), now, app));
+    if buffer.remaining() == 0 {
+        return Poll::Ready(Turn::Full);
+    }
+    acknowledge(stream);
+    Poll::Ready(Turn::Done)
 }
+
+/// Lets the kernel acknowledge what was read, now that what it caused has left, and hold the next acknowledgement back
+/// until then: else it sends one within each read, and a command waits for it about as long as for all that we do.
+/// Nothing depends on it: the kernel acknowledges by itself what we don't.
+#[cfg(target_os = "linux")]
+fn acknowledge(stream: &TcpStream) {
+    let socket = SockRef::from(stream);
+    let _ = socket.set_tcp_quickack(true);
+    let _ = socket.set_tcp_quickack(false);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn acknowledge(_: &TcpStream) {}
 
 /// The socket takes bytes again. Writing them may let queued messages follow.
 fn flush_alone<A: Application + 'static>(shared: &Shared<A>, socket: &Socket) {
@@ -198,4 +233,29 @@ async fn drain<A>(shared: &Shared<A>, read: &mut OwnedReadHalf) {
         }
     })
     .await;
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_kernel_acknowledges_when_it_is_told_to() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let connecting = TcpStream::connect(listener.local_addr().unwrap());
+        let (accepted, client) = tokio::join!(listener.accept(), connecting);
+        let (mut stream, mut client) = (accepted.unwrap().0, client.unwrap());
+        for _ in 0..100 {
+            client.write_all(b"x").await.unwrap();
+            stream.read_u8().await.unwrap();
+            acknowledge(&stream);
+            let at_once = SockRef::from(&stream).tcp_quickack().unwrap();
+            assert!(!at_once, "the next read acknowledges by itself");
+        }
+    }
 }

@@ -555,6 +555,8 @@ impl Application for App {
     }
 
     fn drained(&mut self) {
+        // Nobody waits any more for what it takes to let go of them.
+        self.effects.clear();
         self.journal.hand_over_if_due(self.now.get());
     }
 }
