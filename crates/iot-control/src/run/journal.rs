@@ -16,8 +16,13 @@ use types::{InputNo, Instant, Now};
 /// misses them: they are acknowledged once a snapshot holds what came of them.
 const OPEN_BYTES_MAX: usize = 8 << 20;
 
-/// How long inputs that nobody waits for are collected: what kill -9 can take of unacknowledged events.
-const HOLD_MAX: Duration = Duration::from_millis(20);
+/// How long inputs that nobody waits for are collected while more come.
+const HOLD: Duration = Duration::from_millis(20);
+
+/// How long they are collected at the most: what kill -9 can take of unacknowledged events. Longer than [`HOLD`], so
+/// that a busy house never comes near this timer: one that is the kernel's next is set and cleared around each event,
+/// and that event waits for it.
+const HOLD_MAX: Duration = Duration::from_millis(100);
 
 /// How long what was only seen waits for an input to go with: it explains, and nobody waits for it.
 const OBSERVED_HOLD_MAX: Duration = Duration::from_secs(1);
@@ -150,13 +155,17 @@ impl Journal {
         self.durable.written() < self.submitted
     }
 
-    /// When the open batch is to be handed over.
+    /// When the open batch is to be handed over, though nothing more comes.
     pub(super) fn due(&self) -> Option<Instant> {
+        self.due_after(HOLD_MAX)
+    }
+
+    fn due_after(&self, hold: Duration) -> Option<Instant> {
         let inputs = self.opened.map(|opened| match self.waiting {
-            Waiting::Nobody => opened.after(HOLD_MAX),
+            Waiting::Nobody => opened.after(hold),
             // The store sets the pace: the next batch goes when this one is written. A timer of ours would be
             // set and cleared with every event, which costs more than the event where clocks are virtual.
-            Waiting::Client if self.is_at_store() => opened.after(HOLD_MAX),
+            Waiting::Client if self.is_at_store() => opened.after(hold),
             Waiting::Client | Waiting::Person => opened,
         });
         let seen = self.seen.map(|seen| seen.after(OBSERVED_HOLD_MAX));
@@ -165,7 +174,7 @@ impl Journal {
 
     /// Hands the open batch over where it is due or large.
     pub(super) fn hand_over_if_due(&mut self, now: Now) {
-        let due = self.due().is_some_and(|due| due <= now.at);
+        let due = self.due_after(HOLD).is_some_and(|due| due <= now.at);
         if due || self.batch.bytes() > HELD_BYTES_MAX {
             self.hand_over(now);
         }
@@ -304,6 +313,20 @@ mod tests {
         assert_eq!(hash.hash, outputs.finish());
         assert_eq!(hash.binary, dispatcher::VERSION);
         effects.clear();
+    }
+
+    #[test]
+    fn a_batch_goes_with_what_comes_later_or_alone_when_nothing_comes() {
+        let (_folder, mut journal, written) = journal();
+        let program = program();
+        journal.take(now(1), &program, &Input::Tick);
+        assert_eq!(journal.due(), Some(now(1).at.after(HOLD_MAX)));
+        journal.hand_over_if_due(now(1));
+        assert!(!journal.batch.is_empty(), "it collects");
+        journal.take(now(1).after(HOLD), &program, &Input::Tick);
+        journal.hand_over_if_due(now(1).after(HOLD));
+        assert_eq!(written.recv(), Ok(InputNo(2)));
+        assert_eq!(journal.due(), None);
     }
 
     #[test]

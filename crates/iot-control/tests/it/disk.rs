@@ -243,6 +243,8 @@ fn a_house_runs_on_a_full_disk_and_starts_on_one() {
         Client::connect(Kind::RumqttcV5, &connect).unwrap()
     };
     let set = "iot/hall/lamp/set";
+    // One that differs from the last.
+    let brightness = |asked: usize| asked % 100 + 1;
 
     let port = disk.start(&house, &state, &log(1));
     let mut first = client(port, "first");
@@ -252,9 +254,10 @@ fn a_house_runs_on_a_full_disk_and_starts_on_one() {
     let mut asked = 1;
     until("the disk to be found full", || {
         let mark = first.mark();
-        first.publish_only(set, &format!(r#"{{"brightness":{}}}"#, asked % 100 + 1));
         asked += 1;
-        first.field(mark, TARGET, "brightness", asked % 100);
+        let brightness = brightness(asked);
+        first.publish_only(set, &format!(r#"{{"brightness":{brightness}}}"#));
+        first.field(mark, TARGET, "brightness", brightness);
         let said = fs::read_to_string(log(1)).unwrap();
         said.contains("the disk is full").then_some(())
     });
@@ -269,7 +272,7 @@ fn a_house_runs_on_a_full_disk_and_starts_on_one() {
     let port = disk.start(&house, &state, &log(2));
     says(2, "the disk is full: what was kept in reserve");
     let mut second = client(port, "second");
-    second.field(0, TARGET, "brightness", asked % 100);
+    second.field(0, TARGET, "brightness", brightness(asked));
     let mark = second.mark();
     second.publish_only(set, r#"{"brightness":77}"#);
     second.field(mark, TARGET, "brightness", 77);
