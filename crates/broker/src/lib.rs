@@ -64,6 +64,7 @@ mod session;
 mod stats;
 pub mod tcp;
 mod topic;
+mod turns;
 
 pub use access::Access;
 pub use application::{

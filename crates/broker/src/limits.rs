@@ -89,7 +89,8 @@ pub struct Limits {
     pub retained_bytes_max: usize,
     /// Time from accept to a CONNECT, and from CONNECT to the verdict on its password, in seconds.
     pub connect_timeout_s: u32,
-    /// Passwords that wait for the argon2 worker. More logins are answered "server busy".
+    /// Passwords that wait for the argon2 worker, which takes from one address after the other. Beyond it the
+    /// newest of the address that has most of them is answered "server busy", or the newcomer.
     pub verify_queue_max: usize,
     /// The same of one address.
     pub verify_per_peer_max: usize,

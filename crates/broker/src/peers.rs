@@ -34,13 +34,13 @@ pub(crate) struct Peers {
     unconnected: usize,
     /// Connections so far.
     arrivals: u64,
-    /// Passwords at the worker, and whose they are.
+    /// Passwords that wait for the worker or are at it, and whose they are.
     verifying: BTreeMap<ConnKey, IpAddr>,
 }
 
 /// One peer.
 #[derive(Debug)]
-struct Peer {
+pub(crate) struct Peer {
     rate: Rate,
     /// Wrong passwords it may still give.
     guesses: Rate,
@@ -219,7 +219,7 @@ impl Peers {
         }
     }
 
-    /// Passwords at the worker.
+    /// Passwords that wait for the worker or are at it.
     pub(crate) fn verifying(&self) -> usize {
         self.verifying.len()
     }
@@ -231,7 +231,7 @@ impl Peers {
         })
     }
 
-    /// A password goes to the worker.
+    /// A password waits for the worker.
     pub(crate) fn verify(&mut self, peer: IpAddr, conn: ConnKey) {
         if let Some(row) = self.peers.get_mut(&peer) {
             row.verifying += 1;
@@ -241,14 +241,19 @@ impl Peers {
 
     /// It is back, whatever became of the connection.
     pub(crate) fn verified(&mut self, conn: ConnKey, fits: bool, limits: &Limits, now: Instant) {
-        let peer = self.verifying.remove(&conn);
-        let Some(row) = peer.and_then(|peer| self.peers.get_mut(&peer)) else {
-            return;
-        };
-        row.verifying = row.verifying.saturating_sub(1);
-        if !fits {
+        if let Some(row) = self.unverified(conn)
+            && !fits
+        {
             row.guesses.take(limits.guesses(), now);
         }
+    }
+
+    /// It waits no more, and nobody looked at it.
+    pub(crate) fn unverified(&mut self, conn: ConnKey) -> Option<&mut Peer> {
+        let peer = self.verifying.remove(&conn)?;
+        let row = self.peers.get_mut(&peer)?;
+        row.verifying = row.verifying.saturating_sub(1);
+        Some(row)
     }
 
     /// Peers that are remembered, with or without a connection.

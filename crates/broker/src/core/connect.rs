@@ -1,6 +1,6 @@
 //! From CONNECT to the verdict on who it is; see `join` for what follows.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use types::Now;
 
@@ -81,47 +81,77 @@ impl Core {
         let Some(counts_for) = self.conns.read(key).map(|conn| conn.counts_for) else {
             return;
         };
-        let is_full = self.peers.verifying() >= self.limits.verify_queue_max;
-        if is_full || !self.peers.may_verify(counts_for, &self.limits, now.at) {
+        let may_verify = self.peers.may_verify(counts_for, &self.limits, now.at);
+        if !may_verify || !self.has_room_to_verify(counts_for, now, app) {
             self.stats.refused_verifies += 1;
             return self.refuse_connect(key, &connect, Reason::ServerBusy, now, app);
         }
         if let Some(conn) = self.conns.edit(key) {
             conn.stage = Stage::Verifying(Box::new(Pending { connect, access }));
             self.peers.verify(counts_for, key);
-            self.verify_jobs.push_back(VerifyJob {
+            let job = VerifyJob {
                 conn: key,
                 hash,
                 password,
-            });
+            };
+            self.verify_jobs.push(counts_for, job);
         }
     }
 
-    /// The next password for the worker. At most [`verify_queue_max`](crate::Limits) are out.
+    /// Whether one more of `peer` may wait. Where all that may wait do, whoever has most waiting gives way.
+    fn has_room_to_verify(&mut self, peer: IpAddr, now: Now, app: &mut dyn Application) -> bool {
+        if self.peers.verifying() < self.limits.verify_queue_max {
+            return true;
+        }
+        let Some(job) = self.verify_jobs.make_room_for(peer) else {
+            return false;
+        };
+        self.peers.unverified(job.conn);
+        self.stats.refused_verifies += 1;
+        if let Some(pending) = self.take_pending(job.conn) {
+            self.refuse_connect(job.conn, &pending.connect, Reason::ServerBusy, now, app);
+        }
+        true
+    }
+
+    /// The next password for the worker: of the peer whose turn it is. There is none until the verdict on the one
+    /// before came, so that nobody's waits behind many of another's.
     pub fn poll_verify(&mut self) -> Option<VerifyJob> {
-        self.verify_jobs.pop_front()
+        if self.at_worker.is_some() {
+            return None;
+        }
+        let job = self.verify_jobs.pop()?;
+        self.at_worker = Some(job.conn);
+        Some(job)
     }
 
     /// The worker's verdict on a [`VerifyJob`]; every job needs one.
     pub fn verified(&mut self, conn: ConnKey, fits: bool, now: Now, app: &mut dyn Application) {
+        self.at_worker = self.at_worker.filter(|at_worker| *at_worker != conn);
         self.peers.verified(conn, fits, &self.limits, now.at);
-        let Some(open) = self.conns.edit(conn).filter(|conn| !conn.closing) else {
+        let Some(Pending { connect, access }) = self.take_pending(conn) else {
             return;
         };
-        match std::mem::replace(&mut open.stage, Stage::Fresh) {
-            Stage::Verifying(pending) => {
-                let rest = self.conns.take_partial(conn);
-                let Pending { connect, access } = *pending;
-                if fits {
-                    self.admit(conn, connect, access, now, app);
-                    self.consume_partial(conn, rest, now, app);
-                } else {
-                    self.refuse_connect(conn, &connect, Reason::BadUserNameOrPassword, now, app);
-                }
-            }
-            other => open.stage = other,
+        if fits {
+            let rest = self.conns.take_partial(conn);
+            self.admit(conn, connect, access, now, app);
+            self.consume_partial(conn, rest, now, app);
+        } else {
+            self.refuse_connect(conn, &connect, Reason::BadUserNameOrPassword, now, app);
         }
         self.settle(now, app);
+    }
+
+    /// The CONNECT that waits for its password, where it still does.
+    fn take_pending(&mut self, conn: ConnKey) -> Option<Pending> {
+        let open = self.conns.edit(conn).filter(|conn| !conn.closing)?;
+        match std::mem::replace(&mut open.stage, Stage::Fresh) {
+            Stage::Verifying(pending) => Some(*pending),
+            other => {
+                open.stage = other;
+                None
+            }
+        }
     }
 
     pub(super) fn connect_is_late(&mut self, key: ConnKey, now: Now, app: &mut dyn Application) {

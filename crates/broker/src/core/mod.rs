@@ -42,6 +42,7 @@ use crate::{
     retained::Retained,
     router::{Router, Subscriber},
     session::{Session, Timer, Timers, User},
+    turns::Turns,
 };
 
 /// The broker. See the module's page for how to drive it.
@@ -58,7 +59,9 @@ pub struct Core {
     /// Acks that wait for the store, in the order of the inputs they wait for.
     withheld: VecDeque<publish::Withheld>,
     durable: InputNo,
-    verify_jobs: VecDeque<VerifyJob>,
+    verify_jobs: Turns<VerifyJob>,
+    /// Whose password the worker has.
+    at_worker: Option<ConnKey>,
     peers: Peers,
     /// Connections that end as soon as the current step is over.
     doomed: VecDeque<(ConnKey, Ended)>,
@@ -99,7 +102,8 @@ impl Core {
             timers: Timers::default(),
             withheld: VecDeque::new(),
             durable: InputNo(0),
-            verify_jobs: VecDeque::new(),
+            verify_jobs: Turns::default(),
+            at_worker: None,
             peers: Peers::default(),
             doomed: VecDeque::new(),
             client_ids_made: 0,

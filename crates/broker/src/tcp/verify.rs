@@ -1,9 +1,10 @@
-//! The worker that checks people's passwords: one thread, started with the first of them. Its queue
-//! is as long as the core lets jobs out ([`Limits::verify_queue_max`](crate::Limits)), with a bound
-//! of its own behind it: a job that doesn't fit counts as a wrong password.
+//! The worker that checks people's passwords: one thread, started with the first of them. The core lets
+//! one job out at a time, and keeps the others in the order that is fair; a job that the worker can't
+//! take counts as a wrong password.
 
 use std::{
     cell::RefCell,
+    panic::catch_unwind,
     sync::mpsc::{Receiver, SyncSender, sync_channel},
     thread,
 };
@@ -12,7 +13,8 @@ use tokio::sync::mpsc;
 
 use crate::{ConnKey, VerifyJob, password};
 
-const QUEUE_MAX: usize = 1_024;
+/// Jobs that the core lets out.
+const JOBS_MAX: usize = 1;
 
 type Verdict = (ConnKey, bool);
 
@@ -25,7 +27,7 @@ pub(super) struct Verifier {
 
 impl Default for Verifier {
     fn default() -> Self {
-        let (verdicts_in, verdicts) = mpsc::channel(QUEUE_MAX);
+        let (verdicts_in, verdicts) = mpsc::channel(JOBS_MAX);
         Self {
             jobs: RefCell::new(None),
             verdicts_in,
@@ -39,7 +41,7 @@ impl Verifier {
     pub(super) fn submit(&self, job: VerifyJob) -> Result<(), VerifyJob> {
         let mut jobs = self.jobs.borrow_mut();
         if jobs.is_none() {
-            let (sender, receiver) = sync_channel(QUEUE_MAX);
+            let (sender, receiver) = sync_channel(JOBS_MAX);
             let verdicts = self.verdicts_in.clone();
             let thread = thread::Builder::new().name("passwords".into());
             match thread.spawn(move || work(&receiver, &verdicts)) {
@@ -71,7 +73,8 @@ impl Verifier {
 /// Runs on the worker until the server is gone.
 fn work(jobs: &Receiver<VerifyJob>, verdicts: &mpsc::Sender<Verdict>) {
     while let Ok(job) = jobs.recv() {
-        let fits = password::verify(&job.hash, &job.password);
+        // The core waits for the verdict, whatever the library makes of a hash.
+        let fits = catch_unwind(|| password::verify(&job.hash, &job.password)).unwrap_or(false);
         if verdicts.blocking_send((job.conn, fits)).is_err() {
             return;
         }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use broker::{Limits, Refused, Version, password};
+use broker::{ConnKey, Limits, Refused, Version, password};
 
 use crate::harness::*;
 
@@ -253,4 +253,82 @@ fn passwords_can_not_be_guessed_at_full_speed() {
         .core
         .verified(job.conn, fits, house.now, &mut house.app);
     assert!(matches!(house.read(ann)[0], Got::Connack { code: 0, .. }));
+}
+
+/// Whose connection each password that is checked came over, in the order in which they are; all are wrong.
+fn checked(house: &mut House) -> Vec<ConnKey> {
+    let mut order = Vec::new();
+    while let Some(job) = house.core.poll_verify() {
+        order.push(job.conn);
+        house
+            .core
+            .verified(job.conn, false, house.now, &mut house.app);
+    }
+    order
+}
+
+#[test]
+fn an_address_that_guesses_without_end_makes_another_wait_for_one_of_its_guesses() {
+    let mut house = House::default();
+    house.app.hashes.insert("ann".into(), "$argon2id$".into());
+    let guess = v5("a").user("ann").password("x").packet();
+    let log_in = |house: &mut House, address| {
+        let peer = house.open_from(Version::V5, address).unwrap();
+        assert_eq!(house.ask(peer, &guess), []);
+        peer
+    };
+    let mut flood: Vec<Peer> = (0..8).map(|_| log_in(&mut house, FLOODER)).collect();
+    let at_worker = house.core.poll_verify().unwrap();
+    assert_eq!(at_worker.conn, flood.remove(0).key);
+    assert!(
+        house.core.poll_verify().is_none(),
+        "nothing lines up behind the one that the worker has"
+    );
+    let ann = log_in(&mut house, MODULE);
+    let bob = log_in(&mut house, v6(7, 1));
+    // In the same network, where nobody logged in from: one with the other.
+    let beside_bob = log_in(&mut house, v6(7, 2));
+    house
+        .core
+        .verified(at_worker.conn, false, house.now, &mut house.app);
+    let order = checked(&mut house);
+    let mut expected = vec![flood[0], ann, bob, flood[1], beside_bob];
+    expected.extend(&flood[2..]);
+    let expected: Vec<ConnKey> = expected.iter().map(|peer| peer.key).collect();
+    assert_eq!(order, expected);
+}
+
+#[test]
+fn addresses_that_fill_the_queue_of_passwords_make_room_for_one_that_has_none_there() {
+    let mut house = limited(|l| l.verify_queue_max = 16);
+    house.app.hashes.insert("ann".into(), "$argon2id$".into());
+    let guess = v5("a").user("ann").password("x").packet();
+    let mut flood = Vec::new();
+    for network in [1, 2] {
+        for _ in 0..8 {
+            let peer = house.open_from(Version::V5, v6(network, 1)).unwrap();
+            assert_eq!(house.ask(peer, &guess), []);
+            flood.push(peer);
+        }
+    }
+    let ann = house.open_from(Version::V5, MODULE).unwrap();
+    assert_eq!(house.ask(ann, &guess), [], "she waits her turn");
+    let busy = Got::Connack {
+        present: false,
+        code: 0x89,
+    };
+    let gave_way: Vec<Peer> = flood
+        .iter()
+        .copied()
+        .filter(|p| !house.is_open(*p))
+        .collect();
+    assert_eq!(gave_way.len(), 1);
+    assert_eq!(house.read(gave_way[0])[0], busy);
+    assert_eq!(house.core.stats().refused_verifies, 1);
+    // Whoever has as many there as anybody makes nobody give way.
+    let more = house.open_from(Version::V5, v6(1, 1)).unwrap();
+    assert_eq!(house.ask(more, &guess)[0], busy);
+    let order = checked(&mut house);
+    assert_eq!(order.len(), 16);
+    assert_eq!(order[2], ann.key, "one of each of the others comes before");
 }
