@@ -13,6 +13,17 @@ pub(crate) fn run() -> Result<()> {
     test::run(true)
 }
 
+/// What `cargo deny` says of the crates of the build, where it is installed: `tidy` finds forbidden licences and
+/// banned crates without it. Advisories need the network, and change without a change of ours.
+fn deny() -> Result<()> {
+    let words = ["deny", "check", "licenses", "bans", "sources"];
+    if shell::answers(&mut shell::cargo(["deny", "--version"])) {
+        return shell::run(&mut shell::cargo(words));
+    }
+    eprintln!("$ cargo {}\nskipped: not installed", words.join(" "));
+    Ok(())
+}
+
 /// All but the tests.
 ///
 /// # Errors
@@ -20,6 +31,7 @@ pub(crate) fn run() -> Result<()> {
 pub(crate) fn checks() -> Result<()> {
     shell::run(&mut shell::cargo(["fmt", "--all", "--check"]))?;
     tidy::run()?;
+    deny()?;
     let clippy = [
         "clippy",
         "--workspace",

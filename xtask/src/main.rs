@@ -24,8 +24,8 @@ const USAGE: &str = "\
 cargo xtask COMMAND
   test [--require-peers]   every test: unit, end to end, docs, example houses
   peers                    installs MQTT.js and paho for the end-to-end tests into target/peers
-  tidy                     what compilers don't check: crate edges, file sizes, module docs, links
-  check                    formatting, tidy, clippy and docs without a warning
+  tidy                     what compilers don't check: crate edges, licences, file sizes, module docs, links
+  check                    formatting, tidy, cargo deny where installed, clippy and docs without a warning
   ci                       check, then test --require-peers
   bench [--quick]          latency and throughput beside mosquitto's bare relay
                            (--runs N, --rules N,..)

@@ -1,4 +1,4 @@
-//! The workspace as `cargo metadata` tells it. Called by `tidy` (edges) and `test`, `bench` (where the binary is).
+//! The workspace as `cargo metadata` tells it. Called by `tidy` (edges, licences) and `test`, `bench` (where the binary is).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,6 +19,17 @@ pub(crate) struct Workspace {
     pub(crate) members: BTreeMap<String, Member>,
     /// Every crate of the build by name: what it is built with. Tests' own dependencies don't count.
     pub(crate) built_with: BTreeMap<String, BTreeSet<String>>,
+    /// All crates that cargo knows of, our own too, by name and version.
+    pub(crate) packages: Vec<Package>,
+}
+
+/// A crate, and the licence it says it has.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Package {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    /// An SPDX expression; `None`: it says nothing, or names a file.
+    pub(crate) license: Option<String>,
 }
 
 /// A crate of the workspace.
@@ -79,6 +90,11 @@ impl Workspace {
         for package in array(&json["packages"]) {
             let (id, name) = (string(&package["id"])?, string(&package["name"])?);
             names.insert(id, name);
+            workspace.packages.push(Package {
+                name: name.to_owned(),
+                version: string(&package["version"])?.to_owned(),
+                license: package["license"].as_str().map(str::to_owned),
+            });
             if own.contains(id) {
                 workspace
                     .members
@@ -173,14 +189,14 @@ mod tests {
     }
 
     #[test]
-    fn edges_and_trees_come_from_what_cargo_says() {
+    fn edges_trees_and_licences_come_from_what_cargo_says() {
         let text = r#"{
           "target_directory": "/t", "workspace_members": ["a", "b"],
           "packages": [
-            {"id": "a", "name": "engine", "manifest_path": "/w/engine/Cargo.toml",
+            {"id": "a", "name": "engine", "version": "0.1.0", "license": "MIT", "manifest_path": "/w/engine/Cargo.toml",
              "dependencies": [{"name": "types", "path": "/w/types"}, {"name": "tokio", "path": null}]},
-            {"id": "b", "name": "types", "manifest_path": "/w/types/Cargo.toml", "dependencies": []},
-            {"id": "c", "name": "tokio", "dependencies": []}, {"id": "d", "name": "mio", "dependencies": []}],
+            {"id": "b", "name": "types", "version": "0.1.0", "license": null, "manifest_path": "/w/types/Cargo.toml", "dependencies": []},
+            {"id": "c", "name": "tokio", "version": "1.0.0", "dependencies": []}, {"id": "d", "name": "mio", "version": "1.0.0", "dependencies": []}],
           "resolve": {"nodes": [
             {"id": "a", "deps": [{"pkg": "b", "dep_kinds": [{"kind": null}]}, {"pkg": "c", "dep_kinds": [{"kind": "dev"}]}]},
             {"id": "b", "deps": [{"pkg": "d", "dep_kinds": [{"kind": null}]}]},
@@ -196,5 +212,11 @@ mod tests {
             BTreeSet::from(["types", "mio"]),
             "tests may use more"
         );
+        let licenses: Vec<Option<&str>> = workspace
+            .packages
+            .iter()
+            .map(|package| package.license.as_deref())
+            .collect();
+        assert_eq!(licenses, [Some("MIT"), None, None, None]);
     }
 }

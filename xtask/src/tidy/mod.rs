@@ -5,6 +5,7 @@
 
 mod edges;
 mod files;
+mod licenses;
 mod links;
 mod purity;
 
@@ -48,6 +49,7 @@ pub(crate) fn run() -> Result<()> {
     let workspace = Workspace::read()?;
     let mut findings = edges::check(&workspace, &tree);
     findings.extend(files::check(&workspace, &root, &tree));
+    findings.extend(licenses::check(&workspace, &tree));
     findings.extend(links::check(&tree));
     findings.extend(purity::check(&tree));
     findings.sort();
