@@ -127,7 +127,7 @@ impl Note {
             }
             Self::Duplicate(event) => format!("{}: a copy, dropped", program.event_path(*event)),
             Self::Adopted(channel) => format!(
-                "{}: changed by hand, and so it shall stay",
+                "{}: changed at the device, by no rule and no command; so it shall stay",
                 program.channel_path(*channel)
             ),
             Self::FirstReport(channel) => format!(

@@ -23,10 +23,25 @@ mod json;
 mod stream;
 
 pub use condition::{Part, Truth};
-pub use stream::{Filter, Told, told};
+pub use stream::{Arrival, Filter, Told, told};
 
 /// How decisions name what a device reported without being asked, and what therefore is the wish: its switch on the wall.
 pub const LOCAL: &str = "local";
+
+/// How decisions name a client that needed no user, where those are let in.
+pub(crate) const SUPERUSER: &str = "superuser";
+
+/// Time of day, as the stream and the log show it: `10:32:07.123`.
+pub const TIME_OF_DAY: &str = "%H:%M:%S%.3f";
+
+/// Who asked for something, for people.
+#[must_use]
+pub fn asker(name: &str) -> &str {
+    match name {
+        SUPERUSER => "a client without a login",
+        name => name,
+    }
+}
 
 /// Reads decisions under the program that made them.
 #[derive(Clone, Debug)]
@@ -113,13 +128,19 @@ impl<'p> Explainer<'p> {
         }
     }
 
+    /// The zone in which times are shown.
+    #[must_use]
+    pub fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
     /// Local time of day, `10:32:07.123`.
     #[must_use]
     pub fn time(&self, wall: UnixTime) -> String {
         match Timestamp::from_microsecond(wall.0) {
             Ok(at) => at
                 .to_zoned(self.zone.clone())
-                .strftime("%H:%M:%S%.3f")
+                .strftime(TIME_OF_DAY)
                 .to_string(),
             Err(_) => "--:--:--.---".to_owned(),
         }
@@ -210,9 +231,13 @@ impl<'p> Explainer<'p> {
             Cause::Online(device) => format!("{}.online", program[*device].name),
             Cause::Offline(device) => format!("{}.offline", program[*device].name),
             Cause::Set(channel, who) if &**who == LOCAL => {
-                format!("{} set at the device", program.channel_path(*channel))
+                format!(
+                    "{}: what its device reports is the wish now",
+                    program.channel_path(*channel)
+                )
             }
             Cause::Set(channel, who) => {
+                let who = asker(who);
                 format!("{} set by {who}", program.channel_path(*channel))
             }
             Cause::Var(var, value) => format!("var.{} = {value}", program[*var].name),

@@ -2,6 +2,7 @@
 
 mod ask;
 mod check;
+mod counters;
 mod edit;
 mod json;
 mod lsp;

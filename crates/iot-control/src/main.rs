@@ -3,6 +3,7 @@
 mod cli;
 mod command;
 mod control;
+mod log;
 mod login;
 mod printer;
 mod run;
@@ -21,7 +22,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    log_to_stderr(matches!(cli.command, Command::Run(_)));
+    log::start(matches!(cli.command, Command::Run(_)));
     let done = match cli.command {
         Command::Run(options) => run::run(&options),
         Command::Check(options) => command::check(&options),
@@ -49,24 +50,4 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// Logs are structured, go to stderr and follow `RUST_LOG`; a running dispatcher starts at `info`.
-fn log_to_stderr(running: bool) {
-    use std::io::IsTerminal;
-    use tracing_subscriber::{EnvFilter, filter::LevelFilter};
-    let level = if running {
-        LevelFilter::INFO
-    } else {
-        LevelFilter::WARN
-    };
-    let filter = EnvFilter::builder()
-        .with_default_directive(level.into())
-        .from_env_lossy();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(|| printer::People)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
 }

@@ -2,6 +2,7 @@
 
 mod announce;
 mod app;
+mod arrival;
 mod clock;
 mod concerns;
 mod descriptors;
@@ -23,6 +24,7 @@ use std::{cell::RefCell, future::Future, net::SocketAddr, process::ExitCode, rc:
 
 use anyhow::{Context, anyhow, bail};
 use broker::{Core, Limits, tcp};
+use dispatcher::explain::Explainer;
 use mapping::Program;
 use store::db::Shutdown;
 use tokio::{
@@ -34,7 +36,7 @@ use tokio::{
 use crate::{
     cli, command,
     control::{client::SOCKET, server::Socket},
-    printer,
+    log, printer,
     settings::{self, Anonymous, Settings, Switch},
 };
 pub(crate) use announce::count;
@@ -81,6 +83,7 @@ fn start(options: &cli::Run, started: time::Instant) -> anyhow::Result<()> {
             );
         }
     };
+    log::go_by(Explainer::new(&house.program).zone().clone());
     if !house.warnings.is_empty() {
         printer::tell(house.warnings.trim_end());
     }

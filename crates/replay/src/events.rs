@@ -53,9 +53,12 @@ impl Teller {
             }
             if self.json {
                 print(explainer.told_json(no, &told));
-            } else {
+                continue;
+            }
+            let text = explainer.told(&told);
+            if !text.is_empty() {
                 self.begin_day(told_at(&told), &mut print);
-                print(explainer.told(&told));
+                print(text);
             }
         }
     }

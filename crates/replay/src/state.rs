@@ -294,7 +294,7 @@ const AT_THE_DEVICE: &str = "at the device";
 pub(crate) fn origin(who: &Who) -> String {
     match who {
         Who::Rule(name) => format!("rule {name}"),
-        Who::Person(name) => name.to_string(),
+        Who::Person(name) => dispatcher::explain::asker(name).to_owned(),
         Who::Local => AT_THE_DEVICE.to_owned(),
     }
 }

@@ -8,6 +8,7 @@ use types::{Now, Value};
 
 use super::Dispatcher;
 use crate::{
+    explain::SUPERUSER,
     input::Input,
     payload::{self, Asked, DecodedEvent},
     refusal::{Reason, Refusal},
@@ -169,7 +170,7 @@ impl Dispatcher {
     ) -> Result<Admitted, Reason> {
         let who = match from {
             Publisher::Person(name) | Publisher::Tool(name) => Who::Person(Arc::clone(name)),
-            Publisher::Superuser => Who::Person(Arc::from("superuser")),
+            Publisher::Superuser => Who::Person(Arc::from(SUPERUSER)),
             Publisher::Device(_) => {
                 let owner = &self.program[self.program[channel].device].name;
                 return Err(Reason::NotYours {
@@ -389,7 +390,7 @@ impl Dispatcher {
         let (device, who) = match from {
             Publisher::Device(device) => (Some(*device), Arc::clone(&self.program[*device].name)),
             Publisher::Person(name) | Publisher::Tool(name) => (topic_of, Arc::clone(name)),
-            Publisher::Superuser => (topic_of, Arc::from("superuser")),
+            Publisher::Superuser => (topic_of, Arc::from(SUPERUSER)),
         };
         self.counters.count(device, reason.code());
         Refusal {

@@ -1,10 +1,10 @@
 //! What people see of the house as it happens, and of its history as it happened: the same lines.
 
 use engine::{Cause, Decision, Did};
-use mapping::program::RuleIx;
+use mapping::program::{ChannelIx, DeviceIx, RuleIx};
 use types::{InputNo, Now};
 
-use super::{Detail, Explainer, gesture, json};
+use super::{Detail, Explainer, LOCAL, gesture, json};
 use crate::effects::{Effects, Note};
 
 /// One entry of the stream.
@@ -14,6 +14,15 @@ pub enum Told<'e> {
     Decision(&'e Decision),
     /// Something that no decision says.
     Note(Now, &'e Note),
+}
+
+/// What of the stream only tells how the house is, where nothing came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// A device is there.
+    Device(DeviceIx),
+    /// How a channel is.
+    Report(ChannelIx),
 }
 
 /// What of the stream is wanted: everything about a device, a channel, a rule, a variable or a timer.
@@ -54,6 +63,19 @@ pub fn told(effects: &Effects, now: Now) -> impl Iterator<Item = Told<'_>> {
     decisions.map(Told::Decision).chain(notes)
 }
 
+/// Whether a decision only takes over what a device reported: [`Note::Adopted`] and [`Note::FirstReport`] tell that.
+fn is_adoption_alone(decision: &Decision) -> bool {
+    let is_adoption = matches!(decision.steps.as_slice(), [step]
+        if matches!(&step.cause, Cause::Set(_, who) if &**who == LOCAL));
+    is_adoption && is_quiet(decision)
+}
+
+/// Whether no rule did anything, and nobody is told anything.
+fn is_quiet(decision: &Decision) -> bool {
+    let mut shown = decision.rules.iter().map(|trace| trace.outcome);
+    !shown.any(super::is_shown) && decision.sent.is_empty() && decision.deeds.is_empty()
+}
+
 impl Told<'_> {
     /// When it was.
     #[must_use]
@@ -63,13 +85,42 @@ impl Told<'_> {
             Self::Note(now, _) => *now,
         }
     }
+
+    /// What arrived, where it is no more than that: a device came or reports how it is, and no rule minds.
+    #[must_use]
+    pub fn arrival(&self) -> Option<Arrival> {
+        match self {
+            Self::Decision(decision) if is_quiet(decision) => {
+                match &decision.steps.first()?.cause {
+                    Cause::Online(device) => Some(Arrival::Device(*device)),
+                    Cause::Report(channel, _) => Some(Arrival::Report(*channel)),
+                    Cause::Set(channel, who) if &**who == LOCAL => Some(Arrival::Report(*channel)),
+                    _ => None,
+                }
+            }
+            Self::Note(_, Note::FirstReport(channel)) => Some(Arrival::Report(*channel)),
+            _ => None,
+        }
+    }
+
+    /// Channels that something is wished of.
+    pub fn wished(&self) -> impl Iterator<Item = ChannelIx> {
+        let sent = match self {
+            Self::Decision(decision) => decision.sent.as_slice(),
+            Self::Note(..) => &[],
+        };
+        sent.iter().filter_map(|sent| sent.channel)
+    }
 }
 
 impl Explainer<'_> {
-    /// For people; a decision takes a line for each step and each rule that did something.
+    /// For people; a decision takes a line for each step and each rule that did something. Empty where another entry
+    /// tells the same.
     #[must_use]
     pub fn told(&self, told: &Told<'_>) -> String {
         match told {
+            // The note that comes with it says it better, and its report with what.
+            Told::Decision(decision) if is_adoption_alone(decision) => String::new(),
             Told::Decision(decision) => self.lines(decision, Detail::Fired).join("\n"),
             Told::Note(now, note) => {
                 format!("{} {}", self.time(now.wall), note.render(self.program))

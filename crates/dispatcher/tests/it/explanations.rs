@@ -48,6 +48,36 @@ fn a_persons_wish_names_the_person() {
     assert_eq!(lines[1], "  -> hall.lamp on=true (sent)");
 }
 
+#[test]
+fn who_changed_something_is_told_in_words_and_once() {
+    let mut rig = Rig::awake();
+    let told = |rig: &Rig, mut effects: dispatcher::Effects| -> Vec<String> {
+        explain::fill_texts(&rig.program, &mut effects);
+        let explainer = Explainer::new(&rig.program);
+        let told = explain::told(&effects, rig.now);
+        let texts = told.map(|told| explainer.told(&told));
+        let lines = texts.filter(|text| !text.is_empty());
+        lines.map(|text| text[13..].to_owned()).collect()
+    };
+    let anybody = dispatcher::Publisher::Superuser;
+    let effects = rig.publish(&anybody, "iot/hall/lamp/set", "on");
+    let lines = told(&rig, effects);
+    assert!(
+        lines[0].starts_with("hall.lamp set by a client without a login\n"),
+        "{lines:?}"
+    );
+    rig.says("hall", "iot/hall/lamp/state", r#"{"on":true}"#);
+    rig.pass(std::time::Duration::from_secs(60));
+    let effects = rig.says("hall", "iot/hall/lamp/state", r#"{"on":false}"#);
+    assert_eq!(
+        told(&rig, effects),
+        [
+            "hall.lamp reports on=false",
+            "hall.lamp: changed at the device, by no rule and no command; so it shall stay",
+        ]
+    );
+}
+
 /// The usual house with one more rule, and that rule's condition.
 fn with_condition(text: &str) -> (std::sync::Arc<mapping::Program>, mapping::program::RuleIx) {
     let rule = format!(

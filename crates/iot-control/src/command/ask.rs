@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use serde_json::Value as Json;
 use types::Shown;
 
+use super::counters::{note_of, refusal_of};
 use crate::{
     cli::{Device, Direction, Press},
     control::{Request, client},
@@ -147,35 +148,6 @@ fn show_device(answer: &Json) {
     }
     if let Some(refusal) = answer["last_refusal"].as_str() {
         printer::result(format!("       last refusal: {refusal}"));
-    }
-}
-
-/// What a counter of something that was taken means; `None`: it counts what was not.
-fn note_of(code: &str) -> Option<&str> {
-    Some(match code {
-        "first-report" => "first reports, taken as they should be",
-        "adopted" => "changed by hand",
-        "resent" => "targets sent again",
-        "duplicate" => "copies dropped",
-        _ => return None,
-    })
-}
-
-/// What a counter of refusals means; the code itself says most.
-fn refusal_of(code: &str) -> &str {
-    match code {
-        "value" => "values that do not fit",
-        "bare-value" => "bare values for several fields",
-        "nothing-there" => "messages with nothing where `from` reads",
-        "not-json" => "not JSON",
-        "not-yours" => "topics of others",
-        "unknown-event" => "unknown events",
-        "unknown-field" => "unknown fields",
-        "unknown-command" => "unknown commands",
-        "missing-field" => "missing fields",
-        "not-settable" => "fields that are only reported",
-        "blocked-in" => "blocked",
-        other => other,
     }
 }
 

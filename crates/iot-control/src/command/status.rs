@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::Value as Json;
 
+use super::counters::{note_of, refusal_of};
 use crate::{
     cli::Status,
     control::{Request, client},
@@ -90,9 +91,11 @@ fn lines(status: &Json) -> Vec<String> {
     if trouble.is_empty() {
         lines.push("refused   nothing".to_owned());
     }
-    for (ix, (name, count)) in trouble.into_iter().enumerate() {
-        let head = if ix == 0 { "refused" } else { "" };
-        lines.push(format!("{head:<10}{count} {name}"));
+    for (heading, counts) in [("refused", trouble), ("noted", notes(&status["refusals"]))] {
+        for (ix, (name, count)) in counts.into_iter().enumerate() {
+            let head = if ix == 0 { heading } else { "" };
+            lines.push(format!("{head:<10}{count} {name}"));
+        }
     }
     lines
 }
@@ -101,10 +104,22 @@ fn lines(status: &Json) -> Vec<String> {
 fn troubles(broker: &Json, refusals: &Json) -> Vec<(String, u64)> {
     let of_broker = broker.as_object().into_iter().flatten();
     let of_broker = of_broker.filter(|(name, _)| !USUAL.contains(&name.as_str()));
+    let of_broker = of_broker.map(|(name, count)| (name.replace('_', " "), count));
     let of_house = refusals.as_object().into_iter().flatten();
+    let of_house = of_house.filter(|(code, _)| note_of(code).is_none());
+    let of_house = of_house.map(|(code, count)| (refusal_of(code).replace('-', " "), count));
     of_broker
         .chain(of_house)
-        .filter_map(|(name, count)| Some((name.replace(['_', '-'], " "), count.as_u64()?)))
+        .filter_map(|(name, count)| Some((name, count.as_u64()?)))
+        .filter(|(_, count)| *count > 0)
+        .collect()
+}
+
+/// What the house took, and counts all the same: no trouble.
+fn notes(refusals: &Json) -> Vec<(String, u64)> {
+    let counts = refusals.as_object().into_iter().flatten();
+    counts
+        .filter_map(|(code, count)| Some((note_of(code)?.to_owned(), count.as_u64()?)))
         .filter(|(_, count)| *count > 0)
         .collect()
 }
@@ -140,7 +155,7 @@ mod tests {
         let mut status = json!({
             "up_s": 5,
             "broker": { "messages_in": 7, "refused_connects": 2, "stalls": 0 },
-            "refusals": { "not-yours": 1 },
+            "refusals": { "not-yours": 1, "resent": 1 },
             "inputs": { "last": 9, "missed": 3 },
             "store": {
                 "state": "inputs are being kept",
@@ -153,13 +168,17 @@ mod tests {
             "3 inputs are not in the journal",
             "1 segments of the oldest history went early",
             "old data can't be dropped: it is read-only",
-            "refused   2 refused connects\n          1 not yours",
+            "refused   2 refused connects\n          1 topics of others\nnoted     1 targets sent again",
         ] {
             assert!(said.contains(part), "{part} is missing in\n{said}");
         }
         assert!(!said.contains("stalls"), "{said}");
         status["broker"]["refused_connects"] = json!(0);
-        status["refusals"] = json!({});
-        assert_eq!(lines(&status).last().unwrap(), "refused   nothing");
+        status["refusals"] = json!({ "resent": 3, "first-report": 0 });
+        let said = lines(&status).join("\n");
+        assert!(
+            said.ends_with("refused   nothing\nnoted     3 targets sent again"),
+            "{said}"
+        );
     }
 }

@@ -19,12 +19,13 @@ use store::{
 use types::{InputNo, Instant, Now};
 
 use super::{
+    arrival::Arriving,
     house::House,
     identity,
     journal::Journal,
     keeper::Keeper,
     refusals::Refusals,
-    stream::Stream,
+    stream::{About, Stream},
     tell::Teller,
     users::{Known, Users},
 };
@@ -51,6 +52,8 @@ pub(super) struct App {
     pub(super) simulated: Users,
     pub(super) refusals: Refusals,
     pub(super) teller: Teller,
+    /// Simulated modules that were started and are not all there yet.
+    arriving: Option<Arriving>,
     anonymous: Anonymous,
     /// By [`broker::ClientKey`].
     clients: Vec<Option<Connected>>,
@@ -89,6 +92,7 @@ impl App {
             simulated: Users::default(),
             refusals: Refusals::default(),
             teller: Teller::default(),
+            arriving: None,
             anonymous,
             clients: Vec::new(),
             journal: Journal::after(last),
@@ -152,6 +156,22 @@ impl App {
         core.send(now, out, self);
         // The next replay is short.
         self.snapshot(now);
+    }
+
+    /// Simulated modules begin to arrive.
+    pub(super) fn expect_modules(&mut self, now: Now) {
+        self.arriving = Some(Arriving::new(now));
+    }
+
+    /// Says once who arrived.
+    fn sum_up_arrivals(&mut self, now: Now) {
+        let arriving = self.arriving.as_ref();
+        let Some(text) = arriving.and_then(|it| it.summary(&self.dispatcher, now.at)) else {
+            return;
+        };
+        self.arriving = None;
+        let time = Explainer::new(self.dispatcher.program()).time(now.wall);
+        self.stream.sum_up(&format!("{time} {text}"));
     }
 
     /// Whether anybody has a login.
@@ -339,7 +359,13 @@ impl App {
         let explainer = Explainer::new(program);
         let no = self.journal.last();
         for told in explain::told(&self.effects, now) {
+            let arriving = self.arriving.as_mut();
+            let about = match arriving.is_some_and(|it| it.counts(&told)) {
+                true => About::Arrival,
+                false => About::House,
+            };
             self.stream.show(
+                about,
                 |filters| explainer.is_wanted(&told, filters),
                 || explainer.told(&told),
                 || explainer.told_json(no, &told),
@@ -528,6 +554,7 @@ impl Application for App {
 
     fn tick(&mut self, now: Now, out: &mut Outbox) {
         self.catch_up(now, out);
+        self.sum_up_arrivals(now);
         self.watch_store(now);
         self.refusals.flush(now);
         if self.journal.inputs >= SNAPSHOT_INPUTS || now.at >= self.snapshot_due {
@@ -546,8 +573,10 @@ impl Application for App {
         let house = self.dispatcher.next_deadline(now);
         let journal = self.journal.due();
         let store = self.keeper.next_look();
+        let arriving = self.arriving.as_ref().map(|it| it.deadline(now.at));
         house
             .into_iter()
+            .chain(arriving)
             .chain(sync)
             .chain(journal)
             .chain([snapshot, store])

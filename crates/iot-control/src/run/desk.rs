@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     control::{NewUser, Request, server::Desk},
-    login, printer,
+    log, login, printer,
     settings::Settings,
     simulate::{self, Modules, Passwords},
 };
@@ -100,7 +100,10 @@ impl Running {
             })?);
             passwords.insert(Arc::clone(&device.name), password);
         }
-        self.server.enter(|_, app, _| app.simulated = logins);
+        self.server.enter(|_, app, now| {
+            app.simulated = logins;
+            app.expect_modules(now);
+        });
         *self.modules.borrow_mut() = Some(Modules::start(program, self.broker, &passwords)?);
         Ok(())
     }
@@ -150,8 +153,9 @@ impl Running {
         let (time, changes) = self.server.enter(|core, app, now| {
             let changes = changed_rules(app.dispatcher.program(), &house.program);
             app.reload(core, now, house);
-            let time = Explainer::new(app.dispatcher.program()).time(now.wall);
-            (time, changes)
+            let explainer = Explainer::new(app.dispatcher.program());
+            log::go_by(explainer.zone().clone());
+            (explainer.time(now.wall), changes)
         });
         printer::tell(format_args!(
             "{time} the edited files are in force: {}, {}, {}{changes}",

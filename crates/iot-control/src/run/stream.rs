@@ -36,7 +36,18 @@ struct Reader {
     waiting: Arc<AtomicUsize>,
     json: bool,
     filters: Vec<Filter>,
+    /// Whether it is the terminal of a start, where what arrives is summed up.
+    sums_up: bool,
     missed: u64,
+}
+
+/// What a line is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum About {
+    /// A module that arrives, and is counted in a line that follows.
+    Arrival,
+    /// Anything else.
+    House,
 }
 
 /// The lines of one reader, as it gets them.
@@ -53,6 +64,9 @@ impl Stream {
     /// The thread can't be started.
     pub(crate) fn print(&mut self, json: bool) -> std::io::Result<Writer> {
         let mut lines = self.add(json, Vec::new());
+        if let Some(reader) = self.readers.last_mut() {
+            reader.sums_up = !json;
+        }
         Writer::start("stream", move || {
             while let Some(line) = lines.blocking_next() {
                 if let Err(error) = printer::stream(line) {
@@ -87,6 +101,7 @@ impl Stream {
             waiting: Arc::clone(&waiting),
             json,
             filters,
+            sums_up: false,
             missed: 0,
         });
         Lines { lines, waiting }
@@ -102,9 +117,10 @@ impl Stream {
     }
 
     /// Shows `text` to people and `json` to machines, where `is_wanted` by their filters; each is made only where
-    /// it is.
+    /// it is. An arrival is for those who don't wait for its sum.
     pub(crate) fn show(
         &mut self,
+        about: About,
         is_wanted: impl Fn(&[Filter]) -> bool,
         text: impl Fn() -> String,
         json: impl Fn() -> String,
@@ -112,7 +128,7 @@ impl Stream {
         self.forget_gone();
         let (for_people, for_machines) = (OnceCell::new(), OnceCell::new());
         for reader in &mut self.readers {
-            if !is_wanted(&reader.filters) {
+            if !is_wanted(&reader.filters) || (about == About::Arrival && reader.sums_up) {
                 continue;
             }
             let line: &Arc<str> = if reader.json {
@@ -124,6 +140,16 @@ impl Stream {
                 reader.send(line);
             }
         }
+    }
+
+    /// The sum of what arrived, for those who saw none of it.
+    pub(crate) fn sum_up(&mut self, line: &str) {
+        self.forget_gone();
+        let line: Arc<str> = line.into();
+        let readers = self.readers.iter_mut();
+        readers
+            .filter(|reader| reader.sums_up)
+            .for_each(|reader| reader.send(&line));
     }
 
     /// Lets go of all readers.
@@ -192,7 +218,8 @@ mod tests {
 
     /// Shows a line that every filter wants.
     fn show(stream: &mut Stream, line: &str) {
-        stream.show(|_| true, || line.to_owned(), || format!("{{\"{line}\":1}}"));
+        let json = || format!("{{\"{line}\":1}}");
+        stream.show(About::House, |_| true, || line.to_owned(), json);
     }
 
     #[test]
@@ -200,7 +227,7 @@ mod tests {
         let mut stream = Stream::default();
         let wants_nothing = stream.follow(false, vec![Filter::new("attic")]);
         drop(wants_nothing);
-        stream.show(|_| false, String::new, String::new);
+        stream.show(About::House, |_| false, String::new, String::new);
         assert!(!stream.is_watched());
     }
 
@@ -227,7 +254,8 @@ mod tests {
             made.set(made.get() + 1);
             "lamp on".to_owned()
         };
-        stream.show(|_| true, text, || unreachable!("no machine looks"));
+        let json = || unreachable!("no machine looks");
+        stream.show(About::House, |_| true, text, json);
         for reader in &mut readers {
             assert_eq!(reader.blocking_next().as_deref(), Some("lamp on"));
         }
@@ -277,5 +305,21 @@ mod tests {
                 .blocking_next()
                 .is_some_and(|note| note.contains("1 lines"))
         );
+    }
+
+    #[test]
+    fn an_arrival_is_summed_up_where_the_house_starts_and_told_to_all_others() {
+        let mut stream = Stream::default();
+        let mut terminal = stream.add(false, Vec::new());
+        stream.readers[0].sums_up = true;
+        let mut other = stream.follow(true, Vec::new()).expect("there is room");
+        let json = || "{}".to_owned();
+        stream.show(About::Arrival, |_| true, String::new, json);
+        stream.sum_up("all are there");
+        stream.close();
+        assert_eq!(terminal.blocking_next().as_deref(), Some("all are there"));
+        assert_eq!(terminal.blocking_next(), None);
+        assert_eq!(other.blocking_next().as_deref(), Some("{}"));
+        assert_eq!(other.blocking_next(), None);
     }
 }

@@ -17,7 +17,7 @@ use rumqttc::{
 };
 use tokio::{
     sync::mpsc,
-    time::{Instant, Interval},
+    time::{Instant, Interval, interval_at},
 };
 use types::Value;
 
@@ -78,7 +78,8 @@ impl Module {
         let promised = dispatcher::report_every(&self.program[self.device]);
         loop {
             let (client, mut events) = self.client();
-            let mut report = promised.map(tokio::time::interval);
+            // How it is it says when it arrives.
+            let mut report = promised.map(|span| interval_at(Instant::now() + span, span));
             loop {
                 let ends = self.ends.values().min().copied();
                 tokio::select! {

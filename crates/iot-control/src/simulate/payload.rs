@@ -41,6 +41,9 @@ pub(crate) fn words_of(
     let (names, pairs): (Vec<_>, Vec<_>) = words.iter().partition(|word| !word.contains('='));
     let event = match (names.as_slice(), program[channel].events.first()) {
         ([], None) => return Ok(vec![report_of(program, channel, path, &pairs)?]),
+        ([], Some(first)) if are_state(program, channel, *first, &pairs) => {
+            return Ok(vec![report_of(program, channel, path, &pairs)?]);
+        }
         (names, first) => event_named(program, channel, path, names, first)?,
     };
     let declared = &program[event].fields;
@@ -59,7 +62,11 @@ pub(crate) fn words_of(
         });
         fields.push(match given {
             Some(text) => read(&field.name, &field.ty, text)?,
-            None => field.default.clone().unwrap_or_else(|| middle(&field.ty)),
+            None => field
+                .default
+                .clone()
+                .or_else(|| usual(program, channel, &field.name, &field.ty))
+                .unwrap_or_else(|| middle(&field.ty)),
         });
     }
     let release = names.is_empty() && &*program[event].name == "press";
@@ -87,7 +94,24 @@ fn event_named(
     }
 }
 
-/// What a channel without events reports.
+/// Whether all of the words are fields of the channel's state and some are none of its first event: `contact=open`.
+fn are_state(program: &Program, channel: ChannelIx, first: EventIx, pairs: &[&String]) -> bool {
+    let name = |pair: &&String| pair.split('=').next().unwrap_or_default().to_owned();
+    let mut names = pairs.iter().map(name);
+    let of_event = |name: &str| program[first].fields.iter().any(|f| &*f.name == name);
+    names
+        .clone()
+        .all(|name| program.slot(channel, &name).is_some())
+        && names.any(|name| !of_event(&name))
+}
+
+/// What a measured field is where nobody says it: 21 degrees, and not the middle of what can be measured.
+fn usual(program: &Program, channel: ChannelIx, field: &str, ty: &Type) -> Option<Value> {
+    program.slot(channel, field)?;
+    first_state(&program[channel].kind, field, ty)
+}
+
+/// What a channel reports of its state.
 fn report_of(
     program: &Program,
     channel: ChannelIx,
@@ -143,7 +167,10 @@ fn channel_of(program: &Program, path: &str) -> Result<ChannelIx, Wrong> {
 
 fn no_events(program: &Program, channel: ChannelIx, path: &str) -> Wrong {
     let hint = match program[channel].slots.first() {
-        Some(first) => format!("; say what it reports: {}=..", program[*first].name),
+        Some(first) => format!(
+            "; say what it reports: iot-control press {path} {}=..",
+            program[*first].name
+        ),
         None => ", nor any state: it only takes commands".to_owned(),
     };
     Wrong(format!("{path} has no events{hint}"))
@@ -164,11 +191,39 @@ fn named_event(
         if names.is_empty() {
             return no_events(program, channel, path);
         }
+        let hint = gesture_hint(program, channel, path, name)
+            .or_else(|| value_hint(program, channel, path, name))
+            .unwrap_or_default();
         Wrong(format!(
-            "{path} has no event {name}; it has {}",
+            "{path} has no event {name}; it has {}{hint}",
             names.join(", ")
         ))
     })
+}
+
+/// How fingers make a gesture: the dispatcher finds it in what the button reports.
+fn gesture_hint(program: &Program, channel: ChannelIx, path: &str, name: &str) -> Option<String> {
+    program.event(channel, "press")?;
+    program.event(channel, "release")?;
+    let press = format!("iot-control press {path}");
+    let how = match name {
+        "click" => press,
+        "double" => format!("{press}; {press}"),
+        "triple" => format!("{press}; {press}; {press}"),
+        "long" => format!("{press} press; sleep 1; {press} release"),
+        _ => return None,
+    };
+    Some(format!(". {name} is a gesture, made of those: {how}"))
+}
+
+/// How a value is given, where the word is one.
+fn value_hint(program: &Program, channel: ChannelIx, path: &str, word: &str) -> Option<String> {
+    let mut slots = program[channel].slots.iter().map(|slot| &program[*slot]);
+    let fits = slots.find(|slot| read(&slot.name, &slot.ty, word).is_ok())?;
+    let field = &fits.name;
+    Some(format!(
+        ". To give it a value: iot-control press {path} {field}={word}"
+    ))
 }
 
 fn unknown_field(program: &Program, event: EventIx, name: &str) -> Wrong {

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::harness::{Client, Dispatcher, House, Kind};
+use crate::harness::{Client, Dispatcher, House, Kind, Login};
 
 fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/piano-house")
@@ -168,7 +168,7 @@ fn what_has_no_events_reports_its_state() {
         (["press", "roof.soil", "mud=1"], "it reports moisture"),
         (
             ["press", "roof.soil", "wet"],
-            "say what it reports: moisture=..",
+            "say what it reports: iot-control press roof.soil moisture=..",
         ),
     ] {
         let refused = dispatcher.ask(&words);
@@ -216,6 +216,85 @@ fn the_live_stream_shows_event_rule_and_command_to_people_and_machines() {
 }
 
 #[test]
+fn a_start_takes_one_line_of_the_terminal_and_then_the_stream_begins() {
+    let house = House::copy(&example());
+    let dispatcher = Dispatcher::start_with(&house, &["--simulate"], &[("STREAM", "on")]);
+    let sum = dispatcher.prints(" online, ");
+    assert!(sum.contains("8 devices online, "), "{sum}");
+    assert!(sum.ends_with(" first reports"), "{sum}");
+    assert_eq!(dispatcher.printed().lines().next(), Some(&*sum));
+    dispatcher.ask(&["press", "piano.keys", "key=60"]).ok();
+    dispatcher.prints("hall.lamp reports on=true");
+    let mut next = dispatcher.printed();
+    next.drain(..=sum.len());
+    assert!(
+        next.lines().next().unwrap().contains("piano.keys.press"),
+        "{next}"
+    );
+}
+
+#[test]
+fn machines_get_every_line_of_a_start() {
+    let house = House::copy(&example());
+    let dispatcher = Dispatcher::start(&house, &["--simulate", "--json"]);
+    dispatcher.prints("piano.online");
+    dispatcher.prints("hall.lamp: reports for the first time");
+    assert!(!dispatcher.printed().contains("devices online"));
+}
+
+#[test]
+fn a_module_says_once_how_it_is_when_it_arrives() {
+    let house = House::new(
+        "format = 1\n[device.attic]\nid = 1\nio.temp = { kind = \"temperature\", report_every = \"1h\" }\n",
+    );
+    let dispatcher = Dispatcher::start(&house, &["--simulate", "--json"]);
+    dispatcher.device_is("attic", "is simulated", |attic| attic["online"] == true);
+    // Its messages keep their order.
+    dispatcher
+        .ask(&["press", "attic.temp", "temperature=5"])
+        .ok();
+    dispatcher.prints("attic.temp reports temperature=5");
+    let said = dispatcher.printed();
+    assert_eq!(
+        said.matches("attic.temp reports temperature=21").count(),
+        1,
+        "{said}"
+    );
+}
+
+#[test]
+fn a_sensor_with_events_reports_a_state_that_is_named() {
+    let house = House::copy(&example());
+    let dispatcher = simulated_with(&house, "door");
+    dispatcher
+        .ask(&["press", "door.contact", "contact=open"])
+        .ok();
+    dispatcher.device_is("door", "is open", |door| {
+        door["channels"]["contact"]["reported"]["contact"] == "open"
+    });
+    // What is not said is what is usual, and not the middle of what can be measured.
+    let said = dispatcher.ask(&["press", "living.temp"]).ok();
+    assert!(said.stdout.contains("temperature=21"), "{said:?}");
+}
+
+#[test]
+fn the_log_goes_by_the_clock_of_the_house() {
+    let house = House::new(
+        "format = 1\n[home]\ntimezone = \"Asia/Kathmandu\"\nlatitude = 27.7\nlongitude = 85.3\n\
+         [device.attic]\nid = 1\nio.lamp = { kind = \"switch\" }\n",
+    );
+    let dispatcher = simulated_with(&house, "attic");
+    let stranger = Login {
+        user: "nobody".into(),
+        password: "nothing".into(),
+    };
+    let refused = Client::connect(Kind::RumqttcV5, &dispatcher.connect(Some(stranger), &[]));
+    assert!(refused.is_err());
+    let line = dispatcher.says(0, "refused: login as");
+    assert!(line.contains("+05:45 "), "{line}");
+}
+
+#[test]
 fn a_press_of_something_that_is_not_there_says_what_was_meant() {
     let house = House::copy(&example());
     let dispatcher = simulated(&house);
@@ -224,6 +303,15 @@ fn a_press_of_something_that_is_not_there_says_what_was_meant() {
         (["press", "piano.keys", "kee=60"], "has no field kee"),
         (["press", "piano.keys", "key=sixty"], "key"),
         (["press", "paino.keys", "key=60"], "did you mean"),
+        (
+            ["press", "living.temp", "22"],
+            "iot-control press living.temp temperature=22",
+        ),
+        (
+            ["press", "desk.button", "double"],
+            "it has press, release. double is a gesture, made of those: iot-control press desk.button; iot-control press desk.button\n",
+        ),
+        (["press", "desk.button", "dbl"], "it has press, release\n"),
     ] {
         let refused = dispatcher.ask(&words);
         assert_eq!(refused.code, Some(1), "{refused:?}");

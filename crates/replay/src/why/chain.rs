@@ -380,10 +380,11 @@ impl Teller<'_> {
                 program.channel_path(*channel)
             ),
             Cause::Set(channel, who) if &**who == LOCAL => format!(
-                "somebody changed {} by hand; what it reported is the wish now",
+                "{} was changed at the device, by no rule and no command; what it reported is the wish now",
                 program.channel_path(*channel)
             ),
             Cause::Set(channel, who) => {
+                let who = explain::asker(who);
                 format!("{who} asked for {}", program.channel_path(*channel))
             }
             Cause::Holds(rule) => match hold_of(program, *rule) {

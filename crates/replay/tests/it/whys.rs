@@ -194,7 +194,7 @@ fn a_hand_on_the_switch_is_named() {
     home.says("hall", "lamp/state", r#"{"on":true,"brightness":50}"#);
     let answer = ask(&mut home, "hall.lamp");
     assert!(
-        answer.contains("somebody changed hall.lamp by hand; what it reported is the wish now"),
+        answer.contains("hall.lamp was changed at the device, by no rule and no command; what it reported is the wish now"),
         "{answer}"
     );
 }
@@ -208,7 +208,7 @@ fn what_a_lamp_reports_at_first_is_nobodys_hand() {
         answer.contains("hall.lamp reported for the first time; nobody had wished anything of it"),
         "{answer}"
     );
-    assert!(!answer.contains("by hand"), "{answer}");
+    assert!(!answer.contains("at the device"), "{answer}");
 }
 
 #[test]
