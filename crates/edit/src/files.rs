@@ -12,6 +12,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
+mod leftover;
 mod unfinished;
 
 use unfinished::Unfinished;

@@ -1,6 +1,6 @@
 //! The command line: names and shapes only. What each command does stands in [`crate::command`].
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -58,6 +58,38 @@ pub(crate) enum Command {
     /// Adds, lists and removes people and MQTT clients
     #[command(subcommand)]
     User(User),
+}
+
+impl Command {
+    /// The folder of the house that is read or written.
+    pub(crate) fn house(&self) -> Option<&Path> {
+        Some(match self {
+            Self::Run(options) => &options.house,
+            Self::Check(options) => &options.house,
+            Self::Test(options) => &options.house.house,
+            Self::Schema(options) => &options.house,
+            Self::Export(options) => &options.house,
+            Self::Import(options) => &options.into,
+            Self::Edit(
+                Edit::Set { house, .. }
+                | Edit::Remove { house, .. }
+                | Edit::Enable { house, .. }
+                | Edit::Disable { house, .. }
+                | Edit::AddRule { house, .. },
+            ) => house,
+            Self::Rename(options) => &options.house,
+            Self::Replay(options) => &options.mapping,
+            Self::Lsp(_)
+            | Self::Press(_)
+            | Self::Events(_)
+            | Self::Why(_)
+            | Self::WhyNot(_)
+            | Self::State(_)
+            | Self::Status(_)
+            | Self::Device(_)
+            | Self::User(_) => return None,
+        })
+    }
 }
 
 #[derive(Debug, Args)]

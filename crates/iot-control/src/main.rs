@@ -23,6 +23,13 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     log::start(matches!(cli.command, Command::Run(_)));
+    // Whoever reads a house finds all of an edit or none of it.
+    if let Some(house) = cli.command.house()
+        && let Err(why) = command::finish_edit(house)
+    {
+        printer::complain(&why);
+        return ExitCode::FAILURE;
+    }
     let done = match cli.command {
         Command::Run(options) => run::run(&options),
         Command::Check(options) => command::check(&options),

@@ -34,7 +34,7 @@ use tokio::{
 };
 
 use crate::{
-    cli, command,
+    cli,
     control::{client::SOCKET, server::Socket},
     log, printer,
     settings::{self, Anonymous, Settings, Switch},
@@ -70,7 +70,6 @@ pub(crate) fn run(options: &cli::Run) -> anyhow::Result<ExitCode> {
 
 fn start(options: &cli::Run, started: time::Instant) -> anyhow::Result<()> {
     let settings = settings(options)?;
-    command::finish_edit(&options.house)?;
     let house::Reading { house, reads } = house::read_to_start(&options.house);
     let seen = watch::Seen::new(&options.house, reads.unwrap_or_default());
     let house = match house {

@@ -128,6 +128,8 @@ fn read(folder: &Path, open: &BTreeMap<PathBuf, String>) -> House {
             texts.insert(name.to_owned(), text.clone());
         }
     }
+    // Where it can't be completed, the editor shows what is there; `check` says why.
+    let _ = edit::finish(folder);
     let blocks = texts.remove(BLOCKLIST);
     // What can't be read is no text that could be complained about here.
     let on_disk = || disk::text(&folder.join(BLOCKLIST), blocklist::BYTES_MAX).ok();

@@ -13,10 +13,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Staged, WriteError, sync_folders};
+use super::{Staged, WriteError, leftover, sync_folders};
 
 /// Name of the note in a house's folder.
-const NOTE: &str = ".iot-control-edit";
+pub(super) const NOTE: &str = ".iot-control-edit";
 
 /// What the note says.
 #[derive(Debug, Serialize, Deserialize)]
@@ -80,16 +80,25 @@ pub fn is_unfinished(folder: &Path) -> bool {
     folder.join(NOTE).exists()
 }
 
-/// Puts the files of an edit that was interrupted in place; says how many were missing. To be called before a
-/// house is read.
+/// Puts the files of an edit that was interrupted in place, and removes what killed processes left beside files; says
+/// how many were missing. To be called before a house is read.
 ///
 /// # Errors
 /// One of them was changed by somebody since, or can't be written.
 pub fn finish(folder: &Path) -> Result<usize, WriteError> {
+    let missing = put_in_place(folder)?;
+    // While a note stands, its texts are needed.
+    if !is_unfinished(folder) {
+        leftover::remove(folder);
+    }
+    Ok(missing)
+}
+
+fn put_in_place(folder: &Path) -> Result<usize, WriteError> {
     let path = folder.join(NOTE);
     let failed = |error| WriteError::Interrupted(path.clone(), error);
     let text = match fs::read(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(error) if is_no_house(&error) => return Ok(0),
         read => read.map_err(failed)?,
     };
     let note: Note = serde_json::from_slice(&text).map_err(|error| failed(error.into()))?;
@@ -123,6 +132,12 @@ pub fn finish(folder: &Path) -> Result<usize, WriteError> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
         _ => Ok(missing.len()),
     }
+}
+
+/// There is no note, or no folder that could hold one: whoever reads the house says so better.
+fn is_no_house(error: &io::Error) -> bool {
+    use io::ErrorKind::{NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory)
 }
 
 fn name_in(folder: &Path, path: &Path) -> Option<String> {

@@ -8,7 +8,6 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     cli::House,
-    command::finish_edit,
     printer,
     run::count,
     settings::{self, At, Complaint, Settings},
@@ -19,7 +18,6 @@ pub(crate) fn check(options: &House) -> anyhow::Result<ExitCode> {
     if !options.json {
         is_folder(&options.house)?;
     }
-    finish_edit(&options.house)?;
     let loaded = mapping::load(&options.house);
     let blocks = mapping::blocklist::load(&options.house);
     let settings = Settings::read(&options.house).err();

@@ -67,7 +67,8 @@ pub(crate) fn rename(options: &cli::Rename) -> anyhow::Result<ExitCode> {
     Ok(code)
 }
 
-/// Completes an edit of the house that was interrupted, before the house is read.
+/// Completes an edit of the house that was interrupted. Called once, before the command that reads the house; what `lsp`
+/// opens it completes itself.
 pub(crate) fn finish_edit(folder: &Path) -> anyhow::Result<()> {
     let missing = edit::finish(folder)?;
     if missing > 0 {
@@ -81,7 +82,6 @@ pub(crate) fn finish_edit(folder: &Path) -> anyhow::Result<()> {
 
 /// A house to change; where none is, there is nothing to change.
 fn open(folder: &Path) -> anyhow::Result<House> {
-    finish_edit(folder)?;
     let house = House::open(folder);
     if house.analysis().mapping.is_empty() {
         bail!(

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     cli::Test,
-    command::{check, finish_edit, past},
+    command::{check, past},
     printer,
 };
 
@@ -20,7 +20,6 @@ pub(crate) fn test(options: &Test) -> anyhow::Result<ExitCode> {
     if !options.house.json {
         check::is_folder(house)?;
     }
-    finish_edit(house)?;
     let loaded = mapping::load(house);
     // As the dispatcher has it: a house whose tests don't read is as little in force as one whose rules don't.
     let sound = !loaded.has_errors();

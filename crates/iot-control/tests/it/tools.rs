@@ -152,6 +152,58 @@ fn a_rename_that_is_killed_is_finished_by_the_next_command_or_never_began() {
 }
 
 #[test]
+fn whatever_reads_or_writes_a_house_first_finishes_an_edit_of_it() {
+    const NOTE: &str = ".iot-control-edit";
+    const READY: &str = ".rules.toml.999999999-0.new";
+    let fixture = House::copy(&fixture());
+    let json = run(["export", "--json", &folder_of(&fixture)], "").ok();
+    let tried = fixture.folder().display().to_string();
+    let commands: [&[&str]; 8] = [
+        &["check", "HOUSE"],
+        &["test", "HOUSE"],
+        &["schema", "HOUSE"],
+        &["export", "HOUSE"],
+        &["import", "-", "--into", "HOUSE", "--force"],
+        &["edit", "disable", "HOUSE", "doorbell-like", "--dry-run"],
+        &["rename", "HOUSE", "hall", "floor", "--dry-run"],
+        &[
+            "replay",
+            "--mapping",
+            "HOUSE",
+            "--since",
+            "-1h",
+            "--state",
+            &tried,
+        ],
+    ];
+    for command in commands {
+        let house = House::copy(&self::fixture());
+        // As a process leaves it that is killed behind its note.
+        let rules = format!("# finished\n{}", house.read("rules.toml"));
+        house.write(READY, &rules);
+        house.write(
+            NOTE,
+            &format!("{{\"files\":[{{\"from\":\"{READY}\",\"to\":\"rules.toml\"}}]}}"),
+        );
+        let folder = folder_of(&house);
+        let words = command.iter().map(|word| match *word {
+            "HOUSE" => folder.as_str(),
+            word => word,
+        });
+        let done = run(words, &json.stdout);
+        assert!(
+            done.stderr.contains("was interrupted"),
+            "{command:?}: {done:?}"
+        );
+        assert!(!house.folder().join(NOTE).exists(), "{command:?}");
+        assert!(!house.folder().join(READY).exists(), "{command:?}");
+        if command[0] != "import" {
+            assert_eq!(house.read("rules.toml"), rules, "{command:?}");
+        }
+    }
+}
+
+#[test]
 fn an_edit_changes_its_line_and_a_dry_run_none() {
     let house = House::copy(&fixture());
     let folder = folder_of(&house);

@@ -21,6 +21,26 @@ fn a_sound_house_is_not_complained_about() {
 }
 
 #[test]
+fn an_edit_that_was_interrupted_is_finished_before_the_house_is_read() {
+    let mut editor = Editor::new();
+    let ready = ".rules.toml.999999999-0.new";
+    editor.write(ready, RULES);
+    editor.write("rules.toml", "[rule.half]\n");
+    editor.write(
+        ".iot-control-edit",
+        &json!({ "files": [{ "from": ready, "to": "rules.toml" }] }).to_string(),
+    );
+    editor.open("devices.toml", crate::harness::DEVICES);
+    let told = editor.published();
+    assert!(
+        told.iter().all(|(name, _)| name != "rules.toml"),
+        "{told:?}"
+    );
+    let rules = std::fs::read_to_string(editor.folder().join("rules.toml"));
+    assert_eq!(rules.unwrap(), RULES);
+}
+
+#[test]
 fn mistakes_come_as_they_are_typed_and_go_when_they_are_mended() {
     let mut editor = Editor::new();
     editor.open("rules.toml", RULES);
