@@ -45,8 +45,8 @@ pub use folder::{FolderError, FolderLock, StateFolder, check_private};
 pub use handle::{StoreHandle, SubmitError};
 pub use health::{Health, HealthState, StoreError};
 pub use journal::{
-    Batch, Class, Damage, Durability, Gap, GapCause, JournalError, JournalReader, JournalView,
-    Keep, ReadError, Record, Refused, Retention, TornTail,
+    Batch, Class, CutOff, Damage, Durability, Gap, GapCause, JournalError, JournalReader,
+    JournalView, Keep, ReadError, Record, Refused, Retention, TornTail,
 };
 pub use open::{OpenError, Recovered, Store};
 pub use past::{Past, PastError};

@@ -4,7 +4,7 @@ use crate::db::{Database, DatabaseReader, DbError, HouseId, Rejected, Shutdown, 
 use crate::folder::{FolderError, FolderLock, StateFolder};
 use crate::handle::{Inner, StoreHandle};
 use crate::health::{Health, HealthState};
-use crate::journal::{Damage, Journal, JournalError, JournalReader, Lost, TornTail};
+use crate::journal::{CutOff, Damage, Journal, JournalError, JournalReader, Lost, TornTail};
 use crate::queue::Queue;
 use crate::reserve;
 use crate::writer::{Options, Writer};
@@ -40,6 +40,8 @@ pub struct Recovered {
     pub tail: JournalReader,
     /// What was cut off the journal's end.
     pub torn: Option<TornTail>,
+    /// What was written behind that, as far as it is known.
+    pub cut_off: Option<CutOff>,
     /// Damage that was found before any record was asked for; the tail comes to it too, if it concerns it.
     pub damaged: Vec<Damage>,
     /// The last number that was used; the next input gets the one after it.
@@ -73,6 +75,7 @@ impl Store {
             options.segment_bytes,
             Arc::clone(&options.disk),
         )?;
+        let is_lost = lost.is_some();
         if let (Some(lost), Some(begun)) = (lost, begun) {
             warnings.push(lost.to_string());
             journal
@@ -85,8 +88,11 @@ impl Store {
         let newest = database.read().newest_snapshot(InputNo(u64::MAX));
         let (snapshot, rejected) = or_warn(newest, "no snapshot can be used", &mut warnings);
         let from = snapshot.as_ref().map_or(InputNo(0), |s| s.no);
-        let last = journal.last().max(from);
-        // A journal that ends before the snapshot lost its end; the snapshot has it all.
+        // What is lost as a whole was told.
+        let cut_off = if is_lost { None } else { journal.cut_off(from) };
+        let written = cut_off.as_ref().map_or(InputNo(0), |cut_off| cut_off.until);
+        // A journal that ends before the snapshot lost its end, and the snapshot has it all. No number is used twice.
+        let last = journal.last().max(from).max(written);
         let skipped = journal.skip_to(last);
         skipped.map_err(|source| JournalError::Io {
             path: folder.journal(),
@@ -100,6 +106,7 @@ impl Store {
             ),
             tail: journal.view().reader(from.next()),
             torn: found.torn,
+            cut_off,
             damaged: found.damaged,
             last,
             last_now: later(found.last_now, snapshot.as_ref().map(|s| s.now)),

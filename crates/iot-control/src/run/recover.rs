@@ -8,9 +8,11 @@ use std::{
 
 use anyhow::Context;
 use dispatcher::{Blocklist, Conduct, Config, Dispatcher, SnapshotError};
+use jiff::{Timestamp, tz::TimeZone};
+use mapping::program::Program;
 use replay::Programs;
 use store::{Options, Retention, Snapshot, Store};
-use types::{InputNo, Now};
+use types::{InputNo, Now, UnixTime};
 
 use super::{
     app::{App, SNAPSHOT_FORMAT},
@@ -49,7 +51,7 @@ pub(super) fn recover(
     let folder = settings.state_folder(options.simulate);
     let (store, found) = Store::open(&folder, store_options(settings))
         .with_context(|| format!("state folder {}", folder.display()))?;
-    say_what_was_wrong(&found);
+    say_what_was_wrong(&found, &house.program);
     let clock = Clock::new(time_line(&folder, found.last_now, machine), machine);
     let now = clock.at(machine);
     let read = house::blocklist(&options.house);
@@ -109,7 +111,7 @@ fn store_options(settings: &Settings) -> Options {
     }
 }
 
-fn say_what_was_wrong(found: &store::Recovered) {
+fn say_what_was_wrong(found: &store::Recovered, program: &Program) {
     for warning in &found.warnings {
         printer::tell(warning);
     }
@@ -119,8 +121,25 @@ fn say_what_was_wrong(found: &store::Recovered) {
     if let Some(torn) = &found.torn {
         printer::tell(torn);
     }
+    if let Some(cut_off) = &found.cut_off {
+        let time = local_time(cut_off.until_wall, program);
+        printer::tell(format_args!("{cut_off}; the last came on {time}"));
+    }
     for damage in &found.damaged {
         printer::tell(damage);
+    }
+}
+
+/// As `2026-10-25 21:04:12`, at home, or in UTC where the house does not say where that is.
+fn local_time(wall: UnixTime, program: &Program) -> String {
+    let name = program.home.timezone.as_deref();
+    let zone = name.and_then(|name| TimeZone::get(name).ok());
+    match Timestamp::from_microsecond(wall.0) {
+        Ok(at) => at
+            .to_zoned(zone.unwrap_or(TimeZone::UTC))
+            .strftime("%Y-%m-%d %H:%M:%S %Z")
+            .to_string(),
+        Err(_) => "an unknown day".to_owned(),
     }
 }
 

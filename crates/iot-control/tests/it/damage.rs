@@ -128,6 +128,70 @@ fn a_newest_journal_file_that_is_empty_zeroed_or_gone_is_told_with_its_name_and_
     }
 }
 
+/// Where the newest record of a journal file ends.
+fn used(file: &Path) -> usize {
+    let bytes = fs::read(file).unwrap();
+    bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1
+}
+
+/// What comes of a file when all behind its middle is lost: its end, or what stood there.
+const CUTS: [fn(&Path); 2] = [
+    |file| {
+        let half = used(file) / 2;
+        let bytes = fs::read(file).unwrap();
+        fs::write(file, &bytes[..half]).unwrap();
+    },
+    |file| {
+        let half = used(file) / 2;
+        let mut bytes = fs::read(file).unwrap();
+        bytes[half..].fill(0);
+        fs::write(file, bytes).unwrap();
+    },
+];
+
+#[test]
+fn a_newest_journal_file_that_lost_its_second_half_is_told_with_the_numbers_and_the_time() {
+    for cut in CUTS {
+        let house = House::with_rules(COUNTING);
+        let dispatcher = house.start();
+        press(&dispatcher, PRESSES);
+        dispatcher.kill_9();
+        let newest = house.segments().pop().unwrap();
+        cut(&newest);
+        let dispatcher = house.start();
+        let said = dispatcher.said(0);
+        let told = format!("{} ends behind input ", newest.display());
+        let line = said.lines().find(|line| line.contains(&told)).expect(&said);
+        assert!(line.contains(" are lost"), "{line}");
+        assert!(line.contains("the last came on 20"), "{line}");
+
+        let left = presses(&dispatcher);
+        assert!((1..PRESSES).contains(&left), "{left} are left");
+        press(&dispatcher, 2);
+        let dispatcher = dispatcher.kill_9_and_restart();
+        let said = dispatcher.said(0);
+        assert!(!said.contains("ends behind input"), "told once: {said}");
+        assert!(!said.contains("missing"), "a snapshot covers it: {said}");
+        assert_eq!(presses(&dispatcher), left + 2);
+    }
+}
+
+#[test]
+fn a_snapshot_that_is_newer_than_the_cut_holds_what_the_journal_lost() {
+    for cut in CUTS {
+        let house = House::with_rules(COUNTING);
+        let mut dispatcher = house.start();
+        press(&dispatcher, PRESSES);
+        assert_eq!(dispatcher.interrupt(), Some(0));
+        cut(&house.segments().pop().unwrap());
+        let dispatcher = house.start();
+        let said = dispatcher.said(0);
+        assert!(said.contains("holds what came of them"), "{said}");
+        assert!(!said.contains(" are lost"), "{said}");
+        assert_eq!(presses(&dispatcher), PRESSES);
+    }
+}
+
 #[test]
 fn a_kill_before_the_first_input_leaves_nothing_to_tell() {
     let house = House::with_rules(COUNTING);

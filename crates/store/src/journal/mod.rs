@@ -11,6 +11,7 @@
 mod batch;
 mod cursor;
 mod damage;
+mod end;
 mod lost;
 mod open;
 mod reader;
@@ -19,12 +20,14 @@ mod segment;
 
 pub use batch::{Batch, Durability, Refused};
 pub use damage::{Damage, Gap, GapCause, TornTail};
+pub use end::CutOff;
 pub use lost::{Begun, Lost};
 pub use open::{Found, JournalError};
 pub use reader::{JournalReader, JournalView, ReadError};
 pub use record::{BODY_BYTES_MAX, Class, Record};
 
 use crate::disk::{Disk, DiskFile};
+use end::{End, Note};
 use reader::Segment;
 use record::{Chain, FRAME_BYTES_MAX, Meta};
 use segment::{HEADER_BYTES, Header, Sequence};
@@ -76,6 +79,7 @@ pub struct Journal {
     next_sequence: Sequence,
     last: InputNo,
     last_at: Instant,
+    note: Note,
     /// Reused by every append.
     buffer: Vec<u8>,
 }
@@ -224,6 +228,9 @@ impl Journal {
             if let Some(segment) = self.view.segments().last_mut() {
                 segment.end = active.end;
             }
+            let wall = chain.now.wall;
+            let no = self.last;
+            self.note.set(&self.folder, End { no, wall });
         }
         self.buffer.shrink_to(BUFFER_BYTES_KEPT);
         Ok(self.last)

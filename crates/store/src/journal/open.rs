@@ -5,6 +5,7 @@
 
 use super::cursor::{Cursor, Step, is_mostly_zeros, used_bytes};
 use super::damage::{Damage, TornTail};
+use super::end::{CutOff, End, Note};
 use super::reader::{JournalView, Segment};
 use super::record::{Chain, FRAME_BYTES_MIN};
 use super::segment::{HEADER_BYTES, Header, HeaderError, Sequence};
@@ -99,6 +100,7 @@ impl Journal {
             next_sequence: sequences.last().map_or(Sequence(1), |last| last.next()),
             last: InputNo(0),
             last_at: Instant::default(),
+            note: Note::default(),
             buffer: Vec::new(),
         };
         let mut found = Found::default();
@@ -124,6 +126,21 @@ impl Journal {
             journal.last = InputNo(journal.last.0 + bytes / FRAME_BYTES_MIN + 1);
         }
         Ok((journal, found))
+    }
+
+    /// Inputs that were written and are at the end of this journal no more, as long as nothing was appended. The
+    /// house starts from a snapshot of input `covered`.
+    #[must_use]
+    pub fn cut_off(&self, covered: InputNo) -> Option<CutOff> {
+        let end = End::read(&self.folder).filter(|end| end.no > self.last)?;
+        let newest = self.view.segments().last().map(|last| last.path.clone());
+        Some(CutOff {
+            file: newest.unwrap_or_else(|| self.folder.clone()),
+            after: self.last,
+            until: end.no,
+            until_wall: end.wall,
+            covered,
+        })
     }
 
     /// Reads one segment's header and lists it, unless nothing of the segment can be read.

@@ -119,7 +119,7 @@ impl Header {
     }
 }
 
-fn field<const N: usize>(bytes: &[u8], start: usize) -> [u8; N] {
+pub(super) fn field<const N: usize>(bytes: &[u8], start: usize) -> [u8; N] {
     let mut field = [0; N];
     field.copy_from_slice(&bytes[start..start + N]);
     field
