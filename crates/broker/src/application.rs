@@ -82,13 +82,14 @@ pub enum Admission {
     /// Come in.
     Accept(Access),
     /// Come in if the password fits the hash: `blake2s$<hex>` is checked at once, an argon2 PHC
-    /// string by the worker (see [`crate::password`]). To hide which users exist, let unknown ones
-    /// wait for a hash that nothing fits.
+    /// string by the worker (see [`crate::password`]). A wrong password is only told after the worker's
+    /// time, whatever the hash: neither the answer nor its time tells which users exist. So let unknown users
+    /// be checked against [`crate::password::decoy`].
     Verify {
         /// The hash the password has to fit.
         hash: Arc<str>,
-        /// The rights it then has.
-        access: Access,
+        /// The rights it then has, or why it stays out although its password fits: only who has that may know.
+        access: Result<Access, Refusal>,
     },
     /// Stay out.
     Refuse(Refusal),

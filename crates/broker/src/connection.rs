@@ -11,7 +11,7 @@ use slab::Slab;
 use types::Instant;
 
 use crate::{
-    Access,
+    Access, Refusal,
     application::ClientKey,
     codec::{Version, connect::Connect},
     limits::Rate,
@@ -50,7 +50,18 @@ pub(crate) enum Stage {
 #[derive(Debug)]
 pub(crate) struct Pending {
     pub(crate) connect: Connect,
-    pub(crate) access: Access,
+    /// What follows where the password fits.
+    pub(crate) access: Result<Access, Refusal>,
+}
+
+impl Pending {
+    /// Whether this user comes in where the password fits. Whoever stays out anyway is nobody's: no change of
+    /// rights lets it in.
+    pub(crate) fn is_of(&self, user: &str) -> bool {
+        self.access
+            .as_ref()
+            .is_ok_and(|access| *access.user == *user)
+    }
 }
 
 /// A connected client.

@@ -94,8 +94,9 @@ pub struct Limits {
     pub verify_queue_max: usize,
     /// The same of one address.
     pub verify_per_peer_max: usize,
-    /// Wrong passwords for people's users a minute from one address, with a burst of the same size.
-    /// More logins as a person are answered "server busy", and their password is not looked at.
+    /// Logins that fail a minute from one address, with a burst of the same size: an unknown user, or a wrong
+    /// password. More are answered "server busy", and so is a person's right password; a generated one that is
+    /// right is let in at all times.
     pub guesses_per_minute_max: u32,
 }
 

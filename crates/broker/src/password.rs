@@ -2,11 +2,23 @@
 //! checked at once; people's are kept as argon2id and checked by a worker, away from the hot thread.
 //! The registry makes hashes with this module, the core and the shell check with it.
 
+use std::sync::Arc;
+
 use argon2::{Argon2, PasswordHash, PasswordHasher, PasswordVerifier, password_hash::SaltString};
 use blake2::{Blake2s256, Digest};
 
 /// What hashes of generated passwords start with.
 const GENERATED: &str = "blake2s$";
+
+/// What no password fits: 256 random bits that are no hash of anything, with what [`hash_chosen`] takes. A login that
+/// fails anyway is checked against it, so that the time of its answer does not tell which users exist.
+const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$1HflZfRukMMSJkp/CrcOZw$scb5AbHFjed/NzXo8K0IVXdR4UhKzw76k+gb60T/C7M";
+
+/// The hash that no password fits, and that takes as long to check as one of [`hash_chosen`].
+#[must_use]
+pub fn decoy() -> Arc<str> {
+    DECOY.into()
+}
 
 /// The hash of a generated password: `blake2s$` and the BLAKE2s-256 of its text in hex. Only for
 /// passwords of at least 128 random bits: anybody can try billions of others a second.
@@ -113,6 +125,17 @@ mod tests {
         ] {
             assert_eq!(verify(hash, password.as_bytes()), expected, "{hash}");
         }
+    }
+
+    #[test]
+    fn the_decoy_costs_what_a_chosen_password_costs_and_fits_none() {
+        let parameters = |hash: &str| hash.rsplitn(3, '$').last().map(str::to_owned);
+        let chosen = hash_chosen("open sesame", &[7; 16]).unwrap();
+        let decoy = decoy();
+        assert!(is_chosen(&decoy));
+        assert_eq!(parameters(&decoy), parameters(&chosen));
+        assert_eq!(decoy.len(), chosen.len());
+        assert!(!verify(&decoy, b"") && !verify(&decoy, b"open sesame"));
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub(crate) struct Peers {
 #[derive(Debug)]
 pub(crate) struct Peer {
     rate: Rate,
-    /// Wrong passwords it may still give.
+    /// Logins that may still fail.
     guesses: Rate,
     /// Its connections.
     open: usize,

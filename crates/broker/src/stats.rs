@@ -32,7 +32,7 @@ pub struct Stats {
     pub connect_timeouts: u64,
     /// Sessions that were ended to make room.
     pub evicted_sessions: u64,
-    /// Logins whose password was not looked at: too many wait, or too many were wrong.
+    /// Logins whose password was not looked at: too many wait, or too many failed.
     pub refused_verifies: u64,
     /// Connections that a client took over from itself.
     pub takeovers: u64,

@@ -80,7 +80,7 @@ impl Core {
         let Stage::Verifying(pending) = &conn.stage else {
             return;
         };
-        if *pending.access.user != *user {
+        if !pending.is_of(user) {
             return;
         }
         let version = pending.connect.version;
@@ -115,11 +115,11 @@ impl Core {
             let Stage::Verifying(pending) = &mut conn.stage else {
                 continue;
             };
-            if *pending.access.user != *user {
+            if !pending.is_of(user) {
                 continue;
             }
             if let Some(access) = access {
-                pending.access = access.clone();
+                pending.access = Ok(access.clone());
                 continue;
             }
             if let Stage::Verifying(pending) = std::mem::replace(&mut conn.stage, Stage::Ended) {

@@ -6,7 +6,7 @@ use types::Now;
 
 use super::{Core, VerifyJob};
 use crate::{
-    Access, Admission, Application, Denied, Login, Reason,
+    Access, Admission, Application, Denied, Login, Reason, Refusal,
     codec::{
         Version,
         connect::{self, Connect, Unusable},
@@ -65,18 +65,20 @@ impl Core {
         &mut self,
         key: ConnKey,
         mut connect: Connect,
-        (hash, access): (Arc<str>, Access),
+        (mut hash, mut access): (Arc<str>, Result<Access, Refusal>),
         now: Now,
         app: &mut dyn Application,
     ) {
         let password = connect.password.take().unwrap_or_default();
         if let Some(fits) = password::verify_generated(&hash, &password) {
             if fits {
-                self.admit(key, connect, access, now, app);
-            } else {
-                self.refuse_connect(key, &connect, Reason::BadUserNameOrPassword, now, app);
+                return match access {
+                    Ok(access) => self.admit(key, connect, access, now, app),
+                    Err(refusal) => self.refuse_connect(key, &connect, refusal.into(), now, app),
+                };
             }
-            return;
+            hash = password::decoy();
+            access = Err(Refusal::BadCredentials);
         }
         let Some(counts_for) = self.conns.read(key).map(|conn| conn.counts_for) else {
             return;
@@ -132,12 +134,18 @@ impl Core {
         let Some(Pending { connect, access }) = self.take_pending(conn) else {
             return;
         };
-        if fits {
-            let rest = self.conns.take_partial(conn);
-            self.admit(conn, connect, access, now, app);
-            self.consume_partial(conn, rest, now, app);
+        let access = if fits {
+            access
         } else {
-            self.refuse_connect(conn, &connect, Reason::BadUserNameOrPassword, now, app);
+            Err(Refusal::BadCredentials)
+        };
+        match access {
+            Ok(access) => {
+                let rest = self.conns.take_partial(conn);
+                self.admit(conn, connect, access, now, app);
+                self.consume_partial(conn, rest, now, app);
+            }
+            Err(refusal) => self.refuse_connect(conn, &connect, refusal.into(), now, app),
         }
         self.settle(now, app);
     }

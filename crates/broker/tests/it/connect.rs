@@ -102,12 +102,38 @@ fn a_generated_password_is_checked_at_once() {
         .hashes
         .insert("lamp".into(), password::hash_generated("0123456789abcdef"));
     house.join(&v3("a").user("lamp").password("0123456789abcdef"));
-    assert_eq!(
-        house.hello(&v3("a").user("lamp").password("wrong")).1,
-        refused(4)
-    );
-    assert_eq!(house.hello(&v3("a").user("lamp")).1, refused(4));
     assert!(house.core.poll_verify().is_none());
+}
+
+#[test]
+fn every_login_that_fails_is_told_after_a_check_of_the_same_cost() {
+    let mut house = House::default();
+    let lamp = password::hash_generated("0123456789abcdef");
+    let ann = password::hash_chosen("open sesame", &[7; 16]).unwrap();
+    let unknown = password::decoy();
+    house.app.hashes = [("lamp", &*lamp), ("ann", &*ann), ("nobody", &*unknown)]
+        .map(|(user, hash)| (user.to_owned(), hash.to_owned()))
+        .into();
+    // What is blocked is only told to who has the password.
+    house.app.banned = vec!["lamp".into(), "ann".into()];
+    let cost = |hash: &str| hash.rsplitn(3, '$').last().map(str::to_owned);
+    for user in ["lamp", "ann", "nobody"] {
+        for given in [Some("wrong"), Some(""), None] {
+            let mut hello = v5("a").user(user);
+            hello.password = given.map(str::to_owned);
+            let (peer, got) = house.hello(&hello);
+            assert_eq!(got, [], "{user} {given:?}");
+            let job = house.core.poll_verify().expect("it is checked");
+            assert_eq!(cost(&job.hash), cost(&ann), "{user} {given:?}");
+            let fits = password::verify(&job.hash, &job.password);
+            house
+                .core
+                .verified(job.conn, fits, house.now, &mut house.app);
+            assert_eq!(house.read(peer), refused(0x86), "{user} {given:?}");
+        }
+    }
+    let right = v5("a").user("lamp").password("0123456789abcdef");
+    assert_eq!(house.hello(&right).1, refused(0x8A));
 }
 
 #[test]
@@ -173,6 +199,23 @@ fn rights_taken_while_the_password_is_checked_count() {
         .core
         .verified(job.conn, true, house.now, &mut house.app);
     assert_eq!(house.read(peer), refused(0x87));
+}
+
+#[test]
+fn rights_given_while_a_wrong_password_waits_do_not_let_it_in() {
+    let mut house = House::default();
+    let lamp = password::hash_generated("0123456789abcdef");
+    house.app.hashes.insert("lamp".into(), lamp);
+    let (peer, _) = house.hello(&v5("a").user("lamp").password("wrong"));
+    let job = house.core.poll_verify().unwrap();
+    let all = broker::Access::superuser("lamp");
+    house
+        .core
+        .set_access("lamp", Some(all), house.now, &mut house.app);
+    house
+        .core
+        .verified(job.conn, true, house.now, &mut house.app);
+    assert_eq!(house.read(peer), refused(0x86));
 }
 
 #[test]

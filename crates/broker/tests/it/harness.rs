@@ -22,6 +22,8 @@ pub struct Relay {
     /// Users with a password hash.
     pub hashes: BTreeMap<String, String>,
     pub refuse: Option<Refusal>,
+    /// Users who stay out although their password fits.
+    pub banned: Vec<String>,
     /// Acks wait for inputs, which are counted from 1.
     pub journal: bool,
     pub inputs: u64,
@@ -48,7 +50,11 @@ impl Application for Relay {
         match self.hashes.get(user) {
             Some(hash) => Admission::Verify {
                 hash: hash.as_str().into(),
-                access,
+                access: if self.banned.iter().any(|banned| banned == user) {
+                    Err(Refusal::Banned)
+                } else {
+                    Ok(access)
+                },
             },
             None => Admission::Accept(access),
         }

@@ -226,6 +226,24 @@ fn one_address_can_not_keep_people_from_logging_in() {
 }
 
 #[test]
+fn a_module_logs_in_from_an_address_whose_guesses_are_used_up() {
+    let mut house = limited(|l| l.guesses_per_minute_max = 1);
+    let hash = password::hash_generated("right");
+    house.app.hashes.insert("lamp".into(), hash);
+    let guess = v5("a").user("lamp").password("wrong");
+    let failed = house.open_from(Version::V5, MODULE).unwrap();
+    assert_eq!(house.ask(failed, &guess.packet()), []);
+    assert_eq!(checked(&mut house), [failed.key]);
+    let again = house.open_from(Version::V5, MODULE).unwrap();
+    let busy = Got::Connack {
+        present: false,
+        code: 0x89,
+    };
+    assert_eq!(house.ask(again, &guess.packet())[0], busy);
+    join_from(&mut house, MODULE, &v5("a").user("lamp").password("right"));
+}
+
+#[test]
 fn passwords_can_not_be_guessed_at_full_speed() {
     let mut house = limited(|l| l.guesses_per_minute_max = 5);
     let hash = password::hash_chosen("right", &[1; 16]).unwrap();

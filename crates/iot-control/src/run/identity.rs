@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use broker::{Access, Admission, Filter, Login, Refusal};
+use broker::{Access, Admission, Filter, Login, Refusal, password};
 use dispatcher::{Dispatcher, Publisher, access};
 use mapping::program::DeviceIx;
 use store::db::UserKind;
@@ -30,18 +30,23 @@ pub(super) fn admit(
         };
     };
     let Some(known) = simulated.find(name).or_else(|| users.find(name)) else {
-        return Admission::Refuse(Refusal::BadCredentials);
+        return Admission::Verify {
+            hash: password::decoy(),
+            access: Err(Refusal::BadCredentials),
+        };
     };
     let device = known
         .device
         .as_deref()
         .and_then(|device| dispatcher.program().device(device));
-    if device.is_some_and(|device| !dispatcher.may_connect(device)) {
-        return Admission::Refuse(Refusal::Banned);
-    }
+    let is_blocked = device.is_some_and(|device| !dispatcher.may_connect(device));
     Admission::Verify {
         hash: Arc::clone(&known.hash),
-        access: access_of(name, known, dispatcher),
+        access: if is_blocked {
+            Err(Refusal::Banned)
+        } else {
+            Ok(access_of(name, known, dispatcher))
+        },
     }
 }
 
@@ -89,4 +94,40 @@ fn device_of(known: &Known, dispatcher: &Dispatcher) -> Option<DeviceIx> {
 
 fn is_loopback(address: IpAddr) -> bool {
     address.to_canonical().is_loopback()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use broker::Version;
+    use dispatcher::{Blocklist, Config};
+    use types::Now;
+
+    #[test]
+    fn an_unknown_user_is_checked_as_a_known_one_is() {
+        let text = "format = 1\n[device.a]\nid = 1\nio.b = { kind = \"button\" }\n";
+        let house = mapping::load_texts([("mapping.toml", text.to_owned())]).program;
+        let dispatcher = Dispatcher::new(
+            house.expect("it checks"),
+            Config::default(),
+            Blocklist::default(),
+            Now::default(),
+        );
+        let login = Login {
+            client_id: "a",
+            user: Some("nobody"),
+            password: None,
+            peer: ([10, 0, 0, 1], 1883).into(),
+            version: Version::V5,
+        };
+        let none = Users::default();
+        match admit(&login, &dispatcher, &none, &none, Anonymous::Never) {
+            Admission::Verify { hash, access } => {
+                assert_eq!(hash, password::decoy());
+                assert!(matches!(access, Err(Refusal::BadCredentials)));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }
