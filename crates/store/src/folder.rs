@@ -6,7 +6,7 @@
 use std::fmt;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// The paths of a house's state. Making one touches nothing.
@@ -141,6 +141,72 @@ fn check(path: &Path, forbidden: u32) -> Result<(), FolderError> {
 #[derive(Debug)]
 pub struct FolderLock {
     _file: File,
+}
+
+/// A file that is written does not stand in the state folder any more: what goes into it goes with the process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Gone {
+    path: PathBuf,
+    how: &'static str,
+}
+
+impl Gone {
+    pub(crate) fn deleted(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            how: "was deleted",
+        }
+    }
+}
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.path.display(), self.how)
+    }
+}
+
+impl std::error::Error for Gone {}
+
+impl From<Gone> for io::Error {
+    fn from(gone: Gone) -> Self {
+        Self::new(io::ErrorKind::NotFound, gone)
+    }
+}
+
+/// The file that stood at a path when this was made.
+#[derive(Clone, Debug)]
+pub(crate) struct Original {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+impl Original {
+    /// # Errors
+    /// There is none, or it can't be looked at.
+    pub(crate) fn at(path: &Path) -> io::Result<Self> {
+        let metadata = path.metadata()?;
+        Ok(Self {
+            path: path.to_owned(),
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        })
+    }
+
+    /// Looks whether it still stands there. Where that can't be seen, whoever uses it says why.
+    ///
+    /// # Errors
+    /// [`Gone`]: it was deleted, or another file stands there.
+    pub(crate) fn check(&self) -> Result<(), Gone> {
+        match Self::at(&self.path) {
+            Ok(now) if (now.device, now.inode) != (self.device, self.inode) => Err(Gone {
+                path: self.path.clone(),
+                how: "was replaced by another file",
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Gone::deleted(&self.path)),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Why a state folder can't be used.

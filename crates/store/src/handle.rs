@@ -59,7 +59,7 @@ impl StoreHandle {
         work: impl FnOnce(&mut Database) -> Result<T, DbError> + Send + 'static,
         reply: impl FnOnce(Result<T, DbError>) + Send + 'static,
     ) -> Result<(), Refusal> {
-        let change = move |database: &mut Database| reply(work(database));
+        let change = move |database: Result<&mut Database, DbError>| reply(database.and_then(work));
         self.inner.queue.push(Job::Change(Box::new(change)))
     }
 

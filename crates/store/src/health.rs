@@ -38,7 +38,8 @@ pub enum HealthState {
         /// How often it failed in a row.
         attempts: u32,
     },
-    /// What it writes was deleted under it: nothing is acknowledged, and only a new start can mend it.
+    /// What it writes was deleted or replaced under it: nothing is acknowledged, and only that very file or a new
+    /// start can mend it.
     Gone {
         /// Which file.
         what: String,

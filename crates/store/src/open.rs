@@ -1,7 +1,7 @@
 //! Opening a house's state: lock, database, journal, and where to start again from.
 
 use crate::db::{Database, DatabaseReader, DbError, HouseId, Rejected, Shutdown, Snapshot};
-use crate::folder::{FolderError, FolderLock, StateFolder};
+use crate::folder::{FolderError, FolderLock, Original, StateFolder};
 use crate::handle::{Inner, StoreHandle};
 use crate::health::{Health, HealthState};
 use crate::journal::{CutOff, Damage, Journal, JournalError, JournalReader, Lost, TornTail};
@@ -20,6 +20,8 @@ pub struct Store {
     folder: StateFolder,
     lock: FolderLock,
     database: Database,
+    /// The file of the database.
+    original: Original,
     journal: Journal,
     last: InputNo,
     options: Options,
@@ -64,6 +66,8 @@ impl Store {
         let lock = folder.lock()?;
         let mut warnings = Vec::new();
         let database = open_database(&folder, &mut warnings)?;
+        let path = folder.database();
+        let original = Original::at(&path).map_err(|source| FolderError::Io { path, source })?;
         let begun = or_warn(
             database.read().journal_begun(),
             "whether the newest journal file is lost is unknown",
@@ -123,6 +127,7 @@ impl Store {
             folder,
             lock,
             database,
+            original,
             journal,
             last,
             options,
@@ -183,7 +188,7 @@ impl Store {
         }));
         let writer = Writer::new(
             (Arc::clone(&queue), Arc::clone(&health)),
-            (self.journal, self.database, self.lock),
+            (self.journal, self.database, self.original, self.lock),
             self.options,
             Box::new(on_durable),
         );

@@ -5,7 +5,7 @@
 //! bounds all that waits in memory. One order holds for batches and jobs. The lock is never held
 //! across anything but moving pointers, so the hot thread does not wait for the disk.
 
-use crate::db::{Database, Shutdown, Snapshot};
+use crate::db::{Database, DbError, Shutdown, Snapshot};
 use crate::health::StoreError;
 use crate::journal::Batch;
 use std::collections::VecDeque;
@@ -37,9 +37,12 @@ impl Default for QueueLimits {
 
 pub(crate) enum Job {
     Batch(Batch),
-    Change(Box<dyn FnOnce(&mut Database) + Send>),
+    Change(Change),
     Snapshot(Box<Snapshot>, SnapshotReply),
 }
+
+/// Gets the database, or why nothing can be changed in it.
+pub(crate) type Change = Box<dyn FnOnce(Result<&mut Database, DbError>) + Send>;
 
 pub(crate) type SnapshotReply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 

@@ -4,11 +4,11 @@
 //! write(2). A failing disk stops acknowledgements and nothing else: what waits stays in order, is
 //! tried again with growing pauses, and the oldest segments go when there is no room.
 
-use crate::db::{Database, Snapshot, SnapshotInfo};
+use crate::db::{Database, DbError, Snapshot, SnapshotInfo};
 use crate::disk::Disk;
-use crate::folder::FolderLock;
+use crate::folder::{FolderLock, Gone, Original};
 use crate::health::{Health, HealthState, StoreError};
-use crate::journal::{Batch, Begun, Durability, Gone, Journal, Keep, Retention};
+use crate::journal::{Batch, Begun, Durability, Journal, Keep, Retention};
 use crate::queue::{Job, Queue, QueueLimits};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -59,11 +59,17 @@ impl Default for Options {
     }
 }
 
+/// The longest time until a database that was deleted or replaced is noticed where nothing is written.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
 pub(crate) struct Writer {
     queue: Arc<Queue>,
     health: Arc<Mutex<Health>>,
     journal: Journal,
     database: Database,
+    /// The file of the database: SQLite goes on in one that was deleted.
+    original: Original,
+    looked: Instant,
     options: Options,
     on_durable: Box<dyn Fn(InputNo) + Send>,
     /// What was taken and is not acknowledged yet, and how many of its records are written.
@@ -91,7 +97,7 @@ struct Retry {
 impl Writer {
     pub(crate) fn new(
         (queue, health): (Arc<Queue>, Arc<Mutex<Health>>),
-        (journal, database, lock): (Journal, Database, FolderLock),
+        (journal, database, original, lock): (Journal, Database, Original, FolderLock),
         options: Options,
         on_durable: Box<dyn Fn(InputNo) + Send>,
     ) -> Self {
@@ -100,6 +106,8 @@ impl Writer {
             health,
             journal,
             database,
+            original,
+            looked: Instant::now(),
             options,
             on_durable,
             pending: Vec::new(),
@@ -125,7 +133,10 @@ impl Writer {
                     Job::Batch(batch) => self.pending.push(batch),
                     Job::Change(change) => {
                         self.write_if_due();
-                        change(&mut self.database);
+                        match self.look() {
+                            Ok(()) => change(Ok(&mut self.database)),
+                            Err(gone) => change(Err(DbError::Gone(gone.to_string()))),
+                        }
                     }
                     Job::Snapshot(snapshot, reply) => {
                         // It may be the last one before the end: no pause after a failure is waited for.
@@ -141,6 +152,10 @@ impl Writer {
             }
             let wrote = self.write_if_due();
             self.sync_if_due();
+            if self.looks_at().is_some_and(|at| at <= Instant::now()) {
+                // What comes of it stands in the health.
+                let _ = self.look();
+            }
             if taken.closed {
                 return self.finish();
             }
@@ -151,6 +166,23 @@ impl Writer {
     }
 
     fn wakes_at(&self) -> Option<Instant> {
+        self.syncs_at().into_iter().chain(self.looks_at()).min()
+    }
+
+    /// When to look again whether the database is still there; each try after a failure looks too.
+    fn looks_at(&self) -> Option<Instant> {
+        self.retry.is_none().then(|| self.looked + LOOK_EVERY)
+    }
+
+    /// Looks whether the file of the database still stands in its folder; where not, that is a failure.
+    fn look(&mut self) -> Result<(), Gone> {
+        self.looked = Instant::now();
+        self.original
+            .check()
+            .inspect_err(|gone| self.failed(&gone.clone().into()))
+    }
+
+    fn syncs_at(&self) -> Option<Instant> {
         match self.retry {
             Some(retry) => Some(retry.at),
             None => self
@@ -180,6 +212,7 @@ impl Writer {
 
     /// Writes what is pending and acknowledges it.
     fn write(&mut self) -> io::Result<()> {
+        self.original.check()?;
         self.append()?;
         self.unsynced_since.get_or_insert_with(Instant::now);
         // What need not wait for the disk does not wait for what does.
@@ -248,10 +281,11 @@ impl Writer {
     }
 
     fn sync_if_due(&mut self) {
-        if self.wakes_at().is_none_or(|at| at > Instant::now()) {
+        if self.syncs_at().is_none_or(|at| at > Instant::now()) {
             return;
         }
-        match self.sync() {
+        let synced = self.original.check().map_err(io::Error::from);
+        match synced.and_then(|()| self.sync()) {
             Ok(()) => {
                 self.recovered();
                 self.retain();
@@ -298,7 +332,8 @@ impl Writer {
         if !self.pending.is_empty() {
             return Err(StoreError::Behind(self.health().state.clone()));
         }
-        if let Err(error) = self.sync() {
+        let synced = self.original.check().map_err(io::Error::from);
+        if let Err(error) = synced.and_then(|()| self.sync()) {
             self.failed(&error);
             return Err(StoreError::Io(error));
         }
@@ -372,6 +407,9 @@ impl Writer {
             self.write_if_due();
         }
         self.sync().map_err(StoreError::Io)?;
+        if let Err(gone) = self.original.check() {
+            return Err(DbError::Gone(gone.to_string()).into());
+        }
         if let Some(shutdown) = self.queue.shutdown() {
             self.database.set_last_shutdown(Some(&shutdown))?;
         }

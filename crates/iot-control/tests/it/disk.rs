@@ -92,6 +92,56 @@ fn a_state_folder_that_is_deleted_is_told_and_nothing_more_is_acknowledged() {
 }
 
 #[test]
+fn a_database_that_is_deleted_or_replaced_is_told_and_nothing_more_is_acknowledged_until_it_is_back()
+ {
+    for (is_replaced, how) in [
+        (false, "was deleted"),
+        (true, "was replaced by another file"),
+    ] {
+        let house = House::with_rules("");
+        let mut dispatcher = house.start();
+        let lamp = dispatcher.device_client(Kind::RumqttcV5, "hall", &[TARGET]);
+        let mut piano = dispatcher.device_client(Kind::RumqttcV5, "piano", &[]);
+        let (database, away) = (house.state().join("house.db"), house.state().join("away"));
+        let told = dispatcher.mark();
+        fs::rename(&database, &away).unwrap();
+        if is_replaced {
+            fs::copy(&away, &database).unwrap();
+        }
+        // Also where nothing happens.
+        let said = dispatcher.says(told, "while the dispatcher runs");
+        assert!(said.contains(&format!("house.db {how}")), "{said}");
+        assert!(said.contains("start the dispatcher again"), "{said}");
+        assert!(said.contains("lights keep switching"), "{said}");
+        let mark = lamp.mark();
+        piano.publish_only(KEYS, &press(60));
+        lamp.field(mark, TARGET, "on", true);
+        for words in [
+            ["user", "add", "anna", "--tool"].as_slice(),
+            &["device", "block", "desk"],
+        ] {
+            let refused = dispatcher.ask(words);
+            assert_eq!(refused.code, Some(1), "{refused:?}");
+        }
+        assert_eq!(piano.answers(), 0, "what is not kept is not acknowledged");
+        let repeated = dispatcher
+            .said(told)
+            .matches("lights keep switching")
+            .count();
+        assert_eq!(repeated, 1, "it is told once");
+
+        // The very file is put back: all is well again.
+        let told = dispatcher.mark();
+        fs::rename(&away, &database).unwrap();
+        dispatcher.says(told, "acknowledgements go on");
+        piano.answered(1);
+        dispatcher.ask(&["user", "add", "bert", "--tool"]).ok();
+        fs::remove_file(&database).unwrap();
+        assert_eq!(dispatcher.interrupt(), Some(1), "{}", dispatcher.said(told));
+    }
+}
+
+#[test]
 fn a_block_that_only_the_journal_does_not_take_is_in_force_and_no_success() {
     let house = House::with_rules("");
     let dispatcher = house.start();

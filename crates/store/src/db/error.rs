@@ -20,6 +20,8 @@ pub enum DbError {
     },
     /// It is missing or empty, and the journal beside it holds inputs.
     Lost(PathBuf),
+    /// It was deleted or replaced while the dispatcher runs; which file and how, in words.
+    Gone(String),
     /// The disk has no room.
     Full(rusqlite::Error),
     /// The file is damaged, or is no database.
@@ -75,6 +77,10 @@ impl fmt::Display for DbError {
                 f,
                 "{} is missing or empty, and the journal beside it is not: users, snapshots and mappings are lost. Restore it from a backup, its -wal file too; or move the whole state folder away: then the house begins anew, and all users are to be added again",
                 path.display()
+            ),
+            Self::Gone(what) => write!(
+                f,
+                "{what} while the dispatcher runs, and nothing more is kept; put that very file back, or restore a backup of the state folder and start the dispatcher again"
             ),
             Self::Full(_) => f.write_str("the disk has no room for the database; make some"),
             Self::Corrupt(_) => f.write_str(

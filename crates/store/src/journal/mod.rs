@@ -27,6 +27,7 @@ pub use reader::{JournalReader, JournalView, ReadError};
 pub use record::{BODY_BYTES_MAX, Class, Record};
 
 use crate::disk::{Disk, DiskFile};
+use crate::folder::Gone;
 use end::{End, Note};
 use reader::Segment;
 use record::{Chain, FRAME_BYTES_MAX, Meta};
@@ -127,18 +128,6 @@ impl std::error::Error for AppendError {
         Some(&self.source)
     }
 }
-
-/// The file that is written was deleted, or something else stands in its folder's place.
-#[derive(Debug)]
-pub(crate) struct Gone(PathBuf);
-
-impl fmt::Display for Gone {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} was deleted", self.0.display())
-    }
-}
-
-impl std::error::Error for Gone {}
 
 impl Journal {
     /// The number of the last record; 0 without records.
@@ -410,10 +399,7 @@ impl Active {
         if self.file.is_linked()? {
             return Ok(());
         }
-        Err(io::Error::new(
-            io::ErrorKind::NotFound,
-            Gone(self.path.clone()),
-        ))
+        Err(Gone::deleted(&self.path).into())
     }
 
     fn write_again(&self) -> io::Result<()> {
