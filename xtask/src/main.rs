@@ -29,6 +29,7 @@ cargo xtask COMMAND
   ci                       check, then test --require-peers
   bench [--quick]          latency and throughput beside mosquitto's bare relay
                            (--runs N, --rules N,..)
+  bench travel             questions about two weeks of a house (--days N, --events N, --runs N)
   fuzz [TARGET..]          random input for each parser, led by what it reaches (--seconds N each)";
 
 fn main() -> ExitCode {
@@ -41,8 +42,12 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["check"] => ci::checks(),
         ["ci"] => ci::run(),
-        ["bench", options @ ..] => match bench::Options::parse(options) {
-            Ok(options) => bench::run(&options),
+        ["bench", "travel", options @ ..] => match bench::travel::Options::parse(options) {
+            Ok(options) => bench::travel::run(&options),
+            Err(error) => return wrong_usage(&format!("{error:#}")),
+        },
+        ["bench", options @ ..] => match bench::broker::Options::parse(options) {
+            Ok(options) => bench::broker::run(&options),
             Err(error) => return wrong_usage(&format!("{error:#}")),
         },
         ["fuzz", options @ ..] => match fuzz::Options::parse(options) {

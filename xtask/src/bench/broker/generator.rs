@@ -398,7 +398,7 @@ fn decimal(mut number: u8, digits: &mut [u8; 3]) -> &[u8] {
 mod tests {
     use super::*;
     use crate::{
-        bench::{mosquitto, route::Route},
+        bench::broker::{mosquitto, route::Route},
         shell,
     };
 

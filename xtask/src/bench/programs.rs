@@ -1,0 +1,27 @@
+//! The programs of the workspace `bench/`. Called by the bench of travel.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::{metadata::Workspace, shell};
+
+/// Its manifest, from the root of ours.
+const MANIFEST: &str = "bench/Cargo.toml";
+
+/// Builds the program `name`; gives its path.
+///
+/// # Errors
+/// It doesn't build.
+pub(super) fn build(name: &str) -> Result<PathBuf> {
+    let target = Workspace::read()?.target;
+    let mut build = shell::cargo([
+        "build",
+        "--release",
+        "--locked",
+        "--manifest-path",
+        MANIFEST,
+    ]);
+    shell::run(build.args(["--bin", name, "--target-dir"]).arg(&target))?;
+    Ok(target.join("release").join(name))
+}
