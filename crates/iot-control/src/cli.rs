@@ -45,6 +45,8 @@ pub(crate) enum Command {
     WhyNot(past::WhyNot),
     /// Shows the house at a moment: what was reported, wished, there, running
     State(past::StateAt),
+    /// Shows how fields changed over days and months: a line for each change
+    History(past::HistoryOf),
     /// Tries another mapping on what happened: which commands it would have sent otherwise
     #[command(
         after_help = "Exits with 0 where nothing differs, 1 where something does, 2 where they can't be compared."
@@ -85,6 +87,7 @@ impl Command {
             | Self::Why(_)
             | Self::WhyNot(_)
             | Self::State(_)
+            | Self::History(_)
             | Self::Status(_)
             | Self::Device(_)
             | Self::User(_) => return None,

@@ -17,7 +17,7 @@ pub(crate) use check::check;
 pub(crate) use edit::{edit, finish_edit, rename};
 pub(crate) use json::{export, import};
 pub(crate) use lsp::lsp;
-pub(crate) use past::{events, replay, state, why, why_not};
+pub(crate) use past::{events, history, replay, state, why, why_not};
 pub(crate) use schema::schema;
 pub(crate) use status::status;
 pub(crate) use test::test;

@@ -45,6 +45,7 @@ fn main() -> ExitCode {
         Command::Why(options) => command::why(&options),
         Command::WhyNot(options) => command::why_not(&options),
         Command::State(options) => command::state(&options),
+        Command::History(options) => command::history(&options),
         Command::Replay(options) => return command::replay(&options),
         Command::Status(options) => command::status(&options),
         Command::Device(options) => command::device(options),

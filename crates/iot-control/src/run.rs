@@ -7,6 +7,7 @@ mod clock;
 mod concerns;
 mod descriptors;
 mod desk;
+mod historian;
 pub(crate) mod house;
 mod identity;
 mod journal;
@@ -44,6 +45,7 @@ pub(crate) use announce::count;
 use announce::Announcement;
 use clock::Machine;
 use desk::Running;
+use historian::Historian;
 use house::House;
 
 /// How long the end waits for texts to people that have not left yet.
@@ -161,7 +163,12 @@ async fn serve(
     let durable = server.durable();
     let report = durable.clone();
     let store = store.start(move |written| report.report(written))?;
-    server.enter(|core, app, now| app.start(core, now, store.clone(), durable));
+    let historian = Historian::start(store.clone(), settings.history.keep())
+        .context("starting the thread of long-term history")?;
+    server.enter(|core, app, now| {
+        app.keep_history(historian);
+        app.start(core, now, store.clone(), durable);
+    });
 
     let socket = Socket::bind(&folder.join(SOCKET)).with_context(|| {
         format!(

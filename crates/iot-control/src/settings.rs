@@ -40,6 +40,7 @@ pub(crate) struct Settings {
     pub(crate) mqtt: Mqtt,
     pub(crate) engine: Engine,
     pub(crate) journal: Journal,
+    pub(crate) history: History,
     pub(crate) notify: Notify,
     pub(crate) presence: Presence,
     pub(crate) reload: Reload,
@@ -99,6 +100,13 @@ pub(crate) struct Journal {
     pub(crate) size_mib_max: u64,
 }
 
+/// `[history]`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct History {
+    /// Days that changes of fields are kept for charts.
+    pub(crate) keep_days: NonZeroU32,
+}
+
 /// `[presence]`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Presence {
@@ -146,6 +154,14 @@ impl Default for Journal {
     }
 }
 
+impl Default for History {
+    fn default() -> Self {
+        Self {
+            keep_days: NonZeroU32::MIN.saturating_add(364),
+        }
+    }
+}
+
 impl Default for Presence {
     fn default() -> Self {
         Self {
@@ -164,6 +180,12 @@ impl Default for Reload {
 impl Journal {
     pub(crate) fn sync_every(&self) -> Duration {
         Duration::from_secs(self.sync_s)
+    }
+}
+
+impl History {
+    pub(crate) fn keep(&self) -> Duration {
+        Duration::from_secs(u64::from(self.keep_days.get()) * 24 * 3_600)
     }
 }
 

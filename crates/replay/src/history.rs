@@ -289,6 +289,21 @@ impl History {
         self.shows(now) && now.wall >= wall
     }
 
+    /// Whether the clock can be trusted that `now` was read from.
+    pub(crate) fn is_timed(&self, now: Now) -> bool {
+        self.shows(now)
+    }
+
+    /// The number of the newest snapshot.
+    pub(crate) fn newest_snapshot(&self) -> InputNo {
+        self.snapshots.last().map_or(InputNo(0), |info| info.no)
+    }
+
+    /// The number of the oldest snapshot that can be used.
+    pub(crate) fn oldest_snapshot(&self) -> InputNo {
+        self.snapshots.first().map_or(InputNo(0), |info| info.no)
+    }
+
     pub(crate) fn past(&self) -> &Past {
         &self.past
     }

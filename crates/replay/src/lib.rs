@@ -4,6 +4,7 @@
 //! sockets or tokio, and never writes to a state folder.
 
 pub mod archive;
+mod chronicle;
 mod comparison;
 pub mod events;
 mod history;
@@ -11,6 +12,7 @@ mod paint;
 mod player;
 mod programs;
 pub mod record;
+mod series;
 pub mod state;
 mod target;
 mod travel;
@@ -26,6 +28,7 @@ pub use history::{History, Until, Window};
 pub use paint::Paint;
 pub use player::{Fed, Player};
 pub use programs::{Programs, StandIn};
+pub use series::Series;
 pub use target::Target;
 pub use travel::{Step, Travel};
 pub use trouble::{HistoryError, Trouble};

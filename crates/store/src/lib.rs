@@ -38,8 +38,8 @@ mod reserve;
 mod writer;
 
 pub use db::{
-    ArchivedMapping, Change, Credential, Database, DatabaseReader, DbError, Device, HouseId,
-    MappingHash, Rejected, Shutdown, Snapshot, SnapshotInfo, User, UserKind,
+    ArchivedMapping, Change, Chronicle, Credential, Database, DatabaseReader, DbError, Device,
+    HouseId, MappingHash, Rejected, Shutdown, Snapshot, SnapshotInfo, User, UserKind,
 };
 pub use folder::{FolderError, FolderLock, StateFolder, check_private};
 pub use handle::{StoreHandle, SubmitError};

@@ -73,6 +73,25 @@ pub(crate) struct Events {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct HistoryOf {
+    /// What: living.temp, living.temp.temperature, living
+    pub(crate) target: String,
+    /// From this time on: yesterday, "2026-03-01", -7d [default: -1d]
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        default_value = "-1d"
+    )]
+    pub(crate) since: String,
+    /// Up to this time
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) until: Option<String>,
+    #[command(flatten)]
+    pub(crate) past: Past,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Replay {
     /// Folder of the house whose mapping is tried
     #[arg(long, value_name = "HOUSE")]

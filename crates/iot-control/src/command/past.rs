@@ -1,4 +1,4 @@
-//! Commands that look into the past: `why`, `why-not`, `state`, `events`, `replay`. A running dispatcher is asked to hand over what it
+//! Commands that look into the past: `why`, `why-not`, `state`, `events`, `history`, `replay`. A running dispatcher is asked to hand over what it
 //! has taken last; then the state folder is read, and the dispatcher is left alone.
 
 use std::{
@@ -21,10 +21,12 @@ use crate::{
 
 mod events;
 mod record;
+mod series;
 mod trial;
 
 pub(crate) use events::events;
 pub(crate) use record::record_test;
+pub(crate) use series::history;
 pub(crate) use trial::replay;
 
 /// The stretch of time that somebody named ends before it begins.

@@ -20,6 +20,7 @@ use types::{InputNo, Instant, Now};
 
 use super::{
     arrival::Arriving,
+    historian::Historian,
     house::House,
     identity,
     journal::Journal,
@@ -137,6 +138,11 @@ impl App {
             // Nobody is connected yet: [`App::start`] sends what the house is then.
             self.take(now, input, &mut Outbox::default());
         }
+    }
+
+    /// From now on long-term history is written.
+    pub(super) fn keep_history(&mut self, historian: Historian) {
+        self.keeper.tells(historian);
     }
 
     /// Puts the house's retained topics into the broker and catches up with what fell due.

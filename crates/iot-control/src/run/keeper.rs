@@ -17,6 +17,8 @@ use broker::tcp::Durable;
 use store::{ArchivedMapping, Health, HealthState, Snapshot, StoreHandle};
 use types::{Instant, Now};
 
+use super::historian::Historian;
+
 /// How often it is looked whether the store still writes.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
@@ -33,6 +35,7 @@ pub(super) struct Keeper {
     /// A mapping in force that is not archived yet: no snapshot can be kept without it.
     unarchived: Arc<Mutex<Option<ArchivedMapping>>>,
     snapshot_failed: Arc<AtomicBool>,
+    historian: Option<Historian>,
     /// Inputs that could not be kept, as people know.
     unkept: u64,
 }
@@ -45,8 +48,14 @@ impl Keeper {
             looked: now.at,
             unarchived: Arc::default(),
             snapshot_failed: Arc::default(),
+            historian: None,
             unkept: 0,
         }
+    }
+
+    /// From now on this one hears of each snapshot that is kept.
+    pub(super) fn tells(&mut self, historian: Historian) {
+        self.historian = Some(historian);
     }
 
     /// This mapping is in force from now on; it is archived with the next call of [`Self::archive`].
@@ -84,8 +93,14 @@ impl Keeper {
         self.archive(store);
         let failed = Arc::clone(&self.snapshot_failed);
         let (no, durable) = (snapshot.no, durable.clone());
+        let historian = self.historian.clone();
         let kept = store.snapshot(snapshot, move |done| match done {
-            Ok(()) => durable.covered(no),
+            Ok(()) => {
+                durable.covered(no);
+                if let Some(historian) = historian {
+                    historian.nudge();
+                }
+            }
             Err(error) => {
                 tell_not_kept(error);
                 failed.store(true, Ordering::Relaxed);

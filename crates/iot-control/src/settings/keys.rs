@@ -138,6 +138,13 @@ pub(super) const KEYS: &[Key] = &[
         },
     },
     Key {
+        path: "history.keep_days",
+        set: |settings, _, given| {
+            settings.history.keep_days = given.count(1..=36_500)?;
+            Ok(())
+        },
+    },
+    Key {
         path: "notify.*.kind",
         set: |settings, name, given| {
             settings.notify.table(name).kind = Some(given.word(&KINDS)?);

@@ -41,6 +41,7 @@ const VALUES: &[(&str, &str, &str)] = &[
     ("journal.sync_s", "11", "11"),
     ("journal.keep_days", "12", "12"),
     ("journal.size_mib_max", "0xD", "13"),
+    ("history.keep_days", "90", "90"),
     ("notify.phone.kind", "\"mqtt\"", "mqtt"),
     (
         "notify.phone.url",

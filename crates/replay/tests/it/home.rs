@@ -19,7 +19,8 @@ use dispatcher::{
 use mapping::{Program, program::DeviceIx};
 use replay::{Fed, History, Player, Programs};
 use store::{
-    ArchivedMapping, Batch, Class, Durability, MappingHash, Options, Snapshot, Store, StoreHandle,
+    ArchivedMapping, Batch, Chronicle, Class, Database, DbError, Durability, MappingHash, Options,
+    Snapshot, Store, StoreHandle,
 };
 use tempfile::TempDir;
 use types::{InputNo, Instant, Now, UnixTime};
@@ -375,13 +376,21 @@ impl Home {
             files: replay::archive::pack(&loaded.sources).unwrap(),
             used_at: self.now.at,
         };
+        self.change_database(move |database| database.archive_mapping(&archived));
+    }
+
+    pub(crate) fn write_history(&mut self, chronicle: Chronicle) {
+        self.change_database(move |database| database.add_history(&chronicle));
+    }
+
+    fn change_database(
+        &mut self,
+        change: impl FnOnce(&mut Database) -> Result<(), DbError> + Send + 'static,
+    ) {
         let (reply, done) = sync_channel(1);
         let (store, _) = self.store.as_ref().unwrap();
         store
-            .change(
-                move |database| database.archive_mapping(&archived),
-                move |result| reply.send(result).unwrap(),
-            )
+            .change(change, move |result| reply.send(result).unwrap())
             .unwrap();
         done.recv_timeout(Duration::from_secs(20)).unwrap().unwrap();
     }

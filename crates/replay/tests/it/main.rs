@@ -5,6 +5,7 @@
     reason = "a house that can't be set up fails the test, wherever that is"
 )]
 
+mod chronicles;
 mod home;
 mod records;
 mod states;

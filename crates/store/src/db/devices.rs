@@ -1,4 +1,4 @@
-//! The registry: every device that was ever seen, until somebody forgets it.
+//! The registry: every device that was ever seen.
 
 use super::{Database, DatabaseReader, DbError, from_sql, to_sql};
 use rusqlite::params;
@@ -63,58 +63,30 @@ impl DatabaseReader {
 }
 
 impl Database {
-    /// Adds a device, or changes the one of the same number, its counters included.
-    ///
-    /// # Errors
-    /// What SQLite says.
-    pub fn put_device(&mut self, device: &Device) -> Result<(), DbError> {
-        self.put_devices(std::slice::from_ref(device))
-    }
-
-    /// [`Self::put_device`] for many, as one change.
-    ///
-    /// # Errors
-    /// What SQLite says; none is changed then.
-    pub fn put_devices(&mut self, devices: &[Device]) -> Result<(), DbError> {
-        self.together(|db| devices.iter().try_for_each(|device| db.put_one(device)))
-    }
-
-    fn put_one(&mut self, device: &Device) -> Result<(), DbError> {
+    /// Adds what a stretch of time brought. What is known of a device stays: its first time; its counters grow.
+    pub(super) fn see_device(&mut self, seen: &Device) -> Result<(), DbError> {
         self.connection()
             .prepare_cached(
                 "INSERT INTO devices (id, name, first_seen_us, last_seen_us, firmware)
                  VALUES (?1, ?2, ?3, ?4, ?5)
                  ON CONFLICT (id) DO UPDATE SET name = excluded.name,
-                    first_seen_us = excluded.first_seen_us,
-                    last_seen_us = excluded.last_seen_us, firmware = excluded.firmware",
+                    last_seen_us = max(last_seen_us, excluded.last_seen_us),
+                    firmware = coalesce(excluded.firmware, firmware)",
             )?
             .execute(params![
-                device.id.0,
-                device.name,
-                device.first_seen.0,
-                device.last_seen.0,
-                device.firmware
+                seen.id.0,
+                seen.name,
+                seen.first_seen.0,
+                seen.last_seen.0,
+                seen.firmware
             ])?;
-        self.connection()
-            .prepare_cached("DELETE FROM device_counters WHERE device = ?1")?
-            .execute([device.id.0])?;
-        let mut insert = self.connection().prepare_cached(
-            "INSERT INTO device_counters (device, name, value) VALUES (?1, ?2, ?3)",
+        let mut add = self.connection().prepare_cached(
+            "INSERT INTO device_counters (device, name, value) VALUES (?1, ?2, ?3)
+             ON CONFLICT (device, name) DO UPDATE SET value = value + excluded.value",
         )?;
-        for (name, value) in &device.counters {
-            insert.execute(params![device.id.0, name, to_sql(*value)])?;
+        for (name, value) in &seen.counters {
+            add.execute(params![seen.id.0, name, to_sql(*value)])?;
         }
         Ok(())
-    }
-
-    /// Forgets a device; says whether there was one.
-    ///
-    /// # Errors
-    /// What SQLite says.
-    pub fn forget_device(&mut self, id: DeviceId) -> Result<bool, DbError> {
-        let removed = self
-            .connection()
-            .execute("DELETE FROM devices WHERE id = ?1", [id.0])?;
-        Ok(removed > 0)
     }
 }

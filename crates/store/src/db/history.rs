@@ -1,10 +1,13 @@
-//! Long-term history: how the fields of channels changed, for charts.
+//! Long-term history: how the fields of channels changed, for charts, and which devices were seen. It follows from
+//! the journal and outlives it.
 
-use super::{Database, DatabaseReader, DbError};
+use super::{Database, DatabaseReader, DbError, Device, from_sql, to_sql};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Row, ToSql, params};
 use std::sync::Arc;
-use types::{UnixTime, Value};
+use types::{InputNo, UnixTime, Value};
+
+const HISTORY_UP_TO: &str = "history-up-to";
 
 /// A field of a channel took a value.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,7 +22,27 @@ pub struct Change {
     pub value: Option<Value>,
 }
 
+/// What a stretch of the journal comes to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Chronicle {
+    /// The last input of the stretch; the next one begins behind it.
+    pub up_to: InputNo,
+    /// In the order in which they happened.
+    pub changes: Vec<Change>,
+    /// Who said something. Counters count this stretch alone.
+    pub devices: Vec<Device>,
+}
+
 impl DatabaseReader {
+    /// The last input that long-term history tells of; `None` before it was ever written.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn history_up_to(&self) -> Result<Option<InputNo>, DbError> {
+        let up_to = self.meta::<i64>(HISTORY_UP_TO)?;
+        Ok(up_to.map(|no| InputNo(from_sql(no))))
+    }
+
     /// The newest `limit` changes of a field from `from` up to and without `to`, oldest first.
     ///
     /// # Errors
@@ -47,31 +70,39 @@ impl DatabaseReader {
 }
 
 impl Database {
-    /// Adds changes, all or none. Of two at the same microsecond of a field the later one stays.
-    /// Collect them for a while: each call costs an fsync.
+    /// Adds a stretch, all of it or nothing. Of two changes at the same microsecond of a field the later one stays.
+    /// Collect for a while: each call costs an fsync.
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn add_history(&mut self, changes: &[Change]) -> Result<(), DbError> {
+    pub fn add_history(&mut self, chronicle: &Chronicle) -> Result<(), DbError> {
         self.together(|db| {
-            let mut name = db
-                .connection()
-                .prepare_cached("INSERT OR IGNORE INTO series (channel, field) VALUES (?1, ?2)")?;
-            let mut insert = db.connection().prepare_cached(
-                "INSERT OR REPLACE INTO history (series, at_us, value)
-                 SELECT id, ?3, ?4 FROM series WHERE channel = ?1 AND field = ?2",
-            )?;
-            for change in changes {
-                name.execute(params![change.channel, change.field])?;
-                insert.execute(params![
-                    change.channel,
-                    change.field,
-                    change.at.0,
-                    Column(change.value.as_ref())
-                ])?;
+            db.add_changes(&chronicle.changes)?;
+            for device in &chronicle.devices {
+                db.see_device(device)?;
             }
-            Ok(())
+            db.put_meta(HISTORY_UP_TO, to_sql(chronicle.up_to.0))
         })
+    }
+
+    fn add_changes(&mut self, changes: &[Change]) -> Result<(), DbError> {
+        let mut name = self
+            .connection()
+            .prepare_cached("INSERT OR IGNORE INTO series (channel, field) VALUES (?1, ?2)")?;
+        let mut insert = self.connection().prepare_cached(
+            "INSERT OR REPLACE INTO history (series, at_us, value)
+             SELECT id, ?3, ?4 FROM series WHERE channel = ?1 AND field = ?2",
+        )?;
+        for change in changes {
+            name.execute(params![change.channel, change.field])?;
+            insert.execute(params![
+                change.channel,
+                change.field,
+                change.at.0,
+                Column(change.value.as_ref())
+            ])?;
+        }
+        Ok(())
     }
 
     /// Drops changes before `before`, and the names that nothing is left of; says how many changes.

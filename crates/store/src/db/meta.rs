@@ -2,7 +2,7 @@
 
 use super::{Database, DatabaseReader, DbError, from_sql, to_sql};
 use crate::journal::Begun;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, ToSql, params};
 use std::fmt;
 use types::{InputNo, Instant, Now, UnixTime};
 
@@ -68,7 +68,10 @@ impl DatabaseReader {
         Ok(Some(Shutdown { now, boot_id }))
     }
 
-    fn meta<T: rusqlite::types::FromSql>(&self, key: &str) -> Result<Option<T>, DbError> {
+    pub(super) fn meta<T: rusqlite::types::FromSql>(
+        &self,
+        key: &str,
+    ) -> Result<Option<T>, DbError> {
         let mut statement = self
             .connection
             .prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
@@ -91,6 +94,14 @@ impl DatabaseReader {
 }
 
 impl Database {
+    pub(super) fn put_meta(&self, key: &str, value: impl ToSql) -> Result<(), DbError> {
+        self.connection().execute(
+            "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)",
+            params![key, value],
+        )?;
+        Ok(())
+    }
+
     /// Notes the segment of the journal that is written now: should it be empty at the next start, inputs are
     /// missing.
     ///

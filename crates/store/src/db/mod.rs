@@ -15,7 +15,7 @@ mod users;
 
 pub use devices::Device;
 pub use error::DbError;
-pub use history::Change;
+pub use history::{Change, Chronicle};
 pub use mappings::{ArchivedMapping, MappingHash};
 pub use meta::{HouseId, Shutdown};
 pub use snapshots::{Rejected, Snapshot, SnapshotInfo};

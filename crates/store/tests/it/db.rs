@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use store::{
-    ArchivedMapping, Change, Credential, Database, DatabaseReader, DbError, Device, HouseId,
-    MappingHash, Shutdown, Snapshot, User, UserKind,
+    ArchivedMapping, Change, Chronicle, Credential, Database, DatabaseReader, DbError, Device,
+    HouseId, MappingHash, Shutdown, Snapshot, User, UserKind,
 };
 use tempfile::TempDir;
 use types::{DeviceId, InputNo, Instant, UnixTime, Value};
@@ -104,26 +104,30 @@ fn what_is_no_database_is_said_to_be_damaged_with_what_to_do() {
 }
 
 #[test]
-fn devices_keep_their_counters_until_they_are_forgotten() {
+fn a_device_keeps_its_first_time_and_its_counters_grow() {
     let (_folder, _, mut db) = database();
-    let mut lamp = Device {
+    let seen = |name: &str, at, firmware: Option<&str>, refused| Device {
         id: DeviceId(17),
-        name: "hall lamp".to_owned(),
-        first_seen: UnixTime(5),
-        last_seen: UnixTime(6),
-        firmware: None,
-        counters: BTreeMap::from([("reconnects".to_owned(), 3), ("refused".to_owned(), 1)]),
+        name: name.to_owned(),
+        first_seen: UnixTime(at),
+        last_seen: UnixTime(at + 1),
+        firmware: firmware.map(str::to_owned),
+        counters: BTreeMap::from([("refused".to_owned(), refused)]),
     };
-    db.put_device(&lamp).unwrap();
-    lamp.firmware = Some("1.2.0".to_owned());
-    lamp.counters.remove("refused");
-    db.put_device(&lamp).unwrap();
-    assert_eq!(db.read().devices().unwrap(), [lamp.clone()]);
-    assert!(db.forget_device(lamp.id).unwrap());
-    assert_eq!(db.read().devices().unwrap(), []);
-    lamp.counters.clear();
-    db.put_device(&lamp).unwrap();
-    assert_eq!(db.read().devices().unwrap(), [lamp]);
+    let mut add = |up_to, device| {
+        let chronicle = Chronicle {
+            up_to: InputNo(up_to),
+            devices: vec![device],
+            ..Chronicle::default()
+        };
+        db.add_history(&chronicle).unwrap();
+    };
+    add(5, seen("hall lamp", 5, Some("1.2.0"), 3));
+    add(9, seen("hall", 7, None, 1));
+    let mut both = seen("hall", 5, Some("1.2.0"), 4);
+    both.last_seen = UnixTime(8);
+    assert_eq!(db.read().devices().unwrap(), [both]);
+    assert_eq!(db.read().history_up_to().unwrap(), Some(InputNo(9)));
 }
 
 #[test]
@@ -184,14 +188,19 @@ fn history_comes_back_in_order_and_typed_and_is_pruned_by_age() {
         field: field.into(),
         value,
     };
-    db.add_history(&[
+    let changes = vec![
         change(1, "on", Some(Value::Bool(true))),
         change(3, "on", None),
         change(2, "on", Some(Value::Bool(false))),
         change(2, "level", Some(Value::Number(1.0))),
         change(2, "level", Some(Value::Number(40.0))),
         change(1, "mode", Some("warm".into())),
-    ])
+    ];
+    assert_eq!(db.read().history_up_to().unwrap(), None);
+    db.add_history(&Chronicle {
+        changes,
+        ..Chronicle::default()
+    })
     .unwrap();
     let read = |db: &Database, field, limit| {
         let all = UnixTime(i64::MIN)..UnixTime(i64::MAX);

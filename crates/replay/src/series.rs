@@ -1,0 +1,96 @@
+//! `history`: how fields changed, as far back as long-term history goes.
+
+use mapping::{
+    Program,
+    program::{ChannelIx, SlotIx},
+};
+use serde_json::{Value as Json, json};
+use types::{UnixTime, Value};
+
+use crate::{chronicle::names, history::History, target::Target, trouble::HistoryError, words};
+
+/// One field over time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// `living.temp.value`.
+    pub path: String,
+    /// When it became what; oldest first.
+    pub changes: Vec<(UnixTime, Value)>,
+}
+
+impl History {
+    /// How the fields of `target` changed from `since` on and before `until`: a device, a channel or a field.
+    ///
+    /// # Errors
+    /// There is no such thing, or it can't be read.
+    pub fn series(
+        &self,
+        target: &str,
+        since: UnixTime,
+        until: UnixTime,
+    ) -> Result<Vec<Series>, HistoryError> {
+        let program = self.program();
+        let slots = slots_of(program, &Target::expect(program, target)?);
+        let database = self.past().database();
+        let newest = self.newest_changes()?;
+        let mut all = Vec::new();
+        for slot in slots {
+            let (channel, field) = names(program, slot);
+            let stored = database.history(&channel, &field, since, until, u32::MAX)?;
+            let newer = newest.iter().filter(|change| {
+                change.channel == channel
+                    && change.field == field
+                    && (since..until).contains(&change.at)
+            });
+            let newer = newer.map(|change| (change.at, change.value.clone()));
+            let changes = stored.into_iter().chain(newer);
+            all.push(Series {
+                path: program.slot_path(slot),
+                changes: changes
+                    .filter_map(|(at, value)| Some((at, value?)))
+                    .collect(),
+            });
+        }
+        Ok(all)
+    }
+}
+
+impl Series {
+    /// A line for each change, for people.
+    pub fn text(&self, history: &History) -> impl Iterator<Item = String> {
+        self.changes.iter().map(|(at, value)| {
+            let at = words::second_of(history.zone(), *at);
+            format!("{at}  {}  {value}", self.path)
+        })
+    }
+
+    /// The same for machines, a JSON object each.
+    pub fn json(&self, history: &History) -> impl Iterator<Item = Json> {
+        self.changes.iter().map(|(at, value)| {
+            let value = match value {
+                Value::Bool(is) => json!(is),
+                Value::Number(number) => json!(number),
+                Value::Text(text) => json!(&**text),
+            };
+            json!({
+                "wall_us": at.0,
+                "time": words::iso_of(history.zone(), *at),
+                "path": self.path,
+                "value": value,
+            })
+        })
+    }
+}
+
+fn slots_of(program: &Program, target: &Target) -> Vec<SlotIx> {
+    let of_channel = |channel: ChannelIx| program[channel].slots.iter().copied();
+    match target {
+        Target::Slot(slot) => vec![*slot],
+        Target::Channel(channel) => of_channel(*channel).collect(),
+        Target::Device(device) => {
+            let channels = program[*device].channels.iter();
+            channels.flat_map(|channel| of_channel(*channel)).collect()
+        }
+        _ => Vec::new(),
+    }
+}

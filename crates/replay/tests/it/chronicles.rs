@@ -1,0 +1,118 @@
+//! Long-term history: what is written down of the journal, and read with what is not written down yet.
+
+use replay::Series;
+use store::{Change, Chronicle};
+use types::{InputNo, UnixTime, Value};
+
+use crate::home::{Home, piano_house};
+
+const ALL: (UnixTime, UnixTime) = (UnixTime(i64::MIN), UnixTime(i64::MAX));
+
+fn chronicle(home: &mut Home, after: InputNo) -> Chronicle {
+    home.snapshot();
+    let found = home.history().chronicle(after).unwrap();
+    found.expect("there is something to write")
+}
+
+fn rows(chronicle: &Chronicle, channel: &str) -> Vec<String> {
+    let changes = chronicle.changes.iter();
+    let of_channel = changes.filter(|change| &*change.channel == channel);
+    of_channel
+        .map(|change| format!("{}={:?}", change.field, change.value))
+        .collect()
+}
+
+fn told(series: &[Series]) -> Vec<String> {
+    let changes = |series: &Series| {
+        let path = series.path.clone();
+        let tell = move |(_, value): &(UnixTime, Value)| format!("{path}={value}");
+        series.changes.iter().map(tell).collect::<Vec<_>>()
+    };
+    series.iter().flat_map(changes).collect()
+}
+
+#[test]
+fn a_number_has_a_row_a_minute_and_anything_else_each_of_its_changes() {
+    let mut home = Home::new(&piano_house());
+    for temp in ["20", "20.5", "21"] {
+        home.says("living", "temp/state", temp);
+        home.pass(5);
+    }
+    home.pass(60);
+    home.says("living", "temp/state", "21");
+    home.pass(60);
+    home.says("living", "temp/state", "22");
+    for on in ["true", "false", "true"] {
+        home.says("hall", "lamp/state", &format!(r#"{{"on":{on}}}"#));
+    }
+    let written = chronicle(&mut home, InputNo(0));
+    assert_eq!(written.up_to, home.last);
+    assert_eq!(
+        rows(&written, "living.temp"),
+        [
+            "temperature=Some(Number(21.0))",
+            "temperature=Some(Number(22.0))"
+        ]
+    );
+    assert_eq!(
+        rows(&written, "hall.lamp"),
+        [
+            "on=Some(Bool(true))",
+            "on=Some(Bool(false))",
+            "on=Some(Bool(true))"
+        ]
+    );
+    assert_eq!(home.history().chronicle(home.last).unwrap(), None);
+}
+
+#[test]
+fn stretch_after_stretch_comes_to_what_all_at_once_does() {
+    let mut home = Home::new(&piano_house());
+    let mut pieces: Vec<Change> = Vec::new();
+    let mut up_to = InputNo(0);
+    for round in 0..6_u32 {
+        home.says("living", "temp/state", &(20 + round / 2).to_string());
+        home.motion();
+        home.pass(120);
+        let piece = chronicle(&mut home, up_to);
+        up_to = piece.up_to;
+        pieces.extend(piece.changes);
+    }
+    assert_eq!(pieces, chronicle(&mut home, InputNo(0)).changes);
+    assert!(pieces.len() > 3, "{pieces:?}");
+}
+
+#[test]
+fn devices_are_counted_by_what_they_did() {
+    let mut home = Home::new(&piano_house());
+    home.disconnect("hall");
+    home.pass(1);
+    home.connect("hall");
+    home.says("hall", "lux/state", "dark");
+    let written = chronicle(&mut home, InputNo(0));
+    let hall = written.devices.iter().find(|device| device.name == "hall");
+    let counters = &hall.expect("it was there").counters;
+    assert_eq!(counters.get("came"), Some(&2), "{counters:?}");
+    assert_eq!(counters.get("refused"), Some(&1), "{counters:?}");
+}
+
+#[test]
+fn a_series_goes_on_where_what_is_written_ends() {
+    let mut home = Home::new(&piano_house());
+    home.says("living", "temp/state", "20");
+    home.pass(120);
+    let written = chronicle(&mut home, InputNo(0));
+    home.write_history(written);
+    home.says("living", "temp/state", "21");
+    home.pass(120);
+    let before_the_last = home.now.wall;
+    home.says("living", "temp/state", "22");
+    let history = home.history();
+    let series = history.series("living.temp", ALL.0, ALL.1).unwrap();
+    let expected = ["living.temp=20", "living.temp=21", "living.temp=22"];
+    assert_eq!(told(&series), expected);
+    let series = history.series("living.temp.temperature", ALL.0, before_the_last);
+    assert_eq!(told(&series.unwrap()), expected[..2]);
+    let unknown = history.series("living.tmp", ALL.0, ALL.1).unwrap_err();
+    assert!(unknown.to_string().contains("living.temp"), "{unknown}");
+}
