@@ -11,7 +11,7 @@ use mapping::{
     program::{DeviceIx, SlotIx},
 };
 use store::{Change, Chronicle, Device};
-use types::{DeviceId, InputNo, Instant, UnixTime, Value};
+use types::{DeviceId, InputNo, UnixTime, Value};
 
 use crate::{
     history::{History, Until},
@@ -91,7 +91,6 @@ struct Scribe<'h> {
 /// A field as it was last written down.
 #[derive(Default)]
 struct Field {
-    reported_at: Option<Instant>,
     value: Option<Value>,
     /// Its newest row.
     row: Option<usize>,
@@ -132,7 +131,6 @@ impl Scribe<'_> {
         let program = house.program();
         let engine = house.engine();
         let known = |slot| Field {
-            reported_at: engine.reported_at(slot),
             value: engine.reported_last(slot).cloned(),
             row: None,
         };
@@ -182,15 +180,10 @@ impl Pen<'_> {
     fn field(&mut self, program: &Program, house: &Dispatcher, slot: SlotIx, wall: UnixTime) {
         let engine = house.engine();
         let known = &mut self.fields[slot.index()];
-        let reported_at = engine.reported_at(slot);
-        if known.reported_at == reported_at {
+        if known.value.as_ref() == engine.reported_last(slot) {
             return;
         }
-        known.reported_at = reported_at;
         let value = engine.reported_last(slot).cloned();
-        if known.value == value {
-            return;
-        }
         let change = |value| {
             let (channel, field) = names(program, slot);
             Change {
