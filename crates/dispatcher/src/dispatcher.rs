@@ -185,10 +185,7 @@ impl Dispatcher {
         device: DeviceIx,
         effects: &mut Effects,
     ) -> Option<Input> {
-        let row = self.presence.row_mut(device);
-        row.sessions = row.sessions.saturating_add(1);
-        row.expected_until = None;
-        row.listening = Some(now.at);
+        self.presence.connected(device, now);
         let came = !self.engine.online(device);
         if !came {
             self.session_started(now, device, effects);
@@ -208,8 +205,7 @@ impl Dispatcher {
     /// A session of `device` ended; `will` says whether its last will was published. Returns what is to be
     /// journalled and applied. A device with a limit of silence of its own may come and go as it likes: it sleeps.
     pub fn disconnected(&mut self, device: DeviceIx, will: bool) -> Option<Input> {
-        let row = self.presence.row_mut(device);
-        row.sessions = row.sessions.saturating_sub(1);
+        let row = self.presence.disconnected(device);
         let gone = row.sessions == 0 && (will || !row.sleeps);
         (gone && self.engine.online(device)).then_some(Input::Offline(device))
     }
@@ -217,8 +213,7 @@ impl Dispatcher {
     /// A session of `device` ended because the same client is back: [`Self::connected`] follows, and nobody was
     /// away in between.
     pub fn replaced(&mut self, device: DeviceIx) {
-        let row = self.presence.row_mut(device);
-        row.sessions = row.sessions.saturating_sub(1);
+        self.presence.disconnected(device);
     }
 
     /// A client of `by` acknowledged the send with this token. Acknowledgements of others, who only read along,
@@ -246,18 +241,18 @@ impl Dispatcher {
         }
     }
 
-    /// When [`Self::due`] and [`Self::tick`] have something to do next.
+    /// When [`Self::due`] and [`Self::tick`] are to be asked next. They may find that nothing is due.
     #[must_use]
     pub fn next_deadline(&self, now: Now) -> Option<Instant> {
         let engine = self.engine.next_deadline(now);
         let resend = self.deliveries.next_due().map(|(at, _)| at);
-        let presence = self.deadlines_of_presence().map(|(_, at)| at).min();
+        let presence = self.presence.next_deadline();
         engine.into_iter().chain(resend).chain(presence).min()
     }
 
     /// What the passing of time makes of the house: journal and apply it, then ask again, until `None`.
     #[must_use]
-    pub fn due(&self, now: Now) -> Option<Input> {
+    pub fn due(&mut self, now: Now) -> Option<Input> {
         if self
             .engine
             .next_deadline(now)
@@ -265,9 +260,11 @@ impl Dispatcher {
         {
             return Some(Input::Tick);
         }
-        let mut gone = self.deadlines_of_presence();
-        let (device, _) = gone.find(|(_, at)| *at <= now.at)?;
-        Some(Input::Offline(device))
+        let engine = &self.engine;
+        let gone = self
+            .presence
+            .overdue(now.at, |device| engine.online(device));
+        gone.map(Input::Offline)
     }
 
     /// Sends again what was not taken and is due. No input: it follows from what was, but for the moment; so what it
@@ -288,11 +285,6 @@ impl Dispatcher {
             }
         }
         observed
-    }
-
-    fn deadlines_of_presence(&self) -> impl Iterator<Item = (DeviceIx, Instant)> {
-        let there = self.presence.deadlines();
-        there.filter(|(device, _)| self.engine.online(*device))
     }
 
     /// The absolute target of a channel: all known settable fields, in slot order.

@@ -193,7 +193,7 @@ impl Dispatcher {
     }
 
     fn go(&mut self, now: Now, device: DeviceIx, effects: &mut Effects) {
-        self.presence.row_mut(device).expected_until = None;
+        self.presence.gone(device);
         if !self.engine.online(device) {
             return;
         }

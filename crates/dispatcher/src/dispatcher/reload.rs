@@ -56,7 +56,6 @@ impl Dispatcher {
             &mut self.presence,
             Presence::new(&program, &self.config.conduct),
         );
-        let mut expected = Vec::new();
         for device in DeviceIx::all(program.devices.len()) {
             let row = &program[device];
             let Some(was) = old.device(&row.name) else {
@@ -68,15 +67,7 @@ impl Dispatcher {
             self.roles
                 .push(roles[was.index()].saturating_add(u32::from(!same)));
             self.windows.push(windows[was.index()].clone());
-            let past = presence.row(was);
-            let present = self.presence.row_mut(device);
-            present.sessions = past.sessions;
-            present.heard = past.heard;
-            present.listening = past.listening;
-            expected.extend(past.expected_until.map(|until| (device, until)));
-        }
-        for (device, until) in expected {
-            self.presence.expect([device], until);
+            self.presence.carry_over(device, presence.row(was));
         }
         self.deliveries = self.deliveries.moved(program.channels.len(), |channel| {
             old.channel_by_path(&program.channel_path(channel))

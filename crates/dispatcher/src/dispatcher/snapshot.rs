@@ -137,7 +137,7 @@ impl Dispatcher {
                 continue;
             };
             dispatcher.windows[ix.index()] = device.windows;
-            dispatcher.presence.row_mut(ix).heard = device.heard;
+            dispatcher.presence.remember(ix, device.heard);
             let same = *dispatcher.program[ix].role == *device.role;
             dispatcher.roles[ix.index()] = device.role_rev.saturating_add(u32::from(!same));
         }
