@@ -19,10 +19,23 @@ pub trait Application {
         let _ = (now, client, out);
     }
 
-    /// A client is gone. Called after its will was published, unless the will has a delay.
-    /// [`Client::siblings`] says whether other connections of the same user live on.
-    fn disconnected(&mut self, now: Now, client: &Client<'_>, how: Ended, out: &mut Outbox) {
-        let _ = (now, client, how, out);
+    /// A client is gone; `will` says what became of its last will, which was published before this where it
+    /// has no delay. [`Client::siblings`] says whether other connections of the same user live on.
+    fn disconnected(
+        &mut self,
+        now: Now,
+        client: &Client<'_>,
+        how: Ended,
+        will: LastWill,
+        out: &mut Outbox,
+    ) {
+        let _ = (now, client, how, will, out);
+    }
+
+    /// A client whose will was [waiting](LastWill::Waiting) did not come back in time: the will's delay is
+    /// over, or its session. Called after the will was published, or denied.
+    fn stayed_away(&mut self, now: Now, client: &Client<'_>, out: &mut Outbox) {
+        let _ = (now, client, out);
     }
 
     /// A PUBLISH that passed the ACL, or a will that did.
@@ -141,6 +154,19 @@ pub struct Client<'a> {
     pub siblings: u32,
 }
 
+/// What became of a client's last will when its connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastWill {
+    /// There was none, or a goodbye took it back.
+    None,
+    /// It was published, or denied.
+    Published,
+    /// It has a delay. Either the client comes back before that is over, and the will is forgotten, or
+    /// [`Application::stayed_away`] is called; a client that comes back without its session has its will
+    /// published as one of [`Ended::TakenOver`].
+    Waiting,
+}
+
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -152,7 +178,8 @@ pub enum Ended {
     /// Nothing came for one and a half keep-alive intervals.
     KeepAlive,
     /// The same client connected again; `connected` follows within the same step. A will is
-    /// published all the same, unless the new connection cancels its delay.
+    /// published all the same, unless the new connection cancels its delay. Also of the will of a client
+    /// that was away for less than the will's delay and wants a new session.
     TakenOver,
     /// The application, or a change of rights, ended it.
     Kicked,

@@ -68,8 +68,8 @@ mod turns;
 
 pub use access::Access;
 pub use application::{
-    Ack, Admission, Application, Client, ClientKey, Denied, Ended, Incoming, Login, Message,
-    Outbox, Refusal, Token, Verdict,
+    Ack, Admission, Application, Client, ClientKey, Denied, Ended, Incoming, LastWill, Login,
+    Message, Outbox, Refusal, Token, Verdict,
 };
 pub use codec::{Qos, Version};
 pub use connection::ConnKey;

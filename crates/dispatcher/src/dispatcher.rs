@@ -42,7 +42,7 @@ mod reload;
 mod retained;
 mod snapshot;
 
-pub use admit::{Admitted, Message, Publisher, Will};
+pub use admit::{Admitted, LastWill, Message, Publisher, Will};
 pub use snapshot::SnapshotError;
 
 /// One house.
@@ -202,11 +202,24 @@ impl Dispatcher {
         self.send_unretained_targets(now, device, effects);
     }
 
-    /// A session of `device` ended; `will` says whether its last will was published. Returns what is to be
-    /// journalled and applied. A device with a limit of silence of its own may come and go as it likes: it sleeps.
-    pub fn disconnected(&mut self, device: DeviceIx, will: bool) -> Option<Input> {
+    /// A session of `device` ended; `will` says what became of its last will. Returns what is to be journalled
+    /// and applied. A device with a limit of silence of its own may come and go as it likes: it sleeps. One whose
+    /// will has a delay is there until [`Self::stayed_away`].
+    pub fn disconnected(&mut self, device: DeviceIx, will: LastWill) -> Option<Input> {
         let row = self.presence.disconnected(device);
-        let gone = row.sessions == 0 && (will || !row.sleeps);
+        let gone = match will {
+            LastWill::Published => true,
+            LastWill::Waiting => false,
+            LastWill::None => !row.sleeps,
+        };
+        (gone && row.sessions == 0 && self.engine.online(device)).then_some(Input::Offline(device))
+    }
+
+    /// A session of `device` that ended with a will that [waits](LastWill::Waiting) was not taken up again in
+    /// time. Returns what is to be journalled and applied: nothing where the will said it already.
+    #[must_use]
+    pub fn stayed_away(&self, device: DeviceIx) -> Option<Input> {
+        let gone = self.presence.row(device).sessions == 0;
         (gone && self.engine.online(device)).then_some(Input::Offline(device))
     }
 

@@ -4,7 +4,7 @@ use types::{Instant, Now};
 
 use super::Core;
 use crate::{
-    Application, Client, Ended, Incoming, Outbox, Properties, Reason,
+    Application, Client, Ended, Incoming, LastWill, Outbox, Properties, Reason,
     application::ClientKey,
     codec::{Frame, Version, connect::WillPacket, subscribe, write},
     connection::{ConnKey, Stage},
@@ -121,21 +121,25 @@ impl Core {
         if let Some(user) = self.users.get_mut(session.user as usize) {
             user.live = user.live.saturating_sub(1);
         }
-        match will {
+        let will = match will {
             Some(will) if will.delay_s > 0 && expiry_s > 0 => {
                 let due = now.at.after(seconds(will.delay_s.min(expiry_s)));
                 session.will = Some(will);
                 session.will_due = Some(due);
                 self.timers.set(due, Timer::Will(client));
+                LastWill::Waiting
             }
-            Some(will) => self.publish_will(client, &will, now, app),
-            None => {}
-        }
+            Some(will) => {
+                self.publish_will(client, &will, now, app);
+                LastWill::Published
+            }
+            None => LastWill::None,
+        };
         if how == Ended::SlowReader {
             self.stats.slow_readers += 1;
         }
         self.with_client(client, now, |client, outbox| {
-            app.disconnected(now, client, how, outbox);
+            app.disconnected(now, client, how, will, outbox);
         });
         if expiry_s == 0 {
             self.end_session(client, now, app);
@@ -158,9 +162,7 @@ impl Core {
         };
         if session.will_due == Some(at) {
             session.will_due = None;
-            if let Some(will) = session.will.take() {
-                self.publish_will(key, &will, now, app);
-            }
+            self.publish_waiting_will(key, now, app);
         }
     }
 
@@ -184,9 +186,7 @@ impl Core {
         };
         if let Some(at) = session.will_due.take() {
             self.timers.cancel(at, Timer::Will(key));
-            if let Some(will) = session.will.take() {
-                self.publish_will(key, &will, now, app);
-            }
+            self.publish_waiting_will(key, now, app);
         }
         let Some(session) = self.sessions.try_remove(key.0 as usize) else {
             return;
@@ -205,6 +205,22 @@ impl Core {
                 self.user_names.remove(&user.name);
                 self.users.remove(session.user as usize);
             }
+        }
+    }
+
+    /// The delay is over, whichever way.
+    fn publish_waiting_will(&mut self, key: ClientKey, now: Now, app: &mut dyn Application) {
+        let Some(session) = self.sessions.get_mut(key.0 as usize) else {
+            return;
+        };
+        let is_back = session.ended == Ended::TakenOver;
+        if let Some(will) = session.will.take() {
+            self.publish_will(key, &will, now, app);
+        }
+        if !is_back {
+            self.with_client(key, now, |client, outbox| {
+                app.stayed_away(now, client, outbox);
+            });
         }
     }
 

@@ -152,6 +152,10 @@ impl Core {
             self.end(old, Ended::TakenOver, now, app);
         }
         if connect.clean_start {
+            // Its client is back, however it left.
+            if let Some(session) = self.sessions.get_mut(key.0 as usize) {
+                session.ended = Ended::TakenOver;
+            }
             self.end_session(key, now, app);
         }
         // A session without expiry ended with its connection.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use broker::{
     Access, Ack, Admission, Application, Client, ConnKey, Core, Denied, Ended, Filter, Incoming,
-    Limits, Login, Message, Outbox, Qos, Refusal, Refused, Token, Verdict, Version,
+    LastWill, Limits, Login, Message, Outbox, Qos, Refusal, Refused, Token, Verdict, Version,
 };
 use mqtt_protocol_core::mqtt::packet::{Property, v3_1_1, v5_0};
 use types::{InputNo, Instant, Now, UnixTime};
@@ -17,6 +17,8 @@ pub type Log = Vec<String>;
 #[derive(Default)]
 pub struct Relay {
     pub log: Log,
+    /// What became of the will of each client that left.
+    pub wills: Vec<LastWill>,
     /// Users with rights of their own; everybody else is a superuser named like the login.
     pub users: BTreeMap<String, Access>,
     /// Users with a password hash.
@@ -68,13 +70,25 @@ impl Application for Relay {
             .push(format!("connected {user}/{id} siblings {siblings}"));
     }
 
-    fn disconnected(&mut self, _: Now, client: &Client<'_>, how: Ended, _: &mut Outbox) {
+    fn disconnected(
+        &mut self,
+        _: Now,
+        client: &Client<'_>,
+        how: Ended,
+        will: LastWill,
+        _: &mut Outbox,
+    ) {
         let Client {
             id, user, siblings, ..
         } = client;
+        self.wills.push(will);
         self.log.push(format!(
             "disconnected {user}/{id} {how:?} siblings {siblings}"
         ));
+    }
+
+    fn stayed_away(&mut self, _: Now, client: &Client<'_>, _: &mut Outbox) {
+        self.log.push(format!("{} stayed away", client.id));
     }
 
     fn publish(

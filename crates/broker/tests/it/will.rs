@@ -1,5 +1,7 @@
 //! Last wills.
 
+use broker::LastWill;
+
 use crate::harness::*;
 
 #[test]
@@ -65,8 +67,9 @@ fn a_delayed_will_waits_and_a_return_cancels_it() {
     house.wait_s(100);
     assert!(!house.log().iter().any(|line| line.starts_with("publish")));
     house.drop_peer(peer);
+    house.log();
     house.wait_s(30);
-    assert_eq!(house.log().last().unwrap(), "publish a w=x will of Lost");
+    assert_eq!(house.log(), ["publish a w=x will of Lost", "a stayed away"]);
 }
 
 #[test]
@@ -77,7 +80,7 @@ fn a_delayed_will_comes_at_the_latest_with_the_end_of_its_session() {
     house.drop_peer(peer);
     house.log();
     house.wait_s(10);
-    assert_eq!(house.log(), ["publish a w=x will of Lost"]);
+    assert_eq!(house.log(), ["publish a w=x will of Lost", "a stayed away"]);
     let peer = house.join(&will(v5("a")));
     house.log();
     house.drop_peer(peer);
@@ -91,10 +94,52 @@ fn a_delayed_will_comes_at_the_latest_with_the_end_of_its_session() {
     house.log();
     house.join(&v5("a"));
     assert_eq!(
-        house.log()[0],
-        "publish a w=x will of Lost",
-        "a clean start ends the session"
+        house.log(),
+        [
+            "publish a w=x will of TakenOver",
+            "connected anyone/a siblings 0"
+        ],
+        "a clean start ends the session, and nobody stayed away"
     );
+}
+
+#[test]
+fn the_application_hears_whether_a_will_is_published_now_later_or_never() {
+    let mut house = House::default();
+    let will = v5("a").will("w", "x", 0, false).keeps_session();
+    for (hello, says_goodbye, expected) in [
+        (v5("a"), false, LastWill::None),
+        (will.clone(), true, LastWill::None),
+        (will.clone(), false, LastWill::Published),
+        (will.clone().will_delay_s(30), false, LastWill::Waiting),
+        (will.will_delay_s(30), true, LastWill::None),
+    ] {
+        let peer = house.join(&hello);
+        match says_goodbye {
+            true => house.leave(peer),
+            false => house.drop_peer(peer),
+        }
+        assert_eq!(house.app.wills.pop(), Some(expected), "{hello:?}");
+    }
+}
+
+#[test]
+fn who_may_not_publish_its_will_any_more_stays_away_all_the_same() {
+    let mut house = House::default();
+    let hello = v5("a").user("lamp").will("w", "x", 0, false);
+    let peer = house.join(&hello.will_delay_s(30).keeps_session());
+    house.drop_peer(peer);
+    house.log();
+    let rights = access("lamp", &["other"], &[]);
+    let now = house.now;
+    house
+        .core
+        .set_access("lamp", Some(rights), now, &mut house.app);
+    house.wait_s(30);
+    let log = house.log();
+    assert_eq!(log.len(), 2, "{log:?}");
+    assert!(log[0].starts_with("denied publish a w"), "{log:?}");
+    assert_eq!(log[1], "a stayed away");
 }
 
 #[test]

@@ -53,6 +53,17 @@ pub enum Will {
     Replaced,
 }
 
+/// What became of the last will of a session that ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastWill {
+    /// There was none, or a goodbye took it back.
+    None,
+    /// It was published.
+    Published,
+    /// It has a delay, and is forgotten where the client comes back before.
+    Waiting,
+}
+
 /// What becomes of a message.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Admitted {

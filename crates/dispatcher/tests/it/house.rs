@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use dispatcher::{
-    Admitted, Blocklist, Conduct, Config, Dispatcher, Effects, Input, Mark, Message, Outputs,
-    Publisher, Refusal, Send, Token,
+    Admitted, Blocklist, Conduct, Config, Dispatcher, Effects, Input, LastWill, Mark, Message,
+    Outputs, Publisher, Refusal, Send, Token,
 };
 use engine::Disposition;
 use mapping::{
@@ -277,7 +277,7 @@ impl Rig {
     pub(crate) fn disconnect(&mut self, device: &str) -> Effects {
         let mut effects = Effects::default();
         let ix = self.device(device);
-        if let Some(input) = self.dispatcher.disconnected(ix, false) {
+        if let Some(input) = self.dispatcher.disconnected(ix, LastWill::None) {
             self.take(input, &mut effects);
         }
         effects

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use dispatcher::{
-    Conduct, Config, Dispatcher, Input, Message, Publisher, Will,
+    Conduct, Config, Dispatcher, Input, LastWill, Message, Publisher, Will,
     explain::{Detail, Explainer},
 };
 
@@ -53,7 +53,8 @@ fn a_will_is_a_reason_to_fall_back_and_counts_once() {
     let mut effects = dispatcher::Effects::default();
     rig.take(Input::Offline(living), &mut effects);
     assert_eq!(effects.notifications.len(), 1);
-    assert_eq!(rig.dispatcher.disconnected(living, true), None);
+    let after = rig.dispatcher.disconnected(living, LastWill::Published);
+    assert_eq!(after, None);
 }
 
 #[test]
@@ -80,6 +81,48 @@ fn the_will_of_one_session_says_nothing_about_another() {
     assert_eq!(wills(&mut rig, "living", Will::Ended), None, "it came late");
     let input = wills(&mut rig, "living", Will::Ending);
     assert_eq!(input, Some(Input::Offline(living)));
+}
+
+#[test]
+fn a_device_whose_will_waits_is_there_until_it_stayed_away() {
+    let mut rig = Rig::awake();
+    let living = rig.device("living");
+    let left = rig.dispatcher.disconnected(living, LastWill::Waiting);
+    assert_eq!(left, None, "its will says that it may come back");
+    assert!(sent(&rig.connect("living")).is_empty(), "nobody was away");
+    let left = rig.dispatcher.disconnected(living, LastWill::Waiting);
+    assert_eq!(left, None);
+    // Whatever topic the will has, and whoever may publish it.
+    let gone = rig.dispatcher.stayed_away(living);
+    assert_eq!(gone, Some(Input::Offline(living)));
+    let mut effects = dispatcher::Effects::default();
+    rig.take(Input::Offline(living), &mut effects);
+    assert_eq!(rig.dispatcher.stayed_away(living), None, "it counts once");
+}
+
+#[test]
+fn a_will_that_waited_says_nothing_about_another_session() {
+    let mut rig = Rig::awake();
+    let living = rig.device("living");
+    rig.connect("living");
+    let left = rig.dispatcher.disconnected(living, LastWill::Waiting);
+    assert_eq!(left, None);
+    assert_eq!(rig.dispatcher.stayed_away(living), None);
+}
+
+#[test]
+fn a_sleeping_device_without_a_will_may_come_and_go_and_one_with_a_will_is_gone_with_it() {
+    let config = going_by(Conduct {
+        silence: BTreeMap::from([("hall".into(), seconds(60))]),
+        ..Conduct::default()
+    });
+    let mut rig = Rig::of(usual(), config);
+    let hall = rig.device("hall");
+    rig.connect("hall");
+    assert_eq!(rig.dispatcher.disconnected(hall, LastWill::None), None);
+    rig.connect("hall");
+    let gone = rig.dispatcher.disconnected(hall, LastWill::Published);
+    assert_eq!(gone, Some(Input::Offline(hall)));
 }
 
 #[test]

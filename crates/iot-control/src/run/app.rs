@@ -4,8 +4,8 @@
 use std::{cell::Cell, sync::Arc, time::Duration};
 
 use broker::{
-    Ack, Admission, Application, Client, Core, Denied, Ended, Incoming, Login, Message, Outbox,
-    Reason, Verdict, tcp::Durable,
+    Ack, Admission, Application, Client, Core, Denied, Ended, Incoming, LastWill, Login, Message,
+    Outbox, Reason, Verdict, tcp::Durable,
 };
 use dispatcher::{
     Blocklist, Conduct, Dispatcher, Effects, Input, Note, Observed, Publisher, Qos, Will,
@@ -463,7 +463,14 @@ impl Application for App {
         }
     }
 
-    fn disconnected(&mut self, now: Now, client: &Client<'_>, how: Ended, out: &mut Outbox) {
+    fn disconnected(
+        &mut self,
+        now: Now,
+        client: &Client<'_>,
+        how: Ended,
+        will: LastWill,
+        out: &mut Outbox,
+    ) {
         if how == Ended::Shutdown {
             return;
         }
@@ -477,7 +484,14 @@ impl Application for App {
         if how == Ended::TakenOver {
             return self.dispatcher.replaced(device);
         }
-        if let Some(input) = self.dispatcher.disconnected(device, how != Ended::Clean) {
+        if let Some(input) = self.dispatcher.disconnected(device, last_will(will)) {
+            self.take(now, input, out);
+        }
+    }
+
+    fn stayed_away(&mut self, now: Now, client: &Client<'_>, out: &mut Outbox) {
+        let device = self.device(client);
+        if let Some(input) = device.and_then(|device| self.dispatcher.stayed_away(device)) {
             self.take(now, input, out);
         }
     }
@@ -602,6 +616,14 @@ fn will(how: Ended, of: &Connected) -> Will {
         Ended::TakenOver => Will::Replaced,
         _ if of.here => Will::Ending,
         _ => Will::Ended,
+    }
+}
+
+fn last_will(will: LastWill) -> dispatcher::LastWill {
+    match will {
+        LastWill::None => dispatcher::LastWill::None,
+        LastWill::Published => dispatcher::LastWill::Published,
+        LastWill::Waiting => dispatcher::LastWill::Waiting,
     }
 }
 

@@ -163,6 +163,86 @@ fn a_device_that_falls_silent_is_offline_and_its_next_word_brings_it_back() {
     assert_eq!(dispatcher.device("hall")["online"], true);
 }
 
+/// A client of MQTT 5 that logs in as `device`, always under the same id, with a session that outlives its
+/// connection, and with a will where `delay_s` says when it is to be published.
+fn with_session(
+    house: &House,
+    dispatcher: &Dispatcher<'_>,
+    device: &str,
+    delay_s: Option<u32>,
+) -> TcpStream {
+    let login = house.device_login(device);
+    let field = |body: &mut Vec<u8>, text: &str| {
+        body.extend((text.len() as u16).to_be_bytes());
+        body.extend(text.as_bytes());
+    };
+    let has_will = u8::from(delay_s.is_some()) << 2;
+    let mut body = b"\0\x04MQTT\x05".to_vec();
+    body.extend([0xc0 | has_will, 0, 0, 5, 17, 0, 0, 0x0e, 0x10]);
+    field(&mut body, device);
+    if let Some(delay_s) = delay_s {
+        body.extend([5, 24]);
+        body.extend(delay_s.to_be_bytes());
+        field(&mut body, &format!("iot/{device}/availability"));
+        field(&mut body, "offline");
+    }
+    field(&mut body, &login.user);
+    field(&mut body, &login.password);
+    let mut stream = TcpStream::connect(("127.0.0.1", dispatcher.port())).unwrap();
+    assert!(body.len() < 128, "one byte says how long it is");
+    stream.write_all(&[0x10, body.len() as u8]).unwrap();
+    stream.write_all(&body).unwrap();
+    let mut connack = [0; 4];
+    stream.read_exact(&mut connack).unwrap();
+    assert_eq!((connack[0], connack[3]), (0x20, 0));
+    stream
+}
+
+#[test]
+fn a_device_whose_will_has_a_delay_is_offline_when_that_is_over_and_not_before() {
+    let house = House::with_rules(FALLBACK);
+    let dispatcher = house.start();
+    let watcher = dispatcher.watcher();
+    let hour = Some(3_600);
+    let hall = with_session(&house, &dispatcher, "hall", hour);
+    watcher.text(0, "iot/hall/availability", "online");
+    let mark = watcher.mark();
+    drop(hall);
+    // Later than the end of the other connection, or a takeover: away for a moment either way.
+    let hall = with_session(&house, &dispatcher, "hall", Some(1));
+    drop(hall);
+    watcher.text(mark, "iot/hall/availability", "offline");
+    watcher.field(mark, LAMP, "on", true);
+    let said = watcher.messages(mark).into_iter();
+    let said = said.filter(|message| message.topic == "iot/hall/availability");
+    assert_eq!(said.count(), 1, "the first end is none");
+    assert_eq!(dispatcher.device("hall")["online"], false);
+}
+
+#[test]
+fn a_device_that_sleeps_may_lose_its_connection_where_it_has_no_will() {
+    let house = House::with_rules(FALLBACK);
+    house.write(
+        "settings.toml",
+        "[presence]\nsilence_max = { hall = \"1h\" }\n",
+    );
+    let dispatcher = house.start();
+    let watcher = dispatcher.watcher();
+    let hall = with_session(&house, &dispatcher, "hall", None);
+    watcher.text(0, "iot/hall/availability", "online");
+    let mark = watcher.mark();
+    drop(hall);
+    let desk = with_session(&house, &dispatcher, "desk", None);
+    drop(desk);
+    watcher.text(mark, "iot/desk/availability", "offline");
+    let hall = with_session(&house, &dispatcher, "hall", Some(0));
+    drop(hall);
+    watcher.text(mark, "iot/hall/availability", "offline");
+    let said = watcher.messages(mark).into_iter();
+    let said = said.filter(|message| message.topic == "iot/hall/availability");
+    assert_eq!(said.count(), 1, "only its will says that it is gone");
+}
+
 const PROMISES: &str = r#"
 [device.attic]
 id = 40

@@ -169,7 +169,9 @@ impl Home {
 
     pub(crate) fn disconnect(&mut self, device: &str) {
         let ix = self.device(device);
-        let input = self.dispatcher.disconnected(ix, true);
+        let input = self
+            .dispatcher
+            .disconnected(ix, dispatcher::LastWill::Published);
         input.into_iter().for_each(|input| self.take(input));
     }
 
