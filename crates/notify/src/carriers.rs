@@ -12,14 +12,11 @@ use std::{
 };
 
 use crate::{
-    Carrier, Deliver, Failure,
-    queue::{Queue, Waiting},
-    retry::Retry,
+    Carrier, Deliver,
+    late::Late,
+    queue::{Next, Queue, Waiting},
     text,
 };
-
-/// Age from which a text says how old it is.
-const OLD: Duration = Duration::from_secs(60);
 
 /// The carriers. Dropping them ends their threads as soon as what they do right now is over.
 #[derive(Debug, Default)]
@@ -116,11 +113,18 @@ impl Row {
 }
 
 /// The thread of one carrier. `_running` says by its end that the thread has ended.
-fn work(name: &str, queue: &Queue, mut deliver: Deliver, _running: SyncSender<()>) {
-    while let Some(waiting) = queue.next() {
-        bring(name, queue, &mut deliver, &waiting);
-        let left_out = queue.take_left_out();
-        if left_out > 0 {
+fn work(name: &str, queue: &Queue, deliver: Deliver, _running: SyncSender<()>) {
+    let mut late = Late::new(name, deliver);
+    let mut left_out = 0;
+    loop {
+        match queue.next(late.next_try()) {
+            Next::Text(waiting) => late.bring(waiting),
+            Next::Time => late.try_again(),
+            Next::Closed => return late.give_up_all(),
+        }
+        left_out += queue.take_left_out() + late.take_left_out();
+        // Told once it can be: while the other side is away it would only be one more.
+        if left_out > 0 && !late.is_away() {
             tracing::warn!(
                 carrier = name,
                 left_out,
@@ -128,66 +132,16 @@ fn work(name: &str, queue: &Queue, mut deliver: Deliver, _running: SyncSender<()
             );
             let text = format!("{left_out} more texts were left out: too many at once.");
             let since = Instant::now();
-            bring(name, queue, &mut deliver, &Waiting { text, since });
+            late.bring(Waiting { text, since });
+            left_out = 0;
         }
     }
-}
-
-/// Delivers one text, as often as it takes.
-fn bring(name: &str, queue: &Queue, deliver: &mut Deliver, waiting: &Waiting) {
-    let mut retry = Retry::default();
-    loop {
-        let age = waiting.since.elapsed();
-        let failure = match deliver(&with_age(&waiting.text, age)) {
-            Ok(()) => {
-                tracing::debug!(carrier = name, age_s = age.as_secs(), "told");
-                return;
-            }
-            Err(failure) => failure,
-        };
-        let why = match failure {
-            Failure::Lasting(why) => {
-                tracing::error!(carrier = name, "a text is not delivered: {why}");
-                return;
-            }
-            Failure::Passing(why) => why,
-        };
-        let Some(pause) = retry.next(waiting.since.elapsed()) else {
-            tracing::error!(carrier = name, "a text is given up: {why}");
-            return;
-        };
-        if retry.is_first() {
-            tracing::warn!(
-                carrier = name,
-                "a text can't be delivered yet, trying again: {why}"
-            );
-        }
-        if !queue.pause(pause) {
-            tracing::warn!(
-                carrier = name,
-                "a text was not delivered before the end: {why}"
-            );
-            return;
-        }
-    }
-}
-
-/// A text that comes late says so: "the door is open" may not be true any more.
-fn with_age(text: &str, age: Duration) -> String {
-    if age < OLD {
-        return text.to_owned();
-    }
-    let minutes = age.as_secs() / 60;
-    let ago = match (minutes / 60, minutes % 60) {
-        (0, minutes) => format!("{minutes} min"),
-        (hours, minutes) => format!("{hours} h {minutes} min"),
-    };
-    format!("{text}\n(of {ago} ago)")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Failure;
     use std::sync::Mutex;
 
     /// A carrier that fails so many times and then takes what comes.
@@ -267,16 +221,5 @@ mod tests {
         );
         assert_eq!(told[1], said);
         assert_eq!(told.len(), queued + 1);
-    }
-
-    #[test]
-    fn an_old_text_says_how_old_it_is() {
-        for (seconds, expected) in [
-            (59, "x"),
-            (60, "x\n(of 1 min ago)"),
-            (7_500, "x\n(of 2 h 5 min ago)"),
-        ] {
-            assert_eq!(with_age("x", Duration::from_secs(seconds)), expected);
-        }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! [`Carriers`] has a bounded queue and a thread for each carrier. Whoever hands a text over never waits: it
 //! is queued, or left out and counted. The thread delivers one after the other, tries again with longer and
-//! longer pauses while the other side is away, and gives up after a day.
+//! longer pauses what was not taken, lets others pass meanwhile, and gives up after a day.
 //!
 //! Called by the binary, with what its settings say. Must not know the house, the mapping, MQTT or tokio.
 //! Texts come from rules and through them from anybody: [`text`] makes them harmless. Secrets are a type of
@@ -10,6 +10,7 @@
 
 mod carriers;
 mod http;
+mod late;
 mod mail;
 mod queue;
 mod retry;

@@ -17,6 +17,17 @@ pub(crate) struct Waiting {
     pub(crate) since: Instant,
 }
 
+/// What [`Queue::next`] waited for.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// A text.
+    Text(Waiting),
+    /// The moment until which it was to wait.
+    Time,
+    /// There is no text and none will come.
+    Closed,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     state: Mutex<State>,
@@ -48,39 +59,34 @@ impl Queue {
         true
     }
 
-    /// Waits for the next text; `None`: there is none and none will come.
-    pub(crate) fn next(&self) -> Option<Waiting> {
+    /// Waits for the next text, and no longer than `until`.
+    pub(crate) fn next(&self, until: Option<Instant>) -> Next {
         let mut state = self.lock();
         loop {
             if let Some(next) = state.waiting.pop_front() {
-                return Some(next);
+                return Next::Text(next);
             }
             if state.is_closed {
-                return None;
+                return Next::Closed;
             }
-            let woken = self.changed.wait(state);
-            state = woken.unwrap_or_else(PoisonError::into_inner);
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            state = match left {
+                Some(Duration::ZERO) => return Next::Time,
+                Some(left) => {
+                    let woken = self.changed.wait_timeout(state, left);
+                    woken.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => {
+                    let woken = self.changed.wait(state);
+                    woken.unwrap_or_else(PoisonError::into_inner)
+                }
+            };
         }
     }
 
     /// How many were left out since the last call.
     pub(crate) fn take_left_out(&self) -> u64 {
         std::mem::take(&mut self.lock().left_out)
-    }
-
-    /// Waits; false: the queue was closed meanwhile, and there is no time to wait.
-    pub(crate) fn pause(&self, span: Duration) -> bool {
-        let end = Instant::now() + span;
-        let mut state = self.lock();
-        while !state.is_closed {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return true;
-            }
-            let woken = self.changed.wait_timeout(state, left);
-            state = woken.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        false
     }
 
     pub(crate) fn close(&self) {
@@ -98,6 +104,19 @@ impl Queue {
 mod tests {
     use super::*;
 
+    fn text(queue: &Queue) -> Option<String> {
+        match queue.next(None) {
+            Next::Text(waiting) => Some(waiting.text),
+            Next::Time | Next::Closed => None,
+        }
+    }
+
+    #[test]
+    fn nobody_waits_longer_than_asked() {
+        let queue = Queue::default();
+        assert!(matches!(queue.next(Some(Instant::now())), Next::Time));
+    }
+
     #[test]
     fn a_full_queue_keeps_the_first_texts_and_counts_the_rest() {
         let queue = Queue::default();
@@ -107,7 +126,7 @@ mod tests {
         assert_eq!(queue.take_left_out(), 7);
         assert_eq!(queue.take_left_out(), 0);
         for number in 0..WAITING_MAX {
-            assert_eq!(queue.next().unwrap().text, number.to_string());
+            assert_eq!(text(&queue).unwrap(), number.to_string());
         }
     }
 
@@ -117,8 +136,8 @@ mod tests {
         queue.push("last".into());
         queue.close();
         assert!(!queue.push("too late".into()));
-        assert!(!queue.pause(Duration::from_secs(3_600)));
-        assert_eq!(queue.next().unwrap().text, "last");
-        assert!(queue.next().is_none());
+        assert_eq!(text(&queue).unwrap(), "last");
+        let in_an_hour = Instant::now() + Duration::from_secs(3_600);
+        assert!(matches!(queue.next(Some(in_an_hour)), Next::Closed));
     }
 }
