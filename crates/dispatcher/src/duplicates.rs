@@ -3,12 +3,19 @@
 //! A window as in anti-replay (RFC 4303, section 3.4.3): the newest number and a bit for each of the 255
 //! below it. What is older than the window counts as a copy: a producer keeps at most a few dozen
 //! unacknowledged events, so an original can't be that late.
+//!
+//! A producer that names no boot says nothing when it starts its count again, at a reboot or after 2^32 - 1.
+//! There what is older than the window is such a start: rather a copy that is as old takes effect a second time
+//! than a device that is never heard again.
 
 use crate::input::Stamp;
 
 /// Boots that are remembered for each device: the running one and the one before, whose last events
 /// a broker may deliver late.
 const BOOTS: usize = 2;
+
+/// The boot of a producer that names none.
+const UNNAMED: u64 = 0;
 
 /// What was seen of one device.
 #[derive(Clone, Debug, Default, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
@@ -33,22 +40,36 @@ impl Windows {
     /// Whether `stamp` is new; from now on it is not.
     pub(crate) fn admit(&mut self, stamp: Stamp) -> bool {
         if let Some(window) = self.boots.iter_mut().find(|w| w.boot == stamp.boot) {
+            if stamp.boot == UNNAMED && window.is_past(stamp.seq) {
+                *window = Window::from(stamp);
+                return true;
+            }
             return window.admit(stamp.seq);
         }
         self.boots.truncate(BOOTS - 1);
-        self.boots.insert(
-            0,
-            Window {
-                boot: stamp.boot,
-                newest: stamp.seq,
-                seen: [1, 0, 0, 0],
-            },
-        );
+        self.boots.insert(0, Window::from(stamp));
         true
     }
 }
 
+impl From<Stamp> for Window {
+    /// The window of a count that begins with this one.
+    fn from(stamp: Stamp) -> Self {
+        Self {
+            boot: stamp.boot,
+            newest: stamp.seq,
+            seen: [1, 0, 0, 0],
+        }
+    }
+}
+
 impl Window {
+    /// Whether the window is beyond this number.
+    fn is_past(&self, seq: u32) -> bool {
+        let age = self.newest.saturating_sub(seq);
+        age / 64 >= self.seen.len() as u32
+    }
+
     fn admit(&mut self, seq: u32) -> bool {
         if seq > self.newest {
             self.shift(seq - self.newest);
@@ -114,5 +135,30 @@ mod tests {
         assert!(!admit(1, 5) && !admit(2, 5));
         assert!(admit(2, u32::MAX), "a jump far ahead is new");
         assert!(!admit(2, 6), "and leaves everything before it behind");
+    }
+
+    #[test]
+    fn a_count_without_a_boot_may_start_again() {
+        let mut windows = Windows::default();
+        let mut admit = |seq| windows.admit(Stamp { boot: 0, seq });
+        for (seq, expected) in [
+            (u32::MAX - 1, true),
+            (u32::MAX, true),
+            (u32::MAX, false),
+            (0, true),
+            (1, true),
+            (0, false),
+            (1_000, true),
+            (999, true),
+            // Within the window it is late, and a copy the second time.
+            (745, true),
+            (745, false),
+            // Beyond it the device has started again.
+            (744, true),
+            (744, false),
+            (745, true),
+        ] {
+            assert_eq!(admit(seq), expected, "{seq}");
+        }
     }
 }

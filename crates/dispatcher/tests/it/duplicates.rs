@@ -48,6 +48,18 @@ fn a_device_that_boots_counts_anew() {
 }
 
 #[test]
+fn a_device_that_names_no_boot_is_heard_when_it_counts_anew() {
+    let mut rig = Rig::awake();
+    assert!(rang(&press(&mut rig, r#","seq":4294967295"#)));
+    assert!(rang(&press(&mut rig, r#","seq":0"#)));
+    assert!(rang(&press(&mut rig, r#","seq":1"#)));
+    assert!(!rang(&press(&mut rig, r#","seq":1"#)));
+    // The same with a boot is an old copy: another boot would have another number.
+    assert!(rang(&press(&mut rig, r#","boot":1,"seq":4294967295"#)));
+    assert!(!rang(&press(&mut rig, r#","boot":1,"seq":0"#)));
+}
+
+#[test]
 fn what_has_no_number_is_never_a_copy() {
     let mut rig = Rig::awake();
     assert!(rang(&press(&mut rig, "")));
