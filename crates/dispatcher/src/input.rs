@@ -160,7 +160,8 @@ impl fmt::Display for DecodeError {
 impl std::error::Error for DecodeError {}
 
 impl Input {
-    /// Whether a power cut must not lose it: what people change is synced to disk at once.
+    /// Whether it is a change that somebody asks for. Where that is a person or the command line, it is synced
+    /// to the disk at once: a power cut must not lose it.
     #[must_use]
     pub fn by_people(&self) -> bool {
         match self {

@@ -23,7 +23,7 @@ use super::{
     historian::Historian,
     house::House,
     identity,
-    journal::Journal,
+    journal::{Haste, Journal},
     keeper::Keeper,
     refusals::Refusals,
     stream::{About, Stream},
@@ -127,7 +127,8 @@ impl App {
         let program = Arc::clone(self.dispatcher.program());
         if program.hash != house.program.hash {
             let hash = house.program.hash;
-            self.journal.take(now, &program, &Input::Reload { hash });
+            let input = Input::Reload { hash };
+            self.journal.take(now, &program, &input, Haste::of(&input));
             self.effects.clear();
             self.dispatcher
                 .replace(now, Arc::clone(&house.program), &mut self.effects);
@@ -203,7 +204,8 @@ impl App {
             self.keeper.archive(store);
         }
         let program = Arc::clone(self.dispatcher.program());
-        self.journal.take(now, &program, &Input::Reload { hash });
+        let input = Input::Reload { hash };
+        self.journal.take(now, &program, &input, Haste::of(&input));
         self.effects.clear();
         self.dispatcher
             .replace(now, Arc::clone(&house.program), &mut self.effects);
@@ -306,9 +308,15 @@ impl App {
     }
 
     fn take(&mut self, now: Now, input: Input, out: &mut Outbox) -> Ack {
+        let haste = Haste::of(&input);
+        self.take_in(now, input, haste, out)
+    }
+
+    fn take_in(&mut self, now: Now, input: Input, haste: Haste, out: &mut Outbox) -> Ack {
         // What is due to the store by now goes when this is drained, whoever caused it.
         self.now.set(now);
-        let (_, ack) = self.journal.take(now, self.dispatcher.program(), &input);
+        let program = self.dispatcher.program();
+        let (_, ack) = self.journal.take(now, program, &input, haste);
         self.effects.clear();
         self.dispatcher.apply(now, input, &mut self.effects);
         self.journal.put_out(&self.effects);
@@ -526,15 +534,17 @@ impl Application for App {
         self.now.set(now);
         match self.dispatcher.admit(now, publisher, &read) {
             Ok(admitted) => {
+                let haste = |input: &Input| Haste::of_published(input, publisher);
+                let haste = admitted.input.as_ref().map(haste);
                 for refusal in &admitted.noted {
                     self.note_refusal(now, refusal);
                 }
-                let ack = match admitted.input {
-                    Some(input) => {
+                let ack = match admitted.input.zip(haste) {
+                    Some((input, haste)) => {
                         if message.qos != broker::Qos::AtMostOnce {
                             self.journal.await_ack();
                         }
-                        self.take(now, input, out)
+                        self.take_in(now, input, haste, out)
                     }
                     None => Ack::Now,
                 };

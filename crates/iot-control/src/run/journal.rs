@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use broker::{Ack, tcp::Durable};
-use dispatcher::{Effects, Input, Mark, Observed, Outputs, OutputsHash};
+use dispatcher::{Effects, Input, Mark, Observed, Outputs, OutputsHash, Publisher};
 use mapping::Program;
 use store::{
     StoreHandle,
@@ -38,6 +38,34 @@ enum Waiting {
     Client,
     /// Somebody changed something and wants to hear that it is kept.
     Person,
+}
+
+/// How soon an input is to be on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Haste {
+    /// Somebody changed something and wants to hear that a power cut does not lose it.
+    Now,
+    /// With the others; its acknowledgement waits until it is written.
+    WithOthers,
+}
+
+impl Haste {
+    /// Of an input that nobody published: what people command goes at once.
+    pub(super) fn of(input: &Input) -> Self {
+        if input.by_people() {
+            Self::Now
+        } else {
+            Self::WithOthers
+        }
+    }
+
+    /// Of an input that `from` published. Programs ask for targets all day; each of them would cost a sync.
+    pub(super) fn of_published(input: &Input, from: &Publisher) -> Self {
+        match from {
+            Publisher::Tool(_) => Self::WithOthers,
+            Publisher::Device(_) | Publisher::Person(_) | Publisher::Superuser => Self::of(input),
+        }
+    }
 }
 
 /// Numbers and collects inputs.
@@ -101,7 +129,13 @@ impl Journal {
     }
 
     /// Numbers an input and adds it to the open batch; says when it may be acknowledged.
-    pub(super) fn take(&mut self, now: Now, program: &Program, input: &Input) -> (InputNo, Ack) {
+    pub(super) fn take(
+        &mut self,
+        now: Now,
+        program: &Program,
+        input: &Input,
+        haste: Haste,
+    ) -> (InputNo, Ack) {
         let no = self.last.next();
         self.last = no;
         self.inputs += 1;
@@ -116,7 +150,7 @@ impl Journal {
         }
         self.added = now;
         self.opened.get_or_insert(now.at);
-        if input.by_people() {
+        if haste == Haste::Now {
             self.batch.raise(Durability::Now);
             self.waiting = Waiting::Person;
         }
@@ -266,6 +300,10 @@ mod tests {
         Now::default().after(Duration::from_secs(seconds))
     }
 
+    fn take_one(journal: &mut Journal, now: Now, program: &Program, input: &Input) -> Ack {
+        journal.take(now, program, input, Haste::of(input)).1
+    }
+
     /// What is written, as numbers and classes.
     fn records(journal: &Journal) -> Vec<(u64, Class)> {
         let reader = journal.store().expect("it has one").reader(InputNo(1));
@@ -280,7 +318,7 @@ mod tests {
         let mut effects = Effects::default();
         for second in 1..=3 {
             for _ in 0..second {
-                journal.take(now(second), &program, &Input::Tick);
+                take_one(&mut journal, now(second), &program, &Input::Tick);
                 journal.put_out(&effects);
             }
             journal.hand_over(now(second));
@@ -319,11 +357,11 @@ mod tests {
     fn a_batch_goes_with_what_comes_later_or_alone_when_nothing_comes() {
         let (_folder, mut journal, written) = journal();
         let program = program();
-        journal.take(now(1), &program, &Input::Tick);
+        take_one(&mut journal, now(1), &program, &Input::Tick);
         assert_eq!(journal.due(), Some(now(1).at.after(HOLD_MAX)));
         journal.hand_over_if_due(now(1));
         assert!(!journal.batch.is_empty(), "it collects");
-        journal.take(now(1).after(HOLD), &program, &Input::Tick);
+        take_one(&mut journal, now(1).after(HOLD), &program, &Input::Tick);
         journal.hand_over_if_due(now(1).after(HOLD));
         assert_eq!(written.recv(), Ok(InputNo(2)));
         assert_eq!(journal.due(), None);
@@ -336,7 +374,7 @@ mod tests {
         let effects = Effects::default();
         let too_long = Input::Unblock(Subject::Name("x".repeat(2 << 20)));
         let take = |journal: &mut Journal, input: &Input| {
-            let (_, ack) = journal.take(now(1), &program, input);
+            let ack = take_one(journal, now(1), &program, input);
             journal.put_out(&effects);
             ack
         };
@@ -364,16 +402,52 @@ mod tests {
         let (_folder, mut journal, written) = journal();
         let program = program();
         journal.await_ack();
-        journal.take(now(1), &program, &Input::Tick);
+        take_one(&mut journal, now(1), &program, &Input::Tick);
         let too_long = Input::Unblock(Subject::Name("x".repeat(2 << 20)));
-        journal.take(now(1), &program, &too_long);
+        take_one(&mut journal, now(1), &program, &too_long);
         journal.hand_over(now(1));
         assert_eq!(written.recv(), Ok(InputNo(1)));
         journal.durable.report(InputNo(1));
         assert!(!journal.is_at_store(), "nothing is on its way");
         // So that who waits next does not wait for more to come.
         journal.await_ack();
-        journal.take(now(2), &program, &Input::Tick);
+        take_one(&mut journal, now(2), &program, &Input::Tick);
         assert_eq!(journal.due(), Some(now(2).at));
+    }
+
+    #[test]
+    fn what_a_person_asks_for_is_synced_and_what_a_program_asks_for_goes_with_the_others() {
+        let text = "format = 1\n[device.a]\nid = 1\nio.b = { kind = \"switch\" }\n";
+        let loaded = mapping::load_texts([("mapping.toml", text.to_owned())]);
+        let program = loaded.program.expect("it checks");
+        let blocks = dispatcher::Blocklist::default();
+        let config = dispatcher::Config::default();
+        let program_of = std::sync::Arc::clone(&program);
+        let mut house = dispatcher::Dispatcher::new(program_of, config, blocks, now(0));
+        for (from, haste, due) in [
+            (Publisher::Person("anna".into()), Haste::Now, now(1).at),
+            (Publisher::Superuser, Haste::Now, now(1).at),
+            (
+                Publisher::Tool("node-red".into()),
+                Haste::WithOthers,
+                now(1).at.after(HOLD_MAX),
+            ),
+        ] {
+            let message = dispatcher::Message {
+                topic: "iot/a/b/set",
+                payload: b"ON",
+                retain: false,
+                will: None,
+            };
+            let admitted = house.admit(now(1), &from, &message).expect("it may");
+            let input = admitted.input.expect("it changes something");
+            assert_eq!(Haste::of_published(&input, &from), haste, "{from:?}");
+            let (_folder, mut journal, _) = journal();
+            let (no, ack) = journal.take(now(1), &program, &input, haste);
+            assert_eq!(ack, Ack::After(no), "at QoS 1, once it is journalled");
+            assert_eq!(journal.due(), Some(due), "{from:?}");
+            journal.await_ack();
+            assert_eq!(journal.due(), Some(now(1).at), "or somebody waits");
+        }
     }
 }
