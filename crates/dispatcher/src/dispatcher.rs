@@ -67,13 +67,26 @@ pub struct Dispatcher {
 }
 
 impl Dispatcher {
-    /// A house that starts for the first time.
+    /// A house that starts for the first time, and what comes of it: virtual devices are there from now on, which
+    /// rules may tell people.
     #[must_use]
-    pub fn new(program: Arc<Program>, config: Config, blocklist: Blocklist, now: Now) -> Self {
+    pub fn begin(
+        program: Arc<Program>,
+        config: Config,
+        blocklist: Blocklist,
+        now: Now,
+    ) -> (Self, Effects) {
         let engine = Engine::new(Arc::clone(&program), now);
         let mut dispatcher = Self::around(program, config, blocklist, engine);
-        dispatcher.bring_virtual_devices(now, &mut Effects::default());
-        dispatcher
+        let mut effects = Effects::default();
+        dispatcher.bring_virtual_devices(now, &mut effects);
+        (dispatcher, effects)
+    }
+
+    /// As [`Self::begin`], where what comes of it was handed out long ago, or never is: in a replay or a rehearsal.
+    #[must_use]
+    pub fn new(program: Arc<Program>, config: Config, blocklist: Blocklist, now: Now) -> Self {
+        Self::begin(program, config, blocklist, now).0
     }
 
     fn around(

@@ -2,10 +2,31 @@
 
 use std::sync::Arc;
 
-use dispatcher::{Block, Config, Effects, Input, Note, Sides, Subject};
+use dispatcher::{Block, Blocklist, Config, Dispatcher, Effects, Input, Note, Sides, Subject};
 use engine::Disposition;
 
-use crate::house::{Rig, program, sent};
+use crate::house::{Rig, program, sent, start};
+
+#[test]
+fn a_house_that_begins_tells_what_comes_of_its_virtual_devices() {
+    let text = r#"
+        format = 1
+        [device.mode]
+        virtual = true
+        io.evening = { kind = "button" }
+        [rule.hello]
+        when = "mode.online"
+        do   = { notify = "all", text = "the house is there" }
+    "#;
+    let (config, blocks) = (Config::default(), Blocklist::default());
+    let (_, effects) = Dispatcher::begin(program(text), config, blocks, start());
+    let told: Vec<&str> = effects
+        .notifications
+        .iter()
+        .map(|told| &*told.text)
+        .collect();
+    assert_eq!(told, ["the house is there"]);
+}
 
 const HOUSE: &str = r#"
 format = 1

@@ -106,6 +106,14 @@ impl App {
         }
     }
 
+    /// Hands out what came of the house's beginning. Nobody is connected yet: [`App::start`] sends what the house
+    /// is then, people are told now.
+    pub(super) fn begin(&mut self, now: Now, begun: Effects) {
+        self.effects = begun;
+        self.tell_lost();
+        self.hand_out(now, &mut Outbox::default());
+    }
+
     /// Goes over to the settings, the mapping and the blocks of today, before anybody is connected.
     pub(super) fn adopt(
         &mut self,
@@ -119,7 +127,6 @@ impl App {
         if has_past {
             // From where it was to now: what fell due in between goes by each rule's `after_downtime`.
             self.take(now, Input::Resumed, &mut Outbox::default());
-            self.tell_lost();
         }
         if *self.dispatcher.conduct() != conduct {
             self.take(now, Input::Config(conduct), &mut Outbox::default());
@@ -134,6 +141,8 @@ impl App {
                 .replace(now, Arc::clone(&house.program), &mut self.effects);
             self.journal.put_out(&self.effects);
             self.tell_lost();
+            // To people; what is retained for devices, `start` sends.
+            self.hand_out(now, &mut Outbox::default());
         }
         for input in self.dispatcher.blocklist().changes_to(blocklist) {
             // Nobody is connected yet: [`App::start`] sends what the house is then.
@@ -221,7 +230,8 @@ impl App {
         self.snapshot(now);
     }
 
-    /// Says what did not outlive a downtime or an edit: a timer, a wait, a value of another type.
+    /// Says what did not outlive a downtime or an edit: a timer, a wait, a value of another type. With whatever
+    /// input it shows: what was missed while nobody knew the time, when the clock is right.
     fn tell_lost(&self) {
         let program = self.dispatcher.program();
         for note in &self.effects.notes {
@@ -320,6 +330,7 @@ impl App {
         self.effects.clear();
         self.dispatcher.apply(now, input, &mut self.effects);
         self.journal.put_out(&self.effects);
+        self.tell_lost();
         self.hand_out(now, out);
         ack
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context;
-use dispatcher::{Blocklist, Conduct, Config, Dispatcher, SnapshotError};
+use dispatcher::{Blocklist, Conduct, Config, Dispatcher, Effects, SnapshotError};
 use jiff::{Timestamp, tz::TimeZone};
 use mapping::program::Program;
 use replay::Programs;
@@ -63,11 +63,14 @@ pub(super) fn recover(
         carriers: Some(tell::names(&settings.notify)),
         ..Config::default()
     };
-    let dispatcher = bring_back(&store, found, house, &first, config, now)?;
+    let (dispatcher, begun) = bring_back(&store, found, house, &first, config, now)?;
     let blocklist = blocks_of_today(read, &dispatcher, has_past)?;
     let users = users(&store)?;
     let mut app = App::new(dispatcher, users, settings.mqtt.anonymous, last, now);
     app.teller = Teller::start(&settings.notify).context(settings::FILE)?;
+    if !has_past {
+        app.begin(now, begun);
+    }
     app.adopt(house, conduct(settings), &blocklist, has_past, now);
     Ok(Recovered {
         app,
@@ -185,7 +188,8 @@ fn blocks_of_today(
     }
 }
 
-/// Snapshot and tail, each input under the mapping that was in force when it came.
+/// Snapshot and tail, each input under the mapping that was in force when it came; and what came of the house's
+/// beginning, where it begins here.
 fn bring_back(
     store: &Store,
     found: store::Recovered,
@@ -193,16 +197,16 @@ fn bring_back(
     blocklist: &Blocklist,
     config: Config,
     now: Now,
-) -> anyhow::Result<Dispatcher> {
+) -> anyhow::Result<(Dispatcher, Effects)> {
     let today = &house.program;
     let mut programs = Programs::knowing([Arc::clone(today)]);
     let (mut snapshot, mut tail) = (found.snapshot, found.tail);
-    let dispatcher = loop {
+    let (dispatcher, begun) = loop {
         let Some(taken) = snapshot else {
             let first = tail.by_ref().find_map(Result::ok);
             let then = first.map_or(now, |record| record.now);
             tail = store.reader(InputNo(1));
-            break Dispatcher::new(Arc::clone(today), config, blocklist.clone(), then);
+            break Dispatcher::begin(Arc::clone(today), config, blocklist.clone(), then);
         };
         if taken.format > SNAPSHOT_FORMAT {
             anyhow::bail!(
@@ -217,7 +221,7 @@ fn bring_back(
                 for note in notes {
                     printer::tell(note.render(dispatcher.program()));
                 }
-                break dispatcher;
+                break (dispatcher, Effects::default());
             }
             Err(why @ SnapshotError::Malformed(_)) => {
                 printer::tell(format_args!(
@@ -239,7 +243,7 @@ fn bring_back(
     for stand_in in programs.stand_ins() {
         tracing::warn!("{stand_in}");
     }
-    dispatcher
+    Ok((dispatcher?, begun))
 }
 
 fn older_snapshot(store: &Store, than: InputNo) -> anyhow::Result<Option<Snapshot>> {

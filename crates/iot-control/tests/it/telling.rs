@@ -61,6 +61,48 @@ fn listen() -> (u16, Receiver<(String, Json)>) {
     (port, heard)
 }
 
+#[test]
+fn what_a_virtual_device_sets_off_at_a_start_is_told() {
+    let (port, phone) = listen();
+    let hello = |device: &str, id: u32| {
+        format!(
+            r#"
+            [device.{device}]
+            id = {id}
+            virtual = true
+            io.on = {{ kind = "switch" }}
+
+            [rule.{device}]
+            when = "{device}.online"
+            do = {{ notify = "phone", text = "{device} is there" }}
+            "#
+        )
+    };
+    let house = House::with_rules(&hello("mode", 50));
+    house.write(
+        "settings.toml",
+        &format!(
+            r#"
+            [notify.phone]
+            kind = "ntfy"
+            url = "http://127.0.0.1:{port}"
+            topic = "house"
+            "#
+        ),
+    );
+    let told = || phone.recv_timeout(PATIENCE).unwrap().1["message"].clone();
+    let mut dispatcher = house.start();
+    assert_eq!(told(), "mode is there", "at the first start");
+    assert_eq!(dispatcher.interrupt(), Some(0));
+    let mapping = house.read("mapping.toml");
+    house.write("mapping.toml", &(mapping + &hello("guests", 51)));
+    let mut dispatcher = house.start();
+    assert_eq!(told(), "guests is there", "and what came with an edit");
+    assert_eq!(dispatcher.interrupt(), Some(0));
+    let _dispatcher = house.start();
+    assert!(phone.try_recv().is_err(), "once");
+}
+
 fn press(dispatcher: &Dispatcher<'_>, key: u32) {
     let mut piano = dispatcher.device_client(Kind::RumqttcV5, "piano", &[]);
     let press = json!({ "event": "press", "key": key, "velocity": 80 }).to_string();
