@@ -3,7 +3,7 @@
 //!
 //! ```toml
 //! [[block]]
-//! device = "piano"              # or id = 17
+//! device = "piano"              # or id = 17, or both: whichever fits
 //! as     = "producer"           # or "consumer"; absent: both
 //! since  = "2026-11-24 21:00"
 //! why    = "it plays at night"
@@ -62,6 +62,8 @@ pub enum Sides {
 pub struct Block {
     /// Whom.
     pub subject: Subject,
+    /// Beside a name: the number of the device that bore it, which outlives a rename.
+    pub id: Option<DeviceId>,
     /// As what.
     pub sides: Sides,
     /// Since when, as written.
@@ -185,8 +187,15 @@ fn read_block(report: &mut Report, table: &Table<'_>) -> Option<Block> {
         Some(Arc::from(text.text))
     };
     let (since, why) = (text("since"), text("why"));
-    let subject = match (table.field("device"), table.field("id")) {
-        (Some(node), None) => {
+    let id = match table.field("id") {
+        Some(node) => {
+            let id = node.whole(report, "`id`", 1, i64::from(u16::MAX))?;
+            Some(DeviceId(id as u16))
+        }
+        None => None,
+    };
+    let subject = match (table.field("device"), id) {
+        (Some(node), _) => {
             let text = node.text(report, "`device`")?;
             if !names::matches(text.text, Letters::Expression) {
                 let message = format!("\"{}\" can't be the name of a device", text.text);
@@ -195,19 +204,7 @@ fn read_block(report: &mut Report, table: &Table<'_>) -> Option<Block> {
             }
             Subject::Name(text.text.into())
         }
-        (None, Some(node)) => {
-            let id = node.whole(report, "`id`", 1, i64::from(u16::MAX))?;
-            Subject::Id(DeviceId(id as u16))
-        }
-        (Some(_), Some(_)) => {
-            let message = "a block has either `device` or `id`";
-            report.push(Diagnostic::error(
-                "conflicting-keys",
-                table.key_span("id"),
-                message,
-            ));
-            return None;
-        }
+        (None, Some(id)) => Subject::Id(id),
         (None, None)
             if ["device", "id"]
                 .iter()
@@ -225,8 +222,10 @@ fn read_block(report: &mut Report, table: &Table<'_>) -> Option<Block> {
             return None;
         }
     };
+    let id = id.filter(|_| matches!(subject, Subject::Name(_)));
     Some(Block {
         subject,
+        id,
         sides,
         since,
         why,
@@ -258,10 +257,11 @@ impl std::error::Error for EditError {}
 pub fn add(text: &str, block: &Block) -> Result<String, EditError> {
     let mut document = edit(text)?;
     let list = blocks_of(&mut document)?;
-    let found = list
-        .iter_mut()
-        .find(|table| is_about(table, &block.subject));
-    if let Some(table) = found {
+    // One that follows a device to its new name is the same block.
+    let id = block.id.map(Subject::Id);
+    let place = |subject: &Subject| list.iter().position(|table| is_about(table, subject));
+    let found = place(&block.subject).or_else(|| id.as_ref().and_then(place));
+    if let Some(table) = found.and_then(|place| list.get_mut(place)) {
         fill(table, block);
     } else {
         let mut table = EditTable::new();
@@ -323,6 +323,9 @@ fn fill(table: &mut EditTable, block: &Block) {
         Subject::Name(name) => set(table, "device", &**name),
         Subject::Id(id) => set(table, "id", i64::from(id.0)),
     }
+    if let Some(id) = block.id {
+        set(table, "id", i64::from(id.0));
+    }
     match block.sides {
         Sides::Producer => set(table, "as", "producer"),
         Sides::Consumer => set(table, "as", "consumer"),
@@ -359,6 +362,7 @@ mod tests {
     fn by_name(name: &str) -> Block {
         Block {
             subject: Subject::Name(name.into()),
+            id: None,
             sides: Sides::Producer,
             since: None,
             why: Some("it plays at night".into()),
@@ -387,6 +391,27 @@ mod tests {
                 .count(),
             1
         );
+    }
+
+    #[test]
+    fn a_name_may_have_its_number_beside_it_and_either_finds_the_block() {
+        let block = Block {
+            id: Some(DeviceId(17)),
+            ..by_name("piano")
+        };
+        let text = add("", &block).unwrap();
+        let blocks = parse(FILE, &text).blocks.unwrap();
+        assert_eq!(blocks.as_slice(), std::slice::from_ref(&block));
+        let renamed = Block {
+            subject: Subject::Name("organ".into()),
+            ..block
+        };
+        let again = add(&text, &renamed).unwrap();
+        assert_eq!(parse(FILE, &again).blocks.unwrap(), [renamed]);
+        for subject in [Subject::Name("piano".into()), Subject::Id(DeviceId(17))] {
+            let without = remove(&text, &[subject]).unwrap();
+            assert_eq!(parse(FILE, &without.unwrap()).blocks.unwrap(), []);
+        }
     }
 
     #[test]

@@ -179,19 +179,23 @@ impl Running {
     /// Reads the file here, and not where its change was seen: a block may have come since.
     async fn take_blocklist(&self) {
         let _alone = self.blocklist.lock().await;
+        if let Err(why) = self.follow_blocklist().await {
+            printer::tell(why.trim_end());
+            printer::tell("blocklist.toml is not in force; the last one stays");
+        }
+    }
+
+    /// Brings what the file says into force. To be called with [`Self::blocklist`] held.
+    async fn follow_blocklist(&self) -> Result<(), String> {
         let folder = self.house.clone();
         let read = tokio::task::spawn_blocking(move || house::blocklist(&folder));
-        match read.await.unwrap_or_else(|error| Err(error.to_string())) {
-            Ok(list) => self.server.enter(|core, app, now| {
-                for input in app.dispatcher.blocklist().changes_to(&list) {
-                    app.command(core, now, input);
-                }
-            }),
-            Err(why) => {
-                printer::tell(why.trim_end());
-                printer::tell("blocklist.toml is not in force; the last one stays");
+        let list = read.await.map_err(|error| error.to_string())??;
+        self.server.enter(|core, app, now| {
+            for input in app.dispatcher.blocklist().changes_to(&list) {
+                app.command(core, now, input);
             }
-        }
+        });
+        Ok(())
     }
 
     fn press(&self, path: &str, words: &[String]) -> Result<Json, String> {
@@ -232,13 +236,20 @@ impl Running {
         };
         self.known(name)?;
         let _alone = self.blocklist.lock().await;
-        let subject = Subject::Name(name.into());
-        let input = Input::Block(Block { subject, sides });
-        self.server
-            .enter(|core, app, now| app.command(core, now, input));
+        // By its number too, which outlives a rename.
+        let id = self.server.enter(|core, app, now| {
+            let program = app.dispatcher.program();
+            let id = program.device(name).map(|device| program[device].id);
+            let subjects = [Some(Subject::Name(name.into())), id.map(Subject::Id)];
+            for subject in subjects.into_iter().flatten() {
+                app.command(core, now, Input::Block(Block { subject, sides }));
+            }
+            id
+        });
         let since = show::date(self.server.enter(|_, _, now| now));
         let entry = blocklist::Block {
             subject: blocklist::Subject::Name(name.into()),
+            id,
             sides: written,
             since: Some(since.into()),
             why: why.map(Arc::from),
@@ -279,11 +290,10 @@ impl Running {
         })
         .await
         .map_err(|why| format!("{why}; {name} stays blocked"))?;
-        self.server.enter(|core, app, now| {
-            for subject in subject {
-                app.command(core, now, Input::Unblock(subject));
-            }
-        });
+        // The file has the other half of each block as well, under a name that may be another by now.
+        self.follow_blocklist().await.map_err(|why| {
+            format!("{why}; {name} is no longer blocked there, and stays so here until blocklist.toml can be read")
+        })?;
         let said = format!("{name} is no longer blocked");
         self.once_kept(said).await
     }

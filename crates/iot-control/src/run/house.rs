@@ -69,10 +69,11 @@ pub(crate) fn blocklist(folder: &Path) -> Result<Blocklist, String> {
     let blocks = read
         .blocks
         .ok_or_else(|| mapping::render(&read.sources, &read.diagnostics, printer::has_colors()))?;
-    Ok(Blocklist::new(blocks.into_iter().map(block)))
+    Ok(Blocklist::new(blocks.into_iter().flat_map(in_force)))
 }
 
-fn block(written: mapping::blocklist::Block) -> Block {
+/// A name with its number beside it is two blocks: whichever fits.
+fn in_force(written: mapping::blocklist::Block) -> impl Iterator<Item = Block> {
     use mapping::blocklist as file;
     let subject = match written.subject {
         file::Subject::Name(name) => Subject::Name(name.to_string()),
@@ -83,7 +84,9 @@ fn block(written: mapping::blocklist::Block) -> Block {
         file::Sides::Consumer => Sides::CONSUMER,
         file::Sides::Both => Sides::BOTH,
     };
-    Block { subject, sides }
+    let id = written.id.map(Subject::Id);
+    let subjects = std::iter::once(subject).chain(id);
+    subjects.map(move |subject| Block { subject, sides })
 }
 
 /// The text of a house's blocklist, to be edited; empty where there is none.

@@ -58,6 +58,29 @@ fn a_blocked_piano_is_deaf_at_once_and_hears_again_when_unblocked() {
 }
 
 #[test]
+fn a_device_that_is_renamed_by_hand_stays_blocked_until_it_is_unblocked() {
+    let house = House::with_rules("");
+    let dispatcher = house.start();
+    dispatcher.ask(&["device", "block", "piano"]).ok();
+    let list = house.read("blocklist.toml");
+    assert!(list.contains("piano") && list.contains("17"), "{list}");
+
+    let mapping = house.read("mapping.toml");
+    let said = dispatcher.mark();
+    house.write("mapping.toml", &mapping.replace("piano", "organ"));
+    dispatcher.says(said, "the edited files are in force");
+    assert_eq!(dispatcher.device("organ")["blocked"], "both");
+
+    dispatcher.ask(&["device", "unblock", "organ"]).ok();
+    assert_eq!(dispatcher.device("organ")["blocked"], "");
+    assert!(!house.read("blocklist.toml").contains("piano"));
+    let said = dispatcher.mark();
+    house.write("mapping.toml", &mapping);
+    dispatcher.says(said, "the edited files are in force");
+    assert_eq!(dispatcher.device("piano")["blocked"], "", "by either");
+}
+
+#[test]
 fn a_blocklist_that_is_a_link_stays_one_and_keeps_its_rights() {
     let house = House::with_rules("");
     let kept = house.folder().join("kept");

@@ -244,7 +244,7 @@ pub static BLOCK: Keys = keys!(
         "id",
         May,
         Takes::Plain(crate::kinds::Takes::Int(1, 65_535)),
-        "whom, by number"
+        "whom, by number; beside a name: either"
     ),
     (
         "as",
