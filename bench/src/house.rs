@@ -1,7 +1,9 @@
 //! A house of as many rules as asked for, as people write one: rooms with the same twenty rules of all sorts, and one
-//! organ whose keys are told apart by a tenth of all rules. Called by the bench of travel.
+//! organ whose keys are told apart by a tenth of all rules. Called by all benches.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::Arc};
+
+use mapping::Program;
 
 /// Rules of one room.
 const ROOM_RULES: usize = 20;
@@ -123,6 +125,17 @@ pub fn files(rules: usize) -> Vec<(String, String)> {
     .into()
 }
 
+/// The same devices, and nothing that happens.
+#[must_use]
+pub fn without_rules(mut files: Vec<(String, String)>) -> Vec<(String, String)> {
+    for (name, text) in &mut files {
+        if name == "rules.toml" {
+            text.clear();
+        }
+    }
+    files
+}
+
 const HOME: &str = r#"allow = ["device-unused", "var-unused", "var-unwritten"]
 
 [home]
@@ -151,4 +164,14 @@ fn organ_rule(n: usize) -> String {
         band * 12 + 10,
         key * 2
     )
+}
+
+/// The house as a program.
+///
+/// # Errors
+/// What the house's own check says: the generator is wrong.
+pub fn program(files: Vec<(String, String)>) -> anyhow::Result<Arc<Program>> {
+    let loaded = mapping::load_texts(files);
+    let complaints = mapping::render(&loaded.sources, &loaded.diagnostics, false);
+    loaded.program.ok_or_else(|| anyhow::anyhow!(complaints))
 }

@@ -29,6 +29,7 @@ cargo xtask COMMAND
   ci                       check, then test --require-peers
   bench [--quick]          latency and throughput beside mosquitto's bare relay
                            (--runs N, --rules N,..)
+  bench engine [--quick]   matching beside a scan, loading, memory, conditions beside CEL and Rhai
   bench travel             questions about two weeks of a house (--days N, --events N, --runs N)
   fuzz [TARGET..]          random input for each parser, led by what it reaches (--seconds N each)";
 
@@ -42,6 +43,10 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["check"] => ci::checks(),
         ["ci"] => ci::run(),
+        ["bench", "engine", options @ ..] => match bench::engine::parse(options) {
+            Ok(quick) => bench::engine::run(quick),
+            Err(error) => return wrong_usage(&format!("{error:#}")),
+        },
         ["bench", "travel", options @ ..] => match bench::travel::Options::parse(options) {
             Ok(options) => bench::travel::run(&options),
             Err(error) => return wrong_usage(&format!("{error:#}")),

@@ -36,6 +36,8 @@ pub use diagnostic::{Diagnostic, Severity};
 pub use files::Reads;
 pub use house::options::of_kind as options_of;
 pub use load::{Analysis, Loaded, analyze, load, load_texts};
+#[doc(hidden)]
+pub use load::{Stage, load_texts_in_stages};
 pub use names::is_name;
 pub use program::Program;
 pub use render::{Finding, findings, render, summary};

@@ -74,7 +74,7 @@ pub fn analyze(folder: Option<&Path>, texts: &BTreeMap<String, String>) -> Analy
         tests,
         diagnostics,
         mentions,
-    } = compile(&files, report);
+    } = compile(&files, report, &mut |_| {});
     let index = Index::new(&files.sources, mentions);
     let draft = Arc::new(program);
     Analysis {
@@ -95,10 +95,11 @@ pub fn analyze(folder: Option<&Path>, texts: &BTreeMap<String, String>) -> Analy
 /// Reads the house in `folder`: mapping.toml, what it includes, `*.test.toml` and `tests/*.test.toml`.
 #[must_use]
 pub fn load(folder: &Path) -> Loaded {
-    load_from(Origin {
+    let origin = Origin {
         folder: Some(folder),
         texts: &BTreeMap::new(),
-    })
+    };
+    load_from(origin, &mut |_| {})
 }
 
 /// Reads a house from texts, by their names relative to the house's folder; one is `mapping.toml`.
@@ -106,20 +107,43 @@ pub fn load(folder: &Path) -> Loaded {
 pub fn load_texts<N: Into<String>, T: Into<String>>(
     texts: impl IntoIterator<Item = (N, T)>,
 ) -> Loaded {
+    load_texts_in_stages(texts, &mut |_| {})
+}
+
+/// A part of reading a house that is over.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Every file is a tree of TOML.
+    Parsed,
+    /// Devices and rules are read: names resolved, types compared, expressions compiled.
+    Compiled,
+    /// The rules are looked at together, complaints are sorted.
+    Checked,
+}
+
+/// [`load_texts`] for benches: `reached` is called as each stage ends. This crate has no clock.
+#[doc(hidden)]
+#[must_use]
+pub fn load_texts_in_stages<N: Into<String>, T: Into<String>>(
+    texts: impl IntoIterator<Item = (N, T)>,
+    reached: &mut dyn FnMut(Stage),
+) -> Loaded {
     let texts: BTreeMap<String, String> = texts
         .into_iter()
         .map(|(name, text)| (name.into(), text.into()))
         .collect();
-    load_from(Origin {
+    let origin = Origin {
         folder: None,
         texts: &texts,
-    })
+    };
+    load_from(origin, reached)
 }
 
-fn load_from(origin: Origin<'_>) -> Loaded {
+fn load_from(origin: Origin<'_>, reached: &mut dyn FnMut(Stage)) -> Loaded {
     let mut report = Report::default();
     let files = files::read(origin, &mut report);
-    let compiled = compile(&files, report);
+    let compiled = compile(&files, report, reached);
     Loaded {
         sources: files.sources,
         program: compiled.sound.then(|| Arc::new(compiled.program)),
@@ -139,7 +163,7 @@ struct Compiled {
     mentions: Vec<Mention>,
 }
 
-fn compile(files: &Files, mut report: Report) -> Compiled {
+fn compile(files: &Files, mut report: Report, reached: &mut dyn FnMut(Stage)) -> Compiled {
     let Files {
         sources,
         mapping,
@@ -157,6 +181,7 @@ fn compile(files: &Files, mut report: Report) -> Compiled {
             Document::read(*file, &sources.file(*file).text, blanked, &mut syntax)
         })
         .collect();
+    reached(Stage::Parsed);
     let broken = Broken::of(&all, &documents);
     let (mapping_documents, test_documents) = documents.split_at(mapping.len());
     let mut tops = Tops::default();
@@ -171,7 +196,9 @@ fn compile(files: &Files, mut report: Report) -> Compiled {
     }
     let mut house = House::read(sources, report, &tops);
     let whole = broken.tables.is_empty() && !*incomplete;
-    rules::read_all(&mut house, &tops.rules, whole);
+    let read = rules::read_all(&mut house, &tops.rules);
+    reached(Stage::Compiled);
+    rules::check_all(&mut house, read, whole);
     let test_list = house_test::read::read_all(&mut house, &tops.tests);
     let House {
         mut program,
@@ -196,6 +223,7 @@ fn compile(files: &Files, mut report: Report) -> Compiled {
         .iter()
         .all(|found| found.severity == Severity::Warning || in_tests(found));
     program.hash = hash(sources, mapping);
+    reached(Stage::Checked);
     Compiled {
         program,
         sound,

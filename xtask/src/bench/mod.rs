@@ -1,7 +1,8 @@
 //! `cargo xtask bench`: the numbers of SPECIFICATION.md, measured. Without another word it is the broker beside mosquitto;
-//! `travel` runs a program of `bench/`, a workspace of its own.
+//! `engine` and `travel` build and run the programs of `bench/`, a workspace of its own.
 
 pub(crate) mod broker;
+pub(crate) mod engine;
 mod programs;
 pub(crate) mod travel;
 
@@ -13,6 +14,7 @@ use std::{
 use anyhow::{Context, Result};
 
 use crate::shell;
+pub(crate) use programs::tests;
 
 /// Where benches write.
 fn folder() -> Result<PathBuf> {

@@ -1,6 +1,9 @@
-//! The programs of the workspace `bench/`. Called by the bench of travel.
+//! The workspace `bench/`: its programs, and its tests. Called by the benches of engine and travel, and by `test`.
 
-use std::path::PathBuf;
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::Result;
 
@@ -24,4 +27,11 @@ pub(super) fn build(name: &str) -> Result<PathBuf> {
     ]);
     shell::run(build.args(["--bin", name, "--target-dir"]).arg(&target))?;
     Ok(target.join("release").join(name))
+}
+
+/// The line that runs its tests, as built for a measurement: an optimised build is needed anyhow.
+pub(crate) fn tests(target: &Path) -> Command {
+    let mut tests = shell::cargo(["test", "--release", "--locked", "--manifest-path", MANIFEST]);
+    tests.arg("--target-dir").arg(target);
+    tests
 }

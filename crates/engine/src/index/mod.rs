@@ -6,6 +6,7 @@
 
 mod constraint;
 mod interval;
+#[doc(hidden)]
 pub mod naive;
 mod table;
 

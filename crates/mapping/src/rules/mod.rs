@@ -54,8 +54,16 @@ pub(crate) struct Rules {
     uses: Uses,
 }
 
-/// Reads all rules into the program, and says what is strange about them together.
-pub(crate) fn read_all(house: &mut House<'_>, rules: &[(Key<'_>, Node<'_>)], whole: bool) {
+/// What [`check_all`] needs of rules that were read.
+#[derive(Debug)]
+pub(crate) struct Unchecked {
+    metas: Vec<Meta>,
+    timers: Timers,
+    uses: Uses,
+}
+
+/// Reads all rules into the program, each by itself.
+pub(crate) fn read_all(house: &mut House<'_>, rules: &[(Key<'_>, Node<'_>)]) -> Unchecked {
     let mut all = Rules {
         uses: Uses::new(&house.program),
         ..Rules::default()
@@ -93,6 +101,20 @@ pub(crate) fn read_all(house: &mut House<'_>, rules: &[(Key<'_>, Node<'_>)], who
         uses,
     } = all;
     house.program.rules = rules;
+    Unchecked {
+        metas,
+        timers,
+        uses,
+    }
+}
+
+/// Says what is strange about the rules together.
+pub(crate) fn check_all(house: &mut House<'_>, read: Unchecked, whole: bool) {
+    let Unchecked {
+        metas,
+        timers,
+        uses,
+    } = read;
     timers.finish(house, &metas, whole);
     cycles::find(house, &metas, whole);
     if whole && !house.report.is_full() {
