@@ -13,7 +13,6 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    bench,
     metadata::Workspace,
     peers::{self, Peer},
     shell,
@@ -89,8 +88,6 @@ pub(crate) fn run(require_peers: bool) -> Result<()> {
     }
     let mut doc_tests = shell::cargo(["test", "--workspace", "--doc", "--no-fail-fast"]);
     book(shell::line(&doc_tests), counted(&mut doc_tests)?);
-    let mut benches = bench::tests(&target);
-    book(shell::line(&benches), counted(&mut benches)?);
     book("all crates".to_owned(), all_crates(&target, require_peers)?);
     let Count {
         passed,

@@ -20,11 +20,12 @@ pub(crate) fn parse(words: &[&str]) -> Result<bool> {
     }
 }
 
-/// Measures, prints the report and writes it to target/bench/engine.md.
+/// Runs the tests of what it measures, expressions against CEL's among them; then measures, prints the report and writes it to target/bench/engine.md.
 ///
 /// # Errors
 /// A floor is broken, or something can't be measured.
 pub(crate) fn run(quick: bool) -> Result<()> {
+    programs::test()?;
     let program = programs::build("engine")?;
     let folder = folder()?;
     let _alone = alone(&folder)?;

@@ -14,7 +14,6 @@ use std::{
 use anyhow::{Context, Result};
 
 use crate::shell;
-pub(crate) use programs::tests;
 
 /// Where benches write.
 fn folder() -> Result<PathBuf> {

@@ -1,9 +1,6 @@
-//! The workspace `bench/`: its programs, and its tests. Called by the benches of engine and travel, and by `test`.
+//! The workspace `bench/`: its programs, and its tests. Called by the benches of engine and travel.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::path::PathBuf;
 
 use anyhow::Result;
 
@@ -29,9 +26,12 @@ pub(super) fn build(name: &str) -> Result<PathBuf> {
     Ok(target.join("release").join(name))
 }
 
-/// The line that runs its tests, as built for a measurement: an optimised build is needed anyhow.
-pub(crate) fn tests(target: &Path) -> Command {
+/// Runs its tests, as built for a measurement: an optimised build is needed anyhow.
+///
+/// # Errors
+/// One fails, or they don't build.
+pub(super) fn test() -> Result<()> {
+    let target = Workspace::read()?.target;
     let mut tests = shell::cargo(["test", "--release", "--locked", "--manifest-path", MANIFEST]);
-    tests.arg("--target-dir").arg(target);
-    tests
+    shell::run(tests.arg("--target-dir").arg(target))
 }
