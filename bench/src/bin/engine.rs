@@ -1,7 +1,5 @@
-//! Measures the engine and prints tables and floors as Markdown: `engine [--quick]`. Called by `cargo xtask bench engine`; fails
-//! where a floor is broken.
-
-use std::process::ExitCode;
+//! Measures the engine and prints tables and floors as Markdown: `engine [--quick]`. Called by `cargo xtask bench engine`,
+//! which fails where a floor is broken.
 
 use bench::{
     estate, expressions, house,
@@ -19,7 +17,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 const RULES: usize = 10_000;
 const HOUSES: u32 = 10;
 
-fn main() -> anyhow::Result<ExitCode> {
+fn main() -> anyhow::Result<()> {
     let quick = match std::env::args().skip(1).collect::<Vec<_>>().as_slice() {
         [] => false,
         [word] if word == "--quick" => true,
@@ -34,9 +32,8 @@ fn main() -> anyhow::Result<ExitCode> {
     for floor in &floors {
         println!("{floor}");
     }
-    Ok(ExitCode::from(u8::from(
-        floors.iter().any(|floor| !floor.holds),
-    )))
+    // Whoever runs this prints the report, and fails where a floor does.
+    Ok(())
 }
 
 fn events(rounds: usize, quick: bool, floors: &mut Vec<Floor>) -> anyhow::Result<()> {
