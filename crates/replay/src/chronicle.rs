@@ -44,8 +44,10 @@ impl History {
         }
         let mut scribe = self.scribe(after, Until::No(until))?;
         scribe.write_all()?;
-        let chronicle = scribe.finish();
-        Ok((chronicle.up_to > after).then_some(chronicle))
+        let mut chronicle = scribe.finish();
+        // Also where its last inputs were never kept: they would be looked for again and again.
+        chronicle.up_to = chronicle.up_to.max(until);
+        Ok(Some(chronicle))
     }
 
     /// Changes that are not written down yet.

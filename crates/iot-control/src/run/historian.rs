@@ -6,13 +6,15 @@
 use std::{
     sync::mpsc::{Receiver, SyncSender, sync_channel},
     thread,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
 use replay::History;
 use store::{Chronicle, StoreHandle};
 use types::UnixTime;
+
+use super::clock::Machine;
 
 /// A start is busy enough.
 const FIRST_AFTER: Duration = Duration::from_secs(10 * 60);
@@ -46,7 +48,10 @@ fn go_on(store: &StoreHandle, keep: Duration, nudges: &Receiver<()>) {
     let mut next = Instant::now() + FIRST_AFTER;
     while nudges.recv().is_ok() {
         thread::sleep(next.saturating_duration_since(Instant::now()));
-        if let Err(why) = write_down(store, keep, now()) {
+        let machine = Machine::read();
+        // A clock that nobody set may show any year: nothing is too old by it.
+        let now = machine.synced.then_some(machine.wall);
+        if let Err(why) = write_down(store, keep, now) {
             tracing::warn!(
                 "long-term history could not be written, which is tried again with the next snapshot: {why:#}"
             );
@@ -55,13 +60,16 @@ fn go_on(store: &StoreHandle, keep: Duration, nudges: &Receiver<()>) {
     }
 }
 
-/// Brings history up to the newest snapshot, and drops what is older than `keep`.
-fn write_down(store: &StoreHandle, keep: Duration, now: UnixTime) -> anyhow::Result<()> {
+/// Brings history up to the newest snapshot, and drops what is older than `keep` where it is known what time it is.
+fn write_down(store: &StoreHandle, keep: Duration, now: Option<UnixTime>) -> anyhow::Result<()> {
     let history = History::open(store.folder().root()).context("looking back")?;
     let database = store.database()?;
     while let Some(chronicle) = history.chronicle(database.history_up_to()?.unwrap_or_default())? {
         add(store, chronicle)?;
     }
+    let Some(now) = now else {
+        return Ok(());
+    };
     let keep_us = i64::try_from(keep.as_micros()).unwrap_or(i64::MAX);
     let before = UnixTime(now.0.saturating_sub(keep_us));
     change(store, move |database| {
@@ -84,12 +92,6 @@ fn change(
         let _ = reply.send(result);
     })?;
     Ok(done.recv().context("the store has ended")??)
-}
-
-fn now() -> UnixTime {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let since = since.map_or(0, |since| since.as_micros());
-    UnixTime(i64::try_from(since).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]
@@ -172,22 +174,27 @@ mod tests {
         let store = lived_in(folder.path());
         let keep = Duration::from_secs(3_600 + 1);
         let now = UnixTime(1_774_724_400_000_000 + 3 * 3_600_000_000);
+        let ever = UnixTime(i64::MIN)..UnixTime(i64::MAX);
+        let kept = || {
+            let database = store.database().expect("it opens");
+            let rows = database.history("a.t", "temperature", ever.start, ever.end, 10);
+            let values = rows
+                .expect("it reads")
+                .into_iter()
+                .filter_map(|(_, value)| value);
+            values.collect::<Vec<_>>()
+        };
+        write_down(&store, keep, None).expect("it is written");
+        assert_eq!(kept().len(), 3, "nobody knows how old it is");
         for _ in 0..2 {
-            write_down(&store, keep, now).expect("it is written");
+            write_down(&store, keep, Some(now)).expect("it is written");
         }
         let database = store.database().expect("it opens");
         assert_eq!(
             database.history_up_to().expect("it reads"),
             Some(InputNo(3))
         );
-        let (all, ever) = (UnixTime(i64::MIN), UnixTime(i64::MAX));
-        let kept = database.history("a.t", "temperature", all, ever, 10);
-        let values: Vec<_> = kept
-            .expect("it reads")
-            .into_iter()
-            .filter_map(|(_, value)| value)
-            .collect();
-        assert_eq!(values, [Value::Number(22.0), Value::Number(23.0)]);
+        assert_eq!(kept(), [Value::Number(22.0), Value::Number(23.0)]);
         let devices = database.devices().expect("it reads");
         assert_eq!(devices.len(), 1);
         assert_eq!(devices[0].name, "a");

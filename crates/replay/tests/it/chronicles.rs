@@ -83,6 +83,28 @@ fn stretch_after_stretch_comes_to_what_all_at_once_does() {
 }
 
 #[test]
+fn inputs_that_were_never_kept_do_not_hold_up_what_follows() {
+    let mut home = Home::new(&piano_house());
+    home.last = InputNo(home.last.0 + 250_000);
+    home.snapshot();
+    home.says("living", "temp/state", "20");
+    home.pass(120);
+    home.snapshot();
+    let (mut up_to, mut changes) = (InputNo(0), Vec::new());
+    while let Some(piece) = home.history().chronicle(up_to).unwrap() {
+        assert!(piece.up_to > up_to);
+        up_to = piece.up_to;
+        changes.extend(piece.changes);
+    }
+    assert_eq!(up_to, home.last);
+    assert!(
+        changes
+            .iter()
+            .any(|change| &*change.channel == "living.temp")
+    );
+}
+
+#[test]
 fn devices_are_counted_by_what_they_did() {
     let mut home = Home::new(&piano_house());
     home.disconnect("hall");
