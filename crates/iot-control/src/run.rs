@@ -160,6 +160,7 @@ async fn serve(
     let app = Rc::new(RefCell::new(app));
     let now = Rc::clone(&clock);
     let server = tcp::Server::new(core, Rc::clone(&app), move || now.now());
+    server.attend_bursts(settings.mqtt.burst_pause_max());
     let durable = server.durable();
     let report = durable.clone();
     let store = store.start(move |written| report.report(written))?;

@@ -13,9 +13,10 @@ use std::{
     collections::BTreeMap,
     fmt,
     net::SocketAddr,
-    num::NonZeroU32,
+    num::{NonZeroU32, NonZeroUsize},
     path::{Path, PathBuf},
     sync::Arc,
+    thread,
     time::Duration,
 };
 
@@ -61,6 +62,8 @@ pub(crate) struct Mqtt {
     pub(crate) packet_bytes_max: u32,
     /// How many messages a second one client may publish; 0: no limit.
     pub(crate) client_messages_per_s_max: u32,
+    /// Messages no further apart than so many microseconds find the dispatcher awake; 0: it always sleeps.
+    pub(crate) burst_pause_us_max: u32,
 }
 
 /// Who may connect without a user.
@@ -132,6 +135,7 @@ impl Default for Mqtt {
             address_connections_per_s_max: 100,
             packet_bytes_max: 256 * 1024,
             client_messages_per_s_max: 0,
+            burst_pause_us_max: 300,
         }
     }
 }
@@ -174,6 +178,17 @@ impl Default for Presence {
 impl Default for Reload {
     fn default() -> Self {
         Self { watch: true }
+    }
+}
+
+impl Mqtt {
+    /// Zero also where others need the only processor.
+    pub(crate) fn burst_pause_max(&self) -> Duration {
+        let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        match processors {
+            1 => Duration::ZERO,
+            _ => Duration::from_micros(self.burst_pause_us_max.into()),
+        }
     }
 }
 

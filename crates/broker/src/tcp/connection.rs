@@ -188,7 +188,10 @@ fn turn<A: Application + 'static>(
     if result.is_err() || buffer.filled().is_empty() {
         return Poll::Ready(Turn::Closed);
     }
-    shared.step(|core, app, now| core.receive(socket.key, buffer.filled(), now, app));
+    shared.step(|core, app, now| {
+        shared.burst.called(now.at);
+        core.receive(socket.key, buffer.filled(), now, app);
+    });
     if buffer.remaining() == 0 {
         return Poll::Ready(Turn::Full);
     }

@@ -5,6 +5,7 @@
 //! directly; only a socket that takes no more wakes its own task to wait for room. No channel and no
 //! other task lies between an input and what it causes. Must not decide anything about MQTT.
 
+mod burst;
 mod connection;
 mod durable;
 mod verify;
@@ -28,6 +29,7 @@ use types::{Instant, Now};
 pub use durable::Durable;
 
 use crate::{Application, ConnKey, Core, Denied};
+use burst::Burst;
 use connection::Socket;
 use verify::Verifier;
 
@@ -70,6 +72,7 @@ struct Shared<A> {
     /// The deadline the timer task sleeps for, and its wake-up for an earlier one.
     armed: Cell<Option<Instant>>,
     alarm: Notify,
+    burst: Burst,
     durable: Durable,
     verifier: Verifier,
     tasks: RefCell<JoinSet<()>>,
@@ -91,11 +94,18 @@ impl<A: Application + 'static> Server<A> {
                 scratch: RefCell::new(vec![0; READ_BYTES]),
                 armed: Cell::new(None),
                 alarm: Notify::new(),
+                burst: Burst::default(),
                 durable: Durable::default(),
                 verifier: Verifier::default(),
                 tasks: RefCell::default(),
             }),
         }
+    }
+
+    /// Stays awake while messages come less than `pause_max` apart, at the price of one processor for as long; zero, as at
+    /// first: never.
+    pub fn attend_bursts(&self, pause_max: Duration) {
+        self.shared.burst.set_pause_max(pause_max);
     }
 
     /// The store thread's way to say what is stored.
@@ -127,6 +137,7 @@ impl<A: Application + 'static> Server<A> {
         services.spawn_local(timers(Rc::clone(&self.shared)));
         services.spawn_local(acks(Rc::clone(&self.shared)));
         services.spawn_local(verdicts(Rc::clone(&self.shared)));
+        services.spawn_local(bursts(Rc::clone(&self.shared)));
         shutdown.await;
         services.shutdown().await;
         self.enter(|core, app, now| core.shutdown(now, app));
@@ -291,6 +302,10 @@ async fn verdicts<A: Application + 'static>(shared: Rc<Shared<A>>) {
         let (conn, fits) = shared.verifier.verdict().await;
         shared.step(|core, app, now| core.verified(conn, fits, now, app));
     }
+}
+
+async fn bursts<A: Application + 'static>(shared: Rc<Shared<A>>) {
+    shared.burst.attend(|| (shared.clock)().at).await;
 }
 
 #[cfg(test)]

@@ -84,7 +84,13 @@ fn list(json: bool, state: &State) -> anyhow::Result<()> {
         printer::result(users);
         return Ok(());
     }
-    for user in users.as_array().into_iter().flatten() {
+    let users = users.as_array().map(Vec::as_slice).unwrap_or_default();
+    if users.is_empty() {
+        printer::tell(
+            "no users yet; a module gets one with `iot-control user add NAME --device DEVICE`",
+        );
+    }
+    for user in users {
         let text = |key: &str| user[key].as_str().unwrap_or_default().to_owned();
         let filters = |key: &str| {
             let all = user[key].as_array().map(Vec::as_slice).unwrap_or_default();

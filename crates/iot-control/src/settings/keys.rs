@@ -110,6 +110,13 @@ pub(super) const KEYS: &[Key] = &[
         },
     },
     Key {
+        path: "mqtt.burst_pause_us_max",
+        set: |settings, _, given| {
+            settings.mqtt.burst_pause_us_max = given.number(0..=10_000)?;
+            Ok(())
+        },
+    },
+    Key {
         path: "engine.fuse",
         set: |settings, _, given| {
             settings.engine.fuse = given.count(1..=1_000_000)?;

@@ -37,6 +37,7 @@ const VALUES: &[(&str, &str, &str)] = &[
     ("mqtt.address_connections_per_s_max", "8", "8"),
     ("mqtt.packet_bytes_max", "4_096", "4_096"),
     ("mqtt.client_messages_per_s_max", "9", "9"),
+    ("mqtt.burst_pause_us_max", "50", "50"),
     ("engine.fuse", "10", "10"),
     ("journal.sync_s", "11", "11"),
     ("journal.keep_days", "12", "12"),

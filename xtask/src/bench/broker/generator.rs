@@ -32,10 +32,6 @@ const RULE_WINDOW: u64 = 96;
 /// has gone to sleep meanwhile.
 const CLOSED_UNACKNOWLEDGED: u64 = 16;
 
-/// Time for a broker to get done with acks and go to sleep before the next event. Without it a broker that is
-/// slow with acks is found awake by the event behind them, and rewarded for it.
-const CLOSED_PAUSE: Duration = Duration::from_micros(100);
-
 /// More lost events than this, one at a time, and there is nothing to measure.
 const LOST_MAX: usize = 5;
 
@@ -161,11 +157,16 @@ impl<'l, 'r> Load<'l, 'r> {
         })
     }
 
-    /// One event at a time, from the write of the event to the command at its consumer, in microseconds.
+    /// One event at a time, `pause` after the command for the one before it: from the write of the event to the
+    /// command at its consumer, in microseconds.
     ///
     /// # Errors
     /// A socket fails.
-    pub(crate) fn closed_loop(&mut self, round_trips: usize) -> Result<(Vec<f64>, Faults)> {
+    pub(crate) fn closed_loop(
+        &mut self,
+        round_trips: usize,
+        pause: Duration,
+    ) -> Result<(Vec<f64>, Faults)> {
         self.set_nonblocking(false)?;
         let mut latencies_us = Vec::with_capacity(round_trips);
         for round in 0..round_trips {
@@ -182,7 +183,7 @@ impl<'l, 'r> Load<'l, 'r> {
             // Acks are no part of the way of an event: they are read before the producer's next one.
             self.consumers[consumer].flush()?;
             producer.await_acks(CLOSED_UNACKNOWLEDGED)?;
-            thread::sleep(CLOSED_PAUSE);
+            thread::sleep(pause);
             producer.open = 0;
         }
         for producer in &mut self.producers {
@@ -429,7 +430,7 @@ mod tests {
         let mut ledger = Ledger::new(&route);
         for qos in [0, 1] {
             let mut load = Load::connect(server.address, &mut ledger, qos).expect("it lets us in");
-            let (latencies_us, faults) = load.closed_loop(50).expect("it relays");
+            let (latencies_us, faults) = load.closed_loop(50, Duration::ZERO).expect("it relays");
             assert_eq!(latencies_us.len(), 50);
             assert!(faults.none(), "{faults:?}");
             let run = load

@@ -23,7 +23,7 @@ use generator::Load;
 use ledger::{Faults, Ledger};
 pub(crate) use ours::build;
 use processors::Processors;
-use report::{Report, Sample, Start, System};
+use report::{OneByOne, Report, Sample, Start, System};
 use route::Route;
 use server::Server;
 
@@ -32,6 +32,16 @@ const SETTLE: Duration = Duration::from_millis(300);
 
 /// Turns that the sides take at one event at a time.
 const SLICES: usize = 10;
+
+/// Between two events one at a time: time for a broker to get done with acks. Without it a broker that is slow with
+/// acks is found awake by the event behind them, and rewarded for it.
+const PAUSE: Duration = Duration::from_micros(100);
+
+/// Between two events of a quiet house: who sleeps at all is asleep, and its processor as well.
+const REST: Duration = Duration::from_millis(2);
+
+/// Of so many events one at a time, one from rest is measured too.
+const RESTED_SHARE: usize = 20;
 
 /// How much to measure.
 #[derive(Debug, PartialEq)]
@@ -208,18 +218,30 @@ fn samples(
     let processors = Processors::find();
     let brokers: Vec<u32> = sides.iter().map(|side| side.server.id()).collect();
     processors.part(&brokers);
-    let mut latencies_us = vec![Vec::new(); sides.len()];
     let mut faults = vec![Faults::default(); sides.len()];
-    for slice in 0..=SLICES {
-        for (ix, load) in loads.iter_mut().enumerate() {
-            let (us, slice_faults) = load.closed_loop(options.round_trips / SLICES)?;
-            faults[ix].add(slice_faults);
-            // The first events find cold caches everywhere.
-            if slice > 0 {
-                latencies_us[ix].extend(us);
+    let mut take_turns = |round_trips: usize, pause| -> Result<Vec<OneByOne>> {
+        let mut taken = vec![OneByOne::default(); sides.len()];
+        for slice in 0..=SLICES {
+            for (ix, load) in loads.iter_mut().enumerate() {
+                if slice == 1 {
+                    // It does nothing while others have their turn.
+                    taken[ix].cpu_s = -sides[ix].server.cpu_s()?;
+                }
+                let (us, slice_faults) = load.closed_loop(round_trips / SLICES, pause)?;
+                faults[ix].add(slice_faults);
+                // The first events find cold caches everywhere.
+                if slice > 0 {
+                    taken[ix].latencies_us.extend(us);
+                }
             }
         }
-    }
+        for (one_by_one, side) in taken.iter_mut().zip(sides) {
+            one_by_one.cpu_s += side.server.cpu_s()?;
+        }
+        Ok(taken)
+    };
+    let paced = take_turns(options.round_trips, PAUSE)?;
+    let rested = take_turns(options.round_trips / RESTED_SHARE, REST)?;
     processors.join(&brokers);
     let mut samples = Vec::new();
     for (ix, load) in loads.iter_mut().enumerate() {
@@ -232,7 +254,7 @@ fn samples(
             commands_per_s: saturated.commands_per_s,
             cpu_s: cpu_s * 1e5 / saturated.commands as f64,
             faults: faults[ix],
-            ..report::latencies(std::mem::take(&mut latencies_us[ix]))
+            ..report::one_by_one(&paced[ix], &rested[ix])
         });
     }
     Ok(samples)

@@ -38,12 +38,24 @@ impl System {
 pub(crate) struct Sample {
     pub(crate) p50_us: f64,
     pub(crate) p99_us: f64,
+    /// Median where everybody had gone to sleep before each event.
+    pub(crate) rested_p50_us: f64,
+    /// Processor time of the broker for 100,000 events one at a time, in seconds.
+    pub(crate) paced_cpu_s: f64,
     /// Events that took 35 to 45 ms, as a share of all.
     pub(crate) step_share: f64,
     pub(crate) commands_per_s: f64,
-    /// Processor time of the broker for 100,000 commands, in seconds.
+    /// Processor time of the broker for 100,000 commands at saturation, in seconds.
     pub(crate) cpu_s: f64,
     pub(crate) faults: Faults,
+}
+
+/// Events one at a time.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OneByOne {
+    pub(crate) latencies_us: Vec<f64>,
+    /// Processor time that the broker took for all of them, in seconds.
+    pub(crate) cpu_s: f64,
 }
 
 /// One start.
@@ -79,18 +91,20 @@ impl Report {
     pub(crate) fn markdown(&self) -> String {
         // Writing to a string doesn't fail.
         let mut text = format!("{}\n\n", self.title);
-        text.push_str("| rules | QoS | | p50 us | p99 us | commands/s | CPU s per 100 k | lost | wrong | twice |\n");
-        text.push_str("|---:|---:|---|---|---|---|---|---:|---:|---:|\n");
+        text.push_str("| rules | QoS | | p50 us | p99 us | p50 us from rest | commands/s | CPU s per 100 k: one at a time | saturated | lost | wrong | twice |\n");
+        text.push_str("|---:|---:|---|---|---|---|---|---|---:|---:|---:|\n");
         for ((rules, qos, system), samples) in &self.samples {
             let column = |of: fn(&Sample) -> f64| Spread::of(samples.iter().map(of));
             let faults = sum(samples);
             let _ = writeln!(
                 text,
-                "| {rules} | {qos} | {} | {:.0} | {:.0} | {:.0} | {:.2} | {} | {} | {} |",
+                "| {rules} | {qos} | {} | {:.0} | {:.0} | {:.0} | {:.0} | {:.1} | {:.2} | {} | {} | {} |",
                 system.name(),
                 column(|sample| sample.p50_us),
                 column(|sample| sample.p99_us),
+                column(|sample| sample.rested_p50_us),
                 column(|sample| sample.commands_per_s),
+                column(|sample| sample.paced_cpu_s),
                 column(|sample| sample.cpu_s),
                 faults.lost,
                 faults.wrong,
@@ -123,6 +137,7 @@ impl Report {
         for (rules, qos) in self.cases() {
             floors.extend(self.throughput(rules, qos));
             floors.extend(self.latency(rules, qos));
+            floors.extend(self.rested(rules, qos));
             floors.extend(self.faultless(rules, qos));
         }
         let median = |rules, of: fn(&Start) -> f64| {
@@ -185,6 +200,15 @@ impl Report {
         })
     }
 
+    /// Reported; nothing is promised.
+    fn rested(&self, rules: usize, qos: u8) -> Option<Floor> {
+        let ratio = self.ratio(rules, qos, |sample| sample.rested_p50_us)?;
+        Some(Floor {
+            what: format!("{rules} rules, QoS {qos}: p50 from rest {ratio:.2} times mosquitto's"),
+            holds: true,
+        })
+    }
+
     fn faultless(&self, rules: usize, qos: u8) -> Option<Floor> {
         let samples = self.samples.get(&(rules, qos, System::Ours))?;
         let step = samples
@@ -214,25 +238,34 @@ fn sum(samples: &[Sample]) -> Faults {
     faults
 }
 
-/// Latencies of one event at a time, in microseconds, as a sample has them.
-pub(crate) fn latencies(mut us: Vec<f64>) -> Sample {
-    us.sort_by(f64::total_cmp);
-    let at = |share: f64| {
-        us.get((us.len() as f64 * share) as usize)
-            .or(us.last())
-            .copied()
-    };
+/// What a sample has of events one at a time: a little apart, and from rest.
+pub(crate) fn one_by_one(paced: &OneByOne, rested: &OneByOne) -> Sample {
+    let us = sorted(&paced.latencies_us);
     let step = us
         .iter()
         .filter(|us| (35_000.0..45_000.0).contains(*us))
         .count();
     Sample {
-        // Where no command ever came, no latency is good enough.
-        p50_us: at(0.5).unwrap_or(f64::INFINITY),
-        p99_us: at(0.99).unwrap_or(f64::INFINITY),
+        p50_us: at(&us, 0.5),
+        p99_us: at(&us, 0.99),
+        rested_p50_us: at(&sorted(&rested.latencies_us), 0.5),
+        paced_cpu_s: paced.cpu_s * 1e5 / us.len().max(1) as f64,
         step_share: step as f64 / us.len().max(1) as f64,
         ..Sample::default()
     }
+}
+
+fn sorted(us: &[f64]) -> Vec<f64> {
+    let mut us = us.to_vec();
+    us.sort_by(f64::total_cmp);
+    us
+}
+
+/// Where no command ever came, no latency is good enough.
+fn at(sorted_us: &[f64], share: f64) -> f64 {
+    let place = (sorted_us.len() as f64 * share) as usize;
+    let us = sorted_us.get(place).or(sorted_us.last());
+    us.copied().unwrap_or(f64::INFINITY)
 }
 
 /// Median, least and most of some runs.
@@ -405,10 +438,21 @@ mod tests {
     }
 
     #[test]
-    fn latencies_tell_their_percentiles_and_the_step() {
-        let sample = latencies((1..=100).map(f64::from).chain([40_000.0]).collect());
+    fn events_one_at_a_time_tell_their_percentiles_the_step_and_their_cost() {
+        let paced = OneByOne {
+            latencies_us: (1..=100).map(f64::from).chain([40_000.0]).collect(),
+            cpu_s: 0.0101,
+        };
+        let rested = OneByOne {
+            latencies_us: vec![90.0, 70.0, 80.0],
+            cpu_s: 1.0,
+        };
+        let sample = one_by_one(&paced, &rested);
         assert_eq!((sample.p50_us, sample.p99_us), (51.0, 100.0));
+        assert_eq!(sample.rested_p50_us, 80.0);
+        assert!((sample.paced_cpu_s - 10.0).abs() < 1e-9);
         assert!((sample.step_share - 1.0 / 101.0).abs() < 1e-9);
-        assert_eq!(latencies(Vec::new()).p50_us, f64::INFINITY);
+        let nothing = OneByOne::default();
+        assert_eq!(one_by_one(&nothing, &nothing).p50_us, f64::INFINITY);
     }
 }
