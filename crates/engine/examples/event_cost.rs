@@ -114,20 +114,22 @@ fn rule(n: usize, channels: usize) -> Rule {
         name: "rule".into(),
         origin: Origin::default(),
         enabled: true,
-        triggers: vec![Trigger::Event {
+        triggers: [Trigger::Event {
             event: EventIx((n % channels) as u32 + 2),
             fields: [0, 1].into(),
-        }],
+        }]
+        .into(),
         condition: Some(Condition {
             expr: Expr::And(parts.into()),
             text: "".into(),
         }),
-        actions: vec![Action::Set {
+        actions: [Action::Set {
             channel: ChannelIx(channels as u32 + lamp),
             fields: vec![(SlotIx(lamp), Operand::Const(n.is_multiple_of(2).into()))],
             fade: None,
             bound: None,
-        }],
+        }]
+        .into(),
         limit: None,
         mode: Mode::default(),
         after_downtime: AfterDowntime::Resume,

@@ -152,15 +152,16 @@ fn rule(event: usize, condition: Option<Expr>) -> Rule {
         name: "rule".into(),
         origin: Origin::default(),
         enabled: true,
-        triggers: vec![Trigger::Event {
+        triggers: [Trigger::Event {
             event: EventIx(event as u32),
             fields: [0, 1].into(),
-        }],
+        }]
+        .into(),
         condition: condition.map(|expr| Condition {
             expr,
             text: "".into(),
         }),
-        actions: Vec::new(),
+        actions: Box::default(),
         limit: None,
         mode: Mode::default(),
         after_downtime: AfterDowntime::Resume,

@@ -252,6 +252,8 @@ impl Plan {
         for gesture in self.gestures.values_mut() {
             gesture.finish();
         }
+        self.holds.shrink_to_fit();
+        self.ats.shrink_to_fit();
     }
 }
 

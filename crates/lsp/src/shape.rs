@@ -388,9 +388,7 @@ impl<'a> Shape<'a> {
         }
         let rule = self.program.names.rules.get(rule);
         let rule = rule.and_then(|rule| self.program.rules.get(rule.index()));
-        let triggers = rule
-            .map(|rule| rule.triggers.as_slice())
-            .unwrap_or_default();
+        let triggers = rule.map(|rule| &*rule.triggers).unwrap_or_default();
         let events = triggers.iter().map(|trigger| match trigger {
             Trigger::Event { event, .. } => Some(*event),
             _ => None,

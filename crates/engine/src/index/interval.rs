@@ -9,7 +9,7 @@ use super::Hit;
 #[derive(Debug, Default)]
 pub(super) struct Intervals {
     /// Sorted by lower end.
-    rows: Vec<Row>,
+    rows: Box<[Row]>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +24,7 @@ struct Row {
 impl Intervals {
     /// From lower end, upper end and what a query returns.
     pub(super) fn new(intervals: impl IntoIterator<Item = (f64, f64, Hit)>) -> Self {
-        let mut rows: Vec<Row> = intervals
+        let mut rows: Box<[Row]> = intervals
             .into_iter()
             .filter(|(low, high, _)| low <= high)
             .map(|(low, high, hit)| Row {

@@ -26,7 +26,7 @@ type Hit = (RuleIx, u32);
 #[derive(Debug, Default)]
 pub struct Index {
     /// By event; empty where no rule waits for it.
-    events: Vec<Table>,
+    events: Box<[Table]>,
 }
 
 impl Index {

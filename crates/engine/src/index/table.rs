@@ -21,8 +21,8 @@ pub(super) struct Entry {
 #[derive(Debug, Default)]
 pub(super) struct Table {
     /// Rules without a demand, ascending.
-    always: Vec<Hit>,
-    fields: Vec<FieldTable>,
+    always: Box<[Hit]>,
+    fields: Box<[FieldTable]>,
 }
 
 /// The rules that are found by one field.
@@ -30,7 +30,7 @@ pub(super) struct Table {
 struct FieldTable {
     /// The field's place in the event.
     field: usize,
-    truths: [Vec<Hit>; 2],
+    truths: [Box<[Hit]>; 2],
     numbers: Sorted<f64>,
     texts: Sorted<Arc<str>>,
     intervals: Intervals,
@@ -39,10 +39,10 @@ struct FieldTable {
 /// Keys in ascending order, and behind each what stands under it.
 #[derive(Debug)]
 struct Sorted<K> {
-    keys: Vec<K>,
+    keys: Box<[K]>,
     /// `hits[starts[n]..starts[n + 1]]` stand under `keys[n]`.
-    starts: Vec<u32>,
-    hits: Vec<Hit>,
+    starts: Box<[u32]>,
+    hits: Box<[Hit]>,
 }
 
 impl Table {
@@ -73,7 +73,10 @@ impl Table {
             .filter(|(_, rows)| !rows.is_empty())
             .map(|(field, rows)| FieldTable::new(field, rows))
             .collect();
-        Self { always, fields }
+        Self {
+            always: always.into(),
+            fields,
+        }
     }
 
     /// Appends the rules that `fields` may fire, in file order.
@@ -155,7 +158,7 @@ impl FieldTable {
         }
         Self {
             field,
-            truths,
+            truths: truths.map(Into::into),
             numbers: Sorted::new(numbers, f64::total_cmp),
             texts: Sorted::new(texts, Ord::cmp),
             intervals: Intervals::new(intervals),
@@ -183,20 +186,22 @@ impl<K: PartialEq> Sorted<K> {
     fn new(mut rows: Vec<(K, Hit)>, order: fn(&K, &K) -> std::cmp::Ordering) -> Self {
         rows.sort_by(|a, b| order(&a.0, &b.0).then(a.1.cmp(&b.1)));
         rows.dedup();
-        let mut sorted = Self {
-            keys: Vec::new(),
-            starts: Vec::new(),
-            hits: Vec::with_capacity(rows.len()),
-        };
+        let mut keys = Vec::new();
+        let mut starts = Vec::new();
+        let mut hits = Vec::with_capacity(rows.len());
         for (key, hit) in rows {
-            if sorted.keys.last() != Some(&key) {
-                sorted.keys.push(key);
-                sorted.starts.push(sorted.hits.len() as u32);
+            if keys.last() != Some(&key) {
+                keys.push(key);
+                starts.push(hits.len() as u32);
             }
-            sorted.hits.push(hit);
+            hits.push(hit);
         }
-        sorted.starts.push(sorted.hits.len() as u32);
-        sorted
+        starts.push(hits.len() as u32);
+        Self {
+            keys: keys.into(),
+            starts: starts.into(),
+            hits: hits.into(),
+        }
     }
 
     fn under(&self, order: impl FnMut(&K) -> std::cmp::Ordering) -> &[Hit] {

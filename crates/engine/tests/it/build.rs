@@ -487,7 +487,7 @@ impl Builder {
         let events: Vec<EventIx> = events.collect();
         let mut scope = Scope::new(&self.program, &events);
         let condition = rule.cond.as_deref().map(|text| check(text, &mut scope));
-        let actions: Vec<Action> = rule
+        let actions = rule
             .acts
             .iter()
             .map(|act| action(act, &mut scope))

@@ -25,11 +25,11 @@ pub struct Rule {
     /// A disabled rule never fires but stays known to `why-not`.
     pub enabled: bool,
     /// What makes it look; any one of them.
-    pub triggers: Vec<Trigger>,
+    pub triggers: Box<[Trigger]>,
     /// What must be true then.
     pub condition: Option<Condition>,
     /// What it does then, in order.
-    pub actions: Vec<Action>,
+    pub actions: Box<[Action]>,
     /// At most so often.
     pub limit: Option<LimitRate>,
     /// What a second firing does while the first one waits.

@@ -46,7 +46,7 @@ pub(crate) struct Meta {
 }
 
 /// All rules while they are being read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Rules {
     rules: Vec<Rule>,
     metas: Vec<Meta>,
@@ -65,8 +65,10 @@ pub(crate) struct Unchecked {
 /// Reads all rules into the program, each by itself.
 pub(crate) fn read_all(house: &mut House<'_>, rules: &[(Key<'_>, Node<'_>)]) -> Unchecked {
     let mut all = Rules {
+        rules: Vec::with_capacity(rules.len()),
+        metas: Vec::with_capacity(rules.len()),
         uses: Uses::new(&house.program),
-        ..Rules::default()
+        timers: Timers::default(),
     };
     for (key, node) in rules {
         if house.report.is_full() {
@@ -134,9 +136,9 @@ fn read(
         origin: house.origin(&key.span),
         name,
         enabled: true,
-        triggers: Vec::new(),
+        triggers: Box::default(),
         condition: None,
-        actions: Vec::new(),
+        actions: Box::default(),
         limit: None,
         mode: Mode::default(),
         after_downtime: AfterDowntime::Resume,
@@ -157,14 +159,14 @@ fn read(
     let what = format!("rule `{}`", key.name);
     let when = table.required(&mut house.report, &what, "when", RULE.names);
     let drafts = triggers::read(house, all, when, &mut meta);
-    rule.triggers = drafts.triggers;
+    let (mut triggers, mut actions) = (drafts.triggers, Vec::new());
     for step in &drafts.steps {
-        step_condition(house, all, &meta, step, &mut rule.triggers);
+        step_condition(house, all, &meta, step, &mut triggers);
     }
     let mut compiler = Compiler::new(house, all, &drafts.events, drafts.complete, &meta);
     for (condition, text) in drafts.holds {
         if let Some(compiled) = compiler.condition(&text, true)
-            && let Some(Trigger::Holds { condition, .. }) = rule.triggers.get_mut(condition)
+            && let Some(Trigger::Holds { condition, .. }) = triggers.get_mut(condition)
         {
             *condition = compiled;
         }
@@ -178,11 +180,13 @@ fn read(
     let doing = table.required(&mut compiler.house.report, &what, "do", RULE.names);
     let mut places = Vec::new();
     if let Some(node) = doing {
-        actions::read(&mut compiler, node, &mut rule.actions, &mut places);
+        actions::read(&mut compiler, node, &mut actions, &mut places);
     }
     let fields = compiler.finish();
     meta.actions = places;
-    fill_field_maps(&house.program, &mut rule.triggers, &fields);
+    fill_field_maps(&house.program, &mut triggers, &fields);
+    rule.triggers = triggers.into();
+    rule.actions = actions.into();
     settings(house, &table, &mut rule);
     mode_without_wait(house, &table, &rule, &meta);
     rule.fingerprint = fingerprint::of(&house.program, &table, &rule.actions);

@@ -130,5 +130,7 @@ impl Timers {
         house.program.names.timers = self.by_name;
         let rows = self.rows.into_iter();
         house.program.timers = rows.map(|row| Timer { name: row.name }).collect();
+        // Collected in place, it would keep the memory of the larger rows.
+        house.program.timers.shrink_to_fit();
     }
 }
