@@ -5,7 +5,8 @@ use mapping::{
     grammar::{BLOCKLIST, Form, Keys, MAPPING, Need, Others, TESTS, Takes, Values},
     kinds::{self, OptionSpec},
     outline::{Outline, Step},
-    program::{ChannelIx, DeviceIx, EventIx, Trigger, VarIx},
+    program::{ChannelIx, DeviceIx, EventIx, Field, Trigger, VarIx},
+    vocabulary,
 };
 use types::Type;
 
@@ -176,6 +177,11 @@ impl<'a> Shape<'a> {
                     out.extend(self.event_field(event, key));
                 }
             }
+            Others::ArgumentsOf(beside) => {
+                let args = self.arguments_beside(table, beside).iter();
+                let found = args.clone().find(|arg| *arg.name == *key);
+                out.extend(found.map(|arg| Spot::Value(arg.ty.clone())));
+            }
             Others::OptionsOf(beside) => {
                 let options = self.options_beside(table, beside);
                 let found = options.iter().find(|option| option.name == key);
@@ -237,6 +243,10 @@ impl<'a> Shape<'a> {
                 if let Some(event) = self.event_beside(path, beside) {
                     self.fields_of_event(event, all);
                 }
+            }
+            Others::ArgumentsOf(beside) => {
+                let args = self.arguments_beside(path, beside).iter();
+                all.extend(args.map(|arg| of_house(&arg.name, &mapping::type_in_words(&arg.ty))));
             }
             Others::OptionsOf(beside) => {
                 for option in self.options_beside(path, beside) {
@@ -370,6 +380,16 @@ impl<'a> Shape<'a> {
         let (channel, event) = path.rsplit_once('.')?;
         self.program
             .event(self.program.channel_by_path(channel)?, event)
+    }
+
+    /// The arguments of the command that a key of the table names.
+    fn arguments_beside(&self, table: &[Step], key: &str) -> &[Field] {
+        let command = self.beside(table, key);
+        let commands = command.map(|command| vocabulary::commands(self.program, &command));
+        match commands.as_deref() {
+            Some([(channel, command), ..]) => &self.program[*channel].commands[*command].args,
+            _ => &[],
+        }
     }
 
     /// The events whose fields an expression at this path can read; none where something else can be what the

@@ -145,7 +145,7 @@ pub enum Expected {
         /// On for just so long; `None`: unchecked.
         bound: Option<Duration>,
     },
-    /// `"living.blind.stop"`: a momentary command.
+    /// `"living.blind.stop"`, `{ command = "roof.siren.chirp", ms = 70 }`: a momentary command.
     Momentary {
         /// As written.
         text: Arc<str>,
@@ -153,6 +153,8 @@ pub enum Expected {
         channel: ChannelIx,
         /// Place in the channel's commands.
         command: u8,
+        /// Arguments that it must have, by their places.
+        args: Vec<(u8, Value)>,
     },
     /// `{ notify = "all", text = ".." }`; without text: any.
     Notify {

@@ -13,6 +13,7 @@ use crate::{
     read::{Key, Text, did_you_mean, list},
     report::Report,
     source::Span,
+    suggest,
 };
 
 /// Words for gestures on a button.
@@ -416,6 +417,35 @@ pub(crate) fn commands(
         .iter()
         .map(|channel| command_of(program, report, *channel, name, place.clone()));
     each.collect::<Vec<_>>().into_iter().collect()
+}
+
+/// "`stpe` is no argument of `hall.lamp.brighter`".
+pub(crate) fn no_argument(
+    program: &Program,
+    key: &Key<'_>,
+    channel: ChannelIx,
+    command: u8,
+) -> Diagnostic {
+    let row = &program[channel].commands[usize::from(command)];
+    let path = program.channel_path(channel);
+    let message = format!("`{}` is no argument of `{path}.{}`", key.name, row.name);
+    let error = Diagnostic::error("unknown-key", key.span.clone(), message);
+    let field = program.slot(channel, key.name);
+    if field.is_some_and(|slot| program[slot].settable) {
+        return error
+            .label(format!("this is a field of `{path}`"))
+            .help(format!("write {{ set = \"{path}\", {} = .. }}", key.name));
+    }
+    let names: Vec<&str> = row.args.iter().map(|arg| &*arg.name).collect();
+    match (
+        suggest::closest(key.name, names.iter().copied()),
+        &names[..],
+    ) {
+        (Some(near), _) => error.help(format!("did you mean `{near}`?")),
+        (None, []) => error.help("it takes none"),
+        (None, [only]) => error.help(format!("its only argument is `{only}`")),
+        (None, names) => error.help(format!("its arguments are {}", list(names))),
+    }
 }
 
 fn command_of(

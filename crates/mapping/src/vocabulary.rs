@@ -169,6 +169,24 @@ pub fn command_names(program: &Program, channel: ChannelIx) -> Vec<String> {
     commands.map(|command| command.name.to_string()).collect()
 }
 
+/// The channels that `D.CH.command` or `G.command` tells something, each with the place of the command among its own.
+#[must_use]
+pub fn commands(program: &Program, name: &str) -> Vec<(ChannelIx, usize)> {
+    let Some((target, name)) = name.rsplit_once('.') else {
+        return Vec::new();
+    };
+    let channels = match program.names.groups.get(target) {
+        Some(members) => members.clone(),
+        None => program.channel_by_path(target).into_iter().collect(),
+    };
+    let command = |channel: ChannelIx| {
+        let mut commands = program[channel].commands.iter();
+        let place = commands.position(|command| *command.name == *name)?;
+        Some((channel, place))
+    };
+    channels.into_iter().filter_map(command).collect()
+}
+
 /// `GROUP.name` for each name that all members have.
 fn shared(
     members: &[ChannelIx],

@@ -1,6 +1,6 @@
 //! A step's expectations against what came.
 
-use std::sync::Arc;
+use std::{cmp::Reverse, sync::Arc};
 
 use engine::Who;
 use mapping::{
@@ -79,7 +79,10 @@ pub(super) fn step(stage: &Stage, step: &TestStep) -> Option<Failure> {
 fn commands(stage: &Stage, expected: &[Expected], missed: &mut Vec<Missed>) -> Option<Unmet> {
     let mut left: Vec<&Came> = stage.came.iter().collect();
     let before = missed.len();
-    for expected in expected {
+    // Who asks for less would take what only another one fits.
+    let mut choosy: Vec<&Expected> = expected.iter().collect();
+    choosy.sort_by_key(|expected| Reverse(asks(expected)));
+    for expected in choosy {
         match left.iter().position(|came| matches(expected, came)) {
             Some(place) => {
                 left.remove(place);
@@ -98,6 +101,15 @@ fn commands(stage: &Stage, expected: &[Expected], missed: &mut Vec<Missed>) -> O
     })
 }
 
+/// How much must be so of what comes.
+fn asks(expected: &Expected) -> usize {
+    match expected {
+        Expected::Target { fields, bound, .. } => fields.len() + usize::from(bound.is_some()),
+        Expected::Momentary { args, .. } => args.len(),
+        Expected::Notify { text, .. } => usize::from(text.is_some()),
+    }
+}
+
 fn matches(expected: &Expected, came: &Came) -> bool {
     match (expected, &came.what) {
         (
@@ -114,10 +126,17 @@ fn matches(expected: &Expected, came: &Came) -> bool {
         }
         (
             Expected::Momentary {
-                channel, command, ..
+                channel,
+                command,
+                args,
+                ..
             },
-            What::Momentary(told, told_command),
-        ) => told == channel && told_command == command,
+            What::Momentary(told, told_command, told_args),
+        ) => {
+            let wanted =
+                |(place, value): &(u8, Value)| told_args.get(usize::from(*place)) == Some(value);
+            told == channel && told_command == command && args.iter().all(wanted)
+        }
         (Expected::Notify { to, text }, What::Notify(told, told_text)) => {
             told == to && text.as_ref().is_none_or(|text| **text == **told_text)
         }

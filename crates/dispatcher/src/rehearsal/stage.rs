@@ -55,7 +55,7 @@ pub(super) struct Came {
 #[derive(Clone, Debug)]
 pub(super) enum What {
     Target(ChannelIx, Vec<(SlotIx, Value)>, Option<Duration>),
-    Momentary(ChannelIx, u8),
+    Momentary(ChannelIx, u8, Vec<Value>),
     Notify(Arc<str>, String),
 }
 
@@ -439,10 +439,10 @@ impl Stage {
                 Output::Momentary {
                     channel,
                     command,
+                    args,
                     decision,
                     line,
-                    ..
-                } => (What::Momentary(channel, command), decision, line),
+                } => (What::Momentary(channel, command, args), decision, line),
                 Output::Event { event, fields, .. } => {
                     self.emit(event, fields);
                     continue;

@@ -4,6 +4,7 @@
 
 mod absolute_targets;
 mod blocklist;
+mod command_arguments;
 mod conduct;
 mod dead_man;
 mod deliver;

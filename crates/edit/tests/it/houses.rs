@@ -570,7 +570,7 @@ impl Writer<'_> {
         scenes: &[&'static str],
         started: &mut Vec<&'static str>,
     ) -> String {
-        match self.pick(14) {
+        match self.pick(16) {
             9 => return "{ wait = \"2s\" }".to_owned(),
             10 => {
                 if let Some(path) = self.one_of_kind(&["switch", "dimmer", SIREN]) {
@@ -592,6 +592,18 @@ impl Writer<'_> {
                     return self.quoted(&format!("{path}.mute"));
                 }
             }
+            14 => {
+                if let Some(path) = self.one_of_kind(&["dimmer"]) {
+                    let step = self.computed(vars, &path);
+                    return format!("{{ command = \"{path}.brighter\", step = {step} }}");
+                }
+            }
+            15 => {
+                if let Some((group, _)) = groups.iter().find(|(_, buttons)| !buttons) {
+                    let group = self.name(Name::Group(group));
+                    return format!("{{ command = \"{group}.off\" }}");
+                }
+            }
             1 => {
                 if let Some(path) = self.one_of_kind(&["switch", "dimmer"]) {
                     return self.quoted(&format!("{path}.toggle"));
@@ -599,13 +611,7 @@ impl Writer<'_> {
             }
             2 => {
                 if let Some(path) = self.one_of_kind(&["dimmer"]) {
-                    let value = match vars.contains(&"level") {
-                        true => {
-                            let var = self.name(Name::Var("level"));
-                            format!("\"${{var.{var} * 10 + target.{path}.brightness}}\"")
-                        }
-                        false => "50".to_owned(),
-                    };
+                    let value = self.computed(vars, &path);
                     return format!("{{ set = \"{path}\", brightness = {value}, fade = \"2s\" }}");
                 }
             }
@@ -654,6 +660,16 @@ impl Writer<'_> {
             _ => {}
         }
         "{ notify = \"all\", text = \"lamp\" }".to_owned()
+    }
+
+    fn computed(&mut self, vars: &[&'static str], path: &str) -> String {
+        match vars.contains(&"level") {
+            true => {
+                let var = self.name(Name::Var("level"));
+                format!("\"${{var.{var} * 10 + target.{path}.brightness}}\"")
+            }
+            false => "50".to_owned(),
+        }
     }
 
     fn tests(&mut self, vars: &[&'static str]) -> String {

@@ -193,6 +193,24 @@ fn events_commands_scenes_and_timers_in_their_places() {
     );
     check(
         "rules.toml",
+        &in_rules("[rule.x]\ndo = { command = \"|\" }"),
+        &["hall.lamp.brighter", "hall.lamp.on"],
+        &["hall.lamp", "hall.motion.start"],
+    );
+    check(
+        "rules.toml",
+        &in_rules("[rule.x]\ndo = { command = \"hall.lamp.brighter\", | }"),
+        &["step"],
+        &["command", "brightness", "set"],
+    );
+    check(
+        "rules.toml",
+        &in_rules("[rule.x]\ndo = { command = \"hall.lamp.brighter\", step = \"${var.|\" }"),
+        &["night"],
+        &[],
+    );
+    check(
+        "rules.toml",
         &in_rules("[rule.x]\ndo = { set = \"|\" }"),
         &["hall.lamp", "lights"],
         &["hall.lux"],

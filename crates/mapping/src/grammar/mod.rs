@@ -62,6 +62,8 @@ pub enum Others {
     FieldsOf(&'static str),
     /// Fields of the event that this key names.
     EventFieldsOf(&'static str),
+    /// Arguments of the command that this key names.
+    ArgumentsOf(&'static str),
     /// Options of the kind that this key names.
     OptionsOf(&'static str),
 }

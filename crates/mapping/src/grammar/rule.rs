@@ -193,11 +193,24 @@ pub static STEPS: Forms = Forms {
     }],
 };
 
-/// What stands in `do`. `set` first: its fields may be called as another form.
+/// What stands in `do`. First those that take names of a kind: a field may be called as a form that comes later.
 pub static ACTIONS: Forms = Forms {
     what: "an action",
     text: Takes::Name(Names::Command),
     all: &[
+        Form {
+            name: "command",
+            keys: keys!(
+                "an action with `command`",
+                Others::ArgumentsOf("command"),
+                (
+                    "command",
+                    Must,
+                    Takes::Name(Names::Command),
+                    "a command that takes arguments"
+                ),
+            ),
+        },
         Form {
             name: "set",
             keys: keys!(
@@ -215,6 +228,19 @@ pub static ACTIONS: Forms = Forms {
                     May,
                     DURATION,
                     "off again after so long; the consumer itself ends it"
+                ),
+            ),
+        },
+        Form {
+            name: "emit",
+            keys: keys!(
+                "an action with `emit`",
+                Others::EventFieldsOf("emit"),
+                (
+                    "emit",
+                    Must,
+                    Takes::Name(Names::OneEvent),
+                    "an event of a virtual device"
                 ),
             ),
         },
@@ -307,19 +333,6 @@ pub static ACTIONS: Forms = Forms {
                 "an action with `wait`",
                 Others::Nothing,
                 ("wait", Must, DURATION, "goes on after so long"),
-            ),
-        },
-        Form {
-            name: "emit",
-            keys: keys!(
-                "an action with `emit`",
-                Others::EventFieldsOf("emit"),
-                (
-                    "emit",
-                    Must,
-                    Takes::Name(Names::OneEvent),
-                    "an event of a virtual device"
-                ),
             ),
         },
         Form {

@@ -200,6 +200,19 @@ pub static EXPECTED: Forms = Forms {
     text: Takes::Name(Names::Command),
     all: &[
         Form {
+            name: "command",
+            keys: keys!(
+                "an expected command",
+                Others::ArgumentsOf("command"),
+                (
+                    "command",
+                    Must,
+                    Takes::Name(Names::Command),
+                    "a command with these arguments at least"
+                ),
+            ),
+        },
+        Form {
             name: "notify",
             keys: keys!(
                 "an expected notification",

@@ -28,7 +28,7 @@ const PARTS_MAX: usize = 64;
 const FIELD_RESERVED: &[&str] = &["command", "fade", "fade_ms", "for", "for_ms", "hold", "set"];
 /// Words that stand beside a field of an event where it is chosen or sent.
 const EVENT_FIELD_RESERVED: &[&str] = &[
-    "boot", "chord", "emit", "if", "seq", "sequence", "t_ms", "within",
+    "boot", "chord", "command", "emit", "if", "seq", "sequence", "set", "t_ms", "within",
 ];
 
 /// Reads all kinds.
@@ -189,7 +189,7 @@ impl<'r> Reader<'r> {
     fn event(&mut self, key: &Key<'_>, node: Node<'_>) {
         names::check(self.report, key, "event", Letters::Expression);
         let fields = self.arguments(node, &format!("event `{}`", key.name), |key, reader| {
-            let why = "an event or a trigger has a key of that name";
+            let why = "an event, a trigger or an action has a key of that name";
             reader.free(key, EVENT_FIELD_RESERVED, why);
         });
         let mut carries = Vec::new();

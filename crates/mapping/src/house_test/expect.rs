@@ -11,8 +11,8 @@ use crate::{
     house::{House, scenes},
     kinds::Kind,
     paths::{self, Source},
-    program::{ChannelIx, CommandEffect, EventIx, Program, SlotIx},
-    read::{Node, Table, Text, unknown_key},
+    program::{ChannelIx, CommandEffect, EventIx, Field, Program, SlotIx},
+    read::{Key, Node, Table, Text, unknown_key},
     report::Report,
     units,
 };
@@ -32,7 +32,7 @@ fn expected(house: &mut House<'_>, node: Node<'_>) -> Option<Vec<Expected>> {
         let commands = paths::commands(&house.program, &mut house.report, &text)?;
         let each = commands
             .into_iter()
-            .map(|(channel, command)| expected_command(house, &text, channel, command));
+            .map(|(channel, command)| expected_command(house, &text, channel, command, Vec::new()));
         return each.collect::<Vec<_>>().into_iter().collect();
     }
     let Some(table) = node.as_table() else {
@@ -40,10 +40,13 @@ fn expected(house: &mut House<'_>, node: Node<'_>) -> Option<Vec<Expected>> {
         node.complain(
             report,
             "an expected command",
-            "a command in quotes, or a table with `set`, `on`, `scene` or `notify`",
+            "a command in quotes, or a table with `command`, `set`, `on`, `scene` or `notify`",
         );
         return None;
     };
+    if let Some(name) = table.field("command") {
+        return with_arguments(house, &table, name);
+    }
     if let Some(to) = table.field("notify") {
         let report = &mut house.report;
         table.reject_unknown(report, "an expected notification", &["notify", "text"]);
@@ -64,7 +67,7 @@ fn expected(house: &mut House<'_>, node: Node<'_>) -> Option<Vec<Expected>> {
         let name = name.text(&mut house.report, "`scene`")?;
         return scene(house, &name);
     }
-    let keys = ["set", "on", "scene", "notify"];
+    let keys = ["command", "set", "on", "scene", "notify"];
     let set = table.required(&mut house.report, "an expected target", "set", &keys)?;
     let text = set.text(&mut house.report, "`set`")?;
     let (program, report) = (&house.program, &mut house.report);
@@ -86,6 +89,26 @@ fn expected(house: &mut House<'_>, node: Node<'_>) -> Option<Vec<Expected>> {
             fields.push((slot, value));
         }
         all.push(target(program, channel, fields, &written, bound));
+    }
+    Some(all)
+}
+
+/// `{ command = "D.CH.C", argument = value }`.
+fn with_arguments(
+    house: &mut House<'_>,
+    table: &Table<'_>,
+    name: Node<'_>,
+) -> Option<Vec<Expected>> {
+    let text = name.text(&mut house.report, "`command`")?;
+    let commands = paths::commands(&house.program, &mut house.report, &text)?;
+    let mut all = Vec::with_capacity(commands.len());
+    for (channel, command) in commands {
+        let declared = &house.program[channel].commands[usize::from(command)].args;
+        let program = &house.program;
+        let args = beside(&mut house.report, table, "command", declared, |key| {
+            paths::no_argument(program, key, channel, command)
+        })?;
+        all.push(expected_command(house, &text, channel, command, args)?);
     }
     Some(all)
 }
@@ -157,11 +180,17 @@ fn expected_command(
     text: &Text<'_>,
     channel: ChannelIx,
     command: u8,
+    args: Vec<(u8, Value)>,
 ) -> Option<Expected> {
     let program = &house.program;
     let row = &program[channel].commands[usize::from(command)];
     let path = program.channel_path(channel);
-    let written: Arc<str> = format!("{path}.{}", row.name).into();
+    let mut written = format!("{path}.{}", row.name);
+    for (place, value) in &args {
+        let name = &row.args[usize::from(*place)].name;
+        written.push_str(&format!(" {name}={value}"));
+    }
+    let written: Arc<str> = written.into();
     match &row.effect {
         CommandEffect::Set(fields) => Some(Expected::Target {
             text: written,
@@ -173,6 +202,7 @@ fn expected_command(
             text: written,
             channel,
             command,
+            args,
         }),
         CommandEffect::Toggle(_) | CommandEffect::Step { .. } => {
             let message = format!("`{}` is relative; what is sent is the target", row.name);
@@ -203,7 +233,14 @@ pub(super) fn emitted(house: &mut House<'_>, node: Node<'_>) -> Option<Vec<Emitt
         let Some(event) = one_event(house, &text) else {
             continue;
         };
-        let fields = table.map(|table| fields(house, &table, event, &text));
+        let (declared, report) = (&house.program[event].fields, &mut house.report);
+        let fields = table.and_then(|table| {
+            beside(report, &table, "emit", declared, |key| {
+                let names = declared.iter().map(|field| &*field.name);
+                let keys: Vec<&str> = names.chain(["emit"]).collect();
+                unknown_key(key, &format!("event `{}`", text.text), &keys)
+            })
+        });
         let fields = fields.unwrap_or_default();
         let program = &house.program;
         let mut written = program.event_path(event);
@@ -233,29 +270,30 @@ fn one_event(house: &mut House<'_>, text: &Text<'_>) -> Option<EventIx> {
     None
 }
 
-fn fields(
-    house: &mut House<'_>,
+/// Values beside the name of a command or an event, with the places of what they are for; `None`: something that is not
+/// declared stands there, of which `strange` says what is wrong.
+fn beside(
+    report: &mut Report,
     table: &Table<'_>,
-    event: EventIx,
-    text: &Text<'_>,
-) -> Vec<(u8, Value)> {
-    let (program, report) = (&house.program, &mut house.report);
-    let declared = &program[event].fields;
+    form: &str,
+    declared: &[Field],
+    strange: impl Fn(&Key<'_>) -> Diagnostic,
+) -> Option<Vec<(u8, Value)>> {
     let mut all = Vec::new();
+    let mut sound = true;
     for (key, node) in table.entries() {
-        if key.name == "emit" {
+        if key.name == form {
             continue;
         }
         let place = declared.iter().position(|field| *field.name == *key.name);
         let Some(place) = place else {
-            let names: Vec<&str> = declared.iter().map(|field| &*field.name).collect();
-            let keys: Vec<&str> = names.into_iter().chain(["emit"]).collect();
-            report.push(unknown_key(&key, &format!("event `{}`", text.text), &keys));
+            report.push(strange(&key));
+            sound = false;
             continue;
         };
         let what = format!("`{}`", key.name);
         let value = constant::read(report, node, &declared[place].ty, &what);
         all.extend(value.map(|value| (place as u8, value)));
     }
-    all
+    sound.then_some(all)
 }

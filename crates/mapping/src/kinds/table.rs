@@ -311,7 +311,8 @@ fn dimmed() -> [FieldSpec; 2] {
 fn dimmer_commands() -> Vec<CommandSpec> {
     let step = |name: &str, sign| CommandSpec {
         name: name.into(),
-        args: vec![arg_or("step", int(1.0, 100.0), 10.0)],
+        // A knob that turns back says less than 0.
+        args: vec![arg_or("step", int(-100.0, 100.0), 10.0)],
         effect: EffectSpec::Step("brightness".into(), sign),
     };
     let mut all = Vec::from(on_off());

@@ -1,5 +1,7 @@
 //! `do = ..`: what a rule does. Groups and scenes are expanded to one action for each channel.
 
+mod beside;
+mod command;
 mod emit;
 mod lasting;
 
@@ -47,13 +49,7 @@ pub(super) fn read(
 
 fn one(compiler: &mut Compiler<'_, '_>, node: Node<'_>) -> Option<Vec<Action>> {
     if let Some(text) = node.as_text() {
-        let commands = paths::commands(&compiler.house.program, &mut compiler.house.report, &text)?;
-        let actions = commands.into_iter();
-        return Some(
-            actions
-                .map(|(channel, command)| by_name(compiler, channel, command))
-                .collect(),
-        );
+        return command::by_name(compiler, &text);
     }
     let Some(table) = node.as_table() else {
         let report = &mut compiler.house.report;
@@ -65,7 +61,9 @@ fn one(compiler: &mut Compiler<'_, '_>, node: Node<'_>) -> Option<Vec<Action>> {
         return None;
     };
     match form(compiler, &table)? {
+        "command" => command::read(compiler, &table),
         "set" => set(compiler, &table),
+        "emit" => emit::read(compiler, &table),
         "scene" => scene(compiler, &table),
         "start" => start(compiler, &table).map(|action| vec![action]),
         "stop" => {
@@ -75,23 +73,10 @@ fn one(compiler: &mut Compiler<'_, '_>, node: Node<'_>) -> Option<Vec<Action>> {
             Some(vec![Action::Stop(timer)])
         }
         "var" => var(compiler, &table).map(|action| vec![action]),
-        "emit" => emit::read(compiler, &table),
         "on" => lasting::on(compiler, &table),
         "hold" => lasting::hold(compiler, &table),
         "wait" => lasting::wait(compiler, &table).map(|action| vec![action]),
         _ => notify(compiler, &table).map(|action| vec![action]),
-    }
-}
-
-/// A command by name, with the defaults of its arguments.
-fn by_name(compiler: &Compiler<'_, '_>, channel: ChannelIx, command: u8) -> Action {
-    let program = &compiler.house.program;
-    let args = &program[channel].commands[usize::from(command)].args;
-    let defaults = args.iter().filter_map(|arg| arg.default.clone());
-    Action::Command {
-        channel,
-        command,
-        args: defaults.map(Operand::Const).collect(),
     }
 }
 

@@ -97,6 +97,7 @@ impl Writer<'_> {
             Others::OptionsOf(_) => self.channel(keys),
             Others::FieldsOf(key) => self.with_fields(keys, key),
             Others::EventFieldsOf(key) => self.with_event_fields(keys, key),
+            Others::ArgumentsOf(key) => self.with_arguments(keys, key),
         }
     }
 

@@ -139,6 +139,27 @@ impl Writer<'_> {
         any_of(tables)
     }
 
+    /// A table that has arguments of the command under `key`.
+    pub(super) fn with_arguments(&mut self, keys: &'static Keys, key: &str) -> Json {
+        let program = self.program;
+        let mut all: Vec<(Map<String, Json>, Vec<String>)> = Vec::new();
+        for name in crate::vocabulary::all(program, Names::Command) {
+            let args = arguments(program, &name);
+            match all.iter_mut().find(|(others, _)| *others == args) {
+                Some((_, names)) => names.push(name),
+                None => all.push((args, vec![name])),
+            }
+        }
+        let tables = all.into_iter().map(|(args, names)| {
+            let mut table = self.table(keys, &[(key, one_of(names))]);
+            if let Some(Json::Object(properties)) = table.get_mut("properties") {
+                properties.extend(args);
+            }
+            table
+        });
+        any_of(tables.collect())
+    }
+
     /// `with = { .. }`: fields of some event.
     pub(super) fn any_event_fields(&mut self) -> Json {
         let program = self.program;
@@ -311,6 +332,24 @@ fn settable(program: &Program, channel: ChannelIx) -> Map<String, Json> {
             (program[slot].name.to_string(), schema)
         })
         .collect()
+}
+
+/// The arguments of a command; those that all members of a group take.
+fn arguments(program: &Program, name: &str) -> Map<String, Json> {
+    let mut shared: Option<Map<String, Json>> = None;
+    for (channel, command) in crate::vocabulary::commands(program, name) {
+        let args = &program[channel].commands[command].args;
+        let args = args.iter().map(|arg| {
+            let schema = or_computed(constant(&arg.ty));
+            (arg.name.to_string(), schema)
+        });
+        let args: Map<String, Json> = args.collect();
+        match &mut shared {
+            Some(shared) => shared.retain(|name, _| args.contains_key(name)),
+            None => shared = Some(args),
+        }
+    }
+    shared.unwrap_or_default()
 }
 
 /// The event that a name stands for; a group of one stands for its member.

@@ -152,6 +152,7 @@ fn others(others: Others) -> Option<String> {
         Others::Nothing => None,
         Others::FieldsOf(key) => Some(format!("fields of what `{key}` names, with their values")),
         Others::EventFieldsOf(key) => Some(format!("fields of the event that `{key}` names")),
+        Others::ArgumentsOf(key) => Some(format!("arguments of the command that `{key}` names")),
         Others::OptionsOf(key) => Some(format!("options of its `{key}`, below")),
     }
 }

@@ -100,11 +100,11 @@ io.button = { kind = "button" }
 
 [rule.a]
 when = { sequence = ["desk.button.press", { event = "roof.siren.tampered", by = "hand", if = "event.force > 2" }, "*.offline"], within = "2s" }
-do = ["roof.siren.alarm", { set = "roof.siren", volume = 3 }]
+do = ["roof.siren.alarm", { set = "roof.siren", volume = 3 }, { command = "roof.siren.chirp", ms = "${state.roof.siren.volume * 9 + 50}" }]
 
 [rule.b]
 when = [{ sequence = "roof.siren.tampered", by = ["hand", "wind", "hand"] }, { cron = "@daily" }, { sun = "dusk", offset = "-1h" }]
-do = "roof.siren.chirp"
+do = ["roof.siren.chirp", { command = "roof.siren.louder", step = -3 }, { command = "roof.siren.alarm" }]
 after_downtime = { run_late = "10m" }
 "#;
 
@@ -116,7 +116,7 @@ steps = [
   { event = "roof.siren.tampered", with = { by = "hand" } },
   { sun = "real" },
   { restart = { down = "2h", clock = "unsynced" } },
-  { at = "3h", clock = "2026-03-28 21:00", expect = [] },
+  { at = "3h", clock = "2026-03-28 21:00", expect = [{ command = "roof.siren.chirp", ms = 50 }] },
 ]
 "#;
 
@@ -142,9 +142,16 @@ fn own_kinds_sequences_and_restarts_are_known() {
         ("by = [\"hand\", \"wind\", \"hand\"]", "by = [\"hand\"]"),
         ("step = \"volume\"", "stepp = \"volume\""),
         ("sun = \"dusk\"", "sun = \"dask\""),
-        ("volume = 3 }]", "volume = 30 }]"),
+        ("volume = 3 },", "volume = 30 },"),
         ("\"*.offline\"]", "\"*.ofline\"]"),
         ("target.on = \"bool\"", "target.on = \"boole\""),
+        ("step = -3", "step = -11"),
+        ("step = -3", "ms = 50"),
+        (
+            "{ command = \"roof.siren.alarm\" }",
+            "{ command = \"roof.siren.alram\" }",
+        ),
+        ("siren.chirp\", ms", "siren.chirp\", msec"),
     ] {
         let text = OWN_KINDS.replace(good, bad);
         assert_ne!(text, OWN_KINDS, "{good}");

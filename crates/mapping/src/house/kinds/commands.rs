@@ -104,7 +104,7 @@ impl Reader<'_> {
         Some(EffectSpec::Toggle(text.text.into()))
     }
 
-    /// `step = "F", by = 5`: the argument `step` says how far, by default so far.
+    /// `step = "F", by = 5`: the argument `step` says how far, by default so far; below 0 is the other way.
     fn steps(&mut self, node: Node<'_>, by: Option<Node<'_>>) -> Option<(EffectSpec, ArgSpec)> {
         let text = node.text(self.report, "`step`")?;
         let far = match self.target_type(text.text, &text.span())? {
@@ -135,9 +135,16 @@ impl Reader<'_> {
             }
             None => 1.0,
         };
+        let either_way = match far {
+            Type::Int { max, .. } => Type::Int { min: -max, max },
+            _ => Type::Number {
+                min: f64::NEG_INFINITY,
+                max: f64::INFINITY,
+            },
+        };
         let arg = ArgSpec {
             name: "step".into(),
-            shape: Shape::Fixed(far),
+            shape: Shape::Fixed(either_way),
             default: Some(Value::Number(by.abs())),
         };
         Some((EffectSpec::Step(text.text.into(), by.signum()), arg))
@@ -152,10 +159,11 @@ impl Reader<'_> {
         );
     }
 
-    /// Rules name a command and no arguments: each must have a default.
+    /// Whoever names a command and no arguments means the defaults: each must have one.
     fn momentary_args(&mut self, node: Node<'_>) -> Vec<ArgSpec> {
         let args = self.arguments(node, "`args`", |key, reader| {
-            reader.free(key, &["command"], "a request has a key of that name");
+            let why = "an action and a request have a key of that name";
+            reader.free(key, &["command"], why);
         });
         for (arg, span) in args.iter().filter(|(arg, _)| arg.default.is_none()) {
             let message = format!("the argument `{}` needs a default", arg.name);
