@@ -21,7 +21,7 @@ use super::{
     verdict::Trace,
 };
 use crate::{
-    Block, Blocklist, Config, Dispatcher, Effects, Input, Sides, Subject,
+    Block, Blocklist, Config, Dispatcher, Effects, Input, Note, Sides, Subject,
     explain::{self, Detail, Explainer},
 };
 
@@ -465,14 +465,12 @@ impl Stage {
             if !matches!(sent.disposition, Disposition::Sent | Disposition::Waiting) {
                 continue;
             }
-            if self.came.len() == CAME_MAX {
-                self.came_more += 1;
-            } else {
-                self.came.push(Came {
-                    what,
-                    by: sent.by,
-                    text: sent.text.clone(),
-                });
+            let (by, text) = (sent.by, sent.text.clone());
+            self.commanded(Came { what, by, text });
+        }
+        for note in &effects.notes {
+            if let Note::Resent { channel, .. } = note {
+                self.resent(*channel, inputs);
             }
         }
         let notes = effects.notes.iter().map(|note| note.render(&self.program));
@@ -501,6 +499,27 @@ impl Stage {
         let left = self.left.checked_sub(spent as u64);
         self.left = left.unwrap_or_default();
         left.map(|_| ()).ok_or(Exhausted)
+    }
+
+    /// A target that was sent again is a command as well, and the consumer does what it says.
+    fn resent(&mut self, channel: ChannelIx, inputs: &mut VecDeque<Input>) {
+        let target = self.dispatcher.target_of(channel);
+        let path = self.program.channel_path(channel);
+        let fields = explain::fields_text(&self.program, &target);
+        self.commanded(Came {
+            what: What::Target(channel, target.clone(), None),
+            by: None,
+            text: format!("{path}{fields}, sent again"),
+        });
+        inputs.push_back(report(channel, target));
+    }
+
+    fn commanded(&mut self, came: Came) {
+        if self.came.len() == CAME_MAX {
+            self.came_more += 1;
+        } else {
+            self.came.push(came);
+        }
     }
 
     fn emit(&mut self, event: EventIx, fields: Vec<Value>) {

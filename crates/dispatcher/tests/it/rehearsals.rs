@@ -62,6 +62,44 @@ fn an_unchanged_target_appears_in_no_expectation() {
 }
 
 #[test]
+fn what_is_sent_again_is_a_command_that_the_consumer_takes() {
+    passes(
+        r#"
+        [test.enforced]
+        given = { state = { living.heater = false } }
+        steps = [
+          { at = "0s", set = "living.heater", on = false },
+          { at = "10m", report = { living.heater = true }, expect = ["living.heater.off"], log = "sent again", state = { living.heater = false } },
+          { at = "20m", report = { living.heater = false }, expect = [] },
+        ]
+
+        [test.not-taken-at-first]
+        steps = [
+          { event = "piano.keys.press", with = { key = 60 }, expect = ["hall.lamp.on"] },
+          { at = "1s", report = { hall.lamp.on = false }, expect = ["hall.lamp.on"], log = "sent again", state = { hall.lamp.on = true }, target = { hall.lamp.on = true } },
+        ]
+
+        [test.by-hand]
+        steps = [
+          { event = "piano.keys.press", with = { key = 60 }, expect = ["hall.lamp.on"] },
+          { at = "10s", report = { hall.lamp.on = false }, expect = [], target = { hall.lamp.on = false } },
+        ]
+        "#,
+    );
+    let text = said(
+        r#"
+        [test.nobody-expects-it]
+        steps = [
+          { set = "living.heater", on = false },
+          { at = "10m", report = { living.heater = true }, expect = [] },
+        ]
+        "#,
+    );
+    let came = "came:     living.heater on=false, sent again";
+    assert!(text.contains(came), "{text}");
+}
+
+#[test]
 fn what_given_sets_off_is_not_part_of_the_first_step() {
     passes(
         r#"
