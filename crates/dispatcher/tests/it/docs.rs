@@ -1,4 +1,4 @@
-//! What the docs show is true: each snippet of README.md and docs/mapping.md is read, checked and run.
+//! What the docs show is true: each snippet of README.md, docs/ and examples/README.md is read, checked and run.
 //!
 //! The info words behind a fence say what a snippet is:
 //!
@@ -8,6 +8,7 @@
 //! | `toml test=NAME` | tests of that house; they pass |
 //! | `toml wrong=NAME`, `toml failing=NAME` | added to that house it does not check, or its test fails; `text says` below it holds the message |
 //! | `toml blocklist` | a blocklist that reads |
+//! | `toml settings` | settings; the tests of the binary, which alone knows them, read it |
 //! | `cel house=NAME` | conditions, one a line; `on=EVENT`: of a rule that waits for it |
 //! | `json` | is JSON |
 //! | `.. unchecked` | nobody checks it |
@@ -25,7 +26,16 @@ use dispatcher::rehearsal;
 use mapping::{Diagnostic, Loaded};
 
 /// Documents, and how many snippets of them are checked at least: fewer were lost by accident.
-const DOCUMENTS: [(&str, usize); 2] = [("README.md", 4), ("docs/mapping.md", 60)];
+const DOCUMENTS: [(&str, usize); 8] = [
+    ("README.md", 4),
+    ("docs/editing.md", 1),
+    ("docs/mapping.md", 60),
+    ("docs/modules.md", 2),
+    ("docs/settings.md", 1),
+    ("docs/state.md", 0),
+    ("docs/why.md", 0),
+    ("examples/README.md", 0),
+];
 
 /// What is said of a part because the rest of a house is missing.
 const OF_PARTS: [&str; 5] = [
@@ -280,6 +290,7 @@ impl Check {
             "toml" if block.of("wrong").is_some() => self.wrong(block, says),
             "toml" if block.of("failing").is_some() => self.failing(block, says),
             "toml" if block.of("blocklist").is_some() => self.blocklist(block),
+            "toml" if block.of("settings").is_some() => {}
             "cel" if block.of("house").is_some() => self.conditions(block),
             "json" => {
                 if let Err(why) = serde_json::from_str::<serde_json::Value>(&block.text) {
@@ -449,6 +460,17 @@ fn every_snippet_is_what_its_fence_says() {
             "{document}: {} snippets",
             check.checked
         );
+    }
+}
+
+#[test]
+fn every_document_is_looked_at() {
+    let docs = std::fs::read_dir(path_of("docs")).unwrap();
+    let names = docs.map(|entry| entry.unwrap().file_name());
+    for name in names {
+        let document = format!("docs/{}", name.display());
+        let known = DOCUMENTS.iter().any(|(known, _)| *known == document);
+        assert!(known || !document.ends_with(".md"), "{document}");
     }
 }
 

@@ -413,3 +413,33 @@ fn what_is_wrong_with_a_carrier_is_said_at_its_key_and_without_a_secret() {
         "{said}"
     );
 }
+
+/// `toml settings` in the docs; the dispatcher's tests look at all other snippets.
+#[test]
+fn settings_that_the_docs_show_are_read() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let mut checked = 0;
+    for document in std::fs::read_dir(docs).expect("the docs are there") {
+        let document = document.expect("the docs are there").path();
+        let text = std::fs::read_to_string(&document).expect("the docs are there");
+        for snippet in text.split("\n```toml settings\n").skip(1) {
+            let (snippet, _) = snippet.split_once("\n```").expect("a fence is closed");
+            // What the snippet itself says of the environment.
+            let variables = [("NOTIFY__MAIL__PASSWORD", "s3cret")];
+            let variables = if snippet.contains(variables[0].0) {
+                &variables[..]
+            } else {
+                &[]
+            };
+            let settings = read(snippet, variables);
+            assert_ne!(
+                settings,
+                Settings::default(),
+                "{}: {snippet}",
+                document.display()
+            );
+            checked += 1;
+        }
+    }
+    assert!(checked >= 2, "{checked} snippets");
+}
