@@ -279,7 +279,7 @@ impl Home {
             no: self.last,
             now: self.now,
             mapping: MappingHash(self.dispatcher.program().hash),
-            format: 1,
+            format: dispatcher::STATE_FORMAT,
             binary: dispatcher::VERSION.to_owned(),
             body: self.dispatcher.state(),
         };

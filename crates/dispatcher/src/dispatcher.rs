@@ -43,7 +43,7 @@ mod retained;
 mod snapshot;
 
 pub use admit::{Admitted, LastWill, Message, Publisher, Will};
-pub use snapshot::SnapshotError;
+pub use snapshot::{STATE_FORMAT, SnapshotError};
 
 /// One house.
 #[derive(Debug)]

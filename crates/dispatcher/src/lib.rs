@@ -25,7 +25,9 @@ mod topics;
 pub use blocklist::{Block, Blocklist, Sides, Subject};
 pub use conduct::Conduct;
 pub use config::{ALL, Config};
-pub use dispatcher::{Admitted, Dispatcher, LastWill, Message, Publisher, SnapshotError, Will};
+pub use dispatcher::{
+    Admitted, Dispatcher, LastWill, Message, Publisher, STATE_FORMAT, SnapshotError, Will,
+};
 pub use effects::{Effects, Note, Notify, Qos, Send, Token};
 pub use input::{DecodeError, Input, Stamp};
 pub use observed::Observed;

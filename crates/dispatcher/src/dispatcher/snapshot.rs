@@ -18,9 +18,9 @@ use crate::{
     effects::Note,
 };
 
-/// Counts up whenever an older binary could not read what we write.
+/// Format of [`Dispatcher::state`]: counts up whenever an older binary could not read what we write.
 /// 2: with what of the settings was in force.
-const FORMAT: u32 = 2;
+pub const STATE_FORMAT: u32 = 2;
 
 #[derive(Encode, Decode)]
 struct Saved {
@@ -69,7 +69,7 @@ impl fmt::Display for SnapshotError {
             }
             Self::Format(format) => write!(
                 f,
-                "it has format {format}, this program reads up to {FORMAT}; start the newer version that wrote it, or restore a backup made before the upgrade"
+                "it has format {format}, this program reads up to {STATE_FORMAT}; start the newer version that wrote it, or restore a backup made before the upgrade"
             ),
         }
     }
@@ -89,7 +89,7 @@ impl Dispatcher {
             role: self.program[ix].role.to_string(),
         });
         let saved = Saved {
-            format: FORMAT,
+            format: STATE_FORMAT,
             engine: self.engine.state(),
             blocks: self.blocklist.iter().collect(),
             devices: devices.collect(),
@@ -119,7 +119,7 @@ impl Dispatcher {
         let mut d = minicbor::Decoder::new(bytes);
         let format = d.array().and_then(|_| d.u32());
         match format {
-            Ok(format) if format > FORMAT => return Err(SnapshotError::Format(format)),
+            Ok(format) if format > STATE_FORMAT => return Err(SnapshotError::Format(format)),
             Ok(_) => {}
             Err(error) => return Err(malformed(error)),
         }

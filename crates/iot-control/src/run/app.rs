@@ -32,9 +32,6 @@ use super::{
 };
 use crate::settings::Anonymous;
 
-/// Format of a snapshot as a whole; its parts carry formats of their own.
-pub(super) const SNAPSHOT_FORMAT: u32 = 1;
-
 /// Inputs after which a snapshot is taken: replaying so many takes a tenth of a second.
 const SNAPSHOT_INPUTS: u64 = 50_000;
 
@@ -269,7 +266,7 @@ impl App {
             no: self.journal.last(),
             now,
             mapping: MappingHash(self.dispatcher.program().hash),
-            format: SNAPSHOT_FORMAT,
+            format: dispatcher::STATE_FORMAT,
             binary: env!("CARGO_PKG_VERSION").to_owned(),
             body: self.dispatcher.state(),
         };

@@ -135,7 +135,7 @@ mod tests {
                 no: InputNo(no),
                 now,
                 mapping: hash,
-                format: 1,
+                format: dispatcher::STATE_FORMAT,
                 binary: String::new(),
                 body: house.state(),
             };

@@ -15,7 +15,7 @@ use store::{Options, Retention, Snapshot, Store};
 use types::{InputNo, Now, UnixTime};
 
 use super::{
-    app::{App, SNAPSHOT_FORMAT},
+    app::App,
     clock::{Clock, Machine, TimeLine},
     house::{self, House},
     tell::{self, Teller},
@@ -208,13 +208,6 @@ fn bring_back(
             tail = store.reader(InputNo(1));
             break Dispatcher::begin(Arc::clone(today), config, blocklist.clone(), then);
         };
-        if taken.format > SNAPSHOT_FORMAT {
-            anyhow::bail!(
-                "the snapshot of input {} was written by iot-control {}, which is newer; start that version, or restore a backup made before the upgrade",
-                taken.no,
-                taken.binary
-            );
-        }
         let program = programs.find_or(store.read(), taken.mapping, today);
         match Dispatcher::restore(program, config.clone(), &taken.body, taken.now) {
             Ok((dispatcher, notes)) => {
@@ -230,7 +223,10 @@ fn bring_back(
                 ));
             }
             Err(why) => {
-                return Err(why).with_context(|| format!("the snapshot of input {}", taken.no));
+                let Snapshot { no, binary, .. } = taken;
+                return Err(why).with_context(|| {
+                    format!("the snapshot of input {no}, which iot-control {binary} wrote")
+                });
             }
         }
         snapshot = older_snapshot(store, taken.no)?;

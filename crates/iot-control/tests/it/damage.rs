@@ -354,14 +354,37 @@ fn a_snapshot_of_a_newer_version_is_refused_with_what_to_do() {
             .0
             .unwrap()
     };
-    newest.format = 99;
+    // An array that begins with its format.
+    newest.body = vec![0x85, 0x18, 99];
     newest.binary = "9.0.0".to_owned();
     database(&house).put_snapshot(&newest).unwrap();
     let said = house.start_fails();
     assert!(
-        said.contains("iot-control 9.0.0") && said.contains("start that version"),
+        said.contains("iot-control 9.0.0") && said.contains("start the newer version"),
         "{said}"
     );
+}
+
+#[test]
+fn what_a_snapshot_says_of_its_format_counts_and_not_what_is_said_beside_it() {
+    let house = House::with_rules(COUNTING);
+    let mut dispatcher = house.start();
+    press(&dispatcher, PRESSES);
+    assert_eq!(dispatcher.interrupt(), Some(0));
+    let newest = || {
+        let database = DatabaseReader::open(&house.state().join("house.db")).unwrap();
+        let (newest, _) = database.newest_snapshot(InputNo(u64::MAX)).unwrap();
+        newest.unwrap()
+    };
+    for beside in [1, 99] {
+        let mut older = newest();
+        assert_eq!(older.format, dispatcher::STATE_FORMAT);
+        older.format = beside;
+        database(&house).put_snapshot(&older).unwrap();
+        let mut dispatcher = house.start();
+        assert_eq!(presses(&dispatcher), PRESSES);
+        assert_eq!(dispatcher.interrupt(), Some(0));
+    }
 }
 
 #[test]

@@ -359,7 +359,7 @@ impl Home {
             no: self.last,
             now: self.now,
             mapping: MappingHash(self.program.hash),
-            format: 1,
+            format: dispatcher::STATE_FORMAT,
             binary: "0.1.0".to_owned(),
             body: self.dispatcher.state(),
         };

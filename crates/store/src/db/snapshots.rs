@@ -14,7 +14,7 @@ pub struct Snapshot {
     pub now: Now,
     /// The mapping in force then; it must be archived.
     pub mapping: MappingHash,
-    /// The body's format; counted by whoever writes it.
+    /// The body's format, for people who look: the body says it too, and that counts.
     pub format: u32,
     /// The version of the program that wrote it.
     pub binary: String,
