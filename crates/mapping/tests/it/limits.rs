@@ -94,8 +94,17 @@ fn a_million_rules_are_an_error_and_ten_thousand_are_a_house() {
         }
         text
     };
-    let (codes, _) = said(&rules(1_000_000));
-    assert_eq!(codes, ["file-too-large"]);
+    let (found, _) = said(&rules(1_000_000));
+    assert_eq!(found, ["file-too-large"]);
+    // Each of these files is small enough by itself.
+    let mapping = (
+        "mapping.toml".to_owned(),
+        "include = [\"rules/*.toml\"]".to_owned(),
+    );
+    let files = (0..100).map(|at| (format!("rules/{at}.toml"), rules(10_000)));
+    let loaded = load_texts(files.chain([mapping]));
+    assert!(codes(&loaded).contains(&"house-too-large"));
+    assert!(loaded.program.is_none());
     let loaded = load_texts([("mapping.toml", rules(10_000))]);
     assert_eq!(loaded.program.expect("it checks").rules.len(), 10_000);
 }
@@ -139,6 +148,38 @@ fn deep_nesting_is_an_error() {
     ] {
         let (codes, _) = said(&mapping);
         assert!(!codes.is_empty());
+    }
+}
+
+#[test]
+fn deep_nesting_of_an_expression_is_an_error_where_it_stands() {
+    let deep = |open: &str, close: &str, count: usize| {
+        format!("{}true{}", open.repeat(count), close.repeat(count))
+    };
+    for (count, expected) in [
+        (60, None),
+        (80, Some("64")),
+        (100_000, Some("more than 1000")),
+    ] {
+        for (open, close) in [("(", ")"), ("!", ""), ("true?true:", ""), ("abs(", ")")] {
+            let condition = deep(open, close, count);
+            for rule in [
+                format!("when = \"d1.online\"\nif = \"{condition}\"\ndo = \"d1.lamp.on\""),
+                format!("when = {{ holds = \"{condition}\" }}\ndo = \"d1.lamp.on\""),
+                format!(
+                    "when = \"d1.online\"\ndo = {{ notify = \"all\", text = \"${{{condition}}}\" }}"
+                ),
+                format!(
+                    "when = \"d1.online\"\ndo = {{ set = \"d1.lamp\", on = \"${{{condition}}}\" }}"
+                ),
+            ] {
+                let (codes, said) = said(&format!("{}[rule.r]\n{rule}\n", lamps(1)));
+                if let Some(expected) = expected {
+                    assert_eq!(codes.len(), 1, "{count} {open}: {said}");
+                    assert!(said.contains(expected), "{count} {open}: {said}");
+                }
+            }
+        }
     }
 }
 
