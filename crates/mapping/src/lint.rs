@@ -12,7 +12,7 @@ mod writers;
 
 use crate::{
     diagnostic::{Diagnostic, Severity},
-    house::House,
+    house::{self, House},
     program::{Action, Carrier, Program, SunEvent, Trigger},
     read::{Node, Table, did_you_mean, one_of},
     report::Report,
@@ -29,6 +29,7 @@ pub(crate) const NAMES: &[&str] = &[
     "device-unused",
     "mode-unused",
     "never-true",
+    house::wiring::LINT,
     "scene-unused",
     "shadowed",
     "stale-after-missing",

@@ -47,7 +47,7 @@ fn read(
     house.device_places.insert(name.clone(), key.span.clone());
     let allowed = lint::allowed(&mut house.report, table);
     if !allowed.is_empty() {
-        house.device_allows.insert(name.clone(), allowed);
+        house.device_allows.insert(name.clone(), allowed.clone());
     }
     let id = id(house, table, &what, &name, ids);
     let text = |house: &mut House<'_>, key: &str| {
@@ -58,7 +58,7 @@ fn read(
     let board = text(house, "board");
     let room = text(house, "room");
     let carrier = carrier(house, table, &name);
-    let mut wiring = Wiring::read(&mut house.report, table, board.as_deref());
+    let mut wiring = Wiring::read(&mut house.report, table, board.as_deref(), &allowed);
     let ix = DeviceIx(house.program.devices.len() as u32);
     house.program.names.devices.insert(name.clone(), ix);
     house.program.devices.push(Device {

@@ -15,7 +15,7 @@ mod presets;
 pub(crate) mod scenes;
 mod tops;
 mod vars;
-mod wiring;
+pub(crate) mod wiring;
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -7,11 +7,14 @@ use serde_json::{Map, Value as Json};
 use crate::{
     diagnostic::Diagnostic,
     grammar::{I2C, Keys, Need, UART},
-    kinds::{BOARDS, Board},
+    kinds::{BOARDS, Board, UART as SERIAL},
     read::{Node, Table, did_you_mean},
     report::Report,
     source::Span,
 };
+
+/// The warning about pins that a board uses itself.
+pub(crate) const LINT: &str = "pin-shared";
 
 /// What a device's pins are used for, while it is being read.
 #[derive(Debug, Default)]
@@ -20,6 +23,8 @@ pub(super) struct Wiring {
     pub(super) has_board: bool,
     /// The board, where we know it.
     board: Option<&'static Board>,
+    /// Whether the board's own pins may be taken without a word.
+    shares: bool,
     used: BTreeMap<String, Span>,
     buses: Map<String, Json>,
 }
@@ -29,10 +34,17 @@ const BUSES: [(&str, &Keys); 2] = [("i2c", &I2C), ("uart", &UART)];
 
 impl Wiring {
     /// Reads the board and the buses of a device.
-    pub(super) fn read(report: &mut Report, device: &Table<'_>, board: Option<&str>) -> Self {
+    /// `allowed` are the warnings that the device silences.
+    pub(super) fn read(
+        report: &mut Report,
+        device: &Table<'_>,
+        board: Option<&str>,
+        allowed: &[&str],
+    ) -> Self {
         let mut wiring = Self {
             has_board: board.is_some(),
             board: board.and_then(Board::find),
+            shares: allowed.contains(&LINT),
             ..Self::default()
         };
         if let (Some(board), None, Some(node)) = (board, wiring.board, device.field("board")) {
@@ -99,6 +111,15 @@ impl Wiring {
         {
             let message = format!("the board `{}` has no pin {name} to use", board.name);
             report.push(Diagnostic::error("unknown-pin", node.span(), message).help(why));
+        }
+        let uses = self.board.and_then(|board| board.uses(&name));
+        // A serial port on the pins of the serial port is what they are for.
+        let own = uses == Some(SERIAL) && matches!(what, "`rx`" | "`tx`");
+        if let (Some(why), false) = (uses, own || self.shares) {
+            let message = format!("the board uses pin {name} itself: {why}");
+            report.push(Diagnostic::warning(LINT, node.span(), message).help(format!(
+                "take another pin; if it is meant, say allow = [\"{LINT}\"] in the device's table"
+            )));
         }
         if let Some(first) = self.used.get(&name) {
             report.push(

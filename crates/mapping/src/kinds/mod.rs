@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use types::{Type, Value};
 
+pub(crate) use boards::UART;
 pub use boards::{BOARDS, Board, Pins};
 pub use options::{COMMON, FOREIGN, OptionSpec, Takes, Usage};
 pub use set::Kinds;
