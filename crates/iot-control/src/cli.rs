@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
+
+use crate::control::Direction;
 
 pub(crate) mod past;
 
@@ -311,17 +313,6 @@ pub(crate) enum Device {
         #[command(flatten)]
         state: State,
     },
-}
-
-/// Which direction a block cuts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Direction {
-    /// Its events are not heard
-    Producer,
-    /// Nothing is sent to it
-    Consumer,
-    /// Both, and its session ends
-    Both,
 }
 
 #[derive(Debug, Subcommand)]

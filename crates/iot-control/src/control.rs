@@ -4,6 +4,7 @@
 pub(crate) mod client;
 pub(crate) mod server;
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 /// Longest request, in bytes; a longer one ends the connection.
@@ -45,8 +46,8 @@ pub(crate) enum Request {
     Block {
         /// Its name.
         name: String,
-        /// `producer`, `consumer` or `both`.
-        direction: String,
+        /// What is cut.
+        direction: Direction,
         /// Why, for people.
         why: Option<String>,
     },
@@ -69,23 +70,44 @@ pub(crate) enum Request {
     },
 }
 
+/// Which direction a block cuts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Direction {
+    /// Its events are not heard
+    Producer,
+    /// Nothing is sent to it
+    Consumer,
+    /// Both, and its session ends
+    Both,
+}
+
 /// A user to be added; only the hash of its password travels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct NewUser {
     /// Name it logs in with.
     pub(crate) name: String,
-    /// `person`, `device` or `tool`; a bridge is a tool with filters.
-    pub(crate) kind: String,
-    /// The device it speaks for, where the kind is `device`.
-    pub(crate) device: Option<String>,
-    /// Topic filters below which it carries foreign devices, where it is a bridge.
-    #[serde(default)]
-    pub(crate) bridge: Vec<String>,
-    /// Topic filters that a tool or bridge may subscribe to besides.
-    #[serde(default)]
-    pub(crate) read: Vec<String>,
+    /// What it is.
+    pub(crate) kind: NewUserKind,
     /// `blake2s$..` of a generated password, or an argon2 PHC string.
     pub(crate) hash: String,
+}
+
+/// What a new user is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub(crate) enum NewUserKind {
+    /// Somebody with a password of their own choice.
+    Person,
+    /// The login of a device, by the device's name.
+    Device(String),
+    /// A program, or a bridge of foreign devices.
+    Tool {
+        /// Topic filters below which it carries foreign devices; empty: it is no bridge.
+        bridge: Vec<String>,
+        /// Topic filters that it may subscribe to besides.
+        read: Vec<String>,
+    },
 }
 
 /// The answer to a [`Request`]; a stream of plain lines follows one to `events`.

@@ -6,7 +6,7 @@ mod arrival;
 mod clock;
 mod concerns;
 mod descriptors;
-mod desk;
+pub(crate) mod desk;
 mod historian;
 pub(crate) mod house;
 mod identity;
@@ -44,7 +44,7 @@ pub(crate) use announce::count;
 
 use announce::Announcement;
 use clock::Machine;
-use desk::Running;
+use desk::Desk;
 use historian::Historian;
 use house::House;
 
@@ -159,8 +159,8 @@ async fn serve(
     let core = Rc::new(RefCell::new(Core::new(limits)));
     let app = Rc::new(RefCell::new(app));
     let now = Rc::clone(&clock);
-    let server = tcp::Server::new(core, Rc::clone(&app), move || now.now());
-    server.attend_bursts(settings.mqtt.burst_pause_max());
+    let burst_pause_max = settings.mqtt.burst_pause_max();
+    let server = tcp::Server::new(core, Rc::clone(&app), move || now.now(), burst_pause_max);
     let durable = server.durable();
     let report = durable.clone();
     let store = store.start(move |written| report.report(written))?;
@@ -177,20 +177,20 @@ async fn serve(
             folder.join(SOCKET).display()
         )
     })?;
-    let running = Rc::new(Running::new(
+    let desk = Rc::new(Desk::new(
         server.clone(),
         &options.house,
         addresses[0],
         store.clone(),
         settings.clone(),
     ));
-    running.tell_concerns(&house.program);
+    desk.tell_concerns(&house.program);
     if options.simulate {
-        running.simulate(&house.program)?;
+        desk.simulate(&house.program)?;
     }
-    spawn_local(socket.serve(Rc::clone(&running)));
+    spawn_local(socket.serve(Rc::clone(&desk)));
     if settings.reload.watch {
-        spawn_local(Rc::clone(&running).take_edits(watch::watch(&options.house, seen)?));
+        spawn_local(Rc::clone(&desk).take_edits(watch::watch(&options.house, seen)?));
     }
     // Whoever reads that it is ready may end it at once.
     let ended = ended()?;
@@ -210,7 +210,7 @@ async fn serve(
     // A task of its own: this one is looked at again on every wake-up of any connection.
     let serving = server.clone();
     spawn_local(async move { serving.serve(listeners, ended).await }).await??;
-    running.stop_simulation();
+    desk.stop_simulation();
     let teller = server.enter(|_, app, now| {
         app.snapshot(now);
         std::mem::take(&mut app.teller)

@@ -273,6 +273,11 @@ impl Core {
         }
     }
 
+    /// PUBLISH packets taken so far.
+    pub(crate) fn messages_in(&self) -> u64 {
+        self.stats.messages_in
+    }
+
     /// Works through what was kept of a connection and what came.
     fn consume_partial(
         &mut self,

@@ -1,52 +1,66 @@
-//! Staying awake through a burst: keys of a chord, a scene whose lamps all report back, a client that asks on
-//! as soon as it has its answer.
+//! Polling through a burst: keys of a chord, a scene whose lamps all report back, a client that asks on as soon as it has
+//! its answer.
 //!
-//! Called by [`super::Server`]. A thread that sleeps is woken by the kernel, on a processor that has gone to sleep as
-//! well and forgot what it knew: for one small message that is half of its way. So who was called twice within a moment
-//! looks for a third call that long before it sleeps, as hypervisors do with their guests. A call alone leaves it asleep.
+//! Called by [`super::Server`]. Waking a sleeping thread, on a core with cold caches, takes half the latency of a small
+//! message. After two messages less than `pause_max` apart we therefore poll that long for the next one before we sleep,
+//! as KVM does for its guests (halt polling). A message alone is never polled for, and no burst is polled through for longer
+//! than [`LENGTH_MAX`]: what lasts longer is load, and a core that is never idle is of no use to others.
 
 use std::{cell::Cell, time::Duration};
 
 use tokio::{sync::Notify, task::yield_now};
 use types::Instant;
 
+/// How long a burst is polled through. The next burst begins after a longer pause.
+const LENGTH_MAX: Duration = Duration::from_secs(1);
+
 /// Whether there is a burst.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Burst {
-    /// Calls no further apart than this belong to one burst; zero: there are none.
-    pause_max: Cell<Duration>,
-    last: Cell<Instant>,
-    lasts: Cell<bool>,
+    /// Messages closer together than this belong to one burst; zero: there are none.
+    pause_max: Duration,
+    first: Cell<Instant>,
+    last: Cell<Option<Instant>>,
+    is_polling: Cell<bool>,
     begun: Notify,
 }
 
 impl Burst {
-    pub(super) fn set_pause_max(&self, pause_max: Duration) {
-        self.pause_max.set(pause_max);
+    pub(super) fn new(pause_max: Duration) -> Self {
+        Self {
+            pause_max,
+            first: Cell::default(),
+            last: Cell::default(),
+            is_polling: Cell::default(),
+            begun: Notify::new(),
+        }
     }
 
-    /// A peer sent something.
-    pub(super) fn called(&self, now: Instant) {
-        let pause = now.since(self.last.replace(now));
-        if !self.lasts.get() && pause < self.pause_max.get() {
-            self.lasts.set(true);
+    /// A message came.
+    pub(super) fn message_came(&self, now: Instant) {
+        let last = self.last.replace(Some(now));
+        if last.is_none_or(|last| now.since(last) >= self.pause_max) {
+            self.first.set(now);
+        } else if !self.is_polling.get() && self.goes_on(now) {
+            self.is_polling.set(true);
             self.begun.notify_one();
         }
     }
 
-    /// Whether the next call may still belong to the burst.
+    /// Whether the next message may still belong to the burst.
     fn goes_on(&self, now: Instant) -> bool {
-        now.since(self.last.get()) < self.pause_max.get()
+        let is_close = |last| now.since(last) < self.pause_max;
+        self.last.get().is_some_and(is_close) && now.since(self.first.get()) < LENGTH_MAX
     }
 
     /// While a burst lasts, lets the runtime look for input without sleeping.
-    pub(super) async fn attend(&self, clock: impl Fn() -> Instant) {
+    pub(super) async fn poll(&self, clock: impl Fn() -> Instant) {
         loop {
             self.begun.notified().await;
             while self.goes_on(clock()) {
                 yield_now().await;
             }
-            self.lasts.set(false);
+            self.is_polling.set(false);
         }
     }
 }
@@ -62,41 +76,62 @@ mod tests {
 
     const PAUSE_MAX: Duration = Duration::from_micros(300);
 
-    /// How often the clock is asked in so many turns of the runtime, which begins after calls at these microseconds.
-    fn asked(pause_max: Duration, calls: &[u64], turns_at: &[u64]) -> Vec<u32> {
-        let burst = Burst::default();
-        burst.set_pause_max(pause_max);
-        let (now, asked) = (Cell::new(Instant::default()), Cell::new(0));
-        let mut attend = pin!(burst.attend(|| {
-            asked.set(asked.get() + 1);
+    /// How often the clock is asked in turns of the runtime at these microseconds, after messages at those.
+    fn polls(pause_max: Duration, messages: &[u64], turns: &[u64]) -> Vec<u32> {
+        let burst = Burst::new(pause_max);
+        let (now, polls) = (Cell::new(Instant::default()), Cell::new(0));
+        let mut poll = pin!(burst.poll(|| {
+            polls.set(polls.get() + 1);
             now.get()
         }));
         let mut cx = Context::from_waker(Waker::noop());
-        assert_eq!(attend.as_mut().poll(&mut cx), Poll::Pending);
-        calls.iter().for_each(|at| burst.called(Instant(*at)));
-        let mut turn = |at: &u64| {
+        assert_eq!(poll.as_mut().poll(&mut cx), Poll::Pending);
+        messages
+            .iter()
+            .for_each(|at| burst.message_came(Instant(*at)));
+        let turn = |at: &u64| {
             now.set(Instant(*at));
-            asked.set(0);
-            assert_eq!(attend.as_mut().poll(&mut cx), Poll::Pending);
-            asked.get()
+            polls.set(0);
+            assert_eq!(poll.as_mut().poll(&mut cx), Poll::Pending);
+            polls.get()
         };
-        turns_at.iter().map(&mut turn).collect()
+        turns.iter().map(turn).collect()
     }
 
     #[test]
-    fn a_call_alone_keeps_nobody_awake() {
-        assert_eq!(asked(PAUSE_MAX, &[1_000], &[1_001, 1_002]), [0, 0]);
-        assert_eq!(asked(PAUSE_MAX, &[1_000, 1_300], &[1_301]), [0]);
+    fn a_message_alone_is_not_polled_for() {
+        assert_eq!(polls(PAUSE_MAX, &[1], &[2, 3]), [0, 0]);
+        assert_eq!(polls(PAUSE_MAX, &[1_000, 1_300], &[1_301]), [0]);
     }
 
     #[test]
-    fn a_burst_is_attended_until_its_pause_is_over() {
-        let asked = asked(PAUSE_MAX, &[1_000, 1_299], &[1_300, 1_598, 1_599, 1_600]);
-        assert_eq!(asked, [1, 1, 1, 0]);
+    fn a_burst_is_polled_through_until_its_pause_is_over() {
+        let polls = polls(PAUSE_MAX, &[1_000, 1_299], &[1_300, 1_598, 1_599, 1_600]);
+        assert_eq!(polls, [1, 1, 1, 0]);
+    }
+
+    #[test]
+    fn what_lasts_longer_than_a_second_is_no_burst_any_more() {
+        let load: Vec<u64> = (0..=10_000).map(|message| 1_000 + 200 * message).collect();
+        let last = load.last().copied().unwrap();
+        assert_eq!(polls(PAUSE_MAX, &load[..5_000], &[1_000_900])[0], 1);
+        assert_eq!(
+            polls(PAUSE_MAX, &load, &[last, last + 1]),
+            [1, 0],
+            "it ends"
+        );
+        let burst = Burst::new(PAUSE_MAX);
+        load.iter().for_each(|at| burst.message_came(Instant(*at)));
+        assert!(!burst.goes_on(Instant(last)));
+        let next = last + 300;
+        [next, next + 1]
+            .iter()
+            .for_each(|at| burst.message_came(Instant(*at)));
+        assert!(burst.goes_on(Instant(next + 1)), "the next one begins");
     }
 
     #[test]
     fn without_a_pause_there_are_no_bursts() {
-        assert_eq!(asked(Duration::ZERO, &[1_000, 1_000], &[1_000]), [0]);
+        assert_eq!(polls(Duration::ZERO, &[1_000, 1_000], &[1_000]), [0]);
     }
 }

@@ -189,8 +189,11 @@ fn turn<A: Application + 'static>(
         return Poll::Ready(Turn::Closed);
     }
     shared.step(|core, app, now| {
-        shared.burst.called(now.at);
+        let before = core.messages_in();
         core.receive(socket.key, buffer.filled(), now, app);
+        if core.messages_in() > before {
+            shared.burst.message_came(now.at);
+        }
     });
     if buffer.remaining() == 0 {
         return Poll::Ready(Turn::Full);

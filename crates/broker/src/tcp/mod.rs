@@ -79,11 +79,13 @@ struct Shared<A> {
 }
 
 impl<A: Application + 'static> Server<A> {
-    /// A server without listeners. `clock` is asked once for each batch of input.
+    /// A server without listeners. `clock` is asked once for each batch of input, and while it is polled for input: in
+    /// bursts of messages less than `burst_pause_max` apart, at the price of one processor for as long; zero: never.
     pub fn new(
         core: Rc<RefCell<Core>>,
         app: Rc<RefCell<A>>,
         clock: impl Fn() -> Now + 'static,
+        burst_pause_max: Duration,
     ) -> Self {
         Self {
             shared: Rc::new(Shared {
@@ -94,18 +96,12 @@ impl<A: Application + 'static> Server<A> {
                 scratch: RefCell::new(vec![0; READ_BYTES]),
                 armed: Cell::new(None),
                 alarm: Notify::new(),
-                burst: Burst::default(),
+                burst: Burst::new(burst_pause_max),
                 durable: Durable::default(),
                 verifier: Verifier::default(),
                 tasks: RefCell::default(),
             }),
         }
-    }
-
-    /// Stays awake while messages come less than `pause_max` apart, at the price of one processor for as long; zero, as at
-    /// first: never.
-    pub fn attend_bursts(&self, pause_max: Duration) {
-        self.shared.burst.set_pause_max(pause_max);
     }
 
     /// The store thread's way to say what is stored.
@@ -305,7 +301,7 @@ async fn verdicts<A: Application + 'static>(shared: Rc<Shared<A>>) {
 }
 
 async fn bursts<A: Application + 'static>(shared: Rc<Shared<A>>) {
-    shared.burst.attend(|| (shared.clock)().at).await;
+    shared.burst.poll(|| (shared.clock)().at).await;
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! installed, and raw sockets for what a decent client doesn't do.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::HashMap,
     future::Future,
     process::{Command, Output},
@@ -25,9 +25,14 @@ use crate::harness::{self, Got, Relay, decode, message, own, packet, qos, text, 
 struct Wire {
     port: u16,
     server: Server<Relay>,
+    /// How often the broker asked what time it is.
+    looks: Rc<Cell<u64>>,
     stop: RefCell<Option<oneshot::Sender<()>>>,
     served: RefCell<Option<JoinHandle<std::io::Result<()>>>>,
 }
+
+/// Messages closer together than this are a burst: longer than a slow machine takes between two of them.
+const BURST_PAUSE_MAX: Duration = Duration::from_millis(100);
 
 /// Runs a test next to a broker, on the thread they share.
 fn with_broker<F: Future<Output = ()>>(limits: Limits, test: impl FnOnce(Rc<Wire>) -> F) {
@@ -40,14 +45,19 @@ fn with_broker<F: Future<Output = ()>>(limits: Limits, test: impl FnOnce(Rc<Wire
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let start = Clock::now();
-        let clock = move || Now {
-            at: Instant(start.elapsed().as_micros() as u64),
-            wall: UnixTime(0),
-            synced: false,
+        let looks = Rc::new(Cell::new(0));
+        let counted = Rc::clone(&looks);
+        let clock = move || {
+            counted.set(counted.get() + 1);
+            Now {
+                at: Instant(start.elapsed().as_micros() as u64),
+                wall: UnixTime(0),
+                synced: false,
+            }
         };
         let core = Rc::new(RefCell::new(Core::new(limits)));
         let app = Rc::new(RefCell::new(Relay::default()));
-        let server = Server::new(core, app, clock);
+        let server = Server::new(core, app, clock, BURST_PAUSE_MAX);
         let (stop, stopped) = oneshot::channel();
         let serving = server.clone();
         let served = spawn_local(async move {
@@ -58,6 +68,7 @@ fn with_broker<F: Future<Output = ()>>(limits: Limits, test: impl FnOnce(Rc<Wire
         let wire = Wire {
             port,
             server,
+            looks,
             stop: RefCell::new(Some(stop)),
             served: RefCell::new(Some(served)),
         };
@@ -500,6 +511,39 @@ fn rubbish_is_closed_at_once() {
         stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
         assert_eq!(read_packets(&mut stream, Version::V3, 1).await, []);
         wire.until(|core, _| core.stats().connections == 0).await;
+    });
+}
+
+/// How often the broker looks for input in a hundredth of a second in which none comes: some times where it sleeps, all
+/// the time where it polls.
+async fn looks(wire: &Wire) -> u64 {
+    let before = wire.looks.get();
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    wire.looks.get() - before
+}
+
+#[test]
+fn messages_of_a_burst_are_polled_for_and_nothing_else_is() {
+    const ASLEEP_MAX: u64 = 20;
+    with_broker(Limits::default(), |wire| async move {
+        let mut client = wire.raw(&v3("keys")).await;
+        wire.until(|core, _| core.stats().sessions == 1).await;
+        let ping = packet(0xC0, b"");
+        let key = message("keys/60", "on").packet(Version::V3);
+        let mut hidden = TcpStream::connect(("127.0.0.1", wire.port)).await.unwrap();
+        for _ in 0..5 {
+            client.write_all(&ping).await.unwrap();
+            hidden.write_all(b"\x10").await.unwrap();
+            assert!(looks(&wire).await < ASLEEP_MAX, "nothing was said");
+        }
+        client.write_all(&key).await.unwrap();
+        wire.until(|core, _| core.stats().messages_in == 1).await;
+        assert!(looks(&wire).await < ASLEEP_MAX, "one alone is no burst");
+        client.write_all(&key).await.unwrap();
+        wire.until(|core, _| core.stats().messages_in == 2).await;
+        assert!(looks(&wire).await > 5 * ASLEEP_MAX);
+        tokio::time::sleep(BURST_PAUSE_MAX).await;
+        assert!(looks(&wire).await < ASLEEP_MAX, "it is over");
     });
 }
 

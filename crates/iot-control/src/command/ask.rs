@@ -7,7 +7,7 @@ use types::Shown;
 
 use super::counters::{note_of, refusal_of};
 use crate::{
-    cli::{Device, Direction, Press},
+    cli::{Device, Press},
     control::{Request, client},
     printer,
 };
@@ -36,22 +36,12 @@ pub(crate) fn device(command: Device) -> anyhow::Result<ExitCode> {
             why,
             state,
         } => {
-            let direction = match direction {
-                Direction::Producer => "producer",
-                Direction::Consumer => "consumer",
-                Direction::Both => "both",
+            let request = Request::Block {
+                name,
+                direction,
+                why,
             };
-            let direction = direction.to_owned();
-            (
-                state,
-                false,
-                Request::Block {
-                    name,
-                    direction,
-                    why,
-                },
-                show_word,
-            )
+            (state, false, request, show_word)
         }
         Device::Unblock { name, state } => (state, false, Request::Unblock { name }, show_word),
     };

@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use crate::{
     cli::{State, User},
     control::{
-        NewUser, Request,
+        NewUser, NewUserKind, Request,
         client::{self, Unanswered},
     },
     login, printer,
@@ -36,17 +36,14 @@ pub(crate) fn user(command: User) -> anyhow::Result<ExitCode> {
             if !read.is_empty() && !is_tool {
                 bail!("--read goes with --tool or --bridge; a person reads the whole house");
             }
-            let kind = match (&device, is_tool) {
-                (Some(_), _) => "device",
-                (None, true) => "tool",
-                (None, false) => "person",
+            let kind = match device {
+                Some(device) => NewUserKind::Device(device),
+                None if is_tool => NewUserKind::Tool { bridge, read },
+                None => NewUserKind::Person,
             };
             let user = NewUser {
                 name,
-                kind: kind.to_owned(),
-                device,
-                bridge,
-                read,
+                kind,
                 hash: String::new(),
             };
             add(user, password_stdin, &state)?;
@@ -61,7 +58,7 @@ pub(crate) fn user(command: User) -> anyhow::Result<ExitCode> {
 }
 
 fn add(user: NewUser, password_stdin: bool, state: &State) -> anyhow::Result<()> {
-    let (hash, generated) = if password_stdin || user.kind == "person" {
+    let (hash, generated) = if password_stdin || user.kind == NewUserKind::Person {
         let password = read_password(&user.name, password_stdin)?;
         (login::hash_chosen(&password)?, None)
     } else {

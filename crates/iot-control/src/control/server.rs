@@ -19,8 +19,11 @@ use tokio::{
     time::timeout,
 };
 
-use super::{REQUEST_BYTES_MAX, Request, Response};
-use crate::run::stream::Lines;
+use super::{REQUEST_BYTES_MAX, Response};
+use crate::run::{
+    desk::{Answer, Desk},
+    stream::Lines,
+};
 
 /// A reader of the stream that takes nothing for so long is gone.
 const WRITE_PATIENCE: Duration = Duration::from_secs(10);
@@ -30,22 +33,6 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A folder for the moment in which the socket is made; with its name the path is shorter than the socket's own.
 const PRIVATE: &str = ".s";
-
-/// What stands behind the socket.
-pub(crate) trait Desk {
-    /// Answers one request.
-    fn answer(
-        self: Rc<Self>,
-        request: Request,
-    ) -> impl Future<Output = Result<serde_json::Value, String>>;
-
-    /// The live stream, for one reader, and the number of the last input before it, which is in the journal.
-    fn follow(
-        self: Rc<Self>,
-        json: bool,
-        filters: Vec<String>,
-    ) -> impl Future<Output = Result<(Lines, serde_json::Value), String>>;
-}
 
 /// The socket; its file goes when this is dropped.
 pub(crate) struct Socket {
@@ -81,7 +68,7 @@ impl Socket {
     }
 
     /// Serves until it is dropped.
-    pub(crate) async fn serve<D: Desk + 'static>(self, desk: Rc<D>) {
+    pub(crate) async fn serve(self, desk: Rc<Desk>) {
         loop {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
@@ -108,33 +95,24 @@ impl Drop for Socket {
     }
 }
 
-async fn converse<D: Desk>(stream: UnixStream, desk: Rc<D>) -> io::Result<()> {
+async fn converse(stream: UnixStream, desk: Rc<Desk>) -> io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut read = BufReader::new(read);
     while let Some(line) = next_line(&mut read).await? {
-        let request = match serde_json::from_str(&line) {
-            Ok(request) => request,
-            Err(error) => {
-                let why = format!("that is no request this version understands: {error}");
-                say(&mut write, &Response::Error(why)).await?;
-                continue;
-            }
+        let answer = match serde_json::from_str(&line) {
+            Ok(request) => desk.answer(request).await,
+            Err(error) => Err(format!(
+                "that is no request this version understands: {error}"
+            )),
         };
-        if let Request::Events { json, filters } = request {
-            match Rc::clone(&desk).follow(json, filters).await {
-                Ok((lines, begin)) => {
-                    say(&mut write, &Response::Ok(begin)).await?;
-                    return stream_lines(&mut read, &mut write, lines).await;
-                }
-                Err(why) => say(&mut write, &Response::Error(why)).await?,
+        match answer {
+            Ok(Answer::Once(value)) => say(&mut write, &Response::Ok(value)).await?,
+            Ok(Answer::Stream { begin, lines }) => {
+                say(&mut write, &Response::Ok(begin)).await?;
+                return stream_lines(&mut read, &mut write, lines).await;
             }
-            continue;
+            Err(why) => say(&mut write, &Response::Error(why)).await?,
         }
-        let answer = match Rc::clone(&desk).answer(request).await {
-            Ok(value) => Response::Ok(value),
-            Err(why) => Response::Error(why),
-        };
-        say(&mut write, &answer).await?;
     }
     Ok(())
 }

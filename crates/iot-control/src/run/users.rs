@@ -8,7 +8,7 @@ use broker::password;
 use serde_json::{Value as Json, json};
 use store::db::{Credential, Database, User, UserKind};
 
-use crate::control::{NewUser, Request};
+use crate::control::{NewUser, NewUserKind, Request};
 
 /// Names that a user can't have: the dispatcher's own.
 const RESERVED: [&str; 3] = ["dispatcher", super::identity::ANONYMOUS, ""];
@@ -117,7 +117,7 @@ impl From<&User> for Known {
 /// The row of a new user.
 ///
 /// # Errors
-/// A name that can't be used, an unknown kind or a hash that is none.
+/// A name that can't be used, a filter or a hash that is none.
 pub(crate) fn row(user: &NewUser) -> anyhow::Result<User> {
     let name = user.name.as_str();
     if RESERVED.contains(&name) || name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control)
@@ -127,12 +127,6 @@ pub(crate) fn row(user: &NewUser) -> anyhow::Result<User> {
             name.escape_default()
         );
     }
-    let kind = match user.kind.as_str() {
-        "person" => UserKind::Person,
-        "device" => UserKind::Device,
-        "tool" => UserKind::Tool,
-        other => bail!("a user is a person, a device or a tool, not a {other}"),
-    };
     let credential = match password::generated_digest(&user.hash).map_err(|why| anyhow!(why))? {
         Some(digest) => Credential::Blake2s(digest),
         None if password::is_chosen(&user.hash) && !is_affordable(&user.hash) => bail!(
@@ -141,11 +135,10 @@ pub(crate) fn row(user: &NewUser) -> anyhow::Result<User> {
         None if password::is_chosen(&user.hash) => Credential::Phc(user.hash.clone()),
         None => bail!("this is no hash of a password"),
     };
-    let grants = match (&user.device, kind) {
-        (Some(device), UserKind::Device) => format!("device {device}"),
-        (None, UserKind::Device) => bail!("the login of a device needs the device's name"),
-        (_, UserKind::Tool) => filters(user)?.join("\n"),
-        (_, UserKind::Person) => String::new(),
+    let (kind, grants) = match &user.kind {
+        NewUserKind::Person => (UserKind::Person, String::new()),
+        NewUserKind::Device(device) => (UserKind::Device, format!("device {device}")),
+        NewUserKind::Tool { bridge, read } => (UserKind::Tool, filters(bridge, read)?.join("\n")),
     };
     Ok(User {
         name: name.to_owned(),
@@ -182,9 +175,9 @@ pub(crate) fn name_for(device: &str) -> String {
 }
 
 /// The grants of a tool or bridge.
-fn filters(user: &NewUser) -> anyhow::Result<Vec<String>> {
-    let bridge = user.bridge.iter().map(|filter| ("bridge", filter));
-    let read = user.read.iter().map(|filter| ("read", filter));
+fn filters(bridge: &[String], read: &[String]) -> anyhow::Result<Vec<String>> {
+    let bridge = bridge.iter().map(|filter| ("bridge", filter));
+    let read = read.iter().map(|filter| ("read", filter));
     let mut grants = Vec::new();
     for (what, filter) in bridge.chain(read) {
         let shown = filter.escape_debug();
@@ -227,13 +220,13 @@ pub(crate) fn offline(folder: &Path, is_named: bool, request: &Request) -> anyho
 /// What is said when a user was added; `is_known`: there was one of this name.
 pub(crate) fn added(user: &NewUser, is_known: bool) -> String {
     let name = &user.name;
-    let may = match &user.device {
-        Some(device) => format!("{name} may now speak for the device {device}"),
-        None if !user.bridge.is_empty() => {
-            let topics = user.bridge.join(" and ");
+    let may = match &user.kind {
+        NewUserKind::Device(device) => format!("{name} may now speak for the device {device}"),
+        NewUserKind::Tool { bridge, .. } if !bridge.is_empty() => {
+            let topics = bridge.join(" and ");
             format!("{name} may now carry the foreign devices on {topics}")
         }
-        None => format!("{name} may now log in"),
+        NewUserKind::Tool { .. } | NewUserKind::Person => format!("{name} may now log in"),
     };
     if is_known {
         format!("{may}, with a new password; the old one no longer works")
@@ -265,10 +258,7 @@ mod tests {
     fn device_login(hash: &str) -> NewUser {
         NewUser {
             name: "hall".into(),
-            kind: "device".into(),
-            device: Some("hall".into()),
-            bridge: Vec::new(),
-            read: Vec::new(),
+            kind: NewUserKind::Device("hall".into()),
             hash: hash.into(),
         }
     }
@@ -277,10 +267,10 @@ mod tests {
     fn a_bridge_keeps_its_filters_and_gets_none_of_ours() {
         let bridge = |filter: &str| NewUser {
             name: "z2m".into(),
-            kind: "tool".into(),
-            device: None,
-            bridge: vec![filter.into()],
-            read: vec!["stat/#".into()],
+            kind: NewUserKind::Tool {
+                bridge: vec![filter.into()],
+                read: vec!["stat/#".into()],
+            },
             hash: login::hash_generated("secret"),
         };
         let known = Known::from(&row(&bridge("zigbee2mqtt/#")).expect("it is a user"));

@@ -1,0 +1,132 @@
+//! Edited files: what of them comes into force, and what people hear of it.
+
+use std::{rc::Rc, sync::Arc};
+
+use dispatcher::explain::Explainer;
+use mapping::Program;
+use tokio::sync::mpsc;
+
+use super::Desk;
+use crate::{
+    log, printer,
+    run::{announce::count, house::House, watch::Edit},
+};
+
+impl Desk {
+    /// Brings edits into force, or says why not.
+    pub(in crate::run) async fn take_edits(self: Rc<Self>, mut edits: mpsc::Receiver<Edit>) {
+        while let Some(edit) = edits.recv().await {
+            match edit {
+                Edit::Good(house) => self.reload(&house),
+                Edit::Bad(why) => {
+                    self.spoilt.set(true);
+                    printer::tell(why.trim_end());
+                    printer::tell("the edited files are not in force; the house goes on as before");
+                }
+                Edit::Blocklist => self.take_blocklist().await,
+            }
+        }
+    }
+
+    fn reload(&self, house: &House) {
+        let unchanged = self
+            .server
+            .enter(|_, app, _| app.dispatcher.program().hash == house.program.hash);
+        if unchanged {
+            if self.spoilt.replace(false) {
+                printer::tell("the files are again as they are in force");
+            }
+            return;
+        }
+        self.spoilt.set(false);
+        let devices_changed = self.server.enter(|_, app, _| {
+            let roles = |program: &Program| -> Vec<_> {
+                let rows = program.devices.iter();
+                rows.map(|row| (Arc::clone(&row.name), Arc::clone(&row.role)))
+                    .collect()
+            };
+            roles(app.dispatcher.program()) != roles(&house.program)
+        });
+        if !house.warnings.is_empty() {
+            printer::tell(house.warnings.trim_end());
+        }
+        self.tell_concerns(&house.program);
+        let (time, changes) = self.server.enter(|core, app, now| {
+            let changes = changed_rules(app.dispatcher.program(), &house.program);
+            app.reload(core, now, house);
+            let explainer = Explainer::new(app.dispatcher.program());
+            log::go_by(explainer.zone().clone());
+            (explainer.time(now.wall), changes)
+        });
+        printer::tell(format_args!(
+            "{time} the edited files are in force: {}, {}, {}{changes}",
+            count(house.program.devices.len(), "device"),
+            count(house.program.rules.len(), "rule"),
+            match house.tests {
+                0 => "no tests".to_owned(),
+                tests => format!("{} passed", count(tests, "test")),
+            },
+        ));
+        if devices_changed
+            && self.modules.borrow().is_some()
+            && let Err(error) = self.simulate(&house.program)
+        {
+            printer::tell(format_args!(
+                "the simulated modules could not be started again: {error}"
+            ));
+        }
+    }
+}
+
+/// Which rules an edit brought, changed and took, for people; empty where it did none of that.
+fn changed_rules(old: &Program, new: &Program) -> String {
+    const SHOWN_MAX: usize = 5;
+    let print = |program: &Program, name: &Arc<str>| {
+        let ix = program.names.rules.get(name)?;
+        Some(program[*ix].fingerprint)
+    };
+    let (mut came, mut changed) = (Vec::new(), Vec::new());
+    for rule in &new.rules {
+        match print(old, &rule.name) {
+            None => came.push(&*rule.name),
+            Some(before) if before != rule.fingerprint => changed.push(&*rule.name),
+            Some(_) => {}
+        }
+    }
+    let gone = old.rules.iter().map(|rule| &rule.name);
+    let gone = gone.filter(|name| print(new, name).is_none());
+    let gone: Vec<&str> = gone.map(|name| &**name).collect();
+    let mut text = String::new();
+    for (word, names) in [("new", came), ("changed", changed), ("gone", gone)] {
+        if let (Some(shown), false) = (names.get(..names.len().min(SHOWN_MAX)), names.is_empty()) {
+            let more = names.len() - shown.len();
+            text.push_str(&format!("; {word}: {}", shown.join(", ")));
+            if more > 0 {
+                text.push_str(&format!(" and {more} more"));
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edit_says_which_rules_it_is_about() {
+        let house = |rules: &str| {
+            let device = "[device.hall]\nid = 1\nio.lamp = { kind = \"switch\" }\n";
+            let text = format!("format = 1\nallow = [\"device-unused\"]\n{device}{rules}");
+            let loaded = mapping::load_texts([("mapping.toml", text)]);
+            loaded.program.expect("it checks")
+        };
+        let rule = |name: &str, to: &str| {
+            format!("[rule.{name}]\nwhen = \"hall.online\"\ndo = \"hall.lamp.{to}\"\n")
+        };
+        let old = house(&(rule("a", "on") + &rule("b", "on") + &rule("c", "on")));
+        let new = house(&(rule("a", "on") + &rule("b", "off") + &rule("d", "on")));
+        assert_eq!(changed_rules(&old, &new), "; new: d; changed: b; gone: c");
+        assert_eq!(changed_rules(&old, &old), "");
+    }
+}

@@ -1,0 +1,51 @@
+//! Who may log in: users that are added and removed while the house runs.
+
+use serde_json::Value as Json;
+
+use super::Desk;
+use crate::{
+    control::{NewUser, NewUserKind},
+    run::{identity, users},
+};
+
+impl Desk {
+    pub(super) async fn add_user(&self, user: NewUser) -> Result<Json, String> {
+        if let NewUserKind::Device(device) = &user.kind {
+            self.known(device)?;
+        }
+        let row = users::row(&user).map_err(|error| error.to_string())?;
+        let kept = row.clone();
+        let _alone = self.users.lock().await;
+        self.change_store(move |database| database.put_user(&kept))
+            .await?;
+        let is_known = self.server.enter(|core, app, now| {
+            let is_known = app.users.find(&row.name).is_some();
+            // Whoever is in with an older password or for another device logs in anew.
+            core.set_access(&row.name, None, now, app);
+            app.users.put(&row);
+            let known = app.users.find(&row.name).cloned();
+            if let Some(known) = known {
+                let access = identity::access_of(&row.name, &known, &app.dispatcher);
+                core.set_access(&row.name, Some(access), now, app);
+            }
+            is_known
+        });
+        Ok(Json::from(users::added(&user, is_known)))
+    }
+
+    pub(super) async fn remove_user(&self, name: String) -> Result<Json, String> {
+        let row = name.clone();
+        let _alone = self.users.lock().await;
+        if !self
+            .change_store(move |database| database.remove_user(&row))
+            .await?
+        {
+            return Err(format!("there is no user {name}"));
+        }
+        self.server.enter(|core, app, now| {
+            app.users.remove(&name);
+            core.set_access(&name, None, now, app);
+        });
+        Ok(Json::from(format!("{name} is removed; its sessions ended")))
+    }
+}
