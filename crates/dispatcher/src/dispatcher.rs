@@ -38,6 +38,7 @@ use crate::{
 mod admit;
 mod apply;
 mod deliver;
+mod reconcile;
 mod reload;
 mod retained;
 mod snapshot;
@@ -190,8 +191,8 @@ impl Dispatcher {
         self.deliveries.row(channel).acked
     }
 
-    /// A session of `device` started. Returns what is to be journalled and applied; where that is nothing,
-    /// [`Observed::Connected`] is worth a record.
+    /// A session of `device` started. Returns what is to be journalled and applied; if `None`, record
+    /// [`Observed::Connected`].
     pub fn connected(
         &mut self,
         now: Now,
@@ -207,7 +208,7 @@ impl Dispatcher {
         came.then_some(Input::Online(device))
     }
 
-    fn session_started(&mut self, now: Now, device: DeviceIx, effects: &mut Effects) {
+    pub(super) fn session_started(&mut self, now: Now, device: DeviceIx, effects: &mut Effects) {
         let program = Arc::clone(&self.program);
         for channel in &program[device].channels {
             self.deliveries.session_started(&self.config, now, *channel);

@@ -70,13 +70,12 @@ impl Dispatcher {
             Input::Var { var, to } => self.run(now, engine::Input::Var { var, to }, effects),
             Input::Block(block) => self.block(now, block, effects),
             Input::Unblock(subject) => self.unblock(now, &subject, effects),
-            // Both are known from elsewhere: `now` says that the clock is right, and another mapping came with
-            // `replace`. The record marks when.
             Input::Resumed => {
                 let notes = self.resume(now);
                 effects.notes.extend(notes);
             }
             Input::Config(conduct) => self.go_by(conduct),
+            // `now` says that the clock is right, and another mapping came with `replace`: the records mark when.
             Input::ClockSynced | Input::Reload { .. } | Input::Tick => {
                 self.run(now, engine::Input::Tick, effects);
             }
@@ -185,11 +184,7 @@ impl Dispatcher {
             effects.retained(&topic, b"online".to_vec());
         }
         self.run(now, engine::Input::Online { device, last_seen }, effects);
-        let program = Arc::clone(&self.program);
-        for channel in &program[device].channels {
-            self.deliveries.session_started(&self.config, now, *channel);
-        }
-        self.send_unretained_targets(now, device, effects);
+        self.session_started(now, device, effects);
     }
 
     fn go(&mut self, now: Now, device: DeviceIx, effects: &mut Effects) {
@@ -246,16 +241,21 @@ impl Dispatcher {
             if was == is {
                 continue;
             }
-            effects.notes.push(Note::Blocks { device, sides: is });
+            self.tell_block(device, is, effects);
             if is.consumer && !was.consumer {
                 self.clear_told(device, effects);
             }
             if was.consumer && !is.consumer {
                 self.tell(now, device, effects);
             }
-            if is == Sides::BOTH {
-                effects.kicks.push(Arc::clone(&program[device].name));
-            }
+        }
+    }
+
+    /// Says that a device is blocked otherwise than before, and ends its session where it may not have one.
+    pub(super) fn tell_block(&self, device: DeviceIx, sides: Sides, effects: &mut Effects) {
+        effects.notes.push(Note::Blocks { device, sides });
+        if sides == Sides::BOTH {
+            effects.kicks.push(Arc::clone(&self.program[device].name));
         }
     }
 }

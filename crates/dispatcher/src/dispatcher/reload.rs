@@ -15,6 +15,7 @@ use types::Now;
 use super::Dispatcher;
 use crate::{
     access,
+    blocklist::Sides,
     duplicates::Windows,
     effects::{Effects, Note},
     presence::Presence,
@@ -33,17 +34,19 @@ impl Dispatcher {
         );
         effects.notes.extend(notes.into_iter().map(Note::from));
 
-        let before = Before {
-            targets: self.all_targets(),
-            topics: mem::replace(&mut self.topics, Topics::new(&program)),
-            program: mem::replace(&mut self.program, program),
-        };
+        let targets = self.all_targets();
         self.engine = engine;
         self.engine.set_fuse(self.config.conduct.firings_per_s_max);
-        self.resolve_blocks();
+        let before = Before {
+            targets,
+            topics: mem::replace(&mut self.topics, Topics::new(&program)),
+            program: mem::replace(&mut self.program, program),
+            blocked: self.resolve_blocks(),
+        };
         self.carry_over(&before);
         self.clear_gone(&before, effects);
         self.tell_changes(now, &before, effects);
+        self.tell_new_blocks(&before, effects);
         self.bring_virtual_devices(now, effects);
     }
 
@@ -150,6 +153,20 @@ impl Dispatcher {
         }
     }
 
+    /// Devices that the edit brought under a block, or out of one: a block may stand for a name or a number that no
+    /// device had before. What lies retained for them is others' concern.
+    fn tell_new_blocks(&self, before: &Before, effects: &mut Effects) {
+        for device in DeviceIx::all(self.program.devices.len()) {
+            let name = &self.program[device].name;
+            let was = before.program.device(name);
+            let was = was.map_or(Sides::NONE, |was| before.blocked[was.index()]);
+            let is = self.blocked[device.index()];
+            if was != is {
+                self.tell_block(device, is, effects);
+            }
+        }
+    }
+
     fn all_targets(&self) -> Vec<Vec<(Arc<str>, types::Value)>> {
         ChannelIx::all(self.program.channels.len())
             .map(|channel| self.named_target(channel))
@@ -169,4 +186,5 @@ struct Before {
     program: Arc<Program>,
     topics: Topics,
     targets: Vec<Vec<(Arc<str>, types::Value)>>,
+    blocked: Vec<Sides>,
 }

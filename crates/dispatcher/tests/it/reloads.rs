@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use dispatcher::Effects;
+use dispatcher::{Block, Effects, Input, Note, Sides, Subject};
 
 use crate::house::{HOUSE, RULES, Rig, program, sent};
 
@@ -57,6 +57,27 @@ fn only_a_device_whose_io_changed_gets_a_new_role() {
     let came = sent(&effects);
     assert_eq!(came.len(), 1, "{came:?}");
     assert!(came[0].starts_with("iot/hall/role {\"rev\":2,"), "{came:?}");
+}
+
+#[test]
+fn a_device_that_an_edit_brings_under_a_block_loses_its_session() {
+    let mut rig = Rig::awake();
+    let block = Block {
+        subject: Subject::Name("corridor".to_owned()),
+        sides: Sides::BOTH,
+    };
+    let mut effects = Effects::default();
+    rig.take(Input::Block(block), &mut effects);
+    assert!(effects.kicks.is_empty(), "nobody has that name");
+    let text = format!("{HOUSE}{RULES}")
+        .replace("device.hall]", "device.corridor]")
+        .replace("hall.lamp", "corridor.lamp");
+    let effects = reload(&mut rig, &text);
+    assert_eq!(effects.kicks, ["corridor".into()]);
+    let sides = Sides::BOTH;
+    let device = rig.device("corridor");
+    assert!(effects.notes.contains(&Note::Blocks { device, sides }));
+    assert!(reload(&mut rig, &text).kicks.is_empty(), "told once");
 }
 
 #[test]
