@@ -6,9 +6,8 @@ use std::{hint::black_box, sync::Arc, time::Instant};
 
 use engine::{Effects, Engine, Input};
 use mapping::program::{
-    Action, AfterDowntime, Binary, Carrier, Channel, ChannelIx, Condition, Deliver, Device,
-    DeviceIx, Event, EventIx, Expr, Field, Mode, Operand, Origin, Program, Rule, Slot, SlotIx,
-    Trigger,
+    Action, Binary, Carrier, Channel, ChannelIx, Condition, Deliver, Device, DeviceIx, Event,
+    EventIx, Expr, Field, Mode, Operand, Origin, Program, Rule, Slot, SlotIx, Trigger,
 };
 use types::{DeviceId, Now, Type, Value};
 
@@ -125,15 +124,14 @@ fn rule(n: usize, channels: usize) -> Rule {
         }),
         actions: [Action::Set {
             channel: ChannelIx(channels as u32 + lamp),
-            fields: vec![(SlotIx(lamp), Operand::Const(n.is_multiple_of(2).into()))],
+            fields: [(SlotIx(lamp), Operand::Const(n.is_multiple_of(2).into()))].into(),
             fade: None,
             bound: None,
         }]
         .into(),
         limit: None,
         mode: Mode::default(),
-        after_downtime: AfterDowntime::Resume,
-        missed_times: AfterDowntime::Drop,
+        after_downtime: None,
         fingerprint: 0,
     }
 }

@@ -9,8 +9,8 @@ use engine::{
     index::{Index, naive},
 };
 use mapping::program::{
-    AfterDowntime, Binary, Condition, DeviceIx, Event, EventIx, Expr, Field, Mode, Now, Origin,
-    Program, Rule, RuleIx, SlotIx, Sun, Trigger, VarIx,
+    Binary, Condition, DeviceIx, Event, EventIx, Expr, Few, Field, Mode, Now, Origin, Program,
+    Rule, RuleIx, SlotIx, Sun, Trigger, VarIx,
 };
 use types::{Type, Value};
 
@@ -161,11 +161,10 @@ fn rule(event: usize, condition: Option<Expr>) -> Rule {
             expr,
             text: "".into(),
         }),
-        actions: Box::default(),
+        actions: Few::default(),
         limit: None,
         mode: Mode::default(),
-        after_downtime: AfterDowntime::Resume,
-        missed_times: AfterDowntime::Drop,
+        after_downtime: None,
         fingerprint: 0,
     }
 }

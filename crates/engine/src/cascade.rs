@@ -173,7 +173,7 @@ impl Core {
                     None => self.fire_places(ctx, now, depth, waiting),
                     Some(late) => {
                         let may = |place: &&Place| {
-                            crate::times::runs_late(ctx.program[place.rule].after_downtime, late)
+                            crate::times::runs_late(ctx.program[place.rule].after_downtime(), late)
                         };
                         let waiting: Vec<Place> = waiting.iter().filter(may).copied().collect();
                         self.fire_places(ctx, now, depth, &waiting);

@@ -122,7 +122,7 @@ impl Engine {
     /// The firings of `rule` that still count against its limit at `now`.
     #[must_use]
     pub fn counted_firings(&self, rule: RuleIx, now: Now) -> Vec<Instant> {
-        let limit = self.program()[rule].limit;
+        let limit = self.program()[rule].limit.as_deref().copied();
         limit.map_or_else(Vec::new, |limit| {
             self.core().rates.window(rule, limit, now.at)
         })

@@ -41,7 +41,7 @@ impl Rates {
     pub(crate) fn admit(
         &mut self,
         rule: RuleIx,
-        limit: Option<LimitRate>,
+        limit: Option<&LimitRate>,
         now: Instant,
     ) -> Outcome {
         if let Some(limit) = limit {

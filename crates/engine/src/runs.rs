@@ -45,7 +45,7 @@ impl Core {
     pub(crate) fn admit(&mut self, ctx: Ctx<'_>, now: Now, rule: RuleIx) -> Outcome {
         let row = &ctx.program[rule];
         if !ctx.plan.waits[rule.index()] {
-            return self.rates.admit(rule, row.limit, now.at);
+            return self.rates.admit(rule, row.limit.as_deref(), now.at);
         }
         let begins = self.work.firing.iter().filter(|firing| firing.rule == rule);
         let runs = self.runs.get(&rule).map_or(0, Vec::len) + begins.count();
@@ -57,7 +57,7 @@ impl Core {
         if runs >= runs_max {
             return Outcome::Busy;
         }
-        match self.rates.admit(rule, row.limit, now.at) {
+        match self.rates.admit(rule, row.limit.as_deref(), now.at) {
             Outcome::Fired if row.mode == Mode::Queue && runs > 0 => Outcome::Queued,
             outcome => outcome,
         }

@@ -506,7 +506,8 @@ impl Core {
             .filter_map(|rule| {
                 let row = &ctx.program[rule];
                 let burst = self.rates.burst(rule, now);
-                let window = row.limit.map(|limit| self.rates.window(rule, limit, now));
+                let limit = row.limit.as_deref();
+                let window = limit.map(|limit| self.rates.window(rule, *limit, now));
                 let window = window.unwrap_or_default();
                 (burst.is_some() || !window.is_empty()).then(|| RateSaved {
                     rule: row.name.to_string(),

@@ -119,7 +119,7 @@ impl Core {
             let rule = &ctx.program[plan.place.rule];
             let at = &mut self.ats[ix.0 as usize];
             at.spent = Some(came);
-            if runs_late(rule.missed_times, late) || late <= grace {
+            if runs_late(rule.missed_times(), late) || late <= grace {
                 if let Some(key) = at.late.take() {
                     self.agenda.cancel(key);
                 }
@@ -165,7 +165,7 @@ impl Core {
             running.late = Some(late);
             for place in waiting {
                 let rule = &ctx.program[place.rule];
-                if !runs_late(rule.after_downtime, late) {
+                if !runs_late(rule.after_downtime(), late) {
                     notes.push(Note::Missed {
                         rule: rule.name.clone(),
                         late,
@@ -183,7 +183,7 @@ impl Core {
             };
             let late = now.at.since(key.at);
             let rule = &ctx.program[plan.place.rule];
-            if !runs_late(rule.after_downtime, late) {
+            if !runs_late(rule.after_downtime(), late) {
                 self.agenda.cancel(key);
                 hold.pending = None;
                 notes.push(Note::Missed {
@@ -204,7 +204,7 @@ impl Core {
                     return true;
                 };
                 let late = now.at.since(key.at);
-                let goes_on = runs_late(row.after_downtime, late);
+                let goes_on = runs_late(row.after_downtime(), late);
                 if !goes_on {
                     agenda.cancel(key);
                     notes.push(Note::Missed {

@@ -11,11 +11,13 @@ use crate::kinds::Kinds;
 
 pub(crate) mod cron;
 mod expr;
+mod few;
 mod foreign;
 mod rule;
 
 pub use cron::{BadCron, Cron};
 pub use expr::{Binary, Expr, Function, Now, Sun};
+pub use few::Few;
 pub use foreign::{Codec, Foreign, Measure, Part, Preset};
 pub use rule::{
     Action, AfterDowntime, Condition, Days, FieldMap, GestureKind, LimitRate, Mode, Operand,

@@ -63,11 +63,10 @@ fn rule(enabled: bool, triggers: Vec<Trigger>, condition: Option<Expr>) -> Rule 
             expr,
             text: "".into(),
         }),
-        actions: Box::default(),
+        actions: Default::default(),
         limit: None,
         mode: Mode::default(),
-        after_downtime: mapping::program::AfterDowntime::Resume,
-        missed_times: mapping::program::AfterDowntime::Drop,
+        after_downtime: None,
         fingerprint: 0,
     }
 }

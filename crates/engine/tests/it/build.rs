@@ -504,10 +504,9 @@ impl Builder {
             triggers: triggers.collect(),
             condition,
             actions,
-            limit: rule.limit,
+            limit: rule.limit.map(Box::new),
             mode: rule.mode,
-            after_downtime: rule.after,
-            missed_times: rule.after,
+            after_downtime: Some(rule.after),
             fingerprint: fingerprint(rule),
         };
         let ix = RuleIx(self.program.rules.len() as u32);
@@ -542,7 +541,7 @@ impl Builder {
                 within: Duration::from_millis(*within),
             },
             W::Holds(text, seconds) => Trigger::Holds {
-                condition: check(text, &mut Scope::new(program, &[])),
+                condition: Box::new(check(text, &mut Scope::new(program, &[]))),
                 hold: Duration::from_secs(*seconds),
             },
             W::Timer(name) => Trigger::Timer(program.names.timers[name.as_str()]),
@@ -670,7 +669,7 @@ fn action(act: &A, scope: &mut Scope<'_>) -> Action {
             let on = program.on(channel).expect("a field `on`");
             Action::Set {
                 channel,
-                fields: vec![(on, Operand::Const(true.into()))],
+                fields: [(on, Operand::Const(true.into()))].into(),
                 fade: None,
                 bound: Some(Duration::from_secs(*seconds)),
             }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use types::Value;
 
-use super::{ChannelIx, Cron, EventIx, Expr, SlotIx, TimerIx, VarIx};
+use super::{ChannelIx, Cron, EventIx, Expr, Few, SlotIx, TimerIx, VarIx};
 
 /// Where something of the program is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,21 +25,33 @@ pub struct Rule {
     /// A disabled rule never fires but stays known to `why-not`.
     pub enabled: bool,
     /// What makes it look; any one of them.
-    pub triggers: Box<[Trigger]>,
+    pub triggers: Few<Trigger>,
     /// What must be true then.
     pub condition: Option<Condition>,
     /// What it does then, in order.
-    pub actions: Box<[Action]>,
+    pub actions: Few<Action>,
     /// At most so often.
-    pub limit: Option<LimitRate>,
+    pub limit: Option<Box<LimitRate>>,
     /// What a second firing does while the first one waits.
     pub mode: Mode,
-    /// What happens to `for`, `wait` and timers that fell due while the dispatcher was down.
-    pub after_downtime: AfterDowntime,
-    /// The same for times: `at`, `cron` and `sun`.
-    pub missed_times: AfterDowntime,
+    /// What happens to what fell due while the dispatcher was down; `None`: the defaults of [`AfterDowntime`].
+    pub after_downtime: Option<AfterDowntime>,
     /// What a run that waits depends on, as a number: another one, and the rule is another rule.
     pub fingerprint: u64,
+}
+
+impl Rule {
+    /// What happens to `for`, `wait` and timers that fell due while the dispatcher was down.
+    #[must_use]
+    pub fn after_downtime(&self) -> AfterDowntime {
+        self.after_downtime.unwrap_or(AfterDowntime::Resume)
+    }
+
+    /// The same for times: `at`, `cron` and `sun`.
+    #[must_use]
+    pub fn missed_times(&self) -> AfterDowntime {
+        self.after_downtime.unwrap_or(AfterDowntime::Drop)
+    }
 }
 
 /// `if = ".."`, also the expression of `holds`.
@@ -48,11 +60,11 @@ pub struct Condition {
     /// Compiled; its type is bool.
     pub expr: Expr,
     /// As written, for people.
-    pub text: Arc<str>,
+    pub text: Box<str>,
 }
 
 /// For each event field that the rule reads ([`Expr::EventField`]): its place in this event's fields.
-pub type FieldMap = Box<[u8]>;
+pub type FieldMap = Few<u8>;
 
 /// What makes a rule look at its condition. Wildcards are expanded: one trigger for each event.
 #[derive(Clone, Debug)]
@@ -97,7 +109,7 @@ pub enum Trigger {
     /// The edge false -> true of an expression, held for a time.
     Holds {
         /// The expression.
-        condition: Condition,
+        condition: Box<Condition>,
         /// How long it must stay true before the rule fires; zero: at once.
         hold: Duration,
     },
@@ -225,11 +237,10 @@ pub enum Mode {
 }
 
 /// `after_downtime = ..`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterDowntime {
     /// What fell due fires at once, in order; of several times of one trigger the last. Default for `for`,
     /// `wait` and timers.
-    #[default]
     Resume,
     /// Only if at most that late.
     RunLate(Duration),
@@ -245,7 +256,7 @@ pub enum Action {
         /// Which channel.
         channel: ChannelIx,
         /// Fields and their values.
-        fields: Vec<(SlotIx, Operand)>,
+        fields: Few<(SlotIx, Operand)>,
         /// Travel time of the change; not part of the recovered target.
         fade: Option<Duration>,
         /// Off again after so long; the consumer itself ends it.
@@ -258,7 +269,7 @@ pub enum Action {
         /// Its place in [`super::Channel::commands`].
         command: u8,
         /// One for each of the command's arguments; defaults are filled in.
-        args: Vec<Operand>,
+        args: Few<Operand>,
     },
     /// Starts a timer, or starts it again.
     Start {
@@ -290,7 +301,7 @@ pub enum Action {
         /// Which; its device is [`super::Carrier::Virtual`].
         event: EventIx,
         /// One for each of its fields; defaults are filled in.
-        fields: Vec<Operand>,
+        fields: Few<Operand>,
     },
     /// Tells people.
     Notify {

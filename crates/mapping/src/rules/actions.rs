@@ -179,7 +179,7 @@ fn set(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<Vec<Action>
         }
         actions.push(Action::Set {
             channel,
-            fields: written,
+            fields: written.into(),
             fade,
             bound,
         });

@@ -23,7 +23,9 @@ use crate::{
     index::Symbol,
     lint,
     names::{self, Letters},
-    program::{Action, AfterDowntime, Condition, EventIx, FieldMap, Mode, Rule, RuleIx, Trigger},
+    program::{
+        Action, AfterDowntime, Condition, EventIx, Few, FieldMap, Mode, Rule, RuleIx, Trigger,
+    },
     read::{Key, Node, Table, Text},
     source::Span,
     units,
@@ -136,13 +138,12 @@ fn read(
         origin: house.origin(&key.span),
         name,
         enabled: true,
-        triggers: Box::default(),
+        triggers: Few::default(),
         condition: None,
-        actions: Box::default(),
+        actions: Few::default(),
         limit: None,
         mode: Mode::default(),
-        after_downtime: AfterDowntime::Resume,
-        missed_times: AfterDowntime::Drop,
+        after_downtime: None,
         fingerprint: 0,
     };
     let mut meta = Meta {
@@ -168,7 +169,7 @@ fn read(
         if let Some(compiled) = compiler.condition(&text, true)
             && let Some(Trigger::Holds { condition, .. }) = triggers.get_mut(condition)
         {
-            *condition = compiled;
+            **condition = compiled;
         }
     }
     if let Some(text) = table
@@ -218,7 +219,7 @@ fn step_condition(
 fn settings(house: &mut House<'_>, table: &Table<'_>, rule: &mut Rule) {
     let report = &mut house.report;
     if let Some(node) = table.field("limit") {
-        rule.limit = units::limit(node, report);
+        rule.limit = units::limit(node, report).map(Box::new);
     }
     if let Some(node) = table.field("enabled") {
         rule.enabled = node.boolean(report, "`enabled`").unwrap_or(true);
@@ -237,8 +238,7 @@ fn settings(house: &mut House<'_>, table: &Table<'_>, rule: &mut Rule) {
     }
     // A time that was missed stays missed; anything else that fell due happens late.
     if let Some(node) = table.field("after_downtime") {
-        rule.after_downtime = after_downtime(house, node);
-        rule.missed_times = rule.after_downtime;
+        rule.after_downtime = Some(after_downtime(house, node));
     }
 }
 

@@ -209,7 +209,7 @@ fn plain(events: &[EventIx]) -> Vec<StepEvent> {
     let each = events.iter().map(|event| StepEvent {
         event: *event,
         wanted: Box::default(),
-        fields: Box::default(),
+        fields: Default::default(),
     });
     each.collect()
 }

@@ -132,7 +132,7 @@ fn plain(source: Source) -> Trigger {
     match source {
         Source::Event(event) => Trigger::Event {
             event,
-            fields: Box::default(),
+            fields: Default::default(),
         },
         Source::Gesture(kind, channel) => Trigger::Gesture {
             kind,
@@ -331,10 +331,10 @@ fn holds<'a>(house: &mut House<'_>, table: &Table<'a>, drafts: &mut Drafts<'a>) 
     drafts.holds.push((drafts.triggers.len(), text));
     // The condition is compiled with the rule's other expressions; until then it never holds.
     drafts.triggers.push(Trigger::Holds {
-        condition: Condition {
+        condition: Box::new(Condition {
             expr: Expr::Const(Value::Bool(false)),
             text: text.text.into(),
-        },
+        }),
         hold: hold.unwrap_or_default(),
     });
     hold.map(|_| ())

@@ -217,7 +217,7 @@ fn a_missed_time_of_day_stays_missed_and_anything_else_happens_late() {
     );
     let late = |rule: usize| {
         let rule = &program.rules[rule];
-        (rule.after_downtime, rule.missed_times)
+        (rule.after_downtime(), rule.missed_times())
     };
     let ten_minutes = AfterDowntime::RunLate(Duration::from_secs(600));
     assert_eq!(late(0), (AfterDowntime::Resume, AfterDowntime::Drop));
@@ -235,7 +235,7 @@ fn a_missed_time_of_day_stays_missed_and_anything_else_happens_late() {
     };
     assert_eq!(*hold, Duration::from_secs(60));
     assert!(matches!(condition.expr, Expr::Binary(..)));
-    let limit = program.rules[2].limit.unwrap();
+    let limit = program.rules[2].limit.as_deref().unwrap();
     assert_eq!((limit.count, limit.per), (1, Duration::from_secs(30)));
 }
 
@@ -304,8 +304,8 @@ fn waits_go_on_late_also_where_the_times_of_a_rule_that_were_missed_stay_missed(
     );
     let rule = only_rule(&program);
     assert!(matches!(rule.actions[1], Action::Wait(span) if span == Duration::from_secs(2)));
-    assert_eq!(rule.missed_times, AfterDowntime::Drop);
-    assert_eq!(rule.after_downtime, AfterDowntime::Resume);
+    assert_eq!(rule.missed_times(), AfterDowntime::Drop);
+    assert_eq!(rule.after_downtime(), AfterDowntime::Resume);
 }
 
 #[test]

@@ -563,7 +563,7 @@ pub(crate) fn hold_of(
         .triggers
         .iter()
         .find_map(|trigger| match trigger {
-            Trigger::Holds { condition, hold } => Some((condition, *hold)),
+            Trigger::Holds { condition, hold } => Some((&**condition, *hold)),
             _ => None,
         })
 }

@@ -22,7 +22,7 @@ pub(super) struct Fact {
 pub(super) fn conditions(program: &Program, rule: RuleIx) -> Vec<&Condition> {
     let row = &program[rule];
     let of_triggers = row.triggers.iter().flat_map(|trigger| match trigger {
-        Trigger::Holds { condition, .. } => vec![condition],
+        Trigger::Holds { condition, .. } => vec![&**condition],
         Trigger::Sequence { steps, .. } => steps
             .iter()
             .filter_map(|step| step.condition.as_ref())

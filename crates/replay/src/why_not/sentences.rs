@@ -150,10 +150,11 @@ fn of_look(asked: &Asked<'_>, looked: &Looked, house: &Dispatcher) -> Vec<String
             )]
         }
         Outcome::Limited => {
-            let limit = row.limit.map_or_else(String::new, |limit| {
+            let limit = row.limit.as_deref();
+            let often = limit.map_or_else(String::new, |limit| {
                 format!(" ({} per {})", limit.count, words::span(limit.per))
             });
-            let first = looked.counted.first().zip(row.limit);
+            let first = looked.counted.first().zip(limit);
             let free = first.map(|(first, limit)| {
                 let free = decision
                     .now
@@ -168,7 +169,7 @@ fn of_look(asked: &Asked<'_>, looked: &Looked, house: &Dispatcher) -> Vec<String
                 n => format!("{n} firings"),
             };
             vec![format!(
-                "{came} and its condition was true, but its limit{limit} was used up by {firings} before{}",
+                "{came} and its condition was true, but its limit{often} was used up by {firings} before{}",
                 free.unwrap_or_default()
             )]
         }

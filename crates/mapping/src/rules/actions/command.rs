@@ -44,7 +44,7 @@ pub(super) fn read(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option
         actions.push(Action::Command {
             channel,
             command,
-            args,
+            args: args.into(),
         });
     }
     Some(actions)

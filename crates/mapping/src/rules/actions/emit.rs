@@ -31,7 +31,10 @@ pub(super) fn read(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option
                 &keys,
             )
         })?;
-        actions.push(Action::Emit { event, fields });
+        actions.push(Action::Emit {
+            event,
+            fields: fields.into(),
+        });
     }
     Some(actions)
 }

@@ -48,7 +48,7 @@ pub(super) fn on(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<V
         let on = can_end(compiler, &name, channel)?;
         actions.push(Action::Set {
             channel,
-            fields: vec![(on, Operand::Const(Value::Bool(true)))],
+            fields: [(on, Operand::Const(Value::Bool(true)))].into(),
             fade: None,
             bound,
         });
