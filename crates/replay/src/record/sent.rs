@@ -38,13 +38,12 @@ pub(super) fn expected(
             Output::Momentary {
                 channel,
                 command,
+                args,
                 decision,
                 line,
-                ..
             } => {
-                let name = &program[*channel].commands[usize::from(*command)].name;
-                let path = format!("{}.{name}", program.channel_path(*channel));
-                (toml::text(&path), *decision, *line, true)
+                let what = toml::momentary(program, *channel, *command, args);
+                (what, *decision, *line, true)
             }
             Output::Notify {
                 to,

@@ -193,6 +193,27 @@ pub(super) fn target(program: &Program, channel: ChannelIx, fields: &[(SlotIx, V
     out
 }
 
+/// A momentary command as a test expects it, with the arguments that are none of the defaults.
+pub(super) fn momentary(
+    program: &Program,
+    channel: ChannelIx,
+    command: u8,
+    args: &[Value],
+) -> String {
+    let row = &program[channel].commands[usize::from(command)];
+    let name = text(&format!("{}.{}", program.channel_path(channel), row.name));
+    let said =
+        (row.args.iter().zip(args)).filter(|(arg, value)| arg.default.as_ref() != Some(*value));
+    let said: String = said
+        .map(|(arg, said)| format!(", {} = {}", arg.name, value(said)))
+        .collect();
+    if said.is_empty() {
+        name
+    } else {
+        format!("{{ command = {name}{said} }}")
+    }
+}
+
 /// `hall.lux = 12`, `hall.lamp = { on = true, brightness = 40 }`.
 fn state(program: &Program, channel: ChannelIx, fields: &[(SlotIx, Value)]) -> String {
     let path = program.channel_path(channel);

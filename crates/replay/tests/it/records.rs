@@ -100,6 +100,23 @@ fn what_happened_is_a_test_that_passes_and_says_what_was_done() {
 }
 
 #[test]
+fn arguments_of_a_command_are_recorded_where_they_are_not_the_defaults() {
+    let more = "[device.extra]\nid = 99\nio.horn = { kind = \"buzzer\" }\n\
+        [rule.horn]\nwhen = \"piano.keys.press\"\nif = \"event.key == 3\"\ndo = [{ command = \"extra.horn.beep\", ms = 90 }, \"extra.horn.beep\"]\n";
+    let files = with_rules(more);
+    let mut home = home(&files);
+    home.connect("extra");
+    home.pass(60);
+    let since = home.now.wall;
+    home.pass(30);
+    home.press(3);
+    let recording = recorded(&mut home, since, &[]).unwrap();
+    passes(&files, &recording);
+    let said = r#"{ command = "extra.horn.beep", ms = 90 }, "extra.horn.beep""#;
+    assert!(recording.text.contains(said), "{}", recording.text);
+}
+
+#[test]
 fn a_changed_rule_fails_the_recorded_test_and_is_named() {
     let files = piano_house();
     let mut home = home(&files);
