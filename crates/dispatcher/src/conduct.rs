@@ -1,16 +1,16 @@
-//! What of the settings changes what becomes of a house: it is part of the past like the inputs themselves.
+//! The settings that influence what an input leads to: they are part of the past like the inputs themselves.
 //!
-//! The binary reads it from its settings and journals it as [`crate::Input::Config`] where it is another than the one
-//! that is in force; snapshots hold it. So a replay goes by what was in force then, whatever the settings say today.
+//! The binary reads them and journals them as [`crate::Input::Config`] where others are in force;
+//! snapshots hold them. So a replay goes by what was in force then, whatever the settings say today.
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use minicbor::{Decode, Encode};
 
-/// What is gone by.
+/// The settings in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conduct {
-    /// Devices that count as gone when they say nothing for so long, by name: those that sleep, and whose
+    /// Devices that count as gone when they say nothing for this long, by name: those that sleep, and whose
     /// sessions say nothing. The others are watched by their session's keep-alive. Whole milliseconds.
     pub silence: BTreeMap<Arc<str>, Duration>,
     /// A device with a channel that promises a report every so often (`report_every`) and leaves out so many

@@ -1,4 +1,4 @@
-//! Limits and patience of the dispatcher. The binary fills them from its settings; the defaults fit a house.
+//! Limits and patience of the dispatcher; the defaults fit a house.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -12,14 +12,14 @@ pub const ALL: &str = "all";
 /// What can be tuned.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// For so long after a send, or after a consumer came, a differing report means "not done yet"
+    /// For this long after a send, or after a consumer came, a differing report means "not done yet"
     /// and the target is sent again; later it means that somebody used the switch on the wall.
     pub confirm_within: Duration,
     /// First pause before a target is sent again; doubled with each try.
     pub resend_first: Duration,
     /// Longest pause between two tries.
     pub resend_max: Duration,
-    /// After so many tries people are told, once.
+    /// After this many tries people are told, once.
     pub alert_after_tries: u32,
     /// Seconds after which a momentary command that was not delivered is worth nothing.
     pub momentary_expiry_s: u32,

@@ -2,8 +2,8 @@
 //!
 //! Sessions are facts of the broker and die with the process; when a device was heard is part of the snapshot.
 //!
-//! The deadlines stand in a table by time, which is corrected late: a device that is heard moves its own row
-//! alone, and when its old deadline comes, the table learns the new one. So a word costs the same in a house
+//! The deadlines stand in a table by time, which is updated lazily: a device that is heard moves its own row
+//! alone, and when its old deadline comes, the table learns the new one. So a message costs the same in a house
 //! of ten devices and of ten thousand.
 
 use std::{collections::BTreeSet, time::Duration};

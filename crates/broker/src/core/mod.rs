@@ -3,11 +3,11 @@
 //! Driven by a shell: [`tcp::Server`](crate::tcp::Server), a simulator, a test. The shell calls
 //! `handle`-like methods ([`Core::accept`], [`Core::receive`], [`Core::closed`], [`Core::verified`],
 //! [`Core::durable`], [`Core::tick`]) with the time, and then
-//! 1. takes every connection from [`Core::pop_dirty`], writes its [`Core::output`] and says how much
+//! 1. hands [`Core::poll_verify`] to the argon2 worker,
+//! 2. takes every connection from [`Core::pop_dirty`], writes its [`Core::output`] and says how much
 //!    went out with [`Core::wrote`]; where the output says so and all of it is written, it closes
 //!    the socket and calls [`Core::closed`],
-//! 2. calls [`Application::drained`],
-//! 3. hands [`Core::poll_verify`] to the argon2 worker, and
+//! 3. calls [`Application::drained`], and
 //! 4. sleeps until input or [`Core::next_deadline`], then calls [`Core::tick`].
 //!
 //! No clock, socket, log or random number inside: the same calls give the same bytes. Time must

@@ -21,7 +21,7 @@ pub(crate) fn test(options: &Test) -> anyhow::Result<ExitCode> {
         check::is_folder(house)?;
     }
     let loaded = mapping::load(house);
-    // As the dispatcher has it: a house whose tests don't read is as little in force as one whose rules don't.
+    // As the dispatcher has it: a house whose tests don't read can't come into force either, like one whose rules don't.
     let sound = !loaded.has_errors();
     let Some(program) = loaded.program.filter(|_| sound) else {
         if options.house.json {

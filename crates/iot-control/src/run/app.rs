@@ -1,14 +1,14 @@
-//! The application behind the broker: logins to identities, messages to inputs, inputs to the journal
-//! and the dispatcher, effects to messages. All of it on the hot thread; nothing here waits.
+//! The house behind the broker: inputs to the journal and the dispatcher, effects to messages. All of it on the hot
+//! thread; nothing here waits. What the broker calls stands in [`application`].
+
+mod application;
+mod clients;
 
 use std::{cell::Cell, sync::Arc, time::Duration};
 
-use broker::{
-    Ack, Admission, Application, Client, Core, Denied, Ended, Incoming, LastWill, Login, Message,
-    Outbox, Reason, Verdict, tcp::Durable,
-};
+use broker::{Ack, Core, Message, Outbox, tcp::Durable};
 use dispatcher::{
-    Blocklist, Conduct, Dispatcher, Effects, Input, Note, Observed, Publisher, Qos, Will,
+    Blocklist, Conduct, Dispatcher, Effects, Input, Note, Observed, Qos,
     explain::{self, Explainer},
 };
 use mapping::program::DeviceIx;
@@ -18,6 +18,7 @@ use store::{
 };
 use types::{InputNo, Instant, Now};
 
+use self::clients::Clients;
 use super::{
     arrival::Arriving,
     historian::Historian,
@@ -28,7 +29,7 @@ use super::{
     refusals::Refusals,
     stream::{About, Stream},
     tell::Teller,
-    users::{Known, Users},
+    users::{Logins, Users},
 };
 use crate::settings::Anonymous;
 
@@ -45,16 +46,13 @@ const SYNC_CHECK_EVERY: Duration = Duration::from_secs(1);
 pub(super) struct App {
     pub(super) dispatcher: Dispatcher,
     pub(super) stream: Stream,
-    pub(super) users: Users,
-    /// Logins of the modules that run in this process.
-    pub(super) simulated: Users,
+    pub(super) logins: Logins,
     pub(super) refusals: Refusals,
     pub(super) teller: Teller,
     /// Simulated modules that were started and are not all there yet.
     arriving: Option<Arriving>,
     anonymous: Anonymous,
-    /// By [`broker::ClientKey`].
-    clients: Vec<Option<Connected>>,
+    clients: Clients,
     journal: Journal,
     effects: Effects,
     /// Devices whose broker users have other rights now; the caller of a command passes them on.
@@ -63,16 +61,6 @@ pub(super) struct App {
     snapshot_due: Instant,
     was_synced: bool,
     keeper: Keeper,
-}
-
-/// Who is behind a client's key.
-#[derive(Clone)]
-struct Connected {
-    user: Arc<str>,
-    /// `None`: the login of a device that the mapping does not have.
-    publisher: Option<Publisher>,
-    /// Whether it is connected now.
-    here: bool,
 }
 
 impl App {
@@ -86,13 +74,12 @@ impl App {
         Self {
             dispatcher,
             stream: Stream::default(),
-            users,
-            simulated: Users::default(),
+            logins: Logins::new(users),
             refusals: Refusals::default(),
             teller: Teller::default(),
             arriving: None,
             anonymous,
-            clients: Vec::new(),
+            clients: Clients::default(),
             journal: Journal::after(last),
             effects: Effects::default(),
             rights_changed: Vec::new(),
@@ -128,16 +115,8 @@ impl App {
         if *self.dispatcher.conduct() != conduct {
             self.take(now, Input::Config(conduct), &mut Outbox::default());
         }
-        let program = Arc::clone(self.dispatcher.program());
-        if program.hash != house.program.hash {
-            let hash = house.program.hash;
-            let input = Input::Reload { hash };
-            self.journal.take(now, &program, &input, Haste::of(&input));
-            self.effects.clear();
-            self.dispatcher
-                .replace(now, Arc::clone(&house.program), &mut self.effects);
-            self.journal.put_out(&self.effects);
-            self.tell_lost();
+        if self.dispatcher.program().hash != house.program.hash {
+            self.bring_into_force(now, house);
             // To people; what is retained for devices, `start` sends.
             self.hand_out(now, &mut Outbox::default());
         }
@@ -161,6 +140,7 @@ impl App {
         durable: Durable,
     ) {
         self.journal.start(store, durable);
+        self.archive_mapping();
         self.effects.clear();
         self.dispatcher.announce(now, &mut self.effects);
         let mut out = Outbox::default();
@@ -189,7 +169,7 @@ impl App {
 
     /// Whether anybody has a login.
     pub(super) fn has_users(&self) -> bool {
-        !self.users.is_empty()
+        !self.logins.kept.is_empty()
     }
 
     /// Journals and applies what a person or the program itself asks for.
@@ -204,20 +184,13 @@ impl App {
     pub(super) fn reload(&mut self, core: &mut Core, now: Now, house: &House) {
         let mut out = Outbox::default();
         self.catch_up(now, &mut out);
-        let hash = house.program.hash;
         self.keeper.is_to_archive(house.archived(now.at));
-        if let Some(store) = self.journal.store() {
-            self.keeper.archive(store);
-        }
-        let program = Arc::clone(self.dispatcher.program());
-        let input = Input::Reload { hash };
-        self.journal.take(now, &program, &input, Haste::of(&input));
-        self.effects.clear();
-        self.dispatcher
-            .replace(now, Arc::clone(&house.program), &mut self.effects);
-        self.journal.put_out(&self.effects);
-        self.tell_lost();
-        let back = self.recognise_clients();
+        self.archive_mapping();
+        self.bring_into_force(now, house);
+        let (dispatcher, logins) = (&self.dispatcher, &self.logins);
+        let back = self
+            .clients
+            .recognise(|user| identity::publisher(user, logins.find(user), dispatcher));
         self.hand_out(now, &mut out);
         for device in back {
             self.session_started(now, device, &mut out);
@@ -225,6 +198,26 @@ impl App {
         core.send(now, out, self);
         self.pass_rights_on(core, now);
         self.snapshot(now);
+    }
+
+    /// Journals that another mapping takes over, and lets it.
+    fn bring_into_force(&mut self, now: Now, house: &House) {
+        let program = Arc::clone(self.dispatcher.program());
+        let hash = house.program.hash;
+        let input = Input::Reload { hash };
+        self.journal.take(now, &program, &input, Haste::of(&input));
+        self.effects.clear();
+        self.dispatcher
+            .replace(now, Arc::clone(&house.program), &mut self.effects);
+        self.journal.put_out(&self.effects);
+        self.tell_lost();
+    }
+
+    /// Before the store is given a record that names it.
+    fn archive_mapping(&mut self) {
+        if let Some(store) = self.journal.store() {
+            self.keeper.archive(store);
+        }
     }
 
     /// Says what did not outlive a downtime or an edit: a timer, a wait, a value of another type. With whatever
@@ -257,7 +250,7 @@ impl App {
     /// Keeps the whole state; what is replayed after a restart begins here.
     pub(super) fn snapshot(&mut self, now: Now) {
         self.journal.hand_over(now);
-        self.journal.covered();
+        self.journal.snapshot_taken();
         self.snapshot_due = now.at.after(SNAPSHOT_EVERY);
         let Some(store) = self.journal.store() else {
             return;
@@ -273,12 +266,18 @@ impl App {
         self.keeper.keep(store, snapshot, self.journal.durable());
     }
 
-    /// Gives the users of these devices, and one user by name, the rights they have now.
+    /// Gives the users of devices whose rights changed the rights that they have now.
     pub(super) fn pass_rights_on(&mut self, core: &mut Core, now: Now) {
         let changed = std::mem::take(&mut self.rights_changed);
         for device in changed {
-            for (user, known) in self.logins_of(&device) {
-                let access = identity::access_of(&user, &known, &self.dispatcher);
+            let logins = self.logins.of_device(&device);
+            let accesses: Vec<_> = logins
+                .map(|(user, known)| {
+                    let access = identity::access_of(user, known, &self.dispatcher);
+                    (Arc::clone(user), access)
+                })
+                .collect();
+            for (user, access) in accesses {
                 core.set_access(&user, Some(access), now, self);
             }
         }
@@ -286,8 +285,7 @@ impl App {
 
     /// The newest refusal of any login of `device`.
     pub(super) fn newest_refusal(&self, device: &str) -> Option<&str> {
-        let logins = self.logins_of(device);
-        let logins = logins.iter().map(|(user, _)| &**user);
+        let logins = self.logins.of_device(device).map(|(user, _)| &**user);
         self.refusals.newest_of(logins.chain([device]))
     }
 
@@ -305,13 +303,6 @@ impl App {
         ) {
             self.snapshot_due = self.snapshot_due.min(by);
         }
-    }
-
-    fn logins_of(&self, device: &str) -> Vec<(Arc<str>, Known)> {
-        let all = self.users.iter().chain(self.simulated.iter());
-        all.filter(|(_, known)| known.device.as_deref() == Some(device))
-            .map(|(user, known)| (Arc::clone(user), known.clone()))
-            .collect()
     }
 
     fn take(&mut self, now: Now, input: Input, out: &mut Outbox) -> Ack {
@@ -359,9 +350,7 @@ impl App {
             out.send(message(send));
         }
         for device in self.effects.kicks.drain(..) {
-            let all = self.users.iter().chain(self.simulated.iter());
-            let logins = all.filter(|(_, known)| known.device.as_deref() == Some(&*device));
-            for (user, _) in logins {
+            for (user, _) in self.logins.of_device(&device) {
                 out.kick(Arc::clone(user));
             }
         }
@@ -408,29 +397,6 @@ impl App {
         }
     }
 
-    /// Looks every client's device up again: places in tables hold for one program only. Returns the
-    /// devices of connected clients that the mapping did not have before.
-    fn recognise_clients(&mut self) -> Vec<DeviceIx> {
-        let mut back = Vec::new();
-        for place in 0..self.clients.len() {
-            let Some(client) = self.clients[place].clone() else {
-                continue;
-            };
-            let known = self.known(&client.user);
-            let publisher = identity::publisher(&client.user, known, &self.dispatcher);
-            if let (None, Some(Publisher::Device(device)), true) =
-                (client.publisher, &publisher, client.here)
-            {
-                back.push(*device);
-            }
-            self.clients[place] = Some(Connected {
-                publisher,
-                ..client
-            });
-        }
-        back
-    }
-
     fn note_refusal(&mut self, now: Now, refusal: &dispatcher::Refusal) {
         if self.refusals.note(now, refusal) {
             let text = refusal.to_string().into();
@@ -439,218 +405,6 @@ impl App {
             self.observe(now, &observed);
         }
     }
-
-    fn known(&self, user: &str) -> Option<&Known> {
-        self.simulated.find(user).or_else(|| self.users.find(user))
-    }
-
-    fn device(&self, client: &Client<'_>) -> Option<DeviceIx> {
-        match self.clients.get(client.key.0 as usize)?.as_ref()?.publisher {
-            Some(Publisher::Device(device)) => Some(device),
-            _ => None,
-        }
-    }
-}
-
-impl Application for App {
-    fn authenticate(&mut self, login: &Login<'_>) -> Admission {
-        identity::admit(
-            login,
-            &self.dispatcher,
-            &self.users,
-            &self.simulated,
-            self.anonymous,
-        )
-    }
-
-    fn connected(&mut self, now: Now, client: &Client<'_>, out: &mut Outbox) {
-        let publisher = identity::publisher(client.user, self.known(client.user), &self.dispatcher);
-        let place = client.key.0 as usize;
-        if self.clients.len() <= place {
-            self.clients.resize(place + 1, None);
-        }
-        self.clients[place] = Some(Connected {
-            user: client.user.into(),
-            publisher,
-            here: true,
-        });
-        if let Some(device) = self.device(client) {
-            self.session_started(now, device, out);
-        }
-    }
-
-    fn disconnected(
-        &mut self,
-        now: Now,
-        client: &Client<'_>,
-        how: Ended,
-        will: LastWill,
-        out: &mut Outbox,
-    ) {
-        if how == Ended::Shutdown {
-            return;
-        }
-        let place = client.key.0 as usize;
-        if let Some(row) = self.clients.get_mut(place).and_then(Option::as_mut) {
-            row.here = false;
-        }
-        let Some(device) = self.device(client) else {
-            return;
-        };
-        if how == Ended::TakenOver {
-            return self.dispatcher.replaced(device);
-        }
-        if let Some(input) = self.dispatcher.disconnected(device, last_will(will)) {
-            self.take(now, input, out);
-        }
-    }
-
-    fn stayed_away(&mut self, now: Now, client: &Client<'_>, out: &mut Outbox) {
-        let device = self.device(client);
-        if let Some(input) = device.and_then(|device| self.dispatcher.stayed_away(device)) {
-            self.take(now, input, out);
-        }
-    }
-
-    fn publish(
-        &mut self,
-        now: Now,
-        from: &Client<'_>,
-        message: &Incoming<'_>,
-        out: &mut Outbox,
-    ) -> Verdict {
-        let refused = |reason| Verdict {
-            route: false,
-            retain: false,
-            ack: Ack::Now,
-            refused: Some(reason),
-        };
-        let client = self
-            .clients
-            .get(from.key.0 as usize)
-            .and_then(Option::as_ref);
-        let Some((client, publisher)) = client.and_then(|c| Some((c, c.publisher.as_ref()?)))
-        else {
-            return refused(Reason::NotAuthorized);
-        };
-        let read = dispatcher::Message {
-            topic: message.topic,
-            payload: message.payload,
-            retain: message.retain,
-            will: message.will.map(|how| will(how, client)),
-        };
-        self.now.set(now);
-        match self.dispatcher.admit(now, publisher, &read) {
-            Ok(admitted) => {
-                let haste = |input: &Input| Haste::of_published(input, publisher);
-                let haste = admitted.input.as_ref().map(haste);
-                for refusal in &admitted.noted {
-                    self.note_refusal(now, refusal);
-                }
-                let ack = match admitted.input.zip(haste) {
-                    Some((input, haste)) => {
-                        if message.qos != broker::Qos::AtMostOnce {
-                            self.journal.await_ack();
-                        }
-                        self.take_in(now, input, haste, out)
-                    }
-                    None => Ack::Now,
-                };
-                Verdict {
-                    route: admitted.route,
-                    retain: true,
-                    ack,
-                    refused: None,
-                }
-            }
-            Err(refusal) => {
-                self.note_refusal(now, &refusal);
-                refused(if is_about_rights(&refusal.reason) {
-                    Reason::NotAuthorized
-                } else {
-                    Reason::PayloadFormatInvalid
-                })
-            }
-        }
-    }
-
-    fn acknowledged(&mut self, now: Now, by: &Client<'_>, token: broker::Token, _: &mut Outbox) {
-        if let Some(device) = self.device(by)
-            && let Some(observed) = self
-                .dispatcher
-                .delivered(device, dispatcher::Token(token.0))
-        {
-            self.observe(now, &observed);
-        }
-    }
-
-    fn denied(&mut self, now: Now, what: &Denied<'_>) {
-        let (users, simulated) = (&self.users, &self.simulated);
-        let is_known = |name: &str| simulated.find(name).is_some() || users.find(name).is_some();
-        self.refusals.denied(now, what, is_known);
-    }
-
-    fn tick(&mut self, now: Now, out: &mut Outbox) {
-        self.catch_up(now, out);
-        self.sum_up_arrivals(now);
-        self.watch_store(now);
-        self.refusals.flush(now);
-        if self.journal.inputs >= SNAPSHOT_INPUTS || now.at >= self.snapshot_due {
-            self.snapshot(now);
-        }
-    }
-
-    fn next_deadline(&self) -> Option<Instant> {
-        let now = self.now.get();
-        let sync = (!now.synced).then(|| now.at.after(SYNC_CHECK_EVERY));
-        let snapshot = if self.journal.inputs >= SNAPSHOT_INPUTS {
-            now.at
-        } else {
-            self.snapshot_due
-        };
-        let house = self.dispatcher.next_deadline(now);
-        let journal = self.journal.due();
-        let store = self.keeper.next_look();
-        let arriving = self.arriving.as_ref().map(|it| it.deadline(now.at));
-        house
-            .into_iter()
-            .chain(arriving)
-            .chain(sync)
-            .chain(journal)
-            .chain([snapshot, store])
-            .min()
-    }
-
-    fn drained(&mut self) {
-        // Nobody waits any more for what it takes to let go of them.
-        self.effects.clear();
-        self.journal.hand_over_if_due(self.now.get());
-    }
-}
-
-/// What a last will says of the session that left it, which is still here unless the will had a delay.
-fn will(how: Ended, of: &Connected) -> Will {
-    match how {
-        Ended::TakenOver => Will::Replaced,
-        _ if of.here => Will::Ending,
-        _ => Will::Ended,
-    }
-}
-
-fn last_will(will: LastWill) -> dispatcher::LastWill {
-    match will {
-        LastWill::None => dispatcher::LastWill::None,
-        LastWill::Published => dispatcher::LastWill::Published,
-        LastWill::Waiting => dispatcher::LastWill::Waiting,
-    }
-}
-
-fn is_about_rights(reason: &dispatcher::Reason) -> bool {
-    use dispatcher::Reason as Why;
-    matches!(
-        reason,
-        Why::NotYours { .. } | Why::DispatchersOwn | Why::Undeclared
-    )
 }
 
 fn message(send: dispatcher::Send) -> Message {

@@ -1,4 +1,4 @@
-//! What settings and mapping say past each other: names in one that the other does not have. Neither can
+//! Names that appear in only one of settings and mapping. Neither can
 //! know the other when it is checked alone, so it is told when both come together, at a start and at a reload.
 
 use std::collections::BTreeMap;

@@ -111,7 +111,7 @@ impl Desk {
             passwords.insert(Arc::clone(&device.name), password);
         }
         self.server.enter(|_, app, now| {
-            app.simulated = logins;
+            app.logins.simulated = logins;
             app.expect_modules(now);
         });
         *self.modules.borrow_mut() = Some(Modules::start(program, self.broker, &passwords)?);
@@ -211,7 +211,7 @@ impl Desk {
             } => self.block(&name, direction, why).await?,
             Request::Unblock { name } => self.unblock(&name).await?,
             Request::UserAdd { user } => self.add_user(user).await?,
-            Request::Users => self.server.enter(|_, app, _| app.users.list()),
+            Request::Users => self.server.enter(|_, app, _| app.logins.kept.list()),
             Request::UserRemove { name } => self.remove_user(name).await?,
             Request::HandOver => {
                 let last = self.server.enter(|_, app, now| app.hand_over(now));

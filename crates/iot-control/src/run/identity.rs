@@ -7,18 +7,17 @@ use dispatcher::{Dispatcher, Publisher, access};
 use mapping::program::DeviceIx;
 use store::db::UserKind;
 
-use super::users::{Known, Users};
+use super::users::{Known, Logins};
 use crate::settings::Anonymous;
 
 /// The name under which clients without a user run, where they are let in at all.
 pub(super) const ANONYMOUS: &str = "anonymous";
 
-/// Decides on a login. `simulated` knows the modules that run in this process.
+/// Decides on a login.
 pub(super) fn admit(
     login: &Login<'_>,
     dispatcher: &Dispatcher,
-    users: &Users,
-    simulated: &Users,
+    logins: &Logins,
     anonymous: Anonymous,
 ) -> Admission {
     let Some(name) = login.user else {
@@ -29,7 +28,7 @@ pub(super) fn admit(
             Admission::Refuse(Refusal::NotAuthorized)
         };
     };
-    let Some(known) = simulated.find(name).or_else(|| users.find(name)) else {
+    let Some(known) = logins.find(name) else {
         return Admission::Verify {
             hash: password::decoy(),
             access: Err(Refusal::BadCredentials),
@@ -121,8 +120,7 @@ mod tests {
             peer: ([10, 0, 0, 1], 1883).into(),
             version: Version::V5,
         };
-        let none = Users::default();
-        match admit(&login, &dispatcher, &none, &none, Anonymous::Never) {
+        match admit(&login, &dispatcher, &Logins::default(), Anonymous::Never) {
             Admission::Verify { hash, access } => {
                 assert_eq!(hash, password::decoy());
                 assert!(matches!(access, Err(Refusal::BadCredentials)));

@@ -20,14 +20,14 @@ const OPEN_BYTES_MAX: usize = 8 << 20;
 const HOLD: Duration = Duration::from_millis(20);
 
 /// How long they are collected at the most: what kill -9 can take of unacknowledged events. Longer than [`HOLD`], so
-/// that a busy house never comes near this timer: one that is the kernel's next is set and cleared around each event,
-/// and that event waits for it.
+/// that a busy house never comes near this timer: otherwise each event would have to re-arm the kernel's timer, and wait
+/// for that.
 const HOLD_MAX: Duration = Duration::from_millis(100);
 
 /// How long what was only seen waits for an input to go with: it explains, and nobody waits for it.
 const OBSERVED_HOLD_MAX: Duration = Duration::from_secs(1);
 
-/// Bytes after which a batch goes whoever waits for it: some hundred inputs.
+/// Bytes after which a batch is sent even if nobody waits for it: some hundred inputs.
 const HELD_BYTES_MAX: usize = 16 << 10;
 
 /// Who waits for what the open batch holds.
@@ -81,8 +81,6 @@ pub(super) struct Journal {
     outputs: Outputs,
     /// Whether there were any.
     is_unhashed: bool,
-    /// Inputs since the last snapshot are not kept: a replay of the others can't put out the same.
-    is_broken: bool,
     waiting: Waiting,
     /// When the open batch got its first input.
     opened: Option<Instant>,
@@ -108,7 +106,6 @@ impl Journal {
             added: Now::default(),
             outputs: Outputs::default(),
             is_unhashed: false,
-            is_broken: false,
             waiting: Waiting::Nobody,
             opened: None,
             seen: None,
@@ -144,7 +141,6 @@ impl Journal {
         let full = self.batch.bytes() > OPEN_BYTES_MAX;
         if full || self.batch.push(no, now, Class::Input, &self.body).is_err() {
             self.unkept += 1;
-            self.is_broken = true;
             self.durable.missed(no);
             return (no, Ack::After(no));
         }
@@ -237,16 +233,16 @@ impl Journal {
         }
     }
 
-    /// A snapshot holds what came of all inputs so far.
-    pub(super) fn covered(&mut self) {
+    /// A snapshot is on its way; the next one is counted for from here.
+    pub(super) fn snapshot_taken(&mut self) {
         self.inputs = 0;
-        self.is_broken = false;
     }
 
-    /// Adds the hash of what the batch's inputs put out: a replay that differs is to say so.
+    /// Adds the hash of what the batch's inputs put out: a replay that differs is to say so. Not where inputs before it are
+    /// missing and no snapshot makes up for them yet: a replay of the others can't put out the same.
     fn add_hash(&mut self) {
         let hash = self.outputs.finish();
-        if !std::mem::take(&mut self.is_unhashed) || self.is_broken {
+        if !std::mem::take(&mut self.is_unhashed) || self.durable.waits_for_snapshot() {
             return;
         }
         self.body.clear();
@@ -389,7 +385,7 @@ mod tests {
         take(&mut journal, &Input::Tick);
         journal.hand_over(now(2));
         assert_eq!(written.recv(), Ok(InputNo(4)));
-        journal.covered();
+        journal.durable.covered(InputNo(4));
         take(&mut journal, &Input::Tick);
         journal.hand_over(now(3));
         assert_eq!(written.recv(), Ok(InputNo(5)));

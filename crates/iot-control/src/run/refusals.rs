@@ -18,7 +18,7 @@ const WORDS_EVERY: Duration = Duration::from_millis(100);
 /// Whoever could not log in.
 const STRANGERS: &str = "strangers";
 
-/// Senders whose newest refusal is kept; beyond it the longest silent one is forgotten.
+/// Senders whose newest refusal is kept; beyond it the one silent longest is evicted.
 const SENDERS_MAX: usize = 1_024;
 
 /// Pairs of sender and reason that are kept apart; likewise.

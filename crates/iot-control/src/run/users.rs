@@ -93,6 +93,35 @@ impl Users {
     }
 }
 
+/// Everybody who can log in.
+#[derive(Debug, Default)]
+pub(super) struct Logins {
+    /// Users of the database.
+    pub(super) kept: Users,
+    /// The modules that run in this process.
+    pub(super) simulated: Users,
+}
+
+impl Logins {
+    pub(super) fn new(kept: Users) -> Self {
+        Self {
+            kept,
+            simulated: Users::default(),
+        }
+    }
+
+    /// The login called `name`.
+    pub(super) fn find(&self, name: &str) -> Option<&Known> {
+        self.simulated.find(name).or_else(|| self.kept.find(name))
+    }
+
+    /// The logins that speak for `device`.
+    pub(super) fn of_device(&self, device: &str) -> impl Iterator<Item = (&Arc<str>, &Known)> {
+        let all = self.kept.iter().chain(self.simulated.iter());
+        all.filter(move |(_, known)| known.device.as_deref() == Some(device))
+    }
+}
+
 impl From<&User> for Known {
     fn from(row: &User) -> Self {
         let hash = match &row.credential {

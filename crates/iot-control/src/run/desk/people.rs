@@ -19,11 +19,11 @@ impl Desk {
         self.change_store(move |database| database.put_user(&kept))
             .await?;
         let is_known = self.server.enter(|core, app, now| {
-            let is_known = app.users.find(&row.name).is_some();
+            let is_known = app.logins.kept.find(&row.name).is_some();
             // Whoever is in with an older password or for another device logs in anew.
             core.set_access(&row.name, None, now, app);
-            app.users.put(&row);
-            let known = app.users.find(&row.name).cloned();
+            app.logins.kept.put(&row);
+            let known = app.logins.kept.find(&row.name).cloned();
             if let Some(known) = known {
                 let access = identity::access_of(&row.name, &known, &app.dispatcher);
                 core.set_access(&row.name, Some(access), now, app);
@@ -43,7 +43,7 @@ impl Desk {
             return Err(format!("there is no user {name}"));
         }
         self.server.enter(|core, app, now| {
-            app.users.remove(&name);
+            app.logins.kept.remove(&name);
             core.set_access(&name, None, now, app);
         });
         Ok(Json::from(format!("{name} is removed; its sessions ended")))

@@ -1,0 +1,199 @@
+//! What the broker calls: who may come in, what a message is, when something is due.
+
+use broker::{
+    Ack, Admission, Application, Client, Denied, Ended, Incoming, LastWill, Login, Outbox, Reason,
+    Verdict,
+};
+use dispatcher::{Input, Will};
+use types::{Instant, Now};
+
+use super::{App, SNAPSHOT_INPUTS, SYNC_CHECK_EVERY, clients::Connected};
+use crate::run::{identity, journal::Haste};
+
+impl Application for App {
+    fn authenticate(&mut self, login: &Login<'_>) -> Admission {
+        identity::admit(login, &self.dispatcher, &self.logins, self.anonymous)
+    }
+
+    fn connected(&mut self, now: Now, client: &Client<'_>, out: &mut Outbox) {
+        let publisher =
+            identity::publisher(client.user, self.logins.find(client.user), &self.dispatcher);
+        self.clients.came(
+            client.key,
+            Connected {
+                user: client.user.into(),
+                publisher,
+                here: true,
+            },
+        );
+        if let Some(device) = self.clients.device(client.key) {
+            self.session_started(now, device, out);
+        }
+    }
+
+    fn disconnected(
+        &mut self,
+        now: Now,
+        client: &Client<'_>,
+        how: Ended,
+        will: LastWill,
+        out: &mut Outbox,
+    ) {
+        if how == Ended::Shutdown {
+            return;
+        }
+        self.clients.left(client.key);
+        let Some(device) = self.clients.device(client.key) else {
+            return;
+        };
+        if how == Ended::TakenOver {
+            return self.dispatcher.replaced(device);
+        }
+        if let Some(input) = self.dispatcher.disconnected(device, last_will(will)) {
+            self.take(now, input, out);
+        }
+    }
+
+    fn stayed_away(&mut self, now: Now, client: &Client<'_>, out: &mut Outbox) {
+        let device = self.clients.device(client.key);
+        if let Some(input) = device.and_then(|device| self.dispatcher.stayed_away(device)) {
+            self.take(now, input, out);
+        }
+    }
+
+    fn publish(
+        &mut self,
+        now: Now,
+        from: &Client<'_>,
+        message: &Incoming<'_>,
+        out: &mut Outbox,
+    ) -> Verdict {
+        let refused = |reason| Verdict {
+            route: false,
+            retain: false,
+            ack: Ack::Now,
+            refused: Some(reason),
+        };
+        let client = self.clients.find(from.key);
+        let Some((client, publisher)) = client.and_then(|c| Some((c, c.publisher.as_ref()?)))
+        else {
+            return refused(Reason::NotAuthorized);
+        };
+        let read = dispatcher::Message {
+            topic: message.topic,
+            payload: message.payload,
+            retain: message.retain,
+            will: message.will.map(|how| will(how, client)),
+        };
+        self.now.set(now);
+        match self.dispatcher.admit(now, publisher, &read) {
+            Ok(admitted) => {
+                let haste = |input: &Input| Haste::of_published(input, publisher);
+                let haste = admitted.input.as_ref().map(haste);
+                for refusal in &admitted.noted {
+                    self.note_refusal(now, refusal);
+                }
+                let ack = match admitted.input.zip(haste) {
+                    Some((input, haste)) => {
+                        if message.qos != broker::Qos::AtMostOnce {
+                            self.journal.await_ack();
+                        }
+                        self.take_in(now, input, haste, out)
+                    }
+                    None => Ack::Now,
+                };
+                Verdict {
+                    route: admitted.route,
+                    retain: true,
+                    ack,
+                    refused: None,
+                }
+            }
+            Err(refusal) => {
+                self.note_refusal(now, &refusal);
+                refused(if is_about_rights(&refusal.reason) {
+                    Reason::NotAuthorized
+                } else {
+                    Reason::PayloadFormatInvalid
+                })
+            }
+        }
+    }
+
+    fn acknowledged(&mut self, now: Now, by: &Client<'_>, token: broker::Token, _: &mut Outbox) {
+        if let Some(device) = self.clients.device(by.key)
+            && let Some(observed) = self
+                .dispatcher
+                .delivered(device, dispatcher::Token(token.0))
+        {
+            self.observe(now, &observed);
+        }
+    }
+
+    fn denied(&mut self, now: Now, what: &Denied<'_>) {
+        let is_known = |name: &str| self.logins.find(name).is_some();
+        self.refusals.denied(now, what, is_known);
+    }
+
+    fn tick(&mut self, now: Now, out: &mut Outbox) {
+        self.catch_up(now, out);
+        self.sum_up_arrivals(now);
+        self.watch_store(now);
+        self.refusals.flush(now);
+        if self.journal.inputs >= SNAPSHOT_INPUTS || now.at >= self.snapshot_due {
+            self.snapshot(now);
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let now = self.now.get();
+        let sync = (!now.synced).then(|| now.at.after(SYNC_CHECK_EVERY));
+        let snapshot = if self.journal.inputs >= SNAPSHOT_INPUTS {
+            now.at
+        } else {
+            self.snapshot_due
+        };
+        let house = self.dispatcher.next_deadline(now);
+        let journal = self.journal.due();
+        let store = self.keeper.next_look();
+        let arriving = self.arriving.as_ref().map(|it| it.deadline(now.at));
+        house
+            .into_iter()
+            .chain(arriving)
+            .chain(sync)
+            .chain(journal)
+            .chain([snapshot, store])
+            .min()
+    }
+
+    fn drained(&mut self) {
+        // Nobody waits any more for what it takes to let go of them.
+        self.effects.clear();
+        self.journal.hand_over_if_due(self.now.get());
+    }
+}
+
+/// What a last will says of the session that left it, which is still here unless the will had a delay.
+fn will(how: Ended, of: &Connected) -> Will {
+    match how {
+        Ended::TakenOver => Will::Replaced,
+        _ if of.here => Will::Ending,
+        _ => Will::Ended,
+    }
+}
+
+fn last_will(will: LastWill) -> dispatcher::LastWill {
+    match will {
+        LastWill::None => dispatcher::LastWill::None,
+        LastWill::Published => dispatcher::LastWill::Published,
+        LastWill::Waiting => dispatcher::LastWill::Waiting,
+    }
+}
+
+fn is_about_rights(reason: &dispatcher::Reason) -> bool {
+    use dispatcher::Reason as Why;
+    matches!(
+        reason,
+        Why::NotYours { .. } | Why::DispatchersOwn | Why::Undeclared
+    )
+}
