@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use dispatcher::{Dispatcher, Note, Observed, explain};
+use dispatcher::{Dispatcher, Note, Observed, Sides, explain};
 use engine::{Cause, Decision, Outcome, Term};
 use mapping::{
     Program,
-    program::{ChannelIx, EventIx, GestureKind, RuleIx, TimerIx, Trigger},
+    program::{ChannelIx, DeviceIx, EventIx, GestureKind, RuleIx, TimerIx, Trigger},
 };
 use types::{Now, Value};
 
@@ -35,6 +35,8 @@ pub(super) struct Collector {
     pub(super) mapped: Option<Now>,
     /// The devices of its triggers, and since when they are there or not.
     pub(super) presence: BTreeMap<String, (bool, Option<Now>)>,
+    /// The same devices, what a block takes from them, and since when.
+    pub(super) blocks: BTreeMap<String, (Sides, Option<Now>)>,
     /// Since when the wall clock is what it is: synchronised or not.
     pub(super) synced: (bool, Option<Now>),
 }
@@ -99,6 +101,7 @@ impl Collector {
             missed: None,
             mapped: None,
             presence: BTreeMap::new(),
+            blocks: BTreeMap::new(),
             synced: (now.synced, None),
         };
         collector.meet(house);
@@ -124,7 +127,9 @@ impl Collector {
         for device in devices(program, rule) {
             let name = program[device].name.to_string();
             let online = house.online(device);
-            self.presence.entry(name).or_insert((online, None));
+            self.presence.entry(name.clone()).or_insert((online, None));
+            let sides = house.blocked(device);
+            self.blocks.entry(name).or_insert((sides, None));
         }
     }
 
@@ -318,6 +323,13 @@ impl Collector {
                 (*online, *since) = (!*online, Some(now));
             }
         }
+        for (name, (sides, since)) in &mut self.blocks {
+            if let Some(device) = self.program.device(name)
+                && house.blocked(device) != *sides
+            {
+                (*sides, *since) = (house.blocked(device), Some(now));
+            }
+        }
     }
 
     /// When this happened last.
@@ -343,16 +355,15 @@ fn is_pulled(decision: &Decision, step: u16, triggers: &[Trigger]) -> bool {
     })
 }
 
-/// The devices whose events a rule waits for, or whose state its conditions read.
-fn devices(program: &Program, rule: RuleIx) -> Vec<mapping::program::DeviceIx> {
-    let of_channel = |channel: ChannelIx| program[channel].device;
+/// The devices whose events a rule waits for.
+pub(super) fn producers(program: &Program, rule: RuleIx) -> Vec<DeviceIx> {
     let mut devices = Vec::new();
     for trigger in &program[rule].triggers {
         match trigger {
             Trigger::Event { event, .. } | Trigger::Chord { event, .. } => {
                 devices.push(program[*event].device);
             }
-            Trigger::Gesture { channel, .. } => devices.push(of_channel(*channel)),
+            Trigger::Gesture { channel, .. } => devices.push(program[*channel].device),
             Trigger::Sequence { steps, .. } => {
                 let events = steps.iter().flat_map(|step| &step.events);
                 devices.extend(events.map(|step| program[step.event].device));
@@ -360,14 +371,16 @@ fn devices(program: &Program, rule: RuleIx) -> Vec<mapping::program::DeviceIx> {
             _ => {}
         }
     }
+    devices
+}
+
+/// The devices whose events a rule waits for, or whose state its conditions read.
+fn devices(program: &Program, rule: RuleIx) -> Vec<DeviceIx> {
+    let mut devices = producers(program, rule);
     for condition in facts::conditions(program, rule) {
         let reads = engine::depend::Dependencies::of(&condition.expr);
-        devices.extend(
-            reads
-                .states
-                .iter()
-                .map(|slot| of_channel(program[*slot].channel)),
-        );
+        let channels = reads.states.iter().map(|slot| program[*slot].channel);
+        devices.extend(channels.map(|channel: ChannelIx| program[channel].device));
     }
     devices.sort_unstable();
     devices.dedup();

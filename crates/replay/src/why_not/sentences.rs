@@ -10,7 +10,7 @@ use types::{UnixTime, Value};
 
 use super::{
     Asked, Attempt, WhyNot,
-    collect::{Collector, Looked, What},
+    collect::{self, Collector, Looked, What},
     triggers,
 };
 use crate::{
@@ -29,10 +29,9 @@ pub(super) fn answer(asked: &Asked<'_>, house: &Dispatcher, collected: &Collecto
     let waits = triggers::all(asked, house, collected);
     let mut sentences = standing(asked, house, collected);
     if sentences.is_empty() {
-        let blocked = newest_block(collected, near);
-        match (near, blocked) {
-            (Some(looked), None) => sentences.extend(of_look(asked, looked, house)),
-            _ => sentences.extend(
+        match near.filter(|_| !is_blocked_since(collected, near)) {
+            Some(looked) => sentences.extend(of_look(asked, looked, house)),
+            None => sentences.extend(
                 waits
                     .iter()
                     .map(|wait| format!("{} {}", wait.what, wait.said)),
@@ -74,15 +73,22 @@ pub(super) fn answer(asked: &Asked<'_>, house: &Dispatcher, collected: &Collecto
     }
 }
 
-/// A block that is newer than the last look: what came was not heard.
-fn newest_block(collected: &Collector, near: Option<&Looked>) -> Option<()> {
-    let newest = collected.came.iter().filter_map(|(what, came)| match what {
+/// Whether a block is newer than the last look: what came since was not heard, or could not come.
+fn is_blocked_since(collected: &Collector, near: Option<&Looked>) -> bool {
+    let unheard = collected.came.iter().filter_map(|(what, came)| match what {
         What::Blocked(_) => Some(came.last.at),
         _ => None,
     });
-    let newest = newest.max()?;
-    let older = near.is_none_or(|looked| looked.decision.now.at < newest);
-    older.then_some(())
+    let producers = collected
+        .rule
+        .map(|rule| collect::producers(&collected.program, rule));
+    let producers = producers.into_iter().flatten();
+    let blocked = producers.filter_map(|device| {
+        let (sides, since) = collected.blocks.get(&*collected.program[device].name)?;
+        sides.producer.then_some((*since)?.at)
+    });
+    let newest = unheard.chain(blocked).max();
+    newest.is_some_and(|newest| near.is_none_or(|looked| looked.decision.now.at < newest))
 }
 
 /// What keeps the rule from ever looking.

@@ -1,7 +1,7 @@
 //! How near each trigger of a rule came, in a sentence.
 
 use dispatcher::Dispatcher;
-use mapping::program::{EventIx, RuleIx, Trigger};
+use mapping::program::{DeviceIx, EventIx, RuleIx, Trigger};
 use types::{Now, UnixTime};
 
 use super::{
@@ -43,6 +43,12 @@ impl Teller<'_> {
         let program = self.house.program();
         match trigger {
             Trigger::Event { event, .. } => self.event(*event),
+            Trigger::Gesture { channel, .. } if self.block(program[*channel].device).is_some() => {
+                match program.event(*channel, "press") {
+                    Some(press) => self.event(press),
+                    None => self.block(program[*channel].device).unwrap_or_default(),
+                }
+            }
             Trigger::Gesture { kind, channel, .. } => {
                 let path = program.channel_path(*channel);
                 let word = super::collect::word(*kind);
@@ -114,6 +120,10 @@ impl Teller<'_> {
                 device.name
             );
         }
+        if let Some(block) = self.block(program[event].device) {
+            let before = came.map_or_else(String::new, |came| format!("; it {}", self.last(came)));
+            return format!("{block}{before}");
+        }
         let copy = self.collected.came(&What::Copy(path));
         if let Some(copy) = newer(copy) {
             return format!(
@@ -135,6 +145,25 @@ impl Teller<'_> {
             said.push_str(&format!("; {} is offline since {since}", device.name));
         }
         said
+    }
+
+    /// Why nothing that `device` says is heard; `None`: it is no blocked producer.
+    fn block(&self, device: DeviceIx) -> Option<String> {
+        let name = &*self.house.program()[device].name;
+        let (sides, since) = self.collected.blocks.get(name)?;
+        let since = match since {
+            Some(since) => self.clock(*since),
+            None => format!("before {}", self.since()),
+        };
+        match (sides.producer, sides.consumer) {
+            (false, _) => None,
+            (true, false) => Some(format!(
+                "is not heard: {name} is blocked as producer since {since}"
+            )),
+            (true, true) => Some(format!(
+                "is not heard: {name} is blocked since {since}, and its login is refused"
+            )),
+        }
     }
 
     fn idle_timer(&self, name: &str) -> String {

@@ -158,6 +158,43 @@ fn a_blocked_producer_came_and_was_not_heard() {
 }
 
 #[test]
+fn a_block_that_came_after_the_last_press_is_told_before_it_and_before_its_absence() {
+    let mut home = Home::new(&piano_house());
+    home.press(60);
+    home.pass(20);
+    home.block("piano", Sides::BOTH);
+    home.disconnect("piano");
+    home.pass(60);
+    says(
+        &mut home,
+        "middle-c",
+        "piano.keys.press is not heard: piano is blocked since 20:00:30.000, and its login is refused; it came last at \
+         20:00:10.000, once since 20:00:00.000",
+    );
+    let first = &ask(&mut home, "middle-c", None).sentences[0];
+    assert!(first.contains("is blocked since"), "{first}");
+
+    home.unblock("piano");
+    home.connect("piano");
+    says(&mut home, "middle-c", "it did fire, at 20:00:10.000");
+}
+
+#[test]
+fn a_gesture_of_a_blocked_button_is_not_told_as_one_that_nobody_made() {
+    let mut home = Home::new(&piano_house());
+    home.says("desk", "button/event", r#"{"event":"press"}"#);
+    home.says("desk", "button/event", r#"{"event":"release"}"#);
+    home.pass(10);
+    home.block("desk", Sides::PRODUCER);
+    says(
+        &mut home,
+        "desk-double",
+        "desk.button.double is not heard: desk is blocked as producer since 20:00:20.000; it came last at 20:00:10.000, once \
+         since 20:00:00.000",
+    );
+}
+
+#[test]
 fn a_message_that_was_not_taken_is_told() {
     let mut home = Home::new(&piano_house());
     home.says("hall", "motion/event", r#"{"event":"strat"}"#);
