@@ -52,8 +52,9 @@ struct Newest {
 struct Line {
     logged: Instant,
     worded: Instant,
-    /// Refusals since, and what the newest of them says.
+    /// Refusals since.
     unlogged: u64,
+    /// What the newest says that was put into words.
     text: String,
 }
 
@@ -133,6 +134,7 @@ impl Refusals {
         let text = text();
         let due = self.due(now, &who, why, &text);
         if let Some(Due { who, unlogged, .. }) = &due {
+            let unlogged = (*unlogged > 0).then_some(*unlogged);
             tracing::warn!(%who, unlogged, "refused: {text}");
         }
         if let Some(device) = device {
@@ -173,6 +175,7 @@ impl Refusals {
                 return None;
             }
             line.logged = now.at;
+            text.clone_into(&mut line.text);
             return Some(due(std::mem::take(&mut line.unlogged)));
         }
         make_room(&mut self.lines, &key, LINES_MAX, |line| line.logged);
@@ -180,7 +183,7 @@ impl Refusals {
             logged: now.at,
             worded: now.at,
             unlogged: 0,
-            text: String::new(),
+            text: text.to_owned(),
         };
         self.lines.insert(key, line);
         Some(due(0))
@@ -195,7 +198,7 @@ impl Refusals {
                 line.logged = now.at;
                 Due {
                     who: Arc::clone(who),
-                    text: std::mem::take(&mut line.text),
+                    text: line.text.clone(),
                     unlogged: std::mem::take(&mut line.unlogged),
                 }
             })
@@ -319,6 +322,20 @@ mod tests {
             who: hall(),
             text: "number 900".into(),
             unlogged: 999,
+        };
+        assert_eq!(refusals.counted(at(10)), [told]);
+    }
+
+    #[test]
+    fn what_is_only_counted_is_told_in_the_words_of_the_one_that_was_logged() {
+        let mut refusals = Refusals::default();
+        for _ in 0..3 {
+            refusals.add(at(0), ("hall", None), Why::Other, || "no JSON".into());
+        }
+        let told = Due {
+            who: hall(),
+            text: "no JSON".into(),
+            unlogged: 2,
         };
         assert_eq!(refusals.counted(at(10)), [told]);
     }
