@@ -1,7 +1,7 @@
 //! An engine from a state: at a restart, in a replay, and when a mapping is replaced while the house runs.
 //!
-//! Called by [`crate::Engine::restore`]. What the program still knows by name keeps its value; each thing that
-//! is dropped leaves a [`Note`]. Must not trust the state to fit the program.
+//! Called by [`crate::Engine::restore`]. What the program still knows by name keeps its value
+//! ([`State::rename_device`] comes before, where a device has another one); each thing that is dropped leaves a [`Note`]. Must not trust the state to fit the program.
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 

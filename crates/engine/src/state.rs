@@ -295,6 +295,17 @@ impl State {
         self.now
     }
 
+    /// Makes what is known of the device `old` known of `new`: the same device under another name, which nothing
+    /// here may bear yet. To be called before a program that has the new name takes the state over.
+    pub fn rename_device(&mut self, old: &str, new: &str) {
+        for saved in &mut self.channels {
+            let channel = saved.path.strip_prefix(old);
+            if let Some(channel) = channel.and_then(|rest| rest.strip_prefix('.')) {
+                saved.path = format!("{new}.{channel}");
+            }
+        }
+    }
+
     pub(crate) fn format(&self) -> u32 {
         self.format
     }

@@ -1,6 +1,6 @@
 //! Another mapping takes over between two inputs.
 //!
-//! What is known stays, by names. What lies retained under names that are gone is cleared; a device learns its
+//! What is known stays, by names; of a device with a new name, by its number. What lies retained under names that are gone is cleared; a device learns its
 //! role anew only where its own `io` changed.
 
 use std::{collections::BTreeSet, mem, sync::Arc};
@@ -8,9 +8,9 @@ use std::{collections::BTreeSet, mem, sync::Arc};
 use engine::{Engine, Resume};
 use mapping::{
     Program,
-    program::{ChannelIx, DeviceIx},
+    program::{ChannelIx, Device, DeviceIx},
 };
-use types::Now;
+use types::{DeviceId, Now};
 
 use super::Dispatcher;
 use crate::{
@@ -26,12 +26,14 @@ impl Dispatcher {
     /// Puts `program` in force. The caller checked it, ran its tests, and journals [`crate::Input::Reload`] at this
     /// place. Every [`DeviceIx`] that it keeps is to be looked up again.
     pub fn replace(&mut self, now: Now, program: Arc<Program>, effects: &mut Effects) {
-        let (engine, notes) = Engine::restore(
-            Arc::clone(&program),
-            &self.engine.state(),
-            now,
-            Resume::Reload,
-        );
+        let mut state = self.engine.state();
+        for device in &program.devices {
+            let was = was(&self.program, device).map(|ix| &*self.program[ix].name);
+            if let Some(was) = was.filter(|was| *was != &*device.name) {
+                state.rename_device(was, &device.name);
+            }
+        }
+        let (engine, notes) = Engine::restore(Arc::clone(&program), &state, now, Resume::Reload);
         effects.notes.extend(notes.into_iter().map(Note::from));
 
         let targets = self.all_targets();
@@ -61,7 +63,7 @@ impl Dispatcher {
         );
         for device in DeviceIx::all(program.devices.len()) {
             let row = &program[device];
-            let Some(was) = old.device(&row.name) else {
+            let Some(was) = was(old, row) else {
                 self.windows.push(Windows::default());
                 self.roles.push(1);
                 continue;
@@ -70,7 +72,10 @@ impl Dispatcher {
             self.roles
                 .push(roles[was.index()].saturating_add(u32::from(!same)));
             self.windows.push(windows[was.index()].clone());
-            self.presence.carry_over(device, presence.row(was));
+            // Under a new name it has yet to log in.
+            if old[was].name == row.name {
+                self.presence.carry_over(device, presence.row(was));
+            }
         }
         self.deliveries = self.deliveries.moved(program.channels.len(), |channel| {
             old.channel_by_path(&program.channel_path(channel))
@@ -179,6 +184,14 @@ impl Dispatcher {
             .map(|(slot, value)| (Arc::clone(&self.program[slot].name), value))
             .collect()
     }
+}
+
+/// The device that `device` was: by its name, or by its number where the name is new. A virtual one has none.
+fn was(old: &Program, device: &Device) -> Option<DeviceIx> {
+    old.device(&device.name).or_else(|| {
+        let mut numbered = DeviceIx::all(old.devices.len()).filter(|_| device.id != DeviceId(0));
+        numbered.find(|ix| old[*ix].id == device.id)
+    })
 }
 
 /// What was in force.

@@ -112,6 +112,43 @@ fn a_renamed_devices_old_topics_are_cleared() {
 }
 
 #[test]
+fn a_renamed_device_keeps_its_target_its_reports_and_what_was_asked_for_a_time() {
+    let mut rig = Rig::awake();
+    rig.says("hall", "iot/hall/lux/state", "20");
+    rig.asks(
+        "iot/hall/lamp/set",
+        r#"{"on":true,"for":"30s","hold":"10m"}"#,
+    );
+    let text = format!("{HOUSE}{RULES}")
+        .replace("device.hall]", "device.corridor]")
+        .replace("hall.lamp", "corridor.lamp");
+    let effects = reload(&mut rig, &text);
+    let came = sent(&effects);
+    let target = came
+        .iter()
+        .find(|line| line.starts_with("iot/corridor/lamp/target {"));
+    assert!(
+        target.is_some_and(|line| line.contains(r#""on":true"#)),
+        "{came:?}"
+    );
+    let on = |rig: &Rig| rig.target("corridor.lamp", "on");
+    assert_eq!(on(&rig), Some(true.into()));
+    assert!(rig.reported("corridor.lux", "lux").is_some());
+    rig.press(30);
+    assert_eq!(on(&rig), Some(true.into()), "it is held");
+    rig.pass(Duration::from_secs(31));
+    assert_eq!(on(&rig), Some(false.into()), "its time is over");
+
+    // Another device with a new name is another device.
+    let another = text
+        .replace("device.corridor]", "device.attic]")
+        .replace("corridor.lamp", "attic.lamp")
+        .replace("id = 21", "id = 22");
+    reload(&mut rig, &another);
+    assert_eq!(rig.target("attic.lamp", "on"), None);
+}
+
+#[test]
 fn a_channel_that_moved_in_the_file_keeps_what_is_known_of_it() {
     let mut rig = Rig::awake();
     let effects = rig.press(60);
