@@ -32,7 +32,7 @@ pub use effects::{Effects, Note, Notify, Qos, Send, Token};
 pub use input::{DecodeError, Input, Stamp};
 pub use observed::Observed;
 pub use outputs::{Mark, Outputs, OutputsHash};
-pub use presence::report_every;
+pub use presence::promises;
 pub use refusal::{Counters, Reason, Refusal};
 
 /// Version of this program.

@@ -6,7 +6,10 @@
 //! alone, and when its old deadline comes, the table learns the new one. So a message costs the same in a house
 //! of ten devices and of ten thousand.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use mapping::{
     Program,
@@ -199,12 +202,20 @@ impl Presence {
 }
 
 /// How often a device promises to report something: the shortest `report_every` of its channels.
+fn report_every(device: &Device) -> Option<Duration> {
+    promises(device).into_values().min()
+}
+
+/// The channels of a device that promise to report, by name, and how often (`report_every`).
 #[must_use]
-pub fn report_every(device: &Device) -> Option<Duration> {
-    let role: serde_json::Value = serde_json::from_str(&device.role).ok()?;
-    let channels = role.get("io")?.as_object()?.values();
-    let every = channels.filter_map(|channel| channel.get("report_every_ms")?.as_u64());
-    every.min().map(Duration::from_millis)
+pub fn promises(device: &Device) -> BTreeMap<String, Duration> {
+    let role: serde_json::Value = serde_json::from_str(&device.role).unwrap_or_default();
+    let channels = role.get("io").and_then(serde_json::Value::as_object);
+    let every = channels.into_iter().flatten().filter_map(|(name, io)| {
+        let every = io.get("report_every_ms")?.as_u64()?;
+        Some((name.clone(), Duration::from_millis(every)))
+    });
+    every.collect()
 }
 
 #[cfg(test)]

@@ -323,6 +323,9 @@ impl Core {
         fields: Vec<(SlotIx, Value)>,
         live: bool,
     ) -> Cause {
+        let mut known = fields.iter();
+        self.work.decision.repeats =
+            known.all(|(slot, value)| self.house.reported(*slot, now.at) == Some(value));
         let mut changed = Vec::new();
         for (slot, value) in &fields {
             // An old value counts here even where it is stale: a contact that wakes up once a day still opens.

@@ -20,6 +20,8 @@ pub struct Decision {
     pub deeds: Vec<Deed>,
     /// What was wished, in order; the dispatcher fills in the disposition.
     pub sent: Vec<Sent>,
+    /// Its input is a report, and each of its values was known already.
+    pub repeats: bool,
 }
 
 impl Decision {
@@ -30,6 +32,7 @@ impl Decision {
         self.seen.clear();
         self.deeds.clear();
         self.sent.clear();
+        self.repeats = false;
     }
 }
 

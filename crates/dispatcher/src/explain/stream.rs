@@ -115,12 +115,13 @@ impl Told<'_> {
 
 impl Explainer<'_> {
     /// For people; a decision takes a line for each step and each rule that did something. Empty where another entry
-    /// tells the same.
+    /// tells the same, and where a report changes nothing: a sensor that says every ten seconds how it is would hide all else.
     #[must_use]
     pub fn told(&self, told: &Told<'_>) -> String {
         match told {
             // The note that comes with it says it better, and its report with what.
             Told::Decision(decision) if is_adoption_alone(decision) => String::new(),
+            Told::Decision(decision) if decision.repeats && is_quiet(decision) => String::new(),
             Told::Decision(decision) => self.lines(decision, Detail::Fired).join("\n"),
             Told::Note(now, note) => {
                 format!("{} {}", self.time(now.wall), note.render(self.program))

@@ -15,10 +15,7 @@ use rumqttc::{
     AsyncClient, Broker, Event as Mqtt, EventLoop, Incoming, LastWill, MqttOptions, PublishOptions,
     QoS,
 };
-use tokio::{
-    sync::mpsc,
-    time::{Instant, Interval, interval_at},
-};
+use tokio::{sync::mpsc, time::Instant};
 use types::Value;
 
 use super::{
@@ -75,11 +72,15 @@ impl Module {
 
     /// Runs until nobody can ask it for events any more.
     pub(super) async fn run(mut self) {
-        let promised = dispatcher::report_every(&self.program[self.device]);
+        let promises = self.promises();
         loop {
             let (client, mut events) = self.client();
             // How it is it says when it arrives.
-            let mut report = promised.map(|span| interval_at(Instant::now() + span, span));
+            let arrived = Instant::now();
+            let mut reports: BTreeMap<ChannelIx, Instant> = promises
+                .iter()
+                .map(|(channel, every)| (*channel, arrived + *every))
+                .collect();
             loop {
                 let ends = self.ends.values().min().copied();
                 tokio::select! {
@@ -95,11 +96,27 @@ impl Module {
                         Ok(event) => self.handle(&client, event),
                         Err(_) => break,
                     },
-                    () = due(report.as_mut()) => self.publish_all(&client),
+                    () = until(reports.values().min().copied()) => {
+                        let now = Instant::now();
+                        for (channel, due) in reports.iter_mut().filter(|(_, due)| **due <= now) {
+                            self.publish_state(&client, *channel);
+                            *due = now + promises[channel];
+                        }
+                    }
                 }
             }
             tokio::time::sleep(RECONNECT_PAUSE).await;
         }
+    }
+
+    /// The channels that promise to report, and how often.
+    fn promises(&self) -> BTreeMap<ChannelIx, Duration> {
+        let device = &self.program[self.device];
+        let mut promises = dispatcher::promises(device);
+        let channels = device.channels.iter();
+        channels
+            .filter_map(|channel| Some((*channel, promises.remove(&*self.program[*channel].name)?)))
+            .collect()
     }
 
     fn client(&self) -> (AsyncClient, EventLoop) {
@@ -301,14 +318,6 @@ impl Module {
                 device.name, self.program[channel].name
             )),
         }
-    }
-}
-
-/// The next time something was promised; never where nothing was.
-async fn due(promised: Option<&mut Interval>) {
-    match promised {
-        Some(interval) => drop(interval.tick().await),
-        None => std::future::pending().await,
     }
 }
 

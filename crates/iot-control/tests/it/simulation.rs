@@ -376,3 +376,35 @@ fn simulated_modules_keep_the_promises_of_their_tables() {
     let all = watcher.messages(0);
     assert!(!all.iter().any(|message| message.payload == b"offline"));
 }
+
+#[test]
+fn a_simulated_module_repeats_what_is_promised_and_people_see_what_changes() {
+    let house = House::new(
+        "format = 1\n[device.attic]\nid = 1\nio.temp = { kind = \"temperature\", report_every = \"1s\" }\n\
+         io.lux = { kind = \"lux\" }\n",
+    );
+    let dispatcher = Dispatcher::start(&house, &["--simulate"]);
+    dispatcher.device_is("attic", "is simulated", |attic| attic["online"] == true);
+    let anybody = dispatcher.connect(None, &["iot/#"]);
+    let watcher = Client::connect(Kind::RumqttcV5, &anybody).unwrap();
+    for _ in 0..3 {
+        let mark = watcher.mark();
+        watcher.find(mark, "a report", |message| {
+            message.topic == "iot/attic/temp/state" && !message.retain
+        });
+    }
+    let all = watcher.messages(0);
+    let of_lux = all
+        .iter()
+        .filter(|message| message.topic == "iot/attic/lux/state");
+    assert_eq!(of_lux.filter(|message| !message.retain).count(), 0);
+    dispatcher
+        .ask(&["press", "attic.temp", "temperature=5"])
+        .ok();
+    let told = |words: &[&str]| {
+        let all = dispatcher.ask(words).ok().stdout;
+        all.matches("attic.temp reports temperature=21").count()
+    };
+    assert_eq!(told(&["events", "--since", "-1h"]), 1);
+    assert!(told(&["events", "--since", "-1h", "--json"]) > 1);
+}
