@@ -9,8 +9,8 @@
 //! why    = "it plays at night"
 //! ```
 //!
-//! Called by the command line, which reads and writes the file. Must not know the mapping: a block for a
-//! device that the mapping lacks is kept.
+//! Called by the command line, which reads and writes the file. Reading it must not know the mapping: a block for
+//! a device that the mapping lacks is kept, and [`Blocklist::warn_of_nobody`] only says so.
 
 use std::{
     path::{Path, PathBuf},
@@ -25,9 +25,11 @@ use crate::{
     disk,
     grammar::{BLOCK, BLOCKLIST},
     names::{self, Letters},
+    program::{Device, Program},
     read::{Document, Key, Node, Size, Table, TooMuch, unknown_key},
     report::Report,
     source::{SourceFile, Sources, Span},
+    suggest,
 };
 
 /// Its name in the house's folder.
@@ -81,6 +83,38 @@ pub struct Blocklist {
     pub blocks: Option<Vec<Block>>,
     /// What is wrong.
     pub diagnostics: Vec<Diagnostic>,
+    /// By blocks: where each says whom it is about.
+    places: Vec<Span>,
+}
+
+impl Blocklist {
+    /// Adds a warning for each block of a device that `program` does not have: it may be out of the mapping for a
+    /// while, or somebody misspelt it and believes it blocked.
+    pub fn warn_of_nobody(&mut self, program: &Program) {
+        let blocks = self.blocks.iter().flatten().zip(&self.places);
+        for (block, place) in blocks {
+            let is_it = |device: &Device| match &block.subject {
+                Subject::Name(name) => device.name == *name || Some(device.id) == block.id,
+                Subject::Id(id) => device.id == *id,
+            };
+            if program.devices.iter().any(is_it) {
+                continue;
+            }
+            let (whom, near) = match &block.subject {
+                Subject::Name(name) => {
+                    let names = program.devices.iter().map(|device| &*device.name);
+                    (format!("device `{name}`"), suggest::closest(name, names))
+                }
+                Subject::Id(id) => (format!("device with the id {}", id.0), None),
+            };
+            let message = format!("this blocks nobody: the house has no {whom}");
+            let warning = Diagnostic::warning("blocks-nobody", place.clone(), message);
+            self.diagnostics.push(match near {
+                Some(near) => warning.help(format!("did you mean `{near}`?")),
+                None => warning.help("the block stays, and holds once the mapping has that device"),
+            });
+        }
+    }
 }
 
 /// Reads the blocklist of the house in `folder`; where there is no file, nobody is blocked.
@@ -104,6 +138,7 @@ fn refused(code: &'static str, message: &str) -> Blocklist {
         sources,
         blocks: None,
         diagnostics: vec![Diagnostic::error(code, span, message)],
+        places: Vec::new(),
     }
 }
 
@@ -139,6 +174,7 @@ pub fn parse(name: &str, text: &str) -> Blocklist {
             report.push(unknown_key(&key, BLOCKLIST.what, BLOCKLIST.names));
         }
     }
+    let (blocks, places) = blocks.into_iter().unzip();
     let diagnostics = report.into_sorted();
     let sound = diagnostics
         .iter()
@@ -147,10 +183,16 @@ pub fn parse(name: &str, text: &str) -> Blocklist {
         sources,
         blocks: sound.then_some(blocks),
         diagnostics,
+        places,
     }
 }
 
-fn read_blocks(report: &mut Report, key: &Key<'_>, node: Node<'_>, blocks: &mut Vec<Block>) {
+fn read_blocks(
+    report: &mut Report,
+    key: &Key<'_>,
+    node: Node<'_>,
+    blocks: &mut Vec<(Block, Span)>,
+) {
     let Some(list) = node.as_list() else {
         let error = Diagnostic::error("wrong-type", key.span.clone(), "`block` must be a list");
         report.push(error.help("write each block below a [[block]] of its own"));
@@ -168,7 +210,8 @@ fn read_blocks(report: &mut Report, key: &Key<'_>, node: Node<'_>, blocks: &mut 
     }
 }
 
-fn read_block(report: &mut Report, table: &Table<'_>) -> Option<Block> {
+/// A block, and where it says whom it is about.
+fn read_block(report: &mut Report, table: &Table<'_>) -> Option<(Block, Span)> {
     table.reject_unknown(report, BLOCK.what, BLOCK.names);
     let sides = match table.field("as") {
         Some(node) => match node.word(report, "`as`", &["producer", "consumer", "both"])? {
@@ -223,13 +266,15 @@ fn read_block(report: &mut Report, table: &Table<'_>) -> Option<Block> {
         }
     };
     let id = id.filter(|_| matches!(subject, Subject::Name(_)));
-    Some(Block {
+    let place = table.field("device").or_else(|| table.field("id"))?.span();
+    let block = Block {
         subject,
         id,
         sides,
         since,
         why,
-    })
+    };
+    Some((block, place))
 }
 
 /// Why a blocklist could not be edited.
@@ -412,6 +457,41 @@ mod tests {
             let without = remove(&text, &[subject]).unwrap();
             assert_eq!(parse(FILE, &without.unwrap()).blocks.unwrap(), []);
         }
+    }
+
+    #[test]
+    fn a_block_of_nobody_is_warned_of_with_its_place_and_is_kept() {
+        let house = "format = 1\n[device.taster]\nid = 7\nio.button = { kind = \"button\" }\n";
+        let loaded = crate::load_texts([("mapping.toml", house)]);
+        let program = loaded.program.expect("it checks");
+        let warnings = |text: &str| -> Vec<_> {
+            let mut read = parse(FILE, text);
+            read.warn_of_nobody(&program);
+            assert!(read.blocks.is_some_and(|blocks| blocks.len() == 1));
+            let found = read.diagnostics.iter();
+            found
+                .map(|found| {
+                    let place = &found.labels[0].span;
+                    let (line, _) = read.sources.line_column(place.file, place.bytes.start);
+                    (line, found.message.clone(), found.help.join(" "))
+                })
+                .collect()
+        };
+        for text in [
+            "[[block]]\ndevice = \"taster\"\n",
+            "[[block]]\nid = 7\n",
+            "[[block]]\ndevice = \"knopf\"\nid = 7\n",
+        ] {
+            assert_eq!(warnings(text), []);
+        }
+        let misspelt = warnings("# who\n[[block]]\ndevice = \"tastr\"\n");
+        let [(3, message, help)] = misspelt.as_slice() else {
+            panic!("{misspelt:?}");
+        };
+        assert!(message.contains("has no device `tastr`"), "{message}");
+        assert_eq!(help, "did you mean `taster`?");
+        let gone = warnings("[[block]]\nid = 8\n");
+        assert!(gone[0].1.ends_with("no device with the id 8"), "{gone:?}");
     }
 
     #[test]

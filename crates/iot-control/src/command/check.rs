@@ -19,7 +19,10 @@ pub(crate) fn check(options: &House) -> anyhow::Result<ExitCode> {
         is_folder(&options.house)?;
     }
     let loaded = mapping::load(&options.house);
-    let blocks = mapping::blocklist::load(&options.house);
+    let mut blocks = mapping::blocklist::load(&options.house);
+    if let Some(program) = &loaded.program {
+        blocks.warn_of_nobody(program);
+    }
     let settings = Settings::read(&options.house).err();
     let found = [
         (&loaded.sources, &loaded.diagnostics),

@@ -62,6 +62,8 @@ pub(crate) struct Desk {
     users: tokio::sync::Mutex<()>,
     /// The newest edit is not in force.
     spoilt: Cell<bool>,
+    /// blocklist.toml can't be read, and the one before it is in force.
+    blocklist_spoilt: Cell<bool>,
     started: Instant,
 }
 
@@ -86,6 +88,7 @@ impl Desk {
             blocklist: tokio::sync::Mutex::default(),
             users: tokio::sync::Mutex::default(),
             spoilt: Cell::default(),
+            blocklist_spoilt: Cell::new(mapping::blocklist::load(house).blocks.is_none()),
         }
     }
 

@@ -60,16 +60,29 @@ pub(crate) fn blocklist_path(folder: &Path) -> PathBuf {
     folder.join(mapping::blocklist::FILE)
 }
 
-/// The blocks of the house in `folder`.
+/// The blocks of a house.
+pub(crate) struct Blocks {
+    /// All of them.
+    pub(crate) list: Blocklist,
+    /// Warnings, rendered; empty where there are none.
+    pub(crate) warnings: String,
+}
+
+/// The blocks of the house in `folder`, whose mapping is `program`.
 ///
 /// # Errors
 /// Why they can't be known, rendered for people.
-pub(crate) fn blocklist(folder: &Path) -> Result<Blocklist, String> {
-    let read = mapping::blocklist::load(folder);
-    let blocks = read
-        .blocks
-        .ok_or_else(|| mapping::render(&read.sources, &read.diagnostics, printer::has_colors()))?;
-    Ok(Blocklist::new(blocks.into_iter().flat_map(in_force)))
+pub(crate) fn blocks(folder: &Path, program: &Program) -> Result<Blocks, String> {
+    let mut read = mapping::blocklist::load(folder);
+    read.warn_of_nobody(program);
+    let warnings = mapping::render(&read.sources, &read.diagnostics, printer::has_colors());
+    match read.blocks {
+        Some(blocks) => Ok(Blocks {
+            list: Blocklist::new(blocks.into_iter().flat_map(in_force)),
+            warnings,
+        }),
+        None => Err(warnings),
+    }
 }
 
 /// A name with its number beside it is two blocks: whichever fits.

@@ -54,7 +54,12 @@ pub(super) fn recover(
     say_what_was_wrong(&found, &house.program);
     let clock = Clock::new(time_line(&folder, found.last_now, machine), machine);
     let now = clock.at(machine);
-    let read = house::blocklist(&options.house);
+    let read = house::blocks(&options.house, &house.program).map(|blocks| {
+        if !blocks.warnings.is_empty() {
+            printer::tell(blocks.warnings.trim_end());
+        }
+        blocks.list
+    });
     let last = found.last;
     let has_past = last > InputNo(0) || found.snapshot.is_some();
     let first = read.as_ref().ok().cloned().unwrap_or_default();

@@ -270,8 +270,35 @@ fn an_edited_blocklist_takes_effect_and_a_broken_one_does_not() {
     dispatcher.says(mark, "blocklist.toml:");
     dispatcher.says(mark, "not in force");
     assert_eq!(dispatcher.device("piano")["blocked"], "producer");
+    let mark = dispatcher.mark();
+    house.write(
+        "blocklist.toml",
+        "[[block]]\ndevice = \"piano\"\nas = \"producer\"\n",
+    );
+    dispatcher.says(mark, "blocklist.toml is in force");
     house.write("blocklist.toml", "");
     dispatcher.device_is("piano", "is heard again", |piano| piano["blocked"] == "");
+}
+
+#[test]
+fn a_block_of_nobody_is_said_by_the_check_and_by_the_dispatcher() {
+    let house = House::with_rules("");
+    let nobody = "[[block]]\ndevice = \"paino\"\n";
+    let warning = "this blocks nobody: the house has no device `paino`";
+    let dispatcher = house.start();
+    let mark = dispatcher.mark();
+    house.write("blocklist.toml", nobody);
+    dispatcher.says(mark, warning);
+    dispatcher.says(mark, "blocklist.toml is in force");
+    drop(dispatcher);
+    let checked = run(["check", house.folder().to_str().unwrap()], "").ok();
+    assert!(checked.stderr.contains(warning), "{checked:?}");
+    assert!(checked.stderr.contains("blocklist.toml:2"), "{checked:?}");
+    assert!(
+        checked.stderr.contains("did you mean `piano`?"),
+        "{checked:?}"
+    );
+    house.start().says(0, warning);
 }
 
 #[test]

@@ -18,23 +18,40 @@ impl Desk {
     /// Reads the file here, and not where its change was seen: a block may have come since.
     pub(super) async fn take_blocklist(&self) {
         let _alone = self.blocklist.lock().await;
-        if let Err(why) = self.follow_blocklist().await {
-            printer::tell(why.trim_end());
-            printer::tell("blocklist.toml is not in force; the last one stays");
+        match self.follow_blocklist().await {
+            Ok(changes) => {
+                if self.blocklist_spoilt.replace(false) || changes > 0 {
+                    printer::tell("blocklist.toml is in force");
+                }
+            }
+            Err(why) => {
+                self.blocklist_spoilt.set(true);
+                printer::tell(why.trim_end());
+                printer::tell("blocklist.toml is not in force; the last one stays");
+            }
         }
     }
 
-    /// Brings what the file says into force. To be called with [`Self::blocklist`] held.
-    async fn follow_blocklist(&self) -> Result<(), String> {
+    /// Brings what the file says into force, and says how many blocks came, changed or went. To be called with
+    /// [`Self::blocklist`] held.
+    async fn follow_blocklist(&self) -> Result<usize, String> {
         let folder = self.house.clone();
-        let read = tokio::task::spawn_blocking(move || house::blocklist(&folder));
-        let list = read.await.map_err(|error| error.to_string())??;
-        self.server.enter(|core, app, now| {
-            for input in app.dispatcher.blocklist().changes_to(&list) {
+        let program = self
+            .server
+            .enter(|_, app, _| Arc::clone(app.dispatcher.program()));
+        let read = tokio::task::spawn_blocking(move || house::blocks(&folder, &program));
+        let blocks = read.await.map_err(|error| error.to_string())??;
+        if !blocks.warnings.is_empty() {
+            printer::tell(blocks.warnings.trim_end());
+        }
+        Ok(self.server.enter(|core, app, now| {
+            let changes = app.dispatcher.blocklist().changes_to(&blocks.list);
+            let count = changes.len();
+            for input in changes {
                 app.command(core, now, input);
             }
-        });
-        Ok(())
+            count
+        }))
     }
 
     /// In force at once; on the disk before anybody hears that it is.
