@@ -181,6 +181,9 @@ fn accept(loaded: mapping::Loaded, tests_max: Duration) -> Result<House, String>
         }
     }
     if !failures.is_empty() {
+        failures.push(
+            "the tests guard the rules: change those named above along with the rule, or take the rule back".to_owned(),
+        );
         return Err(failures.join("\n"));
     }
     let files = replay::archive::pack(&loaded.sources).map_err(|error| error.to_string())?;
@@ -211,7 +214,11 @@ mod tests {
         assert_eq!((house.tests, house.tests_left), (0, 2));
         let why = accepted(fails, Duration::MAX).err().expect("one fails");
         assert!(
-            why.contains("FAILED  a") && why.contains("expected: hall.lamp.on"),
+            why.contains("FAILED  a  (a.test.toml:1)") && why.contains("expected: hall.lamp.on"),
+            "{why}"
+        );
+        assert!(
+            why.ends_with("change those named above along with the rule, or take the rule back"),
             "{why}"
         );
     }
@@ -223,6 +230,6 @@ mod tests {
             .collect();
         let why = accepted(&fails, Duration::MAX).err().expect("all fail");
         assert_eq!(why.matches("FAILED").count(), FAILED_TESTS_MAX);
-        assert!(why.ends_with("the tests after these were not run"), "{why}");
+        assert!(why.contains("the tests after these were not run"), "{why}");
     }
 }
