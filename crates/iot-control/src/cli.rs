@@ -108,6 +108,9 @@ pub(crate) struct Run {
     /// Prints the live stream as JSON lines
     #[arg(long)]
     pub(crate) json: bool,
+    /// Goes on with a state folder of which this house has no device: what it knows of them is forgotten
+    #[arg(long)]
+    pub(crate) replace_house: bool,
     #[command(flatten)]
     pub(crate) state: State,
 }
@@ -360,7 +363,7 @@ pub(crate) enum User {
 #[derive(Debug, Args)]
 pub(crate) struct State {
     /// State folder of the dispatcher [default: /var/lib/iot-control for root, else
-    /// ~/.local/state/iot-control, or its `simulate` folder]
+    /// ~/.local/state/iot-control, or a simulated house's own folder in its `simulate`]
     #[arg(long = "state", value_name = "DIR", env = "IOT_CONTROL__STATE")]
     pub(crate) folder: Option<PathBuf>,
 }

@@ -94,14 +94,26 @@ fn start(options: &cli::Run, started: time::Instant) -> anyhow::Result<()> {
             house.tests_left
         ));
     }
-    let recovered = recover::recover(options, &settings, &house, &Machine::read())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
+    // A port that is taken ends a start before it told or changed anything.
+    let listeners = {
+        let _sockets_belong_to = runtime.enter();
+        listen(&settings, options.simulate)?
+    };
+    let recovered = recover::recover(options, &settings, &house, &Machine::read())?;
     let tasks = LocalSet::new();
     tasks.block_on(
         &runtime,
-        serve(options, &settings, &house, (recovered, seen), started),
+        serve(
+            options,
+            &settings,
+            &house,
+            listeners,
+            (recovered, seen),
+            started,
+        ),
     )?;
     Ok(())
 }
@@ -128,6 +140,7 @@ async fn serve(
     options: &cli::Run,
     settings: &Settings,
     house: &House,
+    listeners: Vec<TcpListener>,
     (recovered, seen): (recover::Recovered, watch::Seen),
     started: time::Instant,
 ) -> anyhow::Result<()> {
@@ -141,7 +154,6 @@ async fn serve(
     let limits = limits(settings, &house.program, options.simulate);
     descriptors::make_room_for(limits.connections_max);
     let _outlives = outlive_file_size_limit()?;
-    let listeners = listen(settings, options.simulate)?;
     let addresses: Vec<SocketAddr> = listeners
         .iter()
         .map(TcpListener::local_addr)
@@ -265,8 +277,8 @@ fn limits(settings: &Settings, program: &Program, simulate: bool) -> Limits {
     limits
 }
 
-/// Opens the listeners. In simulation a port that is taken is no reason to stop: the next free one
-/// does as well, and is announced.
+/// Opens the listeners; to be called within the runtime. In simulation a port that is taken is no reason to stop: a
+/// free one does as well, and is announced.
 fn listen(settings: &Settings, simulate: bool) -> anyhow::Result<Vec<TcpListener>> {
     if settings.mqtt.listen.is_empty() {
         bail!("mqtt.listen names no address: nobody could connect");

@@ -304,14 +304,42 @@ impl Settings {
         }
     }
 
-    /// The state folder: as set, else where this user keeps state.
-    pub(crate) fn state_folder(&self, simulate: bool) -> PathBuf {
-        match &self.state {
-            Some(folder) => folder.clone(),
-            None if simulate => default_state_folder().join("simulate"),
-            None => default_state_folder(),
+    /// The state folder: as set, else where this user keeps state, with a folder for each house that is `simulated`.
+    pub(crate) fn state_folder(&self, simulated: Option<&Path>) -> PathBuf {
+        match (&self.state, simulated) {
+            (Some(folder), _) => folder.clone(),
+            (None, Some(house)) => simulations_folder().join(simulation_name(house)),
+            (None, None) => default_state_folder(),
         }
     }
+}
+
+/// Below it lies the state of simulated houses.
+pub(crate) fn simulations_folder() -> PathBuf {
+    default_state_folder().join("simulate")
+}
+
+/// Letters of a house's own name in the name of its simulation: its socket must have a path of at most 107 bytes.
+const SIMULATION_LETTERS_MAX: usize = 24;
+
+/// `piano-house-1f0c5a2e`: the house's folder for people, and a number of its real path, since two may bear one name.
+fn simulation_name(house: &Path) -> String {
+    let real = house.canonicalize().unwrap_or_else(|_| house.to_owned());
+    let name = real.file_name().unwrap_or_default().to_string_lossy();
+    let letters = name.chars().map(|letter| match letter {
+        letter if letter.is_ascii_alphanumeric() => letter,
+        _ => '-',
+    });
+    let name: String = letters.take(SIMULATION_LETTERS_MAX).collect();
+    // FNV-1a: the same number in every version, which std's hashes don't promise.
+    let number = real
+        .as_os_str()
+        .as_encoded_bytes()
+        .iter()
+        .fold(0x811c_9dc5_u32, |hash, byte| {
+            (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+        });
+    format!("{name}-{number:08x}")
 }
 
 /// A variable that is not Unicode fits nothing that can be set, and is refused as such.

@@ -1,7 +1,7 @@
 //! The asking side of the control socket; blocking, used by short-lived commands.
 
 use std::{
-    fmt,
+    fmt, fs,
     io::{BufRead, BufReader, Write},
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
@@ -59,15 +59,33 @@ pub(crate) fn connect(folder: Option<&Path>) -> Result<Connection, Unanswered> {
     Ok(Connection(BufReader::new(stream)))
 }
 
-/// The named state folder, or the places where a dispatcher keeps its state.
+/// The named state folder, or the places where a dispatcher keeps its state: the house's, then those of simulated
+/// houses, the one that was started or ended last first.
 pub(crate) fn folders(named: Option<&Path>) -> Vec<PathBuf> {
     match named {
         Some(folder) => vec![folder.to_owned()],
         None => {
-            let base = settings::default_state_folder();
-            vec![base.clone(), base.join("simulate")]
+            let mut folders = vec![settings::default_state_folder()];
+            folders.extend(newest_first(&settings::simulations_folder()));
+            folders
         }
     }
+}
+
+/// The folders in `parent`; none where it can't be read.
+fn newest_first(parent: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(parent).into_iter().flatten().flatten();
+    let mut found: Vec<_> = entries
+        .filter_map(|entry| {
+            let about = entry.metadata().ok()?;
+            Some((
+                about.is_dir().then(|| about.modified().ok())??,
+                entry.path(),
+            ))
+        })
+        .collect();
+    found.sort_by(|one, other| other.cmp(one));
+    found.into_iter().map(|(_, path)| path).collect()
 }
 
 impl Connection {
@@ -111,5 +129,29 @@ impl Connection {
         let mut line = String::new();
         let bytes = self.0.read_line(&mut line).map_err(Unanswered::Broken)?;
         Ok((bytes > 0).then(|| line.trim_end_matches('\n').to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[test]
+    fn the_simulation_that_ran_last_is_looked_at_first() {
+        let parent = tempfile::tempdir().expect("a folder for the test");
+        fs::write(parent.path().join("no-folder"), "").expect("it is written");
+        for (name, seconds) in [("older", 1), ("newest", 3), ("newer", 2)] {
+            let folder = parent.path().join(name);
+            fs::create_dir(&folder).expect("it is made");
+            let then = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+            let folder = fs::File::open(&folder).expect("it is there");
+            folder.set_modified(then).expect("its time is set");
+        }
+        let found = newest_first(parent.path());
+        let names: Vec<_> = found.iter().filter_map(|path| path.file_name()).collect();
+        assert_eq!(names, ["newest", "newer", "older"]);
+        assert!(newest_first(&parent.path().join("nothing")).is_empty());
     }
 }

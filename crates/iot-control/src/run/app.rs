@@ -26,6 +26,7 @@ use super::{
     identity,
     journal::{Haste, Journal},
     keeper::Keeper,
+    recover::summed_up,
     refusals::Refusals,
     stream::{About, Stream},
     tell::Teller,
@@ -224,10 +225,10 @@ impl App {
     /// input it shows: what was missed while nobody knew the time, when the clock is right.
     fn tell_lost(&self) {
         let program = self.dispatcher.program();
-        for note in &self.effects.notes {
-            if matches!(note, Note::Lost(_) | Note::Missed { .. }) {
-                tracing::info!("{}", note.render(program));
-            }
+        let notes = self.effects.notes.iter();
+        let lost = notes.filter(|note| matches!(note, Note::Lost(_) | Note::Missed { .. }));
+        for line in summed_up(lost.map(|note| note.render(program))) {
+            tracing::info!("{line}");
         }
     }
 

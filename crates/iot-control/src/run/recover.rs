@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context;
 use dispatcher::{Blocklist, Conduct, Config, Dispatcher, Effects, SnapshotError};
 use jiff::{Timestamp, tz::TimeZone};
-use mapping::program::Program;
+use mapping::program::{Device, Program};
 use replay::Programs;
 use store::{Options, Retention, Snapshot, Store};
 use types::{InputNo, Now, UnixTime};
@@ -33,6 +33,12 @@ mod tail;
 /// Name of the file that carries the time line from one start to the next.
 const TIME_LINE: &str = "time-line";
 
+/// Devices that a message names.
+const NAMES_MAX: usize = 3;
+
+/// Lines that a start tells of what it had to forget.
+const LINES_MAX: usize = 5;
+
 /// A house as it was, ready to go on.
 pub(super) struct Recovered {
     pub(super) app: App,
@@ -48,7 +54,8 @@ pub(super) fn recover(
     house: &House,
     machine: &Machine,
 ) -> anyhow::Result<Recovered> {
-    let folder = settings.state_folder(options.simulate);
+    let simulated = options.simulate.then_some(options.house.as_path());
+    let folder = settings.state_folder(simulated);
     let (store, found) = Store::open(&folder, store_options(settings))
         .with_context(|| format!("state folder {}", folder.display()))?;
     say_what_was_wrong(&found, &house.program);
@@ -69,6 +76,9 @@ pub(super) fn recover(
         ..Config::default()
     };
     let (dispatcher, begun) = bring_back(&store, found, house, &first, config, now)?;
+    if !options.replace_house && is_another_house(dispatcher.program(), &house.program) {
+        anyhow::bail!(another_house(&folder, dispatcher.program()));
+    }
     let blocklist = blocks_of_today(read, &dispatcher, has_past)?;
     let users = users(&store)?;
     let mut app = App::new(dispatcher, users, settings.mqtt.anonymous, last, now);
@@ -83,6 +93,45 @@ pub(super) fn recover(
         clock,
         folder,
     })
+}
+
+/// Whether `state`, which a state folder was left with, has no device of `house`: neither one of the same name nor one
+/// that was only renamed.
+fn is_another_house(state: &Program, house: &Program) -> bool {
+    let is_shared = |was: &Device| {
+        let same = |device: &Device| {
+            device.name == was.name || (device.id == was.id && device.role == was.role)
+        };
+        house.devices.iter().any(same)
+    };
+    !state.devices.is_empty() && !house.devices.is_empty() && !state.devices.iter().any(is_shared)
+}
+
+fn another_house(folder: &Path, state: &Program) -> String {
+    let names = state.devices.iter().take(NAMES_MAX);
+    let names: Vec<&str> = names.map(|device| &*device.name).collect();
+    let more = match state.devices.len().saturating_sub(NAMES_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(
+        "state folder {}: it holds another house, with {}{more}, and yours has none of these devices. Name a folder of \
+         its own with --state; or, if this house is to take its place, start once with --replace-house: what is known of \
+         those devices is forgotten, users and history stay",
+        folder.display(),
+        names.join(", ")
+    )
+}
+
+/// The first lines, and how many more there are.
+pub(super) fn summed_up(lines: impl Iterator<Item = String>) -> Vec<String> {
+    let mut lines: Vec<String> = lines.collect();
+    let more = lines.len().saturating_sub(LINES_MAX);
+    if more > 1 {
+        lines.truncate(LINES_MAX);
+        lines.push(format!("and {more} more like these"));
+    }
+    lines
 }
 
 /// What the settings say of how the house goes on.
@@ -216,8 +265,9 @@ fn bring_back(
         let program = programs.find_or(store.read(), taken.mapping, today);
         match Dispatcher::restore(program, config.clone(), &taken.body, taken.now) {
             Ok((dispatcher, notes)) => {
-                for note in notes {
-                    printer::tell(note.render(dispatcher.program()));
+                let program = dispatcher.program();
+                for line in summed_up(notes.iter().map(|note| note.render(program))) {
+                    printer::tell(line);
                 }
                 break (dispatcher, Effects::default());
             }

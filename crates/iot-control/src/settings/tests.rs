@@ -443,3 +443,31 @@ fn settings_that_the_docs_show_are_read() {
     }
     assert!(checked >= 2, "{checked} snippets");
 }
+
+#[test]
+fn each_simulated_house_has_a_state_folder_of_its_own_and_keeps_it() {
+    let parent = tempfile::tempdir().expect("a folder for the test");
+    let settings = read("", &[]);
+    let folder_of = |name: &str| {
+        let house = parent.path().join(name);
+        std::fs::create_dir_all(&house).expect("it is made");
+        settings.state_folder(Some(&house))
+    };
+    let (one, other) = (folder_of("a/my house"), folder_of("b/my house"));
+    assert_ne!(one, other);
+    assert_eq!(one, folder_of("a/my house"));
+    assert_eq!(one, folder_of("b/../a/my house"));
+    let name = one.file_name().and_then(std::ffi::OsStr::to_str);
+    assert!(
+        name.is_some_and(|name| name.starts_with("my-house-")),
+        "{one:?}"
+    );
+    assert_eq!(one.parent(), Some(&*simulations_folder()));
+    let long = folder_of(&"x".repeat(200));
+    assert!(long.file_name().is_some_and(|name| name.len() < 40));
+    let named = read("state = \"/srv/house\"", &[]);
+    assert_eq!(
+        named.state_folder(Some(parent.path())),
+        Path::new("/srv/house")
+    );
+}

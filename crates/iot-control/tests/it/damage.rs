@@ -503,6 +503,48 @@ fn a_second_dispatcher_on_one_state_folder_names_the_first() {
 }
 
 #[test]
+fn a_state_folder_of_another_house_is_taken_over_by_who_says_so_alone() {
+    let house = House::with_rules("");
+    assert_eq!(house.start().interrupt(), Some(0));
+    let mapping = house.read("mapping.toml");
+    house.write(
+        "mapping.toml",
+        "format = 1\n[device.shed]\nid = 90\nio.door = { kind = \"contact\" }\n",
+    );
+    let said = house.start_fails();
+    assert!(said.contains("it holds another house"), "{said}");
+    assert!(said.contains("--replace-house"), "{said}");
+
+    // A device that was renamed is no other one, alone or not.
+    house.write("mapping.toml", &mapping.replace("piano", "organ"));
+    assert_eq!(house.start().interrupt(), Some(0));
+    house.write(
+        "mapping.toml",
+        "format = 1\n[device.shed]\nid = 90\nio.door = { kind = \"contact\" }\n",
+    );
+    let mut dispatcher = Dispatcher::start(&house, &["--replace-house"]);
+    assert_eq!(dispatcher.device("shed")["online"], false);
+    assert_eq!(dispatcher.interrupt(), Some(0));
+    house.start();
+}
+
+#[test]
+fn a_start_whose_port_is_taken_tells_and_changes_nothing_else() {
+    let house = House::with_rules("");
+    house.start().kill_9();
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap().to_string();
+    let time_line = fs::read(house.state().join("time-line")).unwrap();
+    let said = house.start_on_fails(&address);
+    assert!(said.contains(&format!("{address} is taken")), "{said}");
+    assert_eq!(said.trim().lines().count(), 1, "{said}");
+    assert_eq!(
+        fs::read(house.state().join("time-line")).unwrap(),
+        time_line
+    );
+}
+
+#[test]
 fn a_state_folder_that_others_may_read_or_that_is_no_folder_is_refused_with_what_to_do() {
     let house = House::with_rules("");
     house.start().kill_9();

@@ -125,6 +125,7 @@ impl Bench {
         let folder = self.root.path().join("house");
         let house = house::read(&folder).house.expect("the house checks");
         let options = cli::Run {
+            replace_house: false,
             house: folder,
             simulate: false,
             json: false,

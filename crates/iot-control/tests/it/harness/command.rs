@@ -47,8 +47,14 @@ pub fn iot_control() -> Command {
 
 /// Runs a command to its end, with `input` on its stdin.
 pub fn run<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>, input: &str) -> Output {
-    let mut child = iot_control()
-        .args(args)
+    let mut command = iot_control();
+    command.args(args);
+    finish(command, input)
+}
+
+/// As [`run`], of a command that is ready to start.
+pub fn finish(mut command: Command, input: &str) -> Output {
+    let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -11,7 +11,7 @@ use std::{
 use tempfile::TempDir;
 
 use super::{
-    command::{iot_control, run},
+    command::{finish, iot_control, run},
     dispatcher::Dispatcher,
     wait::until,
 };
@@ -150,9 +150,17 @@ impl House {
 
     /// Starts a dispatcher that must not come up; gives what it said.
     pub fn start_fails(&self) -> String {
+        self.start_on_fails("127.0.0.1:0")
+    }
+
+    /// As [`Self::start_fails`], where it is to listen on `address`.
+    pub fn start_on_fails(&self, address: &str) -> String {
         let (folder, state) = (self.folder(), self.state());
-        let words = [Path::new("run"), &folder, Path::new("--state"), &state];
-        let ended = run(words, "");
+        let mut command = iot_control();
+        command
+            .args([Path::new("run"), &folder, Path::new("--state"), &state])
+            .env("IOT_CONTROL__MQTT__LISTEN", address);
+        let ended = finish(command, "");
         assert_eq!(ended.code, Some(1), "{ended:?}");
         ended.stderr
     }
