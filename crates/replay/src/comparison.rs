@@ -94,9 +94,7 @@ impl fmt::Display for Differing {
             "replayed, inputs {from} to {to} lead to something else than when they came: iot-control {binary} took them"
         )?;
         if binary == VERSION {
-            f.write_str(
-                ", as this is; a setting that was changed can do that, if none was please report it",
-            )?;
+            f.write_str(", as this is; please report it")?;
         } else {
             write!(f, ", this is {VERSION}: old inputs ran through new code")?;
         }
@@ -161,7 +159,10 @@ mod tests {
             text.contains("inputs 4 to 4 lead to something else"),
             "{text}"
         );
-        assert!(text.ends_with("so do 2 later stretches"), "{text}");
+        assert!(
+            text.ends_with("as this is; please report it; so do 2 later stretches"),
+            "{text}"
+        );
     }
 
     #[test]
