@@ -1,10 +1,10 @@
-//! Long-term history: now and then it is written down what the journal comes to, which is dropped after some days.
+//! Long-term history: periodically summarises the journal, whose inputs are dropped after some days.
 //!
 //! A thread of its own, woken when a snapshot is kept; it reads the state folder as everybody who looks into the past
 //! does. Must not keep the hot thread or the store's waiting.
 
 use std::{
-    sync::mpsc::{Receiver, SyncSender, sync_channel},
+    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     thread,
     time::{Duration, Instant},
 };
@@ -29,7 +29,7 @@ pub(super) struct Historian {
 }
 
 impl Historian {
-    /// Starts the thread; it ends with the last clone. History is kept for so long.
+    /// Starts the thread; it ends with the last clone. `keep`: how long changes are kept.
     pub(super) fn start(store: StoreHandle, keep: Duration) -> std::io::Result<Self> {
         let (nudge, nudges) = sync_channel(1);
         let thread = thread::Builder::new().name("history".to_owned());
@@ -46,8 +46,7 @@ impl Historian {
 
 fn go_on(store: &StoreHandle, keep: Duration, nudges: &Receiver<()>) {
     let mut next = Instant::now() + FIRST_AFTER;
-    while nudges.recv().is_ok() {
-        thread::sleep(next.saturating_duration_since(Instant::now()));
+    while nudges.recv().is_ok() && rest(next, nudges) {
         let machine = Machine::read();
         // A clock that nobody set may show any year: nothing is too old by it.
         let now = machine.synced.then_some(machine.wall);
@@ -57,6 +56,18 @@ fn go_on(store: &StoreHandle, keep: Duration, nudges: &Receiver<()>) {
             );
         }
         next = Instant::now() + EVERY;
+    }
+}
+
+/// Waits until then, whatever nudges it meanwhile; false: the last clone went.
+fn rest(until: Instant, nudges: &Receiver<()>) -> bool {
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        match nudges.recv_timeout(left) {
+            Ok(()) => {}
+            Err(RecvTimeoutError::Timeout) => return true,
+            Err(RecvTimeoutError::Disconnected) => return false,
+        }
     }
 }
 
@@ -166,6 +177,23 @@ mod tests {
         store.submit(batch).expect("there is room");
         snapshot(&house, 3, hour(3));
         store
+    }
+
+    #[test]
+    fn the_thread_ends_with_its_last_clone_and_keeps_no_store_from_ending() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (store, _) = Store::open(folder.path(), Options::default()).expect("it opens");
+        let (lives, ended) = sync_channel::<()>(1);
+        // The sender goes with the store's thread.
+        let on_durable = move |_| {
+            let _ = lives.try_send(());
+        };
+        let store = store.start(on_durable).expect("a thread");
+        let historian = Historian::start(store, FIRST_AFTER).expect("a thread");
+        historian.nudge();
+        drop(historian);
+        let ended = ended.recv_timeout(Duration::from_secs(20));
+        assert_eq!(ended, Err(RecvTimeoutError::Disconnected));
     }
 
     #[test]
