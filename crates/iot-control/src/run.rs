@@ -27,7 +27,6 @@ use anyhow::{Context, anyhow, bail};
 use broker::{Core, Limits, tcp};
 use dispatcher::explain::Explainer;
 use mapping::Program;
-use store::db::Shutdown;
 use tokio::{
     net::{TcpListener, TcpSocket},
     signal::unix::{Signal, SignalKind, signal},
@@ -229,11 +228,7 @@ async fn serve(
     });
     teller.finish(LAST_WORDS_MAX);
     app.borrow_mut().stream.close();
-    let now = clock.now();
-    store.shutdown(Shutdown {
-        now,
-        boot_id: clock.boot_id().to_owned(),
-    })?;
+    store.shutdown()?;
     if printing.is_some_and(|printing| !printing.finish()) {
         printer::tell("nobody reads stdout: its last lines are lost");
     }

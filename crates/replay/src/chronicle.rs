@@ -218,7 +218,6 @@ impl Pen<'_> {
             name: row.name.to_string(),
             first_seen: wall,
             last_seen: wall,
-            firmware: None,
             counters: BTreeMap::new(),
         });
         seen.last_seen = seen.last_seen.max(wall);

@@ -99,7 +99,6 @@ impl Player {
                 self.comparison.compare(record);
                 Fed::Passed
             }
-            Class::BrokerFact => Fed::Passed,
         }
     }
 

@@ -3,7 +3,7 @@
 //! The hot thread submits batches and never waits; others ask for changes of the database and get
 //! their reply by a callback on the store thread, which should only pass it on.
 
-use crate::db::{Database, DatabaseReader, DbError, Shutdown, Snapshot};
+use crate::db::{Database, DatabaseReader, DbError, Snapshot};
 use crate::folder::StateFolder;
 use crate::health::{Health, StoreError};
 use crate::journal::{Batch, JournalReader, JournalView};
@@ -49,8 +49,9 @@ impl StoreHandle {
             .map_err(|(why, batch)| SubmitError { why, batch })
     }
 
-    /// Changes the database on the store thread, after all that was submitted before. `reply` gets
-    /// the result there; a change that succeeded is on the disk.
+    /// Changes the database on the store thread, after the changes and snapshots that were asked for before. The
+    /// batches that were submitted before are written by then, unless the disk fails: nobody is kept from changing
+    /// a user for that. `reply` gets the result there; a change that succeeded is on the disk.
     ///
     /// # Errors
     /// [`Refusal`] at once where the queue is full or closed; `reply` is dropped uncalled then.
@@ -109,14 +110,14 @@ impl StoreHandle {
         &self.inner.folder
     }
 
-    /// Writes all that waits, puts it on the disk, notes the shutdown and ends the store thread.
+    /// Writes all that waits, puts it on the disk and ends the store thread.
     /// Blocks for as long as the options allow; not to be called from a callback of the store.
     ///
     /// # Errors
     /// [`StoreError::Unwritten`] where the disk failed until the end, and [`StoreError::Stopped`]
     /// where the store had ended before.
-    pub fn shutdown(&self, shutdown: Shutdown) -> Result<(), StoreError> {
-        self.inner.queue.close(Some(shutdown));
+    pub fn shutdown(&self) -> Result<(), StoreError> {
+        self.inner.queue.close();
         let thread = self.inner.thread.lock();
         let thread = thread.unwrap_or_else(PoisonError::into_inner).take();
         match thread.map(JoinHandle::join) {
@@ -137,7 +138,7 @@ impl fmt::Debug for StoreHandle {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.queue.close(None);
+        self.queue.close();
     }
 }
 

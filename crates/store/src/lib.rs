@@ -39,7 +39,7 @@ mod writer;
 
 pub use db::{
     ArchivedMapping, Change, Chronicle, Credential, Database, DatabaseReader, DbError, Device,
-    HouseId, MappingHash, Rejected, Shutdown, Snapshot, SnapshotInfo, User, UserKind,
+    MappingHash, Rejected, Snapshot, SnapshotInfo, User, UserKind,
 };
 pub use folder::{FolderError, FolderLock, StateFolder, check_private};
 pub use handle::{StoreHandle, SubmitError};

@@ -1,6 +1,6 @@
 //! Opening a house's state: lock, database, journal, and where to start again from.
 
-use crate::db::{Database, DatabaseReader, DbError, HouseId, Rejected, Shutdown, Snapshot};
+use crate::db::{Database, DatabaseReader, DbError, Rejected, Snapshot};
 use crate::folder::{FolderError, FolderLock, Original, StateFolder};
 use crate::handle::{Inner, StoreHandle};
 use crate::health::{Health, HealthState};
@@ -30,8 +30,6 @@ pub struct Store {
 /// What was found: start from the snapshot, then apply the tail.
 #[derive(Debug)]
 pub struct Recovered {
-    /// The house's id; `None` at the very first start.
-    pub house: Option<HouseId>,
     /// The newest good snapshot.
     pub snapshot: Option<Snapshot>,
     /// What else is wrong and did not stop the start.
@@ -50,8 +48,6 @@ pub struct Recovered {
     pub last: InputNo,
     /// When the last record or the snapshot was taken; the house's clocks start after it.
     pub last_now: Option<Now>,
-    /// How the last run ended; `None` where it was killed, or there was none.
-    pub previous_shutdown: Option<Shutdown>,
 }
 
 impl Store {
@@ -103,22 +99,12 @@ impl Store {
             source,
         })?;
         let recovered = Recovered {
-            house: or_warn(
-                database.read().house_id(),
-                "the house's id is unknown",
-                &mut warnings,
-            ),
             tail: journal.view().reader(from.next()),
             torn: found.torn,
             cut_off,
             damaged: found.damaged,
             last,
             last_now: later(found.last_now, snapshot.as_ref().map(|s| s.now)),
-            previous_shutdown: or_warn(
-                database.read().last_shutdown(),
-                "how the last run ended is unknown",
-                &mut warnings,
-            ),
             snapshot,
             rejected,
             warnings,

@@ -5,7 +5,7 @@
 //! bounds all that waits in memory. One order holds for batches and jobs. The lock is never held
 //! across anything but moving pointers, so the hot thread does not wait for the disk.
 
-use crate::db::{Database, DbError, Shutdown, Snapshot};
+use crate::db::{Database, DbError, Snapshot};
 use crate::health::StoreError;
 use crate::journal::Batch;
 use std::collections::VecDeque;
@@ -73,7 +73,6 @@ struct State {
     jobs: usize,
     last: InputNo,
     closed: bool,
-    shutdown: Option<Shutdown>,
 }
 
 /// What the store thread took.
@@ -163,18 +162,10 @@ impl Queue {
         state.bytes -= bytes;
     }
 
-    /// Takes nothing more; the first given shutdown counts.
-    pub(crate) fn close(&self, shutdown: Option<Shutdown>) {
-        let mut state = self.state();
-        if !state.closed {
-            state.closed = true;
-            state.shutdown = shutdown;
-        }
+    /// Takes nothing more.
+    pub(crate) fn close(&self) {
+        self.state().closed = true;
         self.wake.notify_one();
-    }
-
-    pub(crate) fn shutdown(&self) -> Option<Shutdown> {
-        self.state().shutdown.take()
     }
 
     /// How many batches are not written yet, and their bytes.

@@ -80,8 +80,6 @@ pub(crate) struct Writer {
     retry: Option<Retry>,
     /// Snapshots that are kept, newest first.
     snapshots: Vec<SnapshotInfo>,
-    /// The note of the last shutdown is gone, so that a kill is not taken for one.
-    note_cleared: bool,
     /// The segment of the journal that the database knows.
     begun: Option<Begun>,
     _lock: FolderLock,
@@ -116,7 +114,6 @@ impl Writer {
             unsynced_since: Some(Instant::now()),
             retry: None,
             snapshots: Vec::new(),
-            note_cleared: false,
             begun: None,
             _lock: lock,
         }
@@ -126,7 +123,6 @@ impl Writer {
     pub(crate) fn run(mut self) -> Result<(), StoreError> {
         self.look_up_snapshots();
         loop {
-            self.note_cleared = self.note_cleared || self.database.set_last_shutdown(None).is_ok();
             let taken = self.queue.take(self.wakes_at());
             for job in taken.jobs {
                 match job {
@@ -410,9 +406,6 @@ impl Writer {
         if let Err(gone) = self.original.check() {
             return Err(DbError::Gone(gone.to_string()).into());
         }
-        if let Some(shutdown) = self.queue.shutdown() {
-            self.database.set_last_shutdown(Some(&shutdown))?;
-        }
         Ok(())
     }
 
@@ -424,7 +417,7 @@ impl Writer {
 /// Also after a panic in a callback: callers learn that nothing is kept any more.
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.queue.close(None);
+        self.queue.close();
         self.health().state = HealthState::Stopped;
     }
 }

@@ -74,11 +74,6 @@ impl Clock {
         }
     }
 
-    /// The kernel's name for its boot.
-    pub(crate) fn boot_id(&self) -> &str {
-        &self.line.boot_id
-    }
-
     /// The moment at which the machine showed this.
     pub(crate) fn at(&self, machine: &Machine) -> Now {
         Now {

@@ -16,8 +16,6 @@ pub struct Device {
     pub first_seen: UnixTime,
     /// When it was last heard.
     pub last_seen: UnixTime,
-    /// The firmware that it reported, as it wrote it.
-    pub firmware: Option<String>,
     /// What is counted for it, by name: reconnects, refused payloads.
     pub counters: BTreeMap<String, u64>,
 }
@@ -30,7 +28,7 @@ impl DatabaseReader {
     pub fn devices(&self) -> Result<Vec<Device>, DbError> {
         let mut counters = self.counters()?;
         let mut statement = self.connection.prepare_cached(
-            "SELECT id, name, first_seen_us, last_seen_us, firmware FROM devices ORDER BY id",
+            "SELECT id, name, first_seen_us, last_seen_us FROM devices ORDER BY id",
         )?;
         let devices = statement.query_map([], |row| {
             let id = DeviceId(row.get(0)?);
@@ -39,7 +37,6 @@ impl DatabaseReader {
                 name: row.get(1)?,
                 first_seen: UnixTime(row.get(2)?),
                 last_seen: UnixTime(row.get(3)?),
-                firmware: row.get(4)?,
                 counters: counters.remove(&id).unwrap_or_default(),
             })
         })?;
@@ -64,21 +61,21 @@ impl DatabaseReader {
 
 impl Database {
     /// Adds what a stretch of time brought. What is known of a device stays: its first time; its counters grow.
+    /// The column `firmware` stays empty: no device says its firmware, and dropping it would cost older databases
+    /// a migration.
     pub(super) fn see_device(&mut self, seen: &Device) -> Result<(), DbError> {
         self.connection()
             .prepare_cached(
-                "INSERT INTO devices (id, name, first_seen_us, last_seen_us, firmware)
-                 VALUES (?1, ?2, ?3, ?4, ?5)
+                "INSERT INTO devices (id, name, first_seen_us, last_seen_us)
+                 VALUES (?1, ?2, ?3, ?4)
                  ON CONFLICT (id) DO UPDATE SET name = excluded.name,
-                    last_seen_us = max(last_seen_us, excluded.last_seen_us),
-                    firmware = coalesce(excluded.firmware, firmware)",
+                    last_seen_us = max(last_seen_us, excluded.last_seen_us)",
             )?
             .execute(params![
                 seen.id.0,
                 seen.name,
                 seen.first_seen.0,
-                seen.last_seen.0,
-                seen.firmware
+                seen.last_seen.0
             ])?;
         let mut add = self.connection().prepare_cached(
             "INSERT INTO device_counters (device, name, value) VALUES (?1, ?2, ?3)

@@ -17,7 +17,6 @@ pub use devices::Device;
 pub use error::DbError;
 pub use history::{Change, Chronicle};
 pub use mappings::{ArchivedMapping, MappingHash};
-pub use meta::{HouseId, Shutdown};
 pub use snapshots::{Rejected, Snapshot, SnapshotInfo};
 pub use users::{Credential, User, UserKind};
 

@@ -36,7 +36,7 @@ impl Batch {
         }
     }
 
-    /// Adds a record. Several may share a number (an input, its broker facts, its outputs' hash).
+    /// Adds a record. Several may share a number (an input, what was seen with it, its outputs' hash).
     ///
     /// # Errors
     /// [`Refused`] where the number is below the one before, or the body too long. The batch stays

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use store::{
     ArchivedMapping, Change, Chronicle, Credential, Database, DatabaseReader, DbError, Device,
-    HouseId, MappingHash, Shutdown, Snapshot, User, UserKind,
+    MappingHash, Snapshot, User, UserKind,
 };
 use tempfile::TempDir;
 use types::{DeviceId, InputNo, Instant, UnixTime, Value};
@@ -106,12 +106,11 @@ fn what_is_no_database_is_said_to_be_damaged_with_what_to_do() {
 #[test]
 fn a_device_keeps_its_first_time_and_its_counters_grow() {
     let (_folder, _, mut db) = database();
-    let seen = |name: &str, at, firmware: Option<&str>, refused| Device {
+    let seen = |name: &str, at, refused| Device {
         id: DeviceId(17),
         name: name.to_owned(),
         first_seen: UnixTime(at),
         last_seen: UnixTime(at + 1),
-        firmware: firmware.map(str::to_owned),
         counters: BTreeMap::from([("refused".to_owned(), refused)]),
     };
     let mut add = |up_to, device| {
@@ -122,9 +121,9 @@ fn a_device_keeps_its_first_time_and_its_counters_grow() {
         };
         db.add_history(&chronicle).unwrap();
     };
-    add(5, seen("hall lamp", 5, Some("1.2.0"), 3));
-    add(9, seen("hall", 7, None, 1));
-    let mut both = seen("hall", 5, Some("1.2.0"), 4);
+    add(5, seen("hall lamp", 5, 3));
+    add(9, seen("hall", 7, 1));
+    let mut both = seen("hall", 5, 4);
     both.last_seen = UnixTime(8);
     assert_eq!(db.read().devices().unwrap(), [both]);
     assert_eq!(db.read().history_up_to().unwrap(), Some(InputNo(9)));
@@ -226,25 +225,6 @@ fn history_comes_back_in_order_and_typed_and_is_pruned_by_age() {
 }
 
 #[test]
-fn the_house_keeps_its_id_and_the_note_of_its_shutdown() {
-    let (_folder, path, mut db) = database();
-    assert_eq!(db.read().house_id().unwrap(), None);
-    db.give_house_id(HouseId(7)).unwrap();
-    db.give_house_id(HouseId(8)).unwrap();
-    let shutdown = Shutdown {
-        now: crate::second(5),
-        boot_id: "b0".to_owned(),
-    };
-    db.set_last_shutdown(Some(&shutdown)).unwrap();
-    drop(db);
-    let mut db = Database::open(&path).unwrap();
-    assert_eq!(db.read().house_id().unwrap(), Some(HouseId(7)));
-    assert_eq!(db.read().last_shutdown().unwrap(), Some(shutdown));
-    db.set_last_shutdown(None).unwrap();
-    assert_eq!(db.read().last_shutdown().unwrap(), None);
-}
-
-#[test]
 fn a_failed_change_leaves_nothing_behind() {
     let (_folder, _, mut db) = database();
     let result = db.together(|db| {
@@ -260,8 +240,10 @@ fn a_failed_change_leaves_nothing_behind() {
 fn a_reader_sees_each_commit() {
     let (_folder, path, mut db) = database();
     let reader = DatabaseReader::open(&path).unwrap();
-    db.give_house_id(HouseId(7)).unwrap();
-    assert_eq!(reader.house_id().unwrap(), Some(HouseId(7)));
+    assert_eq!(reader.mapping(MappingHash([1; 32])).unwrap(), None);
+    db.archive_mapping(&mapping(1, 0)).unwrap();
+    let archived = reader.mapping(MappingHash([1; 32])).unwrap();
+    assert_eq!(archived, Some(mapping(1, 0)));
 }
 
 #[test]
@@ -290,8 +272,9 @@ fn an_empty_file_becomes_a_database_and_an_old_one_keeps_its_rows() {
     std::fs::write(&path, b"").unwrap();
     Database::open(&path)
         .unwrap()
-        .give_house_id(HouseId(3))
+        .archive_mapping(&mapping(3, 0))
         .unwrap();
     let again = Database::open(&path).unwrap();
-    assert_eq!(again.read().house_id().unwrap(), Some(HouseId(3)));
+    let archived = again.read().mapping(MappingHash([3; 32])).unwrap();
+    assert_eq!(archived, Some(mapping(3, 0)));
 }

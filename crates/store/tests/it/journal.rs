@@ -166,9 +166,7 @@ fn a_batch_refuses_what_can_not_be_kept_and_stays_as_it_was() {
     let mut batch = Batch::new(Durability::Soon);
     let now = Now::default();
     batch.push(InputNo(7), now, Class::Input, b"a").unwrap();
-    batch
-        .push(InputNo(7), now, Class::BrokerFact, b"b")
-        .unwrap();
+    batch.push(InputNo(7), now, Class::Observed, b"b").unwrap();
     assert_eq!(
         batch.push(InputNo(6), now, Class::Input, b"c"),
         Err(Refused::OutOfOrder {

@@ -44,7 +44,7 @@ fn record(no: u64) -> Record {
         no: InputNo(no),
         now: second(no),
         class: match no % 5 {
-            0 => Class::BrokerFact,
+            0 => Class::Observed,
             4 => Class::OutputsHash,
             _ => Class::Input,
         },

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 use store::{
-    Durability, HealthState, HouseId, Options, QueueLimits, Refusal, Retention, Shutdown, Store,
-    StoreError, StoreHandle,
+    Durability, HealthState, Options, QueueLimits, Refusal, Retention, Store, StoreError,
+    StoreHandle,
 };
 use types::InputNo;
 
@@ -36,13 +36,6 @@ pub(crate) fn start(folder: &Path, options: Options) -> (StoreHandle, Receiver<I
 
 pub(crate) fn wait_for(acknowledged: &Receiver<InputNo>, no: u64) {
     while acknowledged.recv_timeout(PATIENCE).unwrap() < InputNo(no) {}
-}
-
-fn stop(handle: &StoreHandle) -> Result<(), StoreError> {
-    handle.shutdown(Shutdown {
-        now: second(0),
-        boot_id: String::new(),
-    })
 }
 
 /// Asks for a snapshot and waits for the reply.
@@ -77,12 +70,8 @@ fn what_was_acknowledged_is_read_back_after_a_shutdown() {
         handle.submit(batch_of(first..=first + 9)).unwrap();
     }
     wait_for(&acknowledged, 30);
-    let shutdown = Shutdown {
-        now: second(31),
-        boot_id: "boot".to_owned(),
-    };
-    handle.shutdown(shutdown.clone()).unwrap();
-    assert!(matches!(stop(&handle), Err(StoreError::Stopped)));
+    handle.shutdown().unwrap();
+    assert!(matches!(handle.shutdown(), Err(StoreError::Stopped)));
     let refused = handle.submit(batch_of(31..=31)).unwrap_err();
     assert_eq!(refused.why, Refusal::Closed);
     assert_eq!(handle.health().state, HealthState::Stopped);
@@ -90,7 +79,6 @@ fn what_was_acknowledged_is_read_back_after_a_shutdown() {
     let (_, recovered) = Store::open(folder.path(), options(&disk)).unwrap();
     assert_eq!(recovered.last, InputNo(30));
     assert_eq!(recovered.last_now, Some(second(30)));
-    assert_eq!(recovered.previous_shutdown, Some(shutdown));
     let tail: Vec<_> = recovered.tail.map(Result::unwrap).collect();
     assert_eq!(tail, (1..=30).map(record).collect::<Vec<_>>());
 }
@@ -104,7 +92,7 @@ fn a_journal_that_is_deleted_under_it_is_no_success() {
     std::fs::remove_dir_all(folder.path().join("journal")).unwrap();
     assert!(snapshot(&handle, 3).is_err(), "what is before it is gone");
     handle.submit(batch_of(4..=4)).unwrap();
-    assert!(stop(&handle).is_err());
+    assert!(handle.shutdown().is_err());
     assert!(acknowledged.try_recv().is_err());
 }
 
@@ -183,7 +171,7 @@ fn a_failing_disk_stops_acknowledgements_and_comes_back_by_itself() {
     let (reply, replied) = sync_channel(1);
     handle
         .change(
-            |db| db.give_house_id(HouseId(1)),
+            |db| db.archive_mapping(&db::mapping(2, 0)),
             move |result| reply.send(result.is_ok()).unwrap(),
         )
         .unwrap();
@@ -192,7 +180,7 @@ fn a_failing_disk_stops_acknowledgements_and_comes_back_by_itself() {
     disk.set(|faults| faults.write = None);
     wait_for(&acknowledged, 10);
     assert_eq!(handle.health().waiting_batches, 0);
-    stop(&handle).unwrap();
+    handle.shutdown().unwrap();
     let (_, recovered) = Store::open(folder.path(), options(&disk)).unwrap();
     let tail: Vec<_> = recovered.tail.map(Result::unwrap).collect();
     assert_eq!(tail, (1..=10).map(record).collect::<Vec<_>>());
@@ -236,7 +224,7 @@ fn a_full_queue_gives_the_batch_back_and_a_shutdown_says_what_was_lost() {
     let refused = handle.submit(batch_of(4..=4)).unwrap_err();
     assert_eq!(refused.why, Refusal::Full);
     assert_eq!(refused.batch.last(), Some(InputNo(4)));
-    let error = stop(&handle).unwrap_err();
+    let error = handle.shutdown().unwrap_err();
     assert!(
         matches!(error, StoreError::Unwritten { batches: 3, .. }),
         "{error}"
@@ -291,7 +279,7 @@ fn a_full_disk_drops_the_oldest_segments_but_not_what_a_restart_needs() {
     wait_for(&acknowledged, 240);
     assert_eq!(handle.health().state, HealthState::Good);
     assert!(handle.health().segments_sacrificed > 0);
-    stop(&handle).unwrap();
+    handle.shutdown().unwrap();
 
     let (_, recovered) = Store::open(folder.path(), options).unwrap();
     assert_eq!(recovered.snapshot, Some(db::snapshot(150, 1)));
@@ -344,7 +332,7 @@ fn a_damaged_snapshot_means_an_older_one_and_a_longer_tail() {
     handle.submit(batch_of(11..=20)).unwrap();
     snapshot(&handle, 20).unwrap();
     handle.submit(batch_of(21..=25)).unwrap();
-    stop(&handle).unwrap();
+    handle.shutdown().unwrap();
     let raw = rusqlite::Connection::open(handle.folder().database()).unwrap();
     raw.execute("UPDATE snapshots SET crc = 0 WHERE no = 20", [])
         .unwrap();
@@ -362,7 +350,7 @@ fn a_journal_that_lost_its_end_goes_on_after_the_snapshot() {
     let (handle, acknowledged) = start(folder.path(), options(&disk));
     handle.submit(batch_of(1..=10)).unwrap();
     snapshot(&handle, 10).unwrap();
-    stop(&handle).unwrap();
+    handle.shutdown().unwrap();
     drop(acknowledged);
     let file = crate::segments(&handle.folder().journal()).remove(0);
     let bytes = std::fs::read(&file).unwrap();
@@ -376,7 +364,7 @@ fn a_journal_that_lost_its_end_goes_on_after_the_snapshot() {
     let handle = store.start(move |no| durable.send(no).unwrap()).unwrap();
     handle.submit(batch_of(11..=12)).unwrap();
     wait_for(&acknowledged, 12);
-    stop(&handle).unwrap();
+    handle.shutdown().unwrap();
 
     let (_, recovered) = Store::open(folder.path(), options(&disk)).unwrap();
     let tail: Vec<_> = recovered.tail.map(Result::unwrap).collect();
@@ -404,6 +392,6 @@ fn a_reply_that_panics_ends_the_store_visibly() {
     handle
         .change(|_| Ok(()), |_| panic!("a mistake in a reply"))
         .unwrap();
-    assert!(matches!(stop(&handle), Err(StoreError::Stopped)));
+    assert!(matches!(handle.shutdown(), Err(StoreError::Stopped)));
     assert_eq!(handle.health().state, HealthState::Stopped);
 }
