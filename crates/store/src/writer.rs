@@ -384,9 +384,11 @@ impl Writer {
         }
     }
 
-    /// Writes what waits, for as long as a shutdown may take.
+    /// Writes what waits, for as long as a shutdown may take. The first try comes at once: the pause after a
+    /// failure may be longer than that.
     fn finish(&mut self) -> Result<(), StoreError> {
         let deadline = Instant::now() + self.options.shutdown_wait;
+        self.write_now();
         while !self.pending.is_empty() {
             match self.retry {
                 Some(retry) if retry.at > deadline => {

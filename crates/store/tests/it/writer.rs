@@ -232,6 +232,25 @@ fn a_full_queue_gives_the_batch_back_and_a_shutdown_says_what_was_lost() {
 }
 
 #[test]
+fn a_shutdown_tries_once_more_where_the_next_try_would_come_too_late() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = FaultyDisk::default();
+    let options = Options {
+        retry_first: PATIENCE,
+        retry_max: PATIENCE,
+        ..options(&disk)
+    };
+    let (handle, _acknowledged) = start(folder.path(), options.clone());
+    disk.set(|faults| faults.write = Some(ErrorKind::Other));
+    handle.submit(batch_of(1..=3)).unwrap();
+    wait_until_failing(&handle);
+    disk.set(|faults| faults.write = None);
+    handle.shutdown().unwrap();
+    let (_, recovered) = Store::open(folder.path(), options).unwrap();
+    assert_eq!(recovered.tail.map(Result::unwrap).count(), 3);
+}
+
+#[test]
 fn numbers_never_go_back() {
     let folder = tempfile::tempdir().unwrap();
     let disk = FaultyDisk::default();
