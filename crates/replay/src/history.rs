@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-use dispatcher::{Blocklist, Config, Dispatcher, SnapshotError};
+use dispatcher::{Blocklist, Config, Dispatcher};
 use jiff::tz::TimeZone;
 use mapping::Program;
 use store::{Past, SnapshotInfo};
@@ -21,6 +21,7 @@ use types::{InputNo, Now, UnixTime};
 use crate::{
     player::Player,
     programs::Programs,
+    restore::restore,
     travel::Travel,
     trouble::{HistoryError, Trouble, Troubles},
     words::{clock_of, minute_of},
@@ -330,30 +331,19 @@ impl History {
     /// The house after the newest snapshot up to `up_to` that can be used.
     pub(crate) fn restore(&self, up_to: InputNo) -> Result<(Dispatcher, InputNo), HistoryError> {
         let database = self.past.database();
-        let mut up_to = Some(up_to);
-        while let Some(no) = up_to {
-            let (snapshot, rejected) = database.newest_snapshot(no)?;
-            self.trouble(|troubles| troubles.rejected(rejected));
-            let Some(snapshot) = snapshot else {
-                break;
-            };
-            up_to = snapshot.no.0.checked_sub(1).map(InputNo);
-            let program =
-                self.programs
-                    .borrow_mut()
-                    .find_or(database, snapshot.mapping, &self.newest);
-            let config = self.config.clone();
-            match Dispatcher::restore(program, config, &snapshot.body, snapshot.now) {
-                Ok((dispatcher, _)) => return Ok((dispatcher, snapshot.no)),
-                Err(why @ SnapshotError::Malformed(_)) => {
-                    let text = format!("the snapshot of input {}: {why}", snapshot.no);
-                    self.trouble(|troubles| troubles.add(Trouble::Snapshot(text)));
-                }
-                Err(why) => {
-                    let no = snapshot.no;
-                    return Err(HistoryError::Snapshot { no, why });
-                }
-            }
+        let (newest, rejected) = database.newest_snapshot(up_to)?;
+        self.trouble(|troubles| troubles.rejected(rejected));
+        let programs = &mut *self.programs.borrow_mut();
+        let passed = |text| self.trouble(|troubles| troubles.add(Trouble::Snapshot(text)));
+        let restored = restore(
+            newest,
+            database,
+            (programs, &self.newest),
+            &self.config,
+            passed,
+        )?;
+        if let Some(restored) = restored {
+            return Ok((restored.house, restored.no));
         }
         self.trouble(|troubles| troubles.add(Trouble::FromNothing));
         let first = self.past.reader(InputNo(1)).find_map(Result::ok);

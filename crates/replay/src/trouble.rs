@@ -70,6 +70,8 @@ pub enum HistoryError {
     Snapshot {
         /// The input after which it was taken.
         no: InputNo,
+        /// The version that wrote it.
+        binary: String,
         /// What is wrong with it.
         why: SnapshotError,
     },
@@ -98,7 +100,10 @@ impl fmt::Display for HistoryError {
             Self::Open(error) => error.fmt(f),
             Self::Db(error) => error.fmt(f),
             Self::Read(error) => error.fmt(f),
-            Self::Snapshot { no, why } => write!(f, "the snapshot of input {no}: {why}"),
+            Self::Snapshot { no, binary, why } => write!(
+                f,
+                "the snapshot of input {no}, which iot-control {binary} wrote: {why}"
+            ),
             Self::NoMapping(why) => write!(f, "the mapping of this house can't be read: {why}"),
             Self::Empty => f.write_str("nothing has been recorded in this state folder yet"),
             Self::TooOld {

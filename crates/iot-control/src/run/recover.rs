@@ -7,11 +7,11 @@ use std::{
 };
 
 use anyhow::Context;
-use dispatcher::{Blocklist, Conduct, Config, Dispatcher, Effects, SnapshotError};
+use dispatcher::{Blocklist, Conduct, Config, Dispatcher, Effects};
 use jiff::{Timestamp, tz::TimeZone};
 use mapping::program::{Device, Program};
 use replay::Programs;
-use store::{Options, Retention, Snapshot, Store};
+use store::{Options, Retention, Store};
 use types::{InputNo, Now, UnixTime};
 
 use super::{
@@ -254,39 +254,32 @@ fn bring_back(
 ) -> anyhow::Result<(Dispatcher, Effects)> {
     let today = &house.program;
     let mut programs = Programs::knowing([Arc::clone(today)]);
-    let (mut snapshot, mut tail) = (found.snapshot, found.tail);
-    let (dispatcher, begun) = loop {
-        let Some(taken) = snapshot else {
-            let first = tail.by_ref().find_map(Result::ok);
-            let then = first.map_or(now, |record| record.now);
-            tail = store.reader(InputNo(1));
-            break Dispatcher::begin(Arc::clone(today), config, blocklist.clone(), then);
-        };
-        let program = programs.find_or(store.read(), taken.mapping, today);
-        match Dispatcher::restore(program, config.clone(), &taken.body, taken.now) {
-            Ok((dispatcher, notes)) => {
-                let program = dispatcher.program();
-                for line in summed_up(notes.iter().map(|note| note.render(program))) {
-                    printer::tell(line);
-                }
-                break (dispatcher, Effects::default());
+    let newest = found.snapshot.as_ref().map_or(InputNo(0), |taken| taken.no);
+    let restored = replay::restore(
+        found.snapshot,
+        store.read(),
+        (&mut programs, today),
+        &config,
+        printer::tell,
+    )?;
+    let from = restored.as_ref().map_or(InputNo(0), |restored| restored.no);
+    let tail = match from == newest {
+        true => found.tail,
+        false => store.reader(from.next()),
+    };
+    let (dispatcher, begun) = match restored {
+        Some(restored) => {
+            let program = restored.house.program();
+            for line in summed_up(restored.notes.iter().map(|note| note.render(program))) {
+                printer::tell(line);
             }
-            Err(why @ SnapshotError::Malformed(_)) => {
-                printer::tell(format_args!(
-                    "the snapshot of input {}: {why}; an older one is used, with a longer replay",
-                    taken.no
-                ));
-            }
-            Err(why) => {
-                let Snapshot { no, binary, .. } = taken;
-                return Err(why).with_context(|| {
-                    format!("the snapshot of input {no}, which iot-control {binary} wrote")
-                });
-            }
+            (restored.house, Effects::default())
         }
-        snapshot = older_snapshot(store, taken.no)?;
-        let from = snapshot.as_ref().map_or(InputNo(0), |older| older.no);
-        tail = store.reader(from.next());
+        None => {
+            let first = store.reader(InputNo(1)).find_map(Result::ok);
+            let then = first.map_or(now, |record| record.now);
+            Dispatcher::begin(Arc::clone(today), config, blocklist.clone(), then)
+        }
     };
     let dispatcher = tail::replay(dispatcher, tail, store, |hash| {
         programs.find_or(store.read(), hash, today)
@@ -295,15 +288,4 @@ fn bring_back(
         tracing::warn!("{stand_in}");
     }
     Ok((dispatcher?, begun))
-}
-
-fn older_snapshot(store: &Store, than: InputNo) -> anyhow::Result<Option<Snapshot>> {
-    let Some(up_to) = than.0.checked_sub(1) else {
-        return Ok(None);
-    };
-    let (older, rejected) = store.read().newest_snapshot(InputNo(up_to))?;
-    for rejected in rejected {
-        printer::tell(rejected);
-    }
-    Ok(older)
 }

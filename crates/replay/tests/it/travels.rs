@@ -8,7 +8,7 @@ use dispatcher::{
 };
 use proptest::prelude::*;
 use replay::{Fed, History, HistoryError, Until};
-use types::UnixTime;
+use types::{InputNo, UnixTime};
 
 use crate::home::{Files, Home, piano_house, with_rules};
 
@@ -215,4 +215,42 @@ fn windows_cover_everything_once_newest_first() {
         seen.splice(0..0, numbers);
     }
     assert_eq!(seen, (1..=home.last.0).collect::<Vec<_>>());
+}
+
+/// What a look back says behind a snapshot with this body, by iot-control 9.0.0, and what troubles it met.
+fn behind_a_snapshot_of(body: &[u8]) -> (Result<InputNo, String>, Vec<String>) {
+    let mut home = Home::new(&piano_house());
+    home.press(60);
+    home.flush();
+    let mut database = store::Database::open(&home.state().join("house.db")).unwrap();
+    let (newest, _) = database.read().newest_snapshot(home.last).unwrap();
+    let strange = store::Snapshot {
+        no: home.last,
+        binary: "9.0.0".to_owned(),
+        body: body.to_vec(),
+        ..newest.unwrap()
+    };
+    database.put_snapshot(&strange).unwrap();
+    home.press(61);
+    let past = home.history();
+    let went = past.travel_to(Until::End).map(|travel| travel.last());
+    let troubles = past.troubles().iter().map(ToString::to_string).collect();
+    (went.map_err(|error| error.to_string()), troubles)
+}
+
+#[test]
+fn a_snapshot_that_is_damaged_means_an_older_one_and_one_of_a_newer_version_is_refused_by_name() {
+    let (went, troubles) = behind_a_snapshot_of(b"no snapshot");
+    assert!(went.is_ok(), "{went:?}");
+    let passed = troubles
+        .iter()
+        .any(|trouble| trouble.ends_with("an older one is used, with a longer replay"));
+    assert!(passed, "{troubles:?}");
+    // An array that begins with its format.
+    let (went, _) = behind_a_snapshot_of(&[0x85, 0x18, 99]);
+    let error = went.unwrap_err();
+    assert!(
+        error.contains("which iot-control 9.0.0 wrote: it has format 99"),
+        "{error}"
+    );
 }

@@ -1,0 +1,59 @@
+//! The house from its newest snapshot that can be used: where a restart and every look into the past begin.
+
+use std::sync::Arc;
+
+use dispatcher::{Config, Dispatcher, Note, SnapshotError};
+use mapping::Program;
+use store::{DatabaseReader, Snapshot};
+use types::InputNo;
+
+use crate::{programs::Programs, trouble::HistoryError};
+
+/// A house as it was when a snapshot was taken.
+#[derive(Debug)]
+pub struct Restored {
+    /// The house.
+    pub house: Dispatcher,
+    /// The last input that it knows.
+    pub no: InputNo,
+    /// What of the snapshot did not fit the mapping.
+    pub notes: Vec<Note>,
+}
+
+/// The house of `snapshot`, or, where that is damaged, of the newest one before it that is not; `None`: there is
+/// none. `instead` stands in for mappings that can't be found. `passed` hears of each snapshot that is passed over, in
+/// words for people.
+///
+/// # Errors
+/// A newer version wrote the snapshot, or the database can't be read.
+pub fn restore(
+    mut snapshot: Option<Snapshot>,
+    database: &DatabaseReader,
+    (programs, instead): (&mut Programs, &Arc<Program>),
+    config: &Config,
+    passed: impl Fn(String),
+) -> Result<Option<Restored>, HistoryError> {
+    while let Some(taken) = snapshot {
+        let no = taken.no;
+        let program = programs.find_or(database, taken.mapping, instead);
+        match Dispatcher::restore(program, config.clone(), &taken.body, taken.now) {
+            Ok((house, notes)) => return Ok(Some(Restored { house, no, notes })),
+            Err(why @ SnapshotError::Malformed(_)) => passed(format!(
+                "the snapshot of input {no}: {why}; an older one is used, with a longer replay"
+            )),
+            Err(why) => {
+                let binary = taken.binary;
+                return Err(HistoryError::Snapshot { no, binary, why });
+            }
+        }
+        let Some(before) = no.0.checked_sub(1) else {
+            break;
+        };
+        let (older, rejected) = database.newest_snapshot(InputNo(before))?;
+        rejected
+            .iter()
+            .for_each(|rejected| passed(rejected.to_string()));
+        snapshot = older;
+    }
+    Ok(None)
+}
