@@ -8,6 +8,7 @@ mod chronicle;
 mod comparison;
 pub mod events;
 mod history;
+mod hold;
 mod paint;
 mod player;
 mod programs;

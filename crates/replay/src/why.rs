@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use dispatcher::{
-    Dispatcher, Effects,
+    Dispatcher, Effects, Input,
     explain::{self, Part},
 };
 use engine::{Disposition, Output};
@@ -24,10 +24,12 @@ use crate::{
 
 mod after;
 mod chain;
+mod earlier;
 mod json;
+mod pick;
+mod teller;
 mod text;
 
-pub(crate) use chain::{hold_of, look_hops};
 pub(crate) use json::{hops as json_hops, of as json_value, parts as json_parts};
 pub(crate) use text::{hops as table_of, table as parts_of};
 
@@ -327,9 +329,11 @@ fn happened(target: &Target, program: &Program, effects: &Effects) -> Option<Str
     }
 }
 
-/// A program and the effects of one input under it.
+/// One input, a program and the effects under it.
 struct Scene {
     program: Arc<Program>,
+    /// `None`: it can't be read.
+    input: Option<Input>,
     effects: Effects,
     /// Outputs that rules must not write, and until when.
     kept: Vec<(String, Now)>,
@@ -342,6 +346,7 @@ fn scene(history: &History, no: InputNo) -> Result<Scene, HistoryError> {
         return Err(HistoryError::NoInput(no));
     };
     let program = Arc::clone(step.program());
+    let input = Input::decode(&program, &step.record.body).ok();
     let now = step.record.now;
     let channels = mapping::program::ChannelIx::all(program.channels.len());
     let kept = channels.filter_map(|channel| {
@@ -354,6 +359,7 @@ fn scene(history: &History, no: InputNo) -> Result<Scene, HistoryError> {
     explain::fill_texts(&program, &mut effects);
     Ok(Scene {
         program,
+        input,
         effects,
         kept,
     })

@@ -15,6 +15,7 @@ use crate::{
     why::Hop,
 };
 
+mod attempt;
 mod collect;
 mod facts;
 mod json;

@@ -10,7 +10,7 @@ use mapping::{
 };
 use types::Now;
 
-use super::{Found, Hop, What, chain::Told};
+use super::{Found, Hop, What};
 use crate::{
     history::{History, Until},
     player::Fed,
@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Records that are looked through for a consumer that is away.
 const RECORDS_MAX: u64 = 200_000;
+
+/// Channels that a scene told something.
+pub(super) type Told = (ChannelIx, Disposition);
 
 /// One consumer on the way.
 struct Way {

@@ -9,14 +9,12 @@ use mapping::program::Expr;
 use types::{UnixTime, Value};
 
 use super::{
-    Asked, Attempt, WhyNot,
+    Asked, WhyNot,
+    attempt::{attempt, parts},
     collect::{self, Collector, Looked, What},
     triggers,
 };
-use crate::{
-    why,
-    words::{self, roughly},
-};
+use crate::words::{self, roughly};
 
 pub(super) fn answer(asked: &Asked<'_>, house: &Dispatcher, collected: &Collector) -> WhyNot {
     let program = house.program();
@@ -338,45 +336,6 @@ fn unknown(asked: &Asked<'_>, looked: &Looked, part: Option<&Part>) -> String {
         said.push("a value that it computes is none, as after a division by zero".to_owned());
     }
     said.join(", ")
-}
-
-/// The condition of a look, part by part.
-pub(super) fn parts(looked: &Looked) -> Vec<Part> {
-    let (program, decision) = (&looked.program, &looked.decision);
-    let trace = &decision.rules[looked.trace];
-    let step = decision.steps.get(usize::from(trace.step));
-    let cause = step.map(|step| &step.cause);
-    let range = trace.seen.0 as usize..trace.seen.1 as usize;
-    let seen = decision.seen.get(range).unwrap_or_default();
-    let hold = match cause {
-        Some(engine::Cause::Holds(_)) => {
-            why::hold_of(program, looked.rule).map(|(condition, _)| condition)
-        }
-        _ => None,
-    };
-    let conditions = hold.into_iter().chain(&program[looked.rule].condition);
-    let explainer = Explainer::new(program);
-    conditions
-        .flat_map(|condition| explainer.parts(looked.rule, condition, cause, seen))
-        .collect()
-}
-
-fn attempt(looked: &Looked) -> Attempt {
-    let (program, decision) = (&looked.program, &looked.decision);
-    let trace = &decision.rules[looked.trace];
-    let facts = looked.facts.iter().filter_map(|fact| {
-        let value = fact
-            .value
-            .as_ref()
-            .map_or_else(|| "unknown".to_owned(), ToString::to_string);
-        Some((fact.name.clone(), value, fact.since?.wall))
-    });
-    Attempt {
-        now: decision.now,
-        outcome: explain::outcome(trace.outcome).to_owned(),
-        hops: why::look_hops(program, decision, trace, parts(looked)),
-        since: facts.collect(),
-    }
 }
 
 /// The condition at the moment that was asked about, where it depends on no event.

@@ -108,6 +108,66 @@ fn a_restart_and_a_reload_in_between_change_no_answer() {
 }
 
 #[test]
+fn a_variable_that_is_not_kept_ends_with_the_process_and_no_mapping_is_blamed() {
+    let mut files = with_rules(
+        "[rule.party]\nwhen = \"piano.keys.press\"\nif = \"event.key == 40\"\ndo = { var = \"party\", to = true }\n",
+    );
+    let devices = files.get_mut("devices.toml").unwrap();
+    *devices = devices.replace(
+        "[var]\n",
+        "[var]\nparty = { kind = \"bool\", start = false }\n",
+    );
+    let mut home = Home::new(&files);
+    home.press(40);
+    home.pass(50);
+    home.restart(Duration::from_secs(10));
+    home.pass(60);
+    check(
+        &ask(&mut home, "var.party"),
+        "
+var.party  false   (before: true)
+since Saturday 28 March 2026, 20:01:10.000, 1 min ago
+
+  20:01:10.000                the dispatcher started again; var.party does not outlive that
+",
+    );
+}
+
+#[test]
+fn a_timer_that_ran_out_while_the_dispatcher_was_down_says_so_and_no_mapping_is_blamed() {
+    let mut files = piano_house();
+    let rules = files.get_mut("rules.toml").unwrap();
+    *rules = rules.replace(
+        "when  = { timer = \"hall-off\" }\n",
+        "when  = { timer = \"hall-off\" }\nafter_downtime = \"drop\"\n",
+    );
+    let mut home = Home::new(&files);
+    home.lux(12);
+    home.motion();
+    home.pass(100);
+    home.restart(Duration::from_secs(600));
+    home.pass(60);
+    let answer = ask(&mut home, "timer.hall-off");
+    assert!(
+        answer.trim_end().ends_with("timer hall-off ran out"),
+        "{answer}"
+    );
+}
+
+#[test]
+fn a_value_that_is_too_old_names_its_age() {
+    let mut home = Home::new(&piano_house());
+    home.says("bath", "humidity/state", "50");
+    home.pass(400);
+    home.press(40);
+    let answer = ask(&mut home, "bath.humidity");
+    assert!(
+        answer.contains("nothing came from bath.humidity for 5m (stale_after)"),
+        "{answer}"
+    );
+}
+
+#[test]
 fn a_condition_that_held_long_enough_says_since_when() {
     let mut home = Home::new(&piano_house());
     home.says("bath", "humidity/state", "70");

@@ -1,0 +1,273 @@
+//! One decision in hops: what led to it, the rules that ran, what was sent.
+
+use std::sync::Arc;
+
+use dispatcher::{
+    Note,
+    explain::{self, Explainer, LOCAL},
+};
+use engine::{Cause, Decision, Outcome, RuleTrace, Sent};
+use mapping::{
+    Program,
+    program::{Action, ChannelIx, RuleIx, Trigger},
+};
+use types::{InputNo, Instant};
+
+use super::{
+    Hop, What,
+    earlier::{Wanted, earlier},
+};
+use crate::{
+    history::{History, Until},
+    hold::hold_of,
+    trouble::HistoryError,
+    words::{self, span},
+};
+
+/// Timers that start timers are followed back so far.
+pub(super) const BACK_MAX: u8 = 4;
+
+/// Puts one decision into hops.
+pub(super) struct Teller<'a> {
+    pub(super) history: &'a History,
+    pub(super) program: &'a Arc<Program>,
+    pub(super) no: InputNo,
+    pub(super) decision: &'a Decision,
+    /// What was noted with it.
+    pub(super) notes: &'a [Note],
+}
+
+impl Teller<'_> {
+    pub(super) fn hop(&self, what: What) -> Hop {
+        Hop {
+            now: self.decision.now,
+            what,
+        }
+    }
+
+    /// Whether what a channel reported is the wish because nobody had wished anything.
+    fn is_first(&self, channel: ChannelIx) -> bool {
+        self.notes.contains(&Note::FirstReport(channel))
+    }
+
+    /// What led to `step`, from its root on.
+    pub(super) fn causes(&self, step: usize, back: u8) -> Result<Vec<Hop>, HistoryError> {
+        let way = self.way_to(step);
+        let mut hops = Vec::new();
+        for (place, &at) in way.iter().enumerate() {
+            let Some(step) = self.decision.steps.get(at) else {
+                continue;
+            };
+            // That a device went says its event better.
+            let is_told = matches!(step.cause, Cause::Online(_) | Cause::Offline(_));
+            // What a rule set stands with the rule.
+            let is_set = place > 0 && matches!(step.cause, Cause::Var(..));
+            if place == 0 && back > 0 {
+                hops.extend(self.before(&step.cause, back)?);
+            }
+            let is_said = is_set || (is_told && place + 1 < way.len());
+            if !is_said {
+                hops.push(self.hop(What::Cause(self.cause(&step.cause))));
+            }
+            // The rule in this step that led to the next one.
+            if let Some(next) = way
+                .get(place + 1)
+                .and_then(|at| self.decision.steps.get(*at))
+            {
+                let mut ran = self.decision.rules.iter().filter(|trace| {
+                    usize::from(trace.step) == at
+                        && explain::ran(trace)
+                        && self.leads_to(trace.rule, &next.cause)
+                });
+                hops.extend(ran.next().map(|trace| self.rule(trace)));
+            }
+        }
+        Ok(hops)
+    }
+
+    /// The steps from the root to `step`: each was derived from the one before.
+    fn way_to(&self, step: usize) -> Vec<usize> {
+        let steps = &self.decision.steps;
+        let mut way = vec![step];
+        let mut depth = steps.get(step).map_or(0, |step| step.depth);
+        let mut at = step;
+        while depth > 0 {
+            let before = (0..at).rev().filter(|ix| steps[*ix].depth + 1 == depth);
+            let likely = before.clone().find(|ix| {
+                self.decision.rules.iter().any(|trace| {
+                    usize::from(trace.step) == *ix
+                        && explain::ran(trace)
+                        && self.leads_to(trace.rule, &steps[at].cause)
+                })
+            });
+            let Some(parent) = likely.or_else(|| before.clone().next()) else {
+                break;
+            };
+            way.push(parent);
+            (at, depth) = (parent, depth - 1);
+        }
+        way.reverse();
+        way
+    }
+
+    fn leads_to(&self, rule: RuleIx, cause: &Cause) -> bool {
+        let actions = &self.program[rule].actions;
+        match cause {
+            Cause::Var(var, _) => actions
+                .iter()
+                .any(|action| matches!(action, Action::Var { var: set, .. } if set == var)),
+            Cause::Event(event, _) => actions
+                .iter()
+                .any(|action| matches!(action, Action::Emit { event: e, .. } if e == event)),
+            // Whatever it wrote may have turned a condition.
+            Cause::Holds(_) => true,
+            _ => false,
+        }
+    }
+
+    fn cause(&self, cause: &Cause) -> String {
+        let program = self.program;
+        match cause {
+            Cause::Set(channel, who) if &**who == LOCAL && self.is_first(*channel) => format!(
+                "{} reported for the first time; nobody had wished anything of it, so what it reported is the wish now",
+                program.channel_path(*channel)
+            ),
+            Cause::Set(channel, who) if &**who == LOCAL => format!(
+                "{} was changed at the device, by no rule and no command; what it reported is the wish now",
+                program.channel_path(*channel)
+            ),
+            Cause::Set(channel, who) => {
+                let who = explain::asker(who);
+                format!("{who} asked for {}", program.channel_path(*channel))
+            }
+            Cause::Holds(rule) => match hold_of(program, *rule) {
+                Some((condition, span_of)) if !span_of.is_zero() => {
+                    format!("{} has held for {}", condition.text, span(span_of))
+                }
+                Some((condition, _)) => format!("{} became true", condition.text),
+                None => Explainer::new(program).cause(cause),
+            },
+            Cause::At(rule) => {
+                let is_time = |trigger: &&Trigger| {
+                    matches!(
+                        trigger,
+                        Trigger::At { .. } | Trigger::Cron(_) | Trigger::Sun { .. }
+                    )
+                };
+                let times: Vec<String> = program[*rule]
+                    .triggers
+                    .iter()
+                    .filter(is_time)
+                    .map(|trigger| words::trigger(program, trigger))
+                    .collect();
+                format!("its time came: {}", times.join(" or "))
+            }
+            other => Explainer::new(program).cause(other),
+        }
+    }
+
+    /// What happened earlier and only came to its end now: a timer that was started, a condition that turned.
+    fn before(&self, cause: &Cause, back: u8) -> Result<Vec<Hop>, HistoryError> {
+        let (since, wanted): (Instant, Wanted) = match cause {
+            Cause::Timer(timer) => {
+                let travel = self.history.from_input(self.no, Until::End)?;
+                let engine = travel.house().engine();
+                let program = engine.program();
+                let name = &self.program[*timer].name;
+                let there = program.names.timers.get(name).copied();
+                match there.and_then(|timer| engine.timer(timer)) {
+                    Some(running) => {
+                        let starter = program.names.rules.get(&running.by).copied();
+                        (running.started, Wanted::Ran(starter))
+                    }
+                    None => return Ok(Vec::new()),
+                }
+            }
+            Cause::Holds(rule) => {
+                let travel = self.history.from_input(self.no, Until::End)?;
+                let engine = travel.house().engine();
+                let triggers = (0..).zip(&self.program[*rule].triggers);
+                let waits = triggers
+                    .filter_map(|(place, _)| engine.hold(*rule, place)?.waits)
+                    .next();
+                match waits {
+                    Some((since, _)) => (since, Wanted::Turned(*rule)),
+                    None => return Ok(Vec::new()),
+                }
+            }
+            _ => return Ok(Vec::new()),
+        };
+        earlier(self.history, self.no, since, wanted, back - 1)
+    }
+
+    pub(super) fn rule(&self, trace: &RuleTrace) -> Hop {
+        let program = self.program;
+        let row = &program[trace.rule];
+        let explainer = Explainer::new(program);
+        let step = self.decision.steps.get(usize::from(trace.step));
+        let cause = step.map(|step| &step.cause);
+        let range = trace.seen.0 as usize..trace.seen.1 as usize;
+        let seen = self.decision.seen.get(range).unwrap_or_default();
+        let hold = match cause {
+            Some(Cause::Holds(_)) => hold_of(program, trace.rule).map(|(condition, _)| condition),
+            _ if trace.outcome == Outcome::Waiting => {
+                hold_of(program, trace.rule).map(|(condition, _)| condition)
+            }
+            _ => None,
+        };
+        let conditions = hold.into_iter().chain(&row.condition);
+        let parts = conditions
+            .flat_map(|condition| explainer.parts(trace.rule, condition, cause, seen))
+            .collect();
+        let mut did: Vec<String> = Vec::new();
+        if explain::ran(trace) {
+            did.extend(row.actions.iter().filter_map(|action| self.did(action)));
+        }
+        let deeds = self.decision.deeds.iter();
+        let mine = deeds.filter(|deed| deed.rule == Some(trace.rule) && deed.step == trace.step);
+        did.extend(mine.map(|deed| explainer.did(&deed.what)));
+        self.hop(What::Rule {
+            name: row.name.to_string(),
+            file: row.origin.file.to_string(),
+            line: row.origin.line,
+            parts,
+            did,
+        })
+    }
+
+    /// What an action does without sending anything.
+    fn did(&self, action: &Action) -> Option<String> {
+        let program = self.program;
+        match action {
+            Action::Start {
+                timer,
+                span: so_long,
+            } => Some(format!(
+                "started the timer {} for {}",
+                program[*timer].name,
+                span(*so_long)
+            )),
+            Action::Stop(timer) => Some(format!("stopped the timer {}", program[*timer].name)),
+            Action::Var { var, .. } => {
+                let mut steps = self.decision.steps.iter();
+                let value = steps.find_map(|step| match &step.cause {
+                    Cause::Var(set, value) if set == var => Some(value),
+                    _ => None,
+                })?;
+                Some(format!("set var.{} to {value}", program[*var].name))
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn sent(&self, sent: &Sent) -> Hop {
+        let text = match (sent.channel, sent.text.is_empty()) {
+            (Some(channel), true) => self.program.channel_path(channel),
+            _ => sent.text.clone(),
+        };
+        self.hop(What::Sent {
+            text,
+            disposition: sent.disposition,
+        })
+    }
+}
