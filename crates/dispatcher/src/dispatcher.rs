@@ -41,6 +41,7 @@ mod deliver;
 mod reconcile;
 mod reload;
 mod retained;
+mod silence;
 mod snapshot;
 
 pub use admit::{Admitted, LastWill, Message, Publisher, Will};
@@ -63,6 +64,7 @@ pub struct Dispatcher {
     /// Role of each device: its revision.
     roles: Vec<u32>,
     counters: Counters,
+    silence: silence::Silence,
     /// Rules that were cut because they set each other off, and when people were told last.
     alerts: BTreeMap<Arc<str>, Instant>,
 }
@@ -105,6 +107,7 @@ impl Dispatcher {
             deliveries: Deliveries::new(program.channels.len()),
             roles: vec![1; program.devices.len()],
             counters: Counters::default(),
+            silence: silence::Silence::default(),
             engine,
             program,
             alerts: BTreeMap::new(),

@@ -102,7 +102,11 @@ impl Dispatcher {
             None if message.topic.starts_with("iot/") => (None, Err(stranger(message.topic))),
             None => return Ok(Admitted::PASSED),
         };
-        admitted.map_err(|reason| self.refused(device, from, message.topic, reason))
+        let mut admitted =
+            admitted.map_err(|reason| self.refused(device, from, message.topic, reason))?;
+        let input = admitted.input.take();
+        admitted.input = input.and_then(|input| self.without_blocked(now, input));
+        Ok(admitted)
     }
 
     fn read(

@@ -44,6 +44,29 @@ fn a_blocked_producer_is_acknowledged_counted_and_never_matched() {
 }
 
 #[test]
+fn of_a_blocked_producers_flood_one_input_a_second_is_left() {
+    let mut rig = Rig::awake();
+    block(&mut rig, "piano", Sides::PRODUCER);
+    let from = Publisher::Device(rig.device("piano"));
+    let mut inputs = 0;
+    for _ in 0..2_500 {
+        let press = r#"{"event":"press","key":60}"#;
+        let admitted = rig.admit(&from, "iot/piano/keys/event", press);
+        let admitted = admitted.expect("a blocked event is acknowledged");
+        if let Some(input) = admitted.input {
+            rig.take(input, &mut Effects::default());
+            inputs += 1;
+        }
+        rig.pass(Duration::from_millis(1));
+    }
+    assert_eq!(inputs, 3);
+    let counted = rig.dispatcher.counters();
+    assert_eq!(counted.of(rig.device("piano"), "blocked-in"), 2_500);
+    unblock(&mut rig, "piano");
+    assert_eq!(rig.press(60).sends.len(), 1);
+}
+
+#[test]
 fn a_blocked_consumer_loses_what_lay_retained_and_gets_it_back() {
     let mut rig = Rig::awake();
     rig.press(60);
