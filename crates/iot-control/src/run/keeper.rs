@@ -28,6 +28,13 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_secs(10 * 60);
 /// The same while clients wait for it to be acknowledged.
 const AWAITED_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
+/// Pause between two snapshots that make up for what the journal missed. Whoever sends more than the disk takes
+/// would else set the pace at which the whole house is written down.
+const MAKE_UP_EVERY: Duration = Duration::from_secs(2);
+
+/// One log line in this time about what the journal missed; the rest is counted, and told after it.
+const LOG_EVERY: Duration = Duration::from_secs(10);
+
 pub(super) struct Keeper {
     state: HealthState,
     history: History,
@@ -36,8 +43,7 @@ pub(super) struct Keeper {
     unarchived: Arc<Mutex<Option<ArchivedMapping>>>,
     snapshot_failed: Arc<AtomicBool>,
     historian: Option<Historian>,
-    /// Inputs that could not be kept, as people know.
-    unkept: u64,
+    missed: Missed,
 }
 
 impl Keeper {
@@ -49,7 +55,7 @@ impl Keeper {
             unarchived: Arc::default(),
             snapshot_failed: Arc::default(),
             historian: None,
-            unkept: 0,
+            missed: Missed::default(),
         }
     }
 
@@ -143,21 +149,16 @@ impl Keeper {
         if !is_good {
             return failed.then(|| now.at.after(TRY_AGAIN_AFTER));
         }
-        let missed = unkept - self.unkept;
-        self.unkept = unkept;
-        if !was_good && missed == 0 {
+        if !was_good {
             tracing::info!("the disk takes inputs again; acknowledgements go on");
-        } else if !was_good {
+            self.missed.owes_snapshot = true;
+        }
+        if let Some(missed) = self.missed.take(now.at, unkept) {
             tracing::warn!(
-                "the disk takes inputs again; acknowledgements go on. {missed} inputs of the meantime are not in the journal; what came of them is kept"
-            );
-        } else if missed > 0 {
-            tracing::warn!(
-                "{missed} inputs were too long or too many for the journal; what came of them is kept"
+                "{missed} inputs are not in the journal: they were too long or too many for it, or the disk was away; what came of them is kept"
             );
         }
-        if !was_good || missed > 0 {
-            // It holds what the journal does not.
+        if self.missed.wants_snapshot(now.at) {
             return Some(now.at);
         }
         let again = if is_awaited {
@@ -166,6 +167,45 @@ impl Keeper {
             TRY_AGAIN_AFTER
         };
         failed.then(|| now.at.after(again))
+    }
+}
+
+/// What the journal missed, and what was done about it.
+#[derive(Debug, Default)]
+struct Missed {
+    /// How many were seen.
+    seen: u64,
+    /// Those that were not told yet.
+    untold: u64,
+    told: Option<Instant>,
+    /// No snapshot since holds what the journal does not.
+    owes_snapshot: bool,
+    made_up: Option<Instant>,
+}
+
+impl Missed {
+    /// Of `unkept` in all, those that are to be told now.
+    fn take(&mut self, now: Instant, unkept: u64) -> Option<u64> {
+        let new = unkept - self.seen;
+        self.seen = unkept;
+        self.untold += new;
+        self.owes_snapshot |= new > 0;
+        let is_late = |told: Instant| now.since(told) >= LOG_EVERY;
+        if self.untold == 0 || !self.told.is_none_or(is_late) {
+            return None;
+        }
+        self.told = Some(now);
+        Some(std::mem::take(&mut self.untold))
+    }
+
+    fn wants_snapshot(&mut self, now: Instant) -> bool {
+        let is_over = |made_up: Instant| now.since(made_up) >= MAKE_UP_EVERY;
+        if !self.owes_snapshot || !self.made_up.is_none_or(is_over) {
+            return false;
+        }
+        self.owes_snapshot = false;
+        self.made_up = Some(now);
+        true
     }
 }
 
@@ -223,9 +263,8 @@ mod tests {
     use super::*;
     use types::InputNo;
 
-    #[test]
-    fn what_becomes_of_the_past_is_said_once() {
-        let mut health = Health {
+    fn good() -> Health {
+        Health {
             state: HealthState::Good,
             written: InputNo(0),
             waiting_batches: 0,
@@ -233,7 +272,47 @@ mod tests {
             journal_bytes: 0,
             segments_sacrificed: 0,
             retention_trouble: None,
+        }
+    }
+
+    #[test]
+    fn a_journal_that_misses_inputs_all_the_time_makes_a_snapshot_now_and_then() {
+        let mut keeper = Keeper::new(Now::default());
+        let mut snapshots = 0;
+        for step in 0..400 {
+            let now = Now {
+                at: Instant(step * 25_000),
+                ..Now::default()
+            };
+            snapshots += u32::from(keeper.look(now, good(), step + 1, true).is_some());
+        }
+        assert_eq!(snapshots, 5, "within 10 s");
+        // What came after the last of them is made up for too.
+        let later = Now {
+            at: Instant(10_000_000),
+            ..Now::default()
         };
+        assert!(keeper.look(later, good(), 400, true).is_some());
+        let later = Now {
+            at: Instant(20_000_000),
+            ..later
+        };
+        assert!(keeper.look(later, good(), 400, true).is_none());
+    }
+
+    #[test]
+    fn what_the_journal_misses_is_told_at_a_bounded_pace_and_in_full() {
+        let mut missed = Missed::default();
+        let told =
+            (0..30).filter_map(|second| missed.take(Instant(second * 1_000_000), second + 1));
+        assert_eq!(told.collect::<Vec<_>>(), [1, 10, 10]);
+        assert_eq!(missed.take(Instant(30_000_000), 30), Some(9));
+        assert_eq!(missed.take(Instant(60_000_000), 30), None);
+    }
+
+    #[test]
+    fn what_becomes_of_the_past_is_said_once() {
+        let mut health = good();
         let mut history = History::default();
         assert!(history.take(&health).is_empty());
         health.segments_sacrificed = 2;
