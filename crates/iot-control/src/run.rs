@@ -21,7 +21,9 @@ mod tell;
 pub(crate) mod users;
 mod watch;
 
-use std::{cell::RefCell, future::Future, net::SocketAddr, process::ExitCode, rc::Rc, time};
+use std::{
+    cell::RefCell, future::Future, net::SocketAddr, process::ExitCode, rc::Rc, sync::Arc, time,
+};
 
 use anyhow::{Context, anyhow, bail};
 use broker::{Core, Limits, tcp};
@@ -201,7 +203,8 @@ async fn serve(
     }
     spawn_local(socket.serve(Rc::clone(&desk)));
     if settings.reload.watch {
-        spawn_local(Rc::clone(&desk).take_edits(watch::watch(&options.house, seen)?));
+        let edits = watch::watch(&options.house, seen, Arc::clone(&house.program))?;
+        spawn_local(Rc::clone(&desk).take_edits(edits));
     }
     // Whoever reads that it is ready may end it at once.
     let ended = ended()?;

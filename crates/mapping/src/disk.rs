@@ -39,6 +39,12 @@ impl Stamp {
         std::fs::metadata(path).ok().as_ref().map(Self::new)
     }
 
+    /// Whether there is not a byte.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
     fn new(meta: &Metadata) -> Self {
         Self {
             device: meta.dev(),

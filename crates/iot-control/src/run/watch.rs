@@ -2,12 +2,14 @@
 //! here, and only what passed reaches the dispatcher.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
+    sync::Arc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use mapping::{Reads, disk::Stamp};
+use mapping::{Program, Reads, disk::Stamp};
 use tokio::sync::mpsc;
 
 use super::house::{self, House, Reading};
@@ -18,6 +20,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(400);
 
 /// Looks after which an edit of several files that is still being written was interrupted.
 const UNFINISHED_LOOKS: u32 = 12;
+
+/// How long files must stay as they are where a rule is gone that was in force: who writes a file in place may
+/// be halfway through it, and a rule takes its timers along.
+const RULES_GONE_AFTER: Duration = Duration::from_millis(500);
+
+/// The same where most rules are gone, or a file is empty that was not.
+const MOST_GONE_AFTER: Duration = Duration::from_secs(3);
 
 /// What an edit led to.
 pub(crate) enum Edit {
@@ -57,11 +66,16 @@ impl Seen {
     }
 }
 
-/// Starts watching the house in `folder` for changes since `seen`; the thread ends when the receiver is dropped.
+/// Starts watching the house in `folder` for changes since `seen`, when `program` came into force; the thread ends
+/// when the receiver is dropped.
 ///
 /// # Errors
 /// The thread can't be started.
-pub(crate) fn watch(folder: &Path, mut seen: Seen) -> std::io::Result<mpsc::Receiver<Edit>> {
+pub(crate) fn watch(
+    folder: &Path,
+    mut seen: Seen,
+    mut program: Arc<Program>,
+) -> std::io::Result<mpsc::Receiver<Edit>> {
     let (sender, receiver) = mpsc::channel(1);
     let folder = folder.to_owned();
     thread::Builder::new().name("watch".into()).spawn(move || {
@@ -83,7 +97,7 @@ pub(crate) fn watch(folder: &Path, mut seen: Seen) -> std::io::Result<mpsc::Rece
             if now == seen {
                 continue;
             }
-            let mut edits = edits(&folder, &mut seen, settle(now)).into_iter();
+            let mut edits = edits(&folder, &mut seen, &mut program, settle(now)).into_iter();
             if edits.any(|edit| sender.blocking_send(edit).is_err()) {
                 return;
             }
@@ -114,8 +128,8 @@ fn settle(mut last: Seen) -> Seen {
 }
 
 /// What the changes from `seen` to `now` led to. Afterwards `seen` is what was looked at for it, which may be
-/// other files than before.
-fn edits(folder: &Path, seen: &mut Seen, now: Seen) -> Vec<Edit> {
+/// other files than before. What changes again while it is read and tested leads to nothing: the next look finds it.
+fn edits(folder: &Path, seen: &mut Seen, program: &mut Arc<Program>, now: Seen) -> Vec<Edit> {
     let before = std::mem::replace(seen, now);
     let mut edits = Vec::new();
     if before.blocklist != seen.blocklist {
@@ -123,18 +137,142 @@ fn edits(folder: &Path, seen: &mut Seen, now: Seen) -> Vec<Edit> {
     }
     if before.house != seen.house {
         let Reading { house, reads } = house::read(folder);
-        if edit::is_unfinished(folder) {
-            // What was read may belong to two houses; it is looked at again when that is over.
+        let read = reads.unwrap_or_else(|| seen.house.clone());
+        let wait = match &house {
+            Ok(house) => patience(&before.house, &read, program, &house.program),
+            Err(_) => Duration::ZERO,
+        };
+        // What was read of an unfinished edit may belong to two houses.
+        if edit::is_unfinished(folder) || !stays(&read, wait) {
             seen.house = before.house;
             return edits;
         }
-        if let Some(reads) = reads {
-            seen.house = reads;
-        }
+        seen.house = read;
         edits.push(match house {
-            Ok(house) => Edit::Good(Box::new(house)),
+            Ok(house) => {
+                *program = Arc::clone(&house.program);
+                Edit::Good(Box::new(house))
+            }
             Err(why) => Edit::Bad(why),
         });
     }
     edits
+}
+
+/// How long files are to stay as they are until they count.
+fn patience(before: &Reads, read: &Reads, old: &Program, new: &Program) -> Duration {
+    let here: BTreeSet<&str> = new.rules.iter().map(|rule| &*rule.name).collect();
+    let names = old.rules.iter().map(|rule| &*rule.name);
+    let gone = names.filter(|name| !here.contains(name)).count();
+    if read.emptied_since(before) || gone * 2 > old.rules.len() {
+        MOST_GONE_AFTER
+    } else if gone > 0 {
+        RULES_GONE_AFTER
+    } else {
+        Duration::ZERO
+    }
+}
+
+/// Whether what was read is still so, now and for so long.
+fn stays(read: &Reads, wait: Duration) -> bool {
+    let until = Instant::now() + wait;
+    loop {
+        if read.now() != *read {
+            return false;
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return true;
+        }
+        thread::sleep(left.min(LOOK_EVERY / 4));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEVICES: &str = "[device.hall]\nid = 1\nio.lamp = { kind = \"switch\" }\n";
+
+    fn rule(name: &str) -> String {
+        format!("[rule.{name}]\nwhen = \"hall.online\"\ndo = \"hall.lamp.on\"\n")
+    }
+
+    /// A house whose rules stand in a file of their own.
+    struct Watched {
+        folder: tempfile::TempDir,
+        seen: Seen,
+        program: Arc<Program>,
+    }
+
+    impl Watched {
+        fn new(rules: &str) -> Self {
+            let folder = tempfile::tempdir().expect("a folder");
+            let mapping = format!("format = 1\ninclude = [\"rules.toml\"]\n{DEVICES}");
+            std::fs::write(folder.path().join("mapping.toml"), mapping).expect("it can be written");
+            std::fs::write(folder.path().join("rules.toml"), rules).expect("it can be written");
+            let Reading { house, reads } = house::read(folder.path());
+            let house = house.unwrap_or_else(|why| panic!("{why}"));
+            Self {
+                seen: Seen::new(folder.path(), reads.expect("it was read")),
+                program: house.program,
+                folder,
+            }
+        }
+
+        fn write(&self, rules: &str) {
+            let path = self.folder.path().join("rules.toml");
+            std::fs::write(path, rules).expect("it can be written");
+        }
+
+        /// How many rules each edit leaves.
+        fn looks(&mut self) -> Vec<usize> {
+            let now = self.seen.now();
+            let edits = edits(self.folder.path(), &mut self.seen, &mut self.program, now);
+            let rules = |edit| match edit {
+                Edit::Good(house) => house.program.rules.len(),
+                Edit::Bad(why) => panic!("{why}"),
+                Edit::Blocklist => panic!("nobody wrote it"),
+            };
+            edits.into_iter().map(rules).collect()
+        }
+    }
+
+    fn patience_for(before: &str, after: &str) -> Duration {
+        let mut house = Watched::new(before);
+        house.write(after);
+        let Reading { house: read, reads } = house::read(house.folder.path());
+        let read = read.unwrap_or_else(|why| panic!("{why}"));
+        let reads = reads.expect("it was read");
+        let wait = patience(&house.seen.house, &reads, &house.program, &read.program);
+        assert_eq!(house.looks(), [read.program.rules.len()]);
+        wait
+    }
+
+    #[test]
+    fn files_settle_for_longer_where_rules_vanish() {
+        let three = ["a", "b", "c"].map(rule).concat();
+        let two = ["a", "b"].map(rule).concat();
+        assert_eq!(patience_for(&two, &three), Duration::ZERO);
+        assert_eq!(patience_for(&three, &two), RULES_GONE_AFTER);
+        assert_eq!(patience_for(&three, &rule("a")), MOST_GONE_AFTER);
+        assert_eq!(patience_for(&three, ""), MOST_GONE_AFTER);
+    }
+
+    #[test]
+    fn a_file_that_is_written_again_while_it_settles_does_not_count() {
+        let two = ["a", "b"].map(rule).concat();
+        let mut house = Watched::new(&two);
+        house.write("");
+        let path = house.folder.path().join("rules.toml");
+        let written = two.clone();
+        let writer = thread::spawn(move || {
+            // A copy that begins by emptying the file.
+            thread::sleep(Duration::from_millis(300));
+            std::fs::write(path, written).expect("it can be written");
+        });
+        assert!(house.looks().is_empty());
+        writer.join().expect("it wrote");
+        assert_eq!(house.looks(), [2]);
+    }
 }

@@ -40,6 +40,16 @@ impl Reads {
         listing.or_insert_with(|| glob::on_disk(folder, pattern, left))
     }
 
+    /// Whether a file holds nothing that held something `before`: an editor or a copy that writes in place
+    /// begins so.
+    #[must_use]
+    pub fn emptied_since(&self, before: &Self) -> bool {
+        self.files.iter().any(|(name, stamp)| {
+            let is_empty = |stamp: &Option<Stamp>| stamp.as_ref().is_some_and(Stamp::is_empty);
+            is_empty(stamp) && before.files.get(name).is_some_and(|was| !is_empty(was))
+        })
+    }
+
     /// The same places as they are now.
     #[must_use]
     pub fn now(&self) -> Self {
