@@ -3,13 +3,14 @@
 
 use std::{
     cell::Cell,
-    fs::{OpenOptions, Permissions},
+    fs::OpenOptions,
     io::Write as _,
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::Path,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use mapping::disk::{self, Unreadable};
 use rustix::time::{ClockId, clock_gettime};
 use types::{Instant, Now, UnixTime};
 
@@ -18,6 +19,9 @@ const WALL_FLOOR: UnixTime = UnixTime(1_767_225_600_000_000);
 
 /// How often a clock that is not synchronised is looked at again.
 const SYNC_CHECK_EVERY: Duration = Duration::from_secs(1);
+
+/// A written line is shorter.
+const LINE_BYTES_MAX: u64 = 256;
 
 /// How the house's elapsed time follows from the kernel's clock, as written at start. While the
 /// kernel runs, the next dispatcher goes on with the very same line, however this one ends.
@@ -144,10 +148,13 @@ impl TimeLine {
         };
         let is_same_boot =
             |line: &Self| line.boot_id == machine.boot_id && !line.boot_id.is_empty();
-        // A line that leads into the past is none of this house's.
-        let known = before
-            .filter(is_same_boot)
-            .filter(|line| line.at(machine.since_boot) >= last.at);
+        // A line that leads into the past is none of this house's, and so is one on which the newest input came
+        // before this boot.
+        let is_possible = |line: &Self| {
+            let now = line.at(machine.since_boot);
+            now >= last.at && now.since(last.at) <= machine.since_boot
+        };
+        let known = before.filter(is_same_boot).filter(is_possible);
         if let Some(line) = known {
             let away = line.at(machine.since_boot).since(last.at);
             return (line, Downtime::Known(away));
@@ -179,31 +186,50 @@ impl TimeLine {
         Instant(u64::try_from(at).unwrap_or(0))
     }
 
-    /// What [`TimeLine::write`] wrote; `None` where there is none or it can't be read, which costs no
-    /// more than the exact length of the downtime.
-    pub(crate) fn read(path: &Path) -> Option<Self> {
-        let text = std::fs::read_to_string(path).ok()?;
-        let (boot_id, offset_us) = text.trim().split_once(' ')?;
+    /// What [`TimeLine::write`] wrote; `None` where there is none.
+    ///
+    /// # Errors
+    /// What is wrong with it, to go on after its name. It costs no more than the exact length of the downtime.
+    pub(crate) fn read(path: &Path) -> Result<Option<Self>, String> {
+        let text = match disk::text(path, LINE_BYTES_MAX) {
+            Ok(text) => text,
+            Err(Unreadable::Missing) => return Ok(None),
+            Err(why) => return Err(why.to_string()),
+        };
+        let line = Self::parse(text.trim_end()).filter(|line| line.text() == text);
+        line.map(Some).ok_or_else(|| "is damaged".to_owned())
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (said, _) = text.rsplit_once(' ')?;
+        let (boot_id, offset_us) = said.split_once(' ')?;
         Some(Self {
             boot_id: boot_id.to_owned(),
             offset_us: offset_us.parse().ok()?,
         })
     }
 
-    /// Leaves the line to the next start.
+    /// The line and its CRC-32.
+    fn text(&self) -> String {
+        let said = format!("{} {}", self.boot_id, self.offset_us);
+        format!("{said} {:08x}\n", crc32fast::hash(said.as_bytes()))
+    }
+
+    /// Leaves the line to the next start: the whole of it or the one before.
     ///
     /// # Errors
     /// The file can't be written.
     pub(crate) fn write(&self, path: &Path) -> std::io::Result<()> {
-        let mut file = OpenOptions::new()
+        let new = path.with_extension("new");
+        // What a killed start left; never through a link.
+        let _ = std::fs::remove_file(&new);
+        OpenOptions::new()
             .write(true)
-            .create(true)
-            .truncate(true)
+            .create_new(true)
             .mode(0o600)
-            .open(path)?;
-        // Versions before this one let others read it.
-        file.set_permissions(Permissions::from_mode(0o600))?;
-        writeln!(file, "{} {}", self.boot_id, self.offset_us)
+            .open(&new)?
+            .write_all(self.text().as_bytes())?;
+        std::fs::rename(&new, path)
     }
 }
 
@@ -377,6 +403,18 @@ mod tests {
     }
 
     #[test]
+    fn nobody_was_away_for_longer_than_the_machine_runs() {
+        let now = machine("a", 530, 30);
+        for offset_us in [i64::MAX, 1_000_000 * SECOND as i64] {
+            let far = Some(TimeLine {
+                boot_id: "a".into(),
+                offset_us,
+            });
+            check(far, Some(last(70, 0)), &now, (100, secs(30)));
+        }
+    }
+
+    #[test]
     fn kernels_without_a_name_are_not_taken_for_the_same() {
         let now = machine("", 530, 45);
         check(
@@ -412,16 +450,52 @@ mod tests {
     fn a_line_reads_as_it_was_written() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("time-line");
-        assert_eq!(TimeLine::read(&path), None);
+        assert_eq!(TimeLine::read(&path), Ok(None));
         for at in [3, 1_000_000] {
             let line = line("a-b-c", 500, at);
             line.write(&path).expect("it can be written");
-            assert_eq!(TimeLine::read(&path), Some(line));
+            assert_eq!(TimeLine::read(&path), Ok(Some(line)));
         }
-        for rubbish in ["", "a", "a b", "a 99999999999999999999", "\0\0\0"] {
+        for rubbish in ["", "a", "a b", "a 5", "a 99999999999999999999 0", "\0\0\0"] {
             std::fs::write(&path, rubbish).expect("it can be written");
-            assert_eq!(TimeLine::read(&path), None);
+            assert!(TimeLine::read(&path).is_err(), "{rubbish:?}");
         }
+    }
+
+    #[test]
+    fn whatever_happens_to_a_line_is_noticed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("time-line");
+        line("a-b-c", 500, 1_000_000)
+            .write(&path)
+            .expect("it can be written");
+        let good = std::fs::read(&path).expect("it is there");
+        for at in 0..good.len() {
+            for bit in 0..8 {
+                let mut bad = good.clone();
+                bad[at] ^= 1 << bit;
+                std::fs::write(&path, &bad).expect("it can be written");
+                assert!(TimeLine::read(&path).is_err(), "bit {bit} of byte {at}");
+            }
+            std::fs::write(&path, &good[..at]).expect("it can be written");
+            assert!(TimeLine::read(&path).is_err(), "cut at byte {at}");
+        }
+    }
+
+    #[test]
+    fn a_link_beside_a_line_is_not_written_through() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, others) = (
+            folder.path().join("time-line"),
+            folder.path().join("others"),
+        );
+        std::fs::write(&others, "theirs").expect("it can be written");
+        for link in [&path, &path.with_extension("new")] {
+            std::os::unix::fs::symlink(&others, link).expect("a link");
+        }
+        line("a", 500, 3).write(&path).expect("it can be written");
+        assert_eq!(std::fs::read(&others).expect("it is there"), b"theirs");
+        assert_eq!(TimeLine::read(&path), Ok(Some(line("a", 500, 3))));
     }
 
     #[test]

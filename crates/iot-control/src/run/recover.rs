@@ -204,7 +204,14 @@ fn local_time(wall: UnixTime, program: &Program) -> String {
 /// exact length of its downtime.
 fn time_line(folder: &Path, last: Option<Now>, machine: &Machine) -> TimeLine {
     let path = folder.join(TIME_LINE);
-    let (line, downtime) = TimeLine::go_on(TimeLine::read(&path), last, machine);
+    let before = TimeLine::read(&path).unwrap_or_else(|why| {
+        printer::tell(format_args!(
+            "{} {why}; the length of this downtime is taken from the wall clock, and the file is written anew. Check the disk, or what wrote there",
+            path.display()
+        ));
+        None
+    });
+    let (line, downtime) = TimeLine::go_on(before, last, machine);
     if let Some(warning) = downtime.warning() {
         printer::tell(warning);
     }

@@ -466,6 +466,59 @@ fn rubbish_beside_the_database_does_not_keep_the_house_down() {
 }
 
 #[test]
+fn pipes_and_links_in_the_way_of_small_files_keep_no_start_waiting_and_are_not_written_through() {
+    let house = House::with_rules(COUNTING);
+    let mut dispatcher = house.start();
+    press(&dispatcher, 3);
+    assert_eq!(dispatcher.interrupt(), Some(0));
+    for name in ["time-line", "journal/end"] {
+        let path = house.state().join(name);
+        fs::remove_file(&path).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.unwrap().success());
+    }
+    let theirs = house.state().join("theirs");
+    fs::write(&theirs, "theirs").unwrap();
+    let reserve = house.state().join("reserve");
+    fs::remove_file(&reserve).unwrap();
+    std::os::unix::fs::symlink(&theirs, reserve).unwrap();
+    let dispatcher = house.start();
+    let said = dispatcher.said(0);
+    assert!(said.contains("time-line is a pipe, not a file"), "{said}");
+    assert_eq!(presses(&dispatcher), 3);
+    assert_eq!(fs::read(&theirs).unwrap(), b"theirs");
+}
+
+#[test]
+fn a_newest_journal_file_that_claims_terabytes_keeps_no_start_waiting() {
+    let house = House::with_rules(COUNTING);
+    let dispatcher = house.start();
+    press(&dispatcher, 3);
+    dispatcher.kill_9();
+    let newest = house.state().join("journal/00000001.journal");
+    let file = fs::OpenOptions::new().write(true).open(newest).unwrap();
+    file.set_len(10 << 40).unwrap();
+    assert_eq!(presses(&house.start()), 3);
+}
+
+#[test]
+fn a_time_line_with_another_number_is_told_and_moves_no_clock() {
+    let house = House::with_rules(COUNTING);
+    house.start().kill_9();
+    let line = house.state().join("time-line");
+    let text = fs::read_to_string(&line).unwrap();
+    let mut words = text.split(' ');
+    let boot = words.next().unwrap();
+    fs::write(
+        &line,
+        format!("{boot} {} {}", i64::MAX, words.nth(1).unwrap()),
+    )
+    .unwrap();
+    let said = house.start().said(0);
+    assert!(said.contains("time-line is damaged"), "{said}");
+}
+
+#[test]
 fn a_folder_in_the_way_of_a_small_file_does_not_keep_the_house_down() {
     let house = House::with_rules("");
     house.start().kill_9();
