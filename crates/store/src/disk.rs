@@ -3,6 +3,7 @@
 //! Two implementations: [`RealDisk`], and the tests' disk that runs full, errs and counts. Reading
 //! goes through `std::fs` directly. Must not know what is written.
 
+use crate::regular;
 use std::fmt::Debug;
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -69,17 +70,16 @@ pub struct RealDisk;
 
 impl Disk for RealDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(path)?;
-        Ok(Box::new(file))
+        let options = &mut OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        Ok(Box::new(regular::open_with(path, options)?))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(OpenOptions::new().write(true).open(path)?))
+        Ok(Box::new(regular::open_with(
+            path,
+            OpenOptions::new().write(true),
+        )?))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {

@@ -3,6 +3,7 @@
 //! Called by [`crate::Store::open`] and by the command line.
 //! Must not know what the files hold.
 
+use crate::regular;
 use std::fmt;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
@@ -69,13 +70,9 @@ impl StateFolder {
         check_private(&self.journal())?;
         // SQLite gives its side files the database's own permissions.
         let database = self.database();
-        OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&database)
-            .map_err(io_at(&database))?;
+        let options = &mut OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o600);
+        regular::open_with(&database, options).map_err(io_at(&database))?;
         check_private(&database)
     }
 
@@ -86,14 +83,10 @@ impl StateFolder {
     pub fn lock(&self) -> Result<FolderLock, FolderError> {
         let path = self.lock_file();
         let io = io_at(&path);
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(&io)?;
+        let options = &mut OpenOptions::new();
+        options.read(true).write(true).create(true);
+        options.truncate(false).mode(0o600);
+        let mut file = regular::open_with(&path, options).map_err(&io)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

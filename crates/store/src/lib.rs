@@ -34,6 +34,7 @@ pub mod journal;
 mod open;
 mod past;
 mod queue;
+mod regular;
 mod reserve;
 mod writer;
 

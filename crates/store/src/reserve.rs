@@ -3,6 +3,7 @@
 //!
 //! Called by [`crate::Store::open`]. Must not know what needs the room.
 
+use crate::regular;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -14,17 +15,14 @@ const BYTES: usize = 256 * 1024;
 /// Takes the room, where it is not taken yet.
 pub(crate) fn keep(path: &Path) -> io::Result<()> {
     if path
-        .metadata()
-        .is_ok_and(|found| found.len() >= BYTES as u64)
+        .symlink_metadata()
+        .is_ok_and(|found| found.is_file() && found.len() >= BYTES as u64)
     {
         return Ok(());
     }
-    let written = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)
+    let options = &mut OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let written = regular::open_with(path, options)
         // Zeros may take no room at all.
         .and_then(|mut file| file.write_all(&[0xA5; BYTES]));
     if written.is_err() {

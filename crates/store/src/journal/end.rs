@@ -5,6 +5,7 @@
 //! less is known, and nothing wrong. Read once at start. A journal without the note is as good as any.
 
 use super::segment::field;
+use crate::regular;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -27,10 +28,7 @@ pub(super) struct End {
 impl End {
     /// What was noted in `folder`; `None` where nothing readable was.
     pub(super) fn read(folder: &Path) -> Option<Self> {
-        let file = File::open(folder.join(NAME)).ok()?;
-        if !file.metadata().ok()?.is_file() {
-            return None;
-        }
+        let file = regular::open(&folder.join(NAME)).ok()?;
         let mut bytes = [0; BYTES];
         file.read_exact_at(&mut bytes, 0).ok()?;
         let end = Self {
@@ -65,14 +63,12 @@ impl Note {
     fn write(&mut self, folder: &Path, end: End) -> io::Result<()> {
         let file = match &self.0 {
             Some(file) => file,
-            None => self.0.insert(
-                OpenOptions::new()
-                    .write(true)
-                    .create(true)
-                    .truncate(false)
-                    .mode(0o600)
-                    .open(folder.join(NAME))?,
-            ),
+            None => {
+                let options = &mut OpenOptions::new();
+                options.write(true).create(true).truncate(false).mode(0o600);
+                self.0
+                    .insert(regular::open_with(&folder.join(NAME), options)?)
+            }
         };
         file.write_all_at(&end.encode(), 0)
     }

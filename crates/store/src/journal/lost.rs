@@ -4,9 +4,9 @@
 //! written to it. Called by [`crate::Store::open`], before the journal is opened.
 
 use super::cursor::used_bytes;
+use super::open::open_file;
 use super::segment::Sequence;
 use std::fmt;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use types::InputNo;
 
@@ -38,8 +38,7 @@ impl Lost {
         let file = Sequence(begun.sequence).path(folder);
         let is_there = file.try_exists().ok()?;
         if is_there {
-            let opened = File::open(&file).ok()?;
-            let bytes = opened.metadata().ok()?.len();
+            let (opened, bytes) = open_file(&file).ok()?;
             if used_bytes(&opened, 0, bytes) > 0 {
                 return None;
             }

@@ -404,7 +404,7 @@ impl Active {
 
     fn write_again(&self) -> io::Result<()> {
         let mut bytes = vec![0; usize::try_from(self.end - self.synced).unwrap_or(0)];
-        std::fs::File::open(&self.path)?.read_exact_at(&mut bytes, self.synced)?;
+        crate::regular::open(&self.path)?.read_exact_at(&mut bytes, self.synced)?;
         self.file.write_all_at(&bytes, self.synced)
     }
 }

@@ -12,6 +12,7 @@ use super::segment::{HEADER_BYTES, Header, HeaderError, Sequence};
 use super::{Active, Journal};
 use crate::disk::{Disk, DiskFile};
 use crate::folder::how_to_mend;
+use crate::regular;
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -264,7 +265,10 @@ impl Journal {
         found: &mut Found,
     ) -> Result<(), JournalError> {
         let io = io_at(&last.path);
-        let mut cursor = last.cursor(File::open(&last.path).map_err(&io)?, last.header.previous);
+        let mut cursor = last.cursor(
+            regular::open(&last.path).map_err(&io)?,
+            last.header.previous,
+        );
         let mut now = cursor.chain().now;
         // Damage, and how many records came before it.
         let mut damaged: Vec<(Damage, u64)> = Vec::new();
@@ -389,15 +393,15 @@ impl Journal {
     }
 }
 
-/// Opens what must be a regular file; gives its length too.
-fn open_file(path: &Path) -> io::Result<(File, u64)> {
-    let file = File::open(path)?;
-    let metadata = file.metadata()?;
-    if metadata.is_file() {
-        Ok((file, metadata.len()))
-    } else {
-        Err(io::Error::other("it is no file"))
-    }
+/// No segment is longer: what stands behind it is none of ours, and looking through the terabytes that a sparse
+/// file claims to have would take days.
+const BYTES_MAX: u64 = 1 << 30;
+
+/// Opens what must be a regular file; gives its length too, as far as it can be a segment's.
+pub(super) fn open_file(path: &Path) -> io::Result<(File, u64)> {
+    let file = regular::open(path)?;
+    let bytes = file.metadata()?.len();
+    Ok((file, bytes.min(BYTES_MAX)))
 }
 
 /// Copies what can be read; the rest stays zeros.

@@ -8,6 +8,7 @@ use super::cursor::{Cursor, Step, is_mostly_zeros};
 use super::damage::{Damage, Gap, GapCause};
 use super::record::{Chain, Meta, Record};
 use super::segment::{HEADER_CRC_AT, Header, Sequence};
+use crate::regular;
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -295,7 +296,7 @@ fn record(meta: Meta, body: &[u8]) -> Record {
 
 impl Open {
     fn new(segment: Segment, before: InputNo) -> Result<Self, ReadError> {
-        match File::open(&segment.path) {
+        match regular::open(&segment.path) {
             Ok(file) => Ok(Self {
                 cursor: segment.cursor(file, before),
                 segment,
@@ -340,7 +341,7 @@ impl Open {
 
     /// How many records stand from the cursor on.
     fn count_rest(&self) -> Result<u64, ReadError> {
-        let file = File::open(&self.segment.path).map_err(|source| self.io(source))?;
+        let file = regular::open(&self.segment.path).map_err(|source| self.io(source))?;
         Ok(self.cursor.beside(file).count_to(self.segment.end))
     }
 
