@@ -340,6 +340,7 @@ impl Message {
 pub struct Outbox {
     pub(crate) messages: Vec<Message>,
     pub(crate) kicks: Vec<Arc<str>>,
+    pub(crate) holds: Vec<(ClientKey, Instant)>,
 }
 
 impl Outbox {
@@ -353,6 +354,12 @@ impl Outbox {
     /// [`Core::set_access`](crate::Core::set_access) to take those.
     pub fn kick(&mut self, user: impl Into<Arc<str>>) {
         self.kicks.push(user.into());
+    }
+
+    /// Reads nothing more from this client until then: it sends more than there is room for. What it sends
+    /// waits in its own socket.
+    pub fn hold(&mut self, client: ClientKey, until: Instant) {
+        self.holds.push((client, until));
     }
 }
 

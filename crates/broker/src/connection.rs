@@ -81,6 +81,8 @@ pub(crate) struct Live {
     pub(crate) unacked: u16,
     /// Acks to it that wait for the store.
     pub(crate) withheld: usize,
+    /// The application reads nothing from it until then.
+    pub(crate) held_until: Option<Instant>,
     /// It said so in its CONNECT: session expiry 0, which it may not change later.
     pub(crate) expiry_was_zero: bool,
 }

@@ -92,6 +92,8 @@ pub(crate) enum Timer {
     Session(ClientKey),
     /// A socket has taken nothing for too long, unless it did since.
     Stall(ConnKey),
+    /// A client is read again that the application held back.
+    Hold(ConnKey),
     /// Expired retained messages are thrown out.
     Sweep,
 }

@@ -48,6 +48,8 @@ pub struct Stats {
     pub slow_readers: u64,
     /// Those of them whose socket took too little for too long.
     pub stalls: u64,
+    /// Times that a client was not read for a while because it sent more than there is room for.
+    pub holds: u64,
     /// Connections ended because the start of their packet took memory that others needed.
     pub partials_refused: u64,
     /// Wills published.
@@ -114,6 +116,7 @@ impl Stats {
             keep_alive_timeouts
             slow_readers
             stalls
+            holds
             partials_refused
             wills
             messages_in

@@ -14,6 +14,7 @@ mod journal;
 mod keeper;
 mod recover;
 mod refusals;
+mod room;
 mod show;
 mod status;
 pub(crate) mod stream;
@@ -181,6 +182,7 @@ async fn serve(
         .context("starting the thread of long-term history")?;
     server.enter(|core, app, now| {
         app.keep_history(historian);
+        app.share_room(settings.journal.size_mib_max << 20);
         app.start(core, now, store.clone(), durable);
     });
 

@@ -41,11 +41,11 @@ fn expect_file(found: &std::fs::Metadata) -> io::Result<()> {
         () if kind.is_file() => return Ok(()),
         () if kind.is_symlink() => "a link",
         () if kind.is_dir() => "a folder",
-        () if kind.is_fifo() => "a pipe",
+        () if kind.is_fifo() => "a named pipe",
         () if kind.is_socket() => "a socket",
         () => "a device",
     };
-    let why = format!("it is {what}, no file: move it away");
+    let why = format!("it is no file, but {what}; move it away");
     Err(io::Error::other(why))
 }
 
@@ -69,7 +69,7 @@ mod tests {
         for (name, what) in [
             ("folder", "a folder"),
             ("link", "a link"),
-            ("pipe", "a pipe"),
+            ("pipe", "a named pipe"),
         ] {
             let mut options = OpenOptions::new();
             for refused in [

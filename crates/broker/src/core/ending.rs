@@ -106,6 +106,9 @@ impl Core {
             Stage::Ended | Stage::Fresh | Stage::Verifying(_) => return,
         };
         self.set_timer(key, None);
+        if let Some(until) = live.held_until {
+            self.timers.cancel(until, Timer::Hold(key));
+        }
         let client = live.session;
         let Some(session) = self.sessions.get_mut(client.0 as usize) else {
             return;

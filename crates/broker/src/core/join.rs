@@ -260,6 +260,7 @@ impl Core {
             looks: Rate::new(looks, now.at),
             unacked: 0,
             withheld: 0,
+            held_until: None,
             expiry_was_zero: connect.session_expiry_s == 0,
         });
         session.connection = Some(key);
@@ -318,8 +319,15 @@ impl Core {
             packet_bytes_max: self.limits.packet_bytes_max.max(1),
             topic_alias_max: self.limits.topic_alias_max,
         };
-        if let Some(out) = self.conns.output(key) {
-            write::welcome(out, connect.version, &welcome);
+        let Some(out) = self.conns.output(key) else {
+            return;
+        };
+        let before = out.len();
+        write::welcome(out, connect.version, &welcome);
+        if out.len() - before > connect.packet_bytes_max as usize {
+            // It takes no CONNACK that says what it has to know (MQTT-3.1.2-24).
+            out.truncate(before);
+            self.doom(key, Ended::Protocol(Reason::PacketTooLarge), None);
         }
     }
 }

@@ -18,6 +18,7 @@ mod admin;
 mod connect;
 mod deliver;
 mod ending;
+mod hold;
 mod join;
 mod publish;
 mod subscribe;
@@ -205,16 +206,18 @@ impl Core {
     }
 
     /// Whether to read nothing more from this socket until something has left: its client doesn't
-    /// take the answers to what it sends, or an MQTT 3.1.1 client sends faster than the store writes.
+    /// take the answers to what it sends, an MQTT 3.1.1 client sends faster than the store writes, or the
+    /// application [holds](Outbox::hold) it.
     #[must_use]
     pub fn is_paused(&self, key: ConnKey) -> bool {
         let Some(conn) = self.conns.read(key) else {
             return false;
         };
-        let waits_for_acks = |live: &Live| {
-            live.version == Version::V3 && live.unacked >= self.limits.receive_max.max(1)
+        let waits = |live: &Live| {
+            let is_full = live.unacked >= self.limits.receive_max.max(1);
+            live.held_until.is_some() || (live.version == Version::V3 && is_full)
         };
-        conn.pending() >= self.limits.output_bytes_max || conn.live().is_some_and(waits_for_acks)
+        conn.pending() >= self.limits.output_bytes_max || conn.live().is_some_and(waits)
     }
 
     /// Remembers a pause that may end now, for the client's keep-alive.
@@ -241,6 +244,7 @@ impl Core {
                 Timer::Will(key) => self.will_is_due(key, at, now, app),
                 Timer::Session(key) => self.session_is_due(key, at, now, app),
                 Timer::Stall(key) => self.stall_is_due(key, now),
+                Timer::Hold(key) => self.hold_is_over(key),
                 Timer::Sweep => {
                     self.sweeping = false;
                     if self.retained.sweep(now.at) {

@@ -217,6 +217,9 @@ impl Core {
         for user in outbox.kicks.drain(..) {
             self.doom_user(&user, Reason::AdministrativeAction);
         }
+        for (client, until) in outbox.holds.drain(..) {
+            self.hold(client, until);
+        }
         self.outbox = outbox;
     }
 

@@ -289,6 +289,17 @@ fn a_client_that_is_not_read_is_not_silent() {
 }
 
 #[test]
+fn a_client_that_takes_no_connack_is_closed_without_a_byte() {
+    let mut house = House::default();
+    // Fixed header, flags and reason are 5 bytes, and there are properties.
+    for (max, takes) in [(1, false), (16, false), (64, true)] {
+        let peer = house.open(Version::V5);
+        let got = house.ask(peer, &v5("a").packet_bytes_max(max).packet());
+        assert_eq!(got == [Got::Closed], !takes, "at most {max}: {got:?}");
+    }
+}
+
+#[test]
 fn keep_alive_zero_is_for_ever() {
     let mut house = House::default();
     let peer = house.join(&v3("a"));

@@ -37,6 +37,8 @@ pub struct Relay {
     pub answer: Option<Message>,
     /// Users to kick on every message.
     pub kick: Option<String>,
+    /// Until when a client is held on every message.
+    pub hold: Option<Instant>,
     pub deadline: Option<Instant>,
     pub drained: u64,
 }
@@ -112,6 +114,9 @@ impl Application for Relay {
         }
         if let Some(user) = &self.kick {
             out.kick(user.as_str());
+        }
+        if let Some(until) = self.hold {
+            out.hold(from.key, until);
         }
         let refused = self
             .rejects
@@ -274,6 +279,12 @@ impl Hello {
             self.properties.push(17);
             self.properties.extend_from_slice(&seconds.to_be_bytes());
         }
+        self
+    }
+
+    pub fn packet_bytes_max(mut self, max: u32) -> Self {
+        self.properties.push(39);
+        self.properties.extend_from_slice(&max.to_be_bytes());
         self
     }
 

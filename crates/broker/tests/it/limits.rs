@@ -254,6 +254,26 @@ fn a_client_that_publishes_too_fast_is_disconnected() {
 }
 
 #[test]
+fn a_client_that_the_application_holds_is_not_read_until_then_and_outlives_its_silence() {
+    let mut house = limited(|_| {});
+    let peer = house.join(&v5("a").keep_alive_s(10));
+    let second = Duration::from_secs(1);
+    house.app.hold = Some(house.now.at.after(40 * second));
+    house.publish(peer, &message("t", ""));
+    house.app.hold = None;
+    for _ in 0..39 {
+        house.wait(second);
+        assert!(house.core.is_paused(peer.key));
+    }
+    assert_eq!(house.read(peer), []);
+    house.wait(second);
+    assert!(!house.core.is_paused(peer.key));
+    assert_eq!(house.core.pop_dirty(), Some(peer.key), "its task is woken");
+    assert_eq!(house.core.stats().holds, 1);
+    assert_eq!(house.publish(peer, &message("t", "")), []);
+}
+
+#[test]
 fn unacknowledged_messages_of_a_client_are_limited() {
     let mut house = limited(|l| l.receive_max = 2);
     house.app.journal = true;

@@ -28,6 +28,7 @@ use super::{
     keeper::Keeper,
     recover::summed_up,
     refusals::Refusals,
+    room::Room,
     stream::{About, Stream},
     tell::Teller,
     users::{Logins, Users},
@@ -62,6 +63,8 @@ pub(super) struct App {
     snapshot_due: Instant,
     was_synced: bool,
     keeper: Keeper,
+    /// What of the journal each device used; `None`: nobody said how long that may be.
+    room: Option<Room>,
 }
 
 impl App {
@@ -88,6 +91,7 @@ impl App {
             snapshot_due: now.at.after(SNAPSHOT_EVERY),
             was_synced: now.synced,
             keeper: Keeper::new(now),
+            room: None,
         }
     }
 
@@ -130,6 +134,35 @@ impl App {
     /// From now on long-term history is written.
     pub(super) fn keep_history(&mut self, historian: Historian) {
         self.keeper.tells(historian);
+    }
+
+    /// From now on no device fills more than its share of a journal of at most so many bytes.
+    pub(super) fn share_room(&mut self, journal_bytes_max: u64) {
+        self.room = Some(Room::of(journal_bytes_max));
+    }
+
+    /// An input of this device took so many bytes. Where that is beyond its share, it is not read for a while.
+    fn charge(
+        &mut self,
+        now: Now,
+        client: broker::ClientKey,
+        device: DeviceIx,
+        bytes: u64,
+        out: &mut Outbox,
+    ) {
+        let Some(room) = &mut self.room else { return };
+        let Some(beyond) = room.take(now, device, bytes) else {
+            return;
+        };
+        out.hold(client, beyond.until);
+        if beyond.is_news {
+            let device = &self.dispatcher.program()[device].name;
+            let kib_a_day = room.bytes_a_day() >> 10;
+            tracing::warn!(
+                %device,
+                "sends so much that everybody's past would have to go: from now on {kib_a_day} KiB a day are taken from it. If that is a mistake of the device, `iot-control device block {device}` stops it; if not, give the journal more room (journal.size_mib_max)"
+            );
+        }
     }
 
     /// Puts the house's retained topics into the broker and catches up with what fell due.
@@ -189,6 +222,9 @@ impl App {
         self.archive_mapping();
         self.bring_into_force(now, house);
         let (dispatcher, logins) = (&self.dispatcher, &self.logins);
+        if let Some(room) = &mut self.room {
+            room.forget();
+        }
         let back = self
             .clients
             .recognise(|user| identity::publisher(user, logins.find(user), dispatcher));

@@ -30,6 +30,9 @@ const OBSERVED_HOLD_MAX: Duration = Duration::from_secs(1);
 /// Bytes after which a batch is sent even if nobody waits for it: some hundred inputs.
 const HELD_BYTES_MAX: usize = 16 << 10;
 
+/// About what an input takes in the journal beside its own bytes.
+const FRAME_BYTES: u64 = 16;
+
 /// Who waits for what the open batch holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Waiting {
@@ -90,6 +93,8 @@ pub(super) struct Journal {
     submitted: InputNo,
     /// Inputs since the last snapshot.
     pub(super) inputs: u64,
+    /// Bytes of all inputs since the process started.
+    pub(super) bytes: u64,
     /// Inputs that could not be kept since the process started.
     pub(super) unkept: u64,
 }
@@ -111,6 +116,7 @@ impl Journal {
             seen: None,
             submitted: InputNo::default(),
             inputs: 0,
+            bytes: 0,
             unkept: 0,
         }
     }
@@ -138,6 +144,7 @@ impl Journal {
         self.inputs += 1;
         self.body.clear();
         input.encode(program, &mut self.body);
+        self.bytes += self.body.len() as u64 + FRAME_BYTES;
         let full = self.batch.bytes() > OPEN_BYTES_MAX;
         if full || self.batch.push(no, now, Class::Input, &self.body).is_err() {
             self.unkept += 1;

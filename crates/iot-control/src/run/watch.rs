@@ -265,7 +265,7 @@ mod tests {
         let mut house = Watched::new(&two);
         house.write("");
         let path = house.folder.path().join("rules.toml");
-        let written = two.clone();
+        let written = two;
         let writer = thread::spawn(move || {
             // A copy that begins by emptying the file.
             thread::sleep(Duration::from_millis(300));

@@ -35,6 +35,22 @@ fn targets(watcher: &Client, mark: usize) -> Vec<String> {
 }
 
 #[test]
+fn a_device_that_floods_is_read_slower_and_told_while_others_switch_lights() {
+    let house = House::with_rules("");
+    house.write("settings.toml", "[journal]\nsize_mib_max = 1\n");
+    let dispatcher = house.start();
+    let watcher = dispatcher.watcher();
+    let mut piano = dispatcher.device_client(Kind::RumqttcV5, "piano", &[]);
+    let told = dispatcher.mark();
+    // A quarter of the journal, and not much more: the rest fits into the sockets.
+    for _ in 0..12_000 {
+        piano.send(KEYS, press(1).as_bytes(), 0);
+    }
+    dispatcher.says(told, "from now on 64 KiB a day are taken from it");
+    barrier(&dispatcher, &watcher);
+}
+
+#[test]
 fn a_blocked_piano_is_deaf_at_once_and_hears_again_when_unblocked() {
     let house = House::with_rules("");
     let dispatcher = house.start();

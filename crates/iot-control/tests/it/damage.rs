@@ -484,7 +484,10 @@ fn pipes_and_links_in_the_way_of_small_files_keep_no_start_waiting_and_are_not_w
     std::os::unix::fs::symlink(&theirs, reserve).unwrap();
     let dispatcher = house.start();
     let said = dispatcher.said(0);
-    assert!(said.contains("time-line is a pipe, not a file"), "{said}");
+    assert!(
+        said.contains("time-line is a named pipe, not a file"),
+        "{said}"
+    );
     assert_eq!(presses(&dispatcher), 3);
     assert_eq!(fs::read(&theirs).unwrap(), b"theirs");
 }

@@ -395,7 +395,7 @@ impl Journal {
 
 /// No segment is longer: what stands behind it is none of ours, and looking through the terabytes that a sparse
 /// file claims to have would take days.
-const BYTES_MAX: u64 = 1 << 30;
+const BYTES_MAX: u64 = 64 << 20;
 
 /// Opens what must be a regular file; gives its length too, as far as it can be a segment's.
 pub(super) fn open_file(path: &Path) -> io::Result<(File, u64)> {

@@ -1,5 +1,5 @@
 //! The dispatcher under load: a house with as many rules as asked for, a user for every module, the journal on
-//! disk. Nothing is switched off for the bench but the fuse. Called by the bench.
+//! disk. Nothing is switched off for the bench but the fuse and the share of the journal. Called by the bench.
 
 use std::{
     fmt::Write as _,
@@ -81,6 +81,8 @@ pub(crate) fn start(binary: &Path, folder: &Path, route: &Route) -> Result<Serve
         .env("IOT_CONTROL__MQTT__LISTEN", address.to_string())
         // A rule that fires more than 100 times a second is cut off in a house: here it is the point.
         .env("IOT_CONTROL__ENGINE__FUSE", "1000000")
+        // One device would be read slower once it filled a quarter of the journal: here it is to send all it can.
+        .env("IOT_CONTROL__JOURNAL__SIZE_MIB_MAX", "32768")
         .env("IOT_CONTROL__STREAM", "off")
         .stdout(Stdio::null())
         .stderr(fs::File::create(folder.join("log"))?);

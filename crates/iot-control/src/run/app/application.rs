@@ -85,6 +85,10 @@ impl Application for App {
             retain: message.retain,
             will: message.will.map(|how| will(how, client)),
         };
+        let speaker = match publisher {
+            dispatcher::Publisher::Device(device) => Some(*device),
+            _ => None,
+        };
         self.now.set(now);
         match self.dispatcher.admit(now, publisher, &read) {
             Ok(admitted) => {
@@ -98,7 +102,13 @@ impl Application for App {
                         if message.qos != broker::Qos::AtMostOnce {
                             self.journal.await_ack();
                         }
-                        self.take_in(now, input, haste, out)
+                        let before = self.journal.bytes;
+                        let ack = self.take_in(now, input, haste, out);
+                        if let Some(device) = speaker {
+                            let bytes = self.journal.bytes - before;
+                            self.charge(now, from.key, device, bytes, out);
+                        }
+                        ack
                     }
                     None => Ack::Now,
                 };
