@@ -3,6 +3,7 @@
 //! Two implementations: [`RealDisk`], and the tests' disk that runs full, errs and counts. Reading
 //! goes through `std::fs` directly. Must not know what is written.
 
+use crate::folder::Gone;
 use crate::regular;
 use std::fmt::Debug;
 use std::fs::{File, OpenOptions};
@@ -57,11 +58,11 @@ pub trait DiskFile: Debug + Send {
     /// What the operating system says.
     fn sync(&self) -> io::Result<()>;
 
-    /// Whether the file still has a name: one that was deleted goes with the process.
+    /// Looks whether what was written stands at `path`, in all its `bytes`: what doesn't goes with the process, or went.
     ///
     /// # Errors
-    /// What the operating system says.
-    fn is_linked(&self) -> io::Result<bool>;
+    /// The file was deleted, moved away, replaced or cut, or what the operating system says.
+    fn check_at(&self, path: &Path, bytes: u64) -> io::Result<()>;
 }
 
 /// The operating system's files.
@@ -104,7 +105,18 @@ impl DiskFile for File {
         self.sync_data()
     }
 
-    fn is_linked(&self) -> io::Result<bool> {
-        Ok(self.metadata()?.nlink() > 0)
+    fn check_at(&self, path: &Path, bytes: u64) -> io::Result<()> {
+        let own = self.metadata()?;
+        let how = match path.metadata() {
+            _ if own.nlink() == 0 => "was deleted",
+            Ok(there) if (there.dev(), there.ino()) != (own.dev(), own.ino()) => {
+                "was replaced by another file"
+            }
+            Ok(_) if own.len() < bytes => "was cut short",
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => "was moved away",
+            Err(error) => return Err(error),
+        };
+        Err(Gone::new(path, how).into())
     }
 }

@@ -105,7 +105,11 @@ impl StateFolder {
         // Who holds it is for people; a full disk may not take it.
         let _ = file.set_len(0);
         let _ = writeln!(file, "{}", std::process::id());
-        Ok(FolderLock { _file: file })
+        let original = Original::at(&path).map_err(&io)?;
+        Ok(FolderLock {
+            _file: file,
+            original,
+        })
     }
 }
 
@@ -134,6 +138,17 @@ fn check(path: &Path, forbidden: u32) -> Result<(), FolderError> {
 #[derive(Debug)]
 pub struct FolderLock {
     _file: File,
+    original: Original,
+}
+
+impl FolderLock {
+    /// Looks whether it still keeps others out.
+    ///
+    /// # Errors
+    /// [`Gone`]: whoever starts now locks another file.
+    pub(crate) fn check(&self) -> Result<(), Gone> {
+        self.original.check()
+    }
 }
 
 /// A file that is written does not stand in the state folder any more: what goes into it goes with the process.
@@ -144,10 +159,11 @@ pub(crate) struct Gone {
 }
 
 impl Gone {
-    pub(crate) fn deleted(path: &Path) -> Self {
+    /// `how` follows the name of the file: "was deleted".
+    pub(crate) fn new(path: &Path, how: &'static str) -> Self {
         Self {
             path: path.to_owned(),
-            how: "was deleted",
+            how,
         }
     }
 }
@@ -172,6 +188,7 @@ pub(crate) struct Original {
     path: PathBuf,
     device: u64,
     inode: u64,
+    is_empty: bool,
 }
 
 impl Original {
@@ -183,22 +200,24 @@ impl Original {
             path: path.to_owned(),
             device: metadata.dev(),
             inode: metadata.ino(),
+            is_empty: metadata.len() == 0,
         })
     }
 
     /// Looks whether it still stands there. Where that can't be seen, whoever uses it says why.
     ///
     /// # Errors
-    /// [`Gone`]: it was deleted, or another file stands there.
+    /// [`Gone`]: it was deleted or emptied, or another file stands there.
     pub(crate) fn check(&self) -> Result<(), Gone> {
-        match Self::at(&self.path) {
-            Ok(now) if (now.device, now.inode) != (self.device, self.inode) => Err(Gone {
-                path: self.path.clone(),
-                how: "was replaced by another file",
-            }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Gone::deleted(&self.path)),
-            _ => Ok(()),
-        }
+        let how = match Self::at(&self.path) {
+            Ok(now) if (now.device, now.inode) != (self.device, self.inode) => {
+                "was replaced by another file"
+            }
+            Ok(now) if now.is_empty && !self.is_empty => "was emptied",
+            Err(error) if error.kind() == io::ErrorKind::NotFound => "was deleted",
+            _ => return Ok(()),
+        };
+        Err(Gone::new(&self.path, how))
     }
 }
 

@@ -59,7 +59,7 @@ impl Default for Options {
     }
 }
 
-/// The longest time until a database that was deleted or replaced is noticed where nothing is written.
+/// The longest time until a file that was deleted, replaced or cut is noticed where nothing is written.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 pub(crate) struct Writer {
@@ -82,7 +82,7 @@ pub(crate) struct Writer {
     snapshots: Vec<SnapshotInfo>,
     /// The segment of the journal that the database knows.
     begun: Option<Begun>,
-    _lock: FolderLock,
+    lock: FolderLock,
 }
 
 #[derive(Clone, Copy)]
@@ -115,7 +115,7 @@ impl Writer {
             retry: None,
             snapshots: Vec::new(),
             begun: None,
-            _lock: lock,
+            lock,
         }
     }
 
@@ -165,17 +165,24 @@ impl Writer {
         self.syncs_at().into_iter().chain(self.looks_at()).min()
     }
 
-    /// When to look again whether the database is still there; each try after a failure looks too.
+    /// When to look again whether the files are still there; each try after a failure looks too.
     fn looks_at(&self) -> Option<Instant> {
         self.retry.is_none().then(|| self.looked + LOOK_EVERY)
     }
 
-    /// Looks whether the file of the database still stands in its folder; where not, that is a failure.
+    /// Looks whether database, lock and journal still stand in their folder; where not, that is a failure.
+    ///
+    /// # Errors
+    /// The database or the lock is not there: nothing can be changed. A journal that is not there refuses its own inputs.
     fn look(&mut self) -> Result<(), Gone> {
         self.looked = Instant::now();
-        self.original
-            .check()
-            .inspect_err(|gone| self.failed(&gone.clone().into()))
+        let checked = self.original.check().and_then(|()| self.lock.check());
+        if let Err(gone) = &checked {
+            self.failed(&gone.clone().into());
+        } else if let Err(error) = self.journal.check() {
+            self.failed(&error);
+        }
+        checked
     }
 
     fn syncs_at(&self) -> Option<Instant> {
@@ -209,6 +216,7 @@ impl Writer {
     /// Writes what is pending and acknowledges it.
     fn write(&mut self) -> io::Result<()> {
         self.original.check()?;
+        self.lock.check()?;
         self.append()?;
         self.unsynced_since.get_or_insert_with(Instant::now);
         // What need not wait for the disk does not wait for what does.

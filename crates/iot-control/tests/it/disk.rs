@@ -6,7 +6,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
@@ -138,6 +138,55 @@ fn a_database_that_is_deleted_or_replaced_is_told_and_nothing_more_is_acknowledg
         dispatcher.ask(&["user", "add", "bert", "--tool"]).ok();
         fs::remove_file(&database).unwrap();
         assert_eq!(dispatcher.interrupt(), Some(1), "{}", dispatcher.said(told));
+    }
+}
+
+fn newest_journal(state: &Path) -> PathBuf {
+    let files = fs::read_dir(state.join("journal")).unwrap();
+    let files = files.map(|file| file.unwrap().path());
+    let segments = files.filter(|path| path.extension().is_some_and(|it| it == "journal"));
+    segments.max().expect("there is one")
+}
+
+fn empty(path: &Path) {
+    let file = fs::File::options().write(true).open(path).unwrap();
+    file.set_len(0).unwrap();
+}
+
+#[test]
+fn files_that_are_moved_cut_or_emptied_under_a_house_are_told_and_nothing_more_is_acknowledged() {
+    let spoils: [(fn(&Path), _); 4] = [
+        (
+            |state| fs::rename(newest_journal(state), state.join("away")).unwrap(),
+            ".journal was moved away",
+        ),
+        (
+            |state| empty(&newest_journal(state)),
+            ".journal was cut short",
+        ),
+        (
+            |state| empty(&state.join("house.db")),
+            "house.db was emptied",
+        ),
+        (
+            |state| fs::remove_file(state.join("lock")).unwrap(),
+            "lock was deleted",
+        ),
+    ];
+    for (spoil, how) in spoils {
+        let house = House::with_rules("");
+        let mut dispatcher = house.start();
+        let mut piano = dispatcher.device_client(Kind::RumqttcV5, "piano", &[]);
+        assert_eq!(piano.publish(KEYS, &press(60)), 0);
+        let told = dispatcher.mark();
+        spoil(&house.state());
+        // Also where nothing happens.
+        let said = dispatcher.says(told, "while the dispatcher runs");
+        assert!(said.contains(how), "{said}");
+        piano.publish_only(KEYS, &press(61));
+        dispatcher.ask(&["status"]).ok();
+        assert_eq!(piano.answers(), 1, "{how}: not acknowledged");
+        dispatcher.interrupt();
     }
 }
 

@@ -85,6 +85,17 @@ impl Database {
         &self.reader.connection
     }
 
+    /// Moves what was committed from the log beside the database into it: what is rare and dear stands in one file then.
+    /// Readers may keep SQLite from it, which is no error.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    fn checkpoint(&self) -> Result<(), DbError> {
+        let passive = "PRAGMA wal_checkpoint(PASSIVE)";
+        self.connection().query_row(passive, [], |_| Ok(()))?;
+        Ok(())
+    }
+
     /// Runs `work` as one transaction: all of its changes are kept, or, after an error, none.
     ///
     /// # Errors

@@ -107,7 +107,7 @@ impl Database {
              VALUES (?1, ?2, ?3, ?4, ?5)",
             params![user.name, kind, phc, blake2s, user.grants],
         )?;
-        Ok(())
+        self.checkpoint()
     }
 
     /// Removes a user; says whether there was one.
@@ -118,6 +118,7 @@ impl Database {
         let removed = self
             .connection()
             .execute("DELETE FROM users WHERE name = ?1", [name])?;
+        self.checkpoint()?;
         Ok(removed > 0)
     }
 }

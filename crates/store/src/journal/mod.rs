@@ -27,7 +27,6 @@ pub use reader::{JournalReader, JournalView, ReadError};
 pub use record::{BODY_BYTES_MAX, Class, Record};
 
 use crate::disk::{Disk, DiskFile};
-use crate::folder::Gone;
 use end::{End, Note};
 use reader::Segment;
 use record::{Chain, FRAME_BYTES_MAX, Meta};
@@ -204,7 +203,7 @@ impl Journal {
                 chain = chain.encode(meta, body, &mut self.buffer);
                 count += 1;
             }
-            active.check_linked().map_err(fail)?;
+            active.check().map_err(fail)?;
             active
                 .file
                 .write_all_at(&self.buffer, active.end)
@@ -225,6 +224,14 @@ impl Journal {
         Ok(self.last)
     }
 
+    /// Looks whether what was appended is still there.
+    ///
+    /// # Errors
+    /// It is not, or what the operating system says.
+    pub fn check(&self) -> io::Result<()> {
+        self.active.as_ref().map_or(Ok(()), Active::check)
+    }
+
     /// Puts on the disk what was appended.
     ///
     /// # Errors
@@ -234,7 +241,7 @@ impl Journal {
         let Some(active) = &mut self.active else {
             return Ok(());
         };
-        active.check_linked()?;
+        active.check()?;
         if active.suspect {
             active.write_again()?;
         } else if active.synced == active.end {
@@ -394,12 +401,9 @@ impl Active {
     }
 
     /// # Errors
-    /// [`Gone`]: what is written to a file without a name is gone with the process.
-    fn check_linked(&self) -> io::Result<()> {
-        if self.file.is_linked()? {
-            return Ok(());
-        }
-        Err(Gone::deleted(&self.path).into())
+    /// What was written is not there any more, or the operating system's error.
+    fn check(&self) -> io::Result<()> {
+        self.file.check_at(&self.path, self.end)
     }
 
     fn write_again(&self) -> io::Result<()> {

@@ -98,8 +98,8 @@ impl DiskFile for FaultyFile {
         self.0.set_len(bytes)
     }
 
-    fn is_linked(&self) -> io::Result<bool> {
-        self.0.is_linked()
+    fn check_at(&self, path: &Path, bytes: u64) -> io::Result<()> {
+        self.0.check_at(path, bytes)
     }
 
     fn sync(&self) -> io::Result<()> {
