@@ -41,8 +41,8 @@ mod deliver;
 mod reconcile;
 mod reload;
 mod retained;
-mod silence;
 mod snapshot;
+mod unheard;
 
 pub use admit::{Admitted, LastWill, Message, Publisher, Will};
 pub use snapshot::{STATE_FORMAT, SnapshotError};
@@ -64,7 +64,7 @@ pub struct Dispatcher {
     /// Role of each device: its revision.
     roles: Vec<u32>,
     counters: Counters,
-    silence: silence::Silence,
+    unheard: unheard::Unheard,
     /// Rules that were cut because they set each other off, and when people were told last.
     alerts: BTreeMap<Arc<str>, Instant>,
 }
@@ -107,7 +107,7 @@ impl Dispatcher {
             deliveries: Deliveries::new(program.channels.len()),
             roles: vec![1; program.devices.len()],
             counters: Counters::default(),
-            silence: silence::Silence::default(),
+            unheard: unheard::Unheard::default(),
             engine,
             program,
             alerts: BTreeMap::new(),

@@ -1,4 +1,4 @@
-//! From a message to an input: whose it is, what it says, whether it may. Changes nothing but counters.
+//! From a message to an input: whose it is, what it says, whether it may. Changes nothing that a replay needs.
 
 use std::sync::Arc;
 

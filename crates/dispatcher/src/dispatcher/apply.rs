@@ -224,7 +224,7 @@ impl Dispatcher {
 
     /// Looks up whom the blocklist means; gives what it meant before.
     pub(super) fn resolve_blocks(&mut self) -> Vec<Sides> {
-        self.silence.forget();
+        self.unheard.forget();
         let after = self.blocklist.resolve(&self.program);
         for (device, sides) in DeviceIx::all(after.len()).zip(&after) {
             self.engine.silence(device, sides.producer);

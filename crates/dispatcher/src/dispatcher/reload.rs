@@ -1,7 +1,7 @@
 //! Another mapping takes over between two inputs.
 //!
-//! What is known stays, by names; of a device with a new name, by its number. What lies retained under names that are gone is cleared; a device learns its
-//! role anew only where its own `io` changed.
+//! What is known stays, by names; of a device with a new name, by its number. What lies retained under names that are
+//! gone is cleared; a device learns its role anew only where its own `io` changed.
 
 use std::{collections::BTreeSet, mem, sync::Arc};
 
@@ -28,7 +28,7 @@ impl Dispatcher {
     pub fn replace(&mut self, now: Now, program: Arc<Program>, effects: &mut Effects) {
         let mut state = self.engine.state();
         for device in &program.devices {
-            let was = was(&self.program, device).map(|ix| &*self.program[ix].name);
+            let was = predecessor(&self.program, device).map(|ix| &*self.program[ix].name);
             if let Some(was) = was.filter(|was| *was != &*device.name) {
                 state.rename_device(was, &device.name);
             }
@@ -63,7 +63,7 @@ impl Dispatcher {
         );
         for device in DeviceIx::all(program.devices.len()) {
             let row = &program[device];
-            let Some(was) = was(old, row) else {
+            let Some(was) = predecessor(old, row) else {
                 self.windows.push(Windows::default());
                 self.roles.push(1);
                 continue;
@@ -187,7 +187,7 @@ impl Dispatcher {
 }
 
 /// The device that `device` was: by its name, or by its number where the name is new. A virtual one has none.
-fn was(old: &Program, device: &Device) -> Option<DeviceIx> {
+fn predecessor(old: &Program, device: &Device) -> Option<DeviceIx> {
     old.device(&device.name).or_else(|| {
         let mut numbered = DeviceIx::all(old.devices.len()).filter(|_| device.id != DeviceId(0));
         numbered.find(|ix| old[*ix].id == device.id)

@@ -97,7 +97,8 @@ pub(crate) fn watch(
             if now == seen {
                 continue;
             }
-            let mut edits = edits(&folder, &mut seen, &mut program, settle(now)).into_iter();
+            let edits = edits(&folder, &mut seen, &mut program, settle(now), stays);
+            let mut edits = edits.into_iter();
             if edits.any(|edit| sender.blocking_send(edit).is_err()) {
                 return;
             }
@@ -128,8 +129,15 @@ fn settle(mut last: Seen) -> Seen {
 }
 
 /// What the changes from `seen` to `now` led to. Afterwards `seen` is what was looked at for it, which may be
-/// other files than before. What changes again while it is read and tested leads to nothing: the next look finds it.
-fn edits(folder: &Path, seen: &mut Seen, program: &mut Arc<Program>, now: Seen) -> Vec<Edit> {
+/// other files than before. What changes again while it is read and tested, or within the time that `stays` is given,
+/// leads to nothing: the next look finds it.
+fn edits(
+    folder: &Path,
+    seen: &mut Seen,
+    program: &mut Arc<Program>,
+    now: Seen,
+    stays: impl FnOnce(&Reads, Duration) -> bool,
+) -> Vec<Edit> {
     let before = std::mem::replace(seen, now);
     let mut edits = Vec::new();
     if before.blocklist != seen.blocklist {
@@ -225,10 +233,14 @@ mod tests {
             std::fs::write(path, rules).expect("it can be written");
         }
 
-        /// How many rules each edit leaves.
-        fn looks(&mut self) -> Vec<usize> {
+        /// How many rules each edit leaves; `meanwhile` happens while the files settle.
+        fn looks(&mut self, meanwhile: impl FnOnce(&Path)) -> Vec<usize> {
             let now = self.seen.now();
-            let edits = edits(self.folder.path(), &mut self.seen, &mut self.program, now);
+            let folder = self.folder.path();
+            let edits = edits(folder, &mut self.seen, &mut self.program, now, |read, _| {
+                meanwhile(folder);
+                stays(read, Duration::ZERO)
+            });
             let rules = |edit| match edit {
                 Edit::Good(house) => house.program.rules.len(),
                 Edit::Bad(why) => panic!("{why}"),
@@ -245,7 +257,7 @@ mod tests {
         let read = read.unwrap_or_else(|why| panic!("{why}"));
         let reads = reads.expect("it was read");
         let wait = patience(&house.seen.house, &reads, &house.program, &read.program);
-        assert_eq!(house.looks(), [read.program.rules.len()]);
+        assert_eq!(house.looks(|_| {}), [read.program.rules.len()]);
         wait
     }
 
@@ -264,15 +276,11 @@ mod tests {
         let two = ["a", "b"].map(rule).concat();
         let mut house = Watched::new(&two);
         house.write("");
-        let path = house.folder.path().join("rules.toml");
-        let written = two;
-        let writer = thread::spawn(move || {
-            // A copy that begins by emptying the file.
-            thread::sleep(Duration::from_millis(300));
-            std::fs::write(path, written).expect("it can be written");
-        });
-        assert!(house.looks().is_empty());
-        writer.join().expect("it wrote");
-        assert_eq!(house.looks(), [2]);
+        // A copy that begins by emptying the file.
+        let copies = |folder: &Path| {
+            std::fs::write(folder.join("rules.toml"), &two).expect("it can be written");
+        };
+        assert!(house.looks(copies).is_empty());
+        assert_eq!(house.looks(|_| {}), [2]);
     }
 }

@@ -22,9 +22,9 @@ enum Said {
 
 /// When each of them became an input last. It decides what becomes one, so a replay needs nothing of it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Silence(BTreeMap<Said, Instant>);
+pub(super) struct Unheard(BTreeMap<Said, Instant>);
 
-impl Silence {
+impl Unheard {
     /// Places in tables, or blocks, are others from now on.
     pub(super) fn forget(&mut self) {
         self.0.clear();
@@ -49,7 +49,7 @@ impl Dispatcher {
             Input::Several(inputs) => return self.several_without_blocked(now, inputs),
             _ => return Some(input),
         };
-        if !self.blocked(device).producer || self.silence.lets_through(now, said) {
+        if !self.blocked(device).producer || self.unheard.lets_through(now, said) {
             return Some(input);
         }
         self.counters.count(Some(device), "blocked-in");
