@@ -5,6 +5,7 @@
 //! clocks, files or sockets.
 
 mod agenda;
+mod almanac;
 mod bounds;
 mod cascade;
 mod clock;
@@ -31,6 +32,7 @@ mod targets;
 mod times;
 mod work;
 
+pub use almanac::Almanac;
 pub use decision::{
     Cause, Decision, Deed, Did, Disposition, Outcome, RuleTrace, Seen, Sent, Step, Term,
 };

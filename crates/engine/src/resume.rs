@@ -1,7 +1,8 @@
 //! An engine from a state: at a restart, in a replay, and when a mapping is replaced while the house runs.
 //!
 //! Called by [`crate::Engine::restore`]. What the program still knows by name keeps its value
-//! ([`State::rename_device`] comes before, where a device has another one); each thing that is dropped leaves a [`Note`]. Must not trust the state to fit the program.
+//! ([`State::rename_device`] comes before, where a device has another one); each thing that is dropped leaves a [`Note`].
+//! Must not trust the state to fit the program.
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
@@ -10,6 +11,7 @@ use types::{Now, Value};
 
 use crate::{
     agenda::Due,
+    almanac::Almanac,
     bounds::Bound,
     cascade::{Core, Ctx, Running},
     gesture::Button,
@@ -39,6 +41,11 @@ pub enum Resume {
 pub enum Note {
     /// The state has a format that this version does not read; the engine starts from nothing.
     Format(u32),
+    /// Local times and the sun were computed with other tables than this program has.
+    Almanac {
+        /// Those of the state.
+        was: Almanac,
+    },
     /// Reported and desired values of a channel or field that is gone or holds another type.
     ValueDropped {
         /// `DEVICE.CHANNEL` or `DEVICE.CHANNEL.FIELD`.
@@ -95,6 +102,12 @@ impl fmt::Display for Note {
                 f,
                 "the state has format {format}, which this version does not read: the house starts from nothing"
             ),
+            Self::Almanac { was } => write!(
+                f,
+                "local times and the sun were computed with {was}, and are now with {}: where these differ, what is \
+                 replayed may come at another moment than it did",
+                Almanac::built_in()
+            ),
             Self::ValueDropped { path } => write!(
                 f,
                 "{path} is gone or holds another type: its last value is forgotten"
@@ -140,6 +153,10 @@ impl Core {
             notes.push(Note::Format(state.format()));
             self.start(ctx, now);
             return notes;
+        }
+        let was = state.almanac.as_ref();
+        if let Some(was) = was.filter(|was| **was != Almanac::built_in()) {
+            notes.push(Note::Almanac { was: was.clone() });
         }
         self.last = state.now;
         self.known = state.known;

@@ -7,6 +7,7 @@ use minicbor::{Decode, Encode};
 use types::{Instant, Now, UnixTime, Value};
 
 use crate::{
+    almanac::Almanac,
     cascade::{Core, Ctx},
     gesture::Moment,
     house::SlotState,
@@ -51,6 +52,9 @@ pub struct State {
     pub(crate) runs: Vec<RunSaved>,
     #[n(13)]
     pub(crate) sequences: Vec<SequenceSaved>,
+    /// What its times were computed with; `None`: nobody noted it then.
+    #[n(14)]
+    pub(crate) almanac: Option<Almanac>,
 }
 
 /// Why bytes are no state.
@@ -358,6 +362,7 @@ impl Core {
             known: self.known,
             runs: self.save_runs(ctx),
             sequences: self.save_sequences(ctx),
+            almanac: Some(Almanac::built_in()),
         }
     }
 

