@@ -6,7 +6,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use dispatcher::{
-    Dispatcher, Effects, Input,
+    Dispatcher, Effects, Input, Note,
     explain::{self, Explainer, Filter},
 };
 use engine::{Cause, Decision, Who};
@@ -141,6 +141,16 @@ fn is_about(program: &Program, decision: &Decision, only: &[Filter]) -> bool {
     })
 }
 
+/// The output that insists on its target, and that somebody's hand changed: it was told again at once.
+fn undone(program: &Program, step: &Step<'_>, input: &Input) -> Option<ChannelIx> {
+    let Input::Report { channel, .. } = input else {
+        return None;
+    };
+    let mut notes = step.effects.notes.iter();
+    let told = |note: &Note| matches!(note, Note::Resent { channel: told, .. } if told == channel);
+    (program[*channel].enforce && notes.any(told)).then_some(*channel)
+}
+
 /// Whether a decision is about a device that came.
 fn is_coming(decision: &Decision) -> bool {
     let first = decision.steps.first();
@@ -251,20 +261,29 @@ impl Recorder<'_> {
         let back = self.back(step.house, &input);
         let of_input = |decision: &Decision| decision.now.at >= now.at;
         let of_coming = |decision: &Decision| of_input(decision) && is_coming(decision);
-        let sent = expected(&program, step.effects, |decision| {
+        let mut sent = expected(&program, step.effects, |decision| {
             of_input(decision) && (back.is_none() || !is_coming(decision))
         });
-        if !self.is_wanted(&program, step.effects, of_input) {
+        let inputs = match input {
+            Input::Several(inputs) => inputs,
+            input => vec![input],
+        };
+        let undone = inputs
+            .iter()
+            .filter_map(|input| undone(&program, step, input));
+        let undone: Vec<ChannelIx> = undone.collect();
+        let again = undone
+            .iter()
+            .map(|channel| Sent::again(&program, step.house, *channel));
+        sent.extend(again);
+        let is_asked_for = undone.iter().any(|channel| self.touched.contains(channel));
+        if !is_asked_for && !self.is_wanted(&program, step.effects, of_input) {
             // What is left out is not expected either.
             if !sent.is_empty() {
                 self.look(now, None)?;
             }
             return Ok(());
         }
-        let inputs = match input {
-            Input::Several(inputs) => inputs,
-            input => vec![input],
-        };
         let mut lines = Vec::new();
         for input in &inputs {
             lines.extend(self.line(&program, step, now, input)?);
@@ -409,10 +428,11 @@ impl Recorder<'_> {
                 ..
             } => {
                 let row = &program[*channel];
-                // What a consumer confirms is done in a test already; what it can't be told is news.
+                // What a consumer confirms is done in a test already; what it can't be told is news, and so is a hand.
+                let by_hand = *adopt || undone(program, step, input).is_some();
                 let news: Vec<_> = fields
                     .iter()
-                    .filter(|(slot, _)| !row.consumer || *adopt || !program[*slot].settable)
+                    .filter(|(slot, _)| !row.consumer || by_hand || !program[*slot].settable)
                     .cloned()
                     .collect();
                 if news.is_empty() {

@@ -1,8 +1,11 @@
 //! What left for consumers and people, as a test expects it.
 
-use dispatcher::Effects;
+use dispatcher::{Dispatcher, Effects};
 use engine::{Cause, Decision, Disposition, Output};
-use mapping::{Program, program::SlotIx};
+use mapping::{
+    Program,
+    program::{ChannelIx, SlotIx},
+};
 use types::Value;
 
 use super::toml;
@@ -11,6 +14,17 @@ use super::toml;
 pub(super) struct Sent {
     pub(super) what: String,
     pub(super) by: Option<String>,
+}
+
+impl Sent {
+    /// The target of an output, told once more.
+    pub(super) fn again(program: &Program, house: &Dispatcher, channel: ChannelIx) -> Self {
+        let fields = target_told(program, &house.target_of(channel));
+        Self {
+            what: toml::target(program, channel, &fields),
+            by: None,
+        }
+    }
 }
 
 /// What left because of some decisions, as a test expects it.

@@ -100,6 +100,34 @@ fn what_happened_is_a_test_that_passes_and_says_what_was_done() {
 }
 
 #[test]
+fn a_hand_that_is_undone_is_recorded_with_what_undid_it() {
+    let more = "[device.heating]\nid = 99\nio.valve = { kind = \"switch\", enforce = true }\n\
+        [rule.valve]\nwhen = \"piano.keys.press\"\nif = \"event.key == 3\"\ndo = \"heating.valve.on\"\n";
+    let files = with_rules(more);
+    let mut home = home(&files);
+    home.connect("heating");
+    home.pass(60);
+    let since = home.now.wall;
+    home.pass(10);
+    home.press(3);
+    home.says("heating", "valve/state", r#"{"on":true}"#);
+    home.pass(60);
+    home.says("heating", "valve/state", r#"{"on":false}"#);
+    home.says("heating", "valve/state", r#"{"on":true}"#);
+    home.pass(60);
+    for only in [&[][..], &["heating"], &["rule.valve"]] {
+        let recording = recorded(&mut home, since, only).unwrap();
+        passes(&files, &recording);
+        let line = "report = { heating.valve = false }, expect = [\"heating.valve.on\"]";
+        assert!(
+            recording.text.contains(line),
+            "{only:?}\n{}",
+            recording.text
+        );
+    }
+}
+
+#[test]
 fn arguments_of_a_command_are_recorded_where_they_are_not_the_defaults() {
     let more = "[device.extra]\nid = 99\nio.horn = { kind = \"buzzer\" }\n\
         [rule.horn]\nwhen = \"piano.keys.press\"\nif = \"event.key == 3\"\ndo = [{ command = \"extra.horn.beep\", ms = 90 }, \"extra.horn.beep\"]\n";
