@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{shell, test, tidy};
+use crate::{firmware, shell, test, tidy};
 
 /// Stops at the first step that fails; the tests come last, so that their summary ends the output.
 ///
@@ -32,6 +32,7 @@ pub(crate) fn checks() -> Result<()> {
     shell::run(&mut shell::cargo(["fmt", "--all", "--check"]))?;
     tidy::run()?;
     deny()?;
+    firmware::run()?;
     let clippy = [
         "clippy",
         "--workspace",

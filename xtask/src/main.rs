@@ -11,6 +11,7 @@
 
 mod bench;
 mod ci;
+mod firmware;
 mod fuzz;
 mod metadata;
 mod peers;
@@ -26,6 +27,7 @@ cargo xtask COMMAND
   peers                    installs MQTT.js and paho for the end-to-end tests into target/peers
   tidy                     what compilers don't check: crate edges, licences, file sizes, module docs, links
   check                    formatting, tidy, cargo deny where installed, clippy and docs without a warning
+  firmware                 what modules hold, built for their processors
   ci                       check, then test --require-peers
   bench [--quick]          latency and throughput beside mosquitto's bare relay
                            (--runs N, --rules N,..)
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         ["peers"] => peers::install(),
         ["tidy"] => tidy::run(),
         ["check"] => ci::checks(),
+        ["firmware"] => firmware::run(),
         ["ci"] => ci::run(),
         ["bench", "engine", options @ ..] => match bench::engine::parse(options) {
             Ok(quick) => bench::engine::run(quick),

@@ -24,6 +24,11 @@ const RULES: &[Rule] = &[
         must_not_know: SOCKETS_AND_FILES,
     },
     Rule {
+        name: "wire",
+        may_use: &[],
+        must_not_know: SOCKETS_AND_FILES,
+    },
+    Rule {
         name: "mapping",
         may_use: &["types"],
         must_not_know: SOCKETS,
@@ -166,12 +171,20 @@ fn architecture(tree: &Tree) -> Vec<Finding> {
     vec![Finding::new(AT, what)]
 }
 
-/// `types` goes into firmware.
-fn no_std(tree: &Tree) -> Option<Finding> {
-    let at = "crates/types/src/lib.rs";
-    let text = tree.get(Path::new(at)).map_or("", String::as_str);
-    let there = text.lines().any(|line| line.trim() == "#![no_std]");
-    (!there).then(|| Finding::new(at, "lacks `#![no_std]`: modules use the same words"))
+/// Crates that go into firmware.
+const IN_FIRMWARE: &[&str] = &["types", "wire"];
+
+fn no_std(tree: &Tree) -> Vec<Finding> {
+    let roots = IN_FIRMWARE
+        .iter()
+        .map(|name| format!("crates/{name}/src/lib.rs"));
+    let lacking = roots.filter(|at| {
+        let text = tree.get(Path::new(at)).map_or("", String::as_str);
+        !text.lines().any(|line| line.trim() == "#![no_std]")
+    });
+    lacking
+        .map(|at| Finding::new(at, "lacks `#![no_std]`: modules' firmware holds this crate"))
+        .collect()
 }
 
 /// Crates that deny.toml bans, here too: cargo-deny itself is not needed for that.
@@ -213,11 +226,13 @@ mod tests {
             .iter()
             .map(|rule| format!("| `{}` | | |\n", rule.name))
             .collect();
-        let sound = [
-            ("ARCHITECTURE.md", rows.as_str()),
-            ("crates/types/src/lib.rs", "#![no_std]"),
-            ("deny.toml", ""),
-        ];
+        let sound = [("ARCHITECTURE.md", rows.as_str()), ("deny.toml", "")];
+        let firmware = IN_FIRMWARE
+            .iter()
+            .map(|name| (format!("crates/{name}/src/lib.rs"), "#![no_std]"));
+        let firmware: Vec<_> = firmware.collect();
+        let firmware = firmware.iter().map(|(path, text)| (path.as_str(), *text));
+        let sound: Vec<_> = sound.into_iter().chain(firmware).collect();
         let all = sound.iter().chain(files);
         all.map(|(path, text)| (PathBuf::from(path), (*text).to_owned()))
             .collect()

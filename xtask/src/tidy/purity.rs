@@ -38,6 +38,11 @@ const PURE: &[Pure] = &[
         words: SEALED,
     },
     Pure {
+        below: "crates/wire/src",
+        except: &[],
+        words: SEALED,
+    },
+    Pure {
         below: "crates/engine/src",
         except: &[],
         words: SEALED,
