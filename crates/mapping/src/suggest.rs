@@ -3,8 +3,13 @@
 //! Called by everything in this crate that reports an unknown word. Runs only when something is wrong,
 //! so it may look at every name. Must not know where the names come from.
 
+mod elsewhere;
+
 /// Longest word that a name may be a slip of, and longest name.
 const BYTES_MAX: usize = 100;
+
+/// Fewest letters of a name that a longer word may be a compound of: `motionsensor`.
+const PART_LETTERS_MIN: usize = 4;
 
 /// Names that are compared for one unknown word.
 const CANDIDATES_MAX: usize = 5_000;
@@ -16,7 +21,8 @@ const PAIRS_MAX: usize = 250_000;
 /// The candidate nearest to `word` in spelling, or `None` where nothing is near enough to be a
 /// plausible slip: a third of the letters (at least one) may be missing, added, changed or swapped
 /// with their neighbour; the beginning of a candidate counts as near, other case always.
-/// Among equals wins what the word is the beginning of, then the first candidate.
+/// Among equals wins what the word is the beginning of, then the first candidate. Where none is near, it is the one that
+/// the word begins or ends with, or that other systems have this word for.
 ///
 /// Its work is bounded: a word too long for a name is near to nothing, and of many candidates only the first
 /// are looked at.
@@ -32,8 +38,14 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     };
     let mut best: Option<((usize, bool), &str)> = None;
     let mut pairs_left = PAIRS_MAX;
+    let mut translated: Option<(usize, &str)> = None;
     let candidates = candidates.into_iter().take(CANDIDATES_MAX);
     for candidate in candidates.filter(|candidate| candidate.len() <= BYTES_MAX) {
+        if let Some(place) = elsewhere::ours(word).position(|ours| ours == candidate)
+            && translated.is_none_or(|(first, _)| place < first)
+        {
+            translated = Some((place, candidate));
+        }
         let other: Vec<char> = candidate.to_lowercase().chars().collect();
         let (left, right) = different(&letters, &other);
         let mut slips = None;
@@ -47,6 +59,10 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         if slips.is_none() && letters.len() >= 3 && other.starts_with(&letters) {
             slips = Some(slips_max + 1);
         }
+        let is_part = letters.starts_with(&other) || letters.ends_with(&other);
+        if slips.is_none() && other.len() >= PART_LETTERS_MIN && is_part {
+            slips = Some(slips_max + 2);
+        }
         let rank = slips.map(|slips| (slips, !other.starts_with(&letters)));
         if let Some(rank) = rank
             && best.is_none_or(|(first, _)| rank < first)
@@ -54,7 +70,9 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
             best = Some((rank, candidate));
         }
     }
-    best.map(|(_, candidate)| candidate.to_owned())
+    let best = best.map(|(_, candidate)| candidate);
+    let translated = translated.map(|(_, candidate)| candidate);
+    best.or(translated).map(str::to_owned)
 }
 
 /// Both words without the letters that they begin and end with alike: their distance is the same.
@@ -122,6 +140,24 @@ mod tests {
             ("stairs_lmap_on", "stairs_lamp_on", Some("stairs_lamp_on")),
         ] {
             assert_eq!(closest(word, [candidate]).as_deref(), expected, "{word}");
+        }
+    }
+
+    #[test]
+    fn words_of_other_systems_are_known_where_no_name_is_nearer() {
+        for (word, candidates, expected) in [
+            ("trigger", &["when", "if", "do"][..], Some("when")),
+            ("condition", &["when", "if", "do"], Some("if")),
+            ("condition", &["timer", "holds"], Some("holds")),
+            ("Condition", &["timer", "holds"], Some("holds")),
+            ("turn_on", &["off", "on"], Some("on")),
+            ("relay", &["switch", "delay"], Some("delay")),
+            ("motionsensor", &["motion", "sequence"], Some("motion")),
+            ("pushbutton", &["light", "button"], Some("button")),
+            ("reason", &["on", "off"], None),
+        ] {
+            let found = closest(word, candidates.iter().copied());
+            assert_eq!(found.as_deref(), expected, "{word}");
         }
     }
 

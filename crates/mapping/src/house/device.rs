@@ -112,7 +112,11 @@ fn id(
     let node = if is_virtual {
         table.field("id")
     } else {
-        table.required(&mut house.report, what, "id", DEVICE.names)
+        let help = format!(
+            "add `id = 7`, or any number up to {} that no other device has",
+            u16::MAX
+        );
+        table.required_or(&mut house.report, what, "id", DEVICE.names, &help)
     };
     let Some(node) = node else {
         return DeviceId(0);

@@ -326,10 +326,27 @@ impl<'a> Table<'a> {
         key: &str,
         known: &[&str],
     ) -> Option<Node<'a>> {
+        self.required_or(report, what, key, known, "")
+    }
+
+    /// The same, with what helps where it is missing.
+    pub(crate) fn required_or(
+        &self,
+        report: &mut Report,
+        what: &str,
+        key: &str,
+        known: &[&str],
+        help: &str,
+    ) -> Option<Node<'a>> {
         let found = self.field(key);
         if found.is_none() && !self.misspells(key, known) {
             let message = format!("{what} needs `{key}`");
-            report.push(Diagnostic::error("missing-key", self.span.clone(), message));
+            let error = Diagnostic::error("missing-key", self.span.clone(), message);
+            report.push(if help.is_empty() {
+                error
+            } else {
+                error.help(help)
+            });
         }
         found
     }

@@ -186,7 +186,12 @@ impl<'a> Document<'a> {
             let to = self.text[start..].find('\n');
             line = Some(from..to.map_or(self.text.len(), |newline| start + newline) + 1);
             in_list = about_list;
-            errors.push(syntax(self.text, span, problem.message()));
+            let error = syntax(self.text, span, problem.message());
+            // A whole file of it is one mistake.
+            let is_told = error.message == YAML && errors.iter().any(|told| told.message == YAML);
+            if !is_told {
+                errors.push(error);
+            }
         }
     }
 
@@ -289,6 +294,9 @@ impl<'a> Document<'a> {
     }
 }
 
+/// What is said of `key: value`.
+const YAML: &str = "this is YAML, and houses are written in TOML";
+
 /// A syntax error in words that help somebody who doesn't know the parser.
 fn syntax(text: &str, span: Span, message: &str) -> Diagnostic {
     let behind_text = text[..span.bytes.start].ends_with('"');
@@ -306,6 +314,14 @@ fn syntax(text: &str, span: Span, message: &str) -> Diagnostic {
             "this is neither a number, a truth value nor a text",
             "texts stand in quotes",
         ),
+        _ if is_yaml(text, span.bytes.start) => (
+            YAML,
+            "write `key = value`; a line such as [device.hall] begins a table, and texts stand in quotes",
+        ),
+        message if message.starts_with("invalid unquoted key") => (
+            "a name can't have this letter",
+            "names are made of a-z, 0-9 and _, as in `kueche`",
+        ),
         message => (message, ""),
     };
     let error = Diagnostic::error("syntax", span, message);
@@ -314,6 +330,16 @@ fn syntax(text: &str, span: Span, message: &str) -> Diagnostic {
     } else {
         error.help(help)
     }
+}
+
+/// Whether the line around `at` reads `key: value` or `- item`.
+fn is_yaml(text: &str, at: usize) -> bool {
+    let begin = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    let line = text[begin..].lines().next().unwrap_or_default().trim();
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let behind = line.trim_start_matches(is_word);
+    let is_entry = behind.len() < line.len() && (behind == ":" || behind.starts_with(": "));
+    is_entry || line.starts_with("- ")
 }
 
 /// The place of the key at the end of `path`.
