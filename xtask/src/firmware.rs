@@ -14,7 +14,7 @@ use crate::shell;
 const TARGETS: &[&str] = &["riscv32imc-unknown-none-elf", "thumbv7em-none-eabihf"];
 
 /// What goes into firmware.
-const CRATES: &[&str] = &["wire"];
+const CRATES: &[&str] = &["wire", "link"];
 
 /// Where Debian has its compiler.
 const SYSTEM: &str = "/usr/bin";
@@ -32,6 +32,7 @@ pub(crate) fn run() -> Result<()> {
         };
         command.args(["--locked", "--target", target]);
         command.args(CRATES.iter().flat_map(|name| ["--package", name]));
+        command.arg("--no-default-features");
         // A compiler of another version must not rebuild what is there.
         command.args(["--target-dir", "target/firmware"]);
         shell::run(&mut command)?;

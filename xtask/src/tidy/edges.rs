@@ -29,6 +29,11 @@ const RULES: &[Rule] = &[
         must_not_know: SOCKETS_AND_FILES,
     },
     Rule {
+        name: "link",
+        may_use: &["wire"],
+        must_not_know: SOCKETS_AND_FILES,
+    },
+    Rule {
         name: "mapping",
         may_use: &["types"],
         must_not_know: SOCKETS,
@@ -172,7 +177,7 @@ fn architecture(tree: &Tree) -> Vec<Finding> {
 }
 
 /// Crates that go into firmware.
-const IN_FIRMWARE: &[&str] = &["types", "wire"];
+const IN_FIRMWARE: &[&str] = &["types", "wire", "link"];
 
 fn no_std(tree: &Tree) -> Vec<Finding> {
     let roots = IN_FIRMWARE

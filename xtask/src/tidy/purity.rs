@@ -43,6 +43,11 @@ const PURE: &[Pure] = &[
         words: SEALED,
     },
     Pure {
+        below: "crates/link/src",
+        except: &[],
+        words: SEALED,
+    },
+    Pure {
         below: "crates/engine/src",
         except: &[],
         words: SEALED,
