@@ -98,8 +98,10 @@ fn read(text: &str, now: UnixTime, here: &Zoned) -> Option<When> {
         return Some(When::exactly(now));
     }
     let ago = lower.strip_prefix('-').or(lower.strip_suffix(" ago"));
-    if let Some(ago) = ago {
-        let ago = i64::try_from(span(ago.trim())?.as_micros()).ok()?;
+    // Nothing else is a number with a unit, and what is asked about has come already.
+    let bare = ago.is_none().then(|| span(&lower)).flatten();
+    if let Some(ago) = ago.and_then(|ago| span(ago.trim())).or(bare) {
+        let ago = i64::try_from(ago.as_micros()).ok()?;
         return Some(When::exactly(UnixTime(now.0.checked_sub(ago)?)));
     }
     // With an offset it needs no home.
@@ -333,6 +335,7 @@ mod tests {
                 "2026-03-28T21:14:00Z",
                 "2026-03-28T21:14:00.000001Z",
             ),
+            ("2h", "2026-03-28T19:15:30Z", "2026-03-28T19:15:30.000001Z"),
             ("now", "2026-03-28T21:15:30Z", "2026-03-28T21:15:30.000001Z"),
         ] {
             check(text, from, until);

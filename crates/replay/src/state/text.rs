@@ -1,7 +1,7 @@
 //! A state as people read it.
 //!
 //! ```text
-//! Saturday 28 March 2026, 21:05:00.000   after input 1234, mapping 3f2a91c0
+//! Saturday 28 March 2026, 21:05:00.000
 //!
 //! hall  online
 //!   lamp    on          true    20:06:10   wanted false by rule hall-motion-off
@@ -30,17 +30,15 @@ impl State {
     #[must_use]
     pub fn text(&self, zone: &TimeZone, paint: Paint) -> String {
         let mut out = String::new();
-        let beside = format!("after input {}, mapping {}", self.no, self.mapping);
         // Writing to a string can't fail, here and below.
         let _ = writeln!(
             out,
-            "{}   {}",
+            "{}",
             paint.bold(&format!(
                 "{}, {}",
                 day_of(zone, self.at),
                 clock_of(zone, self.at)
-            )),
-            paint.dim(&beside)
+            ))
         );
         for device in &self.devices {
             let _ = writeln!(out, "\n{}", self.head(device, zone, paint));

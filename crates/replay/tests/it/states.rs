@@ -36,7 +36,7 @@ fn busy() -> Home {
 fn a_moment_shows_what_was_reported_wished_held_blocked_and_what_waits() {
     let shown = show(&mut busy(), None, None);
     for line in [
-        "Saturday 28 March 2026, 20:00:10.060   after input 16, mapping ",
+        "Saturday 28 March 2026, 20:00:10.060\n",
         "\npiano  online, blocked as producer\n  keys  nothing known\n",
         "\n  lamp    on  true  20:00:10  wanted true by rule hall-motion\n",
         "\n  lux         12    20:00:10\n",
