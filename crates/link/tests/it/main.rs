@@ -1,6 +1,10 @@
 //! Both ends against each other, against another Noise, and against whoever is no end.
 
+mod clones;
+mod conversation;
 mod handshake;
+mod house;
+mod lifetime;
 mod replay;
 mod tampered;
 
