@@ -323,6 +323,20 @@ impl Dispatcher {
         self.engine.absolute_target(channel)
     }
 
+    /// What was reported of a channel that it can also be told, in slot order.
+    pub(crate) fn reported_of(&self, channel: ChannelIx) -> Vec<(SlotIx, Value)> {
+        let settable = self.program[channel].slots.iter();
+        settable
+            .filter(|slot| self.program[**slot].settable)
+            .filter_map(|slot| Some((*slot, self.engine.reported(*slot)?.clone())))
+            .collect()
+    }
+
+    /// Whether the newest target was let go, because nobody was there and it was not to wait.
+    pub(crate) fn is_dropped(&self, channel: ChannelIx) -> bool {
+        self.deliveries.row(channel).dropped
+    }
+
     fn note(&mut self, effects: &mut Effects, device: DeviceIx, code: &'static str, note: Note) {
         self.counters.count(Some(device), code);
         effects.notes.push(note);

@@ -229,9 +229,7 @@ impl<'t> Tracker<'t> {
             if is != was || (values.len() == self.values.len() && values != self.values) {
                 self.note(step, was, is);
             }
-            return;
-        }
-        if step.fed != Fed::Applied {
+        } else if step.fed != Fed::Applied {
             return;
         }
         let Some(target) = self.target.clone() else {
@@ -239,6 +237,9 @@ impl<'t> Tracker<'t> {
         };
         if let Some(is) = happened(&target, step.program(), step.effects) {
             self.note(step, String::new(), is);
+        }
+        if step.fed == Fed::Reloaded {
+            return;
         }
         let values = target.values(step.house);
         if values != self.values {

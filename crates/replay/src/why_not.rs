@@ -92,6 +92,8 @@ pub fn why_not(
         Some(when) => (Until::Wall(when.until), when.from),
         None => (Until::End, now),
     };
+    // Who looks back a day may begin where history does; who asks about a moment before it gets no answer.
+    history.windows(until, None)?;
     let name = name_of(history, rule, until)?;
     let from = UnixTime(at.0.saturating_sub_unsigned(BACK.as_micros() as u64));
     let mut travel = history.from_or_oldest(from, until)?;

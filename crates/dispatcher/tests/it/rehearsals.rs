@@ -125,6 +125,13 @@ fn offline_blocked_and_local_changes_are_played() {
           { event = "hall.online", expect = [], state = { hall.lamp.on = true } },
         ]
 
+        [test.not-to-wait]
+        given = { offline = ["living"], state = { living.radio = false } }
+        steps = [
+          { set = "living.radio", on = true, expect = [], log = "dropped" },
+          { event = "living.online", expect = [], state = { living.radio = false } },
+        ]
+
         [test.blocked]
         given = { blocked = ["hall"] }
         steps = [{ event = "piano.keys.press", with = { key = 60 }, expect = [], log = "blocked" }]
@@ -426,6 +433,12 @@ fn a_test_that_does_too_much_fails_and_says_so() {
         ],
     );
     assert!(year.lines().count() < 60, "{year}");
+    let restarts = r#"{ restart = { down = "1s" } }, "#.repeat(90);
+    let restarts = format!("[test.restarts]\nsteps = [{restarts}]\n");
+    says(
+        &tests(&restarts)[0],
+        &["expected: the test to end within 20000 steps of work"],
+    );
     // An hour is within what one test may do, but not for all of thirty tests.
     let many: String = (0..30).map(|at| test(&format!("hour-{at}"), 1)).collect();
     let verdicts = tests(&many);

@@ -2,6 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::{
+    civil::DateTime,
+    tz::{TimeZone, TimeZoneDatabase},
+};
 use types::Value;
 
 use super::{Given, HouseTest, TestInput, TestStep, expect};
@@ -88,16 +92,45 @@ fn test(house: &mut House<'_>, key: &Key<'_>, table: &Table<'_>) -> HouseTest {
 /// `"2026-03-28 21:00"`.
 fn moment(house: &mut House<'_>, node: Node<'_>, what: &str) -> Option<Arc<str>> {
     let text = node.text(&mut house.report, what)?;
-    let form = |format| jiff::civil::DateTime::strptime(format, text.text).is_ok();
-    if form("%Y-%m-%d %H:%M") || form("%Y-%m-%d %H:%M:%S") {
-        return Some(text.text.into());
-    }
-    let message = format!("\"{}\" is no local date and time", text.text);
-    house.report.push(
-        Diagnostic::error("bad-time", text.span(), message)
-            .help("write for example \"2026-03-28 21:00\""),
-    );
+    let local = ["%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S"]
+        .iter()
+        .find_map(|format| DateTime::strptime(format, text.text).ok());
+    let (message, help) = match local.map(|local| (local, shown(house, local))) {
+        Some((local, Some(shown))) if shown == local => return Some(text.text.into()),
+        Some((_, Some(shown))) => (
+            format!(
+                "no clock at home shows {}: it goes forward there",
+                text.text
+            ),
+            format!(
+                "write a time that is shown, such as \"{}\"",
+                shown.strftime("%Y-%m-%d %H:%M")
+            ),
+        ),
+        _ => (
+            format!("\"{}\" is no local date and time", text.text),
+            "write for example \"2026-03-28 21:00\"".to_owned(),
+        ),
+    };
+    house
+        .report
+        .push(Diagnostic::error("bad-time", text.span(), message).help(help));
     None
+}
+
+/// What the clock at home shows at a local time, which is another one where it is put forward; `None`: beyond what can
+/// be counted.
+fn shown(house: &House<'_>, local: DateTime) -> Option<DateTime> {
+    let name = house.program.home.timezone.as_deref();
+    let zone = name.and_then(|name| TimeZoneDatabase::bundled().get(name).ok());
+    let zone = zone.unwrap_or(TimeZone::UTC);
+    // The longest test must end in time as well.
+    local
+        .checked_add(AT_MAX)
+        .ok()?
+        .to_zoned(zone.clone())
+        .ok()?;
+    Some(zone.to_zoned(local).ok()?.datetime())
 }
 
 fn given(house: &mut House<'_>, table: &Table<'_>) -> Given {

@@ -134,6 +134,10 @@ impl Collector {
     }
 
     pub(super) fn look(&mut self, step: &mut Step<'_>) {
+        // What a reload leads to at once was decided under the new mapping.
+        if step.fed == Fed::Reloaded {
+            self.reloaded(step);
+        }
         let mine = |decision: &Decision| {
             let mut rules = decision.rules.iter();
             rules.any(|trace| Some(trace.rule) == self.rule)
@@ -145,17 +149,13 @@ impl Collector {
         if now.synced != self.synced.0 {
             self.synced = (now.synced, Some(now));
         }
-        match &step.fed {
-            Fed::Reloaded => self.reloaded(step),
-            Fed::Observed(Observed::Refused { device, text }) => {
-                let mine = device
-                    .as_ref()
-                    .is_some_and(|device| self.presence.contains_key(&**device));
-                if mine {
-                    self.refused = Some((now, text.to_string()));
-                }
+        if let Fed::Observed(Observed::Refused { device, text }) = &step.fed {
+            let mine = device
+                .as_ref()
+                .is_some_and(|device| self.presence.contains_key(&**device));
+            if mine {
+                self.refused = Some((now, text.to_string()));
             }
-            _ => {}
         }
         for note in &step.effects.notes {
             self.note(now, note);

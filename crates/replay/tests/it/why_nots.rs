@@ -5,6 +5,7 @@ use std::time::Duration;
 use dispatcher::Sides;
 use replay::{
     Paint, When,
+    why::why,
     why_not::{WhyNot, why_not},
 };
 use types::Now;
@@ -228,6 +229,45 @@ fn a_disabled_rule_is_switched_off_since_when() {
         &mut home,
         "middle-c",
         "it is switched off since 20:01:00.000: enabled = false at rules.toml:5",
+    );
+}
+
+#[test]
+fn what_fell_due_with_a_reload_is_told_under_the_new_mapping() {
+    let rest = "[device.v]\nvirtual = true\nio.e = { kind = \"button\" }\n\
+        [rule.em]\nwhen = \"piano.keys.press\"\ndo = [{ wait = \"5s\" }, { emit = \"v.e.press\" }]\n";
+    let more = "[device.aa]\nvirtual = true\nio.x = { kind = \"button\" }\n";
+    let mut home = Home::new(&with_rules(rest));
+    home.pass(10);
+    home.press(3);
+    // Nothing else came: the reload is what time passes with, for it brings a device.
+    home.now = home.now.after(Duration::from_secs(6));
+    home.reload(&with_rules(&format!("{more}{rest}")));
+    home.pass(10);
+    let answer = ask(&mut home, "em", None);
+    let past = home.history();
+    let text = answer.text(past.zone(), Paint::None);
+    assert!(
+        text.contains("v.e.press") && !text.contains("aa.x"),
+        "{text}"
+    );
+    let now = home.now.wall;
+    let why = why(&past, "rule.em", None).unwrap().expect("it fired");
+    let text = why.text(past.zone(), now, Paint::None);
+    assert!(text.contains("v.e.press"), "{text}");
+}
+
+#[test]
+fn what_was_before_the_house_is_not_told() {
+    let mut home = Home::new(&piano_house());
+    home.pass(20);
+    let now = home.now.wall;
+    let past = home.history();
+    let when = When::parse("yesterday 07:00", now, past.zone()).unwrap();
+    let error = why_not(&past, "middle-c", Some(when), now).unwrap_err();
+    assert!(
+        error.to_string().contains("nothing is known of before"),
+        "{error}"
     );
 }
 
