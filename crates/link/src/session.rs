@@ -85,6 +85,12 @@ impl Session {
         }
     }
 
+    /// The keys, changed so that a search for them does not find what searches.
+    #[cfg(test)]
+    pub(crate) fn keys_flipped(&self) -> [[u8; 32]; 2] {
+        [&self.send, &self.receive].map(|key| key.expose().map(|byte| !byte))
+    }
+
     /// Frames that were sealed.
     #[must_use]
     pub const fn sealed(&self) -> u64 {

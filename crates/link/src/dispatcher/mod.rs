@@ -478,3 +478,6 @@ fn alone(event: &Event<'_>) -> Option<Vec<u8>> {
 fn is_housekeeping(body: &Body<'_>) -> bool {
     matches!(body, Body::Bye { .. } | Body::Ping { .. } | Body::Rekey)
 }
+
+#[cfg(test)]
+mod wiped;
