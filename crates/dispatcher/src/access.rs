@@ -76,6 +76,18 @@ pub fn of_person(program: &Program, granted: &[DeviceIx]) -> Access {
     access
 }
 
+/// What a tool may do: as [`of_person`], and where Home Assistant is told of the house (`prefix`), read that and say that it
+/// started. Who may say so could also send all of it again and again, and see nothing that it does not see anyhow.
+#[must_use]
+pub fn of_tool(program: &Program, prefix: Option<&str>) -> Access {
+    let mut access = of_person(program, &[]);
+    if let Some(prefix) = prefix {
+        access.publish.push(format!("{prefix}/status"));
+        access.subscribe.push(format!("{prefix}/#"));
+    }
+    access
+}
+
 /// What a bridge may do: everything below its own filters, and nothing of the house.
 #[must_use]
 pub fn of_bridge(filters: &[String]) -> Access {

@@ -12,6 +12,7 @@ mod dispatcher;
 mod duplicates;
 mod effects;
 pub mod explain;
+pub mod home_assistant;
 mod input;
 mod observed;
 mod outputs;

@@ -46,13 +46,13 @@ pub(crate) struct ChannelTopics {
     pub(crate) target: Option<Arc<str>>,
     /// Momentary commands.
     pub(crate) command: Option<Arc<str>>,
-    /// Reported state, where the topic is one of ours.
+    /// Reported state. A module of ours speaks here itself; for foreign and virtual devices the dispatcher does.
     pub(crate) state: Option<Arc<str>>,
-    /// Events that rules emit: those of virtual devices.
+    /// Events that the dispatcher tells: those of foreign devices, and those that rules emit for virtual ones.
     pub(crate) event: Option<Arc<str>>,
 }
 
-/// Where the dispatcher writes for one device; foreign devices have neither.
+/// Where the dispatcher writes for one device; foreign devices have no role.
 #[derive(Clone, Debug)]
 pub(crate) struct DeviceTopics {
     pub(crate) availability: Option<Arc<str>>,
@@ -128,11 +128,12 @@ impl Topics {
         if let Carrier::Foreign(foreign) = &device.carrier {
             let own = row.codec.as_ref().and_then(|codec| codec.target.clone());
             let target = own.or_else(|| foreign.target.clone()).filter(|_| told);
+            // What it says in its own words is told in ours; nobody but the dispatcher speaks there.
             self.channels.push(ChannelTopics {
                 command: target.clone(),
                 target,
-                state: None,
-                event: None,
+                state: Some(topic("state")),
+                event: Some(topic("event")),
             });
             return;
         }
@@ -153,7 +154,7 @@ impl Topics {
         let topic = |leaf: &str| -> Arc<str> { format!("iot/{}/{leaf}", row.name).into() };
         if let Carrier::Foreign(foreign) = &row.carrier {
             self.devices.push(DeviceTopics {
-                availability: None,
+                availability: Some(topic("availability")),
                 role: None,
             });
             for topic in &foreign.states {

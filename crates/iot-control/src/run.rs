@@ -8,6 +8,7 @@ mod concerns;
 mod descriptors;
 pub(crate) mod desk;
 mod historian;
+mod home_assistant;
 pub(crate) mod house;
 mod identity;
 mod journal;
@@ -21,6 +22,7 @@ pub(crate) mod stream;
 mod tell;
 pub(crate) mod users;
 mod watch;
+mod whole;
 
 use std::{
     cell::RefCell, future::Future, net::SocketAddr, process::ExitCode, rc::Rc, sync::Arc, time,
@@ -48,6 +50,7 @@ use announce::Announcement;
 use clock::Machine;
 use desk::Desk;
 use historian::Historian;
+use home_assistant::Announcer;
 use house::House;
 
 /// How long the end waits for texts to people that have not left yet.
@@ -180,9 +183,14 @@ async fn serve(
     let store = store.start(move |written| report.report(written))?;
     let historian = Historian::start(store.clone(), settings.history.keep())
         .context("starting the thread of long-term history")?;
+    let announcer = Announcer::begin(&settings.home_assistant, &folder);
     server.enter(|core, app, now| {
         app.keep_history(historian);
         app.share_room(settings.journal.size_mib_max << 20);
+        if let Some(announcer) = announcer {
+            let text = app.announce_to_home_assistant(core, now, announcer);
+            home_assistant::keep(&folder, &text);
+        }
         app.start(core, now, store.clone(), durable);
     });
 
@@ -195,6 +203,7 @@ async fn serve(
     let desk = Rc::new(Desk::new(
         server.clone(),
         &options.house,
+        &folder,
         addresses[0],
         store.clone(),
         settings.clone(),

@@ -42,6 +42,7 @@ pub(crate) struct Settings {
     pub(crate) engine: Engine,
     pub(crate) journal: Journal,
     pub(crate) history: History,
+    pub(crate) home_assistant: HomeAssistant,
     pub(crate) notify: Notify,
     pub(crate) presence: Presence,
     pub(crate) reload: Reload,
@@ -110,6 +111,15 @@ pub(crate) struct History {
     pub(crate) keep_days: NonZeroU32,
 }
 
+/// `[home_assistant]`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct HomeAssistant {
+    /// Whether it is told of the house. Off: most houses have none, and who reads these topics sees all names of the house.
+    pub(crate) discovery: Switch,
+    /// Where it looks.
+    pub(crate) prefix: Arc<str>,
+}
+
 /// `[presence]`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Presence {
@@ -162,6 +172,15 @@ impl Default for History {
     fn default() -> Self {
         Self {
             keep_days: NonZeroU32::MIN.saturating_add(364),
+        }
+    }
+}
+
+impl Default for HomeAssistant {
+    fn default() -> Self {
+        Self {
+            discovery: Switch::Off,
+            prefix: dispatcher::home_assistant::PREFIX.into(),
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use mapping::program::{ChannelIx, DeviceIx, EventIx, SlotIx};
+use mapping::program::{Carrier, ChannelIx, DeviceIx, EventIx, SlotIx};
 use types::{Now, UnixTime, Value};
 
 use super::Dispatcher;
@@ -110,12 +110,30 @@ impl Dispatcher {
         }
         // Who speaks is there: a silent device that is heard again, a foreign one behind a bridge.
         self.come(now, device, before, effects);
+        let told = self.tells_for(device).then(|| fields.clone());
         let input = engine::Input::Event {
             event,
             fields,
             produced_ms,
         };
         self.run(now, input, effects);
+        if let Some(fields) = told {
+            self.publish_event(event, &fields, &mut effects.sends);
+        } else if let Some(channel) = self.carries(event) {
+            // A module may send the event alone; who only reads states is to see it too.
+            self.publish_state(channel, &mut effects.sends);
+        }
+    }
+
+    /// Whether the dispatcher tells in our words what `device` says in its own.
+    fn tells_for(&self, device: DeviceIx) -> bool {
+        matches!(self.program[device].carrier, Carrier::Foreign(_))
+    }
+
+    /// The channel of which `event` says the state.
+    fn carries(&self, event: EventIx) -> Option<ChannelIx> {
+        let row = &self.program[event];
+        row.channel.filter(|_| !row.carries.is_empty())
     }
 
     fn apply_report(
@@ -142,6 +160,9 @@ impl Dispatcher {
             live,
         };
         self.run(now, input, effects);
+        if self.tells_for(device) {
+            self.publish_state(channel, &mut effects.sends);
+        }
         if self.program[channel].consumer {
             self.reconcile(now, channel, effects);
         }

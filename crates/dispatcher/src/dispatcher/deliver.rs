@@ -73,8 +73,8 @@ impl Dispatcher {
         }
     }
 
-    /// What a virtual device reports stands on its topics, as if a module had sent it.
-    fn publish_event(&self, event: EventIx, fields: &[Value], sends: &mut Vec<Send>) {
+    /// What a virtual or foreign device reports stands on its topics, as if a module had sent it.
+    pub(super) fn publish_event(&self, event: EventIx, fields: &[Value], sends: &mut Vec<Send>) {
         let row = &self.program[event];
         let Some(channel) = row.channel else {
             return;

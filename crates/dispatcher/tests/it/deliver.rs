@@ -2,7 +2,7 @@
 
 use engine::Disposition;
 
-use crate::house::{Rig, dispositions, sent};
+use crate::house::{Rig, dispositions, orders, sent};
 
 const ON: &str = r#"iot/hall/lamp/target {"on":true}"#;
 
@@ -43,7 +43,7 @@ fn a_foreign_consumer_gets_its_target_again_when_it_comes() {
     let waiting = rig.asks("iot/old_lamp/lamp/set", "off");
     assert_eq!(dispositions(&waiting), [Disposition::Waiting]);
     let effects = rig.says("old_lamp", "old/lamp/lwt", "Online");
-    assert_eq!(sent(&effects), ["old/lamp/set OFF"]);
+    assert_eq!(orders(&effects), ["old/lamp/set OFF"]);
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn only_the_newest_target_waits() {
         rig.asks("iot/old_lamp/lamp/set", wish);
     }
     let effects = rig.says("old_lamp", "old/lamp/lwt", "Online");
-    assert_eq!(sent(&effects), ["old/lamp/set OFF"]);
+    assert_eq!(orders(&effects), ["old/lamp/set OFF"]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use dispatcher::Effects;
 use engine::Disposition;
 
-use crate::house::{HOUSE, Rig, dispositions, program, seconds, sent};
+use crate::house::{HOUSE, Rig, dispositions, orders, program, seconds, sent};
 
 /// A house in which motion dims the lamp slowly.
 fn faded() -> Rig {
@@ -23,7 +23,7 @@ fn a_fade_travels_once_and_is_not_what_a_reboot_finds() {
     let mut rig = faded();
     let effects = rig.says("hall", "iot/hall/motion/event", "start");
     assert_eq!(
-        sent(&effects),
+        orders(&effects),
         [r#"iot/hall/lamp/target {"on":true,"brightness":20,"fade_ms":8000}"#]
     );
     rig.pass(seconds(6));
@@ -51,12 +51,12 @@ fn a_fade_to_where_it_is_already_is_not_sent_again() {
     let mut rig = faded();
     let fades = r#"{"on":true,"brightness":20,"fade_ms":8000}"#;
     let effects = rig.says("hall", "iot/hall/motion/event", "start");
-    assert_eq!(sent(&effects), [format!("iot/hall/lamp/target {fades}")]);
+    assert_eq!(orders(&effects), [format!("iot/hall/lamp/target {fades}")]);
     rig.pass(seconds(9));
     let there = r#"{"on":true,"brightness":20}"#;
     rig.says("hall", "iot/hall/lamp/state", there);
     let effects = rig.says("hall", "iot/hall/motion/event", "start");
-    assert!(effects.sends.is_empty(), "{:?}", sent(&effects));
+    assert!(orders(&effects).is_empty(), "{:?}", sent(&effects));
     assert_eq!(dispositions(&effects), [Disposition::AlreadySo]);
 }
 

@@ -327,6 +327,15 @@ pub(crate) fn sent(effects: &Effects) -> Vec<String> {
     effects.sends.iter().map(line).collect()
 }
 
+/// As [`sent`], of what consumers were told and nothing else.
+pub(crate) fn orders(effects: &Effects) -> Vec<String> {
+    let sends = effects.sends.iter();
+    sends
+        .filter(|send| send.token.is_some())
+        .map(line)
+        .collect()
+}
+
 fn line(send: &Send) -> String {
     let payload = String::from_utf8_lossy(&send.payload);
     format!("{} {payload}", send.topic)

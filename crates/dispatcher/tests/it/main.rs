@@ -14,6 +14,7 @@ mod enforce;
 mod examples;
 mod explanations;
 mod fades;
+mod home_assistant;
 mod house;
 mod identity;
 mod observed;

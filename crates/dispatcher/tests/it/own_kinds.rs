@@ -3,7 +3,7 @@
 use dispatcher::{Config, Publisher, rehearsal};
 use types::Value;
 
-use crate::house::{Rig, program, sent};
+use crate::house::{Rig, orders, program, sent};
 
 const HOUSE: &str = r#"
 allow = ["device-unused"]
@@ -91,7 +91,7 @@ fn an_event_of_an_own_kind_is_read_and_checked_by_its_types() {
     let payload = r#"{"event":"tampered","by":"hand","force":3}"#;
     let effects = rig.says("roof", topic, payload);
     assert_eq!(
-        sent(&effects),
+        orders(&effects),
         [r#"iot/roof/siren/target {"on":true,"volume":10}"#]
     );
     let from = Publisher::Device(rig.device("roof"));
@@ -197,7 +197,7 @@ fn a_rule_tells_foreign_devices_of_own_and_of_built_in_kinds_whatever_they_take(
     let mut rig = rig();
     let payload = r#"{"event":"tampered","by":"wind"}"#;
     let effects = rig.says("roof", "iot/roof/siren/event", payload);
-    let mut said = sent(&effects);
+    let mut said = orders(&effects);
     said.sort();
     assert_eq!(
         said,

@@ -7,7 +7,7 @@ use dispatcher::{
     explain::{Detail, Explainer},
 };
 
-use crate::house::{Rig, going_by, program, sent, usual};
+use crate::house::{Rig, going_by, orders, program, sent, usual};
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -226,7 +226,7 @@ fn a_foreign_device_that_keeps_no_promise_is_offline_and_a_rule_stands_in() {
     let effects = rig.pass(seconds(1));
     assert!(!rig.dispatcher.online(sensor));
     let heats = r#"iot/heater/heater/target {"on":true}"#;
-    assert_eq!(sent(&effects), [heats]);
+    assert_eq!(orders(&effects), [heats]);
     rig.publish(&bridge, "z2m/sensor", r#"{"temperature":17}"#);
     assert!(rig.dispatcher.online(sensor));
     rig.pass(seconds(100_000));

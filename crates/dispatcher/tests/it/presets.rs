@@ -3,7 +3,7 @@
 use dispatcher::{Config, Effects, Publisher, access};
 use types::Value;
 
-use crate::house::{Rig, program, sent};
+use crate::house::{Rig, orders, program};
 
 const HOUSE: &str = r#"
 format = 1
@@ -94,7 +94,7 @@ fn zigbee2mqtt_lamps_are_told_and_report_in_their_words_and_measures() {
         "zigbee2mqtt/desk/availability",
         r#"{"state":"online"}"#,
     );
-    let set = |rig: &mut Rig, wish: &str| sent(&rig.asks("iot/desk/lamp/set", wish));
+    let set = |rig: &mut Rig, wish: &str| orders(&rig.asks("iot/desk/lamp/set", wish));
     assert_eq!(
         set(&mut rig, r#"{"brightness":50}"#),
         [r#"zigbee2mqtt/desk/set {"brightness":127,"state":"ON"}"#]
@@ -102,7 +102,7 @@ fn zigbee2mqtt_lamps_are_told_and_report_in_their_words_and_measures() {
     let report = r#"{"state":"ON","brightness":127,"linkquality":90,"update":null}"#;
     let effects = bridge(&mut rig, "zigbee2mqtt/desk", report);
     assert_eq!(
-        sent(&effects),
+        orders(&effects),
         Vec::<String>::new(),
         "it is as it should be"
     );
@@ -129,19 +129,19 @@ fn a_colour_temperature_that_comes_back_rounded_is_no_other_one() {
     let wish = r#"{"on":true,"brightness":100,"kelvin":2750}"#;
     let effects = rig.asks("iot/ceiling/lamp/set", wish);
     assert_eq!(
-        sent(&effects),
+        orders(&effects),
         [r#"zigbee2mqtt/living room/ceiling/set {"brightness":254,"color_temp":364,"state":"ON"}"#]
     );
     let report =
         r#"{"state":"ON","brightness":254,"color_temp":364,"color":{"hue":30,"saturation":60}}"#;
     let effects = bridge(&mut rig, "zigbee2mqtt/living room/ceiling", report);
-    assert_eq!(sent(&effects), Vec::<String>::new());
+    assert_eq!(orders(&effects), Vec::<String>::new());
     assert_eq!(rig.target("ceiling.lamp", "kelvin"), number(2750.0));
     let effects = rig.asks("iot/ceiling/lamp/set", r#"{"hue":120,"saturation":80}"#);
     assert!(
-        sent(&effects)[0].contains(r#""color":{"hue":120,"saturation":80}"#),
+        orders(&effects)[0].contains(r#""color":{"hue":120,"saturation":80}"#),
         "{:?}",
-        sent(&effects)
+        orders(&effects)
     );
 }
 
@@ -159,7 +159,7 @@ fn zigbee2mqtt_sensors_and_buttons_read_without_a_word_in_the_mapping() {
     let effects = bridge(&mut rig, "zigbee2mqtt/door", r#"{"contact":false}"#);
     assert_eq!(open(&rig), Some(Value::Text("open".into())));
     assert_eq!(
-        sent(&effects),
+        orders(&effects),
         [r#"zigbee2mqtt/plug/set {"state":"ON"}"#],
         "a door that opens is an event"
     );
@@ -169,11 +169,14 @@ fn zigbee2mqtt_sensors_and_buttons_read_without_a_word_in_the_mapping() {
         r#"{"action":"single","battery":90}"#,
     );
     assert_eq!(
-        sent(&effects),
+        orders(&effects),
         [r#"zigbee2mqtt/desk/set {"brightness":127,"state":"ON"}"#]
     );
     let effects = bridge(&mut rig, "zigbee2mqtt/remote", r#"{"action":"hold"}"#);
-    assert_eq!(sent(&effects), [r#"zigbee2mqtt/plug/set {"state":"OFF"}"#]);
+    assert_eq!(
+        orders(&effects),
+        [r#"zigbee2mqtt/plug/set {"state":"OFF"}"#]
+    );
     // An own kind reads its fields by their names.
     bridge(
         &mut rig,
@@ -188,7 +191,7 @@ fn zigbee2mqtt_sensors_and_buttons_read_without_a_word_in_the_mapping() {
 fn tasmota_has_a_topic_for_each_command_and_several_for_what_it_reports() {
     let mut rig = rig();
     let ask = |rig: &mut Rig, channel: &str, wish: &str| {
-        sent(&rig.asks(&format!("iot/{channel}/set"), wish))
+        orders(&rig.asks(&format!("iot/{channel}/set"), wish))
     };
     assert_eq!(
         ask(&mut rig, "socket/plug", "on"),
@@ -208,7 +211,7 @@ fn tasmota_has_a_topic_for_each_command_and_several_for_what_it_reports() {
     );
 
     let says =
-        |rig: &mut Rig, topic: &str, payload: &str| sent(&rig.says("socket", topic, payload));
+        |rig: &mut Rig, topic: &str, payload: &str| orders(&rig.says("socket", topic, payload));
     says(&mut rig, "stat/tasmota_1A2B/RESULT", r#"{"POWER":"ON"}"#);
     says(
         &mut rig,

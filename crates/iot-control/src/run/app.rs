@@ -22,6 +22,7 @@ use self::clients::Clients;
 use super::{
     arrival::Arriving,
     historian::Historian,
+    home_assistant::Announcer,
     house::House,
     identity,
     journal::{Haste, Journal},
@@ -31,7 +32,7 @@ use super::{
     room::Room,
     stream::{About, Stream},
     tell::Teller,
-    users::{Logins, Users},
+    users::{self, Logins, Users},
 };
 use crate::settings::Anonymous;
 
@@ -65,6 +66,8 @@ pub(super) struct App {
     keeper: Keeper,
     /// What of the journal each device used; `None`: nobody said how long that may be.
     room: Option<Room>,
+    /// Tells Home Assistant of the house; `None`: nobody asks for that.
+    announcer: Option<Announcer>,
 }
 
 impl App {
@@ -92,6 +95,7 @@ impl App {
             was_synced: now.synced,
             keeper: Keeper::new(now),
             room: None,
+            announcer: None,
         }
     }
 
@@ -185,6 +189,34 @@ impl App {
         self.snapshot(now);
     }
 
+    /// From now on Home Assistant is told of the house; gives what is to be kept of that.
+    pub(super) fn announce_to_home_assistant(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        mut announcer: Announcer,
+    ) -> String {
+        let mut out = Outbox::default();
+        for send in announcer.go_by(self.dispatcher.program()) {
+            out.send(message(send));
+        }
+        core.send(now, out, self);
+        let text = announcer.text();
+        self.announcer = Some(announcer);
+        text
+    }
+
+    /// What Home Assistant has been told of, to be kept.
+    pub(super) fn announced(&self) -> Option<String> {
+        Some(self.announcer.as_ref()?.text())
+    }
+
+    /// What a login may do under the mapping in force.
+    pub(super) fn access_of(&self, user: &str, known: &users::Known) -> broker::Access {
+        let told_at = self.announcer.as_ref().map(Announcer::prefix);
+        identity::access_of(user, known, &self.dispatcher, told_at)
+    }
+
     /// Simulated modules begin to arrive.
     pub(super) fn expect_modules(&mut self, now: Now) {
         self.arriving = Some(Arriving::new(now));
@@ -229,6 +261,11 @@ impl App {
             .clients
             .recognise(|user| identity::publisher(user, logins.find(user), dispatcher));
         self.hand_out(now, &mut out);
+        if let Some(announcer) = &mut self.announcer {
+            for send in announcer.go_by(self.dispatcher.program()) {
+                out.send(message(send));
+            }
+        }
         for device in back {
             self.session_started(now, device, &mut out);
         }
@@ -310,7 +347,7 @@ impl App {
             let logins = self.logins.of_device(&device);
             let accesses: Vec<_> = logins
                 .map(|(user, known)| {
-                    let access = identity::access_of(user, known, &self.dispatcher);
+                    let access = self.access_of(user, known);
                     (Arc::clone(user), access)
                 })
                 .collect();
@@ -380,6 +417,11 @@ impl App {
             self.observe(now, &observed);
         }
         self.hand_out(now, out);
+        if let Some(announcer) = &mut self.announcer {
+            for send in announcer.due(now) {
+                out.send(message(send));
+            }
+        }
     }
 
     fn hand_out(&mut self, now: Now, out: &mut Outbox) {

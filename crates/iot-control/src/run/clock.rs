@@ -3,9 +3,6 @@
 
 use std::{
     cell::Cell,
-    fs::OpenOptions,
-    io::Write as _,
-    os::unix::fs::OpenOptionsExt as _,
     path::Path,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -220,16 +217,7 @@ impl TimeLine {
     /// # Errors
     /// The file can't be written.
     pub(crate) fn write(&self, path: &Path) -> std::io::Result<()> {
-        let new = path.with_extension("new");
-        // What a killed start left; never through a link.
-        let _ = std::fs::remove_file(&new);
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&new)?
-            .write_all(self.text().as_bytes())?;
-        std::fs::rename(&new, path)
+        super::whole::write(path, &self.text())
     }
 }
 

@@ -49,6 +49,7 @@ pub(crate) enum Answer {
 pub(crate) struct Desk {
     server: tcp::Server<App>,
     house: PathBuf,
+    state: PathBuf,
     /// The same, as everybody can name it.
     real_house: PathBuf,
     broker: SocketAddr,
@@ -71,6 +72,7 @@ impl Desk {
     pub(super) fn new(
         server: tcp::Server<App>,
         house: &Path,
+        state: &Path,
         broker: SocketAddr,
         store: store::StoreHandle,
         settings: Settings,
@@ -80,6 +82,7 @@ impl Desk {
             durable: server.durable(),
             server,
             house: house.to_owned(),
+            state: state.to_owned(),
             real_house: house.canonicalize().unwrap_or_else(|_| house.to_owned()),
             broker,
             modules: RefCell::default(),

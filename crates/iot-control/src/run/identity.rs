@@ -7,7 +7,7 @@ use dispatcher::{Dispatcher, Publisher, access};
 use mapping::program::DeviceIx;
 use store::db::UserKind;
 
-use super::users::{Known, Logins};
+use super::users::Known;
 use crate::settings::Anonymous;
 
 /// The name under which clients without a user run, where they are let in at all.
@@ -17,7 +17,8 @@ pub(super) const ANONYMOUS: &str = "anonymous";
 pub(super) fn admit(
     login: &Login<'_>,
     dispatcher: &Dispatcher,
-    logins: &Logins,
+    known: Option<&Known>,
+    access: impl Fn(&str, &Known) -> Access,
     anonymous: Anonymous,
 ) -> Admission {
     let Some(name) = login.user else {
@@ -28,7 +29,7 @@ pub(super) fn admit(
             Admission::Refuse(Refusal::NotAuthorized)
         };
     };
-    let Some(known) = logins.find(name) else {
+    let Some(known) = known else {
         return Admission::Verify {
             hash: password::decoy(),
             access: Err(Refusal::BadCredentials),
@@ -44,19 +45,26 @@ pub(super) fn admit(
         access: if is_blocked {
             Err(Refusal::Banned)
         } else {
-            Ok(access_of(name, known, dispatcher))
+            Ok(access(name, known))
         },
     }
 }
 
 /// What a user may do under the mapping in force. The login of a device that the mapping does not
 /// have may do nothing, but stays connected: the mapping may get it back.
-pub(super) fn access_of(user: &str, known: &Known, dispatcher: &Dispatcher) -> Access {
+/// `told_at`: where Home Assistant is told of the house, if it is.
+pub(super) fn access_of(
+    user: &str,
+    known: &Known,
+    dispatcher: &Dispatcher,
+    told_at: Option<&str>,
+) -> Access {
     let mut lists = match (known.kind, device_of(known, dispatcher)) {
         (UserKind::Device, Some(device)) => dispatcher.access(device),
         (UserKind::Device, None) => access::Access::default(),
         (UserKind::Tool, _) if !known.bridge.is_empty() => access::of_bridge(&known.bridge),
-        (UserKind::Person | UserKind::Tool, _) => access::of_person(dispatcher.program(), &[]),
+        (UserKind::Tool, _) => access::of_tool(dispatcher.program(), told_at),
+        (UserKind::Person, _) => access::of_person(dispatcher.program(), &[]),
     };
     lists.subscribe.extend_from_slice(&known.read);
     let filters = |list: &[String]| {
@@ -120,7 +128,8 @@ mod tests {
             peer: ([10, 0, 0, 1], 1883).into(),
             version: Version::V5,
         };
-        match admit(&login, &dispatcher, &Logins::default(), Anonymous::Never) {
+        let access = |_: &str, _: &Known| panic!("nobody asks what nobody may do");
+        match admit(&login, &dispatcher, None, access, Anonymous::Never) {
             Admission::Verify { hash, access } => {
                 assert_eq!(hash, password::decoy());
                 assert!(matches!(access, Err(Refusal::BadCredentials)));

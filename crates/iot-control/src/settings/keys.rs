@@ -152,6 +152,25 @@ pub(super) const KEYS: &[Key] = &[
         },
     },
     Key {
+        path: "home_assistant.discovery",
+        set: |settings, _, given| {
+            let words = [("on", Switch::On), ("off", Switch::Off)];
+            settings.home_assistant.discovery = given.word(&words)?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "home_assistant.prefix",
+        set: |settings, _, given| {
+            let prefix = given.filled()?;
+            if let Some(why) = dispatcher::home_assistant::not_a_prefix(&prefix) {
+                return Err(why.to_owned());
+            }
+            settings.home_assistant.prefix = prefix.into();
+            Ok(())
+        },
+    },
+    Key {
         path: "notify.*.kind",
         set: |settings, name, given| {
             settings.notify.table(name).kind = Some(given.word(&KINDS)?);

@@ -8,11 +8,13 @@ use dispatcher::{Input, Will};
 use types::{Instant, Now};
 
 use super::{App, SNAPSHOT_INPUTS, SYNC_CHECK_EVERY, clients::Connected};
-use crate::run::{identity, journal::Haste};
+use crate::run::{home_assistant::Announcer, identity, journal::Haste};
 
 impl Application for App {
     fn authenticate(&mut self, login: &Login<'_>) -> Admission {
-        identity::admit(login, &self.dispatcher, &self.logins, self.anonymous)
+        let known = login.user.and_then(|name| self.logins.find(name));
+        let access = |name: &str, known: &_| self.access_of(name, known);
+        identity::admit(login, &self.dispatcher, known, access, self.anonymous)
     }
 
     fn connected(&mut self, now: Now, client: &Client<'_>, out: &mut Outbox) {
@@ -92,6 +94,9 @@ impl Application for App {
         self.now.set(now);
         match self.dispatcher.admit(now, publisher, &read) {
             Ok(admitted) => {
+                if let Some(announcer) = &mut self.announcer {
+                    announcer.hear(now, message.topic, message.payload);
+                }
                 let haste = |input: &Input| Haste::of_published(input, publisher);
                 let haste = admitted.input.as_ref().map(haste);
                 for refusal in &admitted.noted {
@@ -167,9 +172,11 @@ impl Application for App {
         let journal = self.journal.due();
         let store = self.keeper.next_look();
         let arriving = self.arriving.as_ref().map(|it| it.deadline(now.at));
+        let announcer = self.announcer.as_ref().and_then(Announcer::next_deadline);
         house
             .into_iter()
             .chain(arriving)
+            .chain(announcer)
             .chain(sync)
             .chain(journal)
             .chain([snapshot, store])

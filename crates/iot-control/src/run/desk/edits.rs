@@ -4,12 +4,12 @@ use std::{rc::Rc, sync::Arc};
 
 use dispatcher::explain::Explainer;
 use mapping::Program;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::spawn_blocking};
 
 use super::Desk;
 use crate::{
     log, printer,
-    run::{announce::count, house::House, watch::Edit},
+    run::{announce::count, home_assistant, house::House, watch::Edit},
 };
 
 impl Desk {
@@ -51,13 +51,17 @@ impl Desk {
             printer::tell(house.warnings.trim_end());
         }
         self.tell_concerns(&house.program);
-        let (time, changes) = self.server.enter(|core, app, now| {
+        let (time, changes, announced) = self.server.enter(|core, app, now| {
             let changes = changed_rules(app.dispatcher.program(), &house.program);
             app.reload(core, now, house);
             let explainer = Explainer::new(app.dispatcher.program());
             log::go_by(explainer.zone().clone());
-            (explainer.time(now.wall), changes)
+            (explainer.time(now.wall), changes, app.announced())
         });
+        if let Some(text) = announced {
+            let folder = self.state.clone();
+            spawn_blocking(move || home_assistant::keep(&folder, &text));
+        }
         printer::tell(format_args!(
             "{time} the edited files are in force: {}, {}, {}{changes}",
             count(house.program.devices.len(), "device"),

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use super::Desk;
 use crate::{
     control::{NewUser, NewUserKind},
-    run::{identity, users},
+    run::users,
 };
 
 impl Desk {
@@ -25,7 +25,7 @@ impl Desk {
             app.logins.kept.put(&row);
             let known = app.logins.kept.find(&row.name).cloned();
             if let Some(known) = known {
-                let access = identity::access_of(&row.name, &known, &app.dispatcher);
+                let access = app.access_of(&row.name, &known);
                 core.set_access(&row.name, Some(access), now, app);
             }
             is_known
