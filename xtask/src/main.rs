@@ -13,6 +13,7 @@ mod bench;
 mod ci;
 mod firmware;
 mod fuzz;
+mod homeassistant;
 mod metadata;
 mod peers;
 mod shell;
@@ -25,6 +26,7 @@ const USAGE: &str = "\
 cargo xtask COMMAND
   test [--require-peers]   every test: unit, end to end, docs, example houses
   peers                    installs MQTT.js and paho for the end-to-end tests into target/peers
+  homeassistant            the real Home Assistant beside the dispatcher; installs it into target/peers (Python 3.11)
   tidy                     what compilers don't check: crate edges, licences, file sizes, module docs, links
   check                    formatting, tidy, cargo deny where installed, clippy and docs without a warning
   firmware                 what modules hold, built for their processors
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         ["test"] => test::run(false),
         ["test", "--require-peers"] => test::run(true),
         ["peers"] => peers::install(),
+        ["homeassistant"] => homeassistant::run(),
         ["tidy"] => tidy::run(),
         ["check"] => ci::checks(),
         ["firmware"] => firmware::run(),

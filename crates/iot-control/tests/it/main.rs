@@ -23,6 +23,7 @@ mod editor;
 mod files;
 mod foreign;
 mod harness;
+mod home_assistant;
 mod outlast;
 mod recording;
 mod reload;
