@@ -3,7 +3,7 @@
 use dispatcher::Note;
 use engine::{Disposition, Who};
 
-use crate::house::{Rig, dispositions, seconds, sent};
+use crate::house::{Rig, dispositions, orders, seconds, sent};
 
 #[test]
 fn the_first_report_of_a_consumer_is_nobodys_hand() {
@@ -38,7 +38,7 @@ fn what_a_consumer_reports_before_anybody_wished_anything_is_where_toggles_start
 fn the_state_of_a_consumer_that_never_reports_is_assumed() {
     let mut rig = Rig::awake();
     let effects = rig.asks("iot/deaf_lamp/lamp/set", "on");
-    assert_eq!(sent(&effects), [r#"deaf/lamp/set {"power":"ON"}"#]);
+    assert_eq!(orders(&effects), [r#"deaf/lamp/set {"power":"ON"}"#]);
     assert_eq!(rig.reported("deaf_lamp.lamp", "on"), Some(true.into()));
     assert_eq!(effects.notifications[0].text, "the deaf lamp is on");
 }
