@@ -34,7 +34,12 @@ pub(crate) fn read(report: &mut Report, node: Node<'_>, ty: &Type, what: &str) -
             let message = format!("{what} can't be '{value}'");
             let error = Diagnostic::error("unknown-enum-name", place, message)
                 .label(format!("expected {}", crate::read::one_of(&names)));
-            did_you_mean(error, &value, names)
+            match &*value {
+                "unknown" | "unavailable" => {
+                    error.help("what was never reported has no value; what it is then, `has(..)` tells a condition")
+                }
+                value => did_you_mean(error, value, names),
+            }
         }
         Refusal::Type { .. } => {
             let message = format!("{what} must be {}", expected(ty));
@@ -55,6 +60,14 @@ pub(crate) fn read(report: &mut Report, node: Node<'_>, ty: &Type, what: &str) -
                 {
                     error.help(format!("write {} without quotes", text.text))
                 }
+                (Some(text), Type::Int { .. } | Type::Number { .. })
+                    if percent(text.text).is_some() =>
+                {
+                    error.help(format!("write {}", percent(text.text).unwrap_or_default()))
+                }
+                (Some(text), _) if text.text.contains("event.") || text.text.contains("state.") => {
+                    error.help(format!("to compute it write \"${{{}}}\"", text.text))
+                }
                 _ => error,
             }
         }
@@ -65,6 +78,12 @@ pub(crate) fn read(report: &mut Report, node: Node<'_>, ty: &Type, what: &str) -
         other => Diagnostic::error("out-of-range", place, format!("{what} {other}")),
     });
     None
+}
+
+/// `50` of `50%`.
+fn percent(text: &str) -> Option<&str> {
+    let number = text.strip_suffix('%')?.trim();
+    number.parse::<f64>().is_ok().then_some(number)
 }
 
 /// What a field takes, in words: "a whole number from 1 to 100".

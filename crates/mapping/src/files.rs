@@ -142,6 +142,17 @@ impl Reader<'_, '_> {
             self.files.incomplete = true;
             return;
         };
+        if path.contains("**") {
+            let message =
+                "`**` is no pattern of `include`: a `*` stands for letters within one folder";
+            let error = Diagnostic::error("bad-pattern", span.clone(), message);
+            let (one, two) = (path.replace("**/", ""), path.replace("**", "*"));
+            self.report.push(error.help(format!(
+                "write \"{one}\", \"{two}\" and so on, one for each depth"
+            )));
+            self.files.incomplete = true;
+            return;
+        }
         if above.contains(&path) {
             let message = format!("\"{pattern}\" is included by itself");
             let way = above.join("` > `");

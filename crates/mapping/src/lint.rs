@@ -29,6 +29,7 @@ pub(crate) const NAMES: &[&str] = &[
     "device-unused",
     "mode-unused",
     "never-true",
+    "not-computed",
     house::wiring::LINT,
     "scene-unused",
     "shadowed",

@@ -9,7 +9,7 @@ use crate::{
     diagnostic::Diagnostic,
     index::Symbol,
     kinds::Kind,
-    program::{ChannelIx, DeviceIx, EventIx, GestureKind, Program, SlotIx},
+    program::{Carrier, ChannelIx, DeviceIx, EventIx, GestureKind, Program, SlotIx},
     read::{Key, Text, did_you_mean, list},
     report::Report,
     source::Span,
@@ -150,9 +150,22 @@ pub(crate) fn unknown_target(program: &Program, name: &str, span: Span) -> Diagn
             "`{name}` is a scene: write {{ scene = \"{name}\" }}"
         ));
     }
-    let devices = program.names.devices.keys();
-    let names = devices.chain(program.names.groups.keys());
-    did_you_mean(error, name, names.map(|name| &**name))
+    let written = match name {
+        "var" => {
+            "{ holds = \"var.NAME\" } where it is waited for, { var = \"NAME\", to = .. } where it is changed"
+        }
+        "timer" => {
+            "{ timer = \"NAME\" } where it is waited for, { start = \"NAME\", for = .. } where it is started"
+        }
+        "sun" => "{ sun = \"sunset\" }, with offset = \"-30m\" where it is to come earlier",
+        "now" => "{ at = \"07:00\" }, or { cron = \"..\" }",
+        _ => {
+            let devices = program.names.devices.keys();
+            let names = devices.chain(program.names.groups.keys());
+            return did_you_mean(error, name, names.map(|name| &**name));
+        }
+    };
+    error.help(format!("write {written}"))
 }
 
 /// The channels of `D.CH`, or of a group.
@@ -476,10 +489,22 @@ fn command_of(
             "`{name}` is a field: write {{ set = \"{path}\", {name} = .. }}"
         ))
     } else if names.is_empty() && !row.consumer {
-        error.help(format!(
+        let only = format!(
             "{} only reports; it takes no commands",
             Kind::with_article(&row.kind)
-        ))
+        );
+        let is_virtual = program[row.device].carrier == Carrier::Virtual;
+        error.help(
+            match is_virtual
+                && row
+                    .events
+                    .iter()
+                    .any(|event| *program[*event].name == *name)
+            {
+                true => format!("an event of its own is {{ emit = \"{path}.{name}\" }}"),
+                false => only,
+            },
+        )
     } else {
         or_list(error, name, &names, "its commands are")
     });

@@ -22,7 +22,7 @@ const PAIRS_MAX: usize = 250_000;
 /// plausible slip: a third of the letters (at least one) may be missing, added, changed or swapped
 /// with their neighbour; the beginning of a candidate counts as near, other case always.
 /// Among equals wins what the word is the beginning of, then the first candidate. Where none is near, it is the one that
-/// the word begins or ends with, or that other systems have this word for.
+/// the word begins or ends with. What other systems have this very word for comes before all of these.
 ///
 /// Its work is bounded: a word too long for a name is near to nothing, and of many candidates only the first
 /// are looked at.
@@ -72,7 +72,7 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     }
     let best = best.map(|(_, candidate)| candidate);
     let translated = translated.map(|(_, candidate)| candidate);
-    best.or(translated).map(str::to_owned)
+    translated.or(best).map(str::to_owned)
 }
 
 /// Both words without the letters that they begin and end with alike: their distance is the same.
@@ -144,14 +144,16 @@ mod tests {
     }
 
     #[test]
-    fn words_of_other_systems_are_known_where_no_name_is_nearer() {
+    fn words_of_other_systems_are_known_before_names_that_are_near() {
         for (word, candidates, expected) in [
             ("trigger", &["when", "if", "do"][..], Some("when")),
             ("condition", &["when", "if", "do"], Some("if")),
             ("condition", &["timer", "holds"], Some("holds")),
             ("Condition", &["timer", "holds"], Some("holds")),
             ("turn_on", &["off", "on"], Some("on")),
-            ("relay", &["switch", "delay"], Some("delay")),
+            ("relay", &["switch", "delay"], Some("switch")),
+            ("then", &["when", "do"], Some("do")),
+            ("time", &["timer", "at"], Some("at")),
             ("motionsensor", &["motion", "sequence"], Some("motion")),
             ("pushbutton", &["light", "button"], Some("button")),
             ("reason", &["on", "off"], None),

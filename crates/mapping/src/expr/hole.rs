@@ -43,6 +43,31 @@ pub(super) fn parts(text: &str) -> Result<Vec<Part>, Range<usize>> {
     Ok(parts)
 }
 
+/// What a computed value can begin with.
+const ROOTS: [&str; 6] = ["state.", "target.", "event.", "var.", "now.", "sun."];
+
+/// Where `text` writes a hole as other systems do, `{{ .. }}` or `{state.x}`, and so means none.
+pub(super) fn lookalike(text: &str, parts: &[Part]) -> Option<Range<usize>> {
+    let is_hole = |at: usize| {
+        let inside = |part: &Part| matches!(part, Part::Hole(hole) if hole.contains(&at));
+        text[..at].ends_with('$') || parts.iter().any(inside)
+    };
+    let mut braces = text.match_indices('{').map(|(at, _)| at);
+    let open = braces.find(|at| {
+        let inner = text[*at..].trim_start_matches('{');
+        let is_double = text.len() - at - inner.len() > 1;
+        let is_root = ROOTS
+            .iter()
+            .any(|root| inner.trim_start().starts_with(root));
+        (is_double || is_root) && !is_hole(*at)
+    })?;
+    let behind = text[open..].find('}').map(|close| open + close + 1);
+    let end = behind.map_or(text.len(), |end| {
+        end + usize::from(text[end..].starts_with('}'))
+    });
+    Some(open..end)
+}
+
 /// The offset of the brace that closes a hole. A text without end inside the hole hides no brace.
 fn closing(text: &str) -> Option<usize> {
     let mut quote = None;
@@ -63,7 +88,7 @@ fn closing(text: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Part, parts};
+    use super::{Part, lookalike, parts};
 
     #[test]
     fn holes_are_found_and_doubled_dollars_are_not_holes() {
@@ -81,5 +106,23 @@ mod tests {
         assert_eq!(parts("${x"), Err(0..3));
         assert_eq!(parts("${'x} y"), Ok(vec![Part::Hole(2..4), text(" y")]));
         assert_eq!(parts(""), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn holes_of_other_systems_are_found() {
+        let found = |text: &str| {
+            let at = lookalike(text, &parts(text).expect("its holes close"));
+            at.map(|at| text[at].to_owned())
+        };
+        for (text, expected) in [
+            ("lux is {{ state.hall.lux }}!", Some("{{ state.hall.lux }}")),
+            ("{{ states('x') }}", Some("{{ states('x') }}")),
+            ("lux is {state.hall.lux}", Some("{state.hall.lux}")),
+            ("{ event.key", Some("{ event.key")),
+            ("${state.hall.lux} {x} {}", None),
+            ("$${state.x} ${'{{'}", None),
+        ] {
+            assert_eq!(found(text).as_deref(), expected, "{text}");
+        }
     }
 }

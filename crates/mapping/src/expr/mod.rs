@@ -115,6 +115,13 @@ pub fn template(
     scope: &mut Scope<'_>,
 ) -> Result<Template, Vec<Diagnostic>> {
     let parts = hole::parts(text).map_err(|open| vec![unclosed(place(open))])?;
+    if let Some(range) = hole::lookalike(text, &parts) {
+        let warning =
+            Diagnostic::warning("not-computed", place(range), "this is sent as it stands");
+        scope
+            .warnings
+            .push(warning.help("a computed value is written ${..}, as in ${state.hall.lux}"));
+    }
     let mut pieces = Vec::with_capacity(parts.len());
     let mut errors = Vec::new();
     for part in parts {

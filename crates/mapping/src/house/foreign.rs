@@ -135,9 +135,11 @@ pub(super) fn codec(
             let (preset, kind_name) = (preset.name(), Kind::with_article(&kind.name));
             let message = format!("the preset `{preset}` does not know {kind_name}");
             let error = Diagnostic::error("unknown-in-preset", table.key_span("kind"), message);
-            report.push(error.help(
-                "say where its value stands: from = \"key\"; or write the topics instead of the preset",
-            ));
+            let fields = kind.fields.len();
+            report.push(error.help(match fields {
+                0 | 1 => "say where its value stands: from = \"key\"; or write the topics instead of the preset",
+                _ => "it has several fields, for which no one place can be named; write the topics instead of the preset",
+            }));
         }
         known
     });

@@ -131,7 +131,14 @@ pub(crate) fn values(
             let names: Vec<&str> = fields.iter().map(|name| &**name).collect();
             let message = format!("`{path}` has several fields: say which");
             let error = Diagnostic::error("wrong-type", node.span(), message);
-            report.push(error.help(format!("its fields are {}", crate::read::list(&names))));
+            report.push(match names[..] {
+                [] => error,
+                [only] => error.help(format!("write {{ {only} = .. }}")),
+                [first, ..] => error.help(format!(
+                    "write {{ {first} = .. }}; its fields are {}",
+                    crate::read::list(&names)
+                )),
+            });
         }
         return;
     };

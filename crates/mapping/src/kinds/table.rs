@@ -42,7 +42,7 @@ pub static ALL: LazyLock<Vec<Arc<Kind>>> = LazyLock::new(|| {
                 [PIN, PIXELS, RED, GREEN, BLUE, WHITE, INVERT, PWM, GAMMA],
                 &[&["pin"], &["red", "green", "blue"]],
             ),
-        kind("cover", "a blind, a shutter, a garage door")
+        kind("cover", "a blind, a shutter, a garage door; 0 is closed, 100 is open")
             .takes([target("position", percent())])
             .reports(state("moving", names(&["stopped", "opening", "closing"])))
             .command("open", set("position", 100.0))

@@ -267,6 +267,22 @@ fn after_downtime(house: &mut House<'_>, node: Node<'_>) -> AfterDowntime {
             .and_then(|node| units::some_duration(node, report, "`run_late`"));
         return late.map_or(AfterDowntime::Resume, AfterDowntime::RunLate);
     }
+    if let Some(text) = node.as_text()
+        && !matches!(text.text, "resume" | "drop")
+    {
+        let message = format!("`after_downtime` can't be `{}`", text.text);
+        let error = Diagnostic::error("unknown-word", text.span(), message);
+        let is_span = text.text.starts_with(|first: char| first.is_ascii_digit());
+        let late = if is_span { text.text } else { "10m" };
+        report.push(
+            error
+                .label("expected `resume`, `drop` or a table")
+                .help(format!(
+                    "what may run so late, and not later: {{ run_late = \"{late}\" }}"
+                )),
+        );
+        return AfterDowntime::Resume;
+    }
     match node.word(report, "`after_downtime`", &["resume", "drop"]) {
         Some("drop") => AfterDowntime::Drop,
         _ => AfterDowntime::Resume,

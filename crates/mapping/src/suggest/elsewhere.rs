@@ -22,7 +22,6 @@ const WORDS: &[(&str, &str)] = &[
     ("alias", "note"),
     ("description", "note"),
     ("comment", "note"),
-    ("disabled", "enabled"),
     // Triggers and actions.
     ("condition", "holds"),
     ("template", "holds"),

@@ -2,6 +2,8 @@
 
 use std::ops::{Range, RangeInclusive};
 
+use types::Value;
+
 use super::{Checker, Typed};
 use crate::{
     expr::{
@@ -125,12 +127,31 @@ impl Checker<'_, '_, '_> {
             .collect();
         let checked: Vec<Typed> = checked.into_iter().collect::<Option<_>>()?;
         let kind = result_kind(function, &checked);
+        if function == Function::Between {
+            self.lint_between(node, &checked);
+        }
         let arguments = checked.into_iter().map(|typed| typed.expr).collect();
         let Some(expr) = fold::call(function, arguments) else {
             self.always_unknown(node, "its low end is above its high end");
             return None;
         };
         Some(Typed { expr, kind })
+    }
+
+    /// `between(now.hour, 22, 6)` goes over no midnight.
+    fn lint_between(&mut self, node: &Node, arguments: &[Typed]) {
+        let bound = |at: usize| match &arguments.get(at)?.expr {
+            Expr::Const(Value::Number(bound)) => Some(*bound),
+            _ => None,
+        };
+        if let (Some(low), Some(high)) = (bound(1), bound(2))
+            && low > high
+        {
+            let message = "this is never true: the low end is above the high end";
+            let help = format!("for what lies outside write `x >= {low} || x <= {high}`");
+            self.report
+                .warning("never-true", &node.range, message, |w| w.help(help));
+        }
     }
 
     fn a_text(&mut self, node: &Node, of: &str) -> Option<Typed> {
