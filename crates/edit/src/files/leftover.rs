@@ -44,7 +44,7 @@ fn remove_in(folder: &Path, depth: u8, entries: &mut usize) {
 }
 
 /// The process that wrote a text beside its file; `None`: it is no such text.
-fn writer_of(name: &str) -> Option<u32> {
+pub(super) fn writer_of(name: &str) -> Option<u32> {
     let (file, numbers) = name
         .strip_prefix('.')?
         .strip_suffix(".new")?

@@ -18,6 +18,9 @@ use super::{Staged, WriteError, leftover, sync_folders};
 /// Name of the note in a house's folder.
 pub(super) const NOTE: &str = ".iot-control-edit";
 
+/// More is no note: a house has some thousand files at most.
+const NOTE_BYTES_MAX: u64 = 1 << 20;
+
 /// What the note says.
 #[derive(Debug, Serialize, Deserialize)]
 struct Note {
@@ -97,17 +100,29 @@ pub fn finish(folder: &Path) -> Result<usize, WriteError> {
 fn put_in_place(folder: &Path) -> Result<usize, WriteError> {
     let path = folder.join(NOTE);
     let failed = |error| WriteError::Interrupted(path.clone(), error);
+    let about = match path.metadata() {
+        Err(error) if is_no_house(&error) => return Ok(0),
+        about => about.map_err(failed)?,
+    };
+    if !about.is_file() || about.len() > NOTE_BYTES_MAX {
+        return Err(failed(io::Error::other("it is no note of ours: remove it")));
+    }
     let text = match fs::read(&path) {
         Err(error) if is_no_house(&error) => return Ok(0),
         read => read.map_err(failed)?,
     };
     let note: Note = serde_json::from_slice(&text).map_err(|error| failed(error.into()))?;
-    let begun = path.metadata().and_then(|note| note.modified());
-    let begun = begun.map_err(failed)?;
-    let rows = note.files.iter();
-    let rows: Vec<_> = rows
-        .map(|row| (folder.join(&row.from), folder.join(&row.to)))
-        .collect();
+    let begun = about.modified().map_err(failed)?;
+    let mut rows = Vec::new();
+    for row in &note.files {
+        let (from, to) = (folder.join(&row.from), folder.join(&row.to));
+        if !is_ours(&from, &to) {
+            let why =
+                format!("it puts {from:?} in the place of {to:?}, which no edit does: remove it");
+            return Err(failed(io::Error::other(why)));
+        }
+        rows.push((from, to));
+    }
     let missing = rows.iter().filter(|(from, _)| from.exists());
     let missing: Vec<_> = missing.collect();
     let is_newer = |to: &Path| {
@@ -132,6 +147,21 @@ fn put_in_place(folder: &Path) -> Result<usize, WriteError> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
         _ => Ok(missing.len()),
     }
+}
+
+/// Whether `from` is a text that one of our edits put beside `to`. A note may come with somebody else's house: it must
+/// move nothing that was not written for that very place.
+fn is_ours(from: &Path, to: &Path) -> bool {
+    let name = |path: &Path| Some(path.file_name()?.to_str()?.to_owned());
+    let (Some(from_name), Some(to_name)) = (name(from), name(to)) else {
+        return false;
+    };
+    let begins = from_name
+        .strip_prefix('.')
+        .and_then(|rest| rest.strip_prefix(&*to_name));
+    begins.is_some_and(|rest| rest.starts_with('.'))
+        && leftover::writer_of(&from_name).is_some()
+        && from.parent() == to.parent()
 }
 
 /// There is no note, or no folder that could hold one: whoever reads the house says so better.
@@ -168,7 +198,7 @@ mod tests {
     use super::super::{Replacement, replace_all, stage_all};
     use super::*;
 
-    const FILES: [&str; 3] = ["a", "b", "c/d"];
+    const FILES: [&str; 3] = ["a.toml", "b.toml", "c/d.toml"];
 
     fn house() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
@@ -242,12 +272,43 @@ mod tests {
     fn what_somebody_changed_since_is_not_overwritten() {
         let folder = house();
         die(folder.path(), Some(1));
-        let file = File::options().write(true).open(folder.path().join("b"));
+        let file = File::options()
+            .write(true)
+            .open(folder.path().join("b.toml"));
         let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
         file.unwrap().set_modified(later).unwrap();
         let why = finish(folder.path()).unwrap_err().to_string();
-        assert!(why.contains("b was changed since"), "{why}");
+        assert!(why.contains("b.toml was changed since"), "{why}");
         assert_eq!(texts(folder.path()), ["new", "old", "old"]);
+    }
+
+    #[test]
+    fn a_note_that_came_with_the_house_moves_nothing() {
+        let away = tempfile::tempdir().unwrap();
+        let victim = away.path().join("keys.toml");
+        fs::write(&victim, "mine").unwrap();
+        let folder = house();
+        let beside = folder.path().join(".keys.toml.1-0.new");
+        fs::write(&beside, "theirs").unwrap();
+        fs::write(folder.path().join("readme.txt"), "theirs").unwrap();
+        std::os::unix::fs::symlink(away.path(), folder.path().join("out")).unwrap();
+        let to = victim.to_str().unwrap();
+        for (from, to) in [
+            ("readme.txt", to),
+            (".keys.toml.1-0.new", to),
+            (".keys.toml.1-0.new", "out/keys.toml"),
+            ("out/keys.toml", "stolen.toml"),
+            ("..", "a.toml"),
+        ] {
+            let note = serde_json::json!({ "files": [{ "from": from, "to": to }] });
+            fs::write(folder.path().join(NOTE), note.to_string()).unwrap();
+            let why = finish(folder.path()).unwrap_err().to_string();
+            assert!(why.contains("which no edit does"), "{from} {to}: {why}");
+        }
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "mine");
+        fs::write(folder.path().join(NOTE), vec![b' '; 2 << 20]).unwrap();
+        let why = finish(folder.path()).unwrap_err().to_string();
+        assert!(why.contains("no note of ours"), "{why}");
     }
 
     #[test]
