@@ -205,6 +205,12 @@ impl Engine {
         self.core.house.reported(slot, self.core.last.at)
     }
 
+    /// The same, asked at a moment behind the last input: what is too old by then is unknown.
+    #[must_use]
+    pub fn reported_by(&self, slot: SlotIx, at: Instant) -> Option<&Value> {
+        self.core.house.reported(slot, at)
+    }
+
     /// When `slot` was reported last.
     #[must_use]
     pub fn reported_at(&self, slot: SlotIx) -> Option<Instant> {

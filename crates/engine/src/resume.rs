@@ -1,7 +1,7 @@
 //! An engine from a state: at a restart, in a replay, and when a mapping is replaced while the house runs.
 //!
 //! Called by [`crate::Engine::restore`]. What the program still knows by name keeps its value
-//! ([`State::rename_device`] comes before, where a device has another one); each thing that is dropped leaves a [`Note`].
+//! ([`State::rename_devices`] comes before, where a device has another one); each thing that is dropped leaves a [`Note`].
 //! Must not trust the state to fit the program.
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
@@ -36,7 +36,7 @@ pub enum Resume {
 }
 
 /// Something that did not survive.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Note {
     /// The state has a format that this version does not read; the engine starts from nothing.
@@ -55,6 +55,13 @@ pub enum Note {
     VarDropped {
         /// Its name.
         var: Arc<str>,
+    },
+    /// A variable's value lies outside of its new range: it is the nearest one inside.
+    VarFitted {
+        /// Its name.
+        var: Arc<str>,
+        /// What it is now.
+        value: Value,
     },
     /// A running timer is in the program no more.
     TimerCancelled {
@@ -116,6 +123,10 @@ impl fmt::Display for Note {
                 f,
                 "the variable {var} is gone or holds another type: its value is forgotten"
             ),
+            Self::VarFitted { var, value } => write!(
+                f,
+                "the variable {var} was outside of its new range: it is {value} now"
+            ),
             Self::TimerCancelled { timer } => {
                 write!(f, "the timer {timer} was running and is no longer used")
             }
@@ -169,8 +180,12 @@ impl Core {
                 self.house.online[device.index()] = true;
             }
         }
+        let starts = match how {
+            Resume::Reload => starts(ctx.program),
+            Resume::Replay | Resume::Restart => BTreeMap::new(),
+        };
         for saved in &state.timers {
-            self.load_timer(ctx, saved, how, &mut notes);
+            self.load_timer(ctx, saved, &starts, &mut notes);
         }
         self.load_ats(ctx, state, now, how);
         self.load_chords(ctx, state);
@@ -295,7 +310,13 @@ impl Core {
         self.buttons.insert(channel, button);
     }
 
-    fn load_timer(&mut self, ctx: Ctx<'_>, saved: &TimerSaved, how: Resume, notes: &mut Vec<Note>) {
+    fn load_timer(
+        &mut self,
+        ctx: Ctx<'_>,
+        saved: &TimerSaved,
+        starts: &Starts<'_>,
+        notes: &mut Vec<Note>,
+    ) {
         let name: Arc<str> = saved.name.as_str().into();
         let Some(timer) = ctx.program.names.timers.get(&name).copied() else {
             notes.push(Note::TimerCancelled { timer: name });
@@ -303,9 +324,8 @@ impl Core {
         };
         let mut span = Duration::from_micros(saved.span_us);
         let mut at = saved.at;
-        if how == Resume::Reload
-            && let Some(new) = new_span(ctx.program, timer, &saved.by, span)
-        {
+        let of_timer = starts.get(&timer).map_or(&[][..], Vec::as_slice);
+        if let Some(new) = new_span(of_timer, &saved.by, span) {
             span = new;
             at = saved.started.after(new);
             notes.push(Note::TimerMoved { timer: name });
@@ -352,12 +372,23 @@ impl Core {
 
     fn load_vars(&mut self, ctx: Ctx<'_>, state: &State, notes: &mut Vec<Note>) {
         for saved in &state.vars {
-            let var = ctx.program.names.vars.get(saved.name.as_str());
-            match var.filter(|var| ctx.program[**var].ty.check(&saved.value).is_ok()) {
-                Some(var) => self.house.vars[var.index()] = saved.value.clone(),
-                None => notes.push(Note::VarDropped {
-                    var: saved.name.as_str().into(),
-                }),
+            let name = || saved.name.as_str().into();
+            let Some(var) = ctx.program.names.vars.get(saved.name.as_str()) else {
+                notes.push(Note::VarDropped { var: name() });
+                continue;
+            };
+            // A number stays one where its range became smaller.
+            match ctx.program[*var].ty.fit(saved.value.clone()) {
+                Some(value) => {
+                    if value != saved.value {
+                        notes.push(Note::VarFitted {
+                            var: name(),
+                            value: value.clone(),
+                        });
+                    }
+                    self.house.vars[var.index()] = value;
+                }
+                None => notes.push(Note::VarDropped { var: name() }),
             }
         }
     }
@@ -474,27 +505,30 @@ impl Core {
     }
 }
 
-/// The span that a running timer should have now, where it is another one. The rule that started it decides,
-/// by a start with the same span where it has one, else by its first; where it does not start it any more, a start
-/// with the same span, then any start.
-fn new_span(program: &Program, timer: TimerIx, by: &str, old: Duration) -> Option<Duration> {
-    let mut starts = Vec::new();
+/// Who starts each timer, with which span, in the order of the file.
+type Starts<'p> = BTreeMap<TimerIx, Vec<(&'p str, Duration)>>;
+
+fn starts(program: &Program) -> Starts<'_> {
+    let mut starts = Starts::new();
     for rule in &program.rules {
         for action in &rule.actions {
-            match action {
-                Action::Start {
-                    timer: started,
-                    span,
-                } if *started == timer => starts.push((&*rule.name == by, *span)),
-                _ => {}
+            if let Action::Start { timer, span } = action {
+                starts.entry(*timer).or_default().push((&rule.name, *span));
             }
         }
     }
-    let starts_own = starts.iter().any(|(own, _)| *own);
-    let mut chosen = starts.into_iter().filter(|(own, _)| *own || !starts_own);
+    starts
+}
+
+/// The span that a running timer should have now, where it is another one. The rule that started it decides,
+/// by a start with the same span where it has one, else by its first; where it does not start it any more, a start
+/// with the same span, then any start.
+fn new_span(starts: &[(&str, Duration)], by: &str, old: Duration) -> Option<Duration> {
+    let starts_own = starts.iter().any(|(rule, _)| *rule == by);
+    let mut chosen = starts.iter().filter(|(rule, _)| *rule == by || !starts_own);
     let first = chosen.next();
-    let same = chosen.chain(first).any(|(_, span)| span == old);
-    first.map(|(_, span)| span).filter(|_| !same)
+    let same = chosen.chain(first).any(|(_, span)| *span == old);
+    first.map(|(_, span)| *span).filter(|_| !same)
 }
 
 fn dropped(path: &str) -> Note {

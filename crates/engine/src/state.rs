@@ -3,6 +3,8 @@
 //! Made by [`crate::Engine::state`], taken by [`crate::Engine::restore`]. Lists are in the program's order,
 //! so that equal engines encode to equal bytes. Must not know indices: they mean nothing in another program.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use minicbor::{Decode, Encode};
 use types::{Instant, Now, UnixTime, Value};
 
@@ -299,15 +301,21 @@ impl State {
         self.now
     }
 
-    /// Makes what is known of the device `old` known of `new`: the same device under another name, which nothing
-    /// here may bear yet. To be called before a program that has the new name takes the state over.
-    pub fn rename_device(&mut self, old: &str, new: &str) {
-        for saved in &mut self.channels {
-            let channel = saved.path.strip_prefix(old);
-            if let Some(channel) = channel.and_then(|rest| rest.strip_prefix('.')) {
-                saved.path = format!("{new}.{channel}");
+    /// Makes what is known of the channels of each device known under its new name, all at once: two may have changed
+    /// names with each other. What is known of a device whose name is another one's now is dropped. To be called before a
+    /// program that has the new names takes the state over.
+    pub fn rename_devices(&mut self, new_names: &BTreeMap<&str, &str>) {
+        let taken: BTreeSet<&str> = new_names.values().copied().collect();
+        self.channels.retain_mut(|saved| {
+            let Some((device, channel)) = saved.path.split_once('.') else {
+                return true;
+            };
+            match new_names.get(device) {
+                Some(new) => saved.path = format!("{new}.{channel}"),
+                None => return !taken.contains(device),
             }
-        }
+            true
+        });
     }
 
     pub(crate) fn format(&self) -> u32 {

@@ -27,12 +27,11 @@ impl Dispatcher {
     /// place. Every [`DeviceIx`] that it keeps is to be looked up again.
     pub fn replace(&mut self, now: Now, program: Arc<Program>, effects: &mut Effects) {
         let mut state = self.engine.state();
-        for device in &program.devices {
-            let was = predecessor(&self.program, device).map(|ix| &*self.program[ix].name);
-            if let Some(was) = was.filter(|was| *was != &*device.name) {
-                state.rename_device(was, &device.name);
-            }
-        }
+        let renamed = program.devices.iter().filter_map(|device| {
+            let was = predecessor(&self.program, device).map(|ix| &*self.program[ix].name)?;
+            (was != &*device.name).then_some((was, &*device.name))
+        });
+        state.rename_devices(&renamed.collect());
         let (engine, notes) = Engine::restore(Arc::clone(&program), &state, now, Resume::Reload);
         effects.notes.extend(notes.into_iter().map(Note::from));
 
@@ -186,12 +185,13 @@ impl Dispatcher {
     }
 }
 
-/// The device that `device` was: by its name, or by its number where the name is new. A virtual one has none.
+/// The device that `device` was: the one with its number, which is the same device for ever; where none has it, by its
+/// name. A virtual one has no number.
 fn predecessor(old: &Program, device: &Device) -> Option<DeviceIx> {
-    old.device(&device.name).or_else(|| {
-        let mut numbered = DeviceIx::all(old.devices.len()).filter(|_| device.id != DeviceId(0));
-        numbered.find(|ix| old[*ix].id == device.id)
-    })
+    let mut numbered = DeviceIx::all(old.devices.len()).filter(|_| device.id != DeviceId(0));
+    numbered
+        .find(|ix| old[*ix].id == device.id)
+        .or_else(|| old.device(&device.name))
 }
 
 /// What was in force.

@@ -29,7 +29,7 @@ pub(super) fn step(stage: &Stage, step: &TestStep) -> Option<Failure> {
     for (root, values) in [("state", &step.state), ("target", &step.target)] {
         for (slot, value) in values {
             let came = match root {
-                "state" => engine.reported(*slot),
+                "state" => engine.reported_by(*slot, stage.now().at),
                 _ => engine.target(*slot),
             };
             if came != Some(value) {

@@ -147,6 +147,22 @@ fn offline_blocked_and_local_changes_are_played() {
     );
 }
 
+#[test]
+fn a_report_that_is_too_old_is_no_state() {
+    let house = "format = 1\n[device.hall]\nid = 1\nio.lux = { kind = \"lux\", stale_after = \"15m\" }\n\
+        io.lamp = { kind = \"switch\" }\n[rule.dark]\nwhen = { holds = \"state.hall.lux < 20\" }\ndo = \"hall.lamp.on\"\n";
+    let step = |at: &str| {
+        let test = format!(
+            "[test.t]\ngiven.state.hall.lux = 12\nsteps = [{{ at = \"{at}\", state = {{ hall.lux = 12 }} }}]\n"
+        );
+        let loaded = mapping::load_texts([("mapping.toml", house), ("t.test.toml", &test)]);
+        let program = loaded.program.expect("it checks");
+        rehearsal::run(&program, &loaded.tests[0]).passed()
+    };
+    assert!(step("14m59s"));
+    assert!(!step("15m"));
+}
+
 const WAITING: &str = r#"
 [device.mode]
 virtual = true

@@ -149,6 +149,36 @@ fn a_renamed_device_keeps_its_target_its_reports_and_what_was_asked_for_a_time()
 }
 
 #[test]
+fn two_devices_that_change_names_with_each_other_keep_what_is_known_of_them() {
+    let lamps = |a: &str, b: &str| {
+        format!(
+            "{HOUSE}[device.{a}]\nid = 81\nio.heater = {{ kind = \"switch\" }}\n\
+            [device.{b}]\nid = 82\nio.heater = {{ kind = \"switch\" }}\n{RULES}"
+        )
+    };
+    let mut rig = Rig::awake();
+    reload(&mut rig, &lamps("left", "right"));
+    rig.asks("iot/left/heater/set", r#"{"on":true}"#);
+    rig.asks("iot/right/heater/set", r#"{"on":false}"#);
+    let effects = reload(&mut rig, &lamps("right", "left"));
+    assert_eq!(rig.target("right.heater", "on"), Some(true.into()));
+    assert_eq!(rig.target("left.heater", "on"), Some(false.into()));
+    let came = sent(&effects);
+    for target in [
+        r#"iot/right/heater/target {"on":true}"#,
+        r#"iot/left/heater/target {"on":false}"#,
+    ] {
+        assert!(came.iter().any(|line| line == target), "{target}: {came:?}");
+    }
+
+    // The name of one that is gone brings nothing along.
+    let one = lamps("left", "none").replace("id = 81", "id = 83");
+    reload(&mut rig, &one);
+    assert_eq!(rig.target("none.heater", "on"), Some(false.into()));
+    assert_eq!(rig.target("left.heater", "on"), None);
+}
+
+#[test]
 fn a_channel_that_moved_in_the_file_keeps_what_is_known_of_it() {
     let mut rig = Rig::awake();
     let effects = rig.press(60);

@@ -123,6 +123,25 @@ fn what_is_gone_or_of_another_type_is_dropped_and_said_so() {
 }
 
 #[test]
+fn a_variable_whose_range_became_smaller_keeps_the_nearest_value() {
+    let mut b = bench(&[]);
+    b.var("level", 90.0);
+    let mut program = (*house(&[])).clone();
+    let level = program.names.vars["level"];
+    program.vars[level.index()].ty = types::Type::Number {
+        min: 0.0,
+        max: 80.0,
+    };
+    let notes = b.swap(&std::sync::Arc::new(program), Resume::Reload);
+    let fitted = Note::VarFitted {
+        var: "level".into(),
+        value: 80.0.into(),
+    };
+    assert_eq!(notes, [fitted]);
+    assert_eq!(b.engine.var(level), &80.0.into());
+}
+
+#[test]
 fn holds_keep_their_truth_unless_their_text_changed() {
     let dark = |text: &str| [rule("dark").holds(text, 0).notify("dark")];
     let mut b = bench(&dark("state.hall.lux < 20"));

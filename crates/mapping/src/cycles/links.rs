@@ -169,11 +169,20 @@ impl<'p> Links<'p> {
     fn action(&mut self, here: Here, action: &Action) {
         match action {
             Action::Set {
-                channel, fields, ..
+                channel,
+                fields,
+                bound,
+                ..
             } => {
                 let fields = fields.iter();
                 let fields = fields.map(|(slot, operand)| (*slot, constant(operand)));
                 self.target(here, *channel, &fields.collect::<Vec<_>>());
+                // What is on for a time goes off by itself.
+                if let (Some(_), Some(on)) = (bound, self.program.on(*channel)) {
+                    const OFF: Value = Value::Bool(false);
+                    let node = self.wait(here.node);
+                    self.target(Here { node, ..here }, *channel, &[(on, Some(&OFF))]);
+                }
             }
             Action::Command {
                 channel, command, ..

@@ -42,13 +42,16 @@ pub static ALL: LazyLock<Vec<Arc<Kind>>> = LazyLock::new(|| {
                 [PIN, PIXELS, RED, GREEN, BLUE, WHITE, INVERT, PWM, GAMMA],
                 &[&["pin"], &["red", "green", "blue"]],
             ),
-        kind("cover", "a blind, a shutter, a garage door; 0 is closed, 100 is open")
-            .takes([target("position", percent())])
-            .reports(state("moving", names(&["stopped", "opening", "closing"])))
-            .command("open", set("position", 100.0))
-            .command("close", set("position", 0.0))
-            .command("stop", EffectSpec::Momentary)
-            .wired([UP, DOWN, TRAVEL, INVERT], &[&["up", "down"]]),
+        kind(
+            "cover",
+            "a blind, a shutter, a garage door; 0 is closed, 100 is open",
+        )
+        .takes([target("position", percent())])
+        .reports(state("moving", names(&["stopped", "opening", "closing"])))
+        .command("open", set("position", 100.0))
+        .command("close", set("position", 0.0))
+        .command("stop", EffectSpec::Momentary)
+        .wired([UP, DOWN, TRAVEL, INVERT], &[&["up", "down"]]),
         kind("servo", "an angle")
             .takes([target("angle", Shape::Ranged(0.0, 180.0))])
             .wired([PIN, MIN, MAX], BY_PIN),
