@@ -12,9 +12,14 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
+mod alone;
 mod leftover;
+mod owner;
 mod unfinished;
 
+pub use alone::{Alone, alone};
+use owner::Owner;
+pub(crate) use owner::make_folder;
 use unfinished::Unfinished;
 pub use unfinished::{finish, is_unfinished};
 
@@ -41,6 +46,8 @@ pub enum WriteError {
     Unsynced(PathBuf, io::Error),
     /// Another edit of the house in this folder is being written, or was interrupted; nothing was changed.
     Busy(PathBuf),
+    /// This name is a link that leads out of the house's folder; nothing was changed.
+    Outside(PathBuf),
     /// An edit was interrupted, and can't be finished; holds its note.
     Interrupted(PathBuf, io::Error),
     /// A file can't be written, and one that was changed before could not get its old text back.
@@ -75,6 +82,11 @@ impl fmt::Display for WriteError {
                 "another edit of {} is being written; nothing was changed, try again",
                 folder.display()
             ),
+            Self::Outside(path) => write!(
+                f,
+                "{} is a link that leads out of the house's folder; nothing was changed: put the file itself there, or let mapping.toml be the link",
+                path.display()
+            ),
             Self::Interrupted(note, error) => write!(
                 f,
                 "an edit of this house was interrupted and can't be finished: {error}; {} says which texts were to go where: put them there or leave it, and remove that file",
@@ -101,7 +113,7 @@ impl std::error::Error for WriteError {
             | Self::Unsynced(_, error)
             | Self::Interrupted(_, error)
             | Self::Half { error, .. } => Some(error),
-            Self::Changed(_) | Self::Busy(_) => None,
+            Self::Changed(_) | Self::Busy(_) | Self::Outside(_) => None,
         }
     }
 }
@@ -122,19 +134,22 @@ impl Drop for Staged<'_> {
 }
 
 /// Replaces one file, or makes it: after a power cut the old or the new text is there. A link stays a link, and rights
-/// stay as they are.
+/// stay as they are; its owner too, where this process may give files away. Whoever read the old text before holds
+/// [`alone`] meanwhile.
 ///
 /// # Errors
 /// It can't be written; [`WriteError::Unsynced`] where it was, and the disk may not have it.
 pub fn replace(path: &Path, text: &str) -> Result<(), WriteError> {
     let failed = |error| WriteError::File(path.to_owned(), error);
-    let staged = stage(path.to_owned(), text, None).map_err(failed)?;
+    let staged = stage(path.to_owned(), text, None, Owner::KeptWhereAllowed).map_err(failed)?;
     fs::rename(&staged.beside, &staged.path).map_err(failed)?;
     sync_folders([staged.path.as_path()])
 }
 
 /// Replaces the files, or none of them.
 pub(crate) fn replace_all(folder: &Path, files: &[Replacement<'_>]) -> Result<(), WriteError> {
+    // Who edits the same house meanwhile waits here, and finds it changed.
+    let _alone = alone(folder)?;
     let staged = stage_all(folder, files)?;
     for file in &staged {
         let now =
@@ -190,10 +205,25 @@ fn stage_all<'a>(folder: &Path, files: &[Replacement<'a>]) -> Result<Vec<Staged<
     let mut staged = Vec::with_capacity(files.len());
     for file in files {
         let path = folder.join(file.name);
-        let one = stage(path.clone(), file.new, file.old);
+        if leads_out(folder, file.name) {
+            return Err(WriteError::Outside(path));
+        }
+        let one = stage(path.clone(), file.new, file.old, Owner::Kept);
         staged.push(one.map_err(|error| WriteError::File(path, error))?);
     }
     Ok(staged)
+}
+
+/// Whether a file of the house would be written elsewhere. mapping.toml may be a link out of the folder, as its reader
+/// has it.
+fn leads_out(folder: &Path, name: &str) -> bool {
+    let path = folder.join(name);
+    // What is not there yet will lie in the nearest folder that is.
+    let real = path.ancestors().find_map(|path| path.canonicalize().ok());
+    match (real, folder.canonicalize()) {
+        (Some(real), Ok(folder)) => name != "mapping.toml" && !real.starts_with(folder),
+        _ => false,
+    }
 }
 
 /// What stands in a file; `None`: it is not there.
@@ -205,18 +235,25 @@ fn text_of(path: &Path) -> io::Result<Option<String>> {
     }
 }
 
-fn stage<'a>(path: PathBuf, text: &str, old: Option<&'a str>) -> io::Result<Staged<'a>> {
+fn stage<'a>(
+    path: PathBuf,
+    text: &str,
+    old: Option<&'a str>,
+    owner: Owner,
+) -> io::Result<Staged<'a>> {
     // A link stays a link: what it leads to is replaced.
     let path = match path.canonicalize() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => path,
         other => other?,
     };
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+        owner::make_folder(folder)?;
     }
     let (beside, mut new) = create_beside(&path)?;
     let staged = Staged { path, beside, old };
     if let Ok(meta) = fs::metadata(&staged.path) {
+        // Before the rights: a new owner may cost some of them.
+        owner::keep(&new, &meta, owner)?;
         new.set_permissions(meta.permissions())?;
     }
     new.write_all(text.as_bytes())?;
@@ -236,7 +273,11 @@ fn create_beside(path: &Path) -> io::Result<(PathBuf, fs::File)> {
         match fs::File::create_new(&beside) {
             // Left by a process of the same number that was killed.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            created => return Ok((beside, created?)),
+            created => {
+                let created = created?;
+                owner::as_its_folder(&beside, &created);
+                return Ok((beside, created));
+            }
         }
     }
 }
@@ -299,6 +340,77 @@ mod tests {
         let error = take_back(&[staged], &failed, io::Error::other("full"));
         assert!(matches!(error, WriteError::File(..)));
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+    }
+
+    #[test]
+    fn of_edits_at_once_each_that_says_done_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        fs::write(&path, "").unwrap();
+        let edit = |word: usize| {
+            let old = fs::read_to_string(&path).unwrap();
+            let new = format!("{old}{word};");
+            let file = Replacement {
+                name: "a",
+                old: Some(&old),
+                new: &new,
+            };
+            replace_all(folder.path(), &[file]).is_ok()
+        };
+        let done: Vec<usize> = std::thread::scope(|scope| {
+            let edit = &edit;
+            let editors: Vec<_> = (0..8)
+                .map(|editor| {
+                    let words = (0..20).map(move |at| editor * 100 + at);
+                    scope.spawn(move || words.filter(|word| edit(*word)).collect::<Vec<_>>())
+                })
+                .collect();
+            editors
+                .into_iter()
+                .flat_map(|one| one.join().unwrap())
+                .collect()
+        });
+        let text = fs::read_to_string(&path).unwrap();
+        let mut kept: Vec<usize> = text
+            .split_terminator(';')
+            .map(|word| word.parse().unwrap())
+            .collect();
+        kept.sort_unstable();
+        assert_eq!(kept, done);
+        assert_eq!(
+            fs::read_dir(folder.path()).unwrap().count(),
+            1,
+            "no lock lies there"
+        );
+    }
+
+    #[test]
+    fn a_link_out_of_the_house_is_not_written_through() {
+        let (folder, away) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let victim = away.path().join("victim");
+        fs::write(&victim, "1").unwrap();
+        for name in ["devices.toml", "mapping.toml"] {
+            std::os::unix::fs::symlink(&victim, folder.path().join(name)).unwrap();
+        }
+        std::os::unix::fs::symlink(away.path(), folder.path().join("tests")).unwrap();
+        let write = |name, old| {
+            replace_all(
+                folder.path(),
+                &[Replacement {
+                    name,
+                    old,
+                    new: "2",
+                }],
+            )
+        };
+        let linked = write("devices.toml", Some("1"));
+        assert!(matches!(linked, Err(WriteError::Outside(_))), "{linked:?}");
+        let below = write("tests/a.test.toml", None);
+        assert!(matches!(below, Err(WriteError::Outside(_))), "{below:?}");
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "1");
+        assert_eq!(fs::read_dir(away.path()).unwrap().count(), 1);
+        write("mapping.toml", Some("1")).unwrap();
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "2");
     }
 
     #[cfg(unix)]

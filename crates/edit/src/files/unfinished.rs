@@ -89,7 +89,13 @@ pub fn is_unfinished(folder: &Path) -> bool {
 /// # Errors
 /// One of them was changed by somebody since, or can't be written.
 pub fn finish(folder: &Path) -> Result<usize, WriteError> {
-    let missing = put_in_place(folder)?;
+    let missing = if is_unfinished(folder) {
+        // Whoever is still writing it ends it first.
+        let _alone = super::alone(folder)?;
+        put_in_place(folder)?
+    } else {
+        0
+    };
     // While a note stands, its texts are needed.
     if !is_unfinished(folder) {
         leftover::remove(folder);

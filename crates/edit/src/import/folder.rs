@@ -87,7 +87,7 @@ impl Imported {
                 new: text,
             })
             .collect();
-        fs::create_dir_all(folder)
+        files::make_folder(folder)
             .map_err(|error| ImportError::Unreadable(folder.to_owned(), error))?;
         files::replace_all(folder, &files).map_err(ImportError::Write)
     }

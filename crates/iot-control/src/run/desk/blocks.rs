@@ -146,8 +146,10 @@ impl Desk {
         &self,
         edit: impl FnOnce(&str) -> Result<String, String> + Send + 'static,
     ) -> Result<(), String> {
-        let path = house::blocklist_path(&self.house);
+        let folder = self.house.clone();
         let edited = tokio::task::spawn_blocking(move || {
+            let path = house::blocklist_path(&folder);
+            let _alone = edit::alone(&folder).map_err(|error| error.to_string())?;
             let text = edit(&house::blocklist_text(&path)?)?;
             edit::replace(&path, &text).map_err(|error| error.to_string())
         });
