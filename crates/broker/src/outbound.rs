@@ -18,6 +18,9 @@ pub(crate) struct Delivery {
     /// how many there are, so it doesn't count against the queue's limits.
     pub(crate) replay: bool,
     pub(crate) subscription_ids: Box<[u32]>,
+    /// The filter of the group that it is for: another member gets it where this session ends before its
+    /// client has it.
+    pub(crate) share: Option<Arc<str>>,
 }
 
 /// Holes that a queue may have besides one for each message that waits.
@@ -410,6 +413,7 @@ mod tests {
             retain: false,
             replay: false,
             subscription_ids: Box::default(),
+            share: None,
         }
     }
 

@@ -5,6 +5,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use foldhash::fast::RandomState;
+use slab::Slab;
 
 use crate::{Filter, application::ClientKey, codec::Qos};
 
@@ -29,7 +30,25 @@ pub(crate) struct Subscriber {
     pub(crate) covered: bool,
     /// Subscription identifier; 0 is none.
     pub(crate) id: u32,
+    /// The group that shares the subscription. Given by the router.
+    pub(crate) group: Option<GroupKey>,
 }
+
+/// A group of sessions that share one filter, while it has members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct GroupKey(u32);
+
+#[derive(Debug)]
+struct Group {
+    /// `$share/GROUP/FILTER`
+    text: Arc<str>,
+    members: usize,
+    /// Messages that it was asked to take: whose turn is next.
+    turns: usize,
+}
+
+/// A subscription in the list of its filter: a session's own, or its share in a group.
+type Who = (ClientKey, Option<GroupKey>);
 
 /// All subscriptions. Maps are looked up, never iterated: what comes out has the order of arrival.
 #[derive(Debug, Default)]
@@ -37,6 +56,8 @@ pub(crate) struct Router {
     exact: HashMap<Arc<str>, Vec<Subscriber>, RandomState>,
     wild: Node,
     len: usize,
+    groups: Slab<Group>,
+    group_keys: HashMap<Arc<str>, GroupKey, RandomState>,
     /// What [`Router::matching`] came to, until a subscription changes: a house has few topics and many
     /// messages on each.
     known: HashMap<Box<str>, Box<[Subscriber]>, RandomState>,
@@ -71,29 +92,95 @@ impl Router {
     }
 
     /// Adds a subscription or replaces the session's earlier one on this filter.
-    pub(crate) fn subscribe(&mut self, filter: &Filter, subscriber: Subscriber) {
+    pub(crate) fn subscribe(&mut self, filter: &Filter, mut subscriber: Subscriber) {
         self.known.clear();
+        subscriber.group = filter.is_shared().then(|| self.group_for(filter));
+        let (group, inner) = (subscriber.group, filter.inner());
+        let filter = &inner;
         let list = if filter.is_wild() {
             self.wild.list(filter.as_str())
         } else {
             self.exact.entry(Arc::clone(filter.text())).or_default()
         };
-        match list.iter_mut().find(|s| s.session == subscriber.session) {
+        let same = |s: &&mut Subscriber| s.session == subscriber.session && s.group == group;
+        match list.iter_mut().find(same) {
             Some(earlier) => *earlier = subscriber,
             None => {
                 list.push(subscriber);
                 self.len += 1;
+                if let Some(group) = group.and_then(|key| self.groups.get_mut(key.0 as usize)) {
+                    group.members += 1;
+                }
             }
+        }
+    }
+
+    /// The group of a shared filter, made where there is none.
+    fn group_for(&mut self, filter: &Filter) -> GroupKey {
+        if let Some(key) = self.group_keys.get(filter.as_str()) {
+            return *key;
+        }
+        let text = Arc::clone(filter.text());
+        let ix = self.groups.insert(Group {
+            text: Arc::clone(&text),
+            members: 0,
+            turns: 0,
+        });
+        // Subscriptions are bounded, and with them the groups.
+        let key = GroupKey(u32::try_from(ix).unwrap_or(u32::MAX));
+        self.group_keys.insert(text, key);
+        key
+    }
+
+    /// Whether any subscription is shared.
+    pub(crate) fn has_groups(&self) -> bool {
+        !self.groups.is_empty()
+    }
+
+    /// The group of this filter, while it has members.
+    pub(crate) fn group(&self, text: &str) -> Option<GroupKey> {
+        self.group_keys.get(text).copied()
+    }
+
+    /// The whole filter of a group.
+    pub(crate) fn group_text(&self, key: GroupKey) -> Option<&Arc<str>> {
+        self.groups.get(key.0 as usize).map(|group| &group.text)
+    }
+
+    /// Whose turn it is in a group, as a number that grows by one with each call.
+    pub(crate) fn turn(&mut self, key: GroupKey) -> usize {
+        let Some(group) = self.groups.get_mut(key.0 as usize) else {
+            return 0;
+        };
+        group.turns = group.turns.wrapping_add(1);
+        group.turns
+    }
+
+    /// One member less; the group ends with its last.
+    fn leave_group(&mut self, key: GroupKey) {
+        let Some(group) = self.groups.get_mut(key.0 as usize) else {
+            return;
+        };
+        group.members -= 1;
+        if group.members == 0 {
+            self.group_keys.remove(&group.text);
+            self.groups.remove(key.0 as usize);
         }
     }
 
     /// Removes a subscription; false where there is none.
     pub(crate) fn unsubscribe(&mut self, filter: &Filter, session: ClientKey) -> bool {
         self.known.clear();
+        let group = self.group(filter.as_str());
+        if filter.is_shared() && group.is_none() {
+            return false;
+        }
+        let (inner, who) = (filter.inner(), (session, group));
+        let filter = &inner;
         let removed = if filter.is_wild() {
-            self.wild.remove(filter.as_str().split('/'), session)
+            self.wild.remove(filter.as_str().split('/'), who)
         } else if let Some(list) = self.exact.get_mut(filter.as_str()) {
-            let removed = remove_from(list, session);
+            let removed = remove_from(list, who);
             if list.is_empty() {
                 self.exact.remove(filter.as_str());
             }
@@ -102,6 +189,9 @@ impl Router {
             false
         };
         self.len -= usize::from(removed);
+        if let Some(group) = group.filter(|_| removed) {
+            self.leave_group(group);
+        }
         removed
     }
 
@@ -160,15 +250,15 @@ impl Node {
         &mut node.here
     }
 
-    fn remove(&mut self, mut levels: std::str::Split<'_, char>, session: ClientKey) -> bool {
+    fn remove(&mut self, mut levels: std::str::Split<'_, char>, who: Who) -> bool {
         match levels.next() {
-            None => remove_from(&mut self.here, session),
-            Some("#") => remove_from(&mut self.below, session),
+            None => remove_from(&mut self.here, who),
+            Some("#") => remove_from(&mut self.below, who),
             Some("+") => {
                 let Some(next) = &mut self.any else {
                     return false;
                 };
-                let removed = next.remove(levels, session);
+                let removed = next.remove(levels, who);
                 if next.is_empty() {
                     self.any = None;
                 }
@@ -178,7 +268,7 @@ impl Node {
                 let Some(next) = self.levels.get_mut(name) else {
                     return false;
                 };
-                let removed = next.remove(levels, session);
+                let removed = next.remove(levels, who);
                 if next.is_empty() {
                     self.levels.remove(name);
                 }
@@ -219,8 +309,8 @@ impl Node {
     }
 }
 
-fn remove_from(list: &mut Vec<Subscriber>, session: ClientKey) -> bool {
-    match list.iter().position(|s| s.session == session) {
+fn remove_from(list: &mut Vec<Subscriber>, who: Who) -> bool {
+    match list.iter().position(|s| (s.session, s.group) == who) {
         Some(ix) => {
             list.remove(ix);
             true
@@ -242,6 +332,7 @@ mod tests {
             retain_as_published: false,
             covered: false,
             id: 0,
+            group: None,
         }
     }
 

@@ -64,6 +64,40 @@ impl Filter {
         &self.text
     }
 
+    /// The filter of a subscription: of a shared one, `$share/GROUP/FILTER`, it is valid where both its
+    /// group and the filter in it are (MQTT 5 section 4.8.2).
+    ///
+    /// # Errors
+    /// The group is missing, empty or holds a wildcard, or as [`Filter::new`].
+    pub(crate) fn of_subscription(text: &str) -> Result<Self, FilterError> {
+        if text == "$share" || text.starts_with(SHARE) {
+            let (group, inner) = shared(text).ok_or(FilterError::Empty)?;
+            if group.is_empty() {
+                return Err(FilterError::Empty);
+            }
+            if group.contains(['+', '#']) {
+                return Err(FilterError::WildcardNotAlone);
+            }
+            check_filter(inner)?;
+        }
+        Self::new(text)
+    }
+
+    /// What a subscription to this filter matches: of a shared one, the filter in it.
+    pub(crate) fn inner(&self) -> Self {
+        match shared(&self.text) {
+            Some((_, inner)) => Self {
+                text: inner.into(),
+                wild: self.wild,
+            },
+            None => self.clone(),
+        }
+    }
+
+    pub(crate) fn is_shared(&self) -> bool {
+        self.text.starts_with(SHARE)
+    }
+
     pub(crate) fn is_wild(&self) -> bool {
         self.wild
     }
@@ -129,6 +163,14 @@ impl Filter {
             }
         }
     }
+}
+
+/// How the filter of a shared subscription begins.
+const SHARE: &str = "$share/";
+
+/// Group and filter of a shared subscription's filter; `None` of any other.
+fn shared(text: &str) -> Option<(&str, &str)> {
+    text.strip_prefix(SHARE)?.split_once('/')
 }
 
 /// Whether `topic` may stand in a PUBLISH.

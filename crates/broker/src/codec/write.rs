@@ -3,7 +3,7 @@
 use mqtt_protocol_core::mqtt::{
     packet::{
         AssignedClientIdentifier, MaximumPacketSize, Properties, ReceiveMaximum, ServerKeepAlive,
-        SessionExpiryInterval, SharedSubscriptionAvailable, TopicAliasMaximum, v3_1_1, v5_0,
+        SessionExpiryInterval, TopicAliasMaximum, v3_1_1, v5_0,
     },
     result_code::{
         ConnectReasonCode, ConnectReturnCode, DisconnectReasonCode, MqttError, SubackReasonCode,
@@ -49,7 +49,6 @@ fn welcome_v5(welcome: &Welcome<'_>) -> Result<Vec<u8>, MqttError> {
     let mut properties: Properties = vec![
         ReceiveMaximum::new(welcome.receive_max)?.into(),
         MaximumPacketSize::new(welcome.packet_bytes_max)?.into(),
-        SharedSubscriptionAvailable::new(0)?.into(),
     ];
     if welcome.topic_alias_max > 0 {
         properties.push(TopicAliasMaximum::new(welcome.topic_alias_max)?.into());

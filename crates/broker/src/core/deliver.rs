@@ -1,11 +1,11 @@
 //! Messages to subscribers: who gets one, whether it goes straight into the output or has to wait,
 //! what a full queue means, and the acks that come back.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use types::{Instant, Now};
 
-use super::Core;
+use super::{Core, share};
 use crate::{
     Application, Ended, Limits, Qos, Reason,
     application::ClientKey,
@@ -33,6 +33,11 @@ impl Core {
         }
         let mut hits = std::mem::take(&mut self.hits);
         self.router.matching(publication.topic, &mut hits);
+        let shared = if self.router.has_groups() {
+            share::split_off(&mut hits)
+        } else {
+            Vec::new()
+        };
         let mut rest = hits.as_slice();
         while let Some(first) = rest.first() {
             let same = rest.iter().take_while(|hit| hit.session == first.session);
@@ -42,6 +47,7 @@ impl Core {
         }
         hits.clear();
         self.hits = hits;
+        self.deliver_shared(&shared, publication, now);
     }
 
     fn retain(&mut self, publication: &mut Publication<'_>, now: Instant) {
@@ -72,7 +78,7 @@ impl Core {
     }
 
     /// Delivers to one session; `group` are its subscriptions that match.
-    fn deliver(
+    pub(super) fn deliver(
         &mut self,
         group: &[Subscriber],
         publication: &mut Publication<'_>,
@@ -97,6 +103,7 @@ impl Core {
             return;
         };
         let key = first.session;
+        let share = first.group.and_then(|key| self.router.group_text(key));
         let Some(session) = self.sessions.get_mut(key.0 as usize) else {
             return;
         };
@@ -113,7 +120,7 @@ impl Core {
         });
         let Some((conn, pending, version, bytes_max)) = connected else {
             if qos > Qos::AtMostOnce && session.expiry_s > 0 {
-                let delivery = delivery(publication, qos, retain, &self.ids);
+                let delivery = delivery(publication, qos, retain, &self.ids, share);
                 self.enqueue(key, delivery, None);
             }
             return;
@@ -122,13 +129,13 @@ impl Core {
             && has_room(pending, self.conns.stuck_bytes(), &self.limits)
             && (qos == Qos::AtMostOnce || session.has_window(&self.limits));
         if !room {
-            let delivery = delivery(publication, qos, retain, &self.ids);
+            let delivery = delivery(publication, qos, retain, &self.ids, share);
             return self.enqueue(key, delivery, Some(conn));
         }
         let packet_id = if qos == Qos::AtMostOnce {
             0
         } else {
-            let delivery = delivery(publication, qos, retain, &self.ids);
+            let delivery = delivery(publication, qos, retain, &self.ids, share);
             let packet_id = session.window.push(delivery);
             session.recount(&mut self.queued_bytes);
             packet_id
@@ -160,7 +167,7 @@ impl Core {
     /// Puts a message into a session's queue. A full one first lets retained messages coalesce;
     /// then a session without connection loses its oldest message, and one with a connection,
     /// whose client is not reading, loses the connection.
-    fn enqueue(&mut self, key: ClientKey, delivery: Delivery, conn: Option<ConnKey>) {
+    pub(super) fn enqueue(&mut self, key: ClientKey, delivery: Delivery, conn: Option<ConnKey>) {
         let Some(session) = self.sessions.get_mut(key.0 as usize) else {
             return;
         };
@@ -405,12 +412,19 @@ fn has_room(pending: usize, stuck: usize, limits: &Limits) -> bool {
     pending < limits.output_bytes_max && (pending == 0 || stuck < limits.outputs_bytes_max)
 }
 
-fn delivery(publication: &mut Publication<'_>, qos: Qos, retain: bool, ids: &[u32]) -> Delivery {
+fn delivery(
+    publication: &mut Publication<'_>,
+    qos: Qos,
+    retain: bool,
+    ids: &[u32],
+    share: Option<&Arc<str>>,
+) -> Delivery {
     Delivery {
         message: publication.stored(),
         qos,
         retain,
         replay: false,
         subscription_ids: ids.into(),
+        share: share.cloned(),
     }
 }

@@ -2,7 +2,7 @@
 
 use types::{Instant, Now};
 
-use super::Core;
+use super::{Core, share};
 use crate::{
     Application, Client, Ended, Incoming, LastWill, Outbox, Properties, Reason,
     application::ClientKey,
@@ -191,7 +191,7 @@ impl Core {
             self.timers.cancel(at, Timer::Will(key));
             self.publish_waiting_will(key, now, app);
         }
-        let Some(session) = self.sessions.try_remove(key.0 as usize) else {
+        let Some(mut session) = self.sessions.try_remove(key.0 as usize) else {
             return;
         };
         if let Some(at) = session.expires {
@@ -209,6 +209,7 @@ impl Core {
                 self.users.remove(session.user as usize);
             }
         }
+        self.pass_on(share::left_behind(&mut session), now);
     }
 
     /// The delay is over, whichever way.

@@ -21,6 +21,7 @@ mod ending;
 mod hold;
 mod join;
 mod publish;
+mod share;
 mod subscribe;
 
 use std::{

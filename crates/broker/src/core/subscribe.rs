@@ -37,6 +37,12 @@ impl Core {
             return Err(Reason::QuotaExceeded);
         }
         let packet = subscribe::read(frame, version)?;
+        // [MQTT-3.8.3-4]
+        if packet.wishes.iter().any(|wish| {
+            wish.no_local && Filter::of_subscription(&wish.filter).is_ok_and(|f| f.is_shared())
+        }) {
+            return Err(Reason::ProtocolError);
+        }
         let mut outcomes = Vec::with_capacity(packet.wishes.len());
         let mut replays = Vec::new();
         for wish in &packet.wishes {
@@ -69,12 +75,14 @@ impl Core {
         id: Option<u32>,
         now: Now,
     ) -> Result<Vec<Arc<Stored>>, Reason> {
+        let levels_of_share = if wish.filter.starts_with("$share/") {
+            2
+        } else {
+            0
+        };
         let too_deep = wish.filter.len() > self.limits.topic_bytes_max
-            || topic::levels(&wish.filter) > self.limits.topic_levels_max;
-        if wish.filter.starts_with("$share/") || wish.filter == "$share" {
-            return Err(Reason::SharedSubscriptionsNotSupported);
-        }
-        let filter = Filter::new(&wish.filter)
+            || topic::levels(&wish.filter) > self.limits.topic_levels_max + levels_of_share;
+        let filter = Filter::of_subscription(&wish.filter)
             .ok()
             .filter(|_| !too_deep)
             .ok_or(Reason::TopicFilterInvalid)?;
@@ -82,15 +90,16 @@ impl Core {
             .sessions
             .get_mut(client.0 as usize)
             .ok_or(Reason::UnspecifiedError)?;
-        if !session.access.may_subscribe(&filter) {
+        if !session.access.may_subscribe(&filter.inner()) {
             return Err(Reason::NotAuthorized);
         }
         let is_new = !session.subscriptions.contains_key(&filter);
-        let wants_retained = match wish.retain_handling {
-            RetainHandling::Send => true,
-            RetainHandling::SendIfNew => is_new,
-            RetainHandling::DoNotSend => false,
-        };
+        let wants_retained = !filter.is_shared()
+            && match wish.retain_handling {
+                RetainHandling::Send => true,
+                RetainHandling::SendIfNew => is_new,
+                RetainHandling::DoNotSend => false,
+            };
         let user = self.users.get_mut(session.user as usize);
         if is_new {
             let of_user = user.as_ref().map_or(0, |user| user.subscriptions);
@@ -120,8 +129,9 @@ impl Core {
             qos: wish.qos,
             no_local: wish.no_local,
             retain_as_published: wish.retain_as_published,
-            covered: session.access.covers(&filter),
+            covered: session.access.covers(&filter.inner()),
             id: id.unwrap_or(0),
+            group: None,
         };
         session.subscriptions.insert(filter.clone(), subscriber);
         self.router.subscribe(&filter, subscriber);
@@ -170,6 +180,7 @@ impl Core {
                 retain: true,
                 replay: true,
                 subscription_ids: id.into_iter().collect(),
+                share: None,
             };
             self.replay(client, key, delivery);
             if self.conns.read(key).is_none_or(|conn| conn.closing) {
@@ -195,7 +206,7 @@ impl Core {
         let (packet_id, filters) = subscribe::read_unsubscribe(frame, version)?;
         let mut existed = Vec::with_capacity(filters.len());
         for filter in &filters {
-            let filter = Filter::new(filter).ok();
+            let filter = Filter::of_subscription(filter).ok();
             let removed = filter.filter(|filter| session.subscriptions.remove(filter).is_some());
             if let Some(filter) = &removed {
                 self.router.unsubscribe(filter, client);
@@ -217,7 +228,7 @@ impl Core {
             return;
         };
         for (filter, subscriber) in &mut session.subscriptions {
-            subscriber.covered = session.access.covers(filter);
+            subscriber.covered = session.access.covers(&filter.inner());
             self.router.subscribe(filter, *subscriber);
         }
     }

@@ -17,6 +17,7 @@ mod model;
 mod peers;
 mod publish;
 mod session;
+mod shared;
 mod subscribe;
 mod will;
 mod wire;
