@@ -43,6 +43,8 @@ const VALUES: &[(&str, &str, &str)] = &[
     ("journal.keep_days", "12", "12"),
     ("journal.size_mib_max", "0xD", "13"),
     ("history.keep_days", "90", "90"),
+    ("home_assistant.discovery", "\"on\"", "on"),
+    ("home_assistant.prefix", "\"ha\"", "ha"),
     ("notify.phone.kind", "\"mqtt\"", "mqtt"),
     (
         "notify.phone.url",
