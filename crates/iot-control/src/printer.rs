@@ -12,6 +12,8 @@ use std::{
     time::Duration,
 };
 
+use types::Shown;
+
 /// Lines for people that may wait; more are lost.
 const WAITING_LINES_MAX: usize = 1_024;
 
@@ -135,9 +137,18 @@ impl Write for People {
     }
 }
 
-/// Tells people what went wrong, with everything that led to it.
+/// Tells people what went wrong, with everything that led to it. What it quotes comes from files, arguments and other machines.
 pub(crate) fn complain(why: &anyhow::Error) {
-    tell(format_args!("error: {why:#}"));
+    tell(shown(&format!("error: {why:#}")));
+}
+
+/// Lines of which none can act on a terminal.
+fn shown(text: &str) -> String {
+    let lines: Vec<String> = text
+        .split('\n')
+        .map(|line| Shown(line).to_string())
+        .collect();
+    lines.join("\n")
 }
 
 /// Whether stdout is a terminal.

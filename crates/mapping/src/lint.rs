@@ -3,6 +3,7 @@
 //! Called once the rules are compiled. `allow = [..]` silences a lint by name: in a rule, a device or a variable what
 //! is said of it, at the head of a file what is said of anything in that file.
 
+pub(crate) mod bidi;
 mod chords;
 mod conditions;
 mod deaf;
@@ -23,6 +24,7 @@ use crate::{
 /// All lints that `allow` takes.
 pub(crate) const NAMES: &[&str] = &[
     "always-true",
+    bidi::LINT,
     "bound-not-carried",
     "chord-repeats-press",
     crate::cycles::LINT,

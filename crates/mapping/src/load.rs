@@ -207,6 +207,11 @@ fn compile(files: &Files, mut report: Report, reached: &mut dyn FnMut(Stage)) ->
     } = house;
     let mentions = report.take_mentions();
     let mut told = Report::default();
+    let mut turned = Vec::new();
+    for file in &all {
+        lint::bidi::look(*file, &sources.file(*file).text, &mut turned);
+    }
+    told.extend(turned);
     told.extend(syntax);
     told.extend(broken.without_follow_ups(report, sources));
     let mut diagnostics = told.into_sorted();

@@ -10,7 +10,7 @@ const BYTES_MAX: usize = 32;
 /// Longest name of a test: tests are named as sentences.
 const SENTENCE_BYTES_MAX: usize = 100;
 
-/// Names that begin an expression or a topic of the dispatcher's own.
+/// Names that begin an expression or a topic of the dispatcher's own, and words that are none in an expression.
 pub(crate) const RESERVED: &[&str] = &[
     "event",
     "state",
@@ -20,6 +20,9 @@ pub(crate) const RESERVED: &[&str] = &[
     "now",
     "dispatcher",
     "online",
+    "true",
+    "false",
+    "in",
 ];
 
 /// Which letters a name may hold.

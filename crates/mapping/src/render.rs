@@ -2,7 +2,7 @@
 //!
 //! Called by the command line and by reload. Must not print.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde::Serialize;
@@ -134,18 +134,37 @@ fn snippet<'a>(
         let start = boundary(text, label.span.bytes.start);
         let end = boundary(text, label.span.bytes.end).max(start);
         // A table's span begins at its header: the header says which table it is.
-        let first_line = text[start..end].find('\n').map_or(end, |at| start + at);
-        let annotation = kind.span(start - from..first_line - from);
+        let first_line = text[start..end].split('\n').next().unwrap_or_default();
+        let end = start + first_line.trim_end_matches('\r').len();
+        let drawn = |at: usize| at - from - line_ends(text, from, at);
+        let annotation = kind.span(drawn(start)..drawn(end));
         if label.text.is_empty() {
             annotation
         } else {
             annotation.label(label.text.as_str())
         }
     });
-    Snippet::source(&text[from..to])
+    Snippet::source(drawn(&text[from..to]))
         .line_start(sources.line_column(file, from).0 as usize)
         .path(&*source.name)
         .annotations(annotations.collect::<Vec<_>>())
+}
+
+/// A text as it is drawn: without the second letter of Windows' line ends, and with a mark where U+FEFF stands unseen, which is as
+/// many bytes long.
+fn drawn(text: &str) -> Cow<'_, str> {
+    if !text.contains(['\r', '\u{feff}']) {
+        return Cow::Borrowed(text);
+    }
+    let text = text.strip_suffix('\r').unwrap_or(text);
+    Cow::Owned(text.replace("\r\n", "\n").replace('\u{feff}', "\u{fffd}"))
+}
+
+/// How many letters [`drawn`] leaves out between `from` and the place `at`.
+fn line_ends(text: &str, from: usize, at: usize) -> usize {
+    let before = &text.as_bytes()[from..text.len().min(at + 1)];
+    let pairs = before.windows(2);
+    pairs.filter(|pair| *pair == b"\r\n").count()
 }
 
 fn boundary(text: &str, at: usize) -> usize {

@@ -63,7 +63,7 @@ pub(super) fn step(stage: &Stage, step: &TestStep) -> Option<Failure> {
         && !stage.says(word)
     {
         unmet.push(Unmet {
-            expected: format!("\"{word}\" in the record"),
+            expected: format!("\"{}\" in the record", Shown(word)),
             came: "it does not stand there".to_owned(),
         });
     }

@@ -6,6 +6,8 @@ use anyhow::{anyhow, bail};
 use edit::{Change, Edit, House, Model, Pointer};
 use mapping::{index::Symbol, program::Carrier};
 
+use types::Shown;
+
 use crate::{cli, printer, run};
 
 /// Changes a value or a rule.
@@ -39,8 +41,9 @@ pub(crate) fn edit(command: cli::Edit) -> anyhow::Result<ExitCode> {
             (house, how, Edit::AddRule { name, rule, after })
         }
     };
-    let change = open(&house)?.edit(&edit)?;
-    finish(&house, &change, how)
+    let before = open(&house)?;
+    let change = before.edit(&edit)?;
+    finish(&house, &before, &change, how)
 }
 
 /// Gives something another name.
@@ -60,7 +63,7 @@ pub(crate) fn rename(options: &cli::Rename) -> anyhow::Result<ExitCode> {
         to: to.to_owned(),
     };
     let change = house.edit(&edit)?;
-    let code = finish(&options.house, &change, options.how)?;
+    let code = finish(&options.house, &house, &change, options.how)?;
     if !change.is_empty() {
         tell_of_topics(&house, &symbol, to);
     }
@@ -93,7 +96,12 @@ fn open(folder: &Path) -> anyhow::Result<House> {
 }
 
 /// Shows the lines, and writes them.
-fn finish(folder: &Path, change: &Change, how: cli::How) -> anyhow::Result<ExitCode> {
+fn finish(
+    folder: &Path,
+    before: &House,
+    change: &Change,
+    how: cli::How,
+) -> anyhow::Result<ExitCode> {
     let mut place = String::new();
     let lines = change.lines();
     for line in &lines {
@@ -103,10 +111,10 @@ fn finish(folder: &Path, change: &Change, how: cli::How) -> anyhow::Result<ExitC
         }
         place = here;
         if let Some(old) = &line.old {
-            printer::result(format_args!("- {old}"));
+            printer::result(format_args!("- {}", Shown(old)));
         }
         if let Some(new) = &line.new {
-            printer::result(format_args!("+ {new}"));
+            printer::result(format_args!("+ {}", Shown(new)));
         }
     }
     if lines.is_empty() {
@@ -117,9 +125,12 @@ fn finish(folder: &Path, change: &Change, how: cli::How) -> anyhow::Result<ExitC
         change.write(folder)?;
         if let Err(why) = run::house::read(folder).house {
             printer::tell(why.trim_end());
-            printer::tell(
-                "warning: it is written, but the house's tests fail now: a running dispatcher keeps the house it has",
-            );
+            let loaded = before.analysis().loaded.clone();
+            printer::tell(if run::house::failed_so(loaded, &why) {
+                "it is written. The house's tests fail, and these failed before as well: a running dispatcher keeps the house it has until they are mended"
+            } else {
+                "warning: it is written, but the house's tests fail now: a running dispatcher keeps the house it has"
+            });
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -11,6 +11,7 @@ use std::{
 use anyhow::{Context, bail};
 use mapping::Severity;
 use serde_json::{Value as Json, json};
+use types::Shown;
 
 use crate::{
     cli::{Export, Import},
@@ -83,6 +84,7 @@ fn show(options: &Import, problems: &[edit::Problem]) {
         return;
     }
     for problem in problems {
-        printer::tell(problem);
+        // Its words are those of a file that anybody may have sent.
+        printer::tell(Shown(&problem.to_string()));
     }
 }

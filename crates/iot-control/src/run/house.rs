@@ -1,6 +1,7 @@
 //! A house folder, read, checked and tested: what may come into force.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::Arc,
     thread,
@@ -194,6 +195,20 @@ fn accept(loaded: mapping::Loaded, tests_max: Duration) -> Result<House, String>
         warnings: rendered,
         files,
     })
+}
+
+/// Whether the house in `loaded` was kept out by the same tests as `why` names, or by more.
+pub(crate) fn failed_so(loaded: mapping::Loaded, why: &str) -> bool {
+    let names = |text: &str| -> BTreeSet<String> {
+        let lines = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("FAILED  "));
+        let name = |line: &str| line.rsplit_once("  (").map(|(name, _)| name.to_owned());
+        lines.filter_map(name).collect()
+    };
+    let now = names(why);
+    let before = accept(loaded, START_TESTS_MAX).err();
+    !now.is_empty() && before.is_some_and(|why| now.is_subset(&names(&why)))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use toml_parser::{
 };
 
 /// How deep the parser itself follows brackets.
-const DEPTH_MAX: u32 = 80;
+pub(super) const DEPTH_MAX: u32 = 80;
 
 /// Where the mistake with the number `max` stands; `None`: there are fewer. A key or table that stands twice
 /// is none: that shows only once the tree is there.

@@ -299,6 +299,18 @@ const YAML: &str = "this is YAML, and houses are written in TOML";
 
 /// A syntax error in words that help somebody who doesn't know the parser.
 fn syntax(text: &str, span: Span, message: &str) -> Diagnostic {
+    if let Some(mark) = byte_order_mark(text, span.bytes.start) {
+        let span = Span {
+            bytes: mark,
+            ..span
+        };
+        return Diagnostic::error("syntax", span, "here stands U+FEFF, a byte order mark, which can't be seen")
+            .help("delete it, or type the line anew; it comes from joining files, and belongs nowhere but before the first letter");
+    }
+    if message.contains("max recursion depth") {
+        let message = format!("this nests deeper than {} levels", mistakes::DEPTH_MAX);
+        return Diagnostic::error("syntax", span, message).help("a house needs three or four");
+    }
     let behind_text = text[..span.bytes.start].ends_with('"');
     let (message, help) = match message {
         message if behind_text && message.starts_with("unexpected key or value") => (
@@ -330,6 +342,16 @@ fn syntax(text: &str, span: Span, message: &str) -> Diagnostic {
     } else {
         error.help(help)
     }
+}
+
+/// The place of a byte order mark at `at` or right before it.
+fn byte_order_mark(text: &str, at: usize) -> Option<Range<usize>> {
+    const MARK: char = '\u{feff}';
+    let is_before = text[..at].ends_with(MARK);
+    let start = if is_before { at - MARK.len_utf8() } else { at };
+    let end = start + MARK.len_utf8();
+    // At the beginning of a file it is none of TOML's business.
+    (start > 0 && (is_before || text[at..].starts_with(MARK))).then_some(start..end)
 }
 
 /// Whether the line around `at` reads `key: value` or `- item`.
