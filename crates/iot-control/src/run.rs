@@ -81,13 +81,7 @@ fn start(options: &cli::Run, started: time::Instant) -> anyhow::Result<()> {
     let seen = watch::Seen::new(&options.house, reads.unwrap_or_default());
     let house = match house {
         Ok(house) => house,
-        Err(why) => {
-            printer::tell(why.trim_end());
-            bail!(
-                "{}: this house can't come into force",
-                options.house.display()
-            );
-        }
+        Err(why) => go_on(options, &settings, &why)?,
     };
     log::go_by(Explainer::new(&house.program).zone().clone());
     if !house.warnings.is_empty() {
@@ -121,6 +115,26 @@ fn start(options: &cli::Run, started: time::Instant) -> anyhow::Result<()> {
         ),
     )?;
     Ok(())
+}
+
+/// The house that was in force last, where the files can't come into force because of `why`: whoever comes home to a power cut
+/// needs light first.
+fn go_on(options: &cli::Run, settings: &Settings, why: &str) -> anyhow::Result<House> {
+    printer::tell(why.trim_end());
+    let folder = options.house.display();
+    let refused = format!("{folder}: this house can't come into force");
+    if options.replace_house {
+        bail!("{refused}");
+    }
+    let simulated = options.simulate.then_some(options.house.as_path());
+    match house::last_in_force(&options.house, &settings.state_folder(simulated)) {
+        Ok(Some(house)) => Ok(house),
+        Ok(None) => bail!("{refused}"),
+        Err(why) => bail!(
+            "{refused}, and the mapping before can't go on: {}",
+            why.trim_end()
+        ),
+    }
 }
 
 /// The settings as the options change them: simulation stays on this machine.
@@ -209,6 +223,9 @@ async fn serve(
         settings.clone(),
     ));
     desk.tell_concerns(&house.program);
+    if let Some(since) = house.goes_on_since {
+        desk.goes_on(since);
+    }
     if options.simulate {
         desk.simulate(&house.program)?;
     }

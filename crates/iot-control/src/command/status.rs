@@ -76,6 +76,10 @@ fn lines(status: &Json) -> Vec<String> {
             count(store, "waiting_batches"),
         ),
     ];
+    if status["files_in_force"] == false {
+        let how = "the house's files are not in force, an earlier mapping goes on: iot-control check says what to mend";
+        lines.insert(1, format!("house     {how}"));
+    }
     if let missed @ 1.. = count(inputs, "missed") {
         lines.push(format!("          {missed} inputs are not in the journal"));
     }

@@ -12,18 +12,19 @@ use std::{
     sync::Arc,
 };
 
-use broker::tcp;
-use dispatcher::explain::Filter;
+use broker::{Outbox, tcp};
+use dispatcher::{ALL, Notify, explain::Filter};
 use mapping::Program;
 use replay::Target;
 use serde_json::{Value as Json, json};
 use store::HealthState;
 use tokio::sync::oneshot;
-use types::{InputNo, Instant};
+use types::{InputNo, Instant, UnixTime};
 
 use super::{
     app::App,
     concerns::concerns,
+    recover::local_time,
     show, status,
     stream::Lines,
     users::{self, Users},
@@ -100,6 +101,32 @@ impl Desk {
         for concern in concerns(&self.settings, program) {
             printer::tell(format_args!("warning: {concern}"));
         }
+    }
+
+    /// Tells everybody that this started with the mapping that came into force at `since`, and not with its files.
+    pub(super) fn goes_on(&self, since: Instant) {
+        self.spoilt.set(true);
+        let then = if self.settings.reload.watch {
+            "they are taken up when they check"
+        } else {
+            "and start again"
+        };
+        let text = self.server.enter(|_, app, now| {
+            let ago = i64::try_from(now.at.since(since).as_micros()).unwrap_or(i64::MAX);
+            let wall = UnixTime(now.wall.0.saturating_sub(ago));
+            let time = local_time(wall, app.dispatcher.program());
+            let text = format!(
+                "the house's files can't come into force; the mapping of {time} goes on. Mend the files, {then}"
+            );
+            let told = Notify {
+                to: ALL.into(),
+                text: text.clone(),
+            };
+            // Nobody is connected to the broker yet.
+            app.teller.tell(&told, &mut Outbox::default());
+            text
+        });
+        printer::tell(format_args!("warning: {text}"));
     }
 
     /// Starts simulated modules, or starts them anew for another mapping.
@@ -203,7 +230,8 @@ impl Desk {
             Request::Status => {
                 let health = self.store.health();
                 self.server.enter(|core, app, now| {
-                    status::status(core, app, &health, now.at.since(self.started))
+                    let up = now.at.since(self.started);
+                    status::status(core, app, &health, (up, !self.spoilt.get()))
                 })
             }
             Request::Devices => self.server.enter(|_, app, now| show::devices(app, now)),

@@ -1,7 +1,7 @@
 //! A house folder, read, checked and tested: what may come into force.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::Arc,
     thread,
@@ -10,7 +10,10 @@ use std::{
 
 use dispatcher::{Block, Blocklist, Sides, Subject, rehearsal::Rehearsal};
 use mapping::{Program, Reads, Severity, disk};
-use store::db::{ArchivedMapping, MappingHash};
+use store::{
+    DatabaseReader, StateFolder,
+    db::{ArchivedMapping, DbError, MappingHash},
+};
 use types::Instant;
 
 use crate::printer;
@@ -32,6 +35,8 @@ pub(crate) struct House {
     pub(crate) tests_left: usize,
     /// Warnings, rendered; empty where there are none.
     pub(crate) warnings: String,
+    /// When it came into force, where it is an archived one that goes on instead of its files.
+    pub(crate) goes_on_since: Option<Instant>,
     /// All files, for the archive.
     files: Vec<u8>,
 }
@@ -43,9 +48,43 @@ impl House {
         ArchivedMapping {
             hash,
             files: self.files.clone(),
-            used_at,
+            used_at: self.goes_on_since.unwrap_or(used_at),
         }
     }
+}
+
+/// The mapping that was in force last, by what is kept in the folder `state`: it goes on where the files in `folder` can't come
+/// into force, as it does while the dispatcher runs. `None`: nothing was in force yet, or no house is in `folder`.
+///
+/// # Errors
+/// Why it can't be known, or must not go on: for people.
+pub(crate) fn last_in_force(folder: &Path, state: &Path) -> Result<Option<House>, String> {
+    let database = StateFolder::new(state).database();
+    if !database.is_file() || !folder.join("mapping.toml").is_file() {
+        return Ok(None);
+    }
+    let said = |error: DbError| format!("{}: {error}", database.display());
+    let reader = DatabaseReader::open(&database).map_err(said)?;
+    let Some(hash) = reader.newest_mapping().map_err(said)? else {
+        return Ok(None);
+    };
+    let Some(archived) = reader.mapping(hash).map_err(said)? else {
+        return Ok(None);
+    };
+    let program = replay::archive::unpack(&archived)?;
+    // As far as the files can be understood: a folder that was named by mistake must not start another house.
+    let draft = mapping::analyze(Some(folder), &BTreeMap::new()).draft;
+    if super::recover::is_another_house(&program, &draft) {
+        return Err(super::recover::another_house(state, &program));
+    }
+    Ok(Some(House {
+        program,
+        tests: 0,
+        tests_left: 0,
+        warnings: String::new(),
+        goes_on_since: Some(archived.used_at),
+        files: archived.files,
+    }))
 }
 
 /// What came of reading a house.
@@ -193,6 +232,7 @@ fn accept(loaded: mapping::Loaded, tests_max: Duration) -> Result<House, String>
         tests,
         tests_left: loaded.tests.len() - tests,
         warnings: rendered,
+        goes_on_since: None,
         files,
     })
 }

@@ -97,7 +97,7 @@ pub(super) fn recover(
 
 /// Whether `state`, which a state folder was left with, has no device of `house`: neither one of the same name nor one
 /// that was only renamed.
-fn is_another_house(state: &Program, house: &Program) -> bool {
+pub(super) fn is_another_house(state: &Program, house: &Program) -> bool {
     let is_shared = |was: &Device| {
         let same = |device: &Device| {
             device.name == was.name || (device.id == was.id && device.role == was.role)
@@ -107,7 +107,7 @@ fn is_another_house(state: &Program, house: &Program) -> bool {
     !state.devices.is_empty() && !house.devices.is_empty() && !state.devices.iter().any(is_shared)
 }
 
-fn another_house(folder: &Path, state: &Program) -> String {
+pub(super) fn another_house(folder: &Path, state: &Program) -> String {
     let names = state.devices.iter().take(NAMES_MAX);
     let names: Vec<&str> = names.map(|device| &*device.name).collect();
     let more = match state.devices.len().saturating_sub(NAMES_MAX) {
@@ -188,7 +188,7 @@ fn say_what_was_wrong(found: &store::Recovered, program: &Program) {
 }
 
 /// As `2026-10-25 21:04:12`, at home, or in UTC where the house does not say where that is.
-fn local_time(wall: UnixTime, program: &Program) -> String {
+pub(super) fn local_time(wall: UnixTime, program: &Program) -> String {
     let name = program.home.timezone.as_deref();
     let zone = name.and_then(|name| TimeZone::get(name).ok());
     match Timestamp::from_microsecond(wall.0) {

@@ -8,8 +8,13 @@ use store::{Health, HealthState};
 
 use super::app::App;
 
-/// All counters, and the store's health.
-pub(super) fn status(core: &Core, app: &App, health: &Health, up: Duration) -> Json {
+/// All counters, the store's health, and whether the house's files are what is in force.
+pub(super) fn status(
+    core: &Core,
+    app: &App,
+    health: &Health,
+    (up, files_in_force): (Duration, bool),
+) -> Json {
     let counts = core.stats().each().into_iter();
     let counts: Map<String, Json> = counts
         .map(|(name, count)| (name.to_owned(), Json::from(count)))
@@ -21,6 +26,7 @@ pub(super) fn status(core: &Core, app: &App, health: &Health, up: Duration) -> J
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "up_s": up.as_secs(),
+        "files_in_force": files_in_force,
         "inputs": { "last": app.last().0, "missed": app.missed() },
         "broker": counts,
         "refusals": refusals,

@@ -22,6 +22,7 @@ mod disk;
 mod editor;
 mod files;
 mod foreign;
+mod going_on;
 mod harness;
 mod home_assistant;
 mod outlast;

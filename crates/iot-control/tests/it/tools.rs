@@ -322,3 +322,48 @@ fn a_rename_goes_through_rules_scenes_groups_and_tests() {
     let moved = run(["rename", &folder, "hall.lamp", "desk.light"], "");
     assert!(moved.stderr.contains("can't move it"), "{moved:?}");
 }
+
+#[test]
+fn what_a_json_or_an_argument_quotes_can_t_act_on_a_terminal() {
+    let json = r#"{"format":1,"device":{"a\u001b]0;pwn\u0007":{"id":1}},"\u001b[2J":{}}"#;
+    let house = House::copy(&fixture());
+    let folder = folder_of(&house);
+    let into = house.state();
+    let into = into.to_str().unwrap();
+    for (words, input) in [
+        (vec!["import", "-", "--into", into], json),
+        (vec!["rename", &folder, "hall", "\u{1b}[2Jx"], ""),
+        (vec!["rename", &folder, "\u{1b}[2Jx", "y"], ""),
+    ] {
+        let refused = run(words, input);
+        assert_eq!(refused.code, Some(1), "{refused:?}");
+        assert!(!refused.stderr.contains('\u{1b}'), "{refused:?}");
+        assert!(refused.stderr.contains("\\u{1b}"), "{refused:?}");
+    }
+    house.write(
+        "a.test.toml",
+        "[test.a]\nsteps = [{ log = \"\\u001b[2J\" }]\n",
+    );
+    let failed = run(["test", &folder], "");
+    assert!(failed.stdout.contains("\\u{1b}[2J"), "{failed:?}");
+    assert!(!failed.stdout.contains('\u{1b}'), "{failed:?}");
+}
+
+#[test]
+fn an_edit_of_a_house_whose_tests_failed_before_says_so() {
+    let house = House::copy(&fixture());
+    let folder = folder_of(&house);
+    house.write(
+        "a.test.toml",
+        "[test.a]\nsteps = [{ expect = [\"hall.lamp.on\"] }]\n",
+    );
+    let renamed = run(["rename", &folder, "hall", "floor"], "").ok();
+    assert!(
+        renamed.stderr.contains("failed before as well"),
+        "{renamed:?}"
+    );
+    let sound = House::copy(&fixture());
+    let folder = folder_of(&sound);
+    let edited = run(["edit", "disable", &folder, "hall-motion"], "").ok();
+    assert!(edited.stderr.contains("tests fail now"), "{edited:?}");
+}
