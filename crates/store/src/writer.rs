@@ -176,13 +176,19 @@ impl Writer {
     /// The database or the lock is not there: nothing can be changed. A journal that is not there refuses its own inputs.
     fn look(&mut self) -> Result<(), Gone> {
         self.looked = Instant::now();
-        let checked = self.original.check().and_then(|()| self.lock.check());
+        let checked = self.check_folder();
         if let Err(gone) = &checked {
             self.failed(&gone.clone().into());
         } else if let Err(error) = self.journal.check() {
             self.failed(&error);
         }
         checked
+    }
+
+    /// Whether database and lock still stand in their folder: each try looks at both, or the next one after a failure
+    /// would take it for mended.
+    fn check_folder(&self) -> Result<(), Gone> {
+        self.original.check().and_then(|()| self.lock.check())
     }
 
     fn syncs_at(&self) -> Option<Instant> {
@@ -215,8 +221,7 @@ impl Writer {
 
     /// Writes what is pending and acknowledges it.
     fn write(&mut self) -> io::Result<()> {
-        self.original.check()?;
-        self.lock.check()?;
+        self.check_folder()?;
         self.append()?;
         self.unsynced_since.get_or_insert_with(Instant::now);
         // What need not wait for the disk does not wait for what does.
@@ -288,7 +293,7 @@ impl Writer {
         if self.syncs_at().is_none_or(|at| at > Instant::now()) {
             return;
         }
-        let synced = self.original.check().map_err(io::Error::from);
+        let synced = self.check_folder().map_err(io::Error::from);
         match synced.and_then(|()| self.sync()) {
             Ok(()) => {
                 self.recovered();
@@ -336,7 +341,7 @@ impl Writer {
         if !self.pending.is_empty() {
             return Err(StoreError::Behind(self.health().state.clone()));
         }
-        let synced = self.original.check().map_err(io::Error::from);
+        let synced = self.check_folder().map_err(io::Error::from);
         if let Err(error) = synced.and_then(|()| self.sync()) {
             self.failed(&error);
             return Err(StoreError::Io(error));
@@ -413,7 +418,7 @@ impl Writer {
             self.write_if_due();
         }
         self.sync().map_err(StoreError::Io)?;
-        if let Err(gone) = self.original.check() {
+        if let Err(gone) = self.check_folder() {
             return Err(DbError::Gone(gone.to_string()).into());
         }
         Ok(())
