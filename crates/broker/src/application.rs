@@ -374,6 +374,13 @@ pub enum Denied<'a> {
         /// What it was too much for.
         reason: Refused,
     },
+    /// TLS or WebSocket frames; the connection ends.
+    Wrap {
+        /// Where they came from.
+        peer: SocketAddr,
+        /// What was wrong, in words.
+        reason: &'a str,
+    },
     /// A CONNECT.
     Connect {
         /// Where it came from.

@@ -30,6 +30,14 @@ pub struct Stats {
     pub evicted_unconnected: u64,
     /// Connections without a CONNECT that were closed when their time was over.
     pub connect_timeouts: u64,
+    /// TLS connections that client and broker agreed on.
+    pub tls_handshakes: u64,
+    /// TLS connections that they did not, or not in time.
+    pub tls_failures: u64,
+    /// WebSockets opened.
+    pub websockets: u64,
+    /// Connections ended because what they sent was no TLS or no WebSocket frames of MQTT.
+    pub broken_wraps: u64,
     /// Sessions that were ended to make room.
     pub evicted_sessions: u64,
     /// Logins whose password was not looked at: too many wait, or too many failed.
@@ -107,6 +115,10 @@ impl Stats {
             refused_at_accept
             evicted_unconnected
             connect_timeouts
+            tls_handshakes
+            tls_failures
+            websockets
+            broken_wraps
             evicted_sessions
             refused_verifies
             takeovers

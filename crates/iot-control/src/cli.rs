@@ -59,6 +59,9 @@ pub(crate) enum Command {
     /// Lists, shows, blocks and unblocks devices of a running dispatcher
     #[command(subcommand)]
     Device(Device),
+    /// Makes and shows the certificates of the broker's TLS listeners
+    #[command(subcommand)]
+    Tls(Tls),
     /// Adds, lists and removes people and MQTT clients
     #[command(subcommand)]
     User(User),
@@ -92,6 +95,7 @@ impl Command {
             | Self::History(_)
             | Self::Status(_)
             | Self::Device(_)
+            | Self::Tls(_)
             | Self::User(_) => return None,
         })
     }
@@ -315,6 +319,29 @@ pub(crate) enum Device {
         name: String,
         #[command(flatten)]
         state: State,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Tls {
+    /// Makes a CA of the house and a certificate of its broker, in the folder `tls` of the house
+    Init {
+        /// Folder that holds mapping.toml
+        #[arg(default_value = "/etc/iot-control")]
+        house: PathBuf,
+        /// A host name or an IP address that clients connect to; may be given several times [default: this machine's
+        /// name, with and without .local, and localhost]
+        #[arg(long, value_name = "HOST")]
+        name: Vec<String>,
+        /// Replaces the broker's certificate with one of the CA that is there; the CA stays, and clients need nothing
+        #[arg(long)]
+        renew: bool,
+    },
+    /// Shows the certificate that the settings name: for which names, and until when
+    Show {
+        /// Folder that holds mapping.toml
+        #[arg(default_value = "/etc/iot-control")]
+        house: PathBuf,
     },
 }
 

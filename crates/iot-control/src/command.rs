@@ -10,6 +10,7 @@ mod past;
 mod schema;
 mod status;
 mod test;
+mod tls;
 mod user;
 
 pub(crate) use ask::{device, press};
@@ -21,4 +22,5 @@ pub(crate) use past::{events, history, replay, state, why, why_not};
 pub(crate) use schema::schema;
 pub(crate) use status::status;
 pub(crate) use test::test;
+pub(crate) use tls::tls;
 pub(crate) use user::user;

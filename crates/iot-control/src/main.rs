@@ -49,6 +49,7 @@ fn main() -> ExitCode {
         Command::Replay(options) => return command::replay(&options),
         Command::Status(options) => command::status(&options),
         Command::Device(options) => command::device(options),
+        Command::Tls(options) => command::tls(options),
         Command::User(options) => command::user(options),
     };
     match done {

@@ -20,6 +20,7 @@ mod show;
 mod status;
 pub(crate) mod stream;
 mod tell;
+pub(crate) mod tls;
 pub(crate) mod users;
 mod watch;
 mod whole;
@@ -97,6 +98,7 @@ fn start(options: &cli::Run, started: time::Instant) -> anyhow::Result<()> {
         .enable_all()
         .build()?;
     // A port that is taken ends a start before it told or changed anything.
+    let certificate = tls::Files::of(&settings, &options.house)?;
     let listeners = {
         let _sockets_belong_to = runtime.enter();
         listen(&settings, options.simulate)?
@@ -109,7 +111,7 @@ fn start(options: &cli::Run, started: time::Instant) -> anyhow::Result<()> {
             options,
             &settings,
             &house,
-            listeners,
+            (listeners, certificate),
             (recovered, seen),
             started,
         ),
@@ -145,7 +147,13 @@ fn settings(options: &cli::Run) -> anyhow::Result<Settings> {
     }
     if options.simulate {
         settings.mqtt.anonymous = Anonymous::Loopback;
-        for address in &mut settings.mqtt.listen {
+        let mqtt = &mut settings.mqtt;
+        let others = [
+            &mut mqtt.tls_listen,
+            &mut mqtt.websocket_listen,
+            &mut mqtt.websocket_tls_listen,
+        ];
+        for address in mqtt.listen.iter_mut().chain(others.into_iter().flatten()) {
             address.set_ip(match address {
                 SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
                 SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
@@ -159,7 +167,7 @@ async fn serve(
     options: &cli::Run,
     settings: &Settings,
     house: &House,
-    listeners: Vec<TcpListener>,
+    (listeners, certificate): (Vec<(tls::Way, TcpListener)>, Option<tls::Files>),
     (recovered, seen): (recover::Recovered, watch::Seen),
     started: time::Instant,
 ) -> anyhow::Result<()> {
@@ -173,10 +181,9 @@ async fn serve(
     let limits = limits(settings, &house.program, options.simulate);
     descriptors::make_room_for(limits.connections_max);
     let _outlives = outlive_file_size_limit()?;
-    let addresses: Vec<SocketAddr> = listeners
-        .iter()
-        .map(TcpListener::local_addr)
-        .collect::<Result<_, _>>()?;
+    let addresses = tls::addresses(&listeners)?;
+    let certificate = certificate.map(tls::InForce::new).map(Rc::new);
+    let listeners = tls::wrapped(listeners, certificate.as_deref());
     let watched = match settings.stream {
         Some(switch) => switch == Switch::On,
         None => options.json || printer::is_terminal(),
@@ -218,9 +225,9 @@ async fn serve(
         server.clone(),
         &options.house,
         &folder,
-        addresses[0],
+        addresses[0].address,
         store.clone(),
-        settings.clone(),
+        (settings.clone(), certificate.clone()),
     ));
     desk.tell_concerns(&house.program);
     if let Some(since) = house.goes_on_since {
@@ -230,6 +237,10 @@ async fn serve(
         desk.simulate(&house.program)?;
     }
     spawn_local(socket.serve(Rc::clone(&desk)));
+    if let Some(certificate) = certificate {
+        certificate.tell();
+        spawn_local(certificate.watch());
+    }
     if settings.reload.watch {
         let edits = watch::watch(&options.house, seen, Arc::clone(&house.program))?;
         spawn_local(Rc::clone(&desk).take_edits(edits));
@@ -305,13 +316,18 @@ fn limits(settings: &Settings, program: &Program, simulate: bool) -> Limits {
 
 /// Opens the listeners; to be called within the runtime. In simulation a port that is taken is no reason to stop: a
 /// free one does as well, and is announced.
-fn listen(settings: &Settings, simulate: bool) -> anyhow::Result<Vec<TcpListener>> {
-    if settings.mqtt.listen.is_empty() {
+fn listen(settings: &Settings, simulate: bool) -> anyhow::Result<Vec<(tls::Way, TcpListener)>> {
+    let mut listeners = Vec::new();
+    let addresses: Vec<(tls::Way, SocketAddr)> = tls::ways(&settings.mqtt).collect();
+    if addresses.is_empty() {
         bail!("mqtt.listen names no address: nobody could connect");
     }
-    let mut listeners = Vec::new();
-    for address in &settings.mqtt.listen {
-        listeners.push(match bind(*address) {
+    if simulate && settings.mqtt.listen.is_empty() {
+        bail!("simulated modules need an address in mqtt.listen");
+    }
+    for (way, address) in &addresses {
+        let key = way.key();
+        let listener = match bind(*address) {
             Ok(listener) => listener,
             Err(error) if simulate && error.kind() == std::io::ErrorKind::AddrInUse => {
                 let mut free = *address;
@@ -322,11 +338,13 @@ fn listen(settings: &Settings, simulate: bool) -> anyhow::Result<Vec<TcpListener
             Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
                 return Err(anyhow!(
                     "{address} is taken: does mosquitto or another dispatcher run here? Stop it, or set another \
-                     address: mqtt.listen in settings.toml or IOT_CONTROL__MQTT__LISTEN"
+                     address: mqtt.{key} in settings.toml or IOT_CONTROL__MQTT__{}",
+                    key.to_uppercase()
                 ));
             }
             Err(error) => return Err(error).with_context(|| format!("listening on {address}")),
-        });
+        };
+        listeners.push((*way, listener));
     }
     Ok(listeners)
 }

@@ -39,6 +39,7 @@ pub(crate) struct Settings {
     /// Whether the live stream is printed: default where stdout is a terminal.
     pub(crate) stream: Option<Switch>,
     pub(crate) mqtt: Mqtt,
+    pub(crate) tls: Tls,
     pub(crate) engine: Engine,
     pub(crate) journal: Journal,
     pub(crate) history: History,
@@ -53,6 +54,12 @@ pub(crate) struct Settings {
 pub(crate) struct Mqtt {
     /// Addresses of the embedded broker.
     pub(crate) listen: Vec<SocketAddr>,
+    /// The same through TLS.
+    pub(crate) tls_listen: Vec<SocketAddr>,
+    /// The same through WebSocket.
+    pub(crate) websocket_listen: Vec<SocketAddr>,
+    /// The same through WebSocket and TLS.
+    pub(crate) websocket_tls_listen: Vec<SocketAddr>,
     /// Who may come in without a user.
     pub(crate) anonymous: Anonymous,
     /// How many connections at most.
@@ -65,6 +72,17 @@ pub(crate) struct Mqtt {
     pub(crate) client_messages_per_s_max: u32,
     /// Messages no further apart than so many microseconds find the dispatcher awake; 0: it always sleeps.
     pub(crate) burst_pause_us_max: u32,
+}
+
+/// `[tls]`: files of PEM; their paths begin at the house folder.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Tls {
+    /// The broker's certificate, and those between it and its CA.
+    pub(crate) certificate: Option<PathBuf>,
+    /// Its key.
+    pub(crate) key: Option<PathBuf>,
+    /// Who signs the certificates that clients have to show; `None`: they show none.
+    pub(crate) client_ca: Option<PathBuf>,
 }
 
 /// Who may connect without a user.
@@ -140,6 +158,9 @@ impl Default for Mqtt {
     fn default() -> Self {
         Self {
             listen: vec![SocketAddr::from(([0, 0, 0, 0], 1883))],
+            tls_listen: Vec::new(),
+            websocket_listen: Vec::new(),
+            websocket_tls_listen: Vec::new(),
             anonymous: Anonymous::Never,
             connections_max: 4_096,
             address_connections_per_s_max: 100,
@@ -201,6 +222,11 @@ impl Default for Reload {
 }
 
 impl Mqtt {
+    /// Whether anybody is to come in through TLS.
+    pub(crate) fn has_tls(&self) -> bool {
+        !self.tls_listen.is_empty() || !self.websocket_tls_listen.is_empty()
+    }
+
     /// Zero also where others need the only processor.
     pub(crate) fn burst_pause_max(&self) -> Duration {
         let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);

@@ -278,6 +278,16 @@ impl Core {
         }
     }
 
+    /// What it was made with.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Counts what happens between socket and core.
+    pub(crate) fn count(&mut self, count: impl FnOnce(&mut Stats)) {
+        count(&mut self.stats);
+    }
+
     /// PUBLISH packets taken so far.
     pub(crate) fn messages_in(&self) -> u64 {
         self.stats.messages_in

@@ -20,7 +20,7 @@ use tokio::{
 };
 use types::Now;
 
-use super::Shared;
+use super::{Shared, wrapped::Wrapped};
 use crate::{Application, ConnKey, Core};
 
 /// How long a closed socket still takes (and throws away) what the peer sends. Closing with unread
@@ -31,6 +31,8 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(super) struct Socket {
     pub(super) key: ConnKey,
     write: OwnedWriteHalf,
+    /// TLS, WebSocket frames; `None`: bytes are MQTT as they are.
+    wrapped: Option<Box<Wrapped>>,
     /// The socket takes no more: the task waits until it does.
     blocked: Cell<bool>,
     /// The core wants no more input for now.
@@ -54,10 +56,11 @@ pub(super) enum Flushed {
 }
 
 impl Socket {
-    pub(super) fn new(key: ConnKey, write: OwnedWriteHalf) -> Self {
+    pub(super) fn new(key: ConnKey, write: OwnedWriteHalf, wrapped: Option<Wrapped>) -> Self {
         Self {
             key,
             write,
+            wrapped: wrapped.map(Box::new),
             blocked: Cell::new(false),
             paused: Cell::new(false),
             finished: Cell::new(false),
@@ -69,19 +72,18 @@ impl Socket {
     /// Writes what is there. Where the peer takes no more, its task goes on later; a connection
     /// that closes then loses the rest.
     pub(super) fn flush(&self, key: ConnKey, core: &mut Core, now: Now) -> Flushed {
+        if let Some(wrapped) = &self.wrapped {
+            return wrapped.flush(self, core, now);
+        }
         loop {
             let (bytes, close) = core.output(key);
             if bytes.is_empty() {
-                self.blocked.set(false);
-                if self.paused.get() && !core.is_paused(key) {
-                    self.wake();
-                }
+                self.unblocked(core);
                 return if close { Flushed::Close } else { Flushed::All };
             }
-            match self.write.try_write(bytes) {
+            match self.try_write(bytes) {
                 Ok(0) => return Flushed::Failed,
                 Ok(written) => {
-                    self.spoke.set(true);
                     core.wrote(key, written, now);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -89,15 +91,58 @@ impl Socket {
                         return Flushed::Close;
                     }
                     core.blocked(key, now);
-                    if !self.blocked.replace(true) {
-                        self.wake();
-                    }
+                    self.blocked();
                     return Flushed::All;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return Flushed::Failed,
             }
         }
+    }
+
+    /// Writes what the socket takes, at least a byte; 0: it is closed.
+    pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.write.try_write(bytes);
+        if written.is_ok() {
+            self.spoke.set(true);
+        }
+        written
+    }
+
+    /// The socket takes no more for now.
+    pub(super) fn blocked(&self) {
+        if !self.blocked.replace(true) {
+            self.wake();
+        }
+    }
+
+    /// All is written.
+    pub(super) fn unblocked(&self, core: &Core) {
+        self.blocked.set(false);
+        if self.paused.get() && !core.is_paused(self.key) {
+            self.wake();
+        }
+    }
+
+    pub(super) fn wrapped(&self) -> Option<&Wrapped> {
+        self.wrapped.as_deref()
+    }
+
+    /// Whether the core knows this connection no more.
+    pub(super) fn is_finished(&self) -> bool {
+        self.finished.get()
+    }
+
+    /// Waits until it does not.
+    pub(super) async fn finished(&self) {
+        poll_fn(|cx| {
+            self.waits(cx.waker());
+            match self.finished.get() {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        })
+        .await;
     }
 
     pub(super) fn finish(&self) {
@@ -157,7 +202,12 @@ pub(super) async fn run<A: Application + 'static>(
     if !spoke {
         return;
     }
-    let _ = tokio::time::timeout(LINGER, drain(&shared, &mut read)).await;
+    linger(&shared, &mut read).await;
+}
+
+/// Lets the peer read our last words.
+pub(super) async fn linger<A>(shared: &Shared<A>, read: &mut OwnedReadHalf) {
+    let _ = tokio::time::timeout(LINGER, drain(shared, read)).await;
 }
 
 /// Writes where the socket takes bytes again; else reads once into the shared buffer and hands that to the core before
@@ -188,13 +238,12 @@ fn turn<A: Application + 'static>(
     if result.is_err() || buffer.filled().is_empty() {
         return Poll::Ready(Turn::Closed);
     }
-    shared.step(|core, app, now| {
-        let before = core.messages_in();
-        core.receive(socket.key, buffer.filled(), now, app);
-        if core.messages_in() > before {
-            shared.burst.message_came(now.at);
-        }
-    });
+    match socket.wrapped() {
+        None => shared.step(|core, app, now| {
+            shared.receive(core, app, now, socket.key, buffer.filled());
+        }),
+        Some(wrapped) => wrapped.receive(shared, socket, buffer.filled()),
+    }
     if buffer.remaining() == 0 {
         return Poll::Ready(Turn::Full);
     }
@@ -216,7 +265,7 @@ fn acknowledge(stream: &TcpStream) {
 fn acknowledge(_: &TcpStream) {}
 
 /// The socket takes bytes again. Writing them may let queued messages follow.
-fn flush_alone<A: Application + 'static>(shared: &Shared<A>, socket: &Socket) {
+pub(super) fn flush_alone<A: Application + 'static>(shared: &Shared<A>, socket: &Socket) {
     shared.step(|core, app, now| match socket.flush(socket.key, core, now) {
         Flushed::All => {}
         Flushed::Close | Flushed::Failed => {

@@ -6,36 +6,52 @@
 //! other task lies between an input and what it causes. Must not decide anything about MQTT.
 
 mod burst;
+mod certificate;
 mod connection;
 mod durable;
+mod handshake;
+mod listener;
 mod verify;
+mod websocket;
+mod wrap;
+mod wrapped;
 
 use std::{
     cell::{Cell, RefCell},
     future::Future,
     io,
+    net::SocketAddr,
     rc::Rc,
     time::Duration,
 };
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     sync::Notify,
     task::JoinSet,
 };
 use types::{Instant, Now};
 
+pub use certificate::{Certificate, CertificateError, Part};
 pub use durable::Durable;
+pub use listener::{Listener, Tls};
 
 use crate::{Application, ConnKey, Core, Denied};
 use burst::Burst;
 use connection::Socket;
+use handshake::Handshakes;
 use verify::Verifier;
+use websocket::WebSocket;
+use wrap::Wrap;
+use wrapped::Wrapped;
 
 /// Bytes read from a socket in one turn: what a client that sends without end can make all others wait for. That
 /// may be some thousand messages, each refused. One buffer serves all sockets.
 const READ_BYTES: usize = 16 * 1024;
+
+/// How many of the largest packets a WebSocket frame may hold: browsers put all that waits into one.
+const PACKETS_PER_FRAME_MAX: u32 = 4;
 
 /// How long a shutdown waits for clients to take their last bytes.
 const SHUTDOWN_WAIT: Duration = Duration::from_secs(1);
@@ -69,6 +85,9 @@ struct Shared<A> {
     /// By [`ConnKey::index`].
     sockets: RefCell<Vec<Option<Rc<Socket>>>>,
     scratch: RefCell<Vec<u8>>,
+    /// What was wrapped in the bytes of one turn.
+    plain: RefCell<Vec<u8>>,
+    handshakes: Rc<Handshakes>,
     /// The deadline the timer task sleeps for, and its wake-up for an earlier one.
     armed: Cell<Option<Instant>>,
     alarm: Notify,
@@ -94,6 +113,8 @@ impl<A: Application + 'static> Server<A> {
                 clock: Box::new(clock),
                 sockets: RefCell::default(),
                 scratch: RefCell::new(vec![0; READ_BYTES]),
+                plain: RefCell::default(),
+                handshakes: Rc::default(),
                 armed: Cell::new(None),
                 alarm: Notify::new(),
                 burst: Burst::new(burst_pause_max),
@@ -123,7 +144,7 @@ impl<A: Application + 'static> Server<A> {
     /// None today: a listener that fails is logged and tried again.
     pub async fn serve(
         &self,
-        listeners: Vec<TcpListener>,
+        listeners: Vec<Listener>,
         shutdown: impl Future<Output = ()>,
     ) -> io::Result<()> {
         let mut services = JoinSet::new();
@@ -209,8 +230,17 @@ impl<A: Application + 'static> Shared<A> {
         }
     }
 
+    /// Bytes of MQTT came.
+    fn receive(&self, core: &mut Core, app: &mut A, now: Now, key: ConnKey, bytes: &[u8]) {
+        let before = core.messages_in();
+        core.receive(key, bytes, now, app);
+        if core.messages_in() > before {
+            self.burst.message_came(now.at);
+        }
+    }
+
     /// A socket came.
-    fn open(self: &Rc<Self>, stream: TcpStream, peer: std::net::SocketAddr) {
+    fn open(self: &Rc<Self>, listener: &Listener, stream: TcpStream, peer: SocketAddr) {
         let accepted = self.step(|core, app, now| {
             let accepted = core.accept(now, peer);
             if let Err(reason) = accepted {
@@ -225,7 +255,7 @@ impl<A: Application + 'static> Shared<A> {
             tracing::debug!(%peer, %error, "can't set the options of a socket");
         }
         let (read, write) = stream.into_split();
-        let socket = Rc::new(Socket::new(key, write));
+        let socket = Rc::new(Socket::new(key, write, self.wrapped(listener, peer)));
         let mut sockets = self.sockets.borrow_mut();
         if sockets.len() <= key.index() {
             sockets.resize_with(key.index() + 1, || None);
@@ -235,7 +265,22 @@ impl<A: Application + 'static> Shared<A> {
         }
         let mut tasks = self.tasks.borrow_mut();
         while tasks.try_join_next().is_some() {}
-        tasks.spawn_local(connection::run(Rc::clone(self), socket, read));
+        let shared = Rc::clone(self);
+        match &listener.tls {
+            None => tasks.spawn_local(connection::run(shared, socket, read)),
+            Some(tls) => tasks.spawn_local(wrapped::run(shared, socket, read, tls.config())),
+        };
+    }
+
+    fn wrapped(&self, listener: &Listener, peer: SocketAddr) -> Option<Wrapped> {
+        if listener.tls.is_none() && !listener.is_websocket {
+            return None;
+        }
+        let web = listener.is_websocket.then(|| {
+            let packet_bytes_max = self.core.borrow().limits().packet_bytes_max;
+            WebSocket::new(packet_bytes_max.saturating_mul(PACKETS_PER_FRAME_MAX))
+        });
+        Some(Wrapped::new(Wrap::new(listener.tls.is_some(), web), peer))
     }
 }
 
@@ -254,10 +299,10 @@ fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
     a.into_iter().chain(b).min()
 }
 
-async fn accept<A: Application + 'static>(shared: Rc<Shared<A>>, listener: TcpListener) {
+async fn accept<A: Application + 'static>(shared: Rc<Shared<A>>, listener: Listener) {
     loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => shared.open(stream, peer),
+        match listener.socket.accept().await {
+            Ok((stream, peer)) => shared.open(&listener, stream, peer),
             Err(error) => {
                 tracing::warn!(%error, "can't accept a connection; trying again");
                 tokio::time::sleep(ACCEPT_RETRY).await;
@@ -306,6 +351,8 @@ async fn bursts<A: Application + 'static>(shared: Rc<Shared<A>>) {
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::TcpListener;
+
     use super::*;
 
     #[tokio::test]

@@ -157,6 +157,7 @@ impl Application for Relay {
             } => format!("denied subscribe {} {filter} {reason}", client.id),
             Denied::Protocol { reason, .. } => format!("denied bytes {reason}"),
             Denied::Accept { reason, .. } => format!("denied accept {reason}"),
+            Denied::Wrap { reason, .. } => format!("denied wrap {reason}"),
             other => format!("{other:?}"),
         });
     }

@@ -64,7 +64,7 @@ fn with_broker<F: Future<Output = ()>>(limits: Limits, test: impl FnOnce(Rc<Wire
         let serving = server.clone();
         let served = spawn_local(async move {
             serving
-                .serve(vec![listener], async { drop(stopped.await) })
+                .serve(vec![listener.into()], async { drop(stopped.await) })
                 .await
         });
         let wire = Wire {

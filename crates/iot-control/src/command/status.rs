@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Counters of the broker that tell of no trouble: gauges, traffic, and what clients did on purpose.
-const USUAL: [&str; 18] = [
+const USUAL: [&str; 20] = [
     "connections",
     "sessions",
     "subscriptions",
@@ -23,6 +23,8 @@ const USUAL: [&str; 18] = [
     "peers",
     "unconnected",
     "accepted",
+    "tls_handshakes",
+    "websockets",
     "takeovers",
     "wills",
     "messages_in",
@@ -90,6 +92,18 @@ fn lines(status: &Json) -> Vec<String> {
     }
     if let Some(why) = store["retention_trouble"].as_str() {
         lines.push(format!("          old data can't be dropped: {why}"));
+    }
+    let certificate = &status["certificate"];
+    if let Some(file) = certificate["file"].as_str() {
+        let days = certificate["days_left"].as_i64().unwrap_or_default();
+        let until = match days {
+            ..0 => "is over: clients that check it stay out".to_owned(),
+            days => format!("holds for {days} days more"),
+        };
+        lines.push(format!("TLS       {file} {until}"));
+        if let Some(why) = certificate["trouble"].as_str() {
+            lines.push(format!("          what stands in the files now is not in force: {why}"));
+        }
     }
     let trouble = troubles(broker, &status["refusals"]);
     if trouble.is_empty() {

@@ -1,17 +1,17 @@
 //! What a started dispatcher says: where it listens, what it runs, how to go on.
 
-use std::{fmt, net::SocketAddr, path::Path, time::Duration};
+use std::{fmt, path::Path, time::Duration};
 
 use mapping::{Program, program::Carrier};
 
-use super::users;
+use super::{tls::Address, users};
 
 /// Prints as a few lines for people.
 pub(super) struct Announcement<'a> {
     pub(super) house: &'a dyn fmt::Display,
     pub(super) program: &'a Program,
     pub(super) tests: usize,
-    pub(super) addresses: &'a [SocketAddr],
+    pub(super) addresses: &'a [Address],
     pub(super) state: &'a Path,
     pub(super) is_default_state: bool,
     pub(super) simulate: bool,
@@ -24,7 +24,7 @@ pub(super) struct Announcement<'a> {
 impl fmt::Display for Announcement<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for address in self.addresses {
-            writeln!(f, "  MQTT      mqtt://{address}")?;
+            writeln!(f, "  MQTT      {address}")?;
         }
         writeln!(f, "  state     {}", self.state.display())?;
         writeln!(
@@ -118,7 +118,7 @@ impl Announcement<'_> {
         if let Some(channel) = pressable.and_then(|event| event.channel) {
             let path = self.program.channel_path(channel);
             let topic = path.replace('.', "/");
-            let port = self.addresses.first().map_or(1883, SocketAddr::port);
+            let port = self.addresses.first().map_or(1883, |first| first.address.port());
             writeln!(f, "  try, from a second terminal:")?;
             writeln!(f, "    iot-control press {path}")?;
             writeln!(f, "    mosquitto_sub -p {port} -t 'iot/#' -v")?;

@@ -9,6 +9,7 @@ use std::{
     cell::{Cell, RefCell},
     net::SocketAddr,
     path::{Path, PathBuf},
+    rc::Rc,
     sync::Arc,
 };
 
@@ -27,6 +28,7 @@ use super::{
     recover::local_time,
     show, status,
     stream::Lines,
+    tls::InForce,
     users::{self, Users},
 };
 use crate::{
@@ -58,6 +60,7 @@ pub(crate) struct Desk {
     store: store::StoreHandle,
     durable: tcp::Durable,
     settings: Settings,
+    certificate: Option<Rc<InForce>>,
     /// Held while blocks change, in memory and in the file together.
     blocklist: tokio::sync::Mutex<()>,
     /// Held while users change, in memory and in the database together.
@@ -76,7 +79,7 @@ impl Desk {
         state: &Path,
         broker: SocketAddr,
         store: store::StoreHandle,
-        settings: Settings,
+        (settings, certificate): (Settings, Option<Rc<InForce>>),
     ) -> Self {
         Self {
             started: server.enter(|_, _, now| now.at),
@@ -89,6 +92,7 @@ impl Desk {
             modules: RefCell::default(),
             store,
             settings,
+            certificate,
             blocklist: tokio::sync::Mutex::default(),
             users: tokio::sync::Mutex::default(),
             spoilt: Cell::default(),
@@ -229,9 +233,16 @@ impl Desk {
                 .enter(|_, app, _| show::house(app, &self.real_house)),
             Request::Status => {
                 let health = self.store.health();
+                let certificate = self.certificate.as_ref();
+                let certificate = certificate.map_or(Json::Null, |files| files.status());
                 self.server.enter(|core, app, now| {
                     let up = now.at.since(self.started);
-                    status::status(core, app, &health, (up, !self.spoilt.get()))
+                    let beside = status::Beside {
+                        up,
+                        files_in_force: !self.spoilt.get(),
+                        certificate,
+                    };
+                    status::status(core, app, &health, beside)
                 })
             }
             Request::Devices => self.server.enter(|_, app, now| show::devices(app, now)),

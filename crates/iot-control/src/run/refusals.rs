@@ -41,6 +41,7 @@ enum Why {
     Publish(Reason),
     Subscription(Reason),
     Protocol(Reason),
+    Wrap,
     Other,
 }
 
@@ -91,6 +92,7 @@ impl Refusals {
                 let who = client.map_or(STRANGERS, |client| client.user);
                 (who, Why::Protocol(*reason))
             }
+            Denied::Wrap { .. } => (STRANGERS, Why::Wrap),
             _ => (STRANGERS, Why::Other),
         };
         self.add(now, (who, None), why, || in_words(what));
@@ -232,6 +234,7 @@ fn in_words(what: &Denied<'_>) -> String {
         Denied::Protocol { peer, reason, .. } => {
             format!("connection from {peer} broke the protocol: {reason}")
         }
+        Denied::Wrap { peer, reason } => format!("connection from {}: {reason}", peer.ip()),
         other => format!("{other:?}"),
     }
 }

@@ -8,13 +8,18 @@ use store::{Health, HealthState};
 
 use super::app::App;
 
-/// All counters, the store's health, and whether the house's files are what is in force.
-pub(super) fn status(
-    core: &Core,
-    app: &App,
-    health: &Health,
-    (up, files_in_force): (Duration, bool),
-) -> Json {
+/// What is known beside the counters.
+pub(super) struct Beside {
+    /// Since the start.
+    pub(super) up: Duration,
+    /// Whether the house's files are what is in force.
+    pub(super) files_in_force: bool,
+    /// Until when the certificate is valid; null without one.
+    pub(super) certificate: Json,
+}
+
+/// All counters, the store's health and what is known beside them.
+pub(super) fn status(core: &Core, app: &App, health: &Health, beside: Beside) -> Json {
     let counts = core.stats().each().into_iter();
     let counts: Map<String, Json> = counts
         .map(|(name, count)| (name.to_owned(), Json::from(count)))
@@ -25,10 +30,11 @@ pub(super) fn status(
     }
     json!({
         "version": env!("CARGO_PKG_VERSION"),
-        "up_s": up.as_secs(),
-        "files_in_force": files_in_force,
+        "up_s": beside.up.as_secs(),
+        "files_in_force": beside.files_in_force,
         "inputs": { "last": app.last().0, "missed": app.missed() },
         "broker": counts,
+        "certificate": beside.certificate,
         "refusals": refusals,
         "store": {
             "good": health.state == HealthState::Good,

@@ -70,6 +70,27 @@ pub(super) const KEYS: &[Key] = &[
         },
     },
     Key {
+        path: "mqtt.tls_listen",
+        set: |settings, _, given| {
+            settings.mqtt.tls_listen = given.addresses()?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "mqtt.websocket_listen",
+        set: |settings, _, given| {
+            settings.mqtt.websocket_listen = given.addresses()?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "mqtt.websocket_tls_listen",
+        set: |settings, _, given| {
+            settings.mqtt.websocket_tls_listen = given.addresses()?;
+            Ok(())
+        },
+    },
+    Key {
         path: "mqtt.anonymous",
         set: |settings, _, given| {
             let words = [
@@ -113,6 +134,27 @@ pub(super) const KEYS: &[Key] = &[
         path: "mqtt.burst_pause_us_max",
         set: |settings, _, given| {
             settings.mqtt.burst_pause_us_max = given.number(0..=10_000)?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "tls.certificate",
+        set: |settings, _, given| {
+            settings.tls.certificate = Some(PathBuf::from(given.filled()?));
+            Ok(())
+        },
+    },
+    Key {
+        path: "tls.key",
+        set: |settings, _, given| {
+            settings.tls.key = Some(PathBuf::from(given.filled()?));
+            Ok(())
+        },
+    },
+    Key {
+        path: "tls.client_ca",
+        set: |settings, _, given| {
+            settings.tls.client_ca = Some(PathBuf::from(given.filled()?));
             Ok(())
         },
     },
