@@ -332,7 +332,9 @@ fn listen(settings: &Settings, simulate: bool) -> anyhow::Result<Vec<(tls::Way, 
             Err(error) if simulate && error.kind() == std::io::ErrorKind::AddrInUse => {
                 let mut free = *address;
                 free.set_port(0);
-                printer::tell(format_args!("{address} is taken (by another broker?); taking a free port"));
+                printer::tell(format_args!(
+                    "{address} is taken (by another broker?); taking a free port"
+                ));
                 bind(free).with_context(|| format!("listening on {free}"))?
             }
             Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {

@@ -66,7 +66,10 @@ impl Certificate {
         client_ca: Option<&[u8]>,
     ) -> Result<Self, CertificateError> {
         let chain = certificates(chain, Part::Chain)?;
-        let (valid_s, names) = chain.first().map(described).unwrap_or_else(|| Err(none(Part::Chain)))?;
+        let (valid_s, names) = chain
+            .first()
+            .map(described)
+            .unwrap_or_else(|| Err(none(Part::Chain)))?;
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| wrong(Part::Key, match error {
             pem::Error::NoItemsFound => {
                 "it holds no private key: the file begins with -----BEGIN PRIVATE KEY-----, and has no password".to_owned()
@@ -97,10 +100,17 @@ impl Certificate {
         let config = config.map_err(|error| match error {
             Error::InconsistentKeys(_) => wrong(
                 Part::Key,
-                "it is not the key of this certificate: give the one that was made with it".to_owned(),
+                "it is not the key of this certificate: give the one that was made with it"
+                    .to_owned(),
             ),
-            Error::InvalidCertificate(why) => wrong(Part::Chain, format!("it is no certificate for TLS: {why:?}")),
-            other => wrong(Part::Key, format!("it can't be used: {other}; ECDSA P-256, Ed25519 and RSA keys can")),
+            Error::InvalidCertificate(why) => wrong(
+                Part::Chain,
+                format!("it is no certificate for TLS: {why:?}"),
+            ),
+            other => wrong(
+                Part::Key,
+                format!("it can't be used: {other}; ECDSA P-256, Ed25519 and RSA keys can"),
+            ),
         })?;
         Ok(Self {
             config: Arc::new(config),
@@ -140,7 +150,10 @@ type Description = ((i64, i64), Vec<String>);
 fn described(certificate: &CertificateDer<'_>) -> Result<Description, CertificateError> {
     let parsed = x509_parser::parse_x509_certificate(certificate);
     let (_, parsed) = parsed.map_err(|error| {
-        wrong(Part::Chain, format!("its first certificate can't be read: {error}"))
+        wrong(
+            Part::Chain,
+            format!("its first certificate can't be read: {error}"),
+        )
     })?;
     let validity = parsed.validity();
     let valid_s = (

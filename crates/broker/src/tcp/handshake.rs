@@ -103,7 +103,10 @@ async fn turn(handshakes: &Rc<Handshakes>, peer: IpAddr) -> Turn {
 }
 
 /// Runs on the worker: what came, what is to be answered, and whether it makes sense.
-fn step(mut tls: ServerConnection, mut bytes: &[u8]) -> (ServerConnection, Vec<u8>, Result<(), Error>) {
+fn step(
+    mut tls: ServerConnection,
+    mut bytes: &[u8],
+) -> (ServerConnection, Vec<u8>, Result<(), Error>) {
     let mut done = Ok(());
     while !bytes.is_empty() && done.is_ok() {
         let read = tls.read_tls(&mut bytes);

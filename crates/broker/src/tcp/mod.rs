@@ -26,11 +26,7 @@ use std::{
 };
 
 use socket2::{SockRef, TcpKeepalive};
-use tokio::{
-    net::TcpStream,
-    sync::Notify,
-    task::JoinSet,
-};
+use tokio::{net::TcpStream, sync::Notify, task::JoinSet};
 use types::{Instant, Now};
 
 pub use certificate::{Certificate, CertificateError, Part};

@@ -187,7 +187,9 @@ fn upgrade<'b>(
         return Err(refuse("400 Bad Request", why, answers));
     }
     let name = tungstenite::http::HeaderValue::from_static(MQTT);
-    response.headers_mut().insert("Sec-WebSocket-Protocol", name);
+    response
+        .headers_mut()
+        .insert("Sec-WebSocket-Protocol", name);
     if write_response(&mut *answers, &response).is_err() {
         return Err(Broken::Misuse("its request can't be answered".into()));
     }
@@ -267,7 +269,10 @@ impl Frames {
         frame_bytes_max: u64,
     ) -> Result<Frame, (Code, &'static str)> {
         if header.rsv1 || header.rsv2 || header.rsv3 {
-            return Err((Code::Protocol, "a frame with an extension that was not agreed on"));
+            return Err((
+                Code::Protocol,
+                "a frame with an extension that was not agreed on",
+            ));
         }
         let Some(mask) = header.mask else {
             return Err((Code::Protocol, "a frame that is not masked"));
@@ -304,7 +309,9 @@ impl Frames {
         let Some(frame) = &mut self.frame else {
             return;
         };
-        let len = usize::try_from(frame.left).unwrap_or(usize::MAX).min(bytes.len());
+        let len = usize::try_from(frame.left)
+            .unwrap_or(usize::MAX)
+            .min(bytes.len());
         let (now, later) = bytes.split_at(len);
         *bytes = later;
         let to = match frame.kind {
@@ -442,7 +449,10 @@ mod tests {
             (masked(0x09, b""), 1002),
             (masked(0xc2, b""), 1002),
             (masked(0x83, b""), 1002),
-            (b"\x82\xff\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\0".to_vec(), 1009),
+            (
+                b"\x82\xff\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\0".to_vec(),
+                1009,
+            ),
         ] {
             for piece in [1, 100] {
                 let (_, answers, taken) = take(&frames, piece);
@@ -455,10 +465,15 @@ mod tests {
 
     #[test]
     fn a_goodbye_is_answered_with_its_code_once() {
-        let (plain, answers, taken) =
-            take(&[masked(0x82, b"x"), masked(0x88, b"\x03\xe8bye")].concat(), 3);
+        let (plain, answers, taken) = take(
+            &[masked(0x82, b"x"), masked(0x88, b"\x03\xe8bye")].concat(),
+            3,
+        );
         assert!(matches!(taken, Err(Broken::Ended)));
-        assert_eq!((plain.as_slice(), answers.as_slice()), (b"x".as_slice(), b"\x88\x02\x03\xe8".as_slice()));
+        assert_eq!(
+            (plain.as_slice(), answers.as_slice()),
+            (b"x".as_slice(), b"\x88\x02\x03\xe8".as_slice())
+        );
     }
 
     #[test]
@@ -474,7 +489,10 @@ mod tests {
         let text = String::from_utf8(REQUEST.to_vec()).unwrap();
         for (request, status) in [
             (text.replace("chat, mqtt", "chat"), "400"),
-            (text.replace("Sec-WebSocket-Protocol: chat, mqtt\r\n", ""), "400"),
+            (
+                text.replace("Sec-WebSocket-Protocol: chat, mqtt\r\n", ""),
+                "400",
+            ),
             (text.replace("GET", "POST"), "400"),
             (text.replace("Version: 13", "Version: 8"), "400"),
             (text.replace("Upgrade: websocket\r\n", ""), "400"),
@@ -486,7 +504,10 @@ mod tests {
             let taken = socket.take(request.as_bytes(), &mut plain, &mut answers);
             assert!(matches!(taken, Err(Broken::Misuse(_))), "{request}");
             let answer = String::from_utf8(answers).unwrap();
-            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+            assert!(
+                answer.starts_with(&format!("HTTP/1.1 {status} ")),
+                "{answer}"
+            );
         }
     }
 }

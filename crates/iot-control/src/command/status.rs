@@ -102,7 +102,9 @@ fn lines(status: &Json) -> Vec<String> {
         };
         lines.push(format!("TLS       {file} {until}"));
         if let Some(why) = certificate["trouble"].as_str() {
-            lines.push(format!("          what stands in the files now is not in force: {why}"));
+            lines.push(format!(
+                "          what stands in the files now is not in force: {why}"
+            ));
         }
     }
     let trouble = troubles(broker, &status["refusals"]);

@@ -60,7 +60,11 @@ fn init(house: &Path, names: Vec<String>, renew: bool) -> anyhow::Result<()> {
         bail!("{}: there is no such folder", house.display());
     }
     let folder = house.join(FOLDER);
-    let names = if names.is_empty() { own_names()? } else { names };
+    let names = if names.is_empty() {
+        own_names()?
+    } else {
+        names
+    };
     let at = |name: &str| folder.join(name);
     if renew {
         let key = KeyPair::from_pem(&text(&at(CA_KEY))?)
@@ -182,10 +186,16 @@ fn say(house: &Path, folder: &Path, names: &[String]) {
         CA_DAYS / 365,
         names.join(", ")
     ));
-    if !names.iter().any(|name| name.parse::<IpAddr>().is_ok_and(|address| !address.is_loopback())) {
+    if !names.iter().any(|name| {
+        name.parse::<IpAddr>()
+            .is_ok_and(|address| !address.is_loopback())
+    }) {
         printer::tell("clients that connect by an IP address need it as a --name as well");
     }
-    printer::tell(format_args!("write into {}:", house.join("settings.toml").display()));
+    printer::tell(format_args!(
+        "write into {}:",
+        house.join("settings.toml").display()
+    ));
     printer::result(format_args!(
         "[mqtt]\ntls_listen = [\"0.0.0.0:8883\"]\n\n[tls]\ncertificate = \"{FOLDER}/{SERVER}\"\nkey = \"{FOLDER}/{SERVER_KEY}\""
     ));

@@ -118,7 +118,10 @@ impl Announcement<'_> {
         if let Some(channel) = pressable.and_then(|event| event.channel) {
             let path = self.program.channel_path(channel);
             let topic = path.replace('.', "/");
-            let port = self.addresses.first().map_or(1883, |first| first.address.port());
+            let port = self
+                .addresses
+                .first()
+                .map_or(1883, |first| first.address.port());
             writeln!(f, "  try, from a second terminal:")?;
             writeln!(f, "    iot-control press {path}")?;
             writeln!(f, "    mosquitto_sub -p {port} -t 'iot/#' -v")?;

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// How often the files are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// How often it is told that a certificate ends soon.
 const TELL_EVERY: Duration = Duration::from_secs(24 * 3_600);
@@ -179,7 +179,11 @@ impl Files {
 fn read(chain: PathBuf, key: PathBuf, client_ca: Option<PathBuf>) -> anyhow::Result<Files> {
     // Before they are read: what changes meanwhile is read once more.
     let paths = [Some(&chain), Some(&key), client_ca.as_ref()];
-    let stamps = paths.into_iter().flatten().map(|path| stamp(path)).collect();
+    let stamps = paths
+        .into_iter()
+        .flatten()
+        .map(|path| stamp(path))
+        .collect();
     let file = |setting: &str, path: &Path| {
         let text = mapping::disk::text(path, BYTES_MAX);
         text.map_err(|why| anyhow!("tls.{setting}: {}: {why}", path.display()))
@@ -259,7 +263,9 @@ impl InForce {
         let (days, file) = (files.days_left(), files.chain.display());
         let renew = "renew it (one of `iot-control tls init`: with --renew); it is taken up without a restart";
         match days {
-            ..0 => printer::tell(format_args!("warning: the certificate {file} is over: {renew}")),
+            ..0 => printer::tell(format_args!(
+                "warning: the certificate {file} is over: {renew}"
+            )),
             0..=DAYS_LEFT_WARN => printer::tell(format_args!(
                 "warning: the certificate {file} ends in {days} days: {renew}"
             )),

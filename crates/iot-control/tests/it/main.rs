@@ -36,5 +36,6 @@ mod switching;
 mod taplo;
 mod targets;
 mod telling;
+mod tls;
 mod tools;
 mod watching;

@@ -2,6 +2,7 @@
 "use strict";
 
 const mqtt = require("mqtt");
+const fs = require("node:fs");
 const readline = require("node:readline");
 
 const tell = (what) => process.stdout.write(JSON.stringify(what) + "\n");
@@ -10,12 +11,14 @@ function connect(order) {
   const options = {
     host: "127.0.0.1",
     port: order.port,
+    protocol: order.scheme,
     clientId: order.id,
     protocolVersion: 5,
     reconnectPeriod: 0,
     clean: true,
     keepalive: 30,
   };
+  if (order.ca !== null) options.ca = fs.readFileSync(order.ca);
   if (order.user !== null) {
     options.username = order.user;
     options.password = order.password;

@@ -20,7 +20,10 @@ def connect(order):
         client_id=order["id"],
         protocol=mqtt.MQTTv5,
         reconnect_on_failure=False,
+        transport="websockets" if order["scheme"].startswith("ws") else "tcp",
     )
+    if order["ca"] is not None:
+        client.tls_set(order["ca"])
     if order["user"] is not None:
         client.username_pw_set(order["user"], order["password"])
     if order["will"]:

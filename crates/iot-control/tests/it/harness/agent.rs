@@ -67,6 +67,8 @@ pub fn start(kind: Kind, connect: &Connect, said: &Log<Said>) -> Agent {
     agent.order(&json!({
         "do": "connect",
         "port": connect.port,
+        "scheme": connect.scheme,
+        "ca": connect.ca,
         "id": connect.id,
         "user": login.map(|login| &login.user),
         "password": login.map(|login| &login.password),

@@ -1,6 +1,6 @@
 //! One MQTT client, whatever its make: what goes in and what is waited for is the same for all.
 
-use std::time::Instant;
+use std::{path::PathBuf, time::Instant};
 
 use serde_json::Value as Json;
 
@@ -11,6 +11,10 @@ use super::{agent, house::Login, kind::Kind, mosquitto, rumqtt, wait::Log};
 pub struct Connect {
     /// Port of the broker on this machine.
     pub port: u16,
+    /// How it gets there: `mqtt`, `mqtts`, `ws` or `wss`.
+    pub scheme: &'static str,
+    /// The CA that it trusts, with `mqtts` and `wss`.
+    pub ca: Option<PathBuf>,
     /// Client id.
     pub id: String,
     /// User and password; `None`: without.

@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, PipeWriter, Read},
+    path::Path,
     process::{Child, Stdio},
     thread,
 };
@@ -190,10 +191,35 @@ impl<'h> Dispatcher<'h> {
         let user = login.as_ref().map_or("nobody", |login| &login.user);
         Connect {
             port: self.port,
+            scheme: "mqtt",
+            ca: None,
             id: format!("{user}-{}", serial()),
             login,
             filters: filters.iter().map(|&filter| filter.to_owned()).collect(),
             will: None,
+        }
+    }
+
+    /// The same through TLS, WebSocket, or both, on the port that was announced for it.
+    pub fn connect_by(
+        &self,
+        (scheme, ca): (&'static str, &Path),
+        login: Option<Login>,
+        filters: &[&str],
+    ) -> Connect {
+        let start = format!("{scheme}://127.0.0.1:");
+        let port = self.stderr.find(0, &start, |line| {
+            let (_, port) = line.split_once(&start)?;
+            port.trim().parse().ok()
+        });
+        Connect {
+            port,
+            scheme,
+            ca: scheme
+                .ends_with('s')
+                .then(|| ca.to_owned())
+                .filter(|_| scheme != "ws"),
+            ..self.connect(login, filters)
         }
     }
 

@@ -72,6 +72,9 @@ impl Tools {
     fn login(&self, command: &mut Command) {
         let port = self.connect.port.to_string();
         command.args(["-h", "127.0.0.1", "-V", "311", "-k", "30", "-p", &port]);
+        if let Some(ca) = &self.connect.ca {
+            command.arg("--cafile").arg(ca);
+        }
         if let Some(login) = &self.connect.login {
             command.args(["-u", &login.user, "-P", &login.password]);
         }

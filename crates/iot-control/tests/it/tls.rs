@@ -1,0 +1,230 @@
+//! TLS and WebSocket: what `tls init` makes, clients that come in that way, and what is refused.
+
+use std::{
+    fs::{self, Permissions},
+    io::{Read, Write},
+    net::TcpStream,
+    os::unix::fs::PermissionsExt,
+    process::Command,
+};
+
+use crate::harness::{Client, Dispatcher, House, Kind, run, until};
+
+const SETTINGS: &str = "[tls]\ncertificate = \"tls/server.pem\"\nkey = \"tls/server.key\"\n";
+
+/// All ways beside the plain one, on free ports.
+const LISTEN: [(&str, &str); 3] = [
+    ("MQTT__TLS_LISTEN", "127.0.0.1:0"),
+    ("MQTT__WEBSOCKET_LISTEN", "127.0.0.1:0"),
+    ("MQTT__WEBSOCKET_TLS_LISTEN", "127.0.0.1:0"),
+];
+
+fn init(house: &House, more: &[&str]) -> String {
+    let folder = house.folder().display().to_string();
+    let words = [
+        "tls",
+        "init",
+        &folder,
+        "--name",
+        "localhost",
+        "--name",
+        "127.0.0.1",
+    ];
+    let made = run(words.iter().chain(more), "").ok();
+    house.write("settings.toml", SETTINGS);
+    format!("{}{}", made.stderr, made.stdout)
+}
+
+#[test]
+fn every_make_of_client_comes_in_by_every_way_with_the_same_rights() {
+    let house = House::with_rules("");
+    let said = init(&house, &[]);
+    assert!(
+        said.contains("tls_listen = [\"0.0.0.0:8883\"]") && said.contains("--cafile"),
+        "{said}"
+    );
+    let dispatcher = Dispatcher::start_with(&house, &[], &LISTEN);
+    let watcher = dispatcher.watcher();
+    let ca = house.folder().join("tls/ca.pem");
+    let login = house.device_login("desk");
+    for (kind, scheme) in [
+        (Kind::Mosquitto, "mqtts"),
+        (Kind::MqttJs, "mqtts"),
+        (Kind::MqttJs, "ws"),
+        (Kind::MqttJs, "wss"),
+        (Kind::Paho, "mqtts"),
+        (Kind::Paho, "ws"),
+        (Kind::Paho, "wss"),
+    ] {
+        if !kind.is_installed() {
+            continue;
+        }
+        let connect = dispatcher.connect_by(
+            (scheme, &ca),
+            Some(login.clone()),
+            &["iot/desk/lamp/target"],
+        );
+        let mut desk = Client::connect(kind, &connect).unwrap();
+        let mark = watcher.mark();
+        desk.publish("iot/hall/lamp/state", r#"{"on":true}"#);
+        desk.publish("iot/desk/lamp/state", r#"{"on":false}"#);
+        watcher.field(mark, "iot/desk/lamp/state", "on", false);
+        let came = watcher.messages(mark);
+        assert!(
+            came.iter()
+                .all(|message| message.topic != "iot/hall/lamp/state"),
+            "{kind:?} {scheme}: it has no right to it"
+        );
+        // Longer than a record of TLS, and than a short frame.
+        let long = "x".repeat(40_000);
+        desk.publish("iot/desk/lamp/state", &long);
+        desk.leave();
+    }
+    let status = dispatcher.ask(&["status"]).stdout;
+    assert!(status.contains("server.pem holds for 82"), "{status}");
+}
+
+#[test]
+fn who_trusts_another_ca_or_speaks_old_tls_or_none_stays_out() {
+    if !Kind::Mosquitto.is_installed() {
+        return;
+    }
+    let (house, other) = (House::with_rules(""), House::with_rules(""));
+    init(&house, &[]);
+    init(&other, &[]);
+    let dispatcher = Dispatcher::start_with(&house, &[], &LISTEN);
+    let ca = house.folder().join("tls/ca.pem");
+    let other = other.folder().join("tls/ca.pem");
+    let login = house.tool_login();
+    let port = dispatcher
+        .connect_by(("mqtts", &ca), None, &[])
+        .port
+        .to_string();
+    let publish = |more: &[&str]| {
+        let mut command = Command::new("mosquitto_pub");
+        command.args([
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &port,
+            "-t",
+            "home/x",
+            "-m",
+            "1",
+            "-q",
+            "1",
+        ]);
+        command
+            .args(["-u", &login.user, "-P", &login.password])
+            .args(more);
+        command.output().unwrap().status.success()
+    };
+    let (ca, other) = (ca.display().to_string(), other.display().to_string());
+    assert!(publish(&["--cafile", &ca]));
+    assert!(publish(&["--cafile", &ca, "--tls-version", "tlsv1.2"]));
+    assert!(!publish(&["--cafile", &other]));
+    dispatcher.says(0, "it does not trust this broker");
+    assert!(!publish(&["--cafile", &ca, "--tls-version", "tlsv1.1"]));
+    assert!(!publish(&[]));
+    dispatcher.says(0, "is it a client without TLS?");
+    let wrong = login.password.to_uppercase();
+    assert!(!publish(&["--cafile", &ca, "-P", &wrong]));
+}
+
+#[test]
+fn what_is_no_websocket_of_mqtt_is_told_so() {
+    let house = House::with_rules("");
+    let dispatcher =
+        Dispatcher::start_with(&house, &[], &[("MQTT__WEBSOCKET_LISTEN", "127.0.0.1:0")]);
+    let port = dispatcher.connect_by(("ws", "".as_ref()), None, &[]).port;
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: house\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(
+        answer.starts_with("HTTP/1.1 400 ") && answer.contains("MQTT over WebSocket"),
+        "{answer}"
+    );
+    let upgrade = "GET / HTTP/1.1\r\nHost: house\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n";
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.write_all(upgrade.as_bytes()).unwrap();
+    stream.write_all(b"\x81\x81\0\0\0\0x").unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    assert!(
+        answer.ends_with(b"\r\n\r\n\x88\x02\x03\xeb"),
+        "closed with 1003: {answer:?}"
+    );
+    dispatcher.says(0, "a text frame: MQTT goes in binary ones");
+    let status = dispatcher.ask(&["status"]).stdout;
+    assert!(status.contains("2 broken wraps"), "{status}");
+}
+
+#[test]
+fn a_renewed_certificate_needs_no_restart_and_a_broken_one_changes_nothing() {
+    let house = House::with_rules("");
+    init(&house, &[]);
+    let dispatcher = Dispatcher::start_with(&house, &[], &LISTEN);
+    let key = house.read("tls/server.key");
+    init(&house, &["--renew"]);
+    assert_ne!(house.read("tls/server.key"), key);
+    dispatcher.says(0, "changed and is in force");
+    house.write("tls/server.pem", "nothing");
+    dispatcher.says(0, "the one before stays: tls.certificate: ");
+    let trouble = || dispatcher.ask(&["status", "--json"]).json()["certificate"]["trouble"].clone();
+    until("trouble in status", || trouble().is_string().then_some(()));
+    init_again_is_refused(&house);
+}
+
+fn init_again_is_refused(house: &House) {
+    let folder = house.folder().display().to_string();
+    let again = run(["tls", "init", &folder], "");
+    assert_eq!(again.code, Some(1));
+    assert!(
+        again.stderr.contains("is there already: say --renew"),
+        "{again:?}"
+    );
+}
+
+#[test]
+fn a_certificate_that_cannot_be_used_ends_the_start_with_how_to_mend_it() {
+    let house = House::with_rules("");
+    let listen = |settings: &str| {
+        let all = format!("mqtt.tls_listen = \"127.0.0.1:0\"\n{settings}");
+        house.write("settings.toml", &all);
+        house.start_fails()
+    };
+    assert!(listen("").contains("`iot-control tls init` makes both"));
+    let said = listen(SETTINGS);
+    assert!(
+        said.contains("tls.certificate: ") && said.contains("server.pem: "),
+        "{said}"
+    );
+    init(&house, &[]);
+    let key = house.folder().join("tls/server.key");
+    fs::set_permissions(&key, Permissions::from_mode(0o640)).unwrap();
+    let said = listen(SETTINGS);
+    assert!(said.contains("(mode 640): type `chmod 600 "), "{said}");
+    fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
+    house.write("tls/server.key", &house.read("tls/ca.key"));
+    let said = listen(SETTINGS);
+    assert!(
+        said.contains("it is not the key of this certificate"),
+        "{said}"
+    );
+    house.write("tls/server.key", "no key");
+    let said = listen(SETTINGS);
+    assert!(said.contains("it holds no private key"), "{said}");
+    house.write(
+        "tls/server.pem",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    );
+    let said = listen(SETTINGS);
+    assert!(
+        said.contains("its first certificate can't be read"),
+        "{said}"
+    );
+}
