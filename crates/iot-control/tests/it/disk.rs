@@ -333,6 +333,8 @@ fn a_house_runs_on_a_full_disk_and_starts_on_one() {
     };
     let client = |port, user: &str| {
         let connect = Connect {
+            scheme: "mqtt",
+            ca: None,
             port,
             id: user.to_owned(),
             login: None,

@@ -85,7 +85,7 @@ fn every_make_of_client_comes_in_by_every_way_with_the_same_rights() {
 }
 
 #[test]
-fn who_trusts_another_ca_or_speaks_old_tls_or_none_stays_out() {
+fn who_trusts_another_ca_or_speaks_no_tls_stays_out() {
     if !Kind::Mosquitto.is_installed() {
         return;
     }
@@ -124,11 +124,43 @@ fn who_trusts_another_ca_or_speaks_old_tls_or_none_stays_out() {
     assert!(publish(&["--cafile", &ca, "--tls-version", "tlsv1.2"]));
     assert!(!publish(&["--cafile", &other]));
     dispatcher.says(0, "it does not trust this broker");
-    assert!(!publish(&["--cafile", &ca, "--tls-version", "tlsv1.1"]));
     assert!(!publish(&[]));
-    dispatcher.says(0, "is it a client without TLS?");
     let wrong = login.password.to_uppercase();
     assert!(!publish(&["--cafile", &ca, "-P", &wrong]));
+}
+
+#[test]
+fn tls_1_1_is_answered_with_what_is_wrong() {
+    let house = House::with_rules("");
+    init(&house, &[]);
+    let dispatcher = Dispatcher::start_with(&house, &[], &LISTEN);
+    let port = dispatcher
+        .connect_by(("mqtts", "".as_ref()), None, &[])
+        .port;
+    // A hello of version 3.2 with one cipher and nothing else (RFC 4346, section 7.4.1.2).
+    let random = [7; 32];
+    let hello = [&[3, 2], &random[..], &[0, 0, 2, 0, 0x2f, 1, 0]].concat();
+    let mut record = vec![
+        22,
+        3,
+        1,
+        0,
+        4 + hello.len() as u8,
+        1,
+        0,
+        0,
+        hello.len() as u8,
+    ];
+    record.extend(hello);
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.write_all(&record).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    assert!(
+        matches!(*answer, [21, 3, _, 0, 2, 2, _]),
+        "a fatal alert: {answer:?}"
+    );
+    dispatcher.says(0, "it has to speak TLS 1.2 or 1.3");
 }
 
 #[test]
@@ -158,7 +190,7 @@ fn what_is_no_websocket_of_mqtt_is_told_so() {
         answer.ends_with(b"\r\n\r\n\x88\x02\x03\xeb"),
         "closed with 1003: {answer:?}"
     );
-    dispatcher.says(0, "a text frame: MQTT goes in binary ones");
+    dispatcher.says(0, "this port is for MQTT over WebSocket only");
     let status = dispatcher.ask(&["status"]).stdout;
     assert!(status.contains("2 broken wraps"), "{status}");
 }
