@@ -241,13 +241,17 @@ fn a_certificate_that_cannot_be_used_ends_the_start_with_how_to_mend_it() {
     let said = listen(SETTINGS);
     assert!(said.contains("(mode 640): type `chmod 600 "), "{said}");
     fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
-    house.write("tls/server.key", &house.read("tls/ca.key"));
+    let write_key = |text: &str| {
+        house.write("tls/server.key", text);
+        fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
+    };
+    write_key(&house.read("tls/ca.key"));
     let said = listen(SETTINGS);
     assert!(
         said.contains("it is not the key of this certificate"),
         "{said}"
     );
-    house.write("tls/server.key", "no key");
+    write_key("no key");
     let said = listen(SETTINGS);
     assert!(said.contains("it holds no private key"), "{said}");
     house.write(
