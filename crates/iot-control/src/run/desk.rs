@@ -242,7 +242,7 @@ impl Desk {
                         files_in_force: !self.spoilt.get(),
                         certificate,
                     };
-                    status::status(core, app, &health, beside)
+                    status::status(core, app, &health, &beside)
                 })
             }
             Request::Devices => self.server.enter(|_, app, now| show::devices(app, now)),

@@ -19,7 +19,7 @@ pub(super) struct Beside {
 }
 
 /// All counters, the store's health and what is known beside them.
-pub(super) fn status(core: &Core, app: &App, health: &Health, beside: Beside) -> Json {
+pub(super) fn status(core: &Core, app: &App, health: &Health, beside: &Beside) -> Json {
     let counts = core.stats().each().into_iter();
     let counts: Map<String, Json> = counts
         .map(|(name, count)| (name.to_owned(), Json::from(count)))
