@@ -79,5 +79,5 @@ pub use core::{Core, Refused, VerifyJob};
 pub use limits::Limits;
 pub use properties::Properties;
 pub use reason::Reason;
-pub use stats::Stats;
+pub use stats::{Stat, Stats};
 pub use topic::{Filter, FilterError};

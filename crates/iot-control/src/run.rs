@@ -22,6 +22,7 @@ pub(crate) mod stream;
 mod tell;
 pub(crate) mod tls;
 pub(crate) mod users;
+mod vitals;
 mod watch;
 mod whole;
 
@@ -103,6 +104,7 @@ fn start(options: &cli::Run, started: time::Instant) -> anyhow::Result<()> {
         let _sockets_belong_to = runtime.enter();
         listen(&settings, options.simulate)?
     };
+    let web = vitals::listen(&settings.web.listen, options.simulate)?;
     let recovered = recover::recover(options, &settings, &house, &Machine::read())?;
     let tasks = LocalSet::new();
     tasks.block_on(
@@ -111,7 +113,7 @@ fn start(options: &cli::Run, started: time::Instant) -> anyhow::Result<()> {
             options,
             &settings,
             &house,
-            (listeners, certificate),
+            (listeners, web, certificate),
             (recovered, seen),
             started,
         ),
@@ -167,7 +169,11 @@ async fn serve(
     options: &cli::Run,
     settings: &Settings,
     house: &House,
-    (listeners, certificate): (Vec<(tls::Way, TcpListener)>, Option<tls::Files>),
+    (listeners, web, certificate): (
+        Vec<(tls::Way, TcpListener)>,
+        Vec<std::net::TcpListener>,
+        Option<tls::Files>,
+    ),
     (recovered, seen): (recover::Recovered, watch::Seen),
     started: time::Instant,
 ) -> anyhow::Result<()> {
@@ -241,6 +247,11 @@ async fn serve(
         certificate.tell();
         spawn_local(certificate.watch());
     }
+    let web_addresses: Vec<SocketAddr> = web
+        .iter()
+        .map(std::net::TcpListener::local_addr)
+        .collect::<Result<_, _>>()?;
+    let _ends_with_us = vitals::serve(web, Rc::clone(&desk))?;
     if settings.reload.watch {
         let edits = watch::watch(&options.house, seen, Arc::clone(&house.program))?;
         spawn_local(Rc::clone(&desk).take_edits(edits));
@@ -252,6 +263,7 @@ async fn serve(
         program: &house.program,
         tests: house.tests,
         addresses: &addresses,
+        web: &web_addresses,
         state: &folder,
         is_default_state: folder == settings::default_state_folder(),
         simulate: options.simulate,

@@ -40,6 +40,7 @@ pub(crate) struct Settings {
     pub(crate) stream: Option<Switch>,
     pub(crate) mqtt: Mqtt,
     pub(crate) tls: Tls,
+    pub(crate) web: Web,
     pub(crate) engine: Engine,
     pub(crate) journal: Journal,
     pub(crate) history: History,
@@ -83,6 +84,13 @@ pub(crate) struct Tls {
     pub(crate) key: Option<PathBuf>,
     /// Who signs the certificates that clients have to show; `None`: they show none.
     pub(crate) client_ca: Option<PathBuf>,
+}
+
+/// `[web]`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Web {
+    /// Addresses for metrics and health; empty: none.
+    pub(crate) listen: Vec<SocketAddr>,
 }
 
 /// Who may connect without a user.
@@ -167,6 +175,14 @@ impl Default for Mqtt {
             packet_bytes_max: 256 * 1024,
             client_messages_per_s_max: 0,
             burst_pause_us_max: 300,
+        }
+    }
+}
+
+impl Default for Web {
+    fn default() -> Self {
+        Self {
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 8484))],
         }
     }
 }

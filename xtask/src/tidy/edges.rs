@@ -79,6 +79,11 @@ const RULES: &[Rule] = &[
         must_not_know: &["tokio", "mio", "socket2"],
     },
     Rule {
+        name: "web",
+        may_use: &[],
+        must_not_know: &["rusqlite", "rustix"],
+    },
+    Rule {
         name: "iot-control",
         may_use: &[
             "types",
@@ -91,6 +96,7 @@ const RULES: &[Rule] = &[
             "notify",
             "store",
             "replay",
+            "web",
         ],
         must_not_know: &[],
     },

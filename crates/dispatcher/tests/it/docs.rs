@@ -32,6 +32,7 @@ const DOCUMENTS: [(&str, usize); 9] = [
     ("docs/home-assistant.md", 0),
     ("docs/mapping.md", 60),
     ("docs/modules.md", 2),
+    ("docs/service.md", 0),
     ("docs/settings.md", 1),
     ("docs/state.md", 0),
     ("docs/why.md", 0),

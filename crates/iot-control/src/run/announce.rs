@@ -1,6 +1,6 @@
 //! What a started dispatcher says: where it listens, what it runs, how to go on.
 
-use std::{fmt, path::Path, time::Duration};
+use std::{fmt, net::SocketAddr, path::Path, time::Duration};
 
 use mapping::{Program, program::Carrier};
 
@@ -12,6 +12,8 @@ pub(super) struct Announcement<'a> {
     pub(super) program: &'a Program,
     pub(super) tests: usize,
     pub(super) addresses: &'a [Address],
+    /// Where machines ask for metrics and health.
+    pub(super) web: &'a [SocketAddr],
     pub(super) state: &'a Path,
     pub(super) is_default_state: bool,
     pub(super) simulate: bool,
@@ -25,6 +27,9 @@ impl fmt::Display for Announcement<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for address in self.addresses {
             writeln!(f, "  MQTT      {address}")?;
+        }
+        for address in self.web {
+            writeln!(f, "  HTTP      http://{address}/metrics, /health/ready")?;
         }
         writeln!(f, "  state     {}", self.state.display())?;
         writeln!(

@@ -30,6 +30,7 @@ use super::{
     stream::Lines,
     tls::InForce,
     users::{self, Users},
+    vitals,
 };
 use crate::{
     control::{NewUser, NewUserKind, Request},
@@ -176,6 +177,13 @@ impl Desk {
         };
         modules.report(device, says)?;
         Ok(Json::from(said))
+    }
+
+    /// How the house is doing, for machines.
+    pub(super) fn vitals(&self) -> web::Report {
+        let health = self.store.health();
+        self.server
+            .enter(|core, app, now| vitals::report(core, app, &health, now.at.since(self.started)))
     }
 
     fn known(&self, name: &str) -> Result<(), String> {

@@ -8,6 +8,15 @@ use store::{Health, HealthState};
 
 use super::app::App;
 
+/// What was refused, and what was taken with a note, by code and over all devices.
+pub(super) fn refusals(app: &App) -> BTreeMap<&'static str, u64> {
+    let mut refusals = BTreeMap::new();
+    for (_, code, count) in app.dispatcher.counters().iter() {
+        *refusals.entry(code).or_default() += count;
+    }
+    refusals
+}
+
 /// What is known beside the counters.
 pub(super) struct Beside {
     /// Since the start.
@@ -22,12 +31,8 @@ pub(super) struct Beside {
 pub(super) fn status(core: &Core, app: &App, health: &Health, beside: &Beside) -> Json {
     let counts = core.stats().each().into_iter();
     let counts: Map<String, Json> = counts
-        .map(|(name, count)| (name.to_owned(), Json::from(count)))
+        .map(|stat| (stat.name.to_owned(), Json::from(stat.value)))
         .collect();
-    let mut refusals: BTreeMap<&str, u64> = BTreeMap::new();
-    for (_, code, count) in app.dispatcher.counters().iter() {
-        *refusals.entry(code).or_default() += count;
-    }
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "up_s": beside.up.as_secs(),
@@ -35,7 +40,7 @@ pub(super) fn status(core: &Core, app: &App, health: &Health, beside: &Beside) -
         "inputs": { "last": app.last().0, "missed": app.missed() },
         "broker": counts,
         "certificate": beside.certificate,
-        "refusals": refusals,
+        "refusals": refusals(app),
         "store": {
             "good": health.state == HealthState::Good,
             "state": health.state.to_string(),

@@ -160,6 +160,19 @@ impl Given<'_> {
         }
     }
 
+    /// As [`Self::addresses`]; none at all as an empty text or list.
+    pub(super) fn addresses_or_none(&self) -> Taken<Vec<SocketAddr>> {
+        let is_empty = match self {
+            Self::Variable(text) => text.trim().is_empty(),
+            Self::File(DeValue::String(text)) => text.is_empty(),
+            Self::File(_) => false,
+        };
+        match is_empty {
+            true => Ok(Vec::new()),
+            false => self.addresses(),
+        }
+    }
+
     /// A span of time: a number and s, m, h or d.
     pub(super) fn span(&self, range: RangeInclusive<Duration>) -> Taken<Duration> {
         let wrong = || self.instead("a span of time, such as \"90s\", \"5m\", \"26h\" or \"2d\"");

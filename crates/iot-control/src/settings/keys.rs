@@ -159,6 +159,13 @@ pub(super) const KEYS: &[Key] = &[
         },
     },
     Key {
+        path: "web.listen",
+        set: |settings, _, given| {
+            settings.web.listen = given.addresses_or_none()?;
+            Ok(())
+        },
+    },
+    Key {
         path: "engine.fuse",
         set: |settings, _, given| {
             settings.engine.fuse = given.count(1..=1_000_000)?;

@@ -48,6 +48,7 @@ const VALUES: &[(&str, &str, &str)] = &[
     ("tls.certificate", "\"tls/server.pem\"", "tls/server.pem"),
     ("tls.key", "\"tls/server.key\"", "tls/server.key"),
     ("tls.client_ca", "\"tls/ca.pem\"", "tls/ca.pem"),
+    ("web.listen", "[]", ""),
     ("engine.fuse", "10", "10"),
     ("journal.sync_s", "11", "11"),
     ("journal.keep_days", "12", "12"),
@@ -144,6 +145,16 @@ fn one_address_needs_no_list() {
     let settings = read("mqtt.listen = \"127.0.0.1:2884\"\n", &[]);
     assert_eq!(settings.mqtt.listen.len(), 1);
     assert_eq!(settings.mqtt.listen[0].port(), 2884);
+}
+
+#[test]
+fn machines_are_answered_on_loopback_unless_somebody_says_otherwise() {
+    assert_eq!(
+        read("", &[]).web.listen,
+        ["127.0.0.1:8484".parse().unwrap()]
+    );
+    assert_eq!(read("web.listen = \"\"\n", &[]).web.listen, []);
+    assert_eq!(read("web.listen = \"[::]:80\"\n", &[]).web.listen.len(), 1);
 }
 
 #[test]

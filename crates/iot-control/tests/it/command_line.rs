@@ -424,6 +424,7 @@ fn start_on(house: &House, address: &str) -> Output {
     let output = crate::harness::iot_control()
         .args(["run", &folder_of(house), "--state"])
         .arg(house.state())
+        .env("IOT_CONTROL__WEB__LISTEN", "")
         .env("IOT_CONTROL__MQTT__LISTEN", address)
         .output()
         .unwrap();

@@ -288,7 +288,7 @@ impl SmallDisk {
     /// Starts a dispatcher there whose words for people go to `log`; gives its port.
     fn start(&mut self, house: &House, state: &Path, log: &Path) -> u16 {
         self.run(&format!(
-            "env -i IOT_CONTROL__MQTT__LISTEN=127.0.0.1:0 IOT_CONTROL__MQTT__ANONYMOUS=loopback \
+            "env -i IOT_CONTROL__WEB__LISTEN= IOT_CONTROL__MQTT__LISTEN=127.0.0.1:0 IOT_CONTROL__MQTT__ANONYMOUS=loopback \
              {} run {} --state {} </dev/null >/dev/null 2>{} & PID=$!",
             env!("CARGO_BIN_EXE_iot-control"),
             house.folder().display(),

@@ -25,6 +25,7 @@ mod foreign;
 mod going_on;
 mod harness;
 mod home_assistant;
+mod machines;
 mod outlast;
 mod recording;
 mod reload;

@@ -78,6 +78,7 @@ pub(crate) fn start(binary: &Path, folder: &Path, route: &Route) -> Result<Serve
     command
         .arg("run")
         .arg(folder.join("house"))
+        .env("IOT_CONTROL__WEB__LISTEN", "")
         .env("IOT_CONTROL__MQTT__LISTEN", address.to_string())
         // A rule that fires more than 100 times a second is cut off in a house: here it is the point.
         .env("IOT_CONTROL__ENGINE__FUSE", "1000000")

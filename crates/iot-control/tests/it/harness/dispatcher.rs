@@ -66,6 +66,7 @@ impl<'h> Dispatcher<'h> {
             .arg("--state")
             .arg(house.state())
             .args(more)
+            .env("IOT_CONTROL__WEB__LISTEN", "")
             .env("IOT_CONTROL__MQTT__LISTEN", "127.0.0.1:0")
             .envs(settings)
             .stdin(Stdio::null())

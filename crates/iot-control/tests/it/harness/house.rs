@@ -138,6 +138,7 @@ impl House {
         let words = [Path::new("run"), &folder, Path::new("--state"), &state];
         let mut child = iot_control()
             .args(words)
+            .env("IOT_CONTROL__WEB__LISTEN", "")
             .env("IOT_CONTROL__MQTT__LISTEN", "127.0.0.1:0")
             .stdin(Stdio::null())
             .stderr(Stdio::null())
@@ -159,6 +160,7 @@ impl House {
         let mut command = iot_control();
         command
             .args([Path::new("run"), &folder, Path::new("--state"), &state])
+            .env("IOT_CONTROL__WEB__LISTEN", "")
             .env("IOT_CONTROL__MQTT__LISTEN", address);
         let ended = finish(command, "");
         assert_eq!(ended.code, Some(1), "{ended:?}");
