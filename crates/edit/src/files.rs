@@ -135,7 +135,7 @@ impl Drop for Staged<'_> {
 
 /// Replaces one file, or makes it: after a power cut the old or the new text is there. A link stays a link, and rights
 /// stay as they are; its owner too, where this process may give files away. Whoever read the old text before holds
-/// [`alone`] meanwhile.
+/// [`alone()`] meanwhile.
 ///
 /// # Errors
 /// It can't be written; [`WriteError::Unsynced`] where it was, and the disk may not have it.
