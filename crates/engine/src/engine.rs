@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use mapping::program::{ChannelIx, DeviceIx, Program, SlotIx, VarIx};
+use mapping::program::{ChannelIx, DeviceIx, Program, SlotIx, Succession, VarIx};
 use types::{Instant, Now, UnixTime, Value};
 
 use crate::{
@@ -62,6 +62,23 @@ impl Engine {
         let (ctx, core) = engine.parts();
         let notes = core.load(ctx, state, now, how);
         (engine, notes)
+    }
+
+    /// Puts another program in force between two inputs; `succession` tells what the things of the one in force are
+    /// in it. What runs goes on, also under another name; what does not is told.
+    ///
+    #[must_use]
+    pub fn replace(
+        &mut self,
+        program: Arc<Program>,
+        succession: &Succession<'_>,
+        now: Now,
+    ) -> Vec<Note> {
+        let mut state = self.state();
+        state.succeed(succession);
+        let (engine, notes) = Self::restore(program, &state, now, Resume::Reload);
+        *self = engine;
+        notes
     }
 
     fn blank(program: Arc<Program>) -> Self {

@@ -28,6 +28,7 @@ mod resume;
 mod runs;
 mod sequence;
 mod state;
+mod succeed;
 mod targets;
 mod times;
 mod work;

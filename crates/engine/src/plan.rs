@@ -257,16 +257,25 @@ impl Plan {
     }
 }
 
-impl ChordPlan {
-    /// What a snapshot knows it by: another chord must not go on where this one was.
-    pub(crate) fn key(&self, program: &Program) -> String {
-        let mut key = program.event_path(self.event);
-        for value in &self.values {
-            key.push(' ');
-            value.append_to(&mut key);
-        }
-        key + &format!(" within {} us", self.within.as_micros())
+/// What a snapshot knows a chord by: another one must not go on where this one was. `None`: it is no chord.
+pub(crate) fn chord_key(program: &Program, trigger: &Trigger) -> Option<String> {
+    let Trigger::Chord {
+        event,
+        field,
+        values,
+        within,
+    } = trigger
+    else {
+        return None;
+    };
+    let mut key = program.event_path(*event);
+    let field = program[*event].fields.get(usize::from(*field));
+    key += &format!(" {}", field.map_or("", |field| &field.name));
+    for value in values {
+        key.push(' ');
+        value.append_to(&mut key);
     }
+    Some(key + &format!(" within {} us", within.as_micros()))
 }
 
 impl When {
@@ -296,6 +305,18 @@ pub(crate) fn stale_after(program: &Program, slot: SlotIx) -> Option<Duration> {
 /// A rule's trigger by its place.
 pub(crate) fn trigger(rule: &Rule, place: u32) -> Option<&Trigger> {
     rule.triggers.get(place as usize)
+}
+
+/// What a snapshot knows the trigger at `place` by; empty where it needs no name.
+pub(crate) fn key_at(
+    program: &Program,
+    place: Place,
+    key: impl Fn(&Program, &Trigger) -> Option<String>,
+) -> String {
+    let trigger = trigger(&program[place.rule], place.trigger);
+    trigger
+        .and_then(|trigger| key(program, trigger))
+        .unwrap_or_default()
 }
 
 /// The fields of `event` as the channel's reported state tells them: what it carries, else defaults.

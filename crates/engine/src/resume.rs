@@ -1,10 +1,15 @@
 //! An engine from a state: at a restart, in a replay, and when a mapping is replaced while the house runs.
 //!
-//! Called by [`crate::Engine::restore`]. What the program still knows by name keeps its value
-//! ([`State::rename_devices`] comes before, where a device has another one); each thing that is dropped leaves a [`Note`].
+//! Called by [`crate::Engine::restore`], and by [`crate::Engine::replace`] once the state speaks of everything by its
+//! new name. What the program still knows by name keeps its value; each thing that is dropped leaves a [`Note`].
 //! Must not trust the state to fit the program.
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
 
 use mapping::program::{Action, ChannelIx, Program, SlotIx, TimerIx};
 use types::{Now, Value};
@@ -16,7 +21,7 @@ use crate::{
     cascade::{Core, Ctx, Running},
     gesture::Button,
     holds::Pending,
-    plan::{AtIx, HoldIx, holds_condition, stale_after},
+    plan::{AtIx, HoldIx, chord_key, holds_condition, key_at, stale_after},
     rate::Burst,
     runs::{Run, is_behind_a_wait},
     sequence,
@@ -428,7 +433,7 @@ impl Core {
                 return;
             }
             let rule = &*ctx.program[plan.place.rule].name;
-            let key = plan.key(ctx.program);
+            let key = key_at(ctx.program, plan.place, chord_key);
             let same = |saved: &&ChordSaved| *saved.rule == *rule && saved.chord == key;
             let Some(at) = saved.iter().position(same) else {
                 continue;
@@ -449,7 +454,7 @@ impl Core {
                 return;
             }
             let rule = &*ctx.program[plan.place.rule].name;
-            let steps = sequence::key(ctx.program, plan.place);
+            let steps = key_at(ctx.program, plan.place, sequence::key);
             let same = |saved: &&SequenceSaved| *saved.rule == *rule && saved.steps == steps;
             if let Some(at) = saved.iter().position(same) {
                 for (first, saved) in begun.iter_mut().zip(&saved.remove(at).begun) {
@@ -470,14 +475,17 @@ impl Core {
         how: Resume,
         notes: &mut Vec<Note>,
     ) {
-        let mut saved: BTreeMap<(&str, &str), &HoldSaved> = BTreeMap::new();
+        // A rule may ask for one condition twice, for 5 and for 10 minutes: they stand in its order.
+        let mut saved: BTreeMap<(&str, &str), VecDeque<&HoldSaved>> = BTreeMap::new();
         for hold in &state.holds {
-            saved.insert((&hold.rule, &hold.text), hold);
+            let known_by = (hold.rule.as_str(), hold.text.as_str());
+            saved.entry(known_by).or_default().push_back(hold);
         }
         for (ix, plan) in (0..).map(HoldIx).zip(&ctx.plan.holds) {
             let rule = &*ctx.program[plan.place.rule].name;
             let text = holds_condition(ctx.program, plan.place).map_or("", |c| &c.text);
-            let Some(saved) = saved.remove(&(rule, text)) else {
+            let saved = saved.get_mut(&(rule, text));
+            let Some(saved) = saved.and_then(VecDeque::pop_front) else {
                 self.first_look(ctx, now, ix);
                 continue;
             };
@@ -498,7 +506,8 @@ impl Core {
                 self.look_overdue(ix, saved.overdue);
             }
         }
-        let waiting = saved.into_values().filter(|hold| hold.since.is_some());
+        let left = saved.into_values().flatten();
+        let waiting = left.filter(|hold| hold.since.is_some());
         notes.extend(waiting.map(|hold| Note::HoldDropped {
             rule: hold.rule.as_str().into(),
         }));

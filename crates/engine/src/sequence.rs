@@ -78,10 +78,13 @@ pub(crate) fn steps_at(program: &Program, place: Place) -> &[SequenceStep] {
     }
 }
 
-/// What a snapshot knows a sequence by: another one must not go on where this one was.
-pub(crate) fn key(program: &Program, place: Place) -> String {
+/// What a snapshot knows a sequence by: another one must not go on where this one was. `None`: it is no sequence.
+pub(crate) fn key(program: &Program, trigger: &Trigger) -> Option<String> {
+    let Trigger::Sequence { steps, .. } = trigger else {
+        return None;
+    };
     let mut key = String::new();
-    for step in steps_at(program, place) {
+    for step in steps {
         key.push('>');
         for event in &step.events {
             key.push(' ');
@@ -97,7 +100,7 @@ pub(crate) fn key(program: &Program, place: Place) -> String {
             key += &format!(" if {}", condition.text);
         }
     }
-    key
+    Some(key)
 }
 
 impl Core {

@@ -3,8 +3,6 @@
 //! Made by [`crate::Engine::state`], taken by [`crate::Engine::restore`]. Lists are in the program's order,
 //! so that equal engines encode to equal bytes. Must not know indices: they mean nothing in another program.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use minicbor::{Decode, Encode};
 use types::{Instant, Now, UnixTime, Value};
 
@@ -14,8 +12,8 @@ use crate::{
     gesture::Moment,
     house::SlotState,
     input::Who,
-    plan::{Place, holds_condition},
-    sequence::key,
+    plan::{Place, chord_key, holds_condition, key_at},
+    sequence,
 };
 
 /// Format that this binary writes. A field may be added under a new index without a new number.
@@ -213,7 +211,7 @@ pub(crate) struct AtSaved {
 pub(crate) struct ChordSaved {
     #[n(0)]
     pub(crate) rule: String,
-    /// Which chord: [`crate::plan::ChordPlan::key`].
+    /// Which chord: [`crate::plan::chord_key`].
     #[n(1)]
     pub(crate) chord: String,
     #[n(2)]
@@ -299,23 +297,6 @@ impl State {
     #[must_use]
     pub fn now(&self) -> Now {
         self.now
-    }
-
-    /// Makes what is known of the channels of each device known under its new name, all at once: two may have changed
-    /// names with each other. What is known of a device whose name is another one's now is dropped. To be called before a
-    /// program that has the new names takes the state over.
-    pub fn rename_devices(&mut self, new_names: &BTreeMap<&str, &str>) {
-        let taken: BTreeSet<&str> = new_names.values().copied().collect();
-        self.channels.retain_mut(|saved| {
-            let Some((device, channel)) = saved.path.split_once('.') else {
-                return true;
-            };
-            match new_names.get(device) {
-                Some(new) => saved.path = format!("{new}.{channel}"),
-                None => return !taken.contains(device),
-            }
-            true
-        });
     }
 
     pub(crate) fn format(&self) -> u32 {
@@ -482,7 +463,7 @@ impl Core {
                 });
                 ChordSaved {
                     rule: rule_name(ctx, plan.place),
-                    chord: plan.key(ctx.program),
+                    chord: key_at(ctx.program, plan.place, chord_key),
                     struck: struck.collect(),
                 }
             })
@@ -516,7 +497,7 @@ impl Core {
                 let begun: Vec<_> = begun.map(|first| first.map(MomentSaved::from)).collect();
                 begun.iter().any(Option::is_some).then(|| SequenceSaved {
                     rule: rule_name(ctx, plan.place),
-                    steps: key(ctx.program, plan.place),
+                    steps: key_at(ctx.program, plan.place, sequence::key),
                     begun,
                 })
             })

@@ -13,7 +13,9 @@ pub(crate) mod cron;
 mod expr;
 mod few;
 mod foreign;
+pub(crate) mod form;
 mod rule;
+mod succession;
 
 pub use cron::{BadCron, Cron};
 pub use expr::{Binary, Expr, Function, Now, Sun};
@@ -23,6 +25,7 @@ pub use rule::{
     Action, AfterDowntime, Condition, Days, FieldMap, GestureKind, LimitRate, Mode, Operand,
     Origin, Piece, Rule, SequenceStep, StepEvent, SunEvent, Template, Trigger,
 };
+pub use succession::Succession;
 
 macro_rules! index {
     ($($(#[$doc:meta])* $name:ident => $table:ident: $row:ty;)*) => {$(

@@ -1,16 +1,15 @@
 //! Another mapping takes over between two inputs.
 //!
-//! What is known stays, by names; of a device with a new name, by its number. What lies retained under names that are
+//! What is known stays, also of what has a new name; what is told to modules goes by names, since their topics do. What lies retained under names that are
 //! gone is cleared; a device learns its role anew only where its own `io` changed.
 
 use std::{collections::BTreeSet, mem, sync::Arc};
 
-use engine::{Engine, Resume};
 use mapping::{
     Program,
-    program::{ChannelIx, Device, DeviceIx},
+    program::{ChannelIx, DeviceIx, Succession},
 };
-use types::{DeviceId, Now};
+use types::Now;
 
 use super::Dispatcher;
 use crate::{
@@ -26,17 +25,11 @@ impl Dispatcher {
     /// Puts `program` in force. The caller checked it, ran its tests, and journals [`crate::Input::Reload`] at this
     /// place. Every [`DeviceIx`] that it keeps is to be looked up again.
     pub fn replace(&mut self, now: Now, program: Arc<Program>, effects: &mut Effects) {
-        let mut state = self.engine.state();
-        let renamed = program.devices.iter().filter_map(|device| {
-            let was = predecessor(&self.program, device).map(|ix| &*self.program[ix].name)?;
-            (was != &*device.name).then_some((was, &*device.name))
-        });
-        state.rename_devices(&renamed.collect());
-        let (engine, notes) = Engine::restore(Arc::clone(&program), &state, now, Resume::Reload);
-        effects.notes.extend(notes.into_iter().map(Note::from));
-
+        let (old, new) = (Arc::clone(&self.program), Arc::clone(&program));
+        let succession = Succession::new(&old, &new);
         let targets = self.all_targets();
-        self.engine = engine;
+        let notes = self.engine.replace(Arc::clone(&program), &succession, now);
+        effects.notes.extend(notes.into_iter().map(Note::from));
         self.engine.set_fuse(self.config.conduct.firings_per_s_max);
         let before = Before {
             targets,
@@ -44,14 +37,14 @@ impl Dispatcher {
             program: mem::replace(&mut self.program, program),
             blocked: self.resolve_blocks(),
         };
-        self.carry_over(&before);
+        self.carry_over(&before, &succession);
         self.clear_gone(&before, effects);
         self.tell_changes(now, &before, effects);
         self.tell_new_blocks(&before, effects);
         self.bring_virtual_devices(now, effects);
     }
 
-    fn carry_over(&mut self, before: &Before) {
+    fn carry_over(&mut self, before: &Before, succession: &Succession<'_>) {
         let program = Arc::clone(&self.program);
         let old = &before.program;
         let windows = mem::take(&mut self.windows);
@@ -62,7 +55,7 @@ impl Dispatcher {
         );
         for device in DeviceIx::all(program.devices.len()) {
             let row = &program[device];
-            let Some(was) = predecessor(old, row) else {
+            let Some(was) = succession.device_before(device) else {
                 self.windows.push(Windows::default());
                 self.roles.push(1);
                 continue;
@@ -183,15 +176,6 @@ impl Dispatcher {
             .map(|(slot, value)| (Arc::clone(&self.program[slot].name), value))
             .collect()
     }
-}
-
-/// The device that `device` was: the one with its number, which is the same device for ever; where none has it, by its
-/// name. A virtual one has no number.
-fn predecessor(old: &Program, device: &Device) -> Option<DeviceIx> {
-    let mut numbered = DeviceIx::all(old.devices.len()).filter(|_| device.id != DeviceId(0));
-    numbered
-        .find(|ix| old[*ix].id == device.id)
-        .or_else(|| old.device(&device.name))
 }
 
 /// What was in force.

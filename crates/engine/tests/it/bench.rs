@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 use engine::{Effects, Engine, Input, Outcome, Output, Resume, State, Who};
-use mapping::program::{ChannelIx, Program};
+use mapping::program::{ChannelIx, Program, Succession};
 use types::{Instant, Now, UnixTime, Value};
 
 use crate::build::{R, event, house, slot};
@@ -189,8 +189,15 @@ impl Bench {
         std::mem::take(&mut self.fired)
     }
 
-    /// Goes on with an engine made from this one's bytes.
+    /// Goes on with an engine made from this one's bytes; at a reload with this one and another program.
     pub(crate) fn swap(&mut self, program: &Arc<Program>, how: Resume) -> Vec<engine::Note> {
+        if how == Resume::Reload {
+            let old = self.program();
+            let succession = Succession::new(&old, program);
+            return self
+                .engine
+                .replace(Arc::clone(program), &succession, self.now);
+        }
         let bytes = self.engine.state().encode();
         let state = State::decode(&bytes).expect("own bytes");
         let (engine, notes) = Engine::restore(Arc::clone(program), &state, self.now, how);

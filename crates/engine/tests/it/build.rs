@@ -47,6 +47,7 @@ pub(crate) fn house(rules: &[R]) -> Arc<Program> {
     b.contact("contact");
     b.device("mode");
     b.program.devices[5].carrier = Carrier::Virtual;
+    b.program.devices[5].id = DeviceId(0);
     b.button("evening");
     b.keys("keys");
     b.contact("away");

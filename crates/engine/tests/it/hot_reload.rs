@@ -182,6 +182,77 @@ fn a_for_runs_on_with_the_same_text_and_is_dropped_with_another() {
 }
 
 #[test]
+fn a_for_runs_on_where_its_rule_has_another_name_and_its_condition_another_space() {
+    let open = |name: &str, text: &str| [rule(name).holds(text, 600).notify(name)];
+    let mut b = bench(&open("open", "state.door.contact == 'open'"));
+    b.report("door.contact", "open");
+    b.pass(300);
+    let notes = reload(&mut b, &open("door-open", "state.door.contact  ==  'open'"));
+    // What it says is another text: that is more than a name.
+    assert_eq!(
+        notes,
+        [Note::HoldDropped {
+            rule: "open".into()
+        }]
+    );
+    let said = |name: &str, text: &str| [rule(name).holds(text, 600).notify("open")];
+    let mut b = bench(&said("open", "state.door.contact == 'open'"));
+    b.report("door.contact", "open");
+    b.pass(300);
+    let new = said("door-open", "state.door.contact  ==  'open'");
+    assert_eq!(reload(&mut b, &new), []);
+    b.pass(299);
+    assert_eq!(b.fired(), [""; 0]);
+    b.pass(1);
+    assert_eq!(b.fired(), ["door-open"]);
+    assert_eq!(
+        reload(&mut b, &said("open", "state.door.contact == 'open'")),
+        []
+    );
+    b.pass(600);
+    assert_eq!(b.fired(), [""; 0], "it is true already");
+}
+
+#[test]
+fn two_fors_of_one_condition_each_run_on() {
+    let text = "state.door.contact == 'open'";
+    let twice = [rule("open")
+        .holds(text, 100)
+        .holds(text, 200)
+        .notify("open")];
+    for how in [Resume::Replay, Resume::Restart, Resume::Reload] {
+        let mut b = bench(&twice);
+        b.report("door.contact", "open");
+        b.pass(50);
+        assert_eq!(b.swap(&house(&twice), how), []);
+        b.pass(49);
+        assert_eq!(b.fired(), [""; 0]);
+        b.pass(1);
+        assert_eq!(b.fired(), ["open"]);
+        b.pass(99);
+        assert_eq!(b.fired(), [""; 0]);
+        b.pass(1);
+        assert_eq!(b.fired(), ["open"]);
+    }
+}
+
+#[test]
+fn a_run_that_waits_goes_on_under_the_new_name_of_its_rule() {
+    let slow = |name: &str| {
+        [rule(name)
+            .on("desk.button.press")
+            .wait(60)
+            .cmd("hall.fan.on")]
+    };
+    let mut b = bench(&slow("slow"));
+    b.event("desk.button.press", &[]);
+    b.pass(30);
+    assert_eq!(reload(&mut b, &slow("late")), []);
+    b.pass(30);
+    assert_eq!(b.out(), ["hall.fan on=true"]);
+}
+
+#[test]
 fn a_gesture_in_flight_goes_on() {
     use mapping::program::GestureKind::Double;
     let double = [rule("double").gesture(Double, 0, 400).notify("double")];

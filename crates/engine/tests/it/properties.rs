@@ -4,7 +4,10 @@
 use std::{sync::Arc, time::Duration};
 
 use engine::{Effects, Engine, Input, Outcome, Resume, State, Who};
-use mapping::program::{AfterDowntime, Days, GestureKind, Mode, Program, RuleIx, SunEvent};
+use mapping::program::{
+    AfterDowntime, Carrier, Days, DeviceIx, GestureKind, Mode, Program, RuleIx, Succession,
+    SunEvent, TimerIx, Trigger, VarIx,
+};
 use proptest::prelude::*;
 use types::{Instant, Now, Value};
 
@@ -238,6 +241,65 @@ fn run(
     (all, engine.state().encode())
 }
 
+/// The same house, its rules, variables, timers, virtual devices and the channels of others under other names, its
+/// conditions with another space.
+fn with_other_names(program: &Program) -> Arc<Program> {
+    let mut program = program.clone();
+    let other = |name: &mut Arc<str>| *name = format!("{name}_other").into();
+    program
+        .rules
+        .iter_mut()
+        .for_each(|rule| other(&mut rule.name));
+    program.vars.iter_mut().for_each(|var| other(&mut var.name));
+    program
+        .timers
+        .iter_mut()
+        .for_each(|timer| other(&mut timer.name));
+    for device in &mut program.devices {
+        if device.carrier == Carrier::Virtual {
+            other(&mut device.name);
+        } else {
+            let channels = device.channels.iter();
+            channels.for_each(|ix| other(&mut program.channels[ix.index()].name));
+        }
+    }
+    for trigger in program
+        .rules
+        .iter_mut()
+        .flat_map(|rule| rule.triggers.iter_mut())
+    {
+        match trigger {
+            Trigger::Holds { condition, .. } => {
+                condition.text = format!(" {}", condition.text).into();
+            }
+            Trigger::Sequence { steps, .. } => {
+                for condition in steps.iter_mut().filter_map(|step| step.condition.as_mut()) {
+                    condition.text = format!(" {}", condition.text).into();
+                }
+            }
+            _ => {}
+        }
+    }
+    let names = &mut program.names;
+    names.rules = (0..)
+        .zip(&program.rules)
+        .map(|(ix, rule)| (rule.name.clone(), RuleIx(ix)))
+        .collect();
+    names.vars = (0..)
+        .zip(&program.vars)
+        .map(|(ix, var)| (var.name.clone(), VarIx(ix)))
+        .collect();
+    names.timers = (0..)
+        .zip(&program.timers)
+        .map(|(ix, row)| (row.name.clone(), TimerIx(ix)))
+        .collect();
+    names.devices = (0..)
+        .zip(&program.devices)
+        .map(|(ix, row)| (row.name.clone(), DeviceIx(ix)))
+        .collect();
+    Arc::new(program)
+}
+
 /// What rules did, in order: without those that only looked.
 fn did(effects: &Effects) -> Vec<(RuleIx, Outcome)> {
     let traces = effects.decisions.iter().flat_map(|d| &d.rules);
@@ -281,6 +343,30 @@ proptest! {
         let straight = run(&program, &history, STRAIGHT);
         let all: Vec<usize> = (0..history.len()).collect();
         prop_assert_eq!(&run(&program, &history, (&all, Resume::Reload)), &straight);
+    }
+
+    #[test]
+    fn new_names_for_everything_between_any_two_inputs_make_no_difference(
+        rules in rules(),
+        history in history(),
+    ) {
+        let named = [house(&rules), with_other_names(&house(&rules))];
+        let (straight, state) = run(&named[0], &history, STRAIGHT);
+        let mut now = begin();
+        let mut engine = Engine::new(Arc::clone(&named[0]), now);
+        for (ix, (pause, kind, value)) in history.iter().enumerate() {
+            let (old, new) = (&named[ix % 2], &named[(ix + 1) % 2]);
+            let notes = engine.replace(Arc::clone(new), &Succession::new(old, new), now);
+            prop_assert_eq!(notes, []);
+            now = later(now, &(*pause, *kind, *value));
+            let mut effects = Effects::default();
+            engine.handle(now, input(&named[0], *kind, *value), &mut effects);
+            prop_assert_eq!(&effects.outputs, &straight[ix].outputs);
+            prop_assert_eq!(did(&effects), did(&straight[ix]));
+        }
+        let last = &named[history.len() % 2];
+        let _ = engine.replace(Arc::clone(&named[0]), &Succession::new(last, &named[0]), now);
+        prop_assert_eq!(engine.state().encode(), state);
     }
 
     #[test]
@@ -348,7 +434,7 @@ proptest! {
             engine.handle(now, input(&program, *kind, *value), &mut effects);
         }
         let next = house(&new);
-        let (mut engine, _) = Engine::restore(Arc::clone(&next), &engine.state(), now, Resume::Reload);
+        let _ = engine.replace(Arc::clone(&next), &Succession::new(&program, &next), now);
         for (pause, kind, value) in &history {
             now = now.after(Duration::from_millis(u64::from(*pause)));
             engine.handle(now, input(&next, *kind, *value), &mut effects);

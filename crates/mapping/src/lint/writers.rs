@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use types::Value;
 
-use super::conditions::{self, Conditions, SetIx};
+use super::conditions::{Conditions, SetIx};
 use crate::{
     diagnostic::Diagnostic,
     program::{
         Action, ChannelIx, CommandEffect, EventIx, GestureKind, Program, Rule, RuleIx, SlotIx,
         SunEvent, TimerIx, Trigger,
+        form::{Form, Indices},
     },
     rules::{Meta, actions},
     source::Span,
@@ -140,10 +141,10 @@ impl Alike {
             }
             for Write { slot, value, span } in writes_at_once(program, rule, &metas[ix.index()]) {
                 let value = value.map(|value| {
-                    let mut form = Vec::new();
-                    conditions::write_value(value, &mut form);
+                    let mut form = Form::new(&Indices);
+                    form.value(value);
                     let next = values.len() as u32;
-                    *values.entry(form).or_insert(next)
+                    *values.entry(form.finish()).or_insert(next)
                 });
                 let write = (ix, value, span.file.0, span.bytes.start);
                 slots.entry(slot).or_default().push(write);

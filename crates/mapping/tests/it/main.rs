@@ -9,3 +9,4 @@ mod index;
 mod limits;
 mod reference;
 mod schema;
+mod succession;

@@ -3,7 +3,10 @@
 use std::{rc::Rc, sync::Arc};
 
 use dispatcher::explain::Explainer;
-use mapping::Program;
+use mapping::{
+    Program,
+    program::{RuleIx, Succession},
+};
 use tokio::{sync::mpsc, task::spawn_blocking};
 
 use super::Desk;
@@ -82,26 +85,36 @@ impl Desk {
     }
 }
 
-/// Which rules an edit brought, changed and took, for people; empty where it did none of that.
+/// Which rules an edit brought, changed, renamed and took, for people; empty where it did none of that.
 fn changed_rules(old: &Program, new: &Program) -> String {
     const SHOWN_MAX: usize = 5;
-    let print = |program: &Program, name: &Arc<str>| {
-        let ix = program.names.rules.get(name)?;
-        Some(program[*ix].fingerprint)
-    };
-    let (mut came, mut changed) = (Vec::new(), Vec::new());
-    for rule in &new.rules {
-        match print(old, &rule.name) {
-            None => came.push(&*rule.name),
-            Some(before) if before != rule.fingerprint => changed.push(&*rule.name),
+    let succession = Succession::new(old, new);
+    let [mut came, mut changed, mut renamed, mut gone] = [const { Vec::new() }; 4];
+    let mut before = vec![None; new.rules.len()];
+    for ix in RuleIx::all(old.rules.len()) {
+        match succession.rule(ix) {
+            Some(is) => before[is.index()] = Some(&old[ix]),
+            None => gone.push(old[ix].name.to_string()),
+        }
+    }
+    for (rule, was) in new.rules.iter().zip(before) {
+        match was {
+            None => came.push(rule.name.to_string()),
+            Some(was) if was.name != rule.name => {
+                renamed.push(format!("{} to {}", was.name, rule.name));
+            }
+            Some(was) if was.fingerprint != rule.fingerprint => changed.push(rule.name.to_string()),
             Some(_) => {}
         }
     }
-    let gone = old.rules.iter().map(|rule| &rule.name);
-    let gone = gone.filter(|name| print(new, name).is_none());
-    let gone: Vec<&str> = gone.map(|name| &**name).collect();
+    let told = [
+        ("new", came),
+        ("changed", changed),
+        ("renamed", renamed),
+        ("gone", gone),
+    ];
     let mut text = String::new();
-    for (word, names) in [("new", came), ("changed", changed), ("gone", gone)] {
+    for (word, names) in told {
         if let (Some(shown), false) = (names.get(..names.len().min(SHOWN_MAX)), names.is_empty()) {
             let more = names.len() - shown.len();
             text.push_str(&format!("; {word}: {}", shown.join(", ")));
@@ -129,8 +142,10 @@ mod tests {
             format!("[rule.{name}]\nwhen = \"hall.online\"\ndo = \"hall.lamp.{to}\"\n")
         };
         let old = house(&(rule("a", "on") + &rule("b", "on") + &rule("c", "on")));
-        let new = house(&(rule("a", "on") + &rule("b", "off") + &rule("d", "on")));
+        let new = house(&(rule("a", "on") + &rule("b", "off") + &rule("d", "toggle")));
         assert_eq!(changed_rules(&old, &new), "; new: d; changed: b; gone: c");
+        let new = house(&(rule("a", "on") + &rule("b", "on") + &rule("d", "on")));
+        assert_eq!(changed_rules(&old, &new), "; renamed: c to d");
         assert_eq!(changed_rules(&old, &old), "");
     }
 }

@@ -1,0 +1,161 @@
+//! A state in the words of the program that takes over: what runs goes on where it is the same thing, also under
+//! another name.
+//!
+//! Called by [`crate::Engine::replace`], before the state is loaded. What has no successor stays as it is, so that
+//! loading tells what is dropped; unless another thing has its name now.
+
+use mapping::program::{Carrier, Program, Rule, RuleIx, Succession, Trigger};
+
+use crate::{
+    plan::chord_key,
+    sequence,
+    state::{ChannelSaved, OriginSaved, State},
+};
+
+impl State {
+    /// Puts everything under the name that it has in the new program of `succession`, of whose old program this is
+    /// the state.
+    pub(crate) fn succeed(&mut self, succession: &Succession<'_>) {
+        let (old, new) = succession.programs();
+        let heir = Heir {
+            succession,
+            old,
+            new,
+        };
+        self.channels.retain_mut(|saved| heir.channel(saved));
+        self.online.retain_mut(|name| heir.device(name));
+        for saved in &mut self.vars {
+            heir.var(&mut saved.name);
+        }
+        for saved in &mut self.timers {
+            heir.timer(&mut saved.name);
+            heir.rule(&mut saved.by);
+        }
+        for saved in &mut self.holds {
+            heir.trigger(&mut saved.rule, &mut saved.text, condition_text);
+        }
+        for saved in &mut self.ats {
+            heir.rule(&mut saved.rule);
+        }
+        for saved in &mut self.chords {
+            heir.trigger(&mut saved.rule, &mut saved.chord, chord_key);
+        }
+        for saved in &mut self.sequences {
+            heir.trigger(&mut saved.rule, &mut saved.steps, sequence::key);
+        }
+        for saved in &mut self.rates {
+            heir.rule(&mut saved.rule);
+        }
+        for saved in &mut self.runs {
+            let Some((was, is)) = heir.rules(&saved.rule) else {
+                continue;
+            };
+            if saved.fingerprint == was.fingerprint && succession.is_same_rule(was, is) {
+                saved.fingerprint = is.fingerprint;
+            }
+            saved.rule = is.name.to_string();
+        }
+    }
+}
+
+/// Finds successors by old names.
+struct Heir<'a> {
+    succession: &'a Succession<'a>,
+    old: &'a Program,
+    new: &'a Program,
+}
+
+impl<'a> Heir<'a> {
+    /// False: its name is another channel's now.
+    fn channel(&self, saved: &mut ChannelSaved) -> bool {
+        let was = self.old.channel_by_path(&saved.path);
+        let is = was.and_then(|was| self.succession.channel(was));
+        match is {
+            Some(is) => saved.path = self.new.channel_path(is),
+            None if self.new.channel_by_path(&saved.path).is_some() => return false,
+            None => {}
+        }
+        let origins = saved.slots.iter_mut().map(|slot| slot.origin.as_mut());
+        let bound = saved.bound.as_mut().map(|bound| &mut bound.who);
+        for origin in origins.flatten().chain(bound) {
+            if let OriginSaved::Rule(name) = origin {
+                self.rule(name);
+            }
+        }
+        true
+    }
+
+    /// False: it has another name now, under which it has yet to log in. A virtual one never does.
+    fn device(&self, name: &mut String) -> bool {
+        let was = self.old.device(name);
+        let Some(is) = was.and_then(|was| self.succession.device(was)) else {
+            return true;
+        };
+        let row = &self.new[is];
+        let stays = *row.name == *name || row.carrier == Carrier::Virtual;
+        *name = row.name.to_string();
+        stays
+    }
+
+    fn var(&self, name: &mut String) {
+        let was = self.old.names.vars.get(name.as_str());
+        if let Some(is) = was.and_then(|was| self.succession.var(*was)) {
+            *name = self.new[is].name.to_string();
+        }
+    }
+
+    fn timer(&self, name: &mut String) {
+        let was = self.old.names.timers.get(name.as_str());
+        if let Some(is) = was.and_then(|was| self.succession.timer(*was)) {
+            *name = self.new[is].name.to_string();
+        }
+    }
+
+    fn rule(&self, name: &mut String) {
+        if let Some((_, is)) = self.rules(name) {
+            *name = is.name.to_string();
+        }
+    }
+
+    fn rules(&self, name: &str) -> Option<(&'a Rule, &'a Rule)> {
+        let was = *self.old.names.rules.get(name)?;
+        let is: RuleIx = self.succession.rule(was)?;
+        Some((&self.old[was], &self.new[is]))
+    }
+
+    /// A trigger of a rule: `key` tells what a state knows it by.
+    fn trigger(
+        &self,
+        rule: &mut String,
+        known_by: &mut String,
+        key: impl Fn(&Program, &Trigger) -> Option<String>,
+    ) {
+        let Some((was, is)) = self.rules(rule) else {
+            return;
+        };
+        *rule = is.name.to_string();
+        let mut triggers = was.triggers.iter();
+        let known = |trigger: &&Trigger| key(self.old, trigger).as_ref() == Some(&*known_by);
+        let Some(was) = triggers.find(known) else {
+            return;
+        };
+        let mut triggers = is.triggers.iter();
+        let successor = triggers.find(|is| match (was, is) {
+            // Another `for` is the same condition still.
+            (Trigger::Holds { condition: was, .. }, Trigger::Holds { condition: is, .. }) => {
+                self.succession.is_same_condition(was, is)
+            }
+            _ => self.succession.is_same_trigger(was, is),
+        });
+        if let Some(key) = successor.and_then(|is| key(self.new, is)) {
+            *known_by = key;
+        }
+    }
+}
+
+fn condition_text(_: &Program, trigger: &Trigger) -> Option<String> {
+    match trigger {
+        Trigger::Holds { condition, .. } => Some(condition.text.to_string()),
+        _ => None,
+    }
+}
