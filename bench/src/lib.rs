@@ -8,6 +8,7 @@ pub mod expressions;
 pub mod house;
 pub mod loading;
 pub mod matching;
+pub mod reloading;
 pub mod report;
 pub mod travel;
 pub mod values;

@@ -5,7 +5,8 @@ use bench::{
     estate, expressions, house,
     loading::{self, Memory},
     matching::{self, Effort},
-    report::Floor,
+    reloading,
+    report::{Floor, Spread},
 };
 use tikv_jemalloc_ctl::{epoch, stats};
 
@@ -27,6 +28,7 @@ fn main() -> anyhow::Result<()> {
     let mut floors = Vec::new();
     events(rounds, quick, &mut floors)?;
     loads(rounds, &mut floors);
+    reloads(rounds, &mut floors);
     conditions(rounds, quick, &mut floors)?;
     println!();
     for floor in &floors {
@@ -77,11 +79,6 @@ fn loads(rounds: usize, floors: &mut Vec<Floor>) {
     let found = loading::measure(RULES, rounds);
     println!("\n| rules | parse ms | compile ms | check ms | these three ms | index ms |");
     println!("|---:|---|---|---|---|---|");
-    let ms = |spread: bench::report::Spread| bench::report::Spread {
-        median: spread.median * 1e3,
-        min: spread.min * 1e3,
-        max: spread.max * 1e3,
-    };
     println!(
         "| {} | {:.0} | {:.0} | {:.0} | {:.0} | {:.1} |",
         found.rules,
@@ -101,6 +98,39 @@ fn loads(rounds: usize, floors: &mut Vec<Floor>) {
     let (own, all) = (memory.of_rule(), memory.of_rule_and_devices());
     println!("| {rules} | {mib:.1} | {own:.0} | {all:.0} |");
     floors.push(Floor::at_most("memory of a rule", own, 1_024.0, "bytes"));
+}
+
+fn ms(seconds: Spread) -> Spread {
+    Spread {
+        median: seconds.median * 1e3,
+        min: seconds.min * 1e3,
+        max: seconds.max * 1e3,
+    }
+}
+
+/// What of an edit everybody waits for, beside what another thread does for it.
+fn reloads(rounds: usize, floors: &mut Vec<Floor>) {
+    let found = reloading::measure(RULES, rounds);
+    println!(
+        "\n| rules | timers that run | read ms | one rule edited ms | everything renamed ms |"
+    );
+    println!("|---:|---:|---|---|---|");
+    println!(
+        "| {} | {} | {:.0} | {:.0} | {:.0} |",
+        found.rules,
+        found.timers,
+        ms(found.read_s),
+        ms(found.edited_s),
+        ms(found.renamed_s)
+    );
+    for (what, part) in [
+        ("an edited rule", found.edited_s),
+        ("new names for everything", found.renamed_s),
+    ] {
+        let what = format!("{what}, brought into force beside reading {RULES} rules");
+        let share = part.median / found.read_s.median;
+        floors.push(Floor::at_most(&what, share, 0.6, "of it"));
+    }
 }
 
 /// Bytes that the allocator has given out, rounded as it rounds them.

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use bench::{estate, expressions, house, loading, matching, travel};
+use bench::{estate, expressions, house, loading, matching, reloading, travel};
 use replay::{History, Until};
 use types::UnixTime;
 
@@ -40,6 +40,15 @@ fn index_and_scan_are_measured_beside_each_other() {
         );
         assert!(found.index_ns.min > 0.0 && found.scan_ns.min > 0.0 && found.engine_ns.min > 0.0);
     }
+}
+
+#[test]
+fn a_busy_house_goes_on_with_an_edit_and_with_other_names() {
+    // It panics where anything does not go on.
+    let found = reloading::measure(200, 1);
+    assert_eq!(found.rules, 200);
+    assert!(found.timers >= 9, "{found:?}");
+    assert!(found.edited_s.median > 0.0 && found.renamed_s.median > 0.0);
 }
 
 #[test]
