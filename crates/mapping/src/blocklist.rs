@@ -502,7 +502,7 @@ mod tests {
     }
 
     #[test]
-    fn a_giant_blocklist_is_refused_whatever_it_holds() {
+    fn a_blocklist_that_is_giant_or_wrong_is_refused() {
         for (text, code) in [
             ("#".repeat(BYTES_MAX as usize + 1), "file-too-large"),
             ("a.b = {}\n".repeat(60_000), "file-too-large"),
@@ -510,6 +510,7 @@ mod tests {
             (format!("a{} = 1\n", ".a".repeat(40)), "key-too-deep"),
             ("=\n".repeat(400_000), "too-many-mistakes"),
             ("[[block]]\nid = 0\n".repeat(20_000), "too-many-problems"),
+            ("[[block]]\ndevice = \"Front Door\"\n".to_owned(), "bad-name"),
         ] {
             let read = parse(FILE, &text);
             assert!(read.blocks.is_none());

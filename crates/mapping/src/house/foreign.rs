@@ -7,7 +7,6 @@ use crate::{
     diagnostic::Diagnostic,
     grammar::MQTT,
     kinds::Kind,
-    names::{self, Letters},
     program::{Codec, Foreign, Preset},
     read::{Node, Table, Text, did_you_mean, list},
     report::Report,
@@ -224,14 +223,13 @@ fn event_words(
                 ours.text
             );
             let error = Diagnostic::error("unknown-event", ours.span(), message);
-            let error = if names::matches(theirs.name, Letters::Expression)
-                && known.any(|name| name == theirs.name)
-            {
+            let near = did_you_mean(error.clone(), ours.text, known.clone());
+            let swapped = near.help.is_empty() && known.any(|name| name == theirs.name);
+            report.push(if swapped {
                 error.help("the device's word stands left, ours right")
             } else {
-                did_you_mean(error, ours.text, known)
-            };
-            report.push(error);
+                near
+            });
         } else if let Some(first) = words.get(ours.text) {
             let message = format!("`{}` is the meaning of `{first}` already", ours.text);
             report.push(

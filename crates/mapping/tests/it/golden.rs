@@ -1,12 +1,26 @@
 //! One folder for each message: `tests/golden/CODE` or `CODE--VARIANT` holds a house and what is said of it.
 //! `UPDATE_GOLDEN=1` writes what is said now; read it before it is committed.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
 
 use mapping::{Loaded, load, render};
 
 /// Fewer folders than this were lost by accident.
-const CASES_MIN: usize = 90;
+const CASES_MIN: usize = 330;
+
+/// Fewer codes than this were overlooked.
+const CODES_MIN: usize = 100;
+
+/// Messages about what is too large for a folder, or is no part of a mapping: each is asserted where it is made up.
+const MADE_UP: [(&str, &str); 4] = [
+    ("blocks-nobody", "src/blocklist.rs"),
+    ("file-too-large", "tests/it/limits.rs"),
+    ("house-too-large", "tests/it/limits.rs"),
+    ("too-many-problems", "tests/it/limits.rs"),
+];
 
 fn cases() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
@@ -81,6 +95,50 @@ fn a_message_says_nothing_but_its_own_mistake() {
             case.display()
         );
     }
+}
+
+/// The codes that the sources of this crate name, each with a file that does.
+fn codes_of_the_sources() -> BTreeMap<String, PathBuf> {
+    let mut codes = BTreeMap::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("the sources are there") {
+            let path = entry.expect("the sources are there").path();
+            if path.is_dir() && !path.ends_with("tests") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).expect("the sources are there");
+                codes.extend(codes_of(&text).map(|code| (code, path.clone())));
+            }
+        }
+    }
+    codes
+}
+
+/// The literals that stand where a code is expected.
+fn codes_of(source: &str) -> impl Iterator<Item = String> {
+    let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let calls = ["error(", "warning(", "unknown(", "LINT: &str ="];
+    let behind = calls.into_iter().flat_map(|call| code.split(call).skip(1));
+    behind.filter_map(|rest| {
+        let (code, _) = rest.trim_start().strip_prefix('"')?.split_once('"')?;
+        Some(code.to_owned())
+    })
+}
+
+#[test]
+fn each_code_of_the_sources_has_a_case() {
+    let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let shown: BTreeSet<String> = cases().iter().map(|case| code(case)).collect();
+    let mut named = codes_of_the_sources();
+    assert!(named.len() >= CODES_MIN, "{} codes", named.len());
+    for (code, file) in MADE_UP {
+        assert!(named.remove(code).is_some(), "nothing says `{code}`");
+        let test = std::fs::read_to_string(crate_folder.join(file)).expect("the test is there");
+        assert!(test.contains(&format!("\"{code}\"")), "{file} has no `{code}`");
+    }
+    named.retain(|code, _| !shown.contains(code));
+    assert!(named.is_empty(), "no folder shows {named:#?}");
 }
 
 #[test]

@@ -201,6 +201,10 @@ fn what_is_wrong_a_thousand_times_is_told_a_thousand_times() {
         (last.code, last.severity),
         ("too-many-problems", Severity::Error)
     );
+    assert_eq!(
+        last.message,
+        "there are more than 1000 problems; the rest is not told"
+    );
 }
 
 #[test]

@@ -104,7 +104,12 @@ impl Checker<'_, '_, '_> {
             ([], [slot]) => Some(*slot),
             (_, []) => {
                 let message = format!("{} reports no state, only events", path());
-                self.report.error("no-state", range, message, |e| e);
+                self.report.error("no-state", range, message, |e| {
+                    e.help(format!(
+                        "a rule waits for its events: when = \"{}.EVENT\"; a variable can keep what they said",
+                        path()
+                    ))
+                });
                 None
             }
             ([], _) => {
