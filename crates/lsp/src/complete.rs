@@ -253,7 +253,7 @@ fn values_of(house: &House, takes: &Takes, quotes: Quotes, out: &mut Vec<Proposa
         Takes::Forms(forms) => {
             values_of(house, &forms.text, quotes, out);
             if quotes == Quotes::Add {
-                for form in forms.all.iter().filter(|form| !form.is_later()) {
+                for form in forms.all {
                     let about = form.keys.find(form.name).map_or("", |spec| spec.about);
                     out.push(Proposal {
                         label: format!("{{ {} = }}", form.name),

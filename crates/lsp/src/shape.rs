@@ -227,8 +227,7 @@ impl<'a> Shape<'a> {
     }
 
     fn keys_of_table(&self, keys: &'static Keys, path: &[Step], all: &mut Vec<KeyHere>) {
-        let specs = keys.specs.iter().filter(|spec| spec.need != Need::Later);
-        all.extend(specs.map(|spec| KeyHere {
+        all.extend(keys.specs.iter().map(|spec| KeyHere {
             name: spec.name.to_owned(),
             about: spec.about.to_owned(),
             needed: spec.need == Need::Must,
@@ -274,8 +273,7 @@ impl<'a> Shape<'a> {
             Takes::Forms(forms) => match self.form(forms.all, path) {
                 Some(form) => self.keys_of_table(&form.keys, path, all),
                 None => {
-                    let now = forms.all.iter().filter(|form| !form.is_later());
-                    all.extend(now.map(|form| {
+                    all.extend(forms.all.iter().map(|form| {
                         KeyHere {
                             name: form.name.to_owned(),
                             about: form

@@ -510,7 +510,10 @@ mod tests {
             (format!("a{} = 1\n", ".a".repeat(40)), "key-too-deep"),
             ("=\n".repeat(400_000), "too-many-mistakes"),
             ("[[block]]\nid = 0\n".repeat(20_000), "too-many-problems"),
-            ("[[block]]\ndevice = \"Front Door\"\n".to_owned(), "bad-name"),
+            (
+                "[[block]]\ndevice = \"Front Door\"\n".to_owned(),
+                "bad-name",
+            ),
         ] {
             let read = parse(FILE, &text);
             assert!(read.blocks.is_none());

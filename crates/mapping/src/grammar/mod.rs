@@ -49,8 +49,6 @@ pub enum Need {
     Must,
     /// It may.
     May,
-    /// It belongs to the language, but not to this version.
-    Later,
 }
 
 /// What keys mean that are none of a table's own.
@@ -214,15 +212,6 @@ impl Keys {
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&'static KeySpec> {
         self.specs.iter().find(|spec| spec.name == name)
-    }
-}
-
-impl Form {
-    /// Whether it belongs to the language, but not to this version.
-    #[must_use]
-    pub fn is_later(&self) -> bool {
-        let own = self.keys.find(self.name);
-        own.is_some_and(|spec| spec.need == Need::Later)
     }
 }
 

@@ -19,7 +19,6 @@ use crate::{
     paths::{self, GESTURES, Source},
     program::{Condition, EventIx, Expr, GestureKind, Trigger},
     read::{Node, Table, Text, unknown_key},
-    source::Span,
     units,
 };
 
@@ -149,11 +148,7 @@ fn form(house: &mut House<'_>, table: &Table<'_>) -> Option<&'static str> {
     let all = TRIGGERS.all.iter();
     let mut found = all.clone().filter(|form| table.field(form.name).is_some());
     let Some(form) = found.next() else {
-        let names: Vec<&str> = all.clone().map(|form| form.name).collect();
-        let now: Vec<&str> = all
-            .filter(|form| !form.is_later())
-            .map(|form| form.name)
-            .collect();
+        let names: Vec<&str> = all.map(|form| form.name).collect();
         let mut entries = table.entries().into_iter();
         let misspelt = entries
             .find(|(key, _)| crate::suggest::closest(key.name, names.iter().copied()).is_some());
@@ -164,7 +159,10 @@ fn form(house: &mut House<'_>, table: &Table<'_>) -> Option<&'static str> {
                 table.span.clone(),
                 "this table is no trigger",
             )
-            .help(format!("a trigger has one of {}", crate::read::list(&now))),
+            .help(format!(
+                "a trigger has one of {}",
+                crate::read::list(&names)
+            )),
         });
         return None;
     };
@@ -178,21 +176,11 @@ fn form(house: &mut House<'_>, table: &Table<'_>) -> Option<&'static str> {
         );
         return None;
     }
-    if form.is_later() {
-        report.push(not_yet(name, table.key_span(name)));
-        return None;
-    }
     // The field of a chord or a sequence is named by a key of its own, e.g. `key = [..]`.
     if form.keys.others == Others::Nothing {
         table.reject_unknown(report, form.keys.what, form.keys.names);
     }
     Some(name)
-}
-
-/// Says that a form belongs to the language, but not to this version.
-pub(super) fn not_yet(name: &str, span: Span) -> Diagnostic {
-    let message = format!("`{name}` is part of the language but not in this version");
-    Diagnostic::error("not-yet", span, message)
 }
 
 fn gesture<'a>(house: &mut House<'_>, table: &Table<'a>, drafts: &mut Drafts<'a>) -> Option<()> {

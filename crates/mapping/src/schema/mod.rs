@@ -105,7 +105,7 @@ impl Writer<'_> {
     fn table(&mut self, keys: &'static Keys, replaced: &[(&str, Json)]) -> Json {
         let mut properties = Map::new();
         let mut required = Vec::new();
-        for spec in keys.specs.iter().filter(|spec| spec.need != Need::Later) {
+        for spec in keys.specs {
             let other = replaced.iter().find(|(name, _)| *name == spec.name);
             let mut schema = match other {
                 Some((_, schema)) => schema.clone(),
@@ -196,8 +196,7 @@ impl Writer<'_> {
 
     fn forms(&mut self, forms: &'static Forms) -> Json {
         let mut all = vec![self.takes(&forms.text)];
-        let now = forms.all.iter().filter(|form| !form.is_later());
-        all.extend(now.map(|form| self.form(form)));
+        all.extend(forms.all.iter().map(|form| self.form(form)));
         any_of(all)
     }
 

@@ -135,7 +135,10 @@ fn each_code_of_the_sources_has_a_case() {
     for (code, file) in MADE_UP {
         assert!(named.remove(code).is_some(), "nothing says `{code}`");
         let test = std::fs::read_to_string(crate_folder.join(file)).expect("the test is there");
-        assert!(test.contains(&format!("\"{code}\"")), "{file} has no `{code}`");
+        assert!(
+            test.contains(&format!("\"{code}\"")),
+            "{file} has no `{code}`"
+        );
     }
     named.retain(|code, _| !shown.contains(code));
     assert!(named.is_empty(), "no folder shows {named:#?}");

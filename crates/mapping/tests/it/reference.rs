@@ -114,16 +114,11 @@ fn rows(out: &mut String, keys: &Keys) {
     for key in keys.specs {
         let name = match key.need {
             Need::Must => format!("**`{}`**", key.name),
-            _ => format!("`{}`", key.name),
-        };
-        let later = if key.need == Need::Later {
-            "not in this version: "
-        } else {
-            ""
+            Need::May => format!("`{}`", key.name),
         };
         let _ = writeln!(
             out,
-            "| {name} | {} | {later}{} |",
+            "| {name} | {} | {} |",
             takes(&key.takes),
             cell(key.about)
         );

@@ -11,21 +11,10 @@ use crate::{
         words,
     },
     index::Symbol,
+    names,
     program::{ChannelIx, Expr},
     suggest::closest,
 };
-
-/// Words that can't name a member.
-const RESERVED: [&str; 8] = [
-    "event",
-    "state",
-    "target",
-    "var",
-    "sun",
-    "now",
-    "dispatcher",
-    "online",
-];
 
 impl<'c> Checker<'c, '_, '_> {
     pub(super) fn over_group(
@@ -112,7 +101,7 @@ impl<'c> Checker<'c, '_, '_> {
         let word = self.written(&node.range);
         let problem = match &node.kind {
             NodeKind::Path(names) if names.len() == 1 => {
-                if RESERVED.contains(&word) {
+                if names::RESERVED.contains(&word) {
                     "it is a word of the language"
                 } else if self.scope.program.device(word).is_some() {
                     "a device is called so"
