@@ -120,11 +120,9 @@ impl<'p> Explainer<'p> {
     /// Times are shown in the home's zone; UTC where it has none.
     #[must_use]
     pub fn new(program: &'p Program) -> Self {
-        let zone = program.home.timezone.as_deref();
-        let zone = zone.and_then(|name| TimeZone::get(name).ok());
         Self {
             program,
-            zone: zone.unwrap_or(TimeZone::UTC),
+            zone: program.home.zone(),
         }
     }
 

@@ -5,11 +5,7 @@
 
 use std::{cell::RefCell, sync::Arc};
 
-use jiff::{
-    Timestamp,
-    civil::DateTime,
-    tz::{TimeZone, TimeZoneDatabase},
-};
+use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use mapping::program::{Home, Now as NowTerm, Sun};
 use types::{Now, UnixTime, Value};
 
@@ -41,16 +37,12 @@ struct Minute {
 impl Clock {
     /// The clock of a home; without a time zone: UTC.
     pub(crate) fn new(home: &Home) -> Self {
-        let zone = home
-            .timezone
-            .as_deref()
-            .and_then(|name| TimeZoneDatabase::bundled().get(name).ok());
         let sky = match (home.latitude, home.longitude) {
             (Some(latitude), Some(longitude)) => Some(Sky::new(latitude, longitude)),
             _ => None,
         };
         Self {
-            zone: zone.unwrap_or(TimeZone::UTC),
+            zone: home.zone(),
             sky,
             sun_pinned: None,
             minute: RefCell::new(None),

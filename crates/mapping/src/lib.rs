@@ -43,4 +43,4 @@ pub use program::Program;
 pub use render::{Finding, findings, render, summary};
 pub use schema::schema;
 pub use source::{FileIx, Sources, Span};
-pub use units::parse as duration;
+pub use units::{FORM as DURATION_FORM, parse as duration, written as duration_in_words};

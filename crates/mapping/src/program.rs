@@ -5,6 +5,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use types::{DeviceId, Type, Value};
 
 use crate::kinds::Kinds;
@@ -109,6 +110,16 @@ pub struct Home {
     pub latitude: Option<f64>,
     /// Degrees east; present where the sun is used.
     pub longitude: Option<f64>,
+}
+
+impl Home {
+    /// The zone of its clocks, from the bundled ones: the same everywhere; UTC where none is written.
+    #[must_use]
+    pub fn zone(&self) -> TimeZone {
+        let name = self.timezone.as_deref();
+        let zone = name.and_then(|name| TimeZoneDatabase::bundled().get(name).ok());
+        zone.unwrap_or(TimeZone::UTC)
+    }
 }
 
 /// `[device.D]`.

@@ -2,7 +2,7 @@
 //!
 //! Used by rules, channels and house tests. Pure: a text in, a value or what is wrong with it out.
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 use crate::{
     diagnostic::Diagnostic,
@@ -26,6 +26,9 @@ const UNITS: [(&str, f64); 5] = [
     ("s", 1_000.0),
     ("ms", 1.0),
 ];
+
+/// What a duration looks like, for whoever refuses a text that is none.
+pub const FORM: &str = "a time such as \"800ms\", \"30s\", \"5m\", \"1h30m\" or \"2d\"";
 
 /// What people write for a unit.
 const UNIT_WORDS: [(&str, &[&str]); 5] = [
@@ -75,9 +78,35 @@ impl BadDuration {
 }
 
 /// A duration as a mapping writes it: `800ms`, `5m`, `1h30m`; `None`: it is none, or longer than ten years.
+/// Settings, payloads and the command line read theirs here as well.
 #[must_use]
 pub fn parse(text: &str) -> Option<Duration> {
     parse_duration(text).ok()
+}
+
+/// A duration that somebody means by one number and a word: `5 minutes`, `5min`.
+pub(crate) fn meant(text: &str) -> Option<Duration> {
+    let (number, word) = text.split_at(text.find(char::is_alphabetic)?);
+    let unit = short_of(word)?;
+    parse(text).or_else(|| parse(&format!("{}{unit}", number.trim_end())))
+}
+
+/// A duration as a mapping writes it, in whole milliseconds: `8m59s`.
+#[must_use]
+pub fn written(span: Duration) -> String {
+    let mut rest = span.as_millis();
+    if rest == 0 {
+        return "0s".to_owned();
+    }
+    let mut text = String::new();
+    for (name, unit_ms) in UNITS {
+        let count = rest / unit_ms as u128;
+        rest %= unit_ms as u128;
+        if count > 0 {
+            let _ = write!(text, "{count}{name}");
+        }
+    }
+    text
 }
 
 fn parse_duration(text: &str) -> Result<Duration, BadDuration> {
@@ -86,7 +115,7 @@ fn parse_duration(text: &str) -> Result<Duration, BadDuration> {
         message: message.to_owned(),
         help: help.to_owned(),
     };
-    let form = "write for example \"800ms\", \"30s\", \"5m\", \"1h30m\" or \"2d\"";
+    let form = &*format!("write {FORM}");
     let mut milliseconds = 0.0;
     let mut at = 0;
     while at < text.len() {
@@ -349,6 +378,27 @@ mod tests {
             (problem.range, &*problem.help),
             (1..5, "did you mean `5m`?")
         );
+    }
+
+    #[test]
+    fn a_duration_is_written_as_it_is_read() {
+        for text in ["0s", "12ms", "8m59s", "1h30m", "2d", "1d1ms"] {
+            let span = parse(text).expect("it is one");
+            assert_eq!(written(span), text);
+        }
+    }
+
+    #[test]
+    fn words_for_units_are_understood() {
+        for (text, expected) in [
+            ("5min", Some(300)),
+            ("5 minutes", Some(300)),
+            ("2h", Some(7_200)),
+            ("5", None),
+            ("five minutes", None),
+        ] {
+            assert_eq!(meant(text).map(|span| span.as_secs()), expected, "{text}");
+        }
     }
 
     #[test]

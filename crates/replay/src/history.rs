@@ -103,7 +103,7 @@ impl History {
         Ok(Self {
             config: Config::default(),
             snapshots,
-            zone: zone(&newest),
+            zone: newest.home.zone(),
             newest,
             has_clock,
             programs: RefCell::new(programs),
@@ -395,10 +395,4 @@ impl History {
     fn shows(&self, now: Now) -> bool {
         now.synced || !self.has_clock
     }
-}
-
-fn zone(program: &Program) -> TimeZone {
-    let name = program.home.timezone.as_deref();
-    let zone = name.and_then(|name| jiff::tz::TimeZoneDatabase::bundled().get(name).ok());
-    zone.unwrap_or(TimeZone::UTC)
 }

@@ -99,8 +99,8 @@ fn read(text: &str, now: UnixTime, here: &Zoned) -> Option<When> {
     }
     let ago = lower.strip_prefix('-').or(lower.strip_suffix(" ago"));
     // Nothing else is a number with a unit, and what is asked about has come already.
-    let bare = ago.is_none().then(|| span(&lower)).flatten();
-    if let Some(ago) = ago.and_then(|ago| span(ago.trim())).or(bare) {
+    let bare = ago.is_none().then(|| mapping::duration(&lower)).flatten();
+    if let Some(ago) = ago.and_then(|ago| mapping::duration(ago.trim())).or(bare) {
         let ago = i64::try_from(ago.as_micros()).ok()?;
         return Some(When::exactly(UnixTime(now.0.checked_sub(ago)?)));
     }
@@ -221,31 +221,6 @@ fn weekday(text: &str) -> Option<Weekday> {
     let known = |name: &str| name == text || (text.len() == 3 && name.starts_with(text));
     let found = NAMES.iter().find(|(name, _)| known(name));
     found.map(|(_, weekday)| *weekday)
-}
-
-/// `2h`, `1h30m`, `90s`, as the mapping writes durations.
-fn span(text: &str) -> Option<Duration> {
-    const UNITS: [(&str, u64); 5] = [
-        ("ms", 1),
-        ("s", 1_000),
-        ("m", 60_000),
-        ("h", 3_600_000),
-        ("d", 86_400_000),
-    ];
-    let mut rest = text;
-    let mut ms: u64 = 0;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
-        let count: u64 = rest[..digits].parse().ok()?;
-        rest = &rest[digits..];
-        let letters = rest
-            .find(|c: char| !c.is_ascii_alphabetic())
-            .unwrap_or(rest.len());
-        let (_, unit) = UNITS.iter().find(|(name, _)| *name == &rest[..letters])?;
-        ms = ms.checked_add(count.checked_mul(*unit)?)?;
-        rest = rest[letters..].trim_start();
-    }
-    (!text.is_empty()).then(|| Duration::from_millis(ms))
 }
 
 #[cfg(test)]

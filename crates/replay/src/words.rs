@@ -7,6 +7,7 @@ use types::UnixTime;
 
 mod trigger;
 
+pub(crate) use mapping::duration_in_words as span;
 pub(crate) use trigger::trigger;
 
 fn at_home(zone: &TimeZone, wall: UnixTime) -> Option<Zoned> {
@@ -49,30 +50,6 @@ pub(crate) fn iso_of(zone: &TimeZone, wall: UnixTime) -> String {
 /// `2026-03-28 21:04:12`.
 pub(crate) fn second_of(zone: &TimeZone, wall: UnixTime) -> String {
     shown(zone, wall, "%Y-%m-%d %H:%M:%S")
-}
-
-/// As the mapping writes it: `5m`, `1h30m`, `12ms`.
-pub(crate) fn span(span: Duration) -> String {
-    let total = span.as_millis();
-    if total == 0 {
-        return "0s".to_owned();
-    }
-    let units = [
-        (86_400_000, "d"),
-        (3_600_000, "h"),
-        (60_000, "m"),
-        (1_000, "s"),
-        (1, "ms"),
-    ];
-    let (mut rest, mut text) = (total, String::new());
-    for (unit, name) in units {
-        let count = rest / unit;
-        rest %= unit;
-        if count > 0 {
-            text.push_str(&format!("{count}{name}"));
-        }
-    }
-    text
 }
 
 /// In two units at most, for people: `2 h 3 min`, `40 s`, `12 ms`.

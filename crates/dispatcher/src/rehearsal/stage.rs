@@ -8,7 +8,7 @@ use std::{
 };
 
 use engine::{Cause, Decision, Disposition, Outcome, Output, Who};
-use jiff::{civil::DateTime, tz::TimeZone};
+use jiff::civil::DateTime;
 use mapping::{
     Program,
     house_test::{HouseTest, TestInput},
@@ -582,14 +582,12 @@ fn moment_of(program: &Program, text: &str) -> Result<UnixTime, String> {
     let bad = |why: &dyn std::fmt::Display| {
         format!("a start such as \"{START_DEFAULT}\", not \"{text}\": {why}")
     };
-    let zone = match program.home.timezone.as_deref() {
-        Some(name) => TimeZone::get(name).map_err(|error| bad(&error))?,
-        None => TimeZone::UTC,
-    };
     let local: DateTime = text
         .trim()
         .parse()
         .map_err(|error: jiff::Error| bad(&error))?;
-    let start = local.to_zoned(zone).map_err(|error| bad(&error))?;
+    let start = local
+        .to_zoned(program.home.zone())
+        .map_err(|error| bad(&error))?;
     Ok(UnixTime(start.timestamp().as_microsecond()))
 }

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context;
 use dispatcher::{Blocklist, Conduct, Config, Dispatcher, Effects};
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 use mapping::program::{Device, Program};
 use replay::Programs;
 use store::{Options, Retention, Store};
@@ -189,11 +189,9 @@ fn say_what_was_wrong(found: &store::Recovered, program: &Program) {
 
 /// As `2026-10-25 21:04:12`, at home, or in UTC where the house does not say where that is.
 pub(super) fn local_time(wall: UnixTime, program: &Program) -> String {
-    let name = program.home.timezone.as_deref();
-    let zone = name.and_then(|name| TimeZone::get(name).ok());
     match Timestamp::from_microsecond(wall.0) {
         Ok(at) => at
-            .to_zoned(zone.unwrap_or(TimeZone::UTC))
+            .to_zoned(program.home.zone())
             .strftime("%Y-%m-%d %H:%M:%S %Z")
             .to_string(),
         Err(_) => "an unknown day".to_owned(),

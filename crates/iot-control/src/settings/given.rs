@@ -173,21 +173,11 @@ impl Given<'_> {
         }
     }
 
-    /// A span of time: a number and s, m, h or d.
+    /// A span of time, as a mapping writes it.
     pub(super) fn span(&self, range: RangeInclusive<Duration>) -> Taken<Duration> {
-        let wrong = || self.instead("a span of time, such as \"90s\", \"5m\", \"26h\" or \"2d\"");
-        let text = self.text().map_err(|_| wrong())?;
-        let split = text.find(|c: char| !c.is_ascii_digit());
-        let (number, unit) = split.map(|at| text.split_at(at)).ok_or_else(wrong)?;
-        let seconds = match unit {
-            "s" => 1,
-            "m" => 60,
-            "h" => 3_600,
-            "d" => 24 * 3_600,
-            _ => return Err(wrong()),
-        };
-        let number: u64 = number.parse().map_err(|_| wrong())?;
-        let span = Duration::from_secs(number.saturating_mul(seconds));
+        let text = self.text().ok();
+        let span = text.as_deref().and_then(mapping::duration);
+        let span = span.ok_or_else(|| self.instead(mapping::DURATION_FORM))?;
         if !range.contains(&span) {
             let (first, last) = (range.start().as_secs(), range.end().as_secs());
             return Err(self.instead(format_args!("at least {first} s and at most {last} s")));

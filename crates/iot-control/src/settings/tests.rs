@@ -212,8 +212,8 @@ fn what_is_wrong_is_said_with_its_place_and_what_was_meant() {
         ),
         (
             "[presence.silence_max]\nhall = 3\n",
-            "settings.toml:2:8: `presence.silence_max.hall` takes a span of time, such as \"90s\", \"5m\", \"26h\" or \
-             \"2d\", not '3'",
+            "settings.toml:2:8: `presence.silence_max.hall` takes a time such as \"800ms\", \"30s\", \
+             \"5m\", \"1h30m\" or \"2d\", not '3'",
         ),
         (
             "presence.silence_max.hall = \"0s\"\n",

@@ -6,6 +6,7 @@
 use std::{ops::Range, sync::Arc};
 
 use super::report::Report;
+use crate::units;
 
 /// One token and where it stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -146,17 +147,7 @@ fn number(text: &str, at: &mut usize, report: &mut Report<'_>) -> Option<TokenKi
 
 /// The seconds in a duration as the rest of the mapping writes it: `5m`.
 pub(super) fn seconds(written: &str) -> Option<f64> {
-    let unit_at = written.find(|letter: char| letter.is_alphabetic())?;
-    let count: f64 = written[..unit_at].parse().ok()?;
-    let unit_s = match &written[unit_at..] {
-        "ms" => 0.001,
-        "s" => 1.0,
-        "m" | "min" => 60.0,
-        "h" => 3_600.0,
-        "d" => 86_400.0,
-        _ => return None,
-    };
-    Some(count * unit_s)
+    units::meant(written).map(|span| span.as_secs_f64())
 }
 
 /// `'text'` or `"text"` with `\\`, `\'`, `\"`, `\n`, `\t`.

@@ -1,5 +1,7 @@
 //! `[home]`: where the house stands.
 
+use jiff::tz::TimeZoneDatabase;
+
 use super::House;
 use crate::{
     diagnostic::Diagnostic,
@@ -33,12 +35,12 @@ pub(super) fn read(house: &mut House<'_>, homes: &[(Key<'_>, Node<'_>)]) {
         .field("timezone")
         .and_then(|node| node.text(report, "`timezone`"))
     {
-        if jiff::tz::TimeZone::get(text.text).is_ok() {
+        if TimeZoneDatabase::bundled().get(text.text).is_ok() {
             home.timezone = Some(text.text.into());
         } else {
             let message = format!("there is no time zone \"{}\"", text.text);
             let error = Diagnostic::error("unknown-timezone", text.span(), message);
-            let known: Vec<String> = jiff::tz::db()
+            let known: Vec<String> = TimeZoneDatabase::bundled()
                 .available()
                 .map(|zone| zone.to_string())
                 .collect();

@@ -2,10 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use jiff::{
-    civil::DateTime,
-    tz::{TimeZone, TimeZoneDatabase},
-};
+use jiff::civil::DateTime;
 use types::Value;
 
 use super::{Given, HouseTest, TestInput, TestStep, expect};
@@ -121,9 +118,7 @@ fn moment(house: &mut House<'_>, node: Node<'_>, what: &str) -> Option<Arc<str>>
 /// What the clock at home shows at a local time, which is another one where it is put forward; `None`: beyond what can
 /// be counted.
 fn shown(house: &House<'_>, local: DateTime) -> Option<DateTime> {
-    let name = house.program.home.timezone.as_deref();
-    let zone = name.and_then(|name| TimeZoneDatabase::bundled().get(name).ok());
-    let zone = zone.unwrap_or(TimeZone::UTC);
+    let zone = house.program.home.zone();
     // The longest test must end in time as well.
     local
         .checked_add(AT_MAX)

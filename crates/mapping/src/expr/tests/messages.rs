@@ -213,7 +213,7 @@ fn names_that_stop_too_early_say_how_they_go_on() {
             "no-state",
             "state.desk.button",
             "desk.button reports no state, only events",
-            "",
+            "a rule waits for its events: when = \"desk.button.EVENT\"; a variable can keep what they said",
         )],
     );
     check(
