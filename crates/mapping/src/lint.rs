@@ -8,6 +8,7 @@ mod chords;
 mod conditions;
 mod deaf;
 mod heater;
+mod topics;
 mod unused;
 mod writers;
 
@@ -29,6 +30,7 @@ pub(crate) const NAMES: &[&str] = &[
     "chord-repeats-press",
     crate::cycles::LINT,
     "device-unused",
+    "empty-include",
     "mode-unused",
     "never-true",
     "not-computed",
@@ -38,8 +40,10 @@ pub(crate) const NAMES: &[&str] = &[
     "stale-after-missing",
     "sun-stays",
     deaf::LINT,
+    topics::LINT,
     "timer-unused",
     "two-writers",
+    "unknown-board",
     "var-unused",
     "var-unwritten",
 ];
@@ -97,6 +101,7 @@ pub(crate) fn all(house: &mut House<'_>, metas: &[Meta], uses: &Uses) {
     writers::two_writers(&house.program, metas, &mut found);
     chords::chords(&house.program, metas, &mut found);
     heater::stale_after_missing(house, metas, &mut found);
+    topics::target_topic_shared(house, &mut found);
     deaf::target_topic_missing(&house.program, metas, &mut found);
     bounds(&house.program, metas, &mut found);
     sun_stays(&house.program, metas, &mut found);

@@ -47,7 +47,9 @@ impl Wiring {
             shares: allowed.contains(&LINT),
             ..Self::default()
         };
-        if let (Some(board), None, Some(node)) = (board, wiring.board, device.field("board")) {
+        if let (Some(board), None, Some(node)) = (board, wiring.board, device.field("board"))
+            && !allowed.contains(&"unknown-board")
+        {
             let message = format!("the board `{board}` is not known: its pins are not checked");
             let warning = Diagnostic::warning("unknown-board", node.span(), message);
             report.push(did_you_mean(

@@ -236,6 +236,9 @@ impl<'a> Node<'a> {
         if expected == "a text" && !matches!(self.value(), DeValue::Array(_) | DeValue::Table(_)) {
             error = error.help("texts stand in quotes");
         }
+        if let ("a list", Some(text)) = (expected, self.as_text()) {
+            error = error.help(format!("write [\"{}\"]", text.text));
+        }
         report.push(error);
     }
 

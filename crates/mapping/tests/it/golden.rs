@@ -97,6 +97,18 @@ fn a_message_says_nothing_but_its_own_mistake() {
     }
 }
 
+#[test]
+fn each_warning_can_be_silenced_by_its_name() {
+    for case in cases() {
+        for found in load(&case).diagnostics {
+            let mapping = format!("allow = [\"{}\"]\n", found.code);
+            let allowed = mapping::load_texts([("mapping.toml", mapping)]);
+            let warns = found.severity == mapping::Severity::Warning;
+            assert_eq!(codes(&allowed).is_empty(), warns, "{}", found.code);
+        }
+    }
+}
+
 /// The codes that the sources of this crate name, each with a file that does.
 fn codes_of_the_sources() -> BTreeMap<String, PathBuf> {
     let mut codes = BTreeMap::new();

@@ -1,11 +1,11 @@
-//! `event.key < 10 && event.key > 20`: conjuncts about one value that exclude each other. `event.key > 10 ||
-//! event.key < 20`: disjuncts that leave nothing out.
+//! `event.key < 10 && event.key > 20`, `x && !x`: conjuncts that exclude each other. `event.key > 10 || event.key < 20`,
+//! `x || !x`: disjuncts that leave nothing out.
 //!
 //! Called with the flattened parts of `&&` and `||`. All parts see one snapshot, so these never change.
 
 use types::Value;
 
-use crate::program::{Binary, Expr};
+use crate::program::{Binary, Expr, Sun};
 
 /// What the parts seen so far leave for one value.
 struct Left<'e> {
@@ -27,7 +27,10 @@ pub(super) fn contradicts(parts: &[Expr]) -> bool {
         return false;
     }
     let mut known: Vec<Left<'_>> = Vec::new();
-    parts.iter().any(|part| {
+    parts.iter().enumerate().any(|(at, part)| {
+        if parts[..at].iter().any(|other| are_opposite(part, other)) {
+            return true;
+        }
         let Some((of, operator, value)) = comparison(part) else {
             return false;
         };
@@ -48,26 +51,54 @@ pub(super) fn contradicts(parts: &[Expr]) -> bool {
 
 /// Whether one of `parts` is always true, where their values are known: then their opposites exclude each other.
 pub(super) fn exhausts(parts: &[Expr]) -> bool {
-    let opposite = |part: &Expr| match part {
-        Expr::Binary(operator, sides) => {
-            let operator = match operator {
-                Binary::Eq => Binary::Ne,
-                Binary::Ne => Binary::Eq,
-                Binary::Lt => Binary::Ge,
-                Binary::Le => Binary::Gt,
-                Binary::Gt => Binary::Le,
-                Binary::Ge => Binary::Lt,
-                _ => return None,
-            };
-            Some(Expr::Binary(operator, sides.clone()))
-        }
-        _ => None,
-    };
     if parts.len() > PARTS_MAX {
         return false;
     }
-    let opposites: Vec<Expr> = parts.iter().filter_map(opposite).collect();
+    let opposites: Vec<Expr> = parts.iter().map(opposite).collect();
     contradicts(&opposites)
+}
+
+/// What is true where `part` is false.
+fn opposite(part: &Expr) -> Expr {
+    let not = || Expr::Not(Box::new(part.clone()));
+    match part {
+        Expr::Not(inner) => (**inner).clone(),
+        Expr::Binary(operator, sides) => {
+            let operator = negated(*operator);
+            operator.map_or_else(not, |operator| Expr::Binary(operator, sides.clone()))
+        }
+        _ => not(),
+    }
+}
+
+/// The comparison that is true where this one is false.
+fn negated(operator: Binary) -> Option<Binary> {
+    Some(match operator {
+        Binary::Eq => Binary::Ne,
+        Binary::Ne => Binary::Eq,
+        Binary::Lt => Binary::Ge,
+        Binary::Le => Binary::Gt,
+        Binary::Gt => Binary::Le,
+        Binary::Ge => Binary::Lt,
+        _ => return None,
+    })
+}
+
+/// Whether one of both is true where the other one is false, by their form.
+fn are_opposite(a: &Expr, b: &Expr) -> bool {
+    match (a, b) {
+        (Expr::Not(inner), other) | (other, Expr::Not(inner)) => **inner == *other,
+        (Expr::Binary(one, sides), Expr::Binary(other, others)) => {
+            negated(*one) == Some(*other) && sides == others
+        }
+        (Expr::Sun(one), Expr::Sun(other)) => {
+            matches!(
+                (one, other),
+                (Sun::IsUp, Sun::IsDown) | (Sun::IsDown, Sun::IsUp)
+            )
+        }
+        _ => false,
+    }
 }
 
 /// A value that is read, compared with a constant; the value stands on the left.
