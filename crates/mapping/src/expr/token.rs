@@ -63,6 +63,7 @@ pub(super) fn tokens(text: &str, report: &mut Report<'_>) -> Vec<Token> {
             }
             '0'..='9' => number(text, &mut at, report),
             '\'' | '"' => quoted(text, &mut at, first, report),
+            '“' | '”' | '„' | '‘' | '’' | '‚' => typographic(text, &mut at, report),
             _ if first.is_alphabetic() || first == '_' => {
                 at += word_length(&text[at..]);
                 Some(TokenKind::Word)
@@ -194,8 +195,32 @@ fn quoted(text: &str, at: &mut usize, quote: char, report: &mut Report<'_>) -> O
     Some(TokenKind::Broken)
 }
 
+/// `“text”`: a text all the same, so that it is no further mistake.
+fn typographic(text: &str, at: &mut usize, report: &mut Report<'_>) -> Option<TokenKind> {
+    let is_quote = |letter: char| "“”„‘’‚".contains(letter);
+    let inner = text[*at..].trim_start_matches(is_quote);
+    let start = text.len() - inner.len();
+    let end = inner.find(is_quote).map_or(text.len(), |end| start + end);
+    let closing = text[end..].chars().next().map_or(0, char::len_utf8);
+    let word = &text[start..end];
+    let message = "texts stand in straight quotes, not in typographic ones";
+    report.error("syntax", &(*at..end + closing), message, |e| {
+        e.help(format!("write '{word}'"))
+    });
+    *at = end + closing;
+    Some(TokenKind::Broken)
+}
+
 fn symbol(text: &str, at: &mut usize, first: char, report: &mut Report<'_>) -> Option<TokenKind> {
     let rest = &text[*at..];
+    if rest.starts_with("//") || rest.starts_with("/*") {
+        let message = "no comment can stand in an expression";
+        report.error("syntax", &(*at..text.len()), message, |e| {
+            e.help("put it behind the closing quote, as # comment")
+        });
+        *at = text.len();
+        return None;
+    }
     let exact = SYMBOLS.iter().find(|symbol| rest.starts_with(**symbol));
     let mistaken = MISTAKEN
         .iter()
@@ -219,8 +244,10 @@ fn symbol(text: &str, at: &mut usize, first: char, report: &mut Report<'_>) -> O
         &range,
         format!("`{}` has no meaning here", first.escape_debug()),
         |e| {
-            if matches!(first, '’' | '‘' | '“' | '”' | '`') {
+            if first == '`' {
                 e.help("texts stand in straight quotes: 'text'")
+            } else if first == ';' {
+                e.help("leave it away; conditions are joined by && and ||")
             } else if matches!(first, '{' | '}') {
                 e.help("braces only stand around a computed value: \"${..}\"")
             } else {

@@ -2,7 +2,7 @@
 
 use crate::{
     diagnostic::Diagnostic,
-    grammar::{MAPPING, TESTS},
+    grammar::{MAPPING, MQTT, TESTS},
     lint,
     read::{Document, Key, Node, unknown_key},
     report::Report,
@@ -66,7 +66,7 @@ impl<'a> Tops<'a> {
                         "tests belong in files of their own, tests/*.test.toml",
                     )),
                     "block" => report.push(misplaced(&key, "blocks belong in blocklist.toml")),
-                    _ => report.push(strange(&key)),
+                    _ => report.push(strange(&key, node)),
                 }
             }
         }
@@ -115,8 +115,40 @@ fn misplaced(key: &Key<'_>, message: &str) -> Diagnostic {
     Diagnostic::error("misplaced", key.span.clone(), message)
 }
 
+/// Tables of settings.toml, which this crate does not read.
+const SETTINGS: [&str; 11] = [
+    "engine",
+    "history",
+    "home_assistant",
+    "journal",
+    "notify",
+    "presence",
+    "reload",
+    "state",
+    "stream",
+    "tls",
+    "web",
+];
+
+/// Whether a table belongs into settings.toml; `mqtt` stands in both, with other keys.
+fn is_setting(name: &str, node: Node<'_>) -> bool {
+    let Some(table) = node.as_table() else {
+        return false;
+    };
+    let of_device = || MQTT.names.iter().any(|key| table.field(key).is_some());
+    SETTINGS.contains(&name) || (name == "mqtt" && !of_device())
+}
+
 /// An unknown top table, or a rule's or device's key that stands outside of any table.
-fn strange(key: &Key<'_>) -> Diagnostic {
+fn strange(key: &Key<'_>, node: Node<'_>) -> Diagnostic {
+    if is_setting(key.name, node) {
+        let message = format!(
+            "`{}` is a setting of this machine, not of the house",
+            key.name
+        );
+        return misplaced(key, &message)
+            .help("put it into settings.toml, a file of its own beside mapping.toml");
+    }
     let home_of = |keys: &[&str]| keys.contains(&key.name);
     if home_of(&["when", "do", "if", "limit"]) {
         let message = format!("`{}` belongs in a rule: put it below [rule.NAME]", key.name);

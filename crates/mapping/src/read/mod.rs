@@ -7,6 +7,7 @@ mod mistakes;
 mod node;
 mod sections;
 mod size;
+mod slip;
 mod text;
 
 pub(crate) use node::{Key, Node, Table, did_you_mean, list, one_of, unknown_key};

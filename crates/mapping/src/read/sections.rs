@@ -14,6 +14,7 @@ use toml::{Spanned, de::DeTable};
 use super::{
     mistakes,
     node::{Table, Within},
+    slip,
 };
 use crate::{
     diagnostic::Diagnostic,
@@ -310,6 +311,13 @@ fn syntax(text: &str, span: Span, message: &str) -> Diagnostic {
     if message.contains("max recursion depth") {
         let message = format!("this nests deeper than {} levels", mistakes::DEPTH_MAX);
         return Diagnostic::error("syntax", span, message).help("a house needs three or four");
+    }
+    if let Some((from, message, help)) = slip::look(text, span.bytes.start) {
+        let span = Span {
+            bytes: from,
+            ..span
+        };
+        return Diagnostic::error("syntax", span, message).help(help);
     }
     let behind_text = text[..span.bytes.start].ends_with('"');
     let (message, help) = match message {

@@ -74,6 +74,8 @@ impl Checker<'_, '_, '_> {
                 .any(|event| field(program, *event, word).is_some())
         {
             format!("write `event.{word}`")
+        } else if let Some(help) = said_elsewhere(word, alone) {
+            help
         } else if let Some(near) = near {
             format!("did you mean `{near}`?")
         } else if alone && matches!(word, "on" | "off") {
@@ -363,6 +365,28 @@ impl Checker<'_, '_, '_> {
             kind,
         })
     }
+}
+
+/// What stands under another name here, or can't be asked.
+fn said_elsewhere(word: &str, alone: bool) -> Option<String> {
+    Some(match word {
+        "timer" | "timers" => "timers can't be asked: let a variable say it, set where the timer is started and where it ends".to_owned(),
+        _ if !alone => return None,
+        "null" | "nil" | "none" | "None" | "undefined" | "unknown" | "unavailable" => {
+            "what was never reported is unknown: ask !has(state.DEVICE.CHANNEL)".to_owned()
+        }
+        "time" => "the time of day is now.hour and now.minute".to_owned(),
+        "day" | "dow" => "the day of the week is now.weekday: 1 is Monday".to_owned(),
+        "sunrise" | "sunset" | "dark" | "night" => "the sun is asked with sun.is_up and sun.is_down; a rule waits for it with when = { sun = \"sunset\" }".to_owned(),
+        _ => {
+            let of = |root: &str, all| {
+                words::names(all)
+                    .any(|name| name == word)
+                    .then(|| format!("write `{root}.{word}`"))
+            };
+            of("now", words::OF_NOW).or_else(|| of("sun", words::OF_SUN))?
+        }
+    })
 }
 
 fn number_in(min: f64, max: f64) -> Kind {

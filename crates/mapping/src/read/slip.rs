@@ -1,0 +1,53 @@
+//! What hands write by habit or word processors put there, and TOML does not know: `//` comments, `;` at the end of
+//! a line, typographic quotes.
+//!
+//! Called with the place of a syntax error. Must not know what the tables mean.
+
+use std::ops::Range;
+
+/// Quotes that open a text elsewhere.
+const OPENING: [char; 6] = ['“', '”', '„', '‘', '’', '‚'];
+
+/// What stands around `at`: its place, what is wrong with it, and what to write.
+pub(super) fn look(text: &str, at: usize) -> Option<(Range<usize>, &'static str, String)> {
+    let start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    let line = text[start..].lines().next().unwrap_or_default();
+    let place = |from: usize, length: usize| start + from..start + from + length;
+    let column = at - start;
+    let indent = line.len() - line.trim_start().len();
+    for mark in ["//", "/*"] {
+        let is_comment = line[indent..].starts_with(mark);
+        let from = if is_comment { indent } else { column };
+        if is_comment
+            || line
+                .get(column..)
+                .is_some_and(|rest| rest.starts_with(mark))
+        {
+            let words = line[from..].trim_matches(|c: char| c.is_whitespace() || "/*".contains(c));
+            let place = place(from, mark.len());
+            return Some((
+                place,
+                "a comment begins with `#`",
+                format!("write # {words}"),
+            ));
+        }
+    }
+    let rest = line.get(column..)?;
+    if rest.starts_with(';') {
+        let message = "no `;` ends a line here";
+        return Some((place(column, 1), message, "leave it away".to_owned()));
+    }
+    let written = rest.strip_prefix(OPENING)?;
+    let word = &written[..written.find(OPENING).unwrap_or(written.len())];
+    let length = rest.len() - written.len() + word.len();
+    let closing = written[word.len()..]
+        .chars()
+        .next()
+        .map_or(0, char::len_utf8);
+    let message = "texts stand in straight quotes, not in typographic ones";
+    Some((
+        place(column, length + closing),
+        message,
+        format!("write \"{word}\""),
+    ))
+}
