@@ -229,6 +229,13 @@ pub(crate) fn events(
                 );
             }
             let place = text.place(at.clone());
+            let asked = Asked {
+                code: "unknown-event",
+                what: format!("the event `{event}`"),
+                at: &place,
+            };
+            let has = |member| has_event(program, member, event);
+            let members = agreed(program, report, (group, members), &asked, has)?;
             let each = members
                 .iter()
                 .map(|member| event_of(program, report, *member, event, place.clone()));
@@ -261,12 +268,25 @@ pub(crate) fn events(
         }
         _ => {
             let message = format!("\"{}\" is no event", text.text);
-            report.push(Diagnostic::error("bad-path", text.span(), message).help(
-                "write `DEVICE.CHANNEL.EVENT`, `GROUP.EVENT`, `*.CHANNEL.EVENT`, `DEVICE.offline` or `*.offline`",
-            ));
+            let help = match trigger_in_full(text.text) {
+                Some(trigger) => format!("write {trigger}"),
+                None => "write `DEVICE.CHANNEL.EVENT`, `GROUP.EVENT`, `*.CHANNEL.EVENT`, `DEVICE.offline` or `*.offline`".to_owned(),
+            };
+            report.push(Diagnostic::error("bad-path", text.span(), message).help(help));
             None
         }
     }
+}
+
+/// The table that somebody means by "07:00", "sunset" or "*/5 * * * *".
+fn trigger_in_full(text: &str) -> Option<String> {
+    let key = match text {
+        "sunrise" | "sunset" | "dawn" | "dusk" => "sun",
+        _ if crate::units::parse_time(text).is_some() => "at",
+        _ if (5..=6).contains(&text.split_whitespace().count()) => "cron",
+        _ => return None,
+    };
+    Some(format!("{{ {key} = \"{text}\" }}"))
 }
 
 /// The devices that these channels belong to, each once.
@@ -329,6 +349,56 @@ pub(crate) fn has_gestures(program: &Program, channel: ChannelIx) -> bool {
     plain("press") && plain("release")
 }
 
+/// What a group is asked for.
+pub(crate) struct Asked<'a> {
+    /// Of the complaint where its members don't have it.
+    pub(crate) code: &'static str,
+    /// In words: "the command `on`".
+    pub(crate) what: String,
+    /// Where.
+    pub(crate) at: &'a Span,
+}
+
+/// The members of a group that are to be asked: all where all of them have it; the first where none has, which says so;
+/// none where some have it. Then what is wrong is the group, which is told once, however often it is used.
+pub(crate) fn agreed<'m>(
+    program: &Program,
+    report: &mut Report,
+    (group, members): (&str, &'m [ChannelIx]),
+    asked: &Asked<'_>,
+    has: impl Fn(ChannelIx) -> bool,
+) -> Option<&'m [ChannelIx]> {
+    let mut lacking = members.iter().filter(|member| !has(**member));
+    let Some(first) = lacking.next() else {
+        return Some(members);
+    };
+    let more = lacking.count();
+    if more + 1 == members.len() {
+        return members.get(..1);
+    }
+    let declared = report.group_to_blame(group)?;
+    let (path, kind) = (program.channel_path(*first), &program[*first].kind);
+    let kind = Kind::with_article(kind);
+    let message = format!("not all of the group `{group}` have {}", asked.what);
+    let label = match more {
+        0 => format!("`{path}` is {kind}"),
+        1 => format!("`{path}` is {kind}, and another one lacks it"),
+        more => format!("`{path}` is {kind}, and {more} others lack it"),
+    };
+    report.push(
+        Diagnostic::error(asked.code, declared, message)
+            .label(label)
+            .also(asked.at.clone(), "asked for here")
+            .help("a group that is told or waited for holds what has the same commands and events; make one for each kind"),
+    );
+    None
+}
+
+fn has_event(program: &Program, channel: ChannelIx, name: &str) -> bool {
+    let is_gesture = || GESTURES.iter().any(|(word, _)| *word == name);
+    program.event(channel, name).is_some() || (is_gesture() && has_gestures(program, channel))
+}
+
 /// The event or gesture `name` of a channel.
 fn event_of(
     program: &Program,
@@ -381,6 +451,22 @@ pub(crate) fn no_gesture(error: Diagnostic, program: &Program, channel: ChannelI
     }
 }
 
+/// The table that somebody means by "wait 5s" or "start hall-off 5m".
+fn action_in_full(text: &str) -> Option<String> {
+    let mut words = text.split_whitespace();
+    let first = words.next()?;
+    let rest: Vec<&str> = words.collect();
+    Some(match (first, &rest[..]) {
+        ("wait" | "sleep" | "delay", [span]) => format!("{{ wait = \"{span}\" }}"),
+        ("scene", [scene]) => format!("{{ scene = \"{scene}\" }}"),
+        ("stop", [timer]) => format!("{{ stop = \"{timer}\" }}"),
+        ("start", [timer]) => format!("{{ start = \"{timer}\", for = \"5m\" }}"),
+        ("start", [timer, .., span]) => format!("{{ start = \"{timer}\", for = \"{span}\" }}"),
+        ("notify", [_, ..]) => format!("{{ notify = \"all\", text = \"{}\" }}", rest.join(" ")),
+        _ => return None,
+    })
+}
+
 /// What `TARGET.command` stands for: a command's place in each channel's list.
 pub(crate) fn commands(
     program: &Program,
@@ -399,7 +485,10 @@ pub(crate) fn commands(
         report.push(if program.names.scenes.contains_key(text.text) {
             error.help(format!("write {{ scene = \"{}\" }}", text.text))
         } else {
-            error.help("write `DEVICE.CHANNEL.COMMAND` or `GROUP.COMMAND`")
+            error.help(match action_in_full(text.text) {
+                Some(action) => format!("write {action}"),
+                None => "write `DEVICE.CHANNEL.COMMAND` or `GROUP.COMMAND`".to_owned(),
+            })
         });
         return None;
     };
@@ -424,8 +513,21 @@ pub(crate) fn commands(
         report.push(or_list(error, "", &names, "its commands are"));
         return None;
     }
-    let channels = targets(program, report, text, target)?;
+    let group = &text.text[target.clone()];
+    let mut channels = targets(program, report, text, target)?;
     let place = text.place(at);
+    if program.names.groups.contains_key(group) {
+        let asked = Asked {
+            code: "unknown-command",
+            what: format!("the command `{name}`"),
+            at: &place,
+        };
+        let has = |member: ChannelIx| {
+            let mut commands = program[member].commands.iter();
+            commands.any(|command| *command.name == *name)
+        };
+        channels = agreed(program, report, (group, &channels), &asked, has)?.to_vec();
+    }
     let each = channels
         .iter()
         .map(|channel| command_of(program, report, *channel, name, place.clone()));

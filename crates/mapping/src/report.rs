@@ -4,7 +4,7 @@
 //!
 //! Used by every stage of loading. Must not know TOML or what the names mean.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     diagnostic::{Diagnostic, Severity},
@@ -27,6 +27,8 @@ pub(crate) struct Report {
     /// Says that there were more; an error where one of those was.
     cut: Option<Diagnostic>,
     broken: BTreeSet<String>,
+    /// Where groups are declared; `None`: it was said already that the members don't go together.
+    groups: BTreeMap<String, Option<Span>>,
     /// `None`: nobody wants them.
     mentions: Option<Vec<Mention>>,
     expanded: usize,
@@ -139,6 +141,16 @@ impl Report {
     /// How many complaints there are so far.
     pub(crate) fn len(&self) -> usize {
         self.diagnostics.len()
+    }
+
+    /// A group is declared at `span`.
+    pub(crate) fn declare_group(&mut self, name: &str, span: Span) {
+        self.groups.insert(name.to_owned(), Some(span));
+    }
+
+    /// Where a group is declared, for a complaint about what it holds: such a one is told once.
+    pub(crate) fn group_to_blame(&mut self, name: &str) -> Option<Span> {
+        self.groups.get_mut(name)?.take()
     }
 
     /// `path` (`hall`, `hall.lamp`, `var.night`) is declared, but in a way that can't be used: what

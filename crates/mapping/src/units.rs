@@ -239,7 +239,8 @@ pub(crate) fn time_of_day(node: Node<'_>, report: &mut Report) -> Option<u32> {
     seconds
 }
 
-fn parse_time(text: &str) -> Option<u32> {
+/// A time of day, as seconds since midnight.
+pub(crate) fn parse_time(text: &str) -> Option<u32> {
     let two_digits = |part: &str, max: u32| {
         let digits = part.len() == 2 && part.bytes().all(|digit| digit.is_ascii_digit());
         part.parse::<u32>()
@@ -320,7 +321,11 @@ fn parse_days(word: &str) -> Result<u8, (usize, usize)> {
 
 /// Reads `"1 per 30s"`; anything else is reported.
 pub(crate) fn limit(node: Node<'_>, report: &mut Report) -> Option<LimitRate> {
-    let text = node.text(report, "`limit`")?;
+    let Some(text) = node.as_text() else {
+        let form = "\"1 per 30s\": how often in which time".to_owned();
+        node.complain_or(report, "`limit`", "a text", Some(form));
+        return None;
+    };
     let parts = text.text.split_once(" per ");
     let count = parts.and_then(|(count, _)| count.trim().parse::<u32>().ok());
     let (Some((_, per)), Some(count @ 1..=1_000_000)) = (parts, count) else {

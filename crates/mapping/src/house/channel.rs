@@ -28,7 +28,10 @@ pub(super) fn read(
     wiring: &mut Wiring,
 ) -> Option<Map<String, Json>> {
     let path = format!("{}.{}", house.program[device].name, key.name);
-    let table = node.table(&mut house.report, &format!("channel `{path}`"))?;
+    let table = node.table_or(&mut house.report, &format!("channel `{path}`"), |node| {
+        let kind = node.as_text()?.text;
+        Some(format!("{{ kind = \"{kind}\" }}"))
+    })?;
     let kind = &*kind(house, &table, &path)?;
     let program = &mut house.program;
     let report = &mut house.report;

@@ -23,7 +23,7 @@ const LATER: [&str; 3] = ["homie", "esphome", "shelly"];
 
 /// Reads the topics of the foreign device `device`.
 pub(super) fn read(report: &mut Report, node: Node<'_>, device: &str) -> Foreign {
-    let Some(table) = node.table(report, "`mqtt`") else {
+    let Some(table) = node.table_or(report, "`mqtt`", in_full) else {
         return Foreign::default();
     };
     table.reject_unknown(report, MQTT.what, MQTT.names);
@@ -45,6 +45,18 @@ pub(super) fn read(report: &mut Report, node: Node<'_>, device: &str) -> Foreign
         *place = named.or_else(|| place.take());
     }
     foreign
+}
+
+/// The table that somebody means by a preset's name or a topic alone.
+fn in_full(node: &Node<'_>) -> Option<String> {
+    let text = node.as_text()?.text;
+    Some(match text.split_once('/') {
+        Some((preset @ "zigbee2mqtt", name)) => {
+            format!("{{ preset = \"{preset}\", name = \"{name}\" }}")
+        }
+        Some(_) => format!("{{ state = \"{text}\", target = \"{text}/set\" }}"),
+        None => format!("{{ preset = \"{text}\" }}"),
+    })
 }
 
 /// The topics of a preset; single ones may be written beside it.

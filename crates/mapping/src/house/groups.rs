@@ -24,8 +24,11 @@ pub(super) fn read_all(house: &mut House<'_>, groups: &[(Key<'_>, Node<'_>)]) {
         if !house.declare(key, "group") {
             continue;
         }
+        house.report.declare_group(key.name, key.span.clone());
         let what = format!("group `{}`", key.name);
-        let Some(list) = node.list(&mut house.report, &what) else {
+        let Some(list) = node.as_list() else {
+            let list = in_full(key.name, *node);
+            node.complain_or(&mut house.report, &what, "a list", list);
             house.report.declare_broken(key.name);
             continue;
         };
@@ -58,6 +61,18 @@ pub(super) fn read_all(house: &mut House<'_>, groups: &[(Key<'_>, Node<'_>)]) {
             house.program.names.groups.insert(name, channels);
         }
     }
+}
+
+/// The entry of `[group]` that somebody means by a text, or by a table with a list in it.
+fn in_full(name: &str, node: Node<'_>) -> Option<String> {
+    if let Some(text) = node.as_text() {
+        return Some(format!("{name} = [\"{}\"]", text.text));
+    }
+    let list = node.as_table()?.entries().into_iter();
+    let list = list
+        .map(|(_, node)| node)
+        .find(|node| node.as_list().is_some())?;
+    Some(format!("{name} = {} below [group]", list.written()))
 }
 
 /// Where an expansion is.

@@ -55,7 +55,7 @@ pub(super) fn read_all(house: &mut House<'_>, vars: &[(Key<'_>, Node<'_>)]) {
 
 fn read(report: &mut Report, name: &Arc<str>, node: Node<'_>) -> Option<Var> {
     let what = format!("variable `{name}`");
-    let table = node.table(report, &what)?;
+    let table = node.table_or(report, &what, in_full)?;
     table.reject_unknown(report, &what, VAR.names);
     let kind = table
         .required(report, &what, "kind", VAR.names)?
@@ -73,6 +73,21 @@ fn read(report: &mut Report, name: &Arc<str>, node: Node<'_>) -> Option<Var> {
         ty,
         keep: keep.unwrap_or(false),
     })
+}
+
+/// The table that somebody means by `night = true`, `level = 5` or `mood = "text"`.
+fn in_full(node: &Node<'_>) -> Option<String> {
+    let kind = match (node.as_text(), node.as_bool(), node.as_number()) {
+        (Some(text), ..) if KINDS.contains(&text.text) => {
+            return Some(format!("{{ kind = \"{}\" }}", text.text));
+        }
+        (Some(_), ..) => "text",
+        (_, Some(_), _) => "bool",
+        (.., Some(_)) => "number",
+        _ => return None,
+    };
+    let start = node.written();
+    Some(format!("{{ kind = \"{kind}\", start = {start} }}"))
 }
 
 /// The type that `kind`, `min`, `max` and `values` say.

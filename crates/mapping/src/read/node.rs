@@ -228,11 +228,40 @@ impl<'a> Node<'a> {
         found
     }
 
+    /// The table; anything else is reported, with what to write instead of it.
+    pub(crate) fn table_or(
+        &self,
+        report: &mut Report,
+        what: &str,
+        instead: impl FnOnce(&Self) -> Option<String>,
+    ) -> Option<Table<'a>> {
+        let found = self.as_table();
+        if found.is_none() {
+            self.complain_or(report, what, "a table", instead(self));
+        }
+        found
+    }
+
     /// Reports that `what` should be `expected`.
     pub(crate) fn complain(&self, report: &mut Report, what: &str, expected: &str) {
+        self.complain_or(report, what, expected, None);
+    }
+
+    /// Reports that `what` should be `expected`, with what to write `instead`.
+    pub(crate) fn complain_or(
+        &self,
+        report: &mut Report,
+        what: &str,
+        expected: &str,
+        instead: Option<String>,
+    ) {
         let message = format!("{what} must be {expected}");
         let mut error = Diagnostic::error("wrong-type", self.span(), message)
             .label(format!("this is {}", self.type_word()));
+        if let Some(instead) = instead {
+            report.push(error.help(format!("write {instead}")));
+            return;
+        }
         if expected == "a text" && !matches!(self.value(), DeValue::Array(_) | DeValue::Table(_)) {
             error = error.help("texts stand in quotes");
         }
@@ -240,6 +269,12 @@ impl<'a> Node<'a> {
             error = error.help(format!("write [\"{}\"]", text.text));
         }
         report.push(error);
+    }
+
+    /// As it stands in the file.
+    pub(crate) fn written(&self) -> &'a str {
+        let bytes = self.span().bytes;
+        self.within.text.get(bytes).unwrap_or_default()
     }
 
     fn type_word(&self) -> &'static str {

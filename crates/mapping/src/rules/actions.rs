@@ -18,8 +18,8 @@ use crate::{
     index::Symbol,
     names::{self, Letters},
     paths,
-    program::{Action, ChannelIx, Operand, SlotIx},
-    read::{Key, Node, Table, did_you_mean, unknown_key},
+    program::{Action, ChannelIx, Operand, Program, SlotIx},
+    read::{Key, Node, Table, Text, did_you_mean, unknown_key},
     source::Span,
     units,
 };
@@ -97,10 +97,11 @@ fn form(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<&'static s
             Some((key, _)) => unknown_key(&key, "an action", &names),
             None => {
                 let message = "this table is no action";
-                Diagnostic::error("unknown-action", table.span.clone(), message).help(format!(
-                    "an action has one of {}",
-                    crate::read::list(&names)
-                ))
+                let error = Diagnostic::error("unknown-action", table.span.clone(), message);
+                error.help(match meant(&compiler.house.program, table) {
+                    Some(action) => format!("write {action}"),
+                    None => format!("an action has one of {}", crate::read::list(&names)),
+                })
             }
         });
         return None;
@@ -111,11 +112,33 @@ fn form(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<&'static s
     Some(form.name)
 }
 
-fn text<'a>(
-    compiler: &mut Compiler<'_, '_>,
-    table: &Table<'a>,
-    key: &str,
-) -> Option<crate::read::Text<'a>> {
+/// The action that somebody means by `{ off = "hall.lamp" }`, `{ hall.lamp.on = true }` or `{ hall.lamp = "on" }`.
+fn meant(program: &Program, table: &Table<'_>) -> Option<String> {
+    let (key, node) = table.entries().into_iter().next()?;
+    if let Some(target) = node.as_text() {
+        let target = target.text;
+        let channel = target
+            .split_once('.')
+            .and_then(|(device, channel)| program.channel(program.device(device)?, channel))
+            .or_else(|| program.names.groups.get(target)?.first().copied())?;
+        let mut commands = program[channel].commands.iter();
+        let known = commands.any(|command| *command.name == *key.name);
+        return known.then(|| format!("\"{target}.{}\"", key.name));
+    }
+    let device = program.device(key.name)?;
+    let (channel, node) = node.as_table()?.entries().into_iter().next()?;
+    program.channel(device, channel.name)?;
+    let path = format!("{}.{}", key.name, channel.name);
+    if let Some(command) = node.as_text() {
+        return Some(format!("\"{path}.{}\"", command.text));
+    }
+    let fields = node.as_table()?.entries().into_iter();
+    let fields = fields.map(|(field, node)| format!(", {} = {}", field.name, node.written()));
+    let fields: String = fields.collect();
+    Some(format!("{{ set = \"{path}\"{fields} }}"))
+}
+
+fn text<'a>(compiler: &mut Compiler<'_, '_>, table: &Table<'a>, key: &str) -> Option<Text<'a>> {
     let node = table.field(key)?;
     node.text(&mut compiler.house.report, &format!("`{key}`"))
 }
@@ -167,6 +190,7 @@ fn set(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<Vec<Action>
         });
         return None;
     }
+    let channels = settable(compiler, &target, channels, &fields)?;
     let mut actions = Vec::with_capacity(channels.len());
     for channel in channels {
         let mut written = Vec::with_capacity(fields.len());
@@ -185,6 +209,33 @@ fn set(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<Vec<Action>
         });
     }
     Some(actions)
+}
+
+/// The channels of a `set` that are to be looked at: see [`paths::agreed`].
+fn settable(
+    compiler: &mut Compiler<'_, '_>,
+    target: &Text<'_>,
+    mut channels: Vec<ChannelIx>,
+    fields: &[(Key<'_>, Node<'_>)],
+) -> Option<Vec<ChannelIx>> {
+    let house = &mut *compiler.house;
+    let (program, report) = (&house.program, &mut house.report);
+    if program.names.groups.contains_key(target.text) {
+        for (key, _) in fields {
+            let asked = paths::Asked {
+                code: "unknown-field",
+                what: format!("a field `{}` that can be set", key.name),
+                at: &key.span,
+            };
+            let has = |member| {
+                let slot = program.slot(member, key.name);
+                slot.is_some_and(|slot| program[slot].settable)
+            };
+            let group = (target.text, &*channels);
+            channels = paths::agreed(program, report, group, &asked, has)?.to_vec();
+        }
+    }
+    Some(channels)
 }
 
 fn set_field(

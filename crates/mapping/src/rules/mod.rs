@@ -172,11 +172,11 @@ fn read(
             **condition = compiled;
         }
     }
-    if let Some(text) = table
-        .field("if")
-        .and_then(|node| node.text(&mut compiler.house.report, "`if`"))
-    {
-        rule.condition = compiler.condition(&text, false);
+    if let Some(node) = table.field("if") {
+        match node.as_text() {
+            Some(text) => rule.condition = compiler.condition(&text, false),
+            None => node.complain_or(&mut compiler.house.report, "`if`", "a text", joined(node)),
+        }
     }
     let doing = table.required(&mut compiler.house.report, &what, "do", RULE.names);
     let mut places = Vec::new();
@@ -192,6 +192,26 @@ fn read(
     mode_without_wait(house, &table, &rule, &meta);
     rule.fingerprint = fingerprint::of(&house.program, &table, &rule.actions);
     (rule, meta)
+}
+
+/// The condition that somebody means by a list of them, or by a truth value.
+fn joined(node: Node<'_>) -> Option<String> {
+    if let Some(truth) = node.as_bool() {
+        return Some(format!("\"{truth}\""));
+    }
+    let list = node.as_list()?;
+    let part = |node: &Node<'_>| {
+        let text = node.as_text()?.text;
+        let binds_less = text.contains("||") || text.contains('?');
+        Some(if binds_less {
+            format!("({text})")
+        } else {
+            text.to_owned()
+        })
+    };
+    let parts: Option<Vec<String>> = list.iter().map(part).collect();
+    let text = parts.filter(|parts| !parts.is_empty())?.join(" && ");
+    Some(format!("one text: \"{text}\""))
 }
 
 /// Compiles the condition of one step of a sequence, which reads the step's own event.

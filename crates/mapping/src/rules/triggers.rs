@@ -154,15 +154,15 @@ fn form(house: &mut House<'_>, table: &Table<'_>) -> Option<&'static str> {
             .find(|(key, _)| crate::suggest::closest(key.name, names.iter().copied()).is_some());
         report.push(match misspelt {
             Some((key, _)) => unknown_key(&key, "a trigger", &names),
-            None => Diagnostic::error(
-                "unknown-trigger",
-                table.span.clone(),
-                "this table is no trigger",
-            )
-            .help(format!(
-                "a trigger has one of {}",
-                crate::read::list(&names)
-            )),
+            None => {
+                let message = "this table is no trigger";
+                let error = Diagnostic::error("unknown-trigger", table.span.clone(), message);
+                let event = table.field("event").and_then(|node| node.as_text());
+                error.help(match event {
+                    Some(event) => format!("an event stands for itself: when = \"{}\"", event.text),
+                    None => format!("a trigger has one of {}", crate::read::list(&names)),
+                })
+            }
         });
         return None;
     };
