@@ -10,16 +10,19 @@
 //!
 //! Called by `iot-control test`, at a start and before each reload. Reads no clock.
 
-use std::{sync::Arc, time::Duration};
+use std::{mem, sync::Arc, time::Duration};
 
 use mapping::{Program, house_test::HouseTest, program::Origin};
 
 mod afterwards;
+mod assign;
 mod compare;
 mod missed;
+mod neighbours;
 mod stage;
 mod verdict;
 
+use neighbours::Played;
 use stage::{Exhausted, Stage};
 pub use verdict::{Failure, Trace, Unmet, Verdict};
 
@@ -122,13 +125,26 @@ fn play(
     stage
         .give(test)
         .map_err(|exhausted| (test.origin.clone(), Duration::ZERO, exhausted))?;
-    for step in &test.steps {
+    let mut before: Option<Played<'_>> = None;
+    for (number, step) in (1..).zip(&test.steps) {
         let mut play = || {
             stage.advance(step.at)?;
             step.input.as_ref().map_or(Ok(()), |input| stage.act(input))
         };
         play().map_err(|exhausted| (step.origin.clone(), step.at, exhausted))?;
-        verdict.failures.extend(compare::step(stage, step));
+        let (failure, odd) = compare::step(stage, step);
+        let here = Played {
+            number,
+            step,
+            odd,
+            came: mem::take(&mut stage.came),
+            failure: failure.is_some().then_some(verdict.failures.len()),
+        };
+        verdict.failures.extend(failure);
+        if let Some(before) = &before {
+            before.compare(&here, verdict);
+        }
+        before = Some(here);
         if verdict.failures.len() >= FAILURES_MAX {
             return Ok(());
         }
@@ -148,6 +164,7 @@ fn failure(origin: &Origin, at: Duration, expected: String, came: String) -> Fai
         origin: origin.clone(),
         at,
         unmet: vec![Unmet { expected, came }],
+        elsewhere: Vec::new(),
         trace: Trace::default(),
     }
 }

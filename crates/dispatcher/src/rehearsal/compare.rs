@@ -1,6 +1,6 @@
 //! A step's expectations against what came.
 
-use std::{cmp::Reverse, sync::Arc};
+use std::sync::Arc;
 
 use engine::Who;
 use mapping::{
@@ -12,18 +12,24 @@ use types::{Shown, Value};
 
 use super::{
     afterwards,
+    assign::partners,
     missed::Missed,
+    neighbours::Odd,
     stage::{Came, Stage, What},
     verdict::{Failure, Unmet},
 };
 use crate::span::Span;
 
-/// What is wrong after `step`; `None`: everything is as expected.
-pub(super) fn step(stage: &Stage, step: &TestStep) -> Option<Failure> {
+/// What is wrong after `step`; `None`: everything is as expected. Beside it what came of its commands.
+pub(super) fn step<'t>(stage: &Stage, step: &'t TestStep) -> (Option<Failure>, Odd<'t>) {
     let mut unmet = Vec::new();
     let mut missed = Vec::new();
-    if let Some(expected) = &step.expect {
-        unmet.extend(commands(stage, expected, &mut missed));
+    let odd = odd(stage, step);
+    if let Some(expected) = &step.expect
+        && !odd.is_even(stage)
+    {
+        missed.extend(odd.missed.iter().copied().map(Missed::of));
+        unmet.push(commands(stage, expected));
     }
     let engine = stage.dispatcher.engine();
     for (root, values) in [("state", &step.state), ("target", &step.target)] {
@@ -67,50 +73,45 @@ pub(super) fn step(stage: &Stage, step: &TestStep) -> Option<Failure> {
             came: "it does not stand there".to_owned(),
         });
     }
-    (!unmet.is_empty()).then(|| Failure {
+    let failure = (!unmet.is_empty()).then(|| Failure {
         origin: step.origin.clone(),
         at: step.at,
         unmet,
+        elsewhere: Vec::new(),
         trace: stage.trace(&missed),
-    })
+    });
+    (failure, odd)
 }
 
-/// The complete list of commands. What was to come and didn't goes to `missed`.
-fn commands(stage: &Stage, expected: &[Expected], missed: &mut Vec<Missed>) -> Option<Unmet> {
-    let mut left: Vec<&Came> = stage.came.iter().collect();
-    let before = missed.len();
-    // Who asks for less would take what only another one fits.
-    let mut choosy: Vec<&Expected> = expected.iter().collect();
-    choosy.sort_by_key(|expected| Reverse(asks(expected)));
-    for expected in choosy {
-        match left.iter().position(|came| matches(expected, came)) {
-            Some(place) => {
-                left.remove(place);
-            }
-            None => missed.push(Missed::of(expected)),
-        }
+/// Which of a step's commands have no partner, of those that it expects and of those that came.
+fn odd<'t>(stage: &Stage, step: &'t TestStep) -> Odd<'t> {
+    let expected = step.expect.as_deref().unwrap_or_default();
+    let fits = |wanted: usize, came: usize| matches(&expected[wanted], &stage.came[came]);
+    let partners = partners(expected.len(), stage.came.len(), fits);
+    let missed = expected.iter().zip(&partners);
+    let missed = missed.filter(|(_, partner)| partner.is_none());
+    let mut is_left = vec![true; stage.came.len()];
+    for partner in partners.iter().flatten() {
+        is_left[*partner] = false;
     }
-    if missed.len() == before && left.is_empty() && stage.came_more == 0 {
-        return None;
+    Odd {
+        missed: missed.map(|(expected, _)| expected).collect(),
+        left: (0..is_left.len()).filter(|came| is_left[*came]).collect(),
     }
+}
+
+/// The complete list of commands, and what came instead.
+fn commands(stage: &Stage, expected: &[Expected]) -> Unmet {
     let wanted: Vec<String> = expected.iter().map(text_of).collect();
     let came: Vec<String> = stage.came.iter().map(|came| line(stage, came)).collect();
-    Some(Unmet {
+    Unmet {
         expected: list(&wanted, 0),
         came: list(&came, stage.came_more),
-    })
-}
-
-/// How much must be so of what comes.
-fn asks(expected: &Expected) -> usize {
-    match expected {
-        Expected::Target { fields, bound, .. } => fields.len() + usize::from(bound.is_some()),
-        Expected::Momentary { args, .. } => args.len(),
-        Expected::Notify { text, .. } => usize::from(text.is_some()),
     }
 }
 
-fn matches(expected: &Expected, came: &Came) -> bool {
+/// Whether `came` is what was expected.
+pub(super) fn matches(expected: &Expected, came: &Came) -> bool {
     match (expected, &came.what) {
         (
             Expected::Target {
@@ -199,7 +200,8 @@ fn line(stage: &Stage, came: &Came) -> String {
     }
 }
 
-fn text_of(expected: &Expected) -> String {
+/// An expected command as it is told.
+pub(super) fn text_of(expected: &Expected) -> String {
     match expected {
         Expected::Target {
             text,

@@ -55,6 +55,8 @@ pub(super) struct Came {
     pub(super) what: What,
     pub(super) by: Option<RuleIx>,
     pub(super) text: String,
+    /// When, since the start.
+    pub(super) at: Duration,
 }
 
 #[derive(Clone, Debug)]
@@ -158,6 +160,11 @@ impl Stage {
     /// When it is.
     pub(super) fn now(&self) -> Now {
         self.now
+    }
+
+    /// The time since the start, as steps count it.
+    fn elapsed(&self) -> Duration {
+        self.now.at.since(self.start.at).saturating_add(self.lost)
     }
 
     /// Makes the house as it was before the first step.
@@ -378,7 +385,7 @@ impl Stage {
         for note in notes {
             self.record(Record::Note(note.render(&self.program)));
         }
-        let at = self.now.at.since(self.start.at).saturating_add(self.lost);
+        let at = self.elapsed();
         if unsynced {
             self.lost = self.lost.saturating_add(down);
             self.now.synced = false;
@@ -477,7 +484,8 @@ impl Stage {
                 continue;
             }
             let (by, text) = (sent.by, sent.text.clone());
-            self.commanded(Came { what, by, text });
+            let at = self.elapsed();
+            self.commanded(Came { what, by, text, at });
         }
         for note in &effects.notes {
             if let Note::Resent { channel, .. } = note {
@@ -525,6 +533,7 @@ impl Stage {
             what: What::Target(channel, target.clone(), None),
             by: None,
             text: format!("{path}{fields}, sent again"),
+            at: self.elapsed(),
         });
         inputs.push_back(report(channel, target));
     }

@@ -34,6 +34,8 @@ pub struct Failure {
     pub at: Duration,
     /// Expectations that were not met.
     pub unmet: Vec<Unmet>,
+    /// Expected commands that came one step before or after, a line each.
+    pub elsewhere: Vec<String>,
     /// What explains it.
     pub trace: Trace,
 }
@@ -84,6 +86,9 @@ impl fmt::Display for Failure {
             if !came.is_empty() {
                 writeln!(f, "    came:     {came}")?;
             }
+        }
+        for line in &self.elsewhere {
+            writeln!(f, "    but:      {line}")?;
         }
         write!(f, "{}", self.trace)
     }

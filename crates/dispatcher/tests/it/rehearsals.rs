@@ -307,6 +307,81 @@ steps = [
 }
 
 #[test]
+fn an_expected_command_that_came_one_step_before_or_after_is_said_to_have() {
+    let early = said(
+        r#"
+[test.early]
+start = "2026-03-28 21:00"
+given = { state = { hall.lux = 12 }, sun = "down" }
+steps = [
+  { at = "0s", event = "hall.motion.start", expect = ["hall.lamp.on"] },
+  { at = "5m", expect = [] },
+  { at = "5m500ms", expect = ["hall.lamp.off"] },
+]
+"#,
+    );
+    says(
+        &early,
+        &["  but:      hall.lamp.off came at step 2, 500ms earlier (house.test.toml:7)"],
+    );
+    assert_eq!(early.matches("but:").count(), 1, "{early}");
+    let late = said(
+        r#"
+[test.late]
+start = "2026-03-28 21:00"
+given = { state = { hall.lux = 12 }, sun = "down" }
+steps = [
+  { at = "0s", event = "hall.motion.start", expect = ["hall.lamp.on"] },
+  { at = "4m", expect = ["hall.lamp.off"] },
+  { at = "6m" },
+  { at = "7m", expect = ["hall.lamp.off"] },
+]
+"#,
+    );
+    says(
+        &late,
+        &[
+            "  but:      hall.lamp.off came at step 3, 1m later (house.test.toml:8)",
+            "  but:      hall.lamp.off came at step 3, 2m earlier (house.test.toml:8)",
+        ],
+    );
+}
+
+#[test]
+fn an_expectation_that_fits_several_commands_leaves_another_the_only_one_that_fits() {
+    let verdicts = verdicts_of(
+        r#"
+[rule.begin]
+when = "piano.keys.press"
+do   = [{ start = "low", for = "1s" }, { start = "high", for = "2s" }]
+
+[rule.low]
+when = { timer = "low" }
+do   = { set = "hall.lamp", brightness = 40, on = true }
+
+[rule.high]
+when = { timer = "high" }
+do   = { set = "hall.lamp", brightness = 80, on = true }
+"#,
+        r#"
+[test.both]
+steps = [
+  { event = "piano.keys.press", with = { key = 1 } },
+  { at = "5s", expect = ["hall.lamp.on", { set = "hall.lamp", brightness = 40 }] },
+]
+
+[test.neither]
+steps = [
+  { event = "piano.keys.press", with = { key = 1 } },
+  { at = "5s", expect = [{ set = "hall.lamp", brightness = 40 }, { set = "hall.lamp", brightness = 40 }] },
+]
+"#,
+    );
+    assert!(verdicts[0].passed(), "{}", verdicts[0]);
+    assert!(!verdicts[1].passed(), "one of both has another brightness");
+}
+
+#[test]
 fn a_timer_that_runs_still_shows_how_long() {
     let text = said(
         r#"
