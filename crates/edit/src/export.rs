@@ -22,14 +22,33 @@ pub fn export(house: &Analysis) -> Model {
             continue;
         };
         for (key, value) in entries(table.get_ref()) {
-            let top = tops.iter_mut().find(|(name, _)| name == key);
-            if let (Some((_, Model::Table(all))), Model::Table(more)) = (top, value) {
-                all.extend(more);
+            let Some((name, all)) = tops.iter_mut().find(|(name, _)| name == key) else {
+                continue;
+            };
+            match (all, value) {
+                (Model::Table(all), Model::Table(more)) => all.extend(more),
+                // Which file it stood in is no part of the model: it holds for the house.
+                (all, Model::List(more)) if name == "allow" => allow(all, more),
+                _ => {}
             }
         }
     }
     tops.retain(|(_, value)| *value != Model::table());
     Model::Table(tops)
+}
+
+/// What the files silence together, each once.
+fn allow(all: &mut Model, more: Vec<Model>) {
+    if !matches!(all, Model::List(_)) {
+        *all = Model::List(Vec::new());
+    }
+    if let Model::List(all) = all {
+        for lint in more {
+            if !all.contains(&lint) {
+                all.push(lint);
+            }
+        }
+    }
 }
 
 /// A table's entries in the order of the text.

@@ -6,16 +6,16 @@ use std::{
 };
 
 use mapping::{
-    Analysis, FileIx, Severity, analyze, blocklist,
+    Analysis, Severity, analyze, blocklist,
     disk::{self, Unreadable},
     grammar,
     index::Symbol,
-    outline::{Outline, Step},
+    outline::Step,
     suggest,
 };
 
 use crate::{
-    change::Change, export, model::Model, place, pointer::Pointer, refusal::Refusal, rename,
+    change::Change, export, model::Model, pointer::Pointer, refusal::Refusal, rename, texts::Texts,
 };
 
 /// The file that holds the blocks, on its own.
@@ -23,9 +23,6 @@ pub(crate) const BLOCKLIST: &str = "blocklist.toml";
 
 /// Where tests go in a house that has none.
 pub(crate) const TESTS: &str = "tests/house.test.toml";
-
-/// Tables whose entries have headers of their own: `[rule.R]`.
-const WITH_HEADERS: &[&str] = &["device", "kind", "scene", "rule", "test"];
 
 /// A change that a program asks for.
 #[derive(Clone, Debug, PartialEq)]
@@ -250,10 +247,11 @@ impl House {
             .collect();
         if !known.contains(&&*top) {
             let near = suggest::closest(&top, known.iter().copied());
-            return Err(Refusal::Nothing(
-                at.to_string(),
-                near.map(|near| format!("/{near}")),
-            ));
+            let meant = |near: String| {
+                let rest = at.0.iter().skip(1).cloned();
+                Pointer([near.as_str().into()].into_iter().chain(rest).collect()).to_string()
+            };
+            return Err(Refusal::Nothing(at.to_string(), near.map(meant)));
         }
         let mut wanted = model.clone();
         let possible = match new {
@@ -274,7 +272,9 @@ impl House {
             Some(new) => texts.set(&at.0, model.at(&at.0), new, behind)?,
             None => texts.remove(&at.0)?,
         }
-        let change = self.finish(texts.all)?;
+        let change = self
+            .finish(texts.into_all(at)?)
+            .map_err(|refusal| below_nothing(&model, &at.0, refusal))?;
         // What was not meant to change has not: whatever way the files are written.
         let same = tables_without_nothing(&export(change.analysis()))
             .says_the_same(&tables_without_nothing(&wanted));
@@ -327,6 +327,29 @@ fn tables_without_nothing(model: &Model) -> Model {
     }
 }
 
+/// Why a new value does not check, with what is missing above it where something is: that may have been a slip.
+fn below_nothing(model: &Model, path: &[Step], refusal: Refusal) -> Refusal {
+    let Refusal::DoesNotCheck(messages) = refusal else {
+        return refusal;
+    };
+    let above = (1..path.len()).find(|length| model.at(&path[..*length]).is_none());
+    let Some(length) = above else {
+        return Refusal::DoesNotCheck(messages);
+    };
+    let missing = &path[..length];
+    let there = match model.at(&missing[..length - 1]) {
+        Some(Model::Table(fields)) => fields.iter().map(|(name, _)| name.clone()).collect(),
+        _ => Vec::new(),
+    };
+    Refusal::Below {
+        missing: Pointer(missing.to_vec()).to_string(),
+        above: Pointer(missing[..length - 1].to_vec()).to_string(),
+        there,
+        near: near(model, missing),
+        messages,
+    }
+}
+
 /// A path that is there and looks like this one.
 fn near(model: &Model, path: &[Step]) -> Option<String> {
     let (last, above) = path.split_last()?;
@@ -338,153 +361,4 @@ fn near(model: &Model, path: &[Step]) -> Option<String> {
     let mut path = above.to_vec();
     path.push(near.as_str().into());
     Some(Pointer(path).to_string())
-}
-
-/// The texts while they are being changed.
-struct Texts {
-    all: BTreeMap<String, String>,
-    /// Names of the mapping's files and then of the tests', in the order of reading.
-    order: Vec<String>,
-}
-
-impl Texts {
-    fn of(house: &House) -> Self {
-        let analysis = &house.analysis;
-        let files = analysis.mapping.iter().chain(&analysis.tests);
-        let name = |file: &FileIx| analysis.loaded.sources.file(*file).name.to_string();
-        Self {
-            all: house.texts(),
-            order: files.map(name).collect(),
-        }
-    }
-
-    fn text(&self, name: &str) -> &str {
-        self.all.get(name).map(String::as_str).unwrap_or_default()
-    }
-
-    /// Changes the first file for which `change` gives a new text.
-    fn first(
-        &mut self,
-        path: &[Step],
-        change: impl Fn(&str) -> Option<Result<String, crate::splice::Overlap>>,
-    ) -> Result<bool, Refusal> {
-        for name in &self.order {
-            if let Some(new) = change(self.text(name)) {
-                let tangled = |_| Refusal::TooTangled(Pointer(path.to_vec()).to_string());
-                self.all.insert(name.clone(), new.map_err(tangled)?);
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    fn set(
-        &mut self,
-        path: &[Step],
-        old: Option<&Model>,
-        new: &Model,
-        behind: Option<&str>,
-    ) -> Result<(), Refusal> {
-        match (old, new) {
-            (Some(old), new) if old == new => Ok(()),
-            (Some(Model::Table(old)), Model::Table(fields)) => {
-                let below = |name: &str| {
-                    let mut path = path.to_vec();
-                    path.push(name.into());
-                    path
-                };
-                for (name, _) in old.iter().filter(|(name, _)| new.field(name).is_none()) {
-                    self.remove(&below(name))?;
-                }
-                for (name, value) in fields {
-                    let old = old.iter().find(|(other, _)| other == name);
-                    self.set(&below(name), old.map(|(_, old)| old), value, None)?;
-                }
-                Ok(())
-            }
-            (Some(_), new) => {
-                if !self.first(path, |text| place::replaced(text, path, new))? {
-                    self.remove(path)?;
-                    self.create(path, new, None)?;
-                }
-                Ok(())
-            }
-            (None, new) => self.create(path, new, behind),
-        }
-    }
-
-    fn remove(&mut self, path: &[Step]) -> Result<(), Refusal> {
-        for name in self.order.clone() {
-            if place::holds(&Outline::read(self.text(&name)), path) {
-                let new = place::removed(self.text(&name), path);
-                let tangled = |_| Refusal::TooTangled(Pointer(path.to_vec()).to_string());
-                self.all.insert(name, new.map_err(tangled)?);
-            }
-        }
-        Ok(())
-    }
-
-    fn create(&mut self, path: &[Step], new: &Model, behind: Option<&str>) -> Result<(), Refusal> {
-        let misplaced = |why| Err(Refusal::Misplaced(Pointer(path.to_vec()).to_string(), why));
-        let Some((last, parent)) = path.split_last() else {
-            return misplaced("the whole house is written by import");
-        };
-        let name = last.to_string();
-        let Some(top) = parent.first().map(Step::to_string) else {
-            let Model::Table(fields) = new else {
-                return misplaced("it must be a table");
-            };
-            for (field, value) in fields {
-                let path = [path[0].clone(), field.as_str().into()];
-                self.create(&path, value, None)?;
-            }
-            return Ok(());
-        };
-        let with_header = parent.len() == 1 && WITH_HEADERS.contains(&&*top);
-        if with_header && !matches!(new, Model::Table(_)) {
-            return misplaced("it must be a table");
-        }
-        if !with_header && self.first(path, |text| place::added(text, parent, &name, new))? {
-            return Ok(());
-        }
-        if with_header || parent.len() == 1 {
-            return self.create_section(&top, &name, new, with_header, behind);
-        }
-        let table = Model::Table(vec![(name, new.clone())]);
-        self.create(parent, &table, None)
-    }
-
-    /// A new section at the end of the file that holds its like.
-    fn create_section(
-        &mut self,
-        top: &str,
-        name: &str,
-        new: &Model,
-        with_header: bool,
-        behind: Option<&str>,
-    ) -> Result<(), Refusal> {
-        let behind: Vec<Step> = [top].into_iter().chain(behind).map(Step::from).collect();
-        let mut files = self.order.iter().rev();
-        let found = files.find(|file| place::holds(&Outline::read(self.text(file)), &behind));
-        let file = match found {
-            Some(file) => file.clone(),
-            None if top == "test" => {
-                self.order.push(TESTS.to_owned());
-                TESTS.to_owned()
-            }
-            None => "mapping.toml".to_owned(),
-        };
-        let (path, value) = if with_header {
-            (vec![top.into(), name.into()], new.clone())
-        } else {
-            (
-                vec![top.into()],
-                Model::Table(vec![(name.to_owned(), new.clone())]),
-            )
-        };
-        let text = place::with_section(self.text(&file), &behind, &path, &value);
-        let text = text.map_err(|_| Refusal::TooTangled(Pointer(path).to_string()))?;
-        self.all.insert(file, text);
-        Ok(())
-    }
 }

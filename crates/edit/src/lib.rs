@@ -26,11 +26,13 @@ mod house;
 mod import;
 
 mod model;
+mod page;
 mod place;
 mod pointer;
 mod refusal;
 mod rename;
 mod splice;
+mod texts;
 mod toml_text;
 
 pub use change::{Change, Line};

@@ -1,8 +1,7 @@
 //! One file's text changed at one path: replace a value, take something out, put something in.
 //!
-//! Each function takes a text and gives the new one, so that no two changes can be in each other's way.
-//! What else stands in the text is kept byte for byte. Called by the house's edits. Must not know what the
-//! tables mean.
+//! Each function takes a text with what it is made of, and says which pieces of it become what. What else stands in the
+//! text is kept byte for byte. Called by the house's edits, page by page. Must not know what the tables mean.
 
 use std::ops::Range;
 
@@ -10,7 +9,8 @@ use mapping::outline::{Inside, Outline, Pair, Section, Step, Value};
 
 use crate::{
     model::Model,
-    splice::{Overlap, Splices},
+    page::Planned,
+    splice::Splices,
     toml_text::{Writer, inline, key},
 };
 
@@ -57,9 +57,13 @@ pub(crate) fn holds(outline: &Outline, path: &[Step]) -> bool {
     found || outline.value(path).is_some()
 }
 
-/// The text with another value at `path`; `None`: it is not written as one value there.
-pub(crate) fn replaced(text: &str, path: &[Step], new: &Model) -> Option<Result<String, Overlap>> {
-    let outline = Outline::read(text);
+/// Another value at `path`; `None`: it is not written as one value there.
+pub(crate) fn replaced(
+    text: &str,
+    outline: &Outline,
+    path: &[Step],
+    new: &Model,
+) -> Option<Planned> {
     let value = outline.value(path)?;
     let own_line = outline.sections.iter().any(|section| {
         let pairs = section.pairs.iter();
@@ -68,7 +72,7 @@ pub(crate) fn replaced(text: &str, path: &[Step], new: &Model) -> Option<Result<
     });
     let mut splices = Splices::default();
     splices.replace(value.span.clone(), written(new, own_line, text));
-    Some(splices.apply(text))
+    Some(splices.into())
 }
 
 /// A value as it is written; where it has a line of its own it may take several.
@@ -81,9 +85,8 @@ fn written(value: &Model, own_line: bool, text: &str) -> String {
     writer.text.replace('\n', line_end(text))
 }
 
-/// The text without what is at `path`.
-pub(crate) fn removed(text: &str, path: &[Step]) -> Result<String, Overlap> {
-    let outline = Outline::read(text);
+/// What is at `path` goes.
+pub(crate) fn removed(text: &str, outline: &Outline, path: &[Step]) -> Planned {
     let mut splices = Splices::default();
     for section in &outline.sections {
         if section.header.is_some() && section.path.starts_with(path) {
@@ -102,7 +105,7 @@ pub(crate) fn removed(text: &str, path: &[Step]) -> Result<String, Overlap> {
             }
         }
     }
-    splices.apply(text)
+    splices.into()
 }
 
 /// A section's lines, with the comment right above its header, and one of the blank lines around it.
@@ -197,14 +200,14 @@ fn without_comma(text: &str, all: &[Range<usize>], gone: Range<usize>) -> Range<
     }
 }
 
-/// The text with a new value under `name` of the table at `parent`; `None`: the table is not here.
+/// A new value under `name` of the table at `parent`; `None`: the table is not here.
 pub(crate) fn added(
     text: &str,
+    outline: &Outline,
     parent: &[Step],
     name: &str,
     value: &Model,
-) -> Option<Result<String, Overlap>> {
-    let outline = Outline::read(text);
+) -> Option<Planned> {
     let line = |above: &[Step]| {
         let names = above.iter().map(|step| key(&step.to_string()));
         let names: Vec<String> = names.chain([key(name)]).collect();
@@ -214,7 +217,8 @@ pub(crate) fn added(
     if let Some(section) =
         sections.find(|section| section.header.is_some() && section.path == parent)
     {
-        return Some(insert_line(text, content_end(text, section), &line(&[])));
+        let end = content_end(text, section);
+        return Some(insert_line(text, end, &line(&[])).into());
     }
     if let Some(table) = outline.value(parent) {
         let Inside::Table(pairs) = &table.inside else {
@@ -229,7 +233,7 @@ pub(crate) fn added(
             }
             None => splices.replace(table.span.clone(), format!("{{ {pair} }}")),
         }
-        return Some(splices.apply(text));
+        return Some(splices.into());
     }
     // `io.lamp = ..` makes a table `io`: its next line goes below.
     for section in &outline.sections {
@@ -240,24 +244,27 @@ pub(crate) fn added(
         let last = pairs.find(|pair| full_path(&section.path, pair).starts_with(parent));
         if let Some(last) = last {
             let end = next_line(text, last.span().end);
-            return Some(insert_line(text, end, &line(above)));
+            return Some(insert_line(text, end, &line(above)).into());
         }
     }
     // `[device.hall.io.lamp]` makes a table too: it gets a header of its own.
     let mut deeper = outline.sections.iter().rev();
     let last = deeper.find(|section| section.path.starts_with(parent))?;
     let end = content_end(text, last);
-    Some(insert_section(text, end, parent, &[line(&[])]))
+    Some(Planned {
+        splices: insert_section(text, end, parent, &[line(&[])]),
+        is_new_table: true,
+    })
 }
 
-/// The text with a new section of this path, behind the last one that begins with `behind`, or at the end.
+/// A new section of this path, behind the last one that begins with `behind`, or at the end.
 pub(crate) fn with_section(
     text: &str,
+    outline: &Outline,
     behind: &[Step],
     path: &[Step],
     value: &Model,
-) -> Result<String, Overlap> {
-    let outline = Outline::read(text);
+) -> Splices {
     let mut sections = outline.sections.iter().rev();
     let last =
         sections.find(|section| section.header.is_some() && section.path.starts_with(behind));
@@ -289,19 +296,14 @@ fn section_body(value: &Model, text: &str) -> Vec<String> {
     lines
 }
 
-fn insert_line(text: &str, at: usize, line: &str) -> Result<String, Overlap> {
+fn insert_line(text: &str, at: usize, line: &str) -> Splices {
     let end = line_end(text);
     let mut splices = Splices::default();
     splices.replace(at..at, format!("{}{line}{end}", missing_end(text, at)));
-    splices.apply(text)
+    splices
 }
 
-fn insert_section(
-    text: &str,
-    at: usize,
-    path: &[Step],
-    lines: &[String],
-) -> Result<String, Overlap> {
+fn insert_section(text: &str, at: usize, path: &[Step], lines: &[String]) -> Splices {
     let end = line_end(text);
     let names: Vec<String> = path.iter().map(|step| key(&step.to_string())).collect();
     let mut section = missing_end(text, at).to_owned();
@@ -315,7 +317,7 @@ fn insert_section(
     }
     let mut splices = Splices::default();
     splices.replace(at..at, section);
-    splices.apply(text)
+    splices
 }
 
 /// A last line without an end gets one before something follows.
@@ -334,6 +336,12 @@ mod tests {
 
     fn path(text: &str) -> Vec<Step> {
         Pointer::read(text).unwrap().0
+    }
+
+    fn with_section(text: &str, behind: &str, at: &str, value: &Model) -> String {
+        let outline = Outline::read(text);
+        let new = super::with_section(text, &outline, &path(behind), &path(at), value);
+        new.apply(text).unwrap()
     }
 
     #[test]
@@ -368,8 +376,8 @@ mod tests {
             ),
             ("a.b = 1\r\na.c = 2\r\n", "/a/b", "a.c = 2\r\n"),
         ] {
-            let new = removed(text, &path(at)).unwrap();
-            assert_eq!(new, expected, "{text} {at}");
+            let new = removed(text, &Outline::read(text), &path(at));
+            assert_eq!(new.splices.apply(text).unwrap(), expected, "{text} {at}");
         }
     }
 
@@ -400,30 +408,30 @@ mod tests {
             ),
             ("[v]\nn = {}\n", "/v/n", "[v]\nn = { new = 7 }\n"),
         ] {
-            let new = added(text, &path(parent), "new", &Model::Int(7))
-                .unwrap()
-                .unwrap();
-            assert_eq!(new, expected, "{text}");
+            let outline = Outline::read(text);
+            let new = added(text, &outline, &path(parent), "new", &Model::Int(7)).unwrap();
+            assert_eq!(new.splices.apply(text).unwrap(), expected, "{text}");
         }
-        assert!(added("[t]\n", &path("/u"), "new", &Model::Int(7)).is_none());
+        let outline = Outline::read("[t]\n");
+        assert!(added("[t]\n", &outline, &path("/u"), "new", &Model::Int(7)).is_none());
     }
 
     #[test]
     fn a_new_section_stands_behind_its_like() {
         let text = "[rule.a]\nx = 1\n\n# about b\n[rule.b]\nx = 2\n# end\n";
         let value = Model::Table(vec![("when".to_owned(), "e".into())]);
-        let behind_a = with_section(text, &path("/rule/a"), &path("/rule/n"), &value).unwrap();
+        let behind_a = with_section(text, "/rule/a", "/rule/n", &value);
         assert_eq!(
             behind_a,
             "[rule.a]\nx = 1\n\n[rule.n]\nwhen = \"e\"\n\n# about b\n[rule.b]\nx = 2\n# end\n"
         );
-        let last = with_section(text, &path("/rule"), &path("/rule/n"), &value).unwrap();
+        let last = with_section(text, "/rule", "/rule/n", &value);
         assert!(
             last.ends_with("x = 2\n\n[rule.n]\nwhen = \"e\"\n# end\n"),
             "{last}"
         );
         assert_eq!(
-            with_section("", &path("/rule"), &path("/rule/n"), &value).unwrap(),
+            with_section("", "/rule", "/rule/n", &value),
             "[rule.n]\nwhen = \"e\"\n"
         );
     }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use toml::de::{DeTable, DeValue};
+
 pub(crate) use mapping::outline::Step;
 
 use crate::refusal::Refusal;
@@ -11,26 +13,48 @@ use crate::refusal::Refusal;
 pub struct Pointer(pub Vec<Step>);
 
 impl Pointer {
-    /// Reads a pointer. A part of digits is a number; where it stands in a table it is a name.
+    /// Reads a pointer, or the same path as the files write it: `rule."hall motion".do.0`. A part of digits is a number; where
+    /// it stands in a table it is a name.
     ///
     /// # Errors
-    /// It does not begin with `/`, or a `~` stands for nothing.
+    /// It is neither: a `~` stands for nothing, a quote has no end.
     pub fn read(text: &str) -> Result<Self, Refusal> {
-        let Some(rest) = text.strip_prefix('/') else {
-            return Err(Refusal::BadPointer(text.to_owned()));
-        };
-        let step = |part: &str| {
-            let digits = part.bytes().all(|digit| digit.is_ascii_digit());
-            let digits = digits && (part == "0" || !part.starts_with('0'));
-            match part.parse() {
-                Ok(number) if digits => Some(Step::Item(number)),
-                _ => Some(Step::Key(unescaped(part)?.into())),
+        let steps = match text.strip_prefix('/') {
+            Some(rest) => {
+                let step = |part| Some(number(part).unwrap_or(Step::Key(unescaped(part)?.into())));
+                rest.split('/').map(step).collect()
             }
+            None => dotted(text),
         };
-        let steps: Option<Vec<Step>> = rest.split('/').map(step).collect();
         steps
             .map(Self)
             .ok_or_else(|| Refusal::BadPointer(text.to_owned()))
+    }
+}
+
+fn number(part: &str) -> Option<Step> {
+    let digits = part.bytes().all(|digit| digit.is_ascii_digit());
+    let digits = digits && (part == "0" || !part.starts_with('0'));
+    part.parse().ok().filter(|_| digits).map(Step::Item)
+}
+
+/// The steps of a dotted key of TOML; `None`: it is none.
+fn dotted(text: &str) -> Option<Vec<Step>> {
+    let pair = format!("{text} = 0");
+    let table = DeTable::parse(&pair).ok()?;
+    let mut steps = Vec::new();
+    let mut inner = table.get_ref();
+    loop {
+        let mut entries = inner.iter();
+        let (key, value) = entries.next().filter(|_| entries.len() == 0)?;
+        let name = &**key.get_ref();
+        steps.push(number(name).unwrap_or_else(|| Step::Key(name.into())));
+        match value.get_ref() {
+            DeValue::Table(below) => inner = below,
+            // Else the text is more than a key.
+            _ if value.span() == (pair.len() - 1..pair.len()) => return Some(steps),
+            _ => return None,
+        }
     }
 }
 
@@ -75,8 +99,19 @@ mod tests {
         ] {
             assert_eq!(Pointer::read(text).unwrap().to_string(), text);
         }
-        for text in ["", "rule", "/a~2", "/a~"] {
+        for text in [
+            "", "rule.", "rule.\"x", "/a~2", "/a~", "a = 1\nb", "a=1#", "a.\nb", "a b",
+        ] {
             assert!(Pointer::read(text).is_err(), "{text}");
+        }
+        for (text, pointer) in [
+            ("rule", "/rule"),
+            ("rule.hall-motion.do.0", "/rule/hall-motion/do/0"),
+            (r#"rule."x y".if"#, "/rule/x y/if"),
+            ("scene.'a.b'.hall.lamp", "/scene/a.b/hall/lamp"),
+            ("a.\"b/c\"", "/a/b~1c"),
+        ] {
+            assert_eq!(Pointer::read(text).unwrap().to_string(), pointer);
         }
         let pointer = Pointer::read("/x/12").unwrap();
         assert_eq!(pointer.0, [Step::from("x"), Step::Item(12)]);

@@ -16,6 +16,19 @@ pub enum Refusal {
     Unreadable(String),
     /// The result would not check; holds the messages as `check` draws them.
     DoesNotCheck(String),
+    /// What should stand above a value is not there, and as something new it would not check.
+    Below {
+        /// The first part of the path that is missing.
+        missing: String,
+        /// What is above that, as a pointer; empty: the house.
+        above: String,
+        /// Names that are there.
+        there: Vec<String>,
+        /// Where known, the path that may have been meant.
+        near: Option<String>,
+        /// The messages as `check` draws them.
+        messages: String,
+    },
     /// Something of that name is there already; holds what it is and its name.
     Taken(&'static str, String),
     /// Not a name for that; holds it.
@@ -28,12 +41,15 @@ pub enum Refusal {
     TooTangled(String),
 }
 
+/// Names that are told of a table.
+const NAMES_MAX: usize = 12;
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BadPointer(text) => write!(
                 f,
-                "\"{text}\" is no path; write for example /rule/hall-motion/if"
+                "\"{text}\" is no path; write for example /rule/hall-motion/if, or rule.hall-motion.if"
             ),
             Self::Nothing(pointer, near) => {
                 write!(f, "nothing is at {pointer}")?;
@@ -51,6 +67,27 @@ impl fmt::Display for Refusal {
             }
             Self::DoesNotCheck(messages) => {
                 write!(f, "the house would not check any more:\n{messages}")
+            }
+            Self::Below {
+                missing,
+                above,
+                there,
+                near,
+                messages,
+            } => {
+                write!(f, "nothing is at {missing}")?;
+                if let Some(near) = near {
+                    write!(f, "; did you mean {near}?")?;
+                }
+                if !there.is_empty() {
+                    let told = there.len().min(NAMES_MAX);
+                    let more = if told < there.len() { ", .." } else { "" };
+                    write!(f, "; {above} has {}{more}", there[..told].join(", "))?;
+                }
+                write!(
+                    f,
+                    "\nas something new the house would not check:\n{messages}"
+                )
             }
             Self::Taken(what, name) => write!(f, "there is a {what} `{name}` already"),
             Self::BadName(name) => write!(f, "`{name}` can't be a name there"),

@@ -22,6 +22,28 @@ impl Splices {
         self.0.push((range, new.into()));
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn extend(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
+    /// Whether some of `others` hang on these: they are about the same letters, or come to the same place, which looks otherwise
+    /// once something stands there.
+    pub(crate) fn meet(&self, others: &Self, text: &str) -> bool {
+        let meet = |(old, _): &(Range<usize>, String), (new, with): &(Range<usize>, String)| {
+            let overlap = old.start < new.end && new.start < old.end;
+            let is_next = new.is_empty() && old.end == new.start;
+            let before = text.get(..new.start).unwrap_or_default();
+            let ends_line = with.starts_with(['\r', '\n']) && !before.ends_with('\n');
+            overlap || (is_next && (before.trim().is_empty() || ends_line))
+        };
+        let mut others = others.0.iter();
+        others.any(|new| self.0.iter().any(|old| meet(old, new)))
+    }
+
     /// The new text. Insertions at one place stand in the order in which they were added.
     ///
     /// # Errors

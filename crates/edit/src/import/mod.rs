@@ -112,7 +112,13 @@ pub fn from_model(model: &Model) -> Result<Imported, Vec<Problem>> {
             help: diagnostic.help.clone(),
         }
     };
-    let problems: Vec<Problem> = found.map(problem).collect();
+    let mut problems: Vec<Problem> = Vec::new();
+    for problem in found.map(problem) {
+        // What stands once in the model may stand in several files.
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
+    }
     if problems.iter().any(|problem| problem.is_error) {
         return Err(problems);
     }

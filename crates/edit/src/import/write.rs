@@ -54,7 +54,7 @@ pub(super) fn files(model: &Model) -> Written {
     main.pair(&["format"], &format.unwrap_or(Model::Int(1)));
     for (name, value) in tops {
         let file = match name.as_str() {
-            "format" => continue,
+            "format" | "allow" => continue,
             "home" | "kind" | "device" | "group" | "var" | "scene" => &mut devices,
             "rule" => &mut rules,
             "test" => &mut tests,
@@ -68,6 +68,12 @@ pub(super) fn files(model: &Model) -> Written {
             Model::Table(fields) => file.top(name, fields),
             other => file.pair(&[name], other),
         }
+    }
+    // It silences what is said of its own file; what it is about may stand in any.
+    if let Some(allow) = model.field("allow") {
+        let others = [&mut devices, &mut rules].into_iter();
+        let written = others.filter(|file| !file.is_empty()).chain([&mut main]);
+        written.for_each(|file| file.pair(&["allow"], allow));
     }
     let mut written = Written::default();
     let mut included = Vec::new();

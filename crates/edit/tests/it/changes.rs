@@ -349,7 +349,8 @@ fn what_is_not_there_or_can_t_be_there_is_refused() {
             Edit::remove("/rule/middle-d"),
             "did you mean /rule/middle-c?",
         ),
-        (Edit::set("/rulez/x", true), "did you mean /rule?"),
+        (Edit::set("/rulez/x", true), "did you mean /rule/x?"),
+        (Edit::set("rules.x", true), "did you mean /rule/x?"),
         (Edit::set("/include", true), "nothing is at /include"),
         (Edit::set("/rule", true), "table"),
         (Edit::set("/rule/x", true), "table"),
@@ -373,6 +374,50 @@ fn what_is_not_there_or_can_t_be_there_is_refused() {
         piano().edit(&edit).map(drop),
         Err(Refusal::Taken("rule", "middle-c".to_owned()))
     );
+}
+
+#[test]
+fn a_value_below_something_that_is_not_there_says_what_is_missing_and_what_there_is() {
+    for (at, words) in [
+        (
+            "rule.middle-c.foo.bar",
+            [
+                "nothing is at /rule/middle-c/foo",
+                "/rule/middle-c has when, if, do",
+            ],
+        ),
+        (
+            "/rule/midle-c/if",
+            [
+                "nothing is at /rule/midle-c; did you mean /rule/middle-c?",
+                "/rule has middle-c, ",
+            ],
+        ),
+        (
+            "/device/hall/io/lapm/kind",
+            [
+                "did you mean /device/hall/io/lamp?",
+                "/device/hall/io has lamp, motion, lux",
+            ],
+        ),
+    ] {
+        let edit = Edit::set(at, "x").expect("it is a path");
+        let refusal = piano().edit(&edit).map(drop).expect_err(at).to_string();
+        for word in words {
+            assert!(refusal.contains(word), "{word}: {refusal}");
+        }
+    }
+    // What is new and checks is no slip.
+    let off = Model::Table(vec![("on".to_owned(), false.into())]);
+    let new = Edit::set("/scene/quiet/hall/lamp", off).expect("it is a path");
+    assert!(!piano().edit(&new).expect("it checks").is_empty());
+}
+
+#[test]
+fn a_path_may_be_written_as_the_files_write_it() {
+    let pointer = Edit::set("/rule/door-bell/limit", "1 per 20s").expect("it is a path");
+    let dotted = Edit::set("rule.\"door-bell\".limit", "1 per 20s").expect("it is a path");
+    assert_eq!(pointer, dotted);
 }
 
 #[test]

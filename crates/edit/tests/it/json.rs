@@ -57,6 +57,29 @@ fn what_can_be_said_in_several_ways_comes_back_with_one_meaning() {
     check_round_trip(&analyze(None, &texts));
 }
 
+#[test]
+fn what_a_file_silences_stays_silenced() {
+    let house = "allow = ['device-unused']\nformat = 1\ninclude = ['rules.toml']\n[device.a]\nid = 1\nio.l = { kind = 'switch' }\n\
+        io.b = { kind = 'button' }\n[device.b]\nid = 2\nio.b = { kind = 'button' }\n";
+    let rules = "allow = ['timer-unused', 'device-unused']\n[rule.x]\nwhen = 'a.b.press'\ndo = ['a.l.on', { start = 't', for = '1m' }]\n";
+    let texts = BTreeMap::from([
+        ("mapping.toml".to_owned(), house.to_owned()),
+        ("rules.toml".to_owned(), rules.to_owned()),
+    ]);
+    let read = analyze(None, &texts);
+    assert_eq!(read.loaded.diagnostics, []);
+    let exported = json(&read);
+    let silenced =
+        &serde_json::from_str::<serde_json::Value>(&exported).expect("it is JSON")["allow"];
+    assert_eq!(
+        *silenced,
+        serde_json::json!(["device-unused", "timer-unused"])
+    );
+    let back = import(&exported).expect("it checks");
+    assert_eq!(back.warnings(), []);
+    check_round_trip(&read);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
