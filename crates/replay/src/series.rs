@@ -91,6 +91,10 @@ fn slots_of(program: &Program, target: &Target) -> Vec<SlotIx> {
             let channels = program[*device].channels.iter();
             channels.flat_map(|channel| of_channel(*channel)).collect()
         }
+        Target::Group(_) => {
+            let members = target.members(program).iter();
+            members.flat_map(|channel| of_channel(*channel)).collect()
+        }
         _ => Vec::new(),
     }
 }

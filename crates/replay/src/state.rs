@@ -173,6 +173,10 @@ impl Part {
         match (self, target) {
             (Self::Device(own), Target::Device(device)) => own == device,
             (Self::Device(own), Target::Channel(channel)) => *own == device_of(*channel),
+            (Self::Device(own), Target::Group(_)) => {
+                let mut members = target.members(program).iter();
+                members.any(|channel| *own == device_of(*channel))
+            }
             (Self::Device(own), Target::Slot(slot)) => *own == device_of(program[*slot].channel),
             (Self::Device(own), Target::Event(event)) => *own == program[*event].device,
             (Self::Var(own), Target::Var(var)) => own == var,
@@ -201,6 +205,7 @@ impl Looker<'_> {
         let row = &self.program[ix];
         let channels = row.channels.iter().filter(|channel| match target {
             Some(Target::Channel(own)) => *channel == own,
+            Some(group @ Target::Group(_)) => group.members(self.program).contains(channel),
             Some(Target::Slot(slot)) => **channel == self.program[*slot].channel,
             _ => true,
         });

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dispatcher::Dispatcher;
+use dispatcher::{Dispatcher, explain::Filter};
 use engine::Cause;
 use mapping::{
     Program,
@@ -32,6 +32,8 @@ pub enum Target {
     Timer(TimerIx),
     /// `notify`, `notify.phone`.
     Notify(Option<Arc<str>>),
+    /// `group.lights`, or its bare name: each of its channels.
+    Group(Arc<str>),
 }
 
 impl Target {
@@ -45,6 +47,7 @@ impl Target {
             Some(("var", name)) => names.vars.get(name).copied().map(Self::Var),
             Some(("timer", name)) => names.timers.get(name).copied().map(Self::Timer),
             Some(("notify", to)) => Some(Self::Notify(Some(to.into()))),
+            Some(("group", name)) => group(program, name),
             Some((device, rest)) => {
                 let device = program.device(device)?;
                 if let Some(event) = presence_event(program, device, rest) {
@@ -69,6 +72,7 @@ impl Target {
                     .or_else(|| names.rules.get(text).copied().map(Self::Rule))
                     .or_else(|| names.vars.get(text).copied().map(Self::Var))
                     .or_else(|| names.timers.get(text).copied().map(Self::Timer))
+                    .or_else(|| group(program, text))
             }
         }
     }
@@ -83,18 +87,23 @@ impl Target {
             let near = suggest::closest(text.trim(), names.iter().map(String::as_str));
             let near = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
             HistoryError::Unknown(format!(
-                "the house has no device, channel, rule, variable or timer \"{}\"{near}",
+                "the house has no device, channel, group, rule, variable or timer \"{}\"{near}",
                 text.escape_debug()
             ))
         })
     }
 
     /// What an answer about it is about: of a device, what it is told and whether it is there, or what it says
-    /// where it is told nothing.
+    /// where it is told nothing; of a group, its channels.
     #[must_use]
     pub fn parts(&self, program: &Program) -> Vec<String> {
-        let Self::Device(device) = self else {
-            return Vec::new();
+        let device = match self {
+            Self::Device(device) => device,
+            Self::Group(_) => {
+                let channels = self.members(program).iter();
+                return channels.map(|ix| program.channel_path(*ix)).collect();
+            }
+            _ => return Vec::new(),
         };
         let row = &program[*device];
         let consumers = row.channels.iter().filter(|ix| program[**ix].consumer);
@@ -105,6 +114,27 @@ impl Target {
         told.push(format!("{}.online", row.name));
         told.push(format!("{}.offline", row.name));
         told
+    }
+
+    /// The channels of a group.
+    pub(crate) fn members<'p>(&self, program: &'p Program) -> &'p [ChannelIx] {
+        let members = match self {
+            Self::Group(name) => program.names.groups.get(name),
+            _ => None,
+        };
+        members.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// What the live stream and the past are filtered by to see what is about `text`: each channel of a group.
+    #[must_use]
+    pub fn filters(program: &Program, text: &str) -> Vec<Filter> {
+        match Self::find(program, text) {
+            Some(group @ Self::Group(_)) => {
+                let parts = group.parts(program).into_iter();
+                parts.map(|path| Filter::new(&path)).collect()
+            }
+            _ => vec![Filter::new(text)],
+        }
     }
 
     /// What the house knows of it that can change: desired values of consumers, reported ones of others, a
@@ -137,7 +167,7 @@ impl Target {
                 let running = engine.timer(*timer);
                 vec![running.map(|running| Value::Number(running.started.0 as f64))]
             }
-            Self::Event(_) | Self::Rule(_) | Self::Notify(_) => Vec::new(),
+            Self::Event(_) | Self::Rule(_) | Self::Notify(_) | Self::Group(_) => Vec::new(),
         }
     }
 
@@ -186,7 +216,7 @@ impl Target {
                 Some(Some(value)) => value.to_string(),
                 _ => "unknown".to_owned(),
             },
-            Self::Event(_) | Self::Rule(_) | Self::Notify(_) => String::new(),
+            Self::Event(_) | Self::Rule(_) | Self::Notify(_) | Self::Group(_) => String::new(),
         }
     }
 
@@ -206,6 +236,7 @@ impl Target {
             Self::Timer(timer) => format!("timer {}", program[*timer].name),
             Self::Notify(None) => "notify".to_owned(),
             Self::Notify(Some(to)) => format!("notify {to}"),
+            Self::Group(name) => format!("group {name}"),
         }
     }
 
@@ -232,6 +263,11 @@ impl Target {
     }
 }
 
+fn group(program: &Program, name: &str) -> Option<Target> {
+    let (name, _) = program.names.groups.get_key_value(name)?;
+    Some(Target::Group(Arc::clone(name)))
+}
+
 /// What stands where there is no value.
 fn nothing(is_desired: bool) -> &'static str {
     if is_desired { "never set" } else { "unknown" }
@@ -255,6 +291,11 @@ fn all_names(program: &Program) -> Vec<String> {
     let timers = names.timers.keys().map(|name| format!("timer.{name}"));
     let bare = names.vars.keys().chain(names.timers.keys());
     let bare = bare.map(ToString::to_string);
-    let named = devices.chain(rules).chain(channels).chain(bare);
+    let groups = names.groups.keys().map(ToString::to_string);
+    let named = devices
+        .chain(rules)
+        .chain(groups)
+        .chain(channels)
+        .chain(bare);
     named.chain(vars).chain(timers).chain(events).collect()
 }

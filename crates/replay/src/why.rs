@@ -326,7 +326,7 @@ fn happened(target: &Target, program: &Program, effects: &Effects) -> Option<Str
                 .find(|(to, _)| wanted.as_ref().is_none_or(|wanted| wanted == *to))
                 .map(|(_, text)| format!("\"{}\"", Shown(text)))
         }
-        Target::Slot(_) | Target::Var(_) | Target::Timer(_) => None,
+        Target::Slot(_) | Target::Var(_) | Target::Timer(_) | Target::Group(_) => None,
     }
 }
 

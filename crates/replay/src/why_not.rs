@@ -3,6 +3,8 @@
 //! The last day before that time is replayed with the rule watched: it then looks at each of its events, also
 //! where the index would rule it out. What came nearest is told with the values it saw and since when they were so.
 
+use std::fmt;
+
 use types::{Now, UnixTime};
 
 use dispatcher::explain::Part;
@@ -46,9 +48,9 @@ pub struct WhyNot {
     pub sentences: Vec<String>,
     /// The nearest miss, where the rule looked.
     pub attempt: Option<Attempt>,
-    /// What it waits for, one line each.
+    /// What it waits for, one line each; for people, those that `sentences` have not said.
     pub triggers: Vec<Waiting>,
-    /// Its condition at that moment, where it did not look near it and the condition depends on no event.
+    /// Its conditions at that moment, `holds` and `if`, where it did not look near it and they depend on no event.
     pub condition: Vec<Part>,
     /// When it fired last, in the time that was looked at.
     pub fired: Option<Now>,
@@ -76,6 +78,12 @@ pub struct Waiting {
     pub what: String,
     /// How near it came.
     pub said: String,
+}
+
+impl fmt::Display for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.what, self.said)
+    }
 }
 
 /// Answers `why-not RULE --at when`; `now` is when it is asked.

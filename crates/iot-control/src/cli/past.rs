@@ -18,7 +18,7 @@ pub(crate) struct Past {
 
 #[derive(Debug, Args)]
 pub(crate) struct Why {
-    /// What: hall.lamp, hall, hall.motion.start, a rule, var.night, timer.hall-off, notify
+    /// What: hall.lamp, hall, hall.motion.start, a group, a rule, var.night, timer.hall-off, notify
     pub(crate) target: String,
     /// As of this time, in the home's zone: 07:02, "yesterday 21:00", "2026-03-28 21:00", -2h
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
@@ -40,7 +40,7 @@ pub(crate) struct WhyNot {
 
 #[derive(Debug, Args)]
 pub(crate) struct StateAt {
-    /// A part of the house: hall, hall.lamp, var.night [default: all of it]
+    /// A part of the house: hall, hall.lamp, a group, var.night [default: all of it]
     pub(crate) path: Option<String>,
     /// When: 07:02, "yesterday 21:00", "2026-03-28 21:00", -2h [default: now]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]

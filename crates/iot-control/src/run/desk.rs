@@ -14,7 +14,7 @@ use std::{
 };
 
 use broker::{Outbox, tcp};
-use dispatcher::{ALL, Notify, explain::Filter};
+use dispatcher::{ALL, Notify};
 use mapping::Program;
 use replay::Target;
 use serde_json::{Value as Json, json};
@@ -280,7 +280,10 @@ impl Desk {
             for path in filters {
                 Target::expect(program, path).map_err(|unknown| unknown.to_string())?;
             }
-            let filters = filters.iter().map(|path| Filter::new(path)).collect();
+            let filters = filters
+                .iter()
+                .flat_map(|path| Target::filters(program, path));
+            let filters = filters.collect();
             let lines = app.stream.follow(json, filters)?;
             Ok::<_, String>((lines, app.hand_over(now)))
         })?;

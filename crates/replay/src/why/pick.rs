@@ -58,7 +58,7 @@ pub(super) fn pick(target: &Target, scene: &Scene) -> Option<Picked> {
                 sent: vec![line],
             })
         }
-        Target::Event(_) | Target::Device(_) => by_cause(target, scene),
+        Target::Event(_) | Target::Device(_) | Target::Group(_) => by_cause(target, scene),
         Target::Rule(rule) => decisions().find_map(|(place, decision)| {
             let (ix, trace) = last_run(decision, |trace| trace.rule == *rule)?;
             let mine = (0..).zip(&decision.sent);

@@ -9,7 +9,7 @@ use dispatcher::{
 use engine::{Cause, Decision, Outcome, RuleTrace, Sent};
 use mapping::{
     Program,
-    program::{Action, ChannelIx, RuleIx, Trigger},
+    program::{Action, ChannelIx, GestureKind, RuleIx, Trigger},
 };
 use types::{InputNo, Instant};
 
@@ -67,7 +67,12 @@ impl Teller<'_> {
             }
             let is_said = is_set || (is_told && place + 1 < way.len());
             if !is_said {
-                hops.push(self.hop(What::Cause(self.cause(&step.cause))));
+                let waited = match step.cause {
+                    Cause::Gesture(kind, channel) if step.depth == 0 => self.waited(kind, channel),
+                    _ => None,
+                };
+                let cause = self.cause(&step.cause);
+                hops.push(self.hop(What::Cause(cause + &waited.unwrap_or_default())));
             }
             // The rule in this step that led to the next one.
             if let Some(next) = way
@@ -164,6 +169,32 @@ impl Teller<'_> {
             }
             other => Explainer::new(program).cause(other),
         }
+    }
+
+    /// A gesture that no press or release completed: it was none of more presses, and that took its time to know.
+    fn waited(&self, kind: GestureKind, button: ChannelIx) -> Option<String> {
+        let (next, more) = match kind {
+            GestureKind::Click => (
+                "second",
+                [GestureKind::Double, GestureKind::Triple].as_slice(),
+            ),
+            GestureKind::Double => ("third", [GestureKind::Triple].as_slice()),
+            GestureKind::Triple | GestureKind::Long => return None,
+        };
+        let enabled = self.program.rules.iter().filter(|rule| rule.enabled);
+        let pauses = enabled
+            .flat_map(|rule| &rule.triggers)
+            .filter_map(|trigger| match trigger {
+                Trigger::Gesture {
+                    kind,
+                    channel,
+                    within,
+                    ..
+                } if *channel == button && more.contains(kind) => Some(*within),
+                _ => None,
+            });
+        let longest = pauses.max()?;
+        Some(format!(": waited for a {next} press ({})", span(longest)))
     }
 
     /// What happened earlier and only came to its end now: a timer that was started, a condition that turned.

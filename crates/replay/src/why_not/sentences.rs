@@ -5,7 +5,7 @@ use dispatcher::{
     explain::{self, Explainer, Part, Truth},
 };
 use engine::{Disposition, Outcome, Sent, Term};
-use mapping::program::Expr;
+use mapping::program::{Condition, Expr, RuleIx, Trigger};
 use types::{UnixTime, Value};
 
 use super::{
@@ -29,11 +29,7 @@ pub(super) fn answer(asked: &Asked<'_>, house: &Dispatcher, collected: &Collecto
     if sentences.is_empty() {
         match near.filter(|_| !is_blocked_since(collected, near)) {
             Some(looked) => sentences.extend(of_look(asked, looked, house)),
-            None => sentences.extend(
-                waits
-                    .iter()
-                    .map(|wait| format!("{} {}", wait.what, wait.said)),
-            ),
+            None => sentences.extend(waits.iter().map(ToString::to_string)),
         }
         if let Some((now, late)) = collected.missed {
             sentences.insert(
@@ -338,22 +334,37 @@ fn unknown(asked: &Asked<'_>, looked: &Looked, part: Option<&Part>) -> String {
     said.join(", ")
 }
 
-/// The condition at the moment that was asked about, where it depends on no event.
+/// The conditions at the moment that was asked about, where they depend on no event: what `holds` waits for, and `if`.
 fn condition_then(asked: &Asked<'_>, house: &Dispatcher, collected: &Collector) -> Vec<Part> {
     let program = house.program();
     let Some(rule) = collected.rule else {
         return Vec::new();
     };
-    let Some(condition) = &program[rule].condition else {
-        return Vec::new();
-    };
-    let mut reads_event = false;
+    let row = &program[rule];
+    let holds = row.triggers.iter().filter_map(|trigger| match trigger {
+        Trigger::Holds { condition, .. } => Some(&**condition),
+        _ => None,
+    });
+    let conditions = holds.chain(&row.condition);
+    let now = conditions.filter(|condition| !reads_event(condition));
+    now.flat_map(|condition| parts_then(asked, house, rule, condition))
+        .collect()
+}
+
+fn reads_event(condition: &Condition) -> bool {
+    let mut reads = false;
     condition
         .expr
-        .walk(&mut |expr| reads_event |= matches!(expr, Expr::EventField(_)));
-    if reads_event {
-        return Vec::new();
-    }
+        .walk(&mut |expr| reads |= matches!(expr, Expr::EventField(_)));
+    reads
+}
+
+fn parts_then(
+    asked: &Asked<'_>,
+    house: &Dispatcher,
+    rule: RuleIx,
+    condition: &Condition,
+) -> Vec<Part> {
     // Each part on its own: none is left out because another one decides.
     let whole = std::slice::from_ref(&condition.expr);
     let all = match &condition.expr {
@@ -364,7 +375,7 @@ fn condition_then(asked: &Asked<'_>, house: &Dispatcher, collected: &Collector) 
     for part in all {
         let _ = house.engine().evaluate(asked.now, part, &mut seen);
     }
-    Explainer::new(program).parts(rule, condition, None, &seen)
+    Explainer::new(house.program()).parts(rule, condition, None, &seen)
 }
 
 /// The time of day, with its date where that is another day than the one asked about.

@@ -20,7 +20,7 @@ use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
 
-use super::WhyNot;
+use super::{Waiting, WhyNot};
 use crate::{
     paint::Paint,
     why,
@@ -76,14 +76,7 @@ impl WhyNot {
                 let _ = writeln!(out, "  {line}");
             }
         }
-        if !self.triggers.is_empty() {
-            let _ = writeln!(out, "\nit waits for");
-            let width = self.triggers.iter().map(|wait| wait.what.chars().count());
-            let width = width.max().unwrap_or(0).min(48);
-            for wait in &self.triggers {
-                let _ = writeln!(out, "  {:<width$}  {}", wait.what, wait.said);
-            }
-        }
+        self.waits(&mut out);
         if let Some(fired) = self.fired {
             let _ = writeln!(
                 out,
@@ -93,5 +86,19 @@ impl WhyNot {
             );
         }
         out
+    }
+    /// What it waits for, but for what the answer has said already.
+    fn waits(&self, out: &mut String) {
+        let is_said = |wait: &Waiting| self.sentences.contains(&wait.to_string());
+        let waits: Vec<&Waiting> = self.triggers.iter().filter(|it| !is_said(it)).collect();
+        if waits.is_empty() {
+            return;
+        }
+        let _ = writeln!(out, "\nit waits for");
+        let width = waits.iter().map(|wait| wait.what.chars().count());
+        let width = width.max().unwrap_or(0).min(48);
+        for wait in waits {
+            let _ = writeln!(out, "  {:<width$}  {}", wait.what, wait.said);
+        }
     }
 }

@@ -71,6 +71,20 @@ fn a_part_of_the_house_at_an_earlier_moment_is_shown_alone() {
 }
 
 #[test]
+fn a_group_is_shown_with_its_channels_alone() {
+    let shown = show(&mut busy(), Some("lights"), None);
+    for device in ["hall", "stairs", "living", "desk"] {
+        assert!(
+            shown.contains(&format!("\n{device}  online\n  lamp ")),
+            "{shown}"
+        );
+    }
+    for other in ["lux", "piano", "bath", "variables"] {
+        assert!(!shown.contains(other), "{other}: {shown}");
+    }
+}
+
+#[test]
 fn what_is_too_old_to_count_and_what_differs_is_said() {
     let mut home = busy();
     home.restart(Duration::from_secs(400));

@@ -411,6 +411,28 @@ fn a_holds_that_is_true_for_long_or_false_or_unknown_is_told() {
 }
 
 #[test]
+fn a_holds_is_shown_with_its_values_and_said_once() {
+    let rules = "\n[rule.muggy]\nwhen = { holds = \"state.bath.humidity > 65 && state.living.temp > 25\", for = \"5m\" }\n\
+        if = \"!var.night\"\ndo = \"bath.fan.on\"\n";
+    let mut home = Home::new(&with_rules(rules));
+    home.says("bath", "humidity/state", "70");
+    home.says("living", "temp/state", "21");
+    home.pass(10);
+    let answer = ask(&mut home, "muggy", None);
+    let text = answer.text(home.history().zone(), Paint::None);
+    let shown = "
+its condition then
+  state.bath.humidity > 65   true       state.bath.humidity = 70
+  state.living.temp > 25     false      state.living.temp = 21
+  !var.night                 true
+";
+    assert!(text.contains(shown.trim_start()), "{text}");
+    assert_eq!(text.matches(" is false").count(), 1, "{text}");
+    assert!(!text.contains("it waits for"), "{text}");
+    assert_eq!(answer.triggers.len(), 1, "machines get it still");
+}
+
+#[test]
 fn a_timer_says_whether_it_runs_and_who_starts_it() {
     let mut home = Home::new(&piano_house());
     home.lux(12);

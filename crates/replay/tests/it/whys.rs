@@ -376,6 +376,38 @@ fn what_the_house_no_longer_has_is_answered_for_the_time_when_it_had_it() {
 }
 
 #[test]
+fn a_click_that_waited_for_a_second_press_says_so() {
+    let mut home = Home::new(&piano_house());
+    for event in ["press", "release"] {
+        home.says("desk", "button/event", &format!(r#"{{"event":"{event}"}}"#));
+    }
+    home.pass(10);
+    let answer = ask(&mut home, "desk.lamp");
+    assert!(
+        answer.contains("  desk.button.click: waited for a second press (400ms)\n"),
+        "{answer}"
+    );
+    for event in ["press", "release", "press", "release"] {
+        home.says("desk", "button/event", &format!(r#"{{"event":"{event}"}}"#));
+    }
+    home.pass(10);
+    let answer = ask(&mut home, "desk-double");
+    assert!(
+        answer.contains("desk.button.double") && !answer.contains("waited"),
+        "{answer}"
+    );
+}
+
+#[test]
+fn a_group_is_answered_by_what_changed_last_of_it() {
+    let mut home = lit();
+    let of_lamp = ask(&mut home, "hall.lamp");
+    for group in ["lights", "group.lights"] {
+        check(&ask(&mut home, group), &of_lamp);
+    }
+}
+
+#[test]
 fn an_unknown_name_is_refused_with_the_nearest() {
     let mut home = lit();
     let past = home.history();
@@ -384,6 +416,7 @@ fn an_unknown_name_is_refused_with_the_nearest() {
         ("hal", "did you mean hall?"),
         ("hall-motoin", "did you mean hall-motion?"),
         ("var.nigt", "did you mean var.night?"),
+        ("lihgts", "did you mean lights?"),
     ] {
         let error = why(&past, asked, None).unwrap_err().to_string();
         assert!(error.ends_with(near), "{error}");

@@ -50,7 +50,7 @@ fn show(history: &History, options: &past::Events, until: Until) -> anyhow::Resu
     let filters: Vec<Filter> = options
         .filter
         .iter()
-        .map(|path| Filter::new(path))
+        .flat_map(|path| Target::filters(history.program(), path))
         .collect();
     let since = options.since.as_deref();
     let since = since.map(|text| replay::When::parse(text, now(), history.zone()));

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, io::Write as _, path::Path, process::ExitCode};
 
 use anyhow::{Context, bail};
-use dispatcher::{explain::Filter, rehearsal};
+use dispatcher::rehearsal;
 use mapping::suggest;
 use replay::{
     Target, Until,
@@ -73,8 +73,10 @@ fn recorded(options: &Test, name: &str) -> anyhow::Result<Recording> {
             bail!("the house has no rule {rule}{near}");
         }
     }
+    let program = looked.history.program();
     let rules = recorded.rule.iter().map(|rule| format!("rule.{rule}"));
     let only: Vec<String> = rules.chain(recorded.device.iter().cloned()).collect();
+    let only = only.iter().flat_map(|path| Target::filters(program, path));
     for path in &recorded.device {
         Target::expect(looked.history.program(), path)?;
     }
@@ -82,7 +84,7 @@ fn recorded(options: &Test, name: &str) -> anyhow::Result<Recording> {
         name: name.to_owned(),
         since,
         until,
-        only: only.iter().map(|path| Filter::new(path)).collect(),
+        only: only.collect(),
     };
     let recording = record(&looked.history, &wanted);
     looked.tell_troubles();
