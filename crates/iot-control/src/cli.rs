@@ -181,7 +181,7 @@ pub(crate) enum Edit {
     Set {
         /// Folder that holds mapping.toml
         house: PathBuf,
-        /// Path into what `export` prints: /rule/hall-motion/if
+        /// Path into what `export` prints: /rule/hall-motion/if, or rule.hall-motion.if
         path: String,
         /// JSON; what is none is a text
         value: String,

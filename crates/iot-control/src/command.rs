@@ -11,6 +11,7 @@ mod schema;
 mod status;
 mod test;
 mod tls;
+mod unread;
 mod user;
 
 pub(crate) use ask::{device, press};

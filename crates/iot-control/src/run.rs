@@ -4,7 +4,7 @@ mod announce;
 mod app;
 mod arrival;
 mod clock;
-mod concerns;
+pub(crate) mod concerns;
 mod descriptors;
 pub(crate) mod desk;
 mod historian;

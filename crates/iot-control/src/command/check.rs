@@ -3,13 +3,14 @@
 use std::{path::Path, process::ExitCode};
 
 use anyhow::bail;
-use mapping::{Diagnostic, Severity, Sources};
+use mapping::{Diagnostic, Loaded, Severity, Sources};
 use serde_json::{Value as Json, json};
 
+use super::unread;
 use crate::{
     cli::House,
     printer,
-    run::count,
+    run::{concerns::concerns, count},
     settings::{self, At, Complaint, Settings},
 };
 
@@ -23,7 +24,11 @@ pub(crate) fn check(options: &House) -> anyhow::Result<ExitCode> {
     if let Some(program) = &loaded.program {
         blocks.warn_of_nobody(program);
     }
-    let settings = Settings::read(&options.house).err();
+    let (settings, doubts) = match Settings::read(&options.house) {
+        Ok(settings) => (None, doubts(&options.house, &settings, &loaded)),
+        Err(wrong) => (Some(wrong), Vec::new()),
+    };
+    let unread = unread::files(&options.house, &loaded);
     let found = [
         (&loaded.sources, &loaded.diagnostics),
         (&blocks.sources, &blocks.diagnostics),
@@ -41,7 +46,15 @@ pub(crate) fn check(options: &House) -> anyhow::Result<ExitCode> {
         let settings = settings
             .iter()
             .flat_map(|wrong| wrong.0.iter().map(of_settings));
-        printer::result(Json::Array(rows.chain(settings).collect()));
+        let doubts = doubts
+            .iter()
+            .map(|doubt| as_warning("settings", settings::FILE, doubt));
+        let unread = unread
+            .iter()
+            .map(|file| as_warning("unread-file", file, UNREAD));
+        printer::result(Json::Array(
+            rows.chain(settings).chain(doubts).chain(unread).collect(),
+        ));
     } else {
         for (sources, diagnostics) in found {
             let rendered = mapping::render(sources, diagnostics, printer::has_colors());
@@ -51,6 +64,12 @@ pub(crate) fn check(options: &House) -> anyhow::Result<ExitCode> {
         }
         for complaint in settings.iter().flat_map(|wrong| &wrong.0) {
             printer::tell(format_args!("error: {complaint}"));
+        }
+        for doubt in &doubts {
+            printer::tell(format_args!("warning: {doubt}"));
+        }
+        if let Some(note) = unread::note(&unread) {
+            printer::tell(note);
         }
         if let (Some(program), false) = (&loaded.program, broken) {
             printer::result(format_args!(
@@ -67,6 +86,23 @@ pub(crate) fn check(options: &House) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// What machines are told of a file that nobody reads.
+const UNREAD: &str = "nobody reads this file: nothing includes it, and it is no *.test.toml in the house's folder or in tests";
+
+/// What of the settings does not go with the house. A house without settings of its own says nothing about them.
+fn doubts(house: &Path, settings: &Settings, loaded: &Loaded) -> Vec<String> {
+    let program = loaded.program.as_ref();
+    let program = program.filter(|_| house.join(settings::FILE).exists());
+    program.map_or_else(Vec::new, |program| concerns(settings, program))
+}
+
+/// A warning about a whole file.
+fn as_warning(code: &str, file: &str, message: &str) -> Json {
+    let place =
+        json!({ "file": file, "line": 1, "column": 1, "end_line": 1, "end_column": 1, "text": "" });
+    json!({ "code": code, "severity": "warning", "message": message, "labels": [place], "help": [] })
 }
 
 /// A house is a folder.

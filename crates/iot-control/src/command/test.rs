@@ -1,13 +1,15 @@
 //! `iot-control test`: the house's tests on virtual time.
 
-use std::process::ExitCode;
+use std::{fmt, process::ExitCode};
 
 use dispatcher::rehearsal::{Failure, Rehearsal, Verdict};
+use mapping::program::Origin;
 use serde_json::{Value as Json, json};
+use types::Shown;
 
 use crate::{
     cli::Test,
-    command::{check, past},
+    command::{check, past, unread},
     printer,
 };
 
@@ -23,7 +25,7 @@ pub(crate) fn test(options: &Test) -> anyhow::Result<ExitCode> {
     let loaded = mapping::load(house);
     // As the dispatcher has it: a house whose tests don't read can't come into force either, like one whose rules don't.
     let sound = !loaded.has_errors();
-    let Some(program) = loaded.program.filter(|_| sound) else {
+    let Some(program) = loaded.program.clone().filter(|_| sound) else {
         if options.house.json {
             let found = loaded.diagnostics.iter();
             let found: Vec<_> = found
@@ -40,52 +42,89 @@ pub(crate) fn test(options: &Test) -> anyhow::Result<ExitCode> {
         }
         return Ok(ExitCode::FAILURE);
     };
-    let wanted = |name: &str| {
-        options
-            .filter
-            .as_deref()
-            .is_none_or(|text| name.contains(text))
-    };
+    let unread = unread::files(house, &loaded);
+    let filter = options.filter.as_deref();
+    let wanted = |name: &str| filter.is_none_or(|text| name.contains(text));
     let mut rehearsal = Rehearsal::new(&program);
-    let (mut passed, mut failed, mut lines) = (0_usize, 0_usize, Vec::new());
+    let mut count = Count::default();
+    let mut lines = Vec::new();
     for test in loaded.tests.iter().filter(|test| wanted(&test.name)) {
         let verdict = rehearsal.run(test);
-        let ok = verdict.passed();
-        if ok {
-            passed += 1;
-        } else {
-            failed += 1;
+        let is_empty = test.steps.is_empty() && verdict.passed();
+        match verdict.passed() {
+            true if is_empty => count.empty += 1,
+            true => count.passed += 1,
+            false => count.failed += 1,
         }
         if options.house.json {
             lines.push(as_json(&verdict));
-        } else if ok {
+        } else if is_empty {
+            let Origin { file, line } = &test.origin;
+            printer::result(format_args!(
+                "EMPTY   {}  ({file}:{line}): it has no steps",
+                test.name
+            ));
+        } else if verdict.passed() {
             printer::result(format_args!("ok      {}", test.name));
         } else {
             printer::results(&verdict);
         }
     }
     if options.house.json {
-        printer::result(json!({ "passed": passed, "failed": failed, "tests": lines }));
+        let Count {
+            passed,
+            failed,
+            empty,
+        } = &count;
+        printer::result(
+            json!({ "passed": passed, "failed": failed, "empty": empty, "tests": lines, "unread": unread }),
+        );
     } else {
-        printer::result(format_args!("{passed} passed, {failed} failed"));
-        if passed + failed == 0 {
+        printer::result(&count);
+        if count == Count::default() {
+            let none = filter.map_or("is there".to_owned(), |text| {
+                format!("has '{}' in its name", Shown(text))
+            });
             printer::tell(format_args!(
-                "{}: no test {}; tests stand in tests/*.test.toml",
+                "{}: no test {none}; tests stand in *.test.toml and tests/*.test.toml",
                 house.display(),
-                options
-                    .filter
-                    .as_deref()
-                    .map_or("is there".to_owned(), |text| format!(
-                        "has '{text}' in its name"
-                    )),
             ));
         }
+        if let Some(note) = unread::note(&unread) {
+            printer::tell(note);
+        }
     }
-    Ok(if failed == 0 {
-        ExitCode::SUCCESS
-    } else {
+    // A house may have no tests; who names one, or writes one, means that something is tested.
+    let is_nothing = count == Count::default() && filter.is_some();
+    Ok(if count.failed + count.empty > 0 || is_nothing {
         ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
     })
+}
+
+/// What came of all tests.
+#[derive(Default, PartialEq)]
+struct Count {
+    passed: usize,
+    failed: usize,
+    /// Tests without a step: they keep no house from coming into force, but nobody should rely on them.
+    empty: usize,
+}
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            passed,
+            failed,
+            empty,
+        } = self;
+        write!(f, "{passed} passed, {failed} failed")?;
+        match empty {
+            0 => Ok(()),
+            empty => write!(f, ", {empty} without steps"),
+        }
+    }
 }
 
 /// What came of one test, for machines.
@@ -109,6 +148,7 @@ fn failure(failure: &Failure) -> Json {
         "line": failure.origin.line,
         "at_ms": u64::try_from(failure.at.as_millis()).unwrap_or(u64::MAX),
         "unmet": unmet.collect::<Vec<_>>(),
+        "elsewhere": failure.elsewhere,
         "happened": failure.trace.happened,
         "missed": failure.trace.missed,
         "waits": failure.trace.waits,

@@ -1,5 +1,5 @@
 //! Names that appear in only one of settings and mapping. Neither can
-//! know the other when it is checked alone, so it is told when both come together, at a start and at a reload.
+//! know the other when it is read alone, so it is told when both come together: by `check`, at a start and at a reload.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use super::tell;
 use crate::settings::{FILE, Settings};
 
 /// One line for people each.
-pub(super) fn concerns(settings: &Settings, program: &Program) -> Vec<String> {
+pub(crate) fn concerns(settings: &Settings, program: &Program) -> Vec<String> {
     let mut concerns = unknown_devices(settings, program);
     concerns.extend(unknown_carriers(settings, program));
     concerns

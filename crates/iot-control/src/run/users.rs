@@ -216,6 +216,12 @@ fn filters(bridge: &[String], read: &[String]) -> anyhow::Result<Vec<String>> {
         if let Some(why) = dispatcher::access::not_for_bridges(filter) {
             bail!("--{what} \"{shown}\": {why}");
         }
+        // Bridges have a topic for each of their devices, below a name that is itself none.
+        if !filter.contains(['/', '+', '#']) {
+            bail!(
+                "--{what} \"{shown}\": this is the topic {shown} alone; write \"{shown}/#\" for all topics below it"
+            );
+        }
         grants.push(format!("{what} {filter}"));
     }
     Ok(grants)
@@ -317,6 +323,26 @@ mod tests {
         ] {
             assert!(row(&bridge(filter)).is_err(), "{filter}");
         }
+    }
+
+    #[test]
+    fn a_bridge_that_is_given_the_name_above_its_topics_is_told_what_to_write() {
+        let tool = |bridge: &[&str], read: &[&str]| NewUser {
+            name: "z2m".into(),
+            kind: NewUserKind::Tool {
+                bridge: bridge.iter().map(|it| (*it).to_owned()).collect(),
+                read: read.iter().map(|it| (*it).to_owned()).collect(),
+            },
+            hash: login::hash_generated("secret"),
+        };
+        for (user, said) in [
+            (tool(&["zigbee2mqtt"], &[]), "--bridge \"zigbee2mqtt\""),
+            (tool(&[], &["stat"]), "--read \"stat\""),
+        ] {
+            let why = row(&user).expect_err("it is one topic").to_string();
+            assert!(why.starts_with(said) && why.contains("/#\""), "{why}");
+        }
+        assert!(row(&tool(&["a/b", "a/+/c"], &["stat/#"])).is_ok());
     }
 
     #[test]

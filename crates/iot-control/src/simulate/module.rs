@@ -240,7 +240,11 @@ impl Module {
     fn report(&mut self, client: &AsyncClient, event: EventIx, fields: &[Value]) {
         let row = &self.program[event];
         let Some(channel) = row.channel else { return };
-        if let Some(topic) = self.topic(channel, "event") {
+        let state = self.topic(channel, "state");
+        // A device of another make that has one topic says once how it is, and the event follows from that.
+        let is_state = self.is_foreign() && self.says_by_state(channel, event);
+        let topic = self.topic(channel, "event");
+        if let Some(topic) = topic.filter(|topic| !is_state || state.as_ref() != Some(topic)) {
             let text = payload::event(&self.program, event, fields);
             send(client, topic, text, false);
         }
@@ -259,6 +263,15 @@ impl Module {
         if changed {
             self.publish_state(client, channel);
         }
+    }
+
+    /// Whether how a channel is says all that the event does.
+    fn says_by_state(&self, channel: ChannelIx, event: EventIx) -> bool {
+        let (program, row) = (&self.program, &self.program[event]);
+        let mut fields = row.fields.iter();
+        program[channel].derives_events
+            && !row.carries.is_empty()
+            && fields.all(|field| program.slot(channel, &field.name).is_some())
     }
 
     fn publish_state(&self, client: &AsyncClient, channel: ChannelIx) {

@@ -39,7 +39,9 @@ pub(crate) fn words_of(
 ) -> Result<Vec<Says>, Wrong> {
     let channel = channel_of(program, path)?;
     let (names, pairs): (Vec<_>, Vec<_>) = words.iter().partition(|word| !word.contains('='));
-    let event = match (names.as_slice(), program[channel].events.first()) {
+    let mut events = program[channel].events.iter();
+    let said = events.find(|event| is_said(program, channel, **event));
+    let event = match (names.as_slice(), said.or(program[channel].events.first())) {
         ([], None) => return Ok(vec![report_of(program, channel, path, &pairs)?]),
         ([], Some(first)) if are_state(program, channel, *first, &pairs) => {
             return Ok(vec![report_of(program, channel, path, &pairs)?]);
@@ -71,9 +73,18 @@ pub(crate) fn words_of(
     }
     let release = names.is_empty() && &*program[event].name == "press";
     let release = release.then(|| program.event(channel, "release")).flatten();
+    let release = release.filter(|release| is_said(program, channel, *release));
     let released = release.map(|release| release_of(program, event, &fields, release));
     let pressed = Says::Event { event, fields };
     Ok(std::iter::once(pressed).chain(released).collect())
+}
+
+/// Whether the device has a word for an event: one of another make whose words the mapping names says no others.
+fn is_said(program: &Program, channel: ChannelIx, event: EventIx) -> bool {
+    let codec = program[channel].codec.as_ref();
+    codec.is_none_or(|codec| {
+        codec.events.is_empty() || codec.events.contains_key(&program[event].name)
+    })
 }
 
 /// The event that the words name, or the channel's first one.

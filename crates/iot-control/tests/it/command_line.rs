@@ -250,6 +250,104 @@ fn test_tells_machines_what_was_expected_and_what_came() {
 }
 
 #[test]
+fn nothing_that_was_tested_is_no_success_where_somebody_meant_a_test() {
+    let house = House::with_rules("");
+    let none = run(["test", &folder_of(&house)], "").ok();
+    assert!(none.stderr.contains("no test is there"), "{none:?}");
+    house.write(
+        "tests/a.test.toml",
+        "[test.right]\nsteps = [{ expect = [] }]\n",
+    );
+    let typo = run(["test", &folder_of(&house), "--filter", "rihgt"], "");
+    assert_eq!(typo.code, Some(1), "{typo:?}");
+    assert!(
+        typo.stderr.contains("no test has 'rihgt' in its name"),
+        "{typo:?}"
+    );
+    house.write("tests/b.test.toml", "[test.later]\nsteps = []\n");
+    let empty = run(["test", &folder_of(&house)], "");
+    assert_eq!(empty.code, Some(1), "{empty:?}");
+    for said in [
+        "EMPTY   later  (tests/b.test.toml:1): it has no steps",
+        "1 passed, 0 failed, 1 without steps",
+    ] {
+        assert!(empty.stdout.contains(said), "{empty:?}");
+    }
+    let json = run(["test", &folder_of(&house), "--json"], "").json();
+    assert_eq!((&json["passed"], &json["empty"]), (&json!(1), &json!(1)));
+}
+
+#[test]
+fn files_that_nobody_reads_are_named_once() {
+    let house = House::with_rules("");
+    house.write("settings.toml", "");
+    house.write("rules.tml", "[rule.x]\n");
+    house.write("more/lamps.toml", "[device.x]\n");
+    house.write("tests/evening.toml", "[test.x]\n");
+    house.write(
+        "tests/right.test.toml",
+        "[test.right]\nsteps = [{ expect = [] }]\n",
+    );
+    house.write("notes.txt", "");
+    house.write(".editor/config.toml", "");
+    house.write("other-house/mapping.toml", "format = 1\n");
+    let unread = ["more/lamps.toml", "rules.tml", "tests/evening.toml"];
+    for command in ["check", "test"] {
+        let said = run([command, &folder_of(&house)], "").ok().stderr;
+        let named = format!("note: nobody reads {}: ", unread.join(", "));
+        assert_eq!(said.matches(&named).count(), 1, "{said}");
+    }
+    let problems = run(["check", &folder_of(&house), "--json"], "").ok().json();
+    let problems = problems.as_array().unwrap().iter();
+    let files = problems.filter(|problem| problem["code"] == "unread-file");
+    let files: Vec<_> = files
+        .map(|problem| problem["labels"][0]["file"].clone())
+        .collect();
+    assert_eq!(files, unread);
+    let tested = run(["test", &folder_of(&house), "--json"], "").ok().json();
+    assert_eq!(tested["unread"], json!(unread));
+}
+
+#[test]
+fn settings_that_name_what_the_house_does_not_have_are_told_by_check() {
+    let rule =
+        "[rule.ring]\nwhen = \"desk.button.press\"\ndo = { notify = \"fhone\", text = \"x\" }\n";
+    let house = House::with_rules(rule);
+    assert!(
+        !run(["check", &folder_of(&house)], "")
+            .ok()
+            .stderr
+            .contains("fhone")
+    );
+    house.write(
+        "settings.toml",
+        "[presence]\nsilence_max.hal = \"1h\"\n[notify.phone]\nkind = \"mqtt\"\n",
+    );
+    let checked = run(["check", &folder_of(&house)], "").ok();
+    for said in [
+        "warning: settings.toml: presence.silence_max.hal: the house has no device hal; did you mean hall?",
+        "rule ring tells people by fhone",
+        "did you mean phone?",
+    ] {
+        assert!(checked.stderr.contains(said), "{said}: {checked:?}");
+    }
+    let problems = run(["check", &folder_of(&house), "--json"], "").ok().json();
+    let settings = problems.as_array().unwrap().iter();
+    let settings = settings.filter(|problem| problem["code"] == "settings");
+    assert_eq!(settings.count(), 2, "{problems:#}");
+}
+
+#[test]
+fn a_file_where_a_house_is_meant_is_answered_with_its_folder() {
+    let house = House::with_rules("");
+    let file = house.folder().join("mapping.toml").display().to_string();
+    let tried = run(["replay", "--since", "-1h", "--mapping", &file], "");
+    assert_eq!(tried.code, Some(2), "{tried:?}");
+    let said = format!("give the folder: {}", folder_of(&house));
+    assert!(tried.stderr.contains(&said), "{tried:?}");
+}
+
+#[test]
 fn two_syntax_errors_and_what_stands_beside_them_are_found_in_one_run() {
     let house = mistaken();
     house.write("rules.toml", &house.read("bad-syntax.toml"));

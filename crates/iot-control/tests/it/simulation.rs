@@ -147,6 +147,45 @@ fn simulated_modules_of_own_kinds_report_and_obey_whatever_make_they_are() {
 }
 
 #[test]
+fn a_press_at_a_device_of_another_make_is_one_message_and_one_event() {
+    let house = House::with_rules(
+        r#"
+[device.door]
+id = 31
+mqtt = { preset = "zigbee2mqtt", name = "door" }
+io.contact = { kind = "contact" }
+
+[device.remote]
+id = 32
+mqtt = { preset = "zigbee2mqtt", name = "remote" }
+io.button = { kind = "button" }
+
+[rule.open]
+when = "door.contact.open"
+do = "desk.lamp.on"
+
+[rule.click]
+when = "remote.button.click"
+do = "desk.lamp.off"
+"#,
+    );
+    let dispatcher = simulated_with(&house, "remote");
+    let anybody = dispatcher.connect(None, &["zigbee2mqtt/#", "iot/desk/lamp/#"]);
+    let watcher = Client::connect(Kind::RumqttcV5, &anybody).expect("nobody needs a user");
+    for (words, topic, on) in [
+        (["press", "door.contact"], "zigbee2mqtt/door", true),
+        (["press", "remote.button"], "zigbee2mqtt/remote", false),
+    ] {
+        let mark = watcher.mark();
+        dispatcher.ask(&words).ok();
+        watcher.field(mark, "iot/desk/lamp/state", "on", on);
+        let said = watcher.messages(mark).into_iter();
+        let said: Vec<_> = said.filter(|message| message.topic == topic).collect();
+        assert_eq!(said.len(), 1, "{words:?}: {said:?}");
+    }
+}
+
+#[test]
 fn what_has_no_events_reports_its_state() {
     let house = House::new(OWN_KINDS);
     let dispatcher = simulated_with(&house, "roof");

@@ -269,7 +269,11 @@ fn an_edit_that_would_break_the_house_is_refused() {
             ["edit", "set", &folder, "/rule/middle-d/x/y", "1"],
             "`x` is no key of a rule",
         ),
-        (["edit", "set", &folder, "rule", "1"], "no path"),
+        (["edit", "set", &folder, "rule.", "1"], "no path"),
+        (
+            ["edit", "set", &folder, "rules.middle-c.if", "1"],
+            "did you mean /rule/middle-c/if?",
+        ),
         (
             ["rename", &folder, "hall", "desk", "--dry-run"],
             "there is a device `desk` already",
