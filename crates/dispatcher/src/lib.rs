@@ -20,6 +20,7 @@ mod payload;
 mod presence;
 mod refusal;
 pub mod rehearsal;
+pub mod role;
 mod span;
 mod topics;
 

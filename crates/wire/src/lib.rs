@@ -4,7 +4,8 @@
 //! use, sessions, clocks or sockets; `no_std`, without an allocator. Whatever bytes come in, a decoder gives a
 //! value or a typed error: none panics.
 //!
-//! All integers are little-endian but in CBOR. Layouts of bodies: `spec/bodies.cddl` beside this crate.
+//! All integers are little-endian but in CBOR. Layouts of bodies and of a role: `spec/bodies.cddl` and `spec/role.cddl` beside
+//! this crate.
 //!
 //! ```
 //! use wire::{Frame, FrameError, Reset};
@@ -30,12 +31,13 @@ mod key;
 mod net;
 mod payload;
 mod plain;
+mod role;
 mod topic;
 
 pub use body::{
-    BODY_LEN_MAX, Body, BodyError, Config, EVENT_LEN_MAX, EVENTS_MAX, Event, Events, FIELDS_MAX,
-    Fields, LOG_TEXT_LEN_MAX, NAME_LEN_MAX, Ota, PART_LEN_MAX, PARTS_MAX, Set, State, TEXT_LEN_MAX,
-    Value,
+    BODY_LEN_MAX, Body, BodyError, CHANNELS_MAX, Config, EVENT_LEN_MAX, EVENTS_MAX, Event, Events,
+    FIELDS_MAX, Fields, LOG_TEXT_LEN_MAX, NAME_LEN_MAX, Ota, PART_LEN_MAX, PARTS_MAX, Set, State,
+    TEXT_LEN_MAX, Value,
 };
 pub use frame::{
     COOKIE_LEN, COUNTER_MAX, Cookie, DATA_OVERHEAD, Data, FRAME_LEN_MAX, Frame, FrameError,
@@ -47,4 +49,8 @@ pub use key::{Handle, PublicKey, Secret};
 pub use net::{NET_LEN_MAX, Net, NetError, Transport, WIFIS_MAX, Wifi};
 pub use payload::{HelloFlags, HelloPayload, VERSION, WelcomePayload};
 pub use plain::{Kind, PLAIN_HEADER_LEN, Plain, PlainError};
+pub use role::{
+    Buses, Channel, ChannelKind, Fallback, Options, PINS_MAX, Pin, Pins, Pull, ROLE_LEN_MAX, Role,
+    RoleError,
+};
 pub use topic::{Topic, TopicText};

@@ -55,7 +55,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         name: "dispatcher",
-        may_use: &["types", "mapping", "engine"],
+        may_use: &["types", "wire", "mapping", "engine"],
         must_not_know: SOCKETS_AND_FILES,
     },
     Rule {

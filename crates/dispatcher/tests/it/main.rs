@@ -27,6 +27,7 @@ mod rehearsals;
 mod reloads;
 mod reported_and_desired;
 mod restarts;
+mod roles;
 mod unchanged_target;
 mod virtual_devices;
 mod waits;

@@ -5,10 +5,10 @@ use minicbor::{Decoder, data::Type, encode::write::Cursor};
 use super::BodyError;
 
 /// Where bodies are written to.
-pub(super) type Out<'a> = Cursor<&'a mut [u8]>;
+pub(crate) type Out<'a> = Cursor<&'a mut [u8]>;
 
 /// Channels of a device at most.
-const CHANNELS_MAX: u8 = 64;
+pub const CHANNELS_MAX: u8 = 64;
 
 /// An array of exactly so many.
 pub(super) fn array(

@@ -11,6 +11,7 @@ use core::fmt;
 
 use minicbor::{Decoder, Encoder, encode::write::Cursor};
 
+pub use cbor::CHANNELS_MAX;
 pub use value::{FIELDS_MAX, Fields, NAME_LEN_MAX, TEXT_LEN_MAX, Value};
 
 use crate::{Kind, PLAIN_HEADER_LEN, PLAIN_LEN_MAX, PublicKey};

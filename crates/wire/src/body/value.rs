@@ -29,7 +29,7 @@ pub enum Value<'a> {
 }
 
 impl<'a> Value<'a> {
-    fn decode(d: &mut Decoder<'a>) -> Result<Self, BodyError> {
+    pub(crate) fn decode(d: &mut Decoder<'a>) -> Result<Self, BodyError> {
         match d.datatype()? {
             Type::Bool => Ok(Self::Bool(d.bool()?)),
             Type::F16 | Type::F32 | Type::F64 => finite(d.f64()?),
@@ -48,7 +48,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    fn encode(&self, e: &mut Encoder<Out<'_>>) -> Result<(), BodyError> {
+    pub(crate) fn encode(&self, e: &mut Encoder<Out<'_>>) -> Result<(), BodyError> {
         match *self {
             Self::Bool(value) => e.bool(value)?,
             Self::Number(number) => {

@@ -2,7 +2,7 @@
 
 use proptest::prelude::Rng;
 use proptest::test_runner::{RngAlgorithm, TestRng};
-use wire::{Body, Frame, Handle, Identity, Kind, Net, Plain, Site, Topic, Transport, Will};
+use wire::{Body, Frame, Handle, Identity, Kind, Net, Plain, Role, Site, Topic, Transport, Will};
 
 fn rng() -> TestRng {
     TestRng::deterministic_rng(RngAlgorithm::ChaCha)
@@ -93,6 +93,25 @@ fn no_bytes_make_the_body_parser_panic() {
                     assert!((1..=4).contains(&events.iter().count()));
                 }
             }
+        }
+    });
+}
+
+#[test]
+fn no_bytes_make_the_role_parser_panic() {
+    let sound = [
+        "8301a200820607018219012df6838208a4070516820102178103181818248201a30101040409fa402000008209a0",
+        "8301a0818201a2040405f5",
+        "8301a082820da2021903e8181a1823820aa104190100",
+    ];
+    check(&sound.map(crate::unhex), |bytes| {
+        if let Ok(role) = Role::decode(bytes) {
+            let channels: Vec<_> = role.channels().collect();
+            assert_eq!(channels.len(), usize::from(role.len()));
+            let mut out = [0; wire::ROLE_LEN_MAX];
+            let len = Role::encode(&role.buses(), &channels, &mut out).expect("it came in one");
+            let again = Role::decode(&out[..len]).expect("it was written");
+            assert_eq!(again.channels().collect::<Vec<_>>(), channels);
         }
     });
 }

@@ -4,6 +4,7 @@ mod bodies;
 mod frames;
 mod garbage;
 mod records;
+mod roles;
 
 fn unhex(text: &str) -> Vec<u8> {
     let pair = |at| u8::from_str_radix(&text[at..at + 2], 16).expect("hexadecimal digits");
