@@ -5,7 +5,10 @@
 //! by both, its reports hold for both; once it was not, the other house's consumer does at once what it is told,
 //! and what the real one reported says nothing about it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use dispatcher::{Blocklist, Config, Dispatcher, Effects, Input};
 use mapping::{
@@ -24,8 +27,10 @@ use crate::{
 mod commands;
 mod json;
 mod text;
+mod touched;
 
 use commands::Command;
+use touched::{is_told, touched};
 
 /// Reports that one input may set off in the other house before it counts as restless.
 const ECHOES_MAX: usize = 64;
@@ -38,6 +43,10 @@ pub struct Trial<'h> {
     /// Differences that were found and not handed out yet, in the order of time.
     found: std::collections::VecDeque<Difference>,
     summary: Summary,
+    /// Channels of the other house that may have something to report.
+    doubtful: BTreeSet<ChannelIx>,
+    /// How often one of them was looked at.
+    looks: u64,
 }
 
 /// Commands of one moment that differ.
@@ -124,6 +133,8 @@ impl<'h> Trial<'h> {
                 ..Summary::default()
             },
             travel,
+            doubtful: ChannelIx::all(other.program().channels.len()).collect(),
+            looks: 0,
             other,
             now,
             found: std::collections::VecDeque::new(),
@@ -152,6 +163,13 @@ impl<'h> Trial<'h> {
         &self.summary
     }
 
+    /// How often it was asked of a channel whether it has something to report: what a trial costs beside its inputs.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn looks(&self) -> u64 {
+        self.looks
+    }
+
     /// One record through both houses; false at the end.
     fn step(&mut self) -> Result<bool, HistoryError> {
         let Some(step) = self.travel.next()? else {
@@ -165,6 +183,14 @@ impl<'h> Trial<'h> {
             _ => Vec::new(),
         };
         let is_input = matches!(step.fed, Fed::Applied | Fed::Reloaded);
+        let other = self.other.program();
+        if is_input && input.as_ref().is_none_or(|input| !is_told(input)) {
+            self.doubtful.extend(ChannelIx::all(other.channels.len()));
+        } else {
+            let there = touched(&program, step.effects).into_iter();
+            let here = there.filter_map(|it| other.channel_by_path(&program.channel_path(it)));
+            self.doubtful.extend(here);
+        }
         step.effects.clear();
         if !is_input {
             return Ok(true);
@@ -208,6 +234,7 @@ impl<'h> Trial<'h> {
         let mut effects = Effects::default();
         self.other.apply(now, input, &mut effects);
         let program = Arc::clone(self.other.program());
+        self.doubtful.extend(touched(&program, &effects));
         would.extend(commands::of(&program, &mut effects));
     }
 
@@ -283,11 +310,9 @@ impl<'h> Trial<'h> {
 
     /// In the other house consumers that were told something else do it, and say so.
     fn echo(&mut self, now: Now, would: &mut Vec<Command>) {
+        let program = Arc::clone(self.other.program());
         for _ in 0..ECHOES_MAX {
-            let program = Arc::clone(self.other.program());
-            let next = ChannelIx::all(program.channels.len())
-                .find_map(|channel| Some((channel, self.unreported(&program, channel)?)));
-            let Some((channel, fields)) = next else {
+            let Some((channel, fields)) = self.next_unreported(&program) else {
                 return;
             };
             let report = Input::Report {
@@ -298,6 +323,23 @@ impl<'h> Trial<'h> {
             };
             self.apply(now, report, would);
         }
+    }
+
+    /// The first channel that has something to report; those before it have nothing, until something is about them again.
+    fn next_unreported(&mut self, program: &Program) -> Option<(ChannelIx, Vec<(SlotIx, Value)>)> {
+        while let Some(channel) = self.doubtful.first().copied() {
+            self.looks += 1;
+            if let Some(fields) = self.unreported(program, channel) {
+                return Some((channel, fields));
+            }
+            self.doubtful.remove(&channel);
+        }
+        let mut all = ChannelIx::all(program.channels.len());
+        debug_assert!(
+            all.all(|channel| self.unreported(program, channel).is_none()),
+            "a channel is otherwise and nothing was about it"
+        );
+        None
     }
 
     /// What a consumer should report by now, where it was told something else than the real one.

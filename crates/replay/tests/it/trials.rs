@@ -204,6 +204,49 @@ fn the_mapping_that_came_later_is_compared_with_the_one_in_force_before() {
 }
 
 #[test]
+fn an_input_is_no_more_work_in_a_house_of_more_lamps() {
+    let looks = |lamps: u32| {
+        let lamps = (0..lamps).map(|at| {
+            format!(
+                "[device.extra{at}]\nid = {}\nio.lamp = {{ kind = \"dimmer\" }}\n",
+                1_000 + at
+            )
+        });
+        let mut files = piano_house();
+        files
+            .get_mut("devices.toml")
+            .unwrap()
+            .push_str(&format!("\n{}", lamps.collect::<String>()));
+        let mut home = Home::new(&files);
+        let since = home.now.wall;
+        home.lux(12);
+        for _ in 0..50 {
+            home.motion();
+            home.press(36);
+            home.pass(2);
+        }
+        let rules = files.get_mut("rules.toml").unwrap();
+        *rules = rules.replace("for = \"5m\" }]", "for = \"1s\" }]");
+        let past = home.history();
+        let mut trial = Trial::new(&past, load(&files), since, Until::End).unwrap();
+        let mut differences = 0;
+        while trial.next().unwrap().is_some() {
+            differences += 1;
+        }
+        assert!(differences > 40, "{differences}");
+        (trial.looks(), trial.summary().inputs)
+    };
+    let ((few, inputs), (many, of_many)) = (looks(0), looks(200));
+    assert_eq!(inputs, of_many);
+    // Each channel is looked at once at the beginning.
+    assert!(
+        many - few <= 2 * 200,
+        "{few} {many} looks at {inputs} inputs"
+    );
+    assert!(few <= 6 * inputs, "{few} looks at {inputs} inputs");
+}
+
+#[test]
 fn machines_get_the_same_with_stable_keys() {
     let mut home = an_evening_with_motion();
     let past = home.history();
