@@ -25,11 +25,13 @@ use crate::{
 };
 
 mod beginning;
+mod scope;
 mod sent;
 mod toml;
 mod unrecordable;
 
-use beginning::{aging, second, waiting};
+use beginning::{aging, quiet_before, second, waiting};
+use scope::{Scope, Share};
 use sent::{Sent, expected, target_told};
 use toml::{Line, Test};
 pub use unrecordable::Unrecordable;
@@ -75,22 +77,32 @@ pub fn record(history: &History, wanted: &Wanted) -> Result<Recording, Unrecorda
     let mut travel = history.from_or_oldest(wanted.since, wanted.until)?;
     let begin = travel.now();
     let start = second(UnixTime(wanted.since.0.max(begin.wall.0)));
-    if let Some(what) = waiting(travel.house(), begin) {
+    let scope = scope(history, wanted, start)?;
+    if let Some(what) = waiting(travel.house(), begin, scope.as_ref()) {
         let quiet = loop {
             let Some(step) = travel.next()? else {
                 break None;
             };
             let now = step.record.now;
-            if waiting(step.house, now).is_none() && step.fed == Fed::Applied {
+            if waiting(step.house, now, scope.as_ref()).is_none() && step.fed == Fed::Applied {
                 // What came within that second is part of what is given.
                 let next = UnixTime(second(now.wall).0 + 1_000_000);
                 break Some(second_of(history.zone(), next));
             }
         };
-        return Err(Unrecordable::Waits { what, quiet });
+        let earlier = match quiet {
+            Some(_) => None,
+            None => quiet_before(history, start, scope.as_ref())?,
+        };
+        return Err(Unrecordable::Waits {
+            what,
+            quiet,
+            earlier: earlier.map(|at| second_of(history.zone(), at)),
+            is_part: scope.is_some(),
+        });
     }
-    let touched = touched(history, wanted, start)?;
-    let aging = aging(travel.house(), begin);
+    let mut aging = aging(travel.house(), begin);
+    aging.retain(|(_, channel, _)| scope.as_ref().is_none_or(|it| it.has_channel(*channel)));
     let oldest = aging.iter().map(|(at, _, _)| at.wall).min();
     let first = second(UnixTime(oldest.map_or(start.0, |at| at.0.min(start.0))));
     let mut recorder = Recorder {
@@ -100,7 +112,7 @@ pub fn record(history: &History, wanted: &Wanted) -> Result<Recording, Unrecorda
         test: Test::new(&wanted.name, &second_of(history.zone(), first)),
         last_us: 0,
         before: begin,
-        touched,
+        scope,
         online: BTreeSet::new(),
     };
     recorder.give(travel.house());
@@ -157,25 +169,29 @@ fn is_coming(decision: &Decision) -> bool {
     first.is_some_and(|step| matches!(step.cause, Cause::Online(_)))
 }
 
-/// The outputs that what is asked for writes.
-fn touched(
+/// What of the house is needed; `None`: all of it.
+fn scope(
     history: &History,
     wanted: &Wanted,
     start: UnixTime,
-) -> Result<BTreeSet<ChannelIx>, HistoryError> {
-    let mut touched = BTreeSet::new();
+) -> Result<Option<Scope>, HistoryError> {
     if wanted.only.is_empty() {
-        return Ok(touched);
+        return Ok(None);
     }
+    let mut shares = BTreeSet::new();
     let mut travel = history.from_or_oldest(start, wanted.until)?;
+    // Another mapping is refused where it comes: until then it is this one.
+    let program = std::sync::Arc::clone(travel.house().program());
     while let Some(step) = travel.next()? {
+        if step.fed == Fed::Reloaded {
+            break;
+        }
         for decision in &step.effects.engine.decisions {
-            if is_about(step.program(), decision, &wanted.only) {
-                touched.extend(decision.sent.iter().filter_map(|sent| sent.channel));
-            }
+            let is_asked_for = is_about(&program, decision, &wanted.only);
+            shares.insert(Share::of(&program, decision, is_asked_for));
         }
     }
-    Ok(touched)
+    Ok(Some(Scope::new(&program, shares)))
 }
 
 struct Recorder<'a> {
@@ -189,15 +205,19 @@ struct Recorder<'a> {
     before: Now,
     /// Devices that were there after it.
     online: BTreeSet<DeviceIx>,
-    /// Outputs that what is asked for writes: what else writes them belongs to it.
-    touched: BTreeSet<ChannelIx>,
+    /// What of the house is needed; `None`: all of it.
+    scope: Option<Scope>,
 }
 
 impl Recorder<'_> {
     /// How the house was.
     fn give(&mut self, house: &Dispatcher) {
         let (program, engine) = (house.program(), house.engine());
+        let is_needed = |of: &dyn Fn(&Scope) -> bool| self.scope.as_ref().is_none_or(of);
         for channel in ChannelIx::all(program.channels.len()) {
+            if !is_needed(&|scope| scope.has_channel(channel)) {
+                continue;
+            }
             // The devices of a test do what they were told.
             let known = |slot: &SlotIx| {
                 let settable = program[*slot].settable;
@@ -208,7 +228,8 @@ impl Recorder<'_> {
             let fields: Vec<_> = program[channel].slots.iter().filter_map(known).collect();
             self.test.give_state(program, channel, &fields);
         }
-        for var in (0..program.vars.len() as u32).map(VarIx) {
+        let vars = (0..program.vars.len() as u32).map(VarIx);
+        for var in vars.filter(|var| is_needed(&|scope| scope.has_var(*var))) {
             self.test.give_var(&program[var].name, engine.var(var));
         }
         let (mut offline, mut blocked) = (Vec::new(), Vec::new());
@@ -220,12 +241,13 @@ impl Recorder<'_> {
                 Carrier::Foreign(_) => house.last_heard(device).is_some(),
                 Carrier::Virtual => false,
             };
+            let is_needed = is_needed(&|scope| scope.has_device(program, device));
             if house.online(device) {
                 self.online.insert(device);
-            } else if is_known {
+            } else if is_known && is_needed {
                 offline.push(&*row.name);
             }
-            if house.blocked(device) == dispatcher::Sides::BOTH {
+            if house.blocked(device) == dispatcher::Sides::BOTH && is_needed {
                 blocked.push(&*row.name);
             }
         }
@@ -276,7 +298,11 @@ impl Recorder<'_> {
             .iter()
             .map(|channel| Sent::again(&program, step.house, *channel));
         sent.extend(again);
-        let is_asked_for = undone.iter().any(|channel| self.touched.contains(channel));
+        let is_asked_for = self.scope.as_ref().is_none_or(|scope| {
+            let mut undone = undone.iter();
+            undone.any(|channel| scope.has_channel(*channel))
+                || inputs.iter().any(|input| scope.hears(&program, input))
+        });
         if !is_asked_for && !self.is_wanted(&program, step.effects, of_input) {
             // What is left out is not expected either.
             if !sent.is_empty() {
@@ -392,13 +418,13 @@ impl Recorder<'_> {
         of: impl Fn(&Decision) -> bool,
     ) -> bool {
         let mut decisions = effects.engine.decisions.iter();
-        self.wanted.only.is_empty()
-            || decisions.any(|decision| {
-                let mut told = decision.sent.iter().filter_map(|sent| sent.channel);
-                of(decision)
-                    && (is_about(program, decision, &self.wanted.only)
-                        || told.any(|channel| self.touched.contains(&channel)))
-            })
+        let Some(scope) = &self.scope else {
+            return true;
+        };
+        decisions.any(|decision| {
+            let is_asked_for = is_about(program, decision, &self.wanted.only);
+            of(decision) && scope.has(program, &Share::of(program, decision, is_asked_for))
+        })
     }
 
     fn unsaid(&self, now: Now, what: impl Into<String>) -> Unrecordable {

@@ -26,6 +26,7 @@ mod text;
 mod triggers;
 
 use collect::Collector;
+pub(crate) use facts::conditions;
 
 /// How far back it is looked.
 const BACK: std::time::Duration = std::time::Duration::from_secs(24 * 3_600);

@@ -128,10 +128,10 @@ pub(crate) struct Recorded {
         requires = "record"
     )]
     pub(crate) until: Option<String>,
-    /// With --record: only what is about this rule, and what else writes its outputs; may stand several times
+    /// With --record: only what this rule needs: what it reads, and what else writes its outputs; may stand several times
     #[arg(long, value_name = "RULE", requires = "record")]
     pub(crate) rule: Vec<String>,
-    /// With --record: the same for a device or channel
+    /// With --record: the same for a device, channel or group
     #[arg(long, value_name = "DEVICE", requires = "record")]
     pub(crate) device: Vec<String>,
     #[command(flatten)]

@@ -4,16 +4,25 @@ use dispatcher::Dispatcher;
 use mapping::program::{ChannelIx, RuleIx, SlotIx, TimerIx};
 use types::{Now, UnixTime, Value};
 
-/// What is under way in a house, in words; a test can't begin with it.
-pub(super) fn waiting(house: &Dispatcher, now: Now) -> Option<String> {
+use super::scope::Scope;
+use crate::{
+    history::{History, Until},
+    player::Fed,
+    trouble::HistoryError,
+};
+
+/// What is under way in a house, or in a part of it, in words; a test can't begin with it.
+pub(super) fn waiting(house: &Dispatcher, now: Now, scope: Option<&Scope>) -> Option<String> {
     let (program, engine) = (house.program(), house.engine());
+    let is_needed = |of: &dyn Fn(&Scope) -> bool| scope.is_none_or(of);
     let timers = (0..program.timers.len() as u32).map(TimerIx);
-    for timer in timers {
+    for timer in timers.filter(|timer| is_needed(&|scope| scope.has_timer(*timer))) {
         if engine.timer(timer).is_some() {
             return Some(format!("the timer {} runs", program[timer].name));
         }
     }
-    for rule in (0..program.rules.len() as u32).map(RuleIx) {
+    let rules = (0..program.rules.len() as u32).map(RuleIx);
+    for rule in rules.filter(|rule| is_needed(&|scope| scope.has_rule(*rule))) {
         let name = &program[rule].name;
         if engine.runs(rule).next().is_some() {
             return Some(format!("the rule {name} waits between its actions"));
@@ -26,7 +35,8 @@ pub(super) fn waiting(house: &Dispatcher, now: Now) -> Option<String> {
             ));
         }
     }
-    for channel in ChannelIx::all(program.channels.len()) {
+    let channels = ChannelIx::all(program.channels.len());
+    for channel in channels.filter(|channel| is_needed(&|scope| scope.has_channel(*channel))) {
         let path = program.channel_path(channel);
         if engine
             .kept_until(channel)
@@ -39,6 +49,27 @@ pub(super) fn waiting(house: &Dispatcher, now: Now) -> Option<String> {
         }
     }
     None
+}
+
+/// How far back a quiet moment is looked for.
+const BACK_US: i64 = 24 * 3_600 * 1_000_000;
+
+/// The last second before `since` at which nothing waited and a test could begin.
+pub(super) fn quiet_before(
+    history: &History,
+    since: UnixTime,
+    scope: Option<&Scope>,
+) -> Result<Option<UnixTime>, HistoryError> {
+    let from = UnixTime(since.0.saturating_sub(BACK_US));
+    let mut travel = history.from_or_oldest(from, Until::Wall(since))?;
+    let (mut last, mut next): (Option<UnixTime>, Option<UnixTime>) = (None, None);
+    while let Some(step) = travel.next()? {
+        let now = step.record.now;
+        last = next.filter(|at| *at <= now.wall).or(last);
+        let is_quiet = step.fed == Fed::Applied && waiting(step.house, now, scope).is_none();
+        next = is_quiet.then(|| UnixTime(second(now.wall).0 + 1_000_000));
+    }
+    Ok(next.filter(|at| *at < since).or(last))
 }
 
 /// What grows too old to count: fields of channels with `stale_after` that are known, and when they were reported. A test

@@ -167,9 +167,27 @@ impl Line {
                 keys.push(format!("by = {}", text(by)));
             }
         }
-        let remark = self.remark.as_ref();
-        let remark = remark.map_or_else(String::new, |when| format!("  # {when}"));
-        format!("{{ {} }},{remark}", keys.join(", "))
+        let by = self
+            .by_several()
+            .map(|rules| format!("by {}", rules.join(", ")));
+        let remarks: Vec<String> = self.remark.iter().cloned().chain(by).collect();
+        match remarks.as_slice() {
+            [] => format!("{{ {} }},", keys.join(", ")),
+            remarks => format!("{{ {} }},  # {}", keys.join(", "), remarks.join(" ")),
+        }
+    }
+
+    /// The rules that sent its commands, where they are not one: `by` names one that sent all of them.
+    fn by_several(&self) -> Option<Vec<String>> {
+        let sent = self.expect.as_deref().unwrap_or_default();
+        let mut rules: Vec<String> = Vec::new();
+        for by in sent.iter().filter_map(|sent| sent.by.as_ref()) {
+            if !rules.contains(by) {
+                rules.push(by.clone());
+            }
+        }
+        let is_said = rules.len() == 1 && sent.iter().all(|sent| sent.by.is_some());
+        (!rules.is_empty() && !is_said).then_some(rules)
     }
 }
 

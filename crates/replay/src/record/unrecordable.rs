@@ -17,6 +17,10 @@ pub enum Unrecordable {
         what: String,
         /// The first moment from which it can be recorded.
         quiet: Option<String>,
+        /// Where there is none, the last one before.
+        earlier: Option<String>,
+        /// Only a part of the house was looked at.
+        is_part: bool,
     },
     /// Something happened that a test can't say.
     Unsaid {
@@ -40,14 +44,28 @@ impl fmt::Display for Unrecordable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::History(error) => error.fmt(f),
-            Self::Waits { what, quiet } => {
+            Self::Waits {
+                what,
+                quiet,
+                earlier,
+                is_part,
+            } => {
                 write!(
                     f,
                     "{what} at the beginning, and a test begins with a house in which nothing waits"
                 )?;
-                match quiet {
-                    Some(quiet) => write!(f, "; nothing waits at --since \"{quiet}\""),
-                    None => f.write_str("; begin earlier"),
+                match (quiet, earlier) {
+                    (Some(at), _) => write!(f, "; nothing waits at --since \"{at}\"")?,
+                    (None, Some(at)) => write!(f, "; nothing waited at --since \"{at}\"")?,
+                    (None, None) => {
+                        f.write_str("; there was no such moment in the day before, nor since")?;
+                    }
+                }
+                match (is_part, quiet) {
+                    (false, None) => f.write_str(
+                        ". With --rule or --device only what those need has to be quiet",
+                    ),
+                    _ => Ok(()),
                 }
             }
             Self::Unsaid { at, what } => write!(

@@ -19,7 +19,7 @@ pub(super) struct Fact {
 }
 
 /// All conditions of a rule: its `if`, its `holds`, those of the steps of a sequence.
-pub(super) fn conditions(program: &Program, rule: RuleIx) -> Vec<&Condition> {
+pub(crate) fn conditions(program: &Program, rule: RuleIx) -> Vec<&Condition> {
     let row = &program[rule];
     let of_triggers = row.triggers.iter().flat_map(|trigger| match trigger {
         Trigger::Holds { condition, .. } => vec![&**condition],

@@ -248,6 +248,7 @@ fn a_beginning_in_the_middle_of_something_is_refused_with_a_better_one() {
     let Unrecordable::Waits {
         what,
         quiet: Some(_),
+        ..
     } = &refused
     else {
         panic!("{refused}");
@@ -260,6 +261,93 @@ fn a_beginning_in_the_middle_of_something_is_refused_with_a_better_one() {
     );
     let nothing = recorded(&mut home, UnixTime(since.0 + 3_600_000_000), &[]);
     assert!(matches!(nothing, Err(Unrecordable::Nothing)), "{nothing:?}");
+}
+
+#[test]
+fn a_house_in_which_something_always_waits_is_recorded_in_part_or_from_before() {
+    let files = piano_house();
+    let mut home = home(&files);
+    let quiet = home.now.wall;
+    home.motion();
+    home.pass(30);
+    let since = home.now.wall;
+    home.says("stairs", "top/event", r#"{"event":"press"}"#);
+    home.pass(60);
+    home.motion();
+    home.pass(60);
+    let refused = recorded(&mut home, since, &[]).unwrap_err();
+    let Unrecordable::Waits {
+        quiet: None,
+        earlier: Some(_),
+        ..
+    } = &refused
+    else {
+        panic!("{refused}");
+    };
+    let said = refused.to_string();
+    assert!(said.contains("nothing waited at --since"), "{said}");
+    assert!(!said.contains("begin earlier"), "{said}");
+    assert!(
+        said.ends_with("With --rule or --device only what those need has to be quiet"),
+        "{said}"
+    );
+    let stairs = recorded(&mut home, since, &["rule.staircase"]).unwrap();
+    assert!(stairs.text.contains("stairs.top.press"), "{}", stairs.text);
+    passes(&files, &stairs);
+    let all = recorded(&mut home, quiet, &[]).unwrap();
+    passes(&files, &all);
+}
+
+#[test]
+fn a_part_holds_what_it_needs_and_nothing_else_of_the_house() {
+    let files = piano_house();
+    let mut home = home(&files);
+    let since = home.now.wall;
+    home.lux(120);
+    home.motion();
+    home.pass(10);
+    home.lux(12);
+    home.motion();
+    for event in ["press", "release"] {
+        home.says("desk", "button/event", &format!(r#"{{"event":"{event}"}}"#));
+    }
+    home.pass(400);
+    let hall = recorded(&mut home, since, &["rule.hall-motion"]).unwrap();
+    for needed in [
+        "given.state.hall.lamp",
+        "given.state.hall.lux",
+        "given.var.night",
+        "lux = 12",
+        "motion.start",
+    ] {
+        assert!(hall.text.contains(needed), "{needed}\n{}", hall.text);
+    }
+    for other in ["living", "bath", "desk", "door", "comfort"] {
+        assert!(!hall.text.contains(other), "{other}\n{}", hall.text);
+    }
+    passes(&files, &hall);
+    // A gesture is made of presses, on which no rule looks.
+    let click = recorded(&mut home, since, &["rule.desk-click"]).unwrap();
+    assert!(click.text.contains("desk.button.release"), "{}", click.text);
+    assert!(!click.text.contains("hall"), "{}", click.text);
+    passes(&files, &click);
+}
+
+#[test]
+fn commands_of_several_rules_in_one_step_name_them() {
+    let rules = "\n[rule.also]\nwhen = \"piano.keys.press\"\nif = \"event.key == 60\"\ndo = \"bath.fan.on\"\n";
+    let files = with_rules(rules);
+    let mut home = home(&files);
+    let since = home.now.wall;
+    home.press(60);
+    let both = recorded(&mut home, since, &[]).unwrap();
+    let line = both.text.lines().find(|line| line.contains("key = 60"));
+    assert!(
+        line.is_some_and(|line| line.ends_with(" by middle-c, also")),
+        "{}",
+        both.text
+    );
+    passes(&files, &both);
 }
 
 /// Something that happens in a house.
@@ -338,6 +426,27 @@ proptest! {
                 prop_assert!(history.iter().all(|does| matches!(does, Does::Passes(_) | Does::Comes(_))));
             }
             Err(refused) => prop_assert!(false, "{refused}"),
+        }
+    }
+
+    #[test]
+    fn what_happened_to_a_part_is_a_test_that_passes(
+        history in prop::collection::vec(does(), 1..60),
+        part in prop_oneof![Just("rule.hall-motion"), Just("rule.desk-click"), Just("hall.lamp"), Just("desk.lamp"), Just("living")],
+    ) {
+        let files = piano_house();
+        let mut home = home(&files);
+        home.watched = false;
+        let since = home.now.wall;
+        for does in &history {
+            act(&mut home, does);
+        }
+        match recorded(&mut home, since, &[part]) {
+            Ok(recording) => {
+                let failed = failures(&files, &recording);
+                prop_assert!(failed.is_none(), "{}\n{}", failed.unwrap_or_default(), recording.text);
+            }
+            Err(refused) => prop_assert!(matches!(refused, Unrecordable::Nothing), "{refused}"),
         }
     }
 }
