@@ -14,7 +14,7 @@ use crate::shell;
 const TARGETS: &[&str] = &["riscv32imc-unknown-none-elf", "thumbv7em-none-eabihf"];
 
 /// What goes into firmware.
-const CRATES: &[&str] = &["wire", "link"];
+const CRATES: &[&str] = &["wire", "link", "device"];
 
 /// Where Debian has its compiler.
 const SYSTEM: &str = "/usr/bin";

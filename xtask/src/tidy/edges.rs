@@ -34,6 +34,11 @@ const RULES: &[Rule] = &[
         must_not_know: SOCKETS_AND_FILES,
     },
     Rule {
+        name: "device",
+        may_use: &["wire", "link"],
+        must_not_know: SOCKETS_AND_FILES,
+    },
+    Rule {
         name: "mapping",
         may_use: &["types"],
         must_not_know: SOCKETS,
@@ -183,7 +188,7 @@ fn architecture(tree: &Tree) -> Vec<Finding> {
 }
 
 /// Crates that go into firmware.
-const IN_FIRMWARE: &[&str] = &["types", "wire", "link"];
+const IN_FIRMWARE: &[&str] = &["types", "wire", "link", "device"];
 
 fn no_std(tree: &Tree) -> Vec<Finding> {
     let roots = IN_FIRMWARE

@@ -48,6 +48,11 @@ const PURE: &[Pure] = &[
         words: SEALED,
     },
     Pure {
+        below: "crates/device/src",
+        except: &[],
+        words: SEALED,
+    },
+    Pure {
         below: "crates/engine/src",
         except: &[],
         words: SEALED,

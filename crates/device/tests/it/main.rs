@@ -1,0 +1,6 @@
+//! A module's channels and its runtime on virtual time: what comes in, and what its pins and the dispatcher get.
+
+mod covers;
+mod lamps;
+mod outputs;
+mod stage;
