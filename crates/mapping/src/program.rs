@@ -21,7 +21,7 @@ mod succession;
 pub use cron::{BadCron, Cron};
 pub use expr::{Binary, Expr, Function, Now, Sun};
 pub use few::Few;
-pub use foreign::{Codec, Foreign, Measure, Part, Preset};
+pub use foreign::{Codec, Foreign, Meaning, Measure, Part, Phrase, Preset};
 pub use rule::{
     Action, AfterDowntime, Condition, Days, FieldMap, GestureKind, LimitRate, Mode, Operand,
     Origin, Piece, Rule, SequenceStep, StepEvent, SunEvent, Template, Trigger,

@@ -5,7 +5,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use mapping::{
     Program,
-    program::{ChannelIx, Codec, Measure, SlotIx},
+    program::{ChannelIx, Codec, Meaning, Measure, SlotIx},
 };
 use serde_json::Value as Json;
 use types::{Type, Value};
@@ -158,6 +158,15 @@ fn parts(
             codec,
             ours.as_ref().unwrap_or(said),
         )?);
+    }
+    for phrase in &codec.phrases {
+        if let Meaning::Is(name, value) = &phrase.means
+            && let Some(slot) = program.slot(channel, name)
+            && fields.iter().all(|(known, _)| *known != slot)
+            && at(tree, Some(&phrase.place)).and_then(Json::as_str) == Some(&*phrase.word)
+        {
+            fields.push((slot, value.clone()));
+        }
     }
     if fields.is_empty() {
         return Ok(None);

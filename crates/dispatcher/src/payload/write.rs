@@ -101,31 +101,40 @@ fn in_parts(program: &Program, codec: &Codec, fields: &[(SlotIx, Value)]) -> Vec
         let Some((slot, value)) = field.filter(|field| !off || is_off(field)) else {
             continue;
         };
-        let said = match (word(&program[*slot].ty, value, codec), value) {
+        let phrase = codec.phrase_of(&part.field, value);
+        let place = phrase.map_or(&part.place, |phrase| &phrase.place);
+        let known = phrase.map(|phrase| &*phrase.word);
+        let known = known.or_else(|| word(&program[*slot].ty, value, codec));
+        let said = match (known, value) {
             (Some(word), _) => Json::from(word),
             (None, Value::Bool(side)) => Json::from(*side),
             (None, Value::Number(ours)) => whole(part.measure.theirs(*ours)),
             (None, Value::Text(text)) => Json::from(&**text),
         };
-        let keys = part.place.trim_start_matches('/');
+        let keys = place.trim_start_matches('/');
         let key = keys.rsplit('/').next().unwrap_or(keys);
         words.push(match &said {
             Json::String(word) => format!("{key} {word}"),
             other => format!("{key} {other}"),
         });
-        let mut inner = &mut tree;
-        for key in keys.split('/') {
-            if !inner.is_object() {
-                *inner = Json::Object(Map::new());
-            }
-            inner = &mut inner[key];
-        }
-        *inner = said;
+        put(&mut tree, keys, said);
     }
     match codec.target {
         Some(_) => words.join(";").into_bytes(),
         None => tree.to_string().into_bytes(),
     }
+}
+
+/// Writes at a JSON pointer without its first `/`.
+fn put(tree: &mut Json, keys: &str, said: Json) {
+    let mut inner = tree;
+    for key in keys.split('/') {
+        if !inner.is_object() {
+            *inner = Json::Object(Map::new());
+        }
+        inner = &mut inner[key];
+    }
+    *inner = said;
 }
 
 /// A number as JSON; without a fraction where it has none.
@@ -180,7 +189,7 @@ pub(crate) fn foreign_target(
     out
 }
 
-/// A momentary command of a foreign device: the bare word where it takes no arguments.
+/// A momentary command of a foreign device: in its own words, or the bare word where it takes no arguments.
 pub(crate) fn foreign_command(
     program: &Program,
     channel: ChannelIx,
@@ -188,6 +197,13 @@ pub(crate) fn foreign_command(
     args: &[Value],
 ) -> Vec<u8> {
     let row = program[channel].commands.get(usize::from(command));
+    let codec = program[channel].codec.as_ref();
+    if let Some(phrase) = row.and_then(|row| codec?.phrase_for(&row.name)) {
+        let mut tree = Json::Object(Map::new());
+        let keys = phrase.place.trim_start_matches('/');
+        put(&mut tree, keys, Json::from(&*phrase.word));
+        return tree.to_string().into_bytes();
+    }
     match row {
         Some(row) if row.args.is_empty() => row.name.as_bytes().to_vec(),
         _ => momentary(program, channel, command, args),

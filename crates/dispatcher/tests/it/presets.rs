@@ -56,6 +56,11 @@ id = 7
 mqtt = { preset = "tasmota" }
 io.lamp = { kind = "dimmer" }
 
+[device.blind]
+id = 8
+mqtt = { preset = "zigbee2mqtt", name = "bath blind" }
+io.blind = { kind = "cover" }
+
 [rule.click]
 when = "remote.button.click"
 do   = { set = "desk.lamp", brightness = 50 }
@@ -119,6 +124,50 @@ fn zigbee2mqtt_lamps_are_told_and_report_in_their_words_and_measures() {
     );
     assert_eq!(rig.reported("desk.lamp", "on"), Some(false.into()));
     assert_eq!(rig.reported("desk.lamp", "brightness"), number(100.0));
+}
+
+#[test]
+fn zigbee2mqtt_covers_go_to_a_position_open_close_and_stop() {
+    let mut rig = rig();
+    bridge(
+        &mut rig,
+        "zigbee2mqtt/bath blind/availability",
+        r#"{"state":"online"}"#,
+    );
+    for (wish, sent) in [
+        (r#"{"position":50}"#, r#"{"position":50}"#),
+        (r#"{"command":"open"}"#, r#"{"state":"OPEN"}"#),
+        (r#"{"command":"stop"}"#, r#"{"state":"STOP"}"#),
+        (r#"{"position":0}"#, r#"{"state":"CLOSE"}"#),
+    ] {
+        let orders = orders(&rig.asks("iot/blind/blind/set", wish));
+        assert_eq!(orders, [format!("zigbee2mqtt/bath blind/set {sent}")]);
+    }
+    for (report, position, moving) in [
+        (
+            r#"{"state":"OPEN","position":70,"moving":"DOWN","linkquality":90}"#,
+            70.0,
+            "closing",
+        ),
+        (
+            r#"{"state":"CLOSE","position":0,"moving":"STOP"}"#,
+            0.0,
+            "stopped",
+        ),
+        // A cover that knows its ends only.
+        (r#"{"state":"OPEN"}"#, 100.0, "stopped"),
+        (r#"{"position":null,"state":"CLOSE"}"#, 0.0, "stopped"),
+        (r#"{"state":"STOP","battery":80}"#, 0.0, "stopped"),
+    ] {
+        bridge(&mut rig, "zigbee2mqtt/bath blind", report);
+        assert_eq!(
+            rig.reported("blind.blind", "position"),
+            number(position),
+            "{report}"
+        );
+        let moves = rig.reported("blind.blind", "moving");
+        assert_eq!(moves, Some(Value::Text(moving.into())), "{report}");
+    }
 }
 
 #[test]

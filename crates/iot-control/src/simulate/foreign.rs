@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use mapping::{
     Program,
-    program::{Channel, ChannelIx, Codec, CommandEffect, EventIx, Part, SlotIx},
+    program::{Channel, ChannelIx, Codec, CommandEffect, EventIx, Meaning, Part, SlotIx},
 };
 use serde_json::{Map, Value as Json};
 use types::{Type, Value};
@@ -47,6 +47,9 @@ pub(super) fn state(program: &Program, states: &States) -> String {
                         &part.place,
                         counted(&slot.ty, codec, part, value),
                     );
+                }
+                if let Some(phrase) = codec.phrase_of(&slot.name, value) {
+                    put(&mut tree, &phrase.place, Json::from(&*phrase.word));
                 }
             }
             continue;
@@ -142,7 +145,18 @@ fn told(program: &Program, row: &Channel, codec: &Codec, tree: &Json) -> Vec<(Sl
             };
             Some((*slot, value))
         });
-        return parts.collect();
+        let mut told: Vec<(SlotIx, Value)> = parts.collect();
+        for phrase in &codec.phrases {
+            if let Meaning::Is(name, value) = &phrase.means
+                && let mut slots = row.slots.iter()
+                && let Some(slot) = slots.find(|slot| program[**slot].name == *name)
+                && told.iter().all(|(known, _)| known != slot)
+                && tree.pointer(&phrase.place).and_then(Json::as_str) == Some(&*phrase.word)
+            {
+                told.push((*slot, value.clone()));
+            }
+        }
+        return told;
     }
     let part = match codec.from.as_deref() {
         None => Some(tree),
@@ -282,6 +296,11 @@ mqtt = { preset = "tasmota" }
 io.relay = { kind = "switch", from = "POWER2" }
 io.lamp = { kind = "dimmer" }
 
+[device.blind]
+id = 7
+mqtt = { preset = "zigbee2mqtt" }
+io.blind = { kind = "cover" }
+
 [device.pump]
 id = 4
 mqtt = { state = "pump", target = "pump/set" }
@@ -339,6 +358,16 @@ io.pump = { kind = "switch", on = "RUN", off = "HALT" }
             "tree",
             r#"{"state":"ON","brightness":127}"#,
             r#"{"state":"ON","brightness":127}"#,
+        );
+        check(
+            "blind",
+            r#"{"position":40}"#,
+            r#"{"position":40,"moving":"STOP"}"#,
+        );
+        check(
+            "blind",
+            r#"{"state":"OPEN"}"#,
+            r#"{"position":100,"state":"OPEN","moving":"STOP"}"#,
         );
         check_on(
             "plug",

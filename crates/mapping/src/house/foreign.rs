@@ -179,6 +179,7 @@ pub(super) fn codec(
             events
         },
         parts: known.parts,
+        phrases: known.phrases,
         target: known.target,
     }
 }

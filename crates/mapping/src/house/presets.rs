@@ -1,13 +1,16 @@
 //! What is known of makes of foreign devices: their topics, and where each built-in kind stands in their payloads.
 //!
 //! Sources: <https://www.zigbee2mqtt.io/guide/usage/mqtt_topics_and_messages.html>,
+//! <https://www.zigbee2mqtt.io/devices/ZW-EU-4C.html> (a cover),
 //! <https://tasmota.github.io/docs/MQTT/>, <https://tasmota.github.io/docs/Buttons-and-Switches/>.
 
 use std::sync::Arc;
 
+use types::Value;
+
 use crate::{
     kinds::Kind,
-    program::{Codec, Foreign, Measure, Part, Preset},
+    program::{Codec, Foreign, Meaning, Measure, Part, Phrase, Preset},
 };
 
 /// The presets of this version.
@@ -75,6 +78,27 @@ fn zigbee2mqtt(kind: &str) -> Option<Codec> {
                 ..words("ON", "OFF")
             }
         }
+        // Its ends are said in words, which covers without a position know as well.
+        "cover" => Codec {
+            parts: vec![part("position", "/position", Measure::Plain)],
+            phrases: vec![
+                phrase("/state", "OPEN", is("position", Value::Number(100.0))),
+                phrase("/state", "CLOSE", is("position", Value::Number(0.0))),
+                phrase("/state", "STOP", Meaning::Command("stop".into())),
+                phrase("/moving", "UP", is("moving", Value::Text("opening".into()))),
+                phrase(
+                    "/moving",
+                    "DOWN",
+                    is("moving", Value::Text("closing".into())),
+                ),
+                phrase(
+                    "/moving",
+                    "STOP",
+                    is("moving", Value::Text("stopped".into())),
+                ),
+            ],
+            ..Codec::default()
+        },
         "motion" => at("occupancy", "true", "false"),
         "presence" => at("presence", "true", "false"),
         // Zigbee says that the contact is made: the door is closed.
@@ -149,6 +173,18 @@ fn gestures(theirs: [&str; 4]) -> Codec {
         events: ours.zip(theirs.map(Arc::from)).collect(),
         ..Codec::default()
     }
+}
+
+fn phrase(place: &str, word: &str, means: Meaning) -> Phrase {
+    Phrase {
+        place: place.into(),
+        word: word.into(),
+        means,
+    }
+}
+
+fn is(field: &str, value: Value) -> Meaning {
+    Meaning::Is(field.into(), value)
 }
 
 fn part(field: &str, place: &str, measure: Measure) -> Part {

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use types::Value;
+
 /// `mqtt = { .. }` of a foreign device: full topics.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Foreign {
@@ -42,6 +44,8 @@ pub struct Codec {
     pub events: BTreeMap<Arc<str>, Arc<str>>,
     /// Where each field stands, where they don't stand together under our names.
     pub parts: Vec<Part>,
+    /// Words that stand for one value of a field, or for a command.
+    pub phrases: Vec<Phrase>,
     /// The channel's own topic for targets. It takes the bare word, or several as `KEY value;KEY value`.
     pub target: Option<Arc<str>>,
 }
@@ -55,6 +59,26 @@ pub struct Part {
     pub place: Arc<str>,
     /// How it is counted there.
     pub measure: Measure,
+}
+
+/// A word of the device, and what it stands for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Phrase {
+    /// JSON pointer of its place in a payload.
+    pub place: Arc<str>,
+    /// The word, e.g. `OPEN`.
+    pub word: Arc<str>,
+    /// What we call it.
+    pub means: Meaning,
+}
+
+/// What a word of a device stands for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Meaning {
+    /// Our field of this name has this value. Where the field's own [`Part`] stands beside it, that one counts.
+    Is(Arc<str>, Value),
+    /// Our momentary command of this name.
+    Command(Arc<str>),
 }
 
 /// How a device counts a number.
@@ -93,6 +117,24 @@ impl Codec {
     pub fn measure(&self, name: &str) -> Measure {
         let part = self.parts.iter().find(|part| *part.field == *name);
         part.map_or(Measure::Plain, |part| part.measure)
+    }
+
+    /// The device's word for `value` of our field `name`.
+    #[must_use]
+    pub fn phrase_of(&self, name: &str, value: &Value) -> Option<&Phrase> {
+        let says = |phrase: &&Phrase| match &phrase.means {
+            Meaning::Is(field, known) => **field == *name && known == value,
+            Meaning::Command(_) => false,
+        };
+        self.phrases.iter().find(says)
+    }
+
+    /// The device's word for our momentary command `name`.
+    #[must_use]
+    pub fn phrase_for(&self, name: &str) -> Option<&Phrase> {
+        let says =
+            |phrase: &&Phrase| matches!(&phrase.means, Meaning::Command(known) if **known == *name);
+        self.phrases.iter().find(says)
     }
 }
 
