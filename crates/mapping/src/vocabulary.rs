@@ -29,6 +29,7 @@ pub fn all(program: &Program, names: Names) -> Vec<String> {
             devices.into_iter().chain(paths).collect()
         }
         Names::Target => which(program, &|channel| program[channel].consumer),
+        Names::Switched => which(program, &|channel| program.on(channel).is_some()),
         Names::Button => which(program, &|channel| paths::has_gestures(program, channel)),
         Names::Event => {
             let mut all = one_event(program);

@@ -150,6 +150,8 @@ pub enum Names {
     Member,
     /// `D.CH` or a group that takes targets.
     Target,
+    /// `D.CH` or a group that is on or off, and so can be on for a time.
+    Switched,
     /// `D.CH` or a group with gestures.
     Button,
     /// `D.CH.event`, `G.event`, `D.offline`, `*.offline`.

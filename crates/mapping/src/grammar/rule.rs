@@ -343,7 +343,7 @@ pub static ACTIONS: Forms = Forms {
                 (
                     "on",
                     Must,
-                    Takes::Name(Names::Target),
+                    Takes::Name(Names::Switched),
                     "switches on; the consumer itself ends it"
                 ),
                 ("for", Must, DURATION, "after so long"),

@@ -56,6 +56,10 @@ impl Writer<'_> {
         for (names, fields) in self.targets() {
             let mut table = self.table(keys, &[(key, one_of(names))]);
             if let Some(Json::Object(properties)) = table.get_mut("properties") {
+                // What is neither on nor off can't be on for a time.
+                if !fields.contains_key("on") {
+                    properties.remove("for");
+                }
                 for (name, schema) in fields {
                     properties.entry(name).or_insert(schema);
                 }

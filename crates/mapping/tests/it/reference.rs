@@ -212,6 +212,7 @@ fn named(names: Names) -> &'static str {
         Names::Channel => "a channel",
         Names::Member => "a channel, device or group",
         Names::Target => "a channel or group that takes targets",
+        Names::Switched => "a channel or group that is on or off",
         Names::Button => "a channel or group with gestures",
         Names::Event => "an event",
         Names::OneEvent => "an event of one channel",

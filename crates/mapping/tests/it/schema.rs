@@ -183,6 +183,7 @@ const IN_ONE_PLACE: &[&str] = &[
     "missing-key",
     "misplaced",
     "no-gesture",
+    "no-off",
     "not-settable",
     "not-yet",
     "out-of-range",
