@@ -15,6 +15,7 @@ mod firmware;
 mod fuzz;
 mod homeassistant;
 mod metadata;
+mod package;
 mod peers;
 mod shell;
 mod test;
@@ -30,6 +31,7 @@ cargo xtask COMMAND
   tidy                     what compilers don't check: crate edges, licences, file sizes, module docs, links
   check                    formatting, tidy, cargo deny where installed, clippy and docs without a warning
   firmware                 what modules hold, built for their processors
+  package                  a Debian package, unpacked, looked at and its unit judged by systemd; needs cargo-deb
   ci                       check, then test --require-peers
   bench [--quick]          latency and throughput beside mosquitto's bare relay
                            (--runs N, --rules N,..)
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["check"] => ci::checks(),
         ["firmware"] => firmware::run(),
+        ["package"] => package::run(),
         ["ci"] => ci::run(),
         ["bench", "engine", options @ ..] => match bench::engine::parse(options) {
             Ok(quick) => bench::engine::run(quick),

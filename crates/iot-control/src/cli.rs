@@ -56,6 +56,13 @@ pub(crate) enum Command {
     Replay(past::Replay),
     /// Says how a running dispatcher is doing: clients, messages, what was refused, whether the disk takes what happens
     Status(Status),
+    /// Writes a house and its state to one file, also while its dispatcher runs
+    Backup(Backup),
+    /// Puts a backup in place: on another machine, or after a card has died
+    Restore(Restore),
+    /// Looks for what keeps a house from running well on this machine, and says how to mend it
+    #[command(after_help = "Exits with 1 where there is trouble; changes nothing.")]
+    Doctor(Doctor),
     /// Lists, shows, blocks and unblocks devices of a running dispatcher
     #[command(subcommand)]
     Device(Device),
@@ -94,6 +101,9 @@ impl Command {
             | Self::State(_)
             | Self::History(_)
             | Self::Status(_)
+            | Self::Doctor(_)
+            | Self::Backup(_)
+            | Self::Restore(_)
             | Self::Device(_)
             | Self::Tls(_)
             | Self::User(_) => return None,
@@ -127,6 +137,43 @@ pub(crate) struct House {
     /// Prints results as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// Where to write it, e.g. house.tar.gz; whoever reads it has the house's secrets
+    pub(crate) file: PathBuf,
+    /// Folder that holds mapping.toml
+    #[arg(long, value_name = "HOUSE", default_value = "/etc/iot-control")]
+    pub(crate) house: PathBuf,
+    #[command(flatten)]
+    pub(crate) state: State,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// What `backup` wrote
+    pub(crate) file: PathBuf,
+    /// Folder for the house's files
+    #[arg(long, value_name = "HOUSE", default_value = "/etc/iot-control")]
+    pub(crate) house: PathBuf,
+    #[command(flatten)]
+    pub(crate) state: State,
+    /// Moves aside what stands in these folders
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Folder that holds mapping.toml
+    #[arg(default_value = "/etc/iot-control")]
+    pub(crate) house: PathBuf,
+    /// Prints findings as JSON: level (fine, note, warning, trouble), about, what, mend
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) state: State,
 }
 
 #[derive(Debug, Args)]

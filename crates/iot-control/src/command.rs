@@ -1,8 +1,10 @@
 //! The commands besides `run`: each a function from its options to an exit code.
 
 mod ask;
+mod backup;
 mod check;
 mod counters;
+mod doctor;
 mod edit;
 mod json;
 mod lsp;
@@ -15,7 +17,9 @@ mod unread;
 mod user;
 
 pub(crate) use ask::{device, press};
+pub(crate) use backup::{backup, restore};
 pub(crate) use check::check;
+pub(crate) use doctor::doctor;
 pub(crate) use edit::{edit, finish_edit, rename};
 pub(crate) use json::{export, import};
 pub(crate) use lsp::lsp;

@@ -1,8 +1,10 @@
 //! `iot-control`: the dispatcher of a home and its command line.
 
+mod backup;
 mod cli;
 mod command;
 mod control;
+mod doctor;
 mod log;
 mod login;
 mod printer;
@@ -48,6 +50,9 @@ fn main() -> ExitCode {
         Command::History(options) => command::history(&options),
         Command::Replay(options) => return command::replay(&options),
         Command::Status(options) => command::status(&options),
+        Command::Backup(options) => command::backup(&options),
+        Command::Restore(options) => command::restore(&options),
+        Command::Doctor(options) => command::doctor(&options),
         Command::Device(options) => command::device(options),
         Command::Tls(options) => command::tls(options),
         Command::User(options) => command::user(options),

@@ -19,6 +19,7 @@ mod room;
 mod show;
 mod status;
 pub(crate) mod stream;
+mod supervisor;
 mod tell;
 pub(crate) mod tls;
 pub(crate) mod users;
@@ -47,9 +48,10 @@ use crate::{
     settings::{self, Anonymous, Settings, Switch},
 };
 pub(crate) use announce::count;
+pub(crate) use clock::Machine;
+pub(crate) use descriptors::wanted as descriptors_wanted;
 
 use announce::Announcement;
-use clock::Machine;
 use desk::Desk;
 use historian::Historian;
 use home_assistant::Announcer;
@@ -272,9 +274,17 @@ async fn serve(
         took: started.elapsed(),
     });
 
+    supervisor::ready(&format!(
+        "{}, {}",
+        count(house.program.devices.len(), "device"),
+        count(house.program.rules.len(), "rule")
+    ));
+    spawn_local(supervisor::alive());
+
     // A task of its own: this one is looked at again on every wake-up of any connection.
     let serving = server.clone();
     spawn_local(async move { serving.serve(listeners, ended).await }).await??;
+    supervisor::stopping();
     desk.stop_simulation();
     let teller = server.enter(|_, app, now| {
         app.snapshot(now);

@@ -59,13 +59,7 @@ impl StateFolder {
     /// # Errors
     /// [`FolderError::Permissions`] where others could read the house's secrets, or replace them.
     pub fn prepare(&self) -> Result<(), FolderError> {
-        for folder in [&self.root, &self.journal()] {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(folder)
-                .map_err(io_at(folder))?;
-        }
+        self.make()?;
         check(&self.root, 0o022)?;
         check_private(&self.journal())?;
         // SQLite gives its side files the database's own permissions.
@@ -74,6 +68,33 @@ impl StateFolder {
         options.write(true).create(true).truncate(false).mode(0o600);
         regular::open_with(&database, options).map_err(io_at(&database))?;
         check_private(&database)
+    }
+
+    /// Makes the folders that are missing, open to their owner only.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn make(&self) -> Result<(), FolderError> {
+        for folder in [&self.root, &self.journal()] {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)
+                .map_err(io_at(folder))?;
+        }
+        Ok(())
+    }
+
+    /// Checks what is there as [`Self::prepare`] does, and makes nothing.
+    ///
+    /// # Errors
+    /// [`FolderError::Permissions`] where others could read the house's secrets, or replace them.
+    pub fn examine(&self) -> Result<(), FolderError> {
+        check(&self.root, 0o022)?;
+        [self.journal(), self.database()]
+            .iter()
+            .filter(|path| path.exists())
+            .try_for_each(|path| check_private(path))
     }
 
     /// Locks the folder for this process, until the lock is dropped or the process ends.

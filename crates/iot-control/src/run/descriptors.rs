@@ -7,9 +7,14 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// and sockets that are closed and still take in what their peer sends.
 const OTHERS: u64 = 1_280;
 
+/// How many descriptors so many connections need.
+pub(crate) fn wanted(connections: usize) -> u64 {
+    connections as u64 + OTHERS
+}
+
 /// Raises the soft limit to what `connections` need, and warns where the hard limit is lower.
 pub(super) fn make_room_for(connections: usize) {
-    let wanted = connections as u64 + OTHERS;
+    let wanted = wanted(connections);
     let limit = getrlimit(Resource::Nofile);
     let missing = |have: Option<u64>| have.is_some_and(|have| have < wanted);
     if !missing(limit.current) {

@@ -42,7 +42,7 @@ const OTHERS: u32 = 0o077;
 
 /// How clients come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(crate) enum Way {
     Plain,
     Tls,
     WebSocket,
@@ -51,7 +51,7 @@ pub(super) enum Way {
 
 impl Way {
     /// Its key in `[mqtt]`.
-    pub(super) fn key(self) -> &'static str {
+    pub(crate) fn key(self) -> &'static str {
         match self {
             Self::Plain => "listen",
             Self::Tls => "tls_listen",
@@ -62,7 +62,7 @@ impl Way {
 }
 
 /// All addresses that are set.
-pub(super) fn ways(mqtt: &Mqtt) -> impl Iterator<Item = (Way, SocketAddr)> {
+pub(crate) fn ways(mqtt: &Mqtt) -> impl Iterator<Item = (Way, SocketAddr)> {
     let ways = [
         (Way::Plain, &mqtt.listen),
         (Way::Tls, &mqtt.tls_listen),

@@ -15,10 +15,12 @@
 
 mod access;
 mod availability;
+mod backups;
 mod blocks;
 mod command_line;
 mod damage;
 mod disk;
+mod doctor;
 mod editor;
 mod files;
 mod foreign;
@@ -32,6 +34,7 @@ mod reload;
 mod rubbish;
 mod simulation;
 mod status;
+mod supervised;
 mod survival;
 mod switching;
 mod taplo;

@@ -20,6 +20,7 @@ pub use mappings::{ArchivedMapping, MappingHash};
 pub use snapshots::{Rejected, Snapshot, SnapshotInfo};
 pub use users::{Credential, User, UserKind};
 
+use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 use std::time::Duration;
@@ -128,6 +129,18 @@ impl DatabaseReader {
         connection.busy_timeout(LOCK_WAIT)?;
         schema::check(&connection, path)?;
         Ok(Self { connection })
+    }
+
+    /// Writes all that is committed into the empty file at `path`, whose permissions stay, while others go on writing to
+    /// this database.
+    ///
+    /// # Errors
+    /// There is something in the file; what SQLite says otherwise.
+    pub fn copy_to(&self, path: &Path) -> Result<(), DbError> {
+        let path = ValueRef::Text(path.as_os_str().as_encoded_bytes());
+        let path = ToSqlOutput::Borrowed(path);
+        self.connection.execute("VACUUM INTO ?1", [path])?;
+        Ok(())
     }
 
     /// Whether a dispatcher ever used this database.

@@ -13,7 +13,7 @@ mod rumqtt;
 mod wait;
 
 pub use client::{Client, Connect, Message, Will};
-pub use command::{Output, iot_control, run};
+pub use command::{Output, finish, iot_control, run};
 pub use dispatcher::Dispatcher;
 pub use editor::{Editor, place};
 pub use house::{House, Login, PIANO_AND_LAMPS};
