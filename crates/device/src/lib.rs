@@ -1,4 +1,5 @@
-//! What runs on a module of ours: outputs that are what the house wishes.
+//! What runs on a module of ours: outputs that are what the house wishes, and inputs that
+//! tell what happens.
 //!
 //! Called by a board's firmware. Sans-io, without an allocator: bytes, levels of pins and time come in, frames, levels
 //! and a deadline go out. Knows no board, no network, no clock; nothing of the mapping but the device's own role.
@@ -28,6 +29,9 @@
 #[cfg(test)]
 extern crate std;
 
+mod every;
+mod input;
 mod output;
 
+pub use input::{Happened, Input, Misfit, ROWS_MAX, Sample, Sink};
 pub use output::{Drive, FADE_MS_MAX, FULL, KEPT_LEN, Kept, Moving, Order, Output, Refused, Tint};

@@ -141,6 +141,18 @@ impl Device {
         self.outbox.dropped()
     }
 
+    /// Events that nobody took for ten seconds; such an event is dropped and not told late.
+    #[must_use]
+    pub fn expired(&self) -> u32 {
+        self.outbox.expired()
+    }
+
+    /// When the dispatcher was last heard in the session that there is.
+    #[must_use]
+    pub fn heard_at(&self) -> Option<Millis> {
+        self.current.as_ref().map(|live| live.heard_at)
+    }
+
     /// Queues an event; its `seq` is given here, and returned. Of more than the outbox holds the oldest is dropped.
     ///
     /// # Errors

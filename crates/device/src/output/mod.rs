@@ -17,6 +17,7 @@ mod switch;
 use link::Millis;
 use wire::{Channel, ChannelKind, Fallback, Fields, Set};
 
+use crate::every::Every;
 use buzzer::Buzzer;
 pub use colour::Tint;
 use cover::Cover;
@@ -133,6 +134,7 @@ pub struct Output {
     ends_at: Millis,
     is_lost: bool,
     driven: Option<Drive>,
+    every: Every,
     report: bool,
 }
 
@@ -163,6 +165,7 @@ impl Output {
             ends_at: Millis::NEVER,
             is_lost: false,
             driven: None,
+            every: Every::new(channel.options.report_every_ms, now),
             report: true,
         })
     }
@@ -241,6 +244,7 @@ impl Output {
     /// Does what fell due.
     pub fn handle_timeout(&mut self, now: Millis) {
         self.report |= self.of.machine().tick(now);
+        self.report |= self.every.tick(now);
         if self.ends_at <= now {
             self.ends_at = Millis::NEVER;
             self.report |= self.of.machine().fall_back(false, now);
@@ -250,7 +254,8 @@ impl Output {
     /// When [`Output::handle_timeout`] is due.
     #[must_use]
     pub fn deadline(&self) -> Millis {
-        self.of.as_machine().deadline().min(self.ends_at)
+        let due = self.of.as_machine().deadline().min(self.ends_at);
+        due.min(self.every.due())
     }
 
     /// What its pins should be, where that is another thing than at the last call.

@@ -7,6 +7,8 @@ use crate::{acks::Tries, time::Millis};
 
 /// Events that are kept; of more the oldest is dropped.
 const EVENTS_KEPT: usize = 16;
+/// An event that nobody took for so long is dropped: a lamp that goes on for a button of long ago is a fright.
+const EVENT_MS_MAX: u64 = 10_000;
 /// Channels whose state waits.
 const STATES_KEPT: usize = 16;
 /// Bytes of a state at most.
@@ -17,6 +19,7 @@ const BODY_LEN: usize = 1 + EVENTS_MAX * EVENT_LEN_MAX;
 struct Kept {
     /// Event number, or channel.
     key: u32,
+    born: Millis,
     bytes: [u8; EVENT_LEN_MAX],
     len: usize,
     tries: Tries,
@@ -27,6 +30,7 @@ pub(super) struct Outbox {
     events: [Option<Kept>; EVENTS_KEPT],
     states: [Option<Kept>; STATES_KEPT],
     dropped: u32,
+    expired: u32,
     body: [u8; BODY_LEN],
 }
 
@@ -36,6 +40,7 @@ impl Outbox {
             events: [None; EVENTS_KEPT],
             states: [None; STATES_KEPT],
             dropped: 0,
+            expired: 0,
             body: [0; BODY_LEN],
         }
     }
@@ -44,9 +49,14 @@ impl Outbox {
         self.dropped
     }
 
+    pub(super) const fn expired(&self) -> u32 {
+        self.expired
+    }
+
     pub(super) fn event(&mut self, event: &Event<'_>, now: Millis) -> Result<(), BodyError> {
         let mut bytes = [0; EVENT_LEN_MAX];
         let len = event.encode(&mut bytes)?;
+        self.forget_old(now);
         if self.events.iter().all(Option::is_some) {
             self.events.rotate_left(1);
             if let Some(last) = self.events.last_mut() {
@@ -57,6 +67,7 @@ impl Outbox {
         if let Some(hole) = self.events.iter_mut().find(|event| event.is_none()) {
             *hole = Some(Kept {
                 key: event.seq,
+                born: now,
                 bytes,
                 len,
                 tries: Tries::new(now),
@@ -80,6 +91,7 @@ impl Outbox {
         })?;
         *place = Some(Kept {
             key,
+            born: now,
             bytes,
             len,
             tries: Tries::new(now),
@@ -89,6 +101,7 @@ impl Outbox {
 
     /// A session begins: all is to be said in it.
     pub(super) fn begin(&mut self, now: Millis) {
+        self.forget_old(now);
         let all = self.events.iter_mut().chain(&mut self.states).flatten();
         all.for_each(|kept| kept.tries = Tries::new(now));
     }
@@ -99,7 +112,21 @@ impl Outbox {
                 *kept = None;
             }
         }
-        // Holes last, the order of the rest stays.
+        self.close_up();
+    }
+
+    fn forget_old(&mut self, now: Millis) {
+        for kept in &mut self.events {
+            if kept.is_some_and(|kept| now.since(kept.born) >= EVENT_MS_MAX) {
+                *kept = None;
+                self.expired = self.expired.saturating_add(1);
+            }
+        }
+        self.close_up();
+    }
+
+    /// Holes last, the order of the rest stays.
+    fn close_up(&mut self) {
         let mut to = 0;
         for from in 0..EVENTS_KEPT {
             if self.events[from].is_some() {
@@ -118,6 +145,7 @@ impl Outbox {
     /// What is due, as a body; it goes out as `seq`. The newest four events go together; where they wait, the
     /// oldest that are due.
     pub(super) fn due(&mut self, now: Millis, seq: u16) -> Option<(Kind, &[u8])> {
+        self.forget_old(now);
         let due = |kept: &Option<Kept>| kept.is_some_and(|kept| kept.tries.at <= now);
         if let Some(first) = self.events.iter().position(due) {
             let count = self.events.iter().flatten().count();

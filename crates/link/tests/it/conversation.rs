@@ -135,6 +135,25 @@ fn an_event_that_an_earlier_run_journalled_is_not_told_again() {
 }
 
 #[test]
+fn an_event_that_nobody_took_for_ten_seconds_is_dropped_and_counted() {
+    let mut house = House::up();
+    house.network = |_| 0;
+    house.devices[0].event(press(), house.now).expect("it fits");
+    house.run(500);
+    house.devices[0].event(press(), house.now).expect("it fits");
+    house.run(9_500);
+    // Both are older than that before there is a session again.
+    house.restart_dispatcher();
+    house.devices[0].event(press(), house.now).expect("it fits");
+    house.network = reliable;
+    house.run(5_000);
+    assert!(house.devices[0].is_up() && house.dispatcher.is_online(handle()));
+    assert_eq!(house.events(), [3]);
+    assert_eq!(house.devices[0].expired(), 2);
+    assert_eq!(house.devices[0].dropped(), 0);
+}
+
+#[test]
 fn newer_targets_replace_older_ones_and_arrive_through_a_bad_network() {
     let mut house = House::up();
     house.network = bad;
