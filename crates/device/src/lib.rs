@@ -1,5 +1,5 @@
-//! What runs on a module of ours: outputs that are what the house wishes, and inputs that
-//! tell what happens.
+//! What runs on a module of ours: outputs that are what the house wishes, inputs that tell what happens, and the
+//! runtime that drives the link with them.
 //!
 //! Called by a board's firmware. Sans-io, without an allocator: bytes, levels of pins and time come in, frames, levels
 //! and a deadline go out. Knows no board, no network, no clock; nothing of the mapping but the device's own role.
@@ -32,6 +32,8 @@ extern crate std;
 mod every;
 mod input;
 mod output;
+mod runtime;
 
 pub use input::{Happened, Input, Misfit, ROWS_MAX, Sample, Sink};
 pub use output::{Drive, FADE_MS_MAX, FULL, KEPT_LEN, Kept, Moving, Order, Output, Refused, Tint};
+pub use runtime::{Counters, LOST_MS, RoleFault, Runtime, record_len};

@@ -211,6 +211,11 @@ impl Input {
         self.report = true;
     }
 
+    /// The report found no room.
+    pub(crate) fn report_again(&mut self) {
+        self.report = true;
+    }
+
     /// It counts from 0 again; `false`: it does not count.
     pub fn reset(&mut self) -> bool {
         let done = self.of.machine().reset();

@@ -266,6 +266,16 @@ impl Output {
         changed.then_some(drive)
     }
 
+    /// The pins are set up anew: what they should be is told again.
+    pub(crate) fn drive_again(&mut self) {
+        self.driven = None;
+    }
+
+    /// The report found no room.
+    pub(crate) fn report_again(&mut self) {
+        self.report = true;
+    }
+
     /// Whether [`Output::state`] should be reported; once for all that changed since the last call.
     pub fn poll_report(&mut self) -> bool {
         core::mem::take(&mut self.report)

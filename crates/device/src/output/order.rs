@@ -58,6 +58,8 @@ pub(super) enum Command {
     Stop,
     /// A buzzer is on for so long, milliseconds.
     Beep(u16),
+    /// A meter counts from 0 again.
+    Reset,
 }
 
 /// An absolute target of any kind.
@@ -94,11 +96,22 @@ impl Order {
     pub fn read(set: &Set<'_>) -> Result<Self, Refused> {
         let what = match set.command {
             Some("stop") => What::Command(Command::Stop),
+            Some("reset") => What::Command(Command::Reset),
             Some("beep") => What::Command(Command::Beep(beep_ms(set)?)),
             Some(_) => return Err(Refused::Command),
             None => What::Target(Target::read(set)?),
         };
         Ok(Self { rev: set.rev, what })
+    }
+
+    /// Whether it is a target, which counts until a newer one comes.
+    pub(crate) fn is_target(&self) -> bool {
+        matches!(self.what, What::Target(_))
+    }
+
+    /// Whether it makes a meter count from 0.
+    pub(crate) fn is_reset(&self) -> bool {
+        matches!(self.what, What::Command(Command::Reset))
     }
 }
 

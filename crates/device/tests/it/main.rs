@@ -2,8 +2,10 @@
 
 mod bench;
 mod covers;
+mod house;
 mod inputs;
 mod keys;
 mod lamps;
 mod outputs;
+mod runtime;
 mod stage;
