@@ -32,6 +32,7 @@ extern crate std;
 mod every;
 mod input;
 mod output;
+pub mod pins;
 mod runtime;
 
 pub use input::{Happened, Input, Misfit, ROWS_MAX, Sample, Sink};

@@ -158,6 +158,21 @@ fn a_knob_tells_its_first_step_at_once_and_fast_ones_together() {
 }
 
 #[test]
+fn what_a_knob_missed_is_forgotten_where_it_rests() {
+    let mut bench = bench(ChannelKind::Encoder);
+    for quarter in [(false, false), (true, false), (false, true), (false, false)] {
+        turn(&mut bench, quarter);
+    }
+    assert_eq!(bench.events, []);
+    CLOCKWISE[..3]
+        .iter()
+        .for_each(|quarter| turn(&mut bench, *quarter));
+    assert_eq!(bench.events, []);
+    turn(&mut bench, CLOCKWISE[3]);
+    assert_eq!(bench.happened(), [Happened::Turn { steps: 1 }]);
+}
+
+#[test]
 fn a_knob_that_rests_with_both_pins_on_counts_as_well_and_bouncing_comes_to_nothing() {
     let mut bench = bench(ChannelKind::Encoder);
     turn(&mut bench, (true, true));

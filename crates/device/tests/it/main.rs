@@ -7,5 +7,6 @@ mod inputs;
 mod keys;
 mod lamps;
 mod outputs;
+mod pins;
 mod runtime;
 mod stage;

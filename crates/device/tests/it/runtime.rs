@@ -186,6 +186,25 @@ fn an_output_falls_back_after_the_time_of_loss_and_gets_its_target_again() {
 }
 
 #[test]
+fn what_an_output_does_while_nobody_is_heard_is_not_told_as_if_a_hand_had_done_it() {
+    let mut house = House::up(&[button()], &[lamp(Fallback::Off)]);
+    house.on(LAMPS, 0, true);
+    house.run(100);
+    house.states.clear();
+    // The dispatcher hears the module and keeps the session; the module hears nothing.
+    house.is_deaf = true;
+    house.skip(LOST_MS + 20_000);
+    assert_eq!(house.pins[&(LAMPS, 0)], Drive::Level(false));
+    assert!(house.dispatcher.is_online(handle(LAMPS)));
+    assert!(house.states.is_empty(), "{:?}", house.states);
+    house.is_deaf = false;
+    house.skip(61_000);
+    assert_eq!(house.onlines[LAMPS], 2);
+    assert_eq!(house.pins[&(LAMPS, 0)], Drive::Level(true));
+    assert_eq!(house.state(LAMPS, 0), Some("on=true"));
+}
+
+#[test]
 fn what_is_on_for_a_while_ends_without_a_dispatcher() {
     let mut house = usual();
     let fields = vec![("on", Value::Bool(true))];
@@ -309,6 +328,23 @@ fn targets_that_come_before_their_role_wait_for_it_and_the_newest_is_done() {
 }
 
 #[test]
+fn a_target_that_waits_for_its_role_does_not_outlive_its_session() {
+    let mut house = House::new(&[button()], &[lamp(Fallback::Keep)]);
+    let late = std::mem::take(&mut house.roles[LAMPS]);
+    house.run(500);
+    house.on(LAMPS, 0, true);
+    house.run(100);
+    house.wishes.clear();
+    house.restart_dispatcher();
+    house.skip(40_000);
+    assert_eq!(house.onlines[LAMPS], 2);
+    house.roles[LAMPS] = late;
+    house.send_role(LAMPS);
+    house.run(100);
+    assert_eq!(house.pins[&(LAMPS, 0)], Drive::Level(false));
+}
+
+#[test]
 fn channels_that_another_role_leaves_as_they_were_go_on() {
     let mut house = House::up(
         &[button()],
@@ -347,6 +383,66 @@ fn channels_that_another_role_leaves_as_they_were_go_on() {
         house.events.last().map(|(_, event)| &**event),
         Some("2/press")
     );
+}
+
+#[test]
+fn pins_that_are_set_up_anew_are_told_what_they_are_although_nothing_changed() {
+    let mut house = usual();
+    house.on(LAMPS, 0, true);
+    house.run(100);
+    house.roles[LAMPS] = role(&[lamp(Fallback::Keep), button()]);
+    house.config_rev += 1;
+    house.send_role(LAMPS);
+    house.changes.clear();
+    house.run(100);
+    let changes: Vec<_> = house
+        .changes
+        .iter()
+        .map(|(_, of, channel, drive)| (*of, *channel, *drive))
+        .collect();
+    assert_eq!(changes, [(LAMPS, 0, Drive::Level(true))]);
+}
+
+#[test]
+fn parts_that_do_not_fit_together_are_no_role() {
+    let mut house = usual();
+    let text = role(&wide());
+    for (part, bytes) in [
+        (1, &text[wire::PART_LEN_MAX..][..100]),
+        (0, &text[..wire::PART_LEN_MAX - 1]),
+    ] {
+        let config = Config {
+            rev: 2,
+            part,
+            parts: 2,
+            bytes,
+        };
+        house
+            .dispatcher
+            .send(handle(LAMPS), &Body::Config(config), house.now)
+            .expect("online");
+        house.run(50);
+    }
+    let counters = house.modules[LAMPS].counters();
+    assert_eq!(
+        (counters.refused_roles, counters.last_fault),
+        (1, Some(RoleFault::Parts))
+    );
+    assert_eq!(house.modules[LAMPS].role().map(|role| role.len()), Some(1));
+    // More than there is room for.
+    let bytes = &text[..wire::PART_LEN_MAX];
+    let config = Config {
+        rev: 3,
+        part: 4,
+        parts: 6,
+        bytes,
+    };
+    house
+        .dispatcher
+        .send(handle(LAMPS), &Body::Config(config), house.now)
+        .expect("online");
+    house.run(50);
+    assert_eq!(house.modules[LAMPS].counters().refused_roles, 2);
 }
 
 #[test]
@@ -457,9 +553,10 @@ fn a_lamp_is_after_a_power_cut_what_it_was_and_flash_is_written_once_a_minute() 
     for percent in 1..=90 {
         // Told once, and not again by the next session.
         house.tell(LAMPS, 0, &bright(percent.into()));
-        house.skip(2_000);
+        house.skip(10_000);
     }
     house.skip(120_000);
+    assert!(house.writes.len() > 10, "{:?}", house.writes);
     assert!(
         house
             .writes

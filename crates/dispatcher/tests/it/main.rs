@@ -17,6 +17,7 @@ mod fades;
 mod home_assistant;
 mod house;
 mod identity;
+mod modules;
 mod observed;
 mod own_kinds;
 mod payloads;
