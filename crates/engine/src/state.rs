@@ -286,17 +286,26 @@ impl State {
     pub fn decode(bytes: &[u8]) -> Result<Self, StateError> {
         let state: Self =
             minicbor::decode(bytes).map_err(|error| StateError::Damaged(error.to_string()))?;
-        if state.is_readable() {
-            Ok(state)
-        } else {
-            Err(StateError::Format(state.format))
-        }
+        state.check()?;
+        Ok(state)
     }
 
     /// When the last input was taken.
     #[must_use]
     pub fn now(&self) -> Now {
         self.now
+    }
+
+    /// Whether this version reads it: what a snapshot holds may come from another one.
+    ///
+    /// # Errors
+    /// [`StateError::Format`] names the format that it has.
+    pub fn check(&self) -> Result<(), StateError> {
+        if self.is_readable() {
+            Ok(())
+        } else {
+            Err(StateError::Format(self.format))
+        }
     }
 
     pub(crate) fn format(&self) -> u32 {

@@ -3,7 +3,7 @@
 
 use std::{fmt, sync::Arc};
 
-use engine::{Engine, Resume};
+use engine::{Engine, Resume, StateError};
 use mapping::{Program, program::DeviceIx};
 use minicbor::{Decode, Encode};
 use types::{Instant, Now, UnixTime};
@@ -59,6 +59,8 @@ pub enum SnapshotError {
     Malformed(String),
     /// Written by a newer binary.
     Format(u32),
+    /// What it holds of the engine is of another format.
+    Engine(StateError),
 }
 
 impl fmt::Display for SnapshotError {
@@ -67,6 +69,7 @@ impl fmt::Display for SnapshotError {
             Self::Malformed(detail) => {
                 write!(f, "it is damaged ({detail})")
             }
+            Self::Engine(why) => why.fmt(f),
             Self::Format(format) => write!(
                 f,
                 "it has format {format}, this program reads up to {STATE_FORMAT}; start the newer version that wrote it, or restore a backup made before the upgrade"
@@ -124,6 +127,7 @@ impl Dispatcher {
             Err(error) => return Err(malformed(error)),
         }
         let saved: Saved = minicbor::decode(bytes).map_err(malformed)?;
+        saved.engine.check().map_err(SnapshotError::Engine)?;
         let (engine, notes) =
             Engine::restore(Arc::clone(&program), &saved.engine, now, Resume::Replay);
         let blocklist = Blocklist::new(saved.blocks);

@@ -302,3 +302,16 @@ fn a_damaged_snapshot_is_an_error() {
     let error = restore(&newer).unwrap_err().to_string();
     assert!(error.contains("format 9"), "{error}");
 }
+
+#[test]
+fn a_snapshot_whose_engine_has_another_format_is_refused_and_does_not_start_from_nothing() {
+    let rig = Rig::awake();
+    let mut bytes = rig.dispatcher.state();
+    // Two arrays, each with its format first.
+    assert_eq!((bytes[1], bytes[3]), (dispatcher::STATE_FORMAT as u8, 1));
+    bytes[3] = 9;
+    let program = Arc::clone(&rig.program);
+    let refused = Dispatcher::restore(program, Config::default(), &bytes, rig.now);
+    let why = refused.expect_err("it is of another format").to_string();
+    assert!(why.contains("format 9"), "{why}");
+}
