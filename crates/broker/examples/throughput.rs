@@ -121,7 +121,7 @@ fn run(name: &str, qos: Qos, retain: bool, route: bool, batch: usize) {
             ..Now::default()
         };
         core.receive(producer, &input, now, &mut app);
-        app.drained();
+        app.drained(&core);
         while let Some(key) = core.pop_dirty() {
             let (bytes, _) = core.output(key);
             let len = bytes.len();

@@ -6,7 +6,7 @@ use std::{net::SocketAddr, sync::Arc};
 use bytes::Bytes;
 use types::{InputNo, Instant, Now};
 
-use crate::{Access, Filter, FilterError, Properties, Qos, Reason, Refused, Version, topic};
+use crate::{Access, Core, Filter, FilterError, Properties, Qos, Reason, Refused, Version, topic};
 
 /// What sits behind the broker. Each call may send messages through the [`Outbox`]; the core
 /// delivers them before it returns to the caller.
@@ -58,6 +58,20 @@ pub trait Application {
         let _ = (now, what);
     }
 
+    /// What of the broker's own is to survive the end of the process has changed: sessions that outlive their connections,
+    /// what waits for them, retained messages of clients. Says when that is stored; `is_awaited`: somebody waits for it.
+    /// Called by a core that is [keeping](crate::Core::keeping), at the end of a step; [`Kept`](crate::Kept) reads the bytes.
+    fn keep(&mut self, now: Now, facts: &[u8], is_awaited: bool) -> Ack {
+        let _ = (now, facts, is_awaited);
+        Ack::Now
+    }
+
+    /// The rights of a user whose sessions were [kept](crate::Core::restore); `None`: there is no such user any more.
+    fn rights(&self, user: &str) -> Option<Access> {
+        let _ = user;
+        None
+    }
+
     /// A deadline of the application's own has passed.
     fn tick(&mut self, now: Now, out: &mut Outbox) {
         let _ = (now, out);
@@ -71,7 +85,9 @@ pub trait Application {
     /// All input that was there has been handed over and what it caused is written, but for acks that
     /// wait: the moment to hand the inputs taken since the last call to whoever stores them.
     /// Commands don't wait for that, and a wake-up of another thread costs more than a write.
-    fn drained(&mut self) {}
+    fn drained(&mut self, core: &Core) {
+        let _ = core;
+    }
 }
 
 /// Who wants in.
@@ -217,6 +233,8 @@ pub struct Verdict {
     pub route: bool,
     /// Whether a message that asks to be kept for later subscribers may be.
     pub retain: bool,
+    /// Whether what is kept so survives the end of the process. Not what the application knows and says again by itself.
+    pub survives: bool,
     /// When to acknowledge.
     pub ack: Ack,
     /// Acknowledge with this reason (MQTT 5; 3.1.1 gets a plain ack). Nothing is routed then.
@@ -228,6 +246,7 @@ impl Verdict {
     pub const RELAY: Self = Self {
         route: true,
         retain: true,
+        survives: true,
         ack: Ack::Now,
         refused: None,
     };

@@ -53,6 +53,7 @@ mod application;
 mod codec;
 mod connection;
 mod core;
+mod kept;
 mod limits;
 mod message;
 mod outbound;
@@ -76,6 +77,7 @@ pub use application::{
 pub use codec::{Qos, Version};
 pub use connection::ConnKey;
 pub use core::{Core, Refused, VerifyJob};
+pub use kept::{BadFacts, Kept};
 pub use limits::Limits;
 pub use properties::Properties;
 pub use reason::Reason;

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// A message that is kept: in queues, in flight, retained. Shared between all of them.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Stored {
     pub(crate) topic: Arc<str>,
     pub(crate) payload: Bytes,
@@ -27,6 +27,8 @@ pub(crate) struct Stored {
     pub(crate) token: Option<Token>,
     /// Sent by the application as a retained message: newer ones replace it while it is queued.
     pub(crate) absolute: bool,
+    /// Sent by the application: it says it again after a restart where that is needed.
+    pub(crate) is_own: bool,
 }
 
 impl Stored {
@@ -76,6 +78,8 @@ pub(crate) struct Publication<'a> {
     pub(crate) expires: Option<Instant>,
     token: Option<Token>,
     absolute: bool,
+    /// Where it is retained: it survives the end of the process.
+    pub(crate) survives: bool,
     /// The owner of topic and payload, where there is one already.
     shared: Option<(&'a Arc<str>, &'a Bytes)>,
     stored: Option<Arc<Stored>>,
@@ -93,6 +97,7 @@ impl<'a> Publication<'a> {
             expires,
             token: None,
             absolute: false,
+            survives: false,
             shared: None,
             stored: None,
         }
@@ -110,6 +115,7 @@ impl<'a> Publication<'a> {
             expires: message.expiry_s.map(|s| now.after(seconds(s))),
             token: message.token,
             absolute: message.retain,
+            survives: false,
             shared: Some((&message.topic, &message.payload)),
             stored: None,
         }
@@ -144,6 +150,7 @@ impl<'a> Publication<'a> {
                 expires: self.expires,
                 token: self.token,
                 absolute: self.absolute,
+                is_own: self.shared.is_some(),
             })
         });
         Arc::clone(stored)

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::{codec::Qos, message::Stored};
+use crate::{codec::Qos, kept::DeliveryNo, message::Stored};
 
 /// One message for one session, as its subscriptions asked for it.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub(crate) struct Delivery {
     /// The filter of the group that it is for: another member gets it where this session ends before its
     /// client has it.
     pub(crate) share: Option<Arc<str>>,
+    /// Its number in the session, where it survives the end of the process.
+    pub(crate) no: Option<DeliveryNo>,
 }
 
 /// Holes that a queue may have besides one for each message that waits.
@@ -61,6 +63,8 @@ pub(crate) struct Queue {
     unseen: usize,
     /// Where the absolute target of a topic waits. Looked up, never iterated.
     newest: HashMap<Arc<str>, u64>,
+    /// What was dropped and would have survived, until it is asked for.
+    lost: Vec<DeliveryNo>,
 }
 
 impl Queue {
@@ -108,6 +112,16 @@ impl Queue {
         replaced
     }
 
+    /// All of them, oldest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Delivery> {
+        self.entries.iter().flatten()
+    }
+
+    /// What was dropped, but not popped, since this was called last, of what survives.
+    pub(crate) fn take_lost(&mut self) -> impl Iterator<Item = DeliveryNo> + use<> {
+        std::mem::take(&mut self.lost).into_iter()
+    }
+
     /// The message that is next.
     pub(crate) fn front(&mut self) -> Option<&Delivery> {
         while let Some(None) = self.entries.front() {
@@ -131,6 +145,7 @@ impl Queue {
             let first = self.first + self.entries.len() as u64;
             *self = Self {
                 first,
+                lost: std::mem::take(&mut self.lost),
                 ..Self::default()
             };
         }
@@ -223,6 +238,7 @@ impl Queue {
             return false;
         };
         self.uncount(&delivery);
+        self.lost.extend(delivery.no);
         let topic = &delivery.message.topic;
         if delivery.message.absolute && self.newest.get(topic) == Some(&number) {
             self.newest.remove(topic);
@@ -248,6 +264,8 @@ pub(crate) struct InFlight {
     pub(crate) stage: Stage,
     /// Its session lost the right to it since: it is not sent again.
     pub(crate) revoked: bool,
+    /// Its PUBLISH, or its PUBREL, waits until what it says is stored.
+    pub(crate) is_held: bool,
     /// The number of its packet id since the session began.
     number: u64,
 }
@@ -260,6 +278,8 @@ pub(crate) struct Window {
     bytes: usize,
     /// Packet ids given out since the session began.
     given: u64,
+    /// What was given up on and would have survived, until it is asked for.
+    lost: Vec<DeliveryNo>,
 }
 
 /// Packet ids are 1..=65,535.
@@ -278,11 +298,65 @@ impl Window {
         self.entries.iter()
     }
 
+    /// What was given up on since this was called last, of what survives.
+    pub(crate) fn take_lost(&mut self) -> impl Iterator<Item = DeliveryNo> + use<> {
+        std::mem::take(&mut self.lost).into_iter()
+    }
+
     /// Marks what the session may no longer receive. It stays in flight, because the client still counts it,
-    /// until the client answers or comes back.
-    pub(crate) fn revoke(&mut self, may_receive: impl Fn(&str) -> bool) {
+    /// until the client answers or comes back. Gives what is newly marked, of what survives.
+    pub(crate) fn revoke(&mut self, may_receive: impl Fn(&str) -> bool) -> Vec<DeliveryNo> {
+        let mut revoked = Vec::new();
         for entry in &mut self.entries {
-            entry.revoked |= !may_receive(&entry.delivery.message.topic);
+            if !entry.revoked && !may_receive(&entry.delivery.message.topic) {
+                entry.revoked = true;
+                revoked.extend(entry.delivery.no);
+            }
+        }
+        revoked
+    }
+
+    /// Puts back what was in flight before a restart; in the order in which it was sent.
+    pub(crate) fn restore(
+        &mut self,
+        delivery: Delivery,
+        (packet_id, stage): (u16, Stage),
+        revoked: bool,
+    ) {
+        // The next number that stands for this id: the ids came in turn.
+        let ahead = (PACKET_IDS + u64::from(packet_id) - 1 - self.given % PACKET_IDS) % PACKET_IDS;
+        let number = self.given + ahead;
+        self.given = number + 1;
+        self.bytes += delivery.message.bytes();
+        self.entries.push_back(InFlight {
+            delivery,
+            packet_id,
+            stage,
+            revoked,
+            is_held: false,
+            number,
+        });
+    }
+
+    /// The message with this number, where it waits until that is stored; it waits no longer.
+    pub(crate) fn let_go(&mut self, no: DeliveryNo) -> Option<&InFlight> {
+        let waits = |entry: &&mut InFlight| entry.delivery.no == Some(no) && entry.is_held;
+        let entry = self.entries.iter_mut().find(waits)?;
+        entry.is_held = false;
+        Some(entry)
+    }
+
+    /// Nothing waits: the session ends with its connection from now on.
+    pub(crate) fn let_all_go(&mut self) {
+        for entry in &mut self.entries {
+            entry.is_held = false;
+        }
+    }
+
+    /// The message that was pushed last waits.
+    pub(crate) fn hold_last(&mut self) {
+        if let Some(last) = self.entries.back_mut() {
+            last.is_held = true;
         }
     }
 
@@ -290,10 +364,11 @@ impl Window {
     /// against its receive maximum. Their packet ids stay used.
     pub(crate) fn forget(&mut self, packet_ids: &[u16]) {
         let ids: HashSet<u16> = packet_ids.iter().copied().collect();
-        let bytes = &mut self.bytes;
+        let (bytes, lost) = (&mut self.bytes, &mut self.lost);
         self.entries.retain(|entry| {
             let stays = !ids.contains(&entry.packet_id);
             if !stays {
+                lost.extend(entry.delivery.no);
                 *bytes -= entry.delivery.message.bytes();
             }
             stays
@@ -327,6 +402,7 @@ impl Window {
             packet_id,
             stage: Stage::Published,
             revoked: false,
+            is_held: false,
             number,
         });
         packet_id
@@ -342,7 +418,9 @@ impl Window {
     /// Gives up on all of it; returns how many messages that were. Their packet ids stay used.
     pub(crate) fn clear(&mut self) -> u64 {
         let count = self.entries.len() as u64;
-        self.entries = VecDeque::new();
+        let entries = std::mem::take(&mut self.entries);
+        let lost = entries.iter().filter_map(|entry| entry.delivery.no);
+        self.lost.extend(lost);
         self.bytes = 0;
         count
     }
@@ -361,23 +439,23 @@ impl Window {
         Some(done.delivery)
     }
 
-    /// PUBREC came: the next is PUBREL. False where no such message is in flight.
-    pub(crate) fn release(&mut self, packet_id: u16) -> bool {
-        let found = self
-            .find(packet_id, Stage::Published)
-            .and_then(|ix| self.entries.get_mut(ix));
-        match found {
-            Some(entry) if entry.delivery.qos == Qos::ExactlyOnce => {
-                entry.stage = Stage::Released;
-                true
-            }
-            _ => false,
+    /// PUBREC came: the next is PUBREL, which waits where the message survives. `None` where no such message is in flight.
+    pub(crate) fn release(&mut self, packet_id: u16) -> Option<Release> {
+        if let Some(ix) = self.find(packet_id, Stage::Released) {
+            let waits = self.entries.get(ix)?.is_held;
+            return Some(if waits { Release::Waits } else { Release::Now });
         }
-    }
-
-    /// Whether PUBREL was sent for this id and PUBCOMP is missing.
-    pub(crate) fn is_released(&self, packet_id: u16) -> bool {
-        self.find(packet_id, Stage::Released).is_some()
+        let ix = self.find(packet_id, Stage::Published)?;
+        let entry = self.entries.get_mut(ix)?;
+        if entry.delivery.qos != Qos::ExactlyOnce {
+            return None;
+        }
+        entry.stage = Stage::Released;
+        let Some(no) = entry.delivery.no else {
+            return Some(Release::Now);
+        };
+        entry.is_held = true;
+        Some(Release::After(no))
     }
 
     fn find(&self, packet_id: u16, stage: Stage) -> Option<usize> {
@@ -385,6 +463,16 @@ impl Window {
             .iter()
             .position(|entry| entry.packet_id == packet_id && entry.stage == stage)
     }
+}
+
+/// When PUBREL answers a PUBREC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Release {
+    Now,
+    /// Once it is stored that the message with this number got so far.
+    After(DeliveryNo),
+    /// It waits for that already.
+    Waits,
 }
 
 fn packet_id(number: u64) -> u16 {
@@ -408,12 +496,14 @@ mod tests {
                 expires: None,
                 token: None,
                 absolute,
+                is_own: false,
             }),
             qos: Qos::AtLeastOnce,
             retain: false,
             replay: false,
             subscription_ids: Box::default(),
             share: None,
+            no: None,
         }
     }
 

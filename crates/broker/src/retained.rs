@@ -14,9 +14,16 @@ use crate::{Filter, message::Stored};
 /// The retained messages. Lookups go through the map, everything ordered through the set.
 #[derive(Debug, Default)]
 pub(crate) struct Retained {
-    messages: HashMap<Arc<str>, Arc<Stored>, RandomState>,
+    messages: HashMap<Arc<str>, Entry, RandomState>,
     topics: BTreeSet<Arc<str>>,
     bytes: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    message: Arc<Stored>,
+    /// It is to survive the end of the process.
+    survives: bool,
 }
 
 impl Retained {
@@ -30,41 +37,52 @@ impl Retained {
 
     /// The bytes that the message of this topic holds; `None` where there is none.
     pub(crate) fn held(&self, topic: &str) -> Option<usize> {
-        self.messages.get(topic).map(|message| message.bytes())
+        self.messages.get(topic).map(|entry| entry.message.bytes())
     }
 
-    pub(crate) fn set(&mut self, message: Arc<Stored>) {
+    /// The messages that are to survive the end of the process, in no order.
+    pub(crate) fn surviving(&self) -> impl Iterator<Item = &Arc<Stored>> {
+        let all = self.messages.values().filter(|entry| entry.survives);
+        all.map(|entry| &entry.message)
+    }
+
+    /// Keeps a message. True where it replaces one that was to survive, and is not to survive itself.
+    pub(crate) fn set(&mut self, message: Arc<Stored>, survives: bool) -> bool {
         self.bytes += message.bytes();
-        if let Some(slot) = self.messages.get_mut(&*message.topic) {
-            self.bytes -= slot.bytes();
-            *slot = message;
+        let topic = Arc::clone(&message.topic);
+        let entry = Entry { message, survives };
+        if let Some(slot) = self.messages.get_mut(&*topic) {
+            self.bytes -= slot.message.bytes();
+            let before = std::mem::replace(slot, entry);
+            before.survives && !survives
         } else {
-            self.topics.insert(Arc::clone(&message.topic));
-            self.messages.insert(Arc::clone(&message.topic), message);
+            self.topics.insert(Arc::clone(&topic));
+            self.messages.insert(topic, entry);
+            false
         }
     }
 
-    pub(crate) fn clear(&mut self, topic: &str) {
-        if let Some(message) = self.messages.remove(topic) {
-            self.bytes -= message.bytes();
-            self.topics.remove(topic);
-        }
+    /// Forgets the message of this topic. True where it was to survive.
+    pub(crate) fn clear(&mut self, topic: &str) -> bool {
+        let Some(entry) = self.messages.remove(topic) else {
+            return false;
+        };
+        self.bytes -= entry.message.bytes();
+        self.topics.remove(topic);
+        entry.survives
     }
 
-    /// Forgets what has expired. True where something else will expire later.
-    pub(crate) fn sweep(&mut self, now: Instant) -> bool {
-        let expired: Vec<Arc<str>> = self
-            .topics
-            .iter()
-            .filter(|topic| self.messages.get(*topic).is_some_and(|m| m.is_expired(now)))
-            .cloned()
-            .collect();
-        for topic in expired {
-            self.clear(&topic);
+    /// The topics whose messages have expired, and whether others will later.
+    pub(crate) fn expired(&self, now: Instant) -> (Vec<Arc<str>>, bool) {
+        let (mut expired, mut others) = (Vec::new(), false);
+        for topic in &self.topics {
+            match self.messages.get(topic) {
+                Some(entry) if entry.message.is_expired(now) => expired.push(Arc::clone(topic)),
+                Some(entry) => others |= entry.message.expires.is_some(),
+                None => {}
+            }
         }
-        self.messages
-            .values()
-            .any(|message| message.expires.is_some())
+        (expired, others)
     }
 
     /// The messages that a filter matches, in the order of their topics, and how many topics were
@@ -72,7 +90,7 @@ impl Retained {
     pub(crate) fn matching(&self, filter: &Filter, now: Instant) -> (Vec<Arc<Stored>>, usize) {
         let text = filter.as_str();
         if !filter.is_wild() {
-            let message = self.messages.get(text);
+            let message = self.messages.get(text).map(|entry| &entry.message);
             let message = message.filter(|message| !message.is_expired(now));
             return (message.cloned().into_iter().collect(), 1);
         }
@@ -87,6 +105,7 @@ impl Retained {
             .inspect(|_| looked_at += 1)
             .filter(|topic| filter.matches(topic))
             .filter_map(|topic| self.messages.get(topic))
+            .map(|entry| &entry.message)
             .filter(|message| !message.is_expired(now))
             .cloned()
             .collect();

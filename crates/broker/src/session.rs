@@ -13,6 +13,7 @@ use crate::{
     application::ClientKey,
     codec::{Version, connect::WillPacket},
     connection::ConnKey,
+    kept::SessionNo,
     limits::Rate,
     outbound::{Queue, Window},
     router::Subscriber,
@@ -22,6 +23,10 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) client_id: Arc<str>,
+    /// Its number, where it survives the end of the process.
+    pub(crate) no: Option<SessionNo>,
+    /// Messages that got a number in it.
+    pub(crate) deliveries: u64,
     /// Index into the users.
     pub(crate) user: u32,
     pub(crate) access: Arc<Access>,

@@ -184,6 +184,7 @@ async fn serve(
         store,
         clock,
         folder,
+        kept,
     } = recovered;
     let clock = Rc::new(clock);
     let limits = limits(settings, &house.program, options.simulate);
@@ -202,7 +203,9 @@ async fn serve(
         None
     };
 
-    let core = Rc::new(RefCell::new(Core::new(limits)));
+    let mut core = Core::new(limits).keeping();
+    core.restore(kept, clock.now(), &app);
+    let core = Rc::new(RefCell::new(core));
     let app = Rc::new(RefCell::new(app));
     let now = Rc::clone(&clock);
     let burst_pause_max = settings.mqtt.burst_pause_max();
@@ -286,8 +289,9 @@ async fn serve(
     spawn_local(async move { serving.serve(listeners, ended).await }).await??;
     supervisor::stopping();
     desk.stop_simulation();
-    let teller = server.enter(|_, app, now| {
-        app.snapshot(now);
+    let teller = server.enter(|core, app, now| {
+        core.commit(now, app);
+        app.snapshot(now, core);
         std::mem::take(&mut app.teller)
     });
     teller.finish(LAST_WORDS_MAX);

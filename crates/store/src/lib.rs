@@ -39,8 +39,8 @@ mod reserve;
 mod writer;
 
 pub use db::{
-    ArchivedMapping, Change, Chronicle, Credential, Database, DatabaseReader, DbError, Device,
-    MappingHash, Rejected, Snapshot, SnapshotInfo, User, UserKind,
+    ArchivedMapping, BrokerPart, Change, Chronicle, Credential, Database, DatabaseReader, DbError,
+    Device, MappingHash, Rejected, Snapshot, SnapshotInfo, User, UserKind,
 };
 pub use folder::{FolderError, FolderLock, StateFolder, check_private};
 pub use handle::{StoreHandle, SubmitError};

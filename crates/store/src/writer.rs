@@ -346,7 +346,8 @@ impl Writer {
             self.failed(&error);
             return Err(StoreError::Io(error));
         }
-        self.database.put_snapshot(snapshot)?;
+        self.database
+            .together(|database| database.put_snapshot(snapshot))?;
         Ok(())
     }
 

@@ -22,6 +22,7 @@ impl Application for Relay {
         Verdict {
             route: true,
             retain: true,
+            survives: true,
             ack: Ack::Now,
             refused: None,
         }

@@ -31,10 +31,12 @@ impl Core {
             if let Some(session) = self.sessions.get_mut(key.0 as usize) {
                 session.access = Arc::clone(&rights);
                 let may_receive = |topic: &str| rights.may_receive(topic);
-                session.window.revoke(may_receive);
+                let revoked = session.window.revoke(may_receive);
+                self.facts.revoked(session.no, revoked);
                 let queue = &mut session.queue;
                 self.stats.denied_deliveries +=
                     queue.drop_where(|delivery| !may_receive(&delivery.message.topic));
+                self.facts.dropped(session);
                 session.recount(&mut self.queued_bytes);
                 self.recheck_subscriptions(*key);
             }

@@ -5,14 +5,14 @@ use std::{collections::HashSet, sync::Arc};
 
 use types::{Instant, Now};
 
-use super::{Core, share};
+use super::{Core, facts::Held, share};
 use crate::{
     Application, Ended, Limits, Qos, Reason,
     application::ClientKey,
     codec::{Frame, Version, kind, publish},
     connection::ConnKey,
     message::{Publication, Sending},
-    outbound::{Delivery, Stage},
+    outbound::{Delivery, InFlight, Release, Stage},
     router::Subscriber,
     session::Timer,
 };
@@ -52,7 +52,7 @@ impl Core {
 
     fn retain(&mut self, publication: &mut Publication<'_>, now: Instant) {
         if publication.is_empty() {
-            return self.retained.clear(publication.topic);
+            return self.forget_retained(publication.topic);
         }
         let held = self.retained.held(publication.topic);
         let bytes = self.retained.bytes() + publication.bytes() - held.unwrap_or(0);
@@ -60,10 +60,34 @@ impl Core {
         if !publication.is_own() && (full || bytes > self.limits.retained_bytes_max) {
             self.stats.retained_refused += 1;
             // What was kept is out of date now.
-            return self.retained.clear(publication.topic);
+            return self.forget_retained(publication.topic);
         }
-        self.retained.set(publication.stored());
+        let message = publication.stored();
+        if publication.survives {
+            self.facts.retained(&message);
+        }
+        let survives = publication.survives && self.facts.is_on();
+        if self.retained.set(message, survives) {
+            self.facts.cleared(publication.topic);
+        }
         if publication.expires.is_some() {
+            self.sweep_later(now);
+        }
+    }
+
+    fn forget_retained(&mut self, topic: &str) {
+        if self.retained.clear(topic) {
+            self.facts.cleared(topic);
+        }
+    }
+
+    /// Throws out retained messages that have expired.
+    pub(super) fn sweep(&mut self, now: Instant) {
+        let (expired, others) = self.retained.expired(now);
+        for topic in expired {
+            self.forget_retained(&topic);
+        }
+        if others {
             self.sweep_later(now);
         }
     }
@@ -132,10 +156,13 @@ impl Core {
             let delivery = delivery(publication, qos, retain, &self.ids, share);
             return self.enqueue(key, delivery, Some(conn));
         }
+        let mut no = None;
         let packet_id = if qos == Qos::AtMostOnce {
             0
         } else {
-            let delivery = delivery(publication, qos, retain, &self.ids, share);
+            let mut delivery = delivery(publication, qos, retain, &self.ids, share);
+            self.facts.queued(session, &mut delivery);
+            no = delivery.no;
             let packet_id = session.window.push(delivery);
             session.recount(&mut self.queued_bytes);
             packet_id
@@ -152,13 +179,20 @@ impl Core {
         let Some(out) = self.conns.output(conn) else {
             return;
         };
+        let before = out.len();
         if publication.write(out, &sending, now.at) {
-            self.stats.messages_out += 1;
+            if self.facts.sent(key, session.no, (no, qos), packet_id) {
+                out.truncate(before);
+                session.window.hold_last();
+            } else {
+                self.stats.messages_out += 1;
+            }
         } else {
             self.stats.dropped += 1;
             if qos > Qos::AtMostOnce {
                 session.window.undo_push();
                 session.recount(&mut self.queued_bytes);
+                self.facts.done(session.no, no);
             }
         }
         self.relieve();
@@ -167,7 +201,20 @@ impl Core {
     /// Puts a message into a session's queue. A full one first lets retained messages coalesce;
     /// then a session without connection loses its oldest message, and one with a connection,
     /// whose client is not reading, loses the connection.
-    pub(super) fn enqueue(&mut self, key: ClientKey, delivery: Delivery, conn: Option<ConnKey>) {
+    pub(super) fn enqueue(
+        &mut self,
+        key: ClientKey,
+        mut delivery: Delivery,
+        conn: Option<ConnKey>,
+    ) {
+        if let Some(session) = self.sessions.get_mut(key.0 as usize) {
+            self.facts.queued(session, &mut delivery);
+            self.requeue(key, delivery, conn);
+        }
+    }
+
+    /// The same for a message that has its number in the session.
+    pub(super) fn requeue(&mut self, key: ClientKey, delivery: Delivery, conn: Option<ConnKey>) {
         let Some(session) = self.sessions.get_mut(key.0 as usize) else {
             return;
         };
@@ -183,11 +230,16 @@ impl Core {
         let mut is_slow = queue.replays() > 2 * limits.retained_max.max(self.retained.len());
         while is_full(queue.len(), queue.bytes()) {
             is_slow = true;
-            if conn.is_some() || queue.pop().is_none() {
+            if conn.is_some() {
                 break;
             }
+            let Some(oldest) = queue.pop() else {
+                break;
+            };
+            self.facts.done(session.no, oldest.no);
             self.stats.dropped += 1;
         }
+        self.facts.dropped(session);
         session.recount(&mut self.queued_bytes);
         if let Some(conn) = conn
             && is_slow
@@ -211,9 +263,13 @@ impl Core {
             if session.queue.is_empty() {
                 self.stats.dropped += session.window.clear();
             }
-            while session.queue.held() > half && session.queue.pop().is_some() {
+            while session.queue.held() > half
+                && let Some(oldest) = session.queue.pop()
+            {
+                self.facts.done(session.no, oldest.no);
                 self.stats.dropped += 1;
             }
+            self.facts.dropped(session);
             session.recount(&mut self.queued_bytes);
             if let Some(conn) = session.connection {
                 self.doom(conn, Ended::SlowReader, Some(Reason::QuotaExceeded));
@@ -248,11 +304,13 @@ impl Core {
             session.recount(&mut self.queued_bytes);
             if delivery.message.is_expired(now.at) {
                 self.stats.expired += 1;
+                self.facts.done(session.no, delivery.no);
                 continue;
             }
             // Rights may have changed since it was queued.
             if !session.access.may_receive(&delivery.message.topic) {
                 self.stats.denied_deliveries += 1;
+                self.facts.done(session.no, delivery.no);
                 continue;
             }
             let mut packet_id = 0;
@@ -272,15 +330,44 @@ impl Core {
             let Some(out) = self.conns.output(conn) else {
                 return;
             };
+            let before = out.len();
             if delivery.message.write(out, &sending, now.at) {
-                self.stats.messages_out += 1;
+                let no = (delivery.no, qos);
+                if self.facts.sent(key, session.no, no, packet_id) {
+                    out.truncate(before);
+                    session.window.hold_last();
+                } else {
+                    self.stats.messages_out += 1;
+                }
             } else {
                 self.stats.dropped += 1;
                 if qos > Qos::AtMostOnce {
                     session.window.undo_push();
                     session.recount(&mut self.queued_bytes);
+                    self.facts.done(session.no, delivery.no);
                 }
             }
+        }
+    }
+
+    /// What a delivery waited for is stored: its PUBLISH or PUBREL leaves, where its client is connected. If not, it is
+    /// sent when the client is back.
+    pub(super) fn send_held(&mut self, held: Held, now: Now) {
+        let session = self.sessions.get_mut(held.client.0 as usize);
+        let Some(session) = session.filter(|session| held.is_of(session)) else {
+            return;
+        };
+        let (version, connection) = (session.version, session.connection);
+        let Some(entry) = session.window.let_go(held.no) else {
+            return;
+        };
+        let live = |conn: &ConnKey| self.conns.read(*conn)?.live().map(|l| l.packet_bytes_max);
+        let Some((conn, bytes_max)) = connection.and_then(|conn| Some((conn, live(&conn)?))) else {
+            return;
+        };
+        if let Some(out) = self.conns.output(conn) {
+            self.stats.messages_out += u64::from(entry.stage == Stage::Published);
+            send_in_flight(out, entry, (version, false, bytes_max), now.at);
         }
     }
 
@@ -306,23 +393,10 @@ impl Core {
             let Some(out) = self.conns.output(conn) else {
                 return;
             };
-            match entry.stage {
-                Stage::Published => {
-                    let sending = Sending {
-                        version,
-                        qos: entry.delivery.qos,
-                        retain: entry.delivery.retain,
-                        dup: true,
-                        packet_id: entry.packet_id,
-                        subscription_ids: &entry.delivery.subscription_ids,
-                        bytes_max,
-                    };
-                    entry.delivery.message.write(out, &sending, now.at);
-                    self.stats.messages_out += 1;
-                }
-                Stage::Released => {
-                    publish::write_ack(out, version, kind::PUBREL, entry.packet_id, None);
-                }
+            // What is held comes by itself.
+            if !entry.is_held {
+                self.stats.messages_out += u64::from(entry.stage == Stage::Published);
+                send_in_flight(out, entry, (version, true, bytes_max), now.at);
             }
         }
         self.pump(key, now);
@@ -360,6 +434,7 @@ impl Core {
         // Often none, and never many.
         if !useless.is_empty() {
             session.window.forget(&useless);
+            self.facts.dropped(session);
             session.recount(&mut self.queued_bytes);
         }
     }
@@ -385,18 +460,15 @@ impl Core {
             kind::PUBCOMP => window.finish(packet_id, Qos::ExactlyOnce, Stage::Released),
             _ if code >= 0x80 => window.finish(packet_id, Qos::ExactlyOnce, Stage::Published),
             _ => {
-                let known = window.release(packet_id) || window.is_released(packet_id);
-                let reason = (!known).then_some(Reason::PacketIdentifierNotFound);
-                if let Some(out) = self.conns.output(key) {
-                    publish::write_ack(out, version, kind::PUBREL, packet_id, reason);
-                }
-                None
+                self.on_pubrec(key, client, (version, packet_id), now, app);
+                return Ok(());
             }
         };
         session.recount(&mut self.queued_bytes);
         let Some(done) = done else {
             return Ok(());
         };
+        self.facts.done(session.no, done.no);
         if let Some(token) = done.message.token.filter(|_| code < 0x80) {
             self.with_client(client, now, |client, outbox| {
                 app.acknowledged(now, client, token, outbox);
@@ -404,6 +476,62 @@ impl Core {
         }
         self.pump(client, now);
         Ok(())
+    }
+
+    /// The client has a QoS 2 message: PUBREL follows.
+    fn on_pubrec(
+        &mut self,
+        key: ConnKey,
+        client: ClientKey,
+        (version, packet_id): (Version, u16),
+        now: Now,
+        app: &mut dyn Application,
+    ) {
+        let Some(session) = self.sessions.get_mut(client.0 as usize) else {
+            return;
+        };
+        let reason = match session.window.release(packet_id) {
+            Some(Release::Waits) => return,
+            Some(Release::After(no)) => {
+                if let Some(session) = session.no {
+                    self.facts.released(client, session, no);
+                    self.store_facts(true, now, app);
+                    return;
+                }
+                None
+            }
+            Some(Release::Now) => None,
+            None => Some(Reason::PacketIdentifierNotFound),
+        };
+        if let Some(out) = self.conns.output(key) {
+            publish::write_ack(out, version, kind::PUBREL, packet_id, reason);
+        }
+    }
+}
+
+/// Appends what a message in flight waits to send.
+fn send_in_flight(
+    out: &mut Vec<u8>,
+    entry: &InFlight,
+    (version, dup, bytes_max): (Version, bool, usize),
+    now: Instant,
+) {
+    match entry.stage {
+        Stage::Published => {
+            let sending = Sending {
+                version,
+                qos: entry.delivery.qos,
+                retain: entry.delivery.retain,
+                dup,
+                packet_id: entry.packet_id,
+                subscription_ids: &entry.delivery.subscription_ids,
+                bytes_max,
+            };
+            entry.delivery.message.write(out, &sending, now);
+        }
+        Stage::Released => {
+            publish::write_ack(out, version, kind::PUBREL, entry.packet_id, None);
+        }
     }
 }
 
@@ -426,5 +554,6 @@ fn delivery(
         replay: false,
         subscription_ids: ids.into(),
         share: share.cloned(),
+        no: None,
     }
 }

@@ -94,6 +94,7 @@ impl Core {
         while let Some((key, how)) = self.doomed.pop_front() {
             self.end(key, how, now, app);
         }
+        self.store_facts(false, now, app);
     }
 
     /// Takes the client from its connection, publishes its will and tells the application.
@@ -118,6 +119,7 @@ impl Core {
         session.ended = how;
         self.stats.dropped += session.queue.drop_at_most_once();
         session.recount(&mut self.queued_bytes);
+        self.facts.left(session, now.at);
         let keeps_will = !matches!(how, Ended::Clean | Ended::Shutdown);
         let will = session.will.take().filter(|_| keeps_will);
         let expiry_s = session.expiry_s;
@@ -197,6 +199,7 @@ impl Core {
         if let Some(at) = session.expires {
             self.timers.cancel(at, Timer::Session(key));
         }
+        self.facts.ended(&mut session);
         self.queued_bytes -= session.counted;
         for filter in session.subscriptions.keys() {
             self.router.unsubscribe(filter, key);

@@ -77,7 +77,7 @@ impl Core {
     }
 
     /// The user's entry, made where it has none. One without sessions is thrown away with its last.
-    fn user(&mut self, name: &Arc<str>) -> u32 {
+    pub(super) fn user(&mut self, name: &Arc<str>) -> u32 {
         if let Some(user) = self.user_names.get(name) {
             return *user;
         }
@@ -91,7 +91,7 @@ impl Core {
         user
     }
 
-    fn forget_empty_user(&mut self, key: u32) {
+    pub(super) fn forget_empty_user(&mut self, key: u32) {
         let is_empty = |user: &User| user.sessions.is_empty();
         if self.users.get(key as usize).is_some_and(is_empty) {
             let user = self.users.remove(key as usize);
@@ -198,10 +198,12 @@ impl Core {
         }
     }
 
-    fn new_session(&mut self, user: u32, client_id: &str) -> ClientKey {
+    pub(super) fn new_session(&mut self, user: u32, client_id: &str) -> ClientKey {
         let client_id: Arc<str> = client_id.into();
         let key = self.sessions.insert(Session {
             client_id: Arc::clone(&client_id),
+            no: None,
+            deliveries: 0,
             user,
             access: Arc::new(Access::none("")),
             peer: ([0, 0, 0, 0], 0).into(),
@@ -276,6 +278,7 @@ impl Core {
         let expires = session.expires.take();
         if let Some(user) = self.users.get_mut(session.user as usize) {
             user.live += 1;
+            self.facts.came(session, &user.name);
         }
         let silence_max = conn.live().and_then(|live| live.silence_max);
         let access_changed = *session.access != access;

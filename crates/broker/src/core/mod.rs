@@ -7,7 +7,7 @@
 //! 2. takes every connection from [`Core::pop_dirty`], writes its [`Core::output`] and says how much
 //!    went out with [`Core::wrote`]; where the output says so and all of it is written, it closes
 //!    the socket and calls [`Core::closed`],
-//! 3. calls [`Application::drained`], and
+//! 3. calls [`Core::commit`], goes back to 2 where that said something, then [`Application::drained`], and
 //! 4. sleeps until input or [`Core::next_deadline`], then calls [`Core::tick`].
 //!
 //! No clock, socket, log or random number inside: the same calls give the same bytes. Time must
@@ -18,9 +18,11 @@ mod admin;
 mod connect;
 mod deliver;
 mod ending;
+mod facts;
 mod hold;
 mod join;
 mod publish;
+mod restore;
 mod share;
 mod subscribe;
 
@@ -61,6 +63,7 @@ pub struct Core {
     /// Acks that wait for the store, in the order of the inputs they wait for.
     withheld: VecDeque<publish::Withheld>,
     durable: InputNo,
+    facts: facts::Facts,
     verify_jobs: Turns<VerifyJob>,
     /// Whose password the worker has.
     at_worker: Option<ConnKey>,
@@ -104,6 +107,7 @@ impl Core {
             timers: Timers::default(),
             withheld: VecDeque::new(),
             durable: InputNo(0),
+            facts: facts::Facts::default(),
             verify_jobs: Turns::default(),
             at_worker: None,
             peers: Peers::default(),
@@ -215,8 +219,11 @@ impl Core {
             return false;
         };
         let waits = |live: &Live| {
-            let is_full = live.unacked >= self.limits.receive_max.max(1);
-            live.held_until.is_some() || (live.version == Version::V3 && is_full)
+            let max = self.limits.receive_max.max(1);
+            let is_full = live.unacked >= max;
+            // What else waits for the store has no limit of MQTT's.
+            let waits_for_much = live.withheld > usize::from(max);
+            live.held_until.is_some() || waits_for_much || (live.version == Version::V3 && is_full)
         };
         conn.pending() >= self.limits.output_bytes_max || conn.live().is_some_and(waits)
     }
@@ -248,9 +255,7 @@ impl Core {
                 Timer::Hold(key) => self.hold_is_over(key),
                 Timer::Sweep => {
                     self.sweeping = false;
-                    if self.retained.sweep(now.at) {
-                        self.sweep_later(now.at);
-                    }
+                    self.sweep(now.at);
                 }
             }
             self.settle(now, app);
@@ -391,9 +396,9 @@ impl Core {
             kind::PUBACK | kind::PUBREC | kind::PUBCOMP => {
                 self.on_ack(key, session, version, frame, now, app)
             }
-            kind::PUBREL => self.on_pubrel(key, session, version, frame),
+            kind::PUBREL => self.on_pubrel(key, session, version, frame, now, app),
             kind::SUBSCRIBE => self.on_subscribe(key, session, frame, now, app),
-            kind::UNSUBSCRIBE => self.on_unsubscribe(key, session, frame),
+            kind::UNSUBSCRIBE => self.on_unsubscribe(key, session, frame, now, app),
             kind::PINGREQ if frame.body.is_empty() => {
                 self.conns.output(key).into_iter().for_each(write::pong);
                 Ok(())

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use types::{InputNo, Now};
 
-use super::Core;
+use super::{
+    Core,
+    facts::{Held, later, number},
+};
 use crate::{
     Ack, Application, Denied, Incoming, Limits, Message, Outbox, Properties, Qos, Reason, Verdict,
     application::ClientKey,
@@ -18,14 +21,31 @@ use crate::{
     topic,
 };
 
-/// An ack that waits for the store.
+/// What waits for the store.
 #[derive(Debug)]
 pub(super) struct Withheld {
     after: InputNo,
-    conn: ConnKey,
-    kind: u8,
-    packet_id: u16,
-    reason: Option<Reason>,
+    what: What,
+}
+
+#[derive(Debug)]
+pub(super) enum What {
+    /// An answer to a client, on the connection that it came from.
+    Answer(ConnKey, Answer),
+    /// A QoS 2 delivery, on whatever connection its session has then.
+    Delivery(Held),
+}
+
+/// What a client is told.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Ack {
+        kind: u8,
+        packet_id: u16,
+        reason: Option<Reason>,
+    },
+    /// SUBACK or UNSUBACK.
+    Bytes(Box<[u8]>),
 }
 
 impl Core {
@@ -71,11 +91,20 @@ impl Core {
             properties: Properties(&packet.properties),
         };
         let (ack, refused) = self.take_message(session, &incoming, packet.expiry_s, now, app);
+        let is_received =
+            packet.qos == Qos::ExactlyOnce && (version == Version::V3 || refused.is_none());
+        if is_received {
+            self.note_received(session, packet.packet_id);
+        }
+        let stored = self.store_facts(packet.qos != Qos::AtMostOnce, now, app);
+        let ack = later(ack, stored);
         match packet.qos {
             Qos::AtMostOnce => {}
             Qos::AtLeastOnce => self.acknowledge(key, kind::PUBACK, packet.packet_id, refused, ack),
             Qos::ExactlyOnce => {
-                self.note_received(session, version, packet.packet_id, refused, ack);
+                if is_received && let Some(session) = self.sessions.get_mut(session.0 as usize) {
+                    session.received.insert(packet.packet_id, number(ack));
+                }
                 self.acknowledge(key, kind::PUBREC, packet.packet_id, refused, ack);
             }
         }
@@ -117,23 +146,10 @@ impl Core {
     }
 
     /// Remembers a QoS 2 message until its PUBREL. One that MQTT 5 refuses has no PUBREL.
-    fn note_received(
-        &mut self,
-        session: ClientKey,
-        version: Version,
-        packet_id: u16,
-        refused: Option<Reason>,
-        ack: Ack,
-    ) {
-        if version == Version::V5 && refused.is_some() {
-            return;
-        }
-        let after = match ack {
-            Ack::Now => InputNo(0),
-            Ack::After(input) => input,
-        };
+    fn note_received(&mut self, session: ClientKey, packet_id: u16) {
         if let Some(session) = self.sessions.get_mut(session.0 as usize) {
-            session.received.insert(packet_id, after);
+            session.received.insert(packet_id, InputNo(0));
+            self.facts.received(session, packet_id);
         }
     }
 
@@ -143,12 +159,23 @@ impl Core {
         session: ClientKey,
         version: Version,
         frame: &Frame<'_>,
+        now: Now,
+        app: &mut dyn Application,
     ) -> Result<(), Reason> {
         let (packet_id, _) = publish::read_ack(frame, version)?;
-        let session = self.sessions.get_mut(session.0 as usize);
-        let known = session.is_some_and(|s| s.received.remove(&packet_id).is_some());
+        let Some(session) = self.sessions.get_mut(session.0 as usize) else {
+            return Ok(());
+        };
+        let known = session.received.remove(&packet_id).is_some();
+        if known {
+            self.facts.completed(session, packet_id);
+        }
         let reason = (!known).then_some(Reason::PacketIdentifierNotFound);
-        self.write_ack(key, kind::PUBCOMP, packet_id, reason);
+        let ack = self.store_facts(true, now, app);
+        match ack {
+            Ack::Now => self.write_ack(key, kind::PUBCOMP, packet_id, reason),
+            Ack::After(_) => self.acknowledge(key, kind::PUBCOMP, packet_id, reason, ack),
+        }
         Ok(())
     }
 
@@ -179,6 +206,7 @@ impl Core {
         let mut verdict = Verdict {
             route: false,
             retain: false,
+            survives: false,
             ack: Ack::Now,
             refused: denied,
         };
@@ -202,6 +230,7 @@ impl Core {
                 ..*message
             };
             let mut publication = Publication::from_client(&kept, expires);
+            publication.survives = verdict.survives;
             self.route(&mut publication, Some(from), now);
         }
         self.deliver_outbox(outbox, now);
@@ -236,18 +265,22 @@ impl Core {
         self.settle(now, app);
     }
 
-    /// All inputs up to this one are stored: the acks that waited for them leave.
-    pub fn durable(&mut self, input: InputNo) {
+    /// All inputs up to this one are stored: what waited for them leaves.
+    pub fn durable(&mut self, input: InputNo, now: Now) {
         self.durable = self.durable.max(input);
         while let Some(first) = self.withheld.front() {
             if first.after > self.durable {
                 break;
             }
-            if let Some(ack) = self.withheld.pop_front() {
-                if let Some(live) = self.conns.edit(ack.conn).and_then(|conn| conn.live_mut()) {
-                    live.withheld = live.withheld.saturating_sub(1);
+            match self.withheld.pop_front().map(|first| first.what) {
+                Some(What::Answer(conn, answer)) => {
+                    if let Some(live) = self.conns.edit(conn).and_then(|conn| conn.live_mut()) {
+                        live.withheld = live.withheld.saturating_sub(1);
+                    }
+                    self.write_answer(conn, &answer);
                 }
-                self.write_ack(ack.conn, ack.kind, ack.packet_id, ack.reason);
+                Some(What::Delivery(held)) => self.send_held(held, now),
+                None => {}
             }
         }
     }
@@ -262,23 +295,50 @@ impl Core {
         reason: Option<Reason>,
         ack: Ack,
     ) {
+        let answer = Answer::Ack {
+            kind,
+            packet_id,
+            reason,
+        };
+        self.answer(key, answer, ack);
+    }
+
+    /// The same for any answer.
+    pub(super) fn answer(&mut self, key: ConnKey, answer: Answer, ack: Ack) {
         let Some(live) = self.conns.edit(key).and_then(|conn| conn.live_mut()) else {
             return;
         };
         let after = match ack {
             Ack::After(input) if input > self.durable => input,
-            _ if live.withheld == 0 => return self.write_ack(key, kind, packet_id, reason),
+            _ if live.withheld == 0 => return self.write_answer(key, &answer),
             _ => self.durable,
         };
         live.withheld += 1;
+        self.withhold(after, What::Answer(key, answer));
+    }
+
+    pub(super) fn withhold(&mut self, after: InputNo, what: What) {
         let last = self.withheld.back().map_or(after, |last| last.after);
         self.withheld.push_back(Withheld {
             after: after.max(last),
-            conn: key,
-            kind,
-            packet_id,
-            reason,
+            what,
         });
+    }
+
+    fn write_answer(&mut self, key: ConnKey, answer: &Answer) {
+        match answer {
+            Answer::Ack {
+                kind,
+                packet_id,
+                reason,
+            } => self.write_ack(key, *kind, *packet_id, *reason),
+            Answer::Bytes(bytes) => {
+                self.note_pause(key);
+                if let Some(out) = self.conns.output(key) {
+                    out.extend_from_slice(bytes);
+                }
+            }
+        }
     }
 
     fn write_ack(&mut self, key: ConnKey, kind: u8, packet_id: u16, reason: Option<Reason>) {
@@ -287,10 +347,9 @@ impl Core {
             return;
         };
         let version = live.version;
-        // A PUBCOMP answers a PUBREL, of which a client may send as many as it likes.
-        live.unacked = live
-            .unacked
-            .saturating_sub(u16::from(kind != kind::PUBCOMP));
+        // A PUBCOMP answers a PUBREL, of which a client may send as many as it likes; a PUBREL is none of its messages.
+        let is_of_message = matches!(kind, kind::PUBACK | kind::PUBREC);
+        live.unacked = live.unacked.saturating_sub(u16::from(is_of_message));
         if let Some(out) = self.conns.output(key) {
             publish::write_ack(out, version, kind, packet_id, reason);
         }

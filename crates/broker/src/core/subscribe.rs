@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use types::Now;
 
-use super::Core;
+use super::{Core, publish::Answer};
 use crate::{
-    Application, Denied, Filter, Qos, Reason,
+    Ack, Application, Denied, Filter, Qos, Reason,
     application::ClientKey,
     codec::{
         Frame,
@@ -54,9 +54,11 @@ impl Core {
                 Err(reason) => self.tell_denied(client, &wish.filter, reason, now, app),
             }
         }
-        if let Some(out) = self.conns.output(key) {
-            write::suback(out, version, packet.packet_id, &outcomes);
-        }
+        let ack = self.store_facts(true, now, app);
+        let id = packet.packet_id;
+        self.answer_with(key, ack, |out| {
+            write::suback(out, version, id, &outcomes);
+        });
         for (messages, qos) in replays {
             self.replay_retained(key, client, messages, (qos, packet.id), now);
             if self.conns.read(key).is_none_or(|conn| conn.closing) {
@@ -133,6 +135,7 @@ impl Core {
             id: id.unwrap_or(0),
             group: None,
         };
+        self.facts.subscribed(session, &filter, &subscriber);
         session.subscriptions.insert(filter.clone(), subscriber);
         self.router.subscribe(&filter, subscriber);
         Ok(retained)
@@ -181,6 +184,7 @@ impl Core {
                 replay: true,
                 subscription_ids: id.into_iter().collect(),
                 share: None,
+                no: None,
             };
             self.replay(client, key, delivery);
             if self.conns.read(key).is_none_or(|conn| conn.closing) {
@@ -195,6 +199,8 @@ impl Core {
         key: ConnKey,
         client: ClientKey,
         frame: &Frame<'_>,
+        now: Now,
+        app: &mut dyn Application,
     ) -> Result<(), Reason> {
         let Some(session) = self.sessions.get_mut(client.0 as usize) else {
             return Ok(());
@@ -209,6 +215,7 @@ impl Core {
             let filter = Filter::of_subscription(filter).ok();
             let removed = filter.filter(|filter| session.subscriptions.remove(filter).is_some());
             if let Some(filter) = &removed {
+                self.facts.unsubscribed(session, filter);
                 self.router.unsubscribe(filter, client);
                 if let Some(user) = self.users.get_mut(session.user as usize) {
                     user.subscriptions -= 1;
@@ -216,10 +223,24 @@ impl Core {
             }
             existed.push(removed.is_some());
         }
-        if let Some(out) = self.conns.output(key) {
+        let ack = self.store_facts(true, now, app);
+        self.answer_with(key, ack, |out| {
             write::unsuback(out, version, packet_id, &existed);
-        }
+        });
         Ok(())
+    }
+
+    /// Answers straight into the output where nothing has to wait.
+    fn answer_with(&mut self, key: ConnKey, ack: Ack, write: impl FnOnce(&mut Vec<u8>)) {
+        if ack == Ack::Now {
+            if let Some(out) = self.conns.output(key) {
+                write(out);
+            }
+        } else {
+            let mut bytes = Vec::new();
+            write(&mut bytes);
+            self.answer(key, Answer::Bytes(bytes.into()), ack);
+        }
     }
 
     /// The session's rights changed: which of its subscriptions need a check on delivery?

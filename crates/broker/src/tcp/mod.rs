@@ -176,7 +176,11 @@ impl<A: Application + 'static> Shared<A> {
             }
         }
         self.flush(&mut core, &mut app, now);
-        app.drained();
+        // What left a queue for a socket that has room again is to be kept too, and may let others write.
+        while core.commit(now, &mut *app) {
+            self.flush(&mut core, &mut app, now);
+        }
+        app.drained(&core);
         self.rearm(&core, &app);
         result
     }
@@ -330,7 +334,7 @@ async fn timers<A: Application + 'static>(shared: Rc<Shared<A>>) {
 async fn acks<A: Application + 'static>(shared: Rc<Shared<A>>) {
     loop {
         let input = shared.durable.next().await;
-        shared.step(|core, _, _| core.durable(input));
+        shared.step(|core, _, now| core.durable(input, now));
     }
 }
 

@@ -279,7 +279,7 @@ fn a_client_that_is_not_read_is_not_silent() {
     assert!(house.is_open(peer), "nobody reads its pings");
     // The store is there again right before the time is over: the ping that waits in the socket counts.
     house.wait_s(4);
-    house.core.durable(types::InputNo(2));
+    house.core.durable(types::InputNo(2), house.now);
     assert!(!house.core.is_paused(peer.key));
     house.wait_s(12);
     assert!(house.is_open(peer), "it has the whole time again");

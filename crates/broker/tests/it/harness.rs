@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use broker::{
     Access, Ack, Admission, Application, Client, ConnKey, Core, Denied, Ended, Filter, Incoming,
-    LastWill, Limits, Login, Message, Outbox, Qos, Refusal, Refused, Token, Verdict, Version,
+    Kept, LastWill, Limits, Login, Message, Outbox, Qos, Refusal, Refused, Token, Verdict, Version,
 };
 use mqtt_protocol_core::mqtt::packet::{Property, v3_1_1, v5_0};
 use types::{InputNo, Instant, Now, UnixTime};
@@ -41,6 +41,10 @@ pub struct Relay {
     pub hold: Option<Instant>,
     pub deadline: Option<Instant>,
     pub drained: u64,
+    /// What is to survive, by the facts of all steps so far.
+    pub kept: Kept,
+    /// The facts of each step, under the number they were given.
+    pub records: Vec<(InputNo, Vec<u8>)>,
 }
 
 impl Application for Relay {
@@ -130,6 +134,7 @@ impl Application for Relay {
         Verdict {
             route: true,
             retain: !self.keeps_nothing,
+            survives: true,
             ack,
             refused: refused.map(|(_, reason)| *reason),
         }
@@ -138,6 +143,24 @@ impl Application for Relay {
     fn acknowledged(&mut self, _: Now, client: &Client<'_>, token: Token, _: &mut Outbox) {
         self.log
             .push(format!("acknowledged {} {}", client.id, token.0));
+    }
+
+    fn keep(&mut self, _: Now, facts: &[u8], _: bool) -> Ack {
+        self.kept.apply(facts).expect("the core writes facts");
+        self.inputs += 1;
+        let no = InputNo(self.inputs);
+        self.records.push((no, facts.to_vec()));
+        if self.journal {
+            Ack::After(no)
+        } else {
+            Ack::Now
+        }
+    }
+
+    fn rights(&self, user: &str) -> Option<Access> {
+        let is_banned = self.banned.iter().any(|banned| banned == user);
+        let access = self.users.get(user).cloned();
+        (!is_banned).then(|| access.unwrap_or_else(|| Access::superuser(user)))
     }
 
     fn denied(&mut self, _: Now, what: &Denied<'_>) {
@@ -171,7 +194,7 @@ impl Application for Relay {
         self.deadline
     }
 
-    fn drained(&mut self) {
+    fn drained(&mut self, _: &Core) {
         self.drained += 1;
     }
 }
@@ -460,6 +483,46 @@ impl House {
             },
             peers: 0,
         }
+    }
+
+    /// One whose core says what is to survive.
+    pub fn keeping(limits: Limits) -> Self {
+        Self {
+            core: Core::new(limits).keeping(),
+            ..Self::default()
+        }
+    }
+
+    /// All that was said by now is stored.
+    pub fn store(&mut self) {
+        self.core.commit(self.now, &mut self.app);
+        self.core.durable(InputNo(self.app.inputs), self.now);
+    }
+
+    /// What is to survive by the facts is what the core holds.
+    pub fn check_kept(&mut self) {
+        self.core.commit(self.now, &mut self.app);
+        assert_eq!(self.app.kept, self.core.kept());
+    }
+
+    /// The process ends without a word, and another one begins with the facts up to this number.
+    pub fn crash(&mut self, limits: Limits, stored: InputNo) {
+        let mut kept = Kept::default();
+        for (no, facts) in &self.app.records {
+            if *no <= stored {
+                kept.apply(facts).expect("they were applied once");
+            }
+        }
+        let mut again = Kept::default();
+        again.apply(&kept.facts()).expect("a snapshot is facts");
+        assert_eq!(again, kept);
+        self.core = Core::new(limits).keeping();
+        self.core.restore(kept, self.now, &self.app);
+        self.app.kept = self.core.kept();
+        self.app.inputs += 1;
+        let snapshot = self.app.kept.facts();
+        self.app.records = vec![(InputNo(self.app.inputs), snapshot)];
+        self.core.durable(InputNo(self.app.inputs), self.now);
     }
 
     /// Lets time pass, one deadline after the other.

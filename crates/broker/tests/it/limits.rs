@@ -286,7 +286,7 @@ fn unacknowledged_messages_of_a_client_are_limited() {
     assert!(house.core.is_paused(old.key) && !house.core.is_paused(modern.key));
     let got = house.publish(modern, &message("t", "").qos(1, 3));
     assert_eq!(got, [Got::Disconnect(0x93), Got::Closed]);
-    house.core.durable(types::InputNo(4));
+    house.core.durable(types::InputNo(4), house.now);
     assert!(!house.core.is_paused(old.key));
     assert_eq!(house.read(old).len(), 2);
 }

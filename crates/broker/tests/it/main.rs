@@ -11,6 +11,7 @@ mod bytes;
 mod connect;
 mod harness;
 mod hostile;
+mod kept;
 mod limits;
 mod malformed;
 mod model;

@@ -1,11 +1,13 @@
 //! The core against a simple model: whatever clients do, no acknowledged message is lost, none
-//! comes out of order per topic and QoS, none twice, none where the rights say no.
+//! comes out of order per topic and QoS, none twice, none where the rights say no; nor where the process is killed in
+//! between, of what was stored by then.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::harness::*;
 use broker::{Access, Filter, Version};
 use proptest::{collection::vec, prelude::*};
+use types::InputNo;
 
 const TOPICS: [&str; 4] = ["a/1", "a/2", "b/1", "c"];
 const FILTERS: [&str; 6] = ["#", "a/+", "+/1", "a/1", "c", "b/#"];
@@ -24,6 +26,10 @@ enum Step {
     /// Acknowledge so many of what the client has not acknowledged.
     Ack(usize, usize),
     Rights(usize, usize),
+    /// The store is as far as the house.
+    Store,
+    /// Kill -9, and another start.
+    Crash,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -38,6 +44,10 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (client.clone(), 1_usize..5).prop_map(|(c, n)| Step::Ack(c, n)),
         1 => (client, 0..RIGHTS.len()).prop_map(|(c, r)| Step::Rights(c, r)),
     ]
+}
+
+fn step_or_crash() -> impl Strategy<Value = Step> {
+    prop_oneof![30 => step(), 4 => Just(Step::Store), 1 => Just(Step::Crash)]
 }
 
 /// What the model knows of one client. Even ones speak 3.1.1; the first two keep their session.
@@ -55,6 +65,10 @@ struct Reader {
     newest: BTreeMap<(String, u8), u32>,
     /// What it has to answer: kind and id.
     to_ack: Vec<(u8, u16)>,
+    /// QoS 2 messages that it has and waits for a PUBREL of, by packet id.
+    unreleased: BTreeMap<u16, u32>,
+    /// Acknowledgements that the broker may not have stored went before a crash: QoS 1 may come twice.
+    lived_through_crash: bool,
 }
 
 impl Reader {
@@ -76,6 +90,8 @@ impl Reader {
             got: BTreeSet::new(),
             newest: BTreeMap::new(),
             to_ack: Vec::new(),
+            unreleased: BTreeMap::new(),
+            lived_through_crash: false,
         }
     }
 
@@ -101,6 +117,7 @@ impl Reader {
             self.expected.clear();
             self.got.clear();
             self.newest.clear();
+            self.unreleased.clear();
         }
     }
 }
@@ -109,22 +126,83 @@ struct World {
     house: House,
     readers: Vec<Reader>,
     published: u32,
+    /// What publishers have no ack of: by packet id.
+    unacked: BTreeMap<u16, u32>,
+    keeps: bool,
+    stored: InputNo,
+}
+
+fn limits() -> broker::Limits {
+    let mut limits = broker::Limits::default();
+    limits.inflight_max = 3;
+    limits.output_bytes_max = 100;
+    limits
 }
 
 impl World {
     fn new() -> Self {
-        let mut limits = broker::Limits::default();
-        limits.inflight_max = 3;
-        limits.output_bytes_max = 100;
         Self {
-            house: House::new(limits),
+            house: House::new(limits()),
             readers: (0..CLIENTS).map(Reader::new).collect(),
             published: 0,
+            unacked: BTreeMap::new(),
+            keeps: false,
+            stored: InputNo(0),
         }
     }
 
+    /// One that may crash: acks wait for a store that is behind.
+    fn keeping() -> Self {
+        let mut world = Self {
+            house: House::keeping(limits()),
+            keeps: true,
+            ..Self::new()
+        };
+        world.house.app.journal = true;
+        world
+    }
+
+    fn store(&mut self) {
+        if self.keeps {
+            self.house.store();
+            self.stored = InputNo(self.house.app.inputs);
+            self.read_all();
+        }
+    }
+
+    fn crash(&mut self) {
+        let unacked = std::mem::take(&mut self.unacked);
+        for reader in &mut self.readers {
+            reader.gone();
+            reader.lived_through_crash = true;
+            // Nobody was told that the broker has them.
+            reader
+                .expected
+                .retain(|number, _| !unacked.values().any(|n| n == number));
+        }
+        self.house.crash(limits(), self.stored);
+        self.stored = InputNo(self.house.app.inputs);
+    }
+
     fn run(&mut self, step: &Step) {
+        // Subscriptions and rights are as the model has them; messages and acks may be lost.
+        let may_be_lost = matches!(step, Step::Publish(..) | Step::Ack(..) | Step::Crash);
+        if !may_be_lost {
+            self.store();
+        }
+        self.step(step);
+        if !may_be_lost {
+            self.store();
+        }
+        if self.keeps {
+            self.house.check_kept();
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
         match *step {
+            Step::Store => {}
+            Step::Crash => self.crash(),
             Step::Connect(c) => self.connect(c),
             Step::Drop(c) => {
                 if let Some(peer) = self.readers[c].peer {
@@ -207,7 +285,11 @@ impl World {
         self.published += 1;
         let number = self.published;
         let id = (number % 60_000) as u16 + 1;
-        let send = message(TOPICS[topic], &number.to_string()).qos(qos, id);
+        let mut send = message(TOPICS[topic], &number.to_string()).qos(qos, id);
+        send.retain = self.keeps && number.is_multiple_of(5);
+        if qos > 0 {
+            self.unacked.insert(id, number);
+        }
         self.house.feed(peer, &send.packet(peer.version));
         if qos == 2 {
             let [high, low] = id.to_be_bytes();
@@ -251,7 +333,11 @@ impl World {
                 let reader = &mut self.readers[c];
                 match got {
                     Got::Publish(delivered) => reader.take(&delivered),
-                    Got::Pubrel(id) => reader.to_ack.push((7, id)),
+                    Got::Pubrel(id) => {
+                        reader.unreleased.remove(&id);
+                        reader.to_ack.push((7, id));
+                    }
+                    Got::Puback(id, _) | Got::Pubrec(id, _) => drop(self.unacked.remove(&id)),
                     Got::Closed | Got::Disconnect(_) => panic!("{c} was thrown out: {got:?}"),
                     _ => {}
                 }
@@ -266,11 +352,13 @@ impl World {
                 self.connect(c);
             }
         }
+        self.store();
         self.read_all();
         while self.readers.iter().any(|reader| !reader.to_ack.is_empty()) {
             for c in 0..CLIENTS {
                 self.ack(c, 1);
             }
+            self.store();
         }
         for (c, reader) in self.readers.iter().enumerate() {
             let lost: Vec<_> = reader
@@ -297,10 +385,24 @@ impl Reader {
             self.to_ack
                 .push((if delivered.qos == 1 { 4 } else { 5 }, delivered.packet_id));
             let is_new = self.got.insert(number);
-            assert!(is_new || delivered.dup, "{} got {number} twice", self.name);
+            if delivered.retain {
+                // For a subscription: how often is the client's affair.
+                self.unreleased.insert(delivered.packet_id, number);
+                return;
+            }
+            let may_repeat = delivered.dup || (delivered.qos == 1 && self.lived_through_crash);
+            assert!(is_new || may_repeat, "{} got {number} twice", self.name);
+            if delivered.qos == 2 {
+                let known = self.unreleased.insert(delivered.packet_id, number);
+                let is_known = known == Some(number);
+                assert!(is_new || is_known, "{} takes {number} twice", self.name);
+            }
             if !is_new {
                 return;
             }
+        }
+        if delivered.retain {
+            return;
         }
         let key = (delivered.topic.clone(), delivered.qos);
         let newest = self.newest.entry(key).or_insert(0);
@@ -318,6 +420,15 @@ proptest! {
     #[test]
     fn nothing_is_lost_reordered_repeated_or_leaked(steps in vec(step(), 1..120)) {
         let mut world = World::new();
+        for step in &steps {
+            world.run(step);
+        }
+        world.finish();
+    }
+
+    #[test]
+    fn nothing_stored_is_lost_reordered_or_repeated_by_kills(steps in vec(step_or_crash(), 1..120)) {
+        let mut world = World::keeping();
         for step in &steps {
             world.run(step);
         }

@@ -79,9 +79,9 @@ fn acks_wait_for_the_store_and_leave_in_order() {
         house.publish(other, &message("t", "4").qos(1, 1)),
         [Got::Puback(1, 0)]
     );
-    house.core.durable(InputNo(1));
+    house.core.durable(InputNo(1), house.now);
     assert_eq!(house.read(writer), [Got::Puback(1, 0)]);
-    house.core.durable(InputNo(2));
+    house.core.durable(InputNo(2), house.now);
     assert_eq!(house.read(writer), [Got::Pubrec(2, 0), Got::Puback(3, 0)]);
 }
 
@@ -92,7 +92,7 @@ fn a_repeated_qos_2_message_still_waits_for_the_store() {
     let writer = house.join(&v3("writer"));
     house.publish(writer, &message("t", "1").qos(2, 2));
     assert_eq!(house.publish(writer, &message("t", "1").qos(2, 2)), []);
-    house.core.durable(InputNo(1));
+    house.core.durable(InputNo(1), house.now);
     assert_eq!(house.read(writer), [Got::Pubrec(2, 0), Got::Pubrec(2, 0)]);
 }
 
@@ -104,7 +104,7 @@ fn acks_for_a_connection_that_is_gone_go_nowhere() {
     house.publish(writer, &message("t", "1").qos(1, 1));
     house.drop_peer(writer);
     let next = house.join(&v3("next"));
-    house.core.durable(InputNo(1));
+    house.core.durable(InputNo(1), house.now);
     assert_eq!(house.read(next), []);
 }
 
@@ -351,7 +351,7 @@ fn what_cannot_be_kept_for_now_is_not_acknowledged_and_ends_no_connection() {
         house.log().is_empty(),
         "a client that stays repeats nothing"
     );
-    house.core.durable(InputNo(3));
+    house.core.durable(InputNo(3), house.now);
     let acks = [Got::Puback(1, 0), Got::Pubrec(2, 0), Got::Puback(3, 0)];
     assert_eq!(house.read(writer), acks);
     assert!(!house.core.is_paused(writer.key));

@@ -36,9 +36,6 @@ use super::{
 };
 use crate::settings::Anonymous;
 
-/// Inputs after which a snapshot is taken: replaying so many takes a tenth of a second.
-const SNAPSHOT_INPUTS: u64 = 50_000;
-
 /// Time after which a snapshot is taken even of a quiet house.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(24 * 3_600);
 
@@ -62,6 +59,8 @@ pub(super) struct App {
     rights_changed: Vec<Arc<str>>,
     now: Cell<Now>,
     snapshot_due: Instant,
+    /// It is due: taken when the step is over, since the broker's part belongs to it.
+    wants_snapshot: bool,
     was_synced: bool,
     keeper: Keeper,
     /// What of the journal each device used; `None`: nobody said how long that may be.
@@ -92,6 +91,7 @@ impl App {
             rights_changed: Vec::new(),
             now: Cell::new(now),
             snapshot_due: now.at.after(SNAPSHOT_EVERY),
+            wants_snapshot: false,
             was_synced: now.synced,
             keeper: Keeper::new(now),
             room: None,
@@ -186,7 +186,7 @@ impl App {
         self.catch_up(now, &mut out);
         core.send(now, out, self);
         // The next replay is short.
-        self.snapshot(now);
+        self.snapshot(now, core);
     }
 
     /// From now on Home Assistant is told of the house; gives what is to be kept of that.
@@ -271,7 +271,7 @@ impl App {
         }
         core.send(now, out, self);
         self.pass_rights_on(core, now);
-        self.snapshot(now);
+        self.snapshot(now, core);
     }
 
     /// Journals that another mapping takes over, and lets it.
@@ -321,8 +321,9 @@ impl App {
         self.journal.unkept
     }
 
-    /// Keeps the whole state; what is replayed after a restart begins here.
-    pub(super) fn snapshot(&mut self, now: Now) {
+    /// Keeps the whole state, with what `core` is to know after a restart; what is replayed then begins here.
+    pub(super) fn snapshot(&mut self, now: Now, core: &Core) {
+        self.wants_snapshot = false;
         self.journal.hand_over(now);
         self.journal.snapshot_taken();
         self.snapshot_due = now.at.after(SNAPSHOT_EVERY);
@@ -336,6 +337,7 @@ impl App {
             format: dispatcher::STATE_FORMAT,
             binary: env!("CARGO_PKG_VERSION").to_owned(),
             body: self.dispatcher.state(),
+            broker: Some(core.kept().facts()),
         };
         self.keeper.keep(store, snapshot, self.journal.durable());
     }

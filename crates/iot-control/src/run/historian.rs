@@ -149,6 +149,7 @@ mod tests {
                 format: dispatcher::STATE_FORMAT,
                 binary: String::new(),
                 body: house.state(),
+                broker: None,
             };
             let (reply, done) = sync_channel(1);
             let reply = move |kept| reply.send(kept).expect("it is awaited");

@@ -50,6 +50,12 @@ pub(super) fn admit(
     }
 }
 
+/// What whoever comes in without a user may do, where such are let in; `None`: the name is another's, or they are not.
+pub(super) fn rights_without_login(user: &str, anonymous: Anonymous) -> Option<Access> {
+    let is_welcome = user == ANONYMOUS && anonymous == Anonymous::Loopback;
+    is_welcome.then(|| Access::superuser(ANONYMOUS))
+}
+
 /// What a user may do under the mapping in force. The login of a device that the mapping does not
 /// have may do nothing, but stays connected: the mapping may get it back.
 /// `told_at`: where Home Assistant is told of the house, if it is.

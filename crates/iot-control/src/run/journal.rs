@@ -1,4 +1,4 @@
-//! The hot thread's end of the journal: numbers inputs, collects them, hands each batch to the store
+//! The hot thread's end of the journal: numbers inputs and the broker's facts, collects them, hands each batch to the store
 //! thread once per wake-up.
 
 use std::time::Duration;
@@ -29,6 +29,13 @@ const OBSERVED_HOLD_MAX: Duration = Duration::from_secs(1);
 
 /// Bytes after which a batch is sent even if nobody waits for it: some hundred inputs.
 const HELD_BYTES_MAX: usize = 16 << 10;
+
+/// Inputs and facts after which a snapshot is taken: replaying so many takes a tenth of a second.
+const SNAPSHOT_RECORDS: u64 = 50_000;
+
+/// Bytes of facts after which one is taken. What a restart needs is never dropped, however large the journal is, and a
+/// client may send the largest messages all day.
+const SNAPSHOT_FACTS_BYTES: u64 = 16 << 20;
 
 /// About what an input takes in the journal beside its own bytes.
 const FRAME_BYTES: u64 = 16;
@@ -91,8 +98,10 @@ pub(super) struct Journal {
     seen: Option<Instant>,
     /// The last number that went to the store.
     submitted: InputNo,
-    /// Inputs since the last snapshot.
-    pub(super) inputs: u64,
+    /// Inputs and facts since the last snapshot.
+    since_snapshot: u64,
+    /// Bytes of the facts among them.
+    facts_bytes: u64,
     /// Bytes of all inputs since the process started.
     pub(super) bytes: u64,
     /// Inputs that could not be kept since the process started.
@@ -115,7 +124,8 @@ impl Journal {
             opened: None,
             seen: None,
             submitted: InputNo::default(),
-            inputs: 0,
+            since_snapshot: 0,
+            facts_bytes: 0,
             bytes: 0,
             unkept: 0,
         }
@@ -126,7 +136,7 @@ impl Journal {
         self.durable = durable;
     }
 
-    /// The number of the newest input.
+    /// The newest number: of an input, or of facts.
     pub(super) fn last(&self) -> InputNo {
         self.last
     }
@@ -139,25 +149,48 @@ impl Journal {
         input: &Input,
         haste: Haste,
     ) -> (InputNo, Ack) {
-        let no = self.last.next();
-        self.last = no;
-        self.inputs += 1;
-        self.body.clear();
-        input.encode(program, &mut self.body);
-        self.bytes += self.body.len() as u64 + FRAME_BYTES;
-        let full = self.batch.bytes() > OPEN_BYTES_MAX;
-        if full || self.batch.push(no, now, Class::Input, &self.body).is_err() {
-            self.unkept += 1;
-            self.durable.missed(no);
-            return (no, Ack::After(no));
-        }
-        self.added = now;
-        self.opened.get_or_insert(now.at);
-        if haste == Haste::Now {
+        let mut body = std::mem::take(&mut self.body);
+        body.clear();
+        input.encode(program, &mut body);
+        self.bytes += body.len() as u64 + FRAME_BYTES;
+        let (no, is_added) = self.add(now, Class::Input, &body);
+        self.body = body;
+        if is_added && haste == Haste::Now {
             self.batch.raise(Durability::Now);
             self.waiting = Waiting::Person;
         }
         (no, Ack::After(no))
+    }
+
+    /// Numbers what of the broker's own is to survive, as an input, and adds it to the open batch; says when it is stored.
+    pub(super) fn keep(&mut self, now: Now, facts: &[u8], is_awaited: bool) -> Ack {
+        self.facts_bytes += facts.len() as u64 + FRAME_BYTES;
+        let (no, _) = self.add(now, Class::Facts, facts);
+        if is_awaited {
+            self.await_ack();
+        }
+        Ack::After(no)
+    }
+
+    /// Gives a record its number and adds it; false: the journal misses it.
+    fn add(&mut self, now: Now, class: Class, body: &[u8]) -> (InputNo, bool) {
+        let no = self.last.next();
+        self.last = no;
+        self.since_snapshot += 1;
+        let full = self.batch.bytes() > OPEN_BYTES_MAX;
+        if full || self.batch.push(no, now, class, body).is_err() {
+            self.unkept += 1;
+            self.durable.missed(no);
+            return (no, false);
+        }
+        self.added = now;
+        self.opened.get_or_insert(now.at);
+        (no, true)
+    }
+
+    /// Whether so much came since the last snapshot that a restart would take long, or the journal could not drop it.
+    pub(super) fn wants_snapshot(&self) -> bool {
+        self.since_snapshot >= SNAPSHOT_RECORDS || self.facts_bytes >= SNAPSHOT_FACTS_BYTES
     }
 
     /// Takes what the input that was numbered last put out, before it is handed out.
@@ -242,7 +275,8 @@ impl Journal {
 
     /// A snapshot is on its way; the next one is counted for from here.
     pub(super) fn snapshot_taken(&mut self) {
-        self.inputs = 0;
+        self.since_snapshot = 0;
+        self.facts_bytes = 0;
     }
 
     /// Adds the hash of what the batch's inputs put out: a replay that differs is to say so. Not where inputs before it are
@@ -368,6 +402,34 @@ mod tests {
         journal.hand_over_if_due(now(1).after(HOLD));
         assert_eq!(written.recv(), Ok(InputNo(2)));
         assert_eq!(journal.due(), None);
+    }
+
+    #[test]
+    fn facts_have_numbers_of_their_own_and_ask_for_a_snapshot_where_they_are_many() {
+        let (_folder, mut journal, written) = journal();
+        take_one(&mut journal, now(1), &program(), &Input::Tick);
+        assert_eq!(journal.keep(now(1), b"one", false), Ack::After(InputNo(2)));
+        assert_eq!(
+            journal.due(),
+            Some(now(1).at.after(HOLD_MAX)),
+            "nobody waits"
+        );
+        assert_eq!(journal.keep(now(1), b"two", true), Ack::After(InputNo(3)));
+        assert_eq!(journal.due(), Some(now(1).at), "somebody waits");
+        journal.hand_over(now(1));
+        assert_eq!(written.recv(), Ok(InputNo(3)));
+        use Class::{Facts as F, Input as I};
+        assert_eq!(records(&journal), [(1, I), (2, F), (3, F)]);
+
+        let large = vec![0; 1 << 20];
+        for _ in 0..16 {
+            assert!(!journal.wants_snapshot());
+            journal.keep(now(2), &large, false);
+        }
+        assert!(journal.wants_snapshot());
+        journal.snapshot_taken();
+        assert!(!journal.wants_snapshot());
+        assert_eq!(journal.unkept, 8, "beyond what waits in memory");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use ::broker::Kept;
 use anyhow::Context;
 use dispatcher::{Blocklist, Conduct, Config, Dispatcher, Effects};
 use jiff::Timestamp;
@@ -26,6 +27,7 @@ use crate::{
     settings::{self, Settings},
 };
 
+mod broker;
 #[cfg(test)]
 mod kills;
 mod tail;
@@ -45,6 +47,8 @@ pub(super) struct Recovered {
     pub(super) store: Store,
     pub(super) clock: Clock,
     pub(super) folder: PathBuf,
+    /// What the broker kept.
+    pub(super) kept: Kept,
 }
 
 /// Opens the state folder and brings the house back to this moment of `machine`.
@@ -81,6 +85,7 @@ pub(super) fn recover(
     }
     let blocklist = blocks_of_today(read, &dispatcher, has_past)?;
     let users = users(&store)?;
+    let kept = broker::bring_back(&store)?;
     let mut app = App::new(dispatcher, users, settings.mqtt.anonymous, last, now);
     app.teller = Teller::start(&settings.notify).context(settings::FILE)?;
     if !has_past {
@@ -92,6 +97,7 @@ pub(super) fn recover(
         store,
         clock,
         folder,
+        kept,
     })
 }
 

@@ -326,6 +326,7 @@ fn a_snapshot_that_can_not_be_read_means_an_older_one() {
         let rubbish = Snapshot {
             no: newest.no.next(),
             body: b"no snapshot".to_vec(),
+            broker: None,
             ..newest
         };
         database.put_snapshot(&rubbish).unwrap();

@@ -27,6 +27,7 @@ mod foreign;
 mod going_on;
 mod harness;
 mod home_assistant;
+mod kept;
 mod machines;
 mod outlast;
 mod recording;

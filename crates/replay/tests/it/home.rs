@@ -362,6 +362,7 @@ impl Home {
             format: dispatcher::STATE_FORMAT,
             binary: "0.1.0".to_owned(),
             body: self.dispatcher.state(),
+            broker: None,
         };
         let (reply, done) = sync_channel(1);
         let (store, _) = self.store.as_ref().unwrap();

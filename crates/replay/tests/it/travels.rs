@@ -228,6 +228,7 @@ fn behind_a_snapshot_of(body: &[u8]) -> (Result<InputNo, String>, Vec<String>) {
         no: home.last,
         binary: "9.0.0".to_owned(),
         body: body.to_vec(),
+        broker: None,
         ..newest.unwrap()
     };
     database.put_snapshot(&strange).unwrap();

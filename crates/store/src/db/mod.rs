@@ -17,7 +17,7 @@ pub use devices::Device;
 pub use error::DbError;
 pub use history::{Change, Chronicle};
 pub use mappings::{ArchivedMapping, MappingHash};
-pub use snapshots::{Rejected, Snapshot, SnapshotInfo};
+pub use snapshots::{BrokerPart, Rejected, Snapshot, SnapshotInfo};
 pub use users::{Credential, User, UserKind};
 
 use rusqlite::types::{ToSqlOutput, ValueRef};

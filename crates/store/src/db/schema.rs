@@ -71,6 +71,13 @@ const MIGRATIONS: &[&str] = &["
         value  ANY,
         PRIMARY KEY (series, at_us)
     ) STRICT, WITHOUT ROWID;
+", "
+    -- What the broker kept as of a snapshot. Beside the snapshots: only the newest is of use, and it may be large.
+    CREATE TABLE broker_parts (
+        no   INTEGER PRIMARY KEY REFERENCES snapshots (no) ON DELETE CASCADE,
+        crc  INTEGER NOT NULL,
+        body BLOB NOT NULL
+    ) STRICT;
 "];
 
 /// Brings the database to the newest schema; each migration is one transaction.

@@ -1,7 +1,7 @@
-//! Snapshots: the whole state of engine and broker after one input, to start again from.
+//! Snapshots: the whole state of the house after one input, and of the broker, to start again from.
 
 use super::{Database, DatabaseReader, DbError, MappingHash, from_sql, to_sql};
-use rusqlite::{ErrorCode, Row, params};
+use rusqlite::{Connection, ErrorCode, Row, params};
 use std::fmt;
 use types::{InputNo, Instant, Now, UnixTime};
 
@@ -20,7 +20,22 @@ pub struct Snapshot {
     pub binary: String,
     /// The state, opaque here.
     pub body: Vec<u8>,
+    /// What the broker keeps, opaque here. Read back by [`DatabaseReader::newest_broker_part`] alone, and missing in what
+    /// else is read: who looks into the past has no use for it.
+    pub broker: Option<Vec<u8>>,
 }
+
+/// What the broker kept as of a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokerPart {
+    /// The last record that it includes.
+    pub no: InputNo,
+    /// As it was given.
+    pub body: Vec<u8>,
+}
+
+/// Broker's parts that are kept: the newest, and one to fall back on. They may be as large as all that waits for clients.
+const BROKER_PARTS_KEPT: usize = 2;
 
 /// A snapshot without its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,6 +102,29 @@ impl DatabaseReader {
         Ok((None, rejected))
     }
 
+    /// The newest broker's part whose checksum holds, and the numbers of those passed over.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn newest_broker_part(&self) -> Result<(Option<BrokerPart>, Vec<InputNo>), DbError> {
+        let mut damaged = Vec::new();
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT no, crc, body FROM broker_parts ORDER BY no DESC")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let part = BrokerPart {
+                no: InputNo(from_sql(row.get(0)?)),
+                body: row.get(2)?,
+            };
+            if row.get::<_, u32>(1)? == crc_of_part(part.no, &part.body) {
+                return Ok((Some(part), damaged));
+            }
+            damaged.push(part.no);
+        }
+        Ok((None, damaged))
+    }
+
     /// All snapshots, newest first.
     ///
     /// # Errors
@@ -129,7 +167,7 @@ impl Database {
             ],
         );
         match done {
-            Ok(_) => Ok(()),
+            Ok(_) => put_broker_part(self.connection(), snapshot),
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
                 Err(DbError::UnknownMapping(snapshot.mapping))
             }
@@ -155,6 +193,29 @@ impl Database {
     }
 }
 
+fn put_broker_part(connection: &Connection, snapshot: &Snapshot) -> Result<(), DbError> {
+    let Some(body) = &snapshot.broker else {
+        return Ok(());
+    };
+    connection.execute(
+        "INSERT OR REPLACE INTO broker_parts (no, crc, body) VALUES (?1, ?2, ?3)",
+        params![to_sql(snapshot.no.0), crc_of_part(snapshot.no, body), body],
+    )?;
+    connection.execute(
+        "DELETE FROM broker_parts
+         WHERE no NOT IN (SELECT no FROM broker_parts ORDER BY no DESC LIMIT ?1)",
+        [to_sql(BROKER_PARTS_KEPT as u64)],
+    )?;
+    Ok(())
+}
+
+fn crc_of_part(no: InputNo, body: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&no.0.to_le_bytes());
+    hasher.update(body);
+    hasher.finalize()
+}
+
 /// `None` where the checksum does not hold.
 fn snapshot(row: &Row<'_>) -> rusqlite::Result<Option<Snapshot>> {
     let stored: u32 = row.get(7)?;
@@ -165,6 +226,7 @@ fn snapshot(row: &Row<'_>) -> rusqlite::Result<Option<Snapshot>> {
         format: row.get(5)?,
         binary: row.get(6)?,
         body: row.get(8)?,
+        broker: None,
     };
     Ok((crc(&snapshot) == stored).then_some(snapshot))
 }

@@ -34,6 +34,9 @@ pub(super) const FRAME_BYTES_MIN: u64 = 6;
 pub enum Class {
     /// Something that changes the engine.
     Input,
+    /// What the broker is to know after a restart although no input says it. It has a number of its own, as inputs
+    /// have, so that whoever waits for it waits as for an input.
+    Facts,
     /// The hash of what a batch of inputs put out; replay compares it.
     OutputsHash,
     /// What was seen and changes nothing: a consumer's acknowledgement, a refused message. Explanations of
@@ -44,7 +47,7 @@ pub enum Class {
 /// A record that was read back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// The input's number, or the number of the input that it belongs to.
+    /// Its number, or the number of the record that it belongs to.
     pub no: InputNo,
     /// When it was taken.
     pub now: Now,
@@ -71,10 +74,10 @@ pub(super) struct Meta {
 }
 
 impl Meta {
-    /// The last number that may stand before this record: what is not an input stands behind its own.
+    /// The last number that may stand before this record: what has no number of its own stands behind that of another.
     pub(super) fn before(self) -> InputNo {
         match self.class {
-            Class::Input => InputNo(self.no.0.saturating_sub(1)),
+            Class::Input | Class::Facts => InputNo(self.no.0.saturating_sub(1)),
             Class::OutputsHash | Class::Observed => self.no,
         }
     }
@@ -251,10 +254,11 @@ fn moment(at: Instant, wall_less_at: i64, synced: bool) -> Now {
     }
 }
 
-/// 1 is reserved: nothing ever wrote it, and it is read as [`Frame::Unknown`].
+/// A version that does not know a class reads it as [`Frame::Unknown`].
 fn class_bits(class: Class) -> u8 {
     match class {
         Class::Input => 0,
+        Class::Facts => 1,
         Class::OutputsHash => 2,
         Class::Observed => 3,
     }
@@ -263,6 +267,7 @@ fn class_bits(class: Class) -> u8 {
 fn class_of(bits: u8) -> Option<Class> {
     match bits {
         0 => Some(Class::Input),
+        1 => Some(Class::Facts),
         2 => Some(Class::OutputsHash),
         3 => Some(Class::Observed),
         _ => None,
@@ -335,13 +340,14 @@ mod tests {
     fn classes() -> impl Strategy<Value = Class> {
         prop_oneof![
             Just(Class::Input),
+            Just(Class::Facts),
             Just(Class::OutputsHash),
             Just(Class::Observed)
         ]
     }
 
     #[test]
-    fn a_record_of_the_reserved_class_is_of_a_kind_that_is_not_known() {
+    fn a_record_with_a_head_of_a_newer_version_is_of_a_kind_that_is_not_known() {
         let chain = Chain {
             no: InputNo(0),
             now: Now::default(),
@@ -355,7 +361,7 @@ mod tests {
         let mut bytes = Vec::new();
         chain.encode(meta, b"body", &mut bytes);
         let end = bytes.len() - CRC_BYTES;
-        bytes[1] |= 1;
+        bytes[1] |= 0b1_0000;
         let crc = crc_after(chain.crc, &bytes[..end]);
         bytes[end..].copy_from_slice(&crc.to_le_bytes());
         assert_eq!(chain.decode(&bytes), Frame::Unknown);
@@ -387,7 +393,7 @@ mod tests {
                 let found = matches!(alone.decode(&bytes), Frame::Whole { meta: found, .. } if found == meta);
                 prop_assert!(found, "a record with a moment of its own needs no record before it");
             } else {
-                prop_assert!(meta.no.0 > AHEAD_MAX || (same && class != Class::Input));
+                prop_assert!(meta.no.0 > AHEAD_MAX || (same && !matches!(class, Class::Input | Class::Facts)));
             }
         }
 

@@ -32,6 +32,7 @@ pub(crate) fn snapshot(no: u64, mapping: u8) -> Snapshot {
         format: 1,
         binary: "0.1.0".to_owned(),
         body: vec![no as u8; 1_000],
+        broker: None,
     }
 }
 
@@ -222,6 +223,48 @@ fn history_comes_back_in_order_and_typed_and_is_pruned_by_age() {
     assert_eq!(db.prune_history(UnixTime(2)).unwrap(), 2);
     assert_eq!(read(&db, "on", 10), on[1..]);
     assert_eq!(read(&db, "mode", 10), []);
+}
+
+#[test]
+fn the_newest_broker_parts_are_kept_and_a_damaged_one_is_passed_over() {
+    let (_folder, path, mut db) = database();
+    db.archive_mapping(&mapping(1, 0)).unwrap();
+    let newest = |db: &store::Database| db.read().newest_broker_part().unwrap();
+    assert_eq!(
+        newest(&db),
+        (None, vec![]),
+        "of an older version there is none"
+    );
+    for no in 1..=5 {
+        let part = Some(vec![no as u8; 100]).filter(|_| no != 4);
+        let broker = part.clone();
+        db.put_snapshot(&Snapshot {
+            broker,
+            ..snapshot(no, 1)
+        })
+        .unwrap();
+    }
+    let part = |no: u64| {
+        Some(store::BrokerPart {
+            no: InputNo(no),
+            body: vec![no as u8; 100],
+        })
+    };
+    assert_eq!(newest(&db), (part(5), vec![]));
+    let (read, _) = db.read().newest_snapshot(InputNo(5)).unwrap();
+    assert_eq!(read, Some(snapshot(5, 1)));
+    let raw = rusqlite::Connection::open(&path).unwrap();
+    let count = |raw: &rusqlite::Connection| {
+        raw.query_row("SELECT count(*) FROM broker_parts", [], |row| {
+            row.get::<_, i64>(0)
+        })
+    };
+    assert_eq!(count(&raw).unwrap(), 2);
+    raw.execute("UPDATE broker_parts SET body = x'00' WHERE no = 5", [])
+        .unwrap();
+    assert_eq!(newest(&db), (part(3), vec![InputNo(5)]));
+    assert!(db.prune_snapshots(InputNo(5), 1).unwrap() > 0);
+    assert_eq!(count(&raw).unwrap(), 1, "a part goes with its snapshot");
 }
 
 #[test]

@@ -45,6 +45,7 @@ fn record(no: u64) -> Record {
         now: second(no),
         class: match no % 5 {
             0 => Class::Observed,
+            2 => Class::Facts,
             4 => Class::OutputsHash,
             _ => Class::Input,
         },

@@ -1,13 +1,13 @@
 //! What the broker calls: who may come in, what a message is, when something is due.
 
 use broker::{
-    Ack, Admission, Application, Client, Denied, Ended, Incoming, LastWill, Login, Outbox, Reason,
-    Verdict,
+    Access, Ack, Admission, Application, Client, Core, Denied, Ended, Incoming, LastWill, Login,
+    Outbox, Reason, Verdict,
 };
 use dispatcher::{Input, Will};
 use types::{Instant, Now};
 
-use super::{App, SNAPSHOT_INPUTS, SYNC_CHECK_EVERY, clients::Connected};
+use super::{App, SYNC_CHECK_EVERY, clients::Connected};
 use crate::run::{home_assistant::Announcer, identity, journal::Haste};
 
 impl Application for App {
@@ -73,6 +73,7 @@ impl Application for App {
         let refused = |reason| Verdict {
             route: false,
             retain: false,
+            survives: false,
             ack: Ack::Now,
             refused: Some(reason),
         };
@@ -120,6 +121,8 @@ impl Application for App {
                 Verdict {
                     route: admitted.route,
                     retain: true,
+                    // What stands there is said again after a start, by the house or by its devices.
+                    survives: !message.topic.starts_with("iot/"),
                     ack,
                     refused: None,
                 }
@@ -155,15 +158,13 @@ impl Application for App {
         self.sum_up_arrivals(now);
         self.watch_store(now);
         self.refusals.flush(now);
-        if self.journal.inputs >= SNAPSHOT_INPUTS || now.at >= self.snapshot_due {
-            self.snapshot(now);
-        }
+        self.wants_snapshot |= self.journal.wants_snapshot() || now.at >= self.snapshot_due;
     }
 
     fn next_deadline(&self) -> Option<Instant> {
         let now = self.now.get();
         let sync = (!now.synced).then(|| now.at.after(SYNC_CHECK_EVERY));
-        let snapshot = if self.journal.inputs >= SNAPSHOT_INPUTS {
+        let snapshot = if self.journal.wants_snapshot() {
             now.at
         } else {
             self.snapshot_due
@@ -183,9 +184,24 @@ impl Application for App {
             .min()
     }
 
-    fn drained(&mut self) {
+    fn keep(&mut self, now: Now, facts: &[u8], is_awaited: bool) -> Ack {
+        self.now.set(now);
+        self.journal.keep(now, facts, is_awaited)
+    }
+
+    fn rights(&self, user: &str) -> Option<Access> {
+        match self.logins.find(user) {
+            Some(known) => Some(self.access_of(user, known)),
+            None => identity::rights_without_login(user, self.anonymous),
+        }
+    }
+
+    fn drained(&mut self, core: &Core) {
         // Nobody waits any more for what it takes to let go of them.
         self.effects.clear();
+        if self.wants_snapshot {
+            self.snapshot(self.now.get(), core);
+        }
         self.journal.hand_over_if_due(self.now.get());
     }
 }

@@ -267,6 +267,7 @@ impl Running {
     fn tick(&mut self, now: Now) {
         let mut out = Outbox::default();
         self.app.tick(now, &mut out);
+        self.app.drained(&self.core);
     }
 
     fn on(&self, channel: &str) -> bool {
@@ -387,7 +388,7 @@ fn motion() -> Bench {
     assert!(running.on("hall.lamp") && running.on("hall.fan") && running.on("hall.bell"));
     // A second later what was collected is handed over.
     running.tick(now(1));
-    running.app.drained();
+    running.app.drained(&running.core);
     assert_eq!(running.written.recv(), Ok(InputNo(1)));
     bench.leave();
     bench

@@ -9,6 +9,7 @@ mod editor;
 mod house;
 mod kind;
 mod mosquitto;
+pub mod raw;
 mod rumqtt;
 mod wait;
 
