@@ -143,6 +143,19 @@ fn a_fade_goes_in_small_steps_and_ends_exactly_on_its_target() {
 }
 
 #[test]
+fn a_fade_is_over_when_it_shall_be_and_not_a_step_later() {
+    let mut stage = dimmer();
+    stage
+        .set(fading(1_010, number(1, "brightness", 73.0)))
+        .expect("a dimmer can");
+    stage.run(1_009);
+    assert!(stage.level() < 7_300);
+    stage.run(1);
+    assert_eq!(stage.level(), 7_300);
+    assert_eq!(stage.reports.last().map(|(at, _)| *at), Some(1_010));
+}
+
+#[test]
 fn a_fade_to_off_is_on_until_it_is_dark() {
     let mut stage = dimmer();
     stage

@@ -328,6 +328,36 @@ fn targets_that_come_before_their_role_wait_for_it_and_the_newest_is_done() {
 }
 
 #[test]
+fn what_is_momentary_does_not_wait_for_a_role() {
+    let mut house = House::new(&[button()], &[plain(ChannelKind::Buzzer)]);
+    let late = std::mem::take(&mut house.roles[LAMPS]);
+    house.run(500);
+    let beep = Set {
+        rev: 0,
+        channel: 0,
+        command: Some("beep"),
+        fields: wire::Fields::default(),
+        fade_ms: None,
+        for_ms: None,
+    };
+    house
+        .dispatcher
+        .set(handle(LAMPS), beep, house.now)
+        .expect("online");
+    house.run(100);
+    house.roles[LAMPS] = late;
+    house.send_role(LAMPS);
+    house.run(100);
+    assert_eq!(house.pins[&(LAMPS, 0)], Drive::Level(false));
+    house
+        .dispatcher
+        .set(handle(LAMPS), beep, house.now)
+        .expect("online");
+    house.run(100);
+    assert_eq!(house.pins[&(LAMPS, 0)], Drive::Level(true));
+}
+
+#[test]
 fn a_target_that_waits_for_its_role_does_not_outlive_its_session() {
     let mut house = House::new(&[button()], &[lamp(Fallback::Keep)]);
     let late = std::mem::take(&mut house.roles[LAMPS]);

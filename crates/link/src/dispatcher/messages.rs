@@ -87,6 +87,8 @@ impl Dispatcher {
         }
         peer.confirmed = Some((boot_id, count));
         peer.queue.clear();
+        peer.look_for_role();
+        peer.states.clear();
         peer.seen.forget_frames();
         peer.rev = 0;
         peer.doubt = Doubt::None;
@@ -136,6 +138,7 @@ impl Dispatcher {
             .is_some_and(|live| live.index == index);
         if let Some(ack) = plain.ack.filter(|_| current) {
             peer.queue.retain(|_, pending| !pending.tries.taken(ack));
+            peer.look_for_role();
         }
         let boot_id = peer.confirmed.map_or(0, |(boot, _)| boot);
         let body = Body::decode(plain.kind, plain.body);
@@ -175,6 +178,8 @@ impl Dispatcher {
                         .seen
                         .frame(plain.seq, events.iter().map(|event| event.seq));
             }
+            // The network turned the order round, or keys were replaced meanwhile: a newer one was told.
+            Ok(Body::State(state)) if !current || !peer.is_newest(state.channel, plain.seq) => {}
             Ok(Body::State(_) | Body::Pong { .. } | Body::Ota(_) | Body::Log { .. }) => {
                 let (kind, body) = (plain.kind, plain.body.to_vec());
                 self.tell(Told::Message { device, kind, body });
@@ -268,10 +273,11 @@ impl Dispatcher {
             return;
         };
         let mut unheard = false;
+        let awaits_role = peer.awaits_role;
         for pending in peer
             .queue
             .values_mut()
-            .filter(|pending| pending.tries.at <= now)
+            .filter(|pending| pending.tries.at <= now && !pending.waits(awaits_role))
         {
             unheard |= pending.tries.said(live.seq, now);
             self.out.extend(live.say(pending.kind, &pending.body, true));
@@ -353,9 +359,8 @@ impl Dispatcher {
             if let Doubt::Asked { at: asked, .. } = &peer.doubt {
                 at = at.min(*asked);
             }
-            at = peer
-                .queue
-                .values()
+            at = { peer.queue.values() }
+                .filter(|pending| !pending.waits(peer.awaits_role))
                 .fold(at, |at, pending| at.min(pending.tries.at));
         }
         at

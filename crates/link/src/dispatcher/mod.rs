@@ -138,7 +138,8 @@ pub struct Counters {
 /// Something happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Told {
-    /// A session was confirmed. Tell the device its role and the whole desired state, then [`Body::SyncEnd`].
+    /// A session was confirmed. Tell the device its role and the whole desired state, then [`Body::SyncEnd`]. Targets
+    /// leave once the device has taken the role.
     Online {
         /// Which.
         device: Handle,
@@ -332,6 +333,8 @@ impl Dispatcher {
             events: Bucket::new(self.limits.events, now),
             seen: Seen::default(),
             queue: BTreeMap::new(),
+            awaits_role: false,
+            states: BTreeMap::new(),
             rev: 0,
             said: 0,
         };
@@ -348,6 +351,7 @@ impl Dispatcher {
         (peer.block_in, peer.block_out) = (block_in, block_out);
         if block_out {
             peer.queue.clear();
+            peer.look_for_role();
         }
         if block_in && block_out {
             self.end(device);

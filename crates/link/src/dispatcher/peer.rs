@@ -66,6 +66,13 @@ pub(super) struct Pending {
     pub(super) tries: Tries,
 }
 
+impl Pending {
+    /// A target is of the role that is under way: told before it, another output could take it.
+    pub(super) fn waits(&self, awaits_role: bool) -> bool {
+        awaits_role && self.kind == Kind::Set
+    }
+}
+
 /// What becomes known as the same thing, so that the newer one replaces the older.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Subject {
@@ -184,6 +191,10 @@ pub(super) struct Peer {
     pub(super) events: Bucket,
     pub(super) seen: Seen,
     pub(super) queue: BTreeMap<Subject, Pending>,
+    /// A part of its role was not taken yet.
+    pub(super) awaits_role: bool,
+    /// The message with the newest state of each channel in this session.
+    pub(super) states: BTreeMap<u8, u16>,
     pub(super) rev: u32,
     pub(super) said: u64,
 }
@@ -193,6 +204,17 @@ impl Peer {
     pub(super) fn is_stale(&self, says: &HelloPayload, mac1: &[u8; 16]) -> bool {
         let counted = self.confirmed.map_or(0, |(_, count)| count);
         says.boot_count < counted || self.confirmed_hellos.contains(mac1)
+    }
+
+    /// Whether a message says a newer state of the channel than what came; if so, it is the newest now.
+    pub(super) fn is_newest(&mut self, channel: u8, seq: u16) -> bool {
+        let newest = self.states.entry(channel).or_insert(seq.wrapping_sub(1));
+        // Numbers wrap; within half of them it is clear which came first.
+        let is_newer = (1..0x8000).contains(&seq.wrapping_sub(*newest));
+        if is_newer {
+            *newest = seq;
+        }
+        is_newer
     }
 
     /// The session or half-session with this index.
@@ -212,6 +234,7 @@ impl Peer {
     /// indices to be forgotten.
     pub(super) fn end(&mut self) -> Vec<Live> {
         self.queue.clear();
+        self.awaits_role = false;
         self.seen.forget_frames();
         self.doubt = Doubt::None;
         let previous = self.previous.take().map(|(live, _)| live);
@@ -237,7 +260,14 @@ impl Peer {
             body: bytes[..len].to_vec(),
             tries: Tries::new(now),
         };
+        self.awaits_role |= pending.kind == Kind::Config;
         self.queue.insert(subject, pending);
         Ok(())
+    }
+
+    /// Whether parts of its role are still among what waits.
+    pub(super) fn look_for_role(&mut self) {
+        let mut waiting = self.queue.values();
+        self.awaits_role = waiting.any(|pending| pending.kind == Kind::Config);
     }
 }

@@ -1,7 +1,7 @@
 //! From boot to UP, events and targets, whatever gets lost.
 
 use link::{Device, Limits, Millis, Rate, SendError, Told};
-use wire::{Body, Fields, Frame, Kind, Set, State, Value};
+use wire::{Body, Config, Fields, Frame, Kind, Set, State, Value};
 
 use crate::house::{House, about, address, bad, handle, identity, press, reliable};
 
@@ -177,6 +177,52 @@ fn newer_targets_replace_older_ones_and_arrive_through_a_bad_network() {
 }
 
 #[test]
+fn targets_leave_once_the_role_that_they_are_of_was_taken() {
+    for seed in 0..20 {
+        let mut house = House::up();
+        house.network = bad;
+        house.run(seed);
+        for part in 0..3 {
+            let role = Body::Config(Config {
+                rev: 2,
+                part,
+                parts: 3,
+                bytes: &[part],
+            });
+            let sent = house.dispatcher.send(handle(), &role, house.now);
+            assert_eq!(sent, Ok(()));
+            let told = house.dispatcher.set(handle(), set(1.0), house.now);
+            assert!(told.is_ok());
+        }
+        house.run(3_000);
+        let mut kinds: Vec<Kind> = house.bodies.iter().map(|(_, _, kind)| *kind).collect();
+        kinds.dedup();
+        // One that was told eight times in vain waits for the next session.
+        assert_eq!(kinds, [Kind::Config, Kind::Set], "{seed}");
+    }
+}
+
+#[test]
+fn targets_that_wait_for_a_role_make_nothing_spin() {
+    let mut house = House::up();
+    house.network = |_| 0;
+    let role = Body::Config(Config {
+        rev: 2,
+        part: 0,
+        parts: 1,
+        bytes: &[],
+    });
+    let sent = house.dispatcher.send(handle(), &role, house.now);
+    assert_eq!(sent, Ok(()));
+    house
+        .dispatcher
+        .set(handle(), set(1.0), house.now)
+        .expect("online");
+    house.run(1);
+    assert!(house.dispatcher.deadline() > house.now);
+}
+
+#[test]
 fn a_queue_is_bounded_and_a_device_that_is_offline_gets_nothing() {
     let mut house = House::up();
     house.network = |_| 0;
@@ -227,6 +273,36 @@ fn states_arrive_and_a_newer_one_replaces_the_older() {
     assert!(
         matches!(last, Some(Body::State(State { rev: 3, .. }))),
         "{last:?}"
+    );
+}
+
+#[test]
+fn an_older_state_that_comes_late_is_not_told() {
+    let mut house = House::up();
+    house.network = bad;
+    for rev in 1..=500 {
+        let state = State {
+            rev,
+            channel: 3,
+            fields: Fields::default(),
+        };
+        house.devices[0]
+            .state(&state, house.now)
+            .expect("there is room");
+        house.run(2);
+    }
+    house.run(3_000);
+    let rev = |told: &Told| match told {
+        Told::Message { kind, body, .. } => match Body::decode(*kind, body) {
+            Ok(Body::State(state)) => Some(state.rev),
+            _ => None,
+        },
+        _ => None,
+    };
+    let revs: Vec<u32> = house.told.iter().filter_map(rev).collect();
+    assert!(
+        revs.is_sorted() && revs.last() == Some(&500) && revs.len() > 100,
+        "{revs:?}"
     );
 }
 
