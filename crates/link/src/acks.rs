@@ -3,7 +3,7 @@
 
 use crate::time::Millis;
 
-/// How often something is said before it waits for the next session.
+/// How often something is said before it waits until the peer is heard.
 pub(crate) const TRIES_MAX: u8 = 8;
 
 /// Numbers of the peer's messages that were taken.
@@ -77,6 +77,13 @@ impl Tries {
             now.after(pause)
         };
         last
+    }
+
+    /// The peer is there: what was said in vain is said again.
+    pub(crate) fn revive(&mut self, now: Millis) {
+        if self.count >= TRIES_MAX {
+            *self = Self::new(now);
+        }
     }
 
     pub(crate) fn taken(&self, ack: (u16, u16)) -> bool {

@@ -295,6 +295,7 @@ impl Device {
         if let Some(ack) = plain.ack {
             self.outbox.taken(ack);
         }
+        self.outbox.heard(now);
         if plain.ack_me {
             live.taken.take(plain.seq);
             live.ack_due = true;

@@ -106,6 +106,12 @@ impl Outbox {
         all.for_each(|kept| kept.tries = Tries::new(now));
     }
 
+    /// The dispatcher is there: states that were said in vain are said again. Events are of the moment.
+    pub(super) fn heard(&mut self, now: Millis) {
+        let states = self.states.iter_mut().flatten();
+        states.for_each(|kept| kept.tries.revive(now));
+    }
+
     pub(super) fn taken(&mut self, ack: (u16, u16)) {
         for kept in self.events.iter_mut().chain(&mut self.states) {
             if kept.is_some_and(|kept| kept.tries.taken(ack)) {

@@ -8,7 +8,7 @@ use super::{
     Told, alone,
     hello::wire_mac1,
     is_housekeeping,
-    peer::{Live, Subject},
+    peer::{Live, Pending, Subject},
     random,
 };
 use crate::time::Millis;
@@ -139,6 +139,9 @@ impl Dispatcher {
         if let Some(ack) = plain.ack.filter(|_| current) {
             peer.queue.retain(|_, pending| !pending.tries.taken(ack));
             peer.look_for_role();
+        }
+        if current {
+            peer.revive(now);
         }
         let boot_id = peer.confirmed.map_or(0, |(boot, _)| boot);
         let body = Body::decode(plain.kind, plain.body);
@@ -282,6 +285,12 @@ impl Dispatcher {
             unheard |= pending.tries.said(live.seq, now);
             self.out.extend(live.say(pending.kind, &pending.body, true));
         }
+        // Something momentary that nobody took is over.
+        let is_over = |subject: &Subject, pending: &Pending| {
+            matches!(subject, Subject::Command(_)) && pending.tries.at == Millis::NEVER
+        };
+        peer.queue
+            .retain(|subject, pending| !is_over(subject, pending));
         if live.ack_due {
             self.out.extend(live.say(Kind::Ack, &[], false));
         }

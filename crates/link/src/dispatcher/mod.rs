@@ -66,7 +66,7 @@ pub struct Limits {
     pub device: Rate,
     /// Events of one device.
     pub events: Rate,
-    /// Messages to one device that wait.
+    /// Messages to one device that wait, beside a target for each of its channels.
     pub queue_max: usize,
     /// Keys that asked and are not registered.
     pub pending_max: usize,
@@ -187,7 +187,8 @@ pub enum Told {
         /// Where it is.
         from: Address,
     },
-    /// A message was said eight times and not taken; the next session repairs it.
+    /// A message was said eight times and not taken. It is said again once the device is heard, but for something
+    /// momentary, which is over.
     Unheard {
         /// By which.
         device: Handle,

@@ -250,7 +250,10 @@ impl Peer {
         max: usize,
         now: Millis,
     ) -> Result<(), super::SendError> {
-        if !self.queue.contains_key(&subject) && self.queue.len() >= max {
+        // Of targets there is one for each channel at the most.
+        let is_target = |subject: &Subject| matches!(subject, Subject::Target(_));
+        let others = self.queue.keys().filter(|known| !is_target(known)).count();
+        if !self.queue.contains_key(&subject) && !is_target(&subject) && others >= max {
             return Err(super::SendError::Full);
         }
         let mut bytes = [0; wire::BODY_LEN_MAX];
@@ -263,6 +266,13 @@ impl Peer {
         self.awaits_role |= pending.kind == Kind::Config;
         self.queue.insert(subject, pending);
         Ok(())
+    }
+
+    /// The device is there: what was said in vain is said again, but for what was of the moment.
+    pub(super) fn revive(&mut self, now: Millis) {
+        self.queue
+            .values_mut()
+            .for_each(|pending| pending.tries.revive(now));
     }
 
     /// Whether parts of its role are still among what waits.

@@ -203,6 +203,51 @@ fn targets_leave_once_the_role_that_they_are_of_was_taken() {
 }
 
 #[test]
+fn what_was_told_in_vain_is_told_again_in_the_same_session_but_for_what_was_momentary() {
+    let mut house = House::up();
+    house.network = |_| 0;
+    house
+        .dispatcher
+        .set(handle(), set(40.0), house.now)
+        .expect("online");
+    let stop = Set {
+        command: Some("stop"),
+        fields: Fields::default(),
+        ..set(0.0)
+    };
+    house
+        .dispatcher
+        .set(handle(), stop, house.now)
+        .expect("online");
+    let state = State {
+        rev: 0,
+        channel: 3,
+        fields: Fields::default(),
+    };
+    house.devices[0]
+        .state(&state, house.now)
+        .expect("there is room");
+    house.skip(20_000);
+    assert_eq!(house.count(|told| matches!(told, Told::Unheard { .. })), 1);
+    house.network = reliable;
+    house.skip(31_000);
+    assert_eq!(house.ups, 1);
+    let sets: Vec<_> = house.bodies.iter().map(|(_, body, _)| body).collect();
+    assert_eq!(sets.len(), 1, "{sets:?}");
+    let Ok(Body::Set(told)) = Body::decode(Kind::Set, sets[0]) else {
+        panic!("{sets:?}");
+    };
+    assert_eq!((told.command, told.fields), (None, set(40.0).fields));
+    let states = house.count(|told| {
+        let Told::Message { kind, .. } = told else {
+            return false;
+        };
+        *kind == Kind::State
+    });
+    assert_eq!(states, 1);
+}
+
+#[test]
 fn targets_that_wait_for_a_role_make_nothing_spin() {
     let mut house = House::up();
     house.network = |_| 0;
@@ -233,10 +278,16 @@ fn a_queue_is_bounded_and_a_device_that_is_offline_gets_nothing() {
         };
         assert_eq!(house.dispatcher.send(handle(), &body, house.now), Ok(()));
     }
+    let role = Body::SyncEnd {
+        config_rev: 1,
+        sets: 64,
+    };
     assert_eq!(
-        house.dispatcher.set(handle(), set(1.0), house.now),
+        house.dispatcher.send(handle(), &role, house.now),
         Err(SendError::Full)
     );
+    // Of targets the newest replaces the one before.
+    assert_eq!(house.dispatcher.set(handle(), set(1.0), house.now), Ok(1));
     house.skip(100_000);
     assert_eq!(
         house.dispatcher.set(handle(), set(1.0), house.now),
