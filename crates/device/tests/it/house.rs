@@ -11,9 +11,11 @@ use proptest::{
 };
 use rand_core::{CryptoRng, RngCore};
 use wire::{
-    Body, Buses, Channel, Config, Handle, HelloFlags, HelloPayload, Identity, Kind, PART_LEN_MAX,
-    PublicKey, Role, Secret, Set, Site, Value,
+    Body, Buses, Channel, ChannelKind, Config, Fallback, Handle, HelloFlags, HelloPayload,
+    Identity, Kind, Options, PART_LEN_MAX, PublicKey, Role, Secret, Set, Site, Value,
 };
+
+use crate::stage::channel;
 
 /// The tests' random numbers, as the link takes them.
 pub(crate) struct Dice(TestRng);
@@ -418,4 +420,36 @@ impl House {
         let (.., state) = states.find(|(known, place, ..)| (*known, *place) == (of, channel))?;
         Some(state)
     }
+}
+
+pub(crate) fn plain(kind: ChannelKind) -> Channel {
+    channel(kind, Options::default())
+}
+
+pub(crate) fn button() -> Channel {
+    plain(ChannelKind::Button)
+}
+
+pub(crate) fn lamp(when_lost: Fallback) -> Channel {
+    channel(
+        ChannelKind::Switch,
+        Options {
+            when_lost,
+            ..Options::default()
+        },
+    )
+}
+
+pub(crate) fn bright(percent: f64) -> Wish {
+    let fields = vec![("brightness", Value::Number(percent))];
+    Wish {
+        fields,
+        fade_ms: None,
+        for_ms: None,
+    }
+}
+
+/// A house with a button and a lamp.
+pub(crate) fn usual() -> House {
+    House::up(&[button()], &[lamp(Fallback::Keep)])
 }
