@@ -69,6 +69,30 @@ struct Reader {
     unreleased: BTreeMap<u16, u32>,
     /// Acknowledgements that the broker may not have stored went before a crash: QoS 1 may come twice.
     lived_through_crash: bool,
+    /// What it published in a house that may crash and has no last ack of, oldest first.
+    sending: Vec<Sending>,
+}
+
+/// A message on its way to the broker, at QoS 1 or 2.
+#[derive(Clone, Copy)]
+struct Sending {
+    id: u16,
+    number: u32,
+    topic: usize,
+    qos: u8,
+    /// PUBREC came.
+    is_received: bool,
+    /// PUBREL went.
+    is_released: bool,
+}
+
+impl Sending {
+    fn packet(self, version: Version, dup: bool) -> Vec<u8> {
+        let mut send = message(TOPICS[self.topic], &self.number.to_string());
+        send.retain = self.number.is_multiple_of(5);
+        send.dup = dup;
+        send.qos(self.qos, self.id).packet(version)
+    }
 }
 
 impl Reader {
@@ -92,6 +116,7 @@ impl Reader {
             to_ack: Vec::new(),
             unreleased: BTreeMap::new(),
             lived_through_crash: false,
+            sending: Vec::new(),
         }
     }
 
@@ -118,6 +143,7 @@ impl Reader {
             self.got.clear();
             self.newest.clear();
             self.unreleased.clear();
+            self.sending.clear();
         }
     }
 }
@@ -126,8 +152,6 @@ struct World {
     house: House,
     readers: Vec<Reader>,
     published: u32,
-    /// What publishers have no ack of: by packet id.
-    unacked: BTreeMap<u16, u32>,
     keeps: bool,
     stored: InputNo,
 }
@@ -145,7 +169,6 @@ impl World {
             house: House::new(limits()),
             readers: (0..CLIENTS).map(Reader::new).collect(),
             published: 0,
-            unacked: BTreeMap::new(),
             keeps: false,
             stored: InputNo(0),
         }
@@ -171,17 +194,57 @@ impl World {
     }
 
     fn crash(&mut self) {
-        let unacked = std::mem::take(&mut self.unacked);
+        let sending = self.readers.iter().flat_map(|reader| &reader.sending);
+        let unacked: BTreeSet<u32> = sending
+            .filter(|sending| !sending.is_received)
+            .map(|sending| sending.number)
+            .collect();
         for reader in &mut self.readers {
             reader.gone();
             reader.lived_through_crash = true;
             // Nobody was told that the broker has them.
             reader
                 .expected
-                .retain(|number, _| !unacked.values().any(|n| n == number));
+                .retain(|number, _| !unacked.contains(number));
         }
         self.house.crash(limits(), self.stored);
         self.stored = InputNo(self.house.app.inputs);
+        self.send_again();
+    }
+
+    /// Clients that keep their session come back and send again what the broker did not answer, as MQTT has it.
+    fn send_again(&mut self) {
+        let mut again: Vec<(Sending, usize)> = Vec::new();
+        for c in 0..CLIENTS {
+            if self.readers[c].sending.is_empty() {
+                continue;
+            }
+            self.connect(c);
+            again.extend(self.readers[c].sending.iter().map(|sending| (*sending, c)));
+        }
+        again.sort_by_key(|(sending, _)| sending.number);
+        for (sending, c) in again {
+            let Some(peer) = self.readers[c].peer else {
+                continue;
+            };
+            if sending.is_received {
+                self.release(c, sending.id);
+            } else {
+                self.house.feed(peer, &sending.packet(peer.version, true));
+                self.expect(sending.number, sending.topic, sending.qos);
+            }
+        }
+    }
+
+    fn release(&mut self, c: usize, id: u16) {
+        let reader = &mut self.readers[c];
+        let Some(peer) = reader.peer else { return };
+        let its = reader.sending.iter_mut().find(|sending| sending.id == id);
+        if let Some(sending) = its {
+            sending.is_released = true;
+        }
+        let [high, low] = id.to_be_bytes();
+        self.house.feed(peer, &[0x62, 2, high, low]);
     }
 
     fn run(&mut self, step: &Step) {
@@ -233,6 +296,9 @@ impl World {
                 self.readers[c].rights = rights;
                 let access = self.readers[c].access();
                 let House { core, app, now, .. } = &mut self.house;
+                // A core that begins again asks for them.
+                app.users
+                    .insert(self.readers[c].name.clone(), access.clone());
                 core.set_access(&self.readers[c].name, Some(access), *now, app);
                 let reader = &mut self.readers[c];
                 let allowed = RIGHTS[rights];
@@ -284,17 +350,36 @@ impl World {
         };
         self.published += 1;
         let number = self.published;
-        let id = (number % 60_000) as u16 + 1;
-        let mut send = message(TOPICS[topic], &number.to_string()).qos(qos, id);
-        send.retain = self.keeps && number.is_multiple_of(5);
-        if qos > 0 {
-            self.unacked.insert(id, number);
+        if self.keeps {
+            let sending = &mut self.readers[c].sending;
+            let is_free = |id: &u16| sending.iter().all(|other| other.id != *id);
+            let new = Sending {
+                // The lowest that is free: an id that is used again too early is found out.
+                id: (1..).find(is_free).unwrap(),
+                number,
+                topic,
+                qos,
+                is_received: false,
+                is_released: false,
+            };
+            self.house.feed(peer, &new.packet(peer.version, false));
+            if qos > 0 {
+                self.readers[c].sending.push(new);
+            }
+        } else {
+            let id = (number % 60_000) as u16 + 1;
+            let send = message(TOPICS[topic], &number.to_string()).qos(qos, id);
+            self.house.feed(peer, &send.packet(peer.version));
+            if qos == 2 {
+                let [high, low] = id.to_be_bytes();
+                self.house.feed(peer, &[0x62, 2, high, low]);
+            }
         }
-        self.house.feed(peer, &send.packet(peer.version));
-        if qos == 2 {
-            let [high, low] = id.to_be_bytes();
-            self.house.feed(peer, &[0x62, 2, high, low]);
-        }
+        self.expect(number, topic, qos);
+    }
+
+    /// Whoever wants a message and may have it has to get it.
+    fn expect(&mut self, number: u32, topic: usize, qos: u8) {
         for reader in &mut self.readers {
             let wanted = reader
                 .subscriptions
@@ -313,6 +398,11 @@ impl World {
         let Some(peer) = self.readers[c].peer else {
             return;
         };
+        let sending = self.readers[c].sending.iter();
+        let received = sending.filter(|it| it.is_received && !it.is_released);
+        for id in received.map(|it| it.id).take(count).collect::<Vec<_>>() {
+            self.release(c, id);
+        }
         for _ in 0..count {
             if self.readers[c].to_ack.is_empty() {
                 return;
@@ -337,7 +427,13 @@ impl World {
                         reader.unreleased.remove(&id);
                         reader.to_ack.push((7, id));
                     }
-                    Got::Puback(id, _) | Got::Pubrec(id, _) => drop(self.unacked.remove(&id)),
+                    Got::Puback(id, _) | Got::Pubcomp(id) => {
+                        reader.sending.retain(|sending| sending.id != id);
+                    }
+                    Got::Pubrec(id, _) => {
+                        let its = reader.sending.iter_mut().find(|it| it.id == id);
+                        its.into_iter().for_each(|it| it.is_received = true);
+                    }
                     Got::Closed | Got::Disconnect(_) => panic!("{c} was thrown out: {got:?}"),
                     _ => {}
                 }
@@ -354,7 +450,8 @@ impl World {
         }
         self.store();
         self.read_all();
-        while self.readers.iter().any(|reader| !reader.to_ack.is_empty()) {
+        let is_open = |reader: &Reader| !reader.to_ack.is_empty() || !reader.sending.is_empty();
+        while self.readers.iter().any(is_open) {
             for c in 0..CLIENTS {
                 self.ack(c, 1);
             }
@@ -384,12 +481,13 @@ impl Reader {
         if delivered.qos > 0 {
             self.to_ack
                 .push((if delivered.qos == 1 { 4 } else { 5 }, delivered.packet_id));
-            let is_new = self.got.insert(number);
             if delivered.retain {
-                // For a subscription: how often is the client's affair.
+                // For a subscription: how often is the client's affair. It may overtake the message itself, which waits
+                // for the store at QoS 2.
                 self.unreleased.insert(delivered.packet_id, number);
                 return;
             }
+            let is_new = self.got.insert(number);
             let may_repeat = delivered.dup || (delivered.qos == 1 && self.lived_through_crash);
             assert!(is_new || may_repeat, "{} got {number} twice", self.name);
             if delivered.qos == 2 {
@@ -401,7 +499,8 @@ impl Reader {
                 return;
             }
         }
-        if delivered.retain {
+        // At QoS 0 one that was sent again after a crash may come behind newer ones.
+        if delivered.retain || (delivered.qos == 0 && self.lived_through_crash) {
             return;
         }
         let key = (delivered.topic.clone(), delivered.qos);
