@@ -70,7 +70,7 @@ impl Cover {
         let Phase::Under { opening, since, .. } = self.phase else {
             return self.position;
         };
-        let moved = now.since(since) * u64::from(OPEN) / u64::from(self.travel_ms);
+        let moved = now.since(since).saturating_mul(OPEN.into()) / u64::from(self.travel_ms);
         let moved = moved.min(OPEN.into()) as u32;
         self.position.map(|from| {
             if opening {

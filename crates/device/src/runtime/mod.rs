@@ -58,6 +58,60 @@ pub struct Counters {
 /// Sans-io. After each call that takes `now`, and at [`Runtime::deadline`] ([`Runtime::handle_timeout`]), drain
 /// [`Runtime::poll_role`], [`Runtime::poll_drive`] and [`Runtime::poll_transmit`] to `None`, and ask
 /// [`Runtime::poll_store`]. `now` never goes back; `rng` is cryptographic and seeded. Nothing happens between calls.
+///
+/// ```
+/// use device::Runtime;
+/// use link::Millis;
+/// use rand_core::CryptoRngCore;
+///
+/// /// One turn of a firmware's loop: at a datagram, an interrupt, or when the deadline comes. Gives when that is.
+/// fn turn<const N: usize>(
+///     module: &mut Runtime<N>,
+///     now: Millis,
+///     came: Option<&[u8]>,
+///     rng: &mut dyn CryptoRngCore,
+///     send: &mut dyn FnMut(&[u8]),
+/// ) -> Millis {
+///     if let Some(datagram) = came {
+///         module.handle(now, datagram, rng);
+///     }
+///     if module.deadline() <= now {
+///         module.handle_timeout(now);
+///     }
+///     if module.poll_role() {
+///         // Pins are set up as `module.role()` says.
+///     }
+///     while let Some((_channel, _drive)) = module.poll_drive() {
+///         // The pins of the channel are driven.
+///     }
+///     let mut out = [0; wire::FRAME_LEN_MAX];
+///     while let Some(len) = module.poll_transmit(now, rng, &mut out) {
+///         send(&out[..len]);
+///     }
+///     module.deadline()
+/// }
+/// # #[derive(Clone)]
+/// # struct Rng(u64);
+/// # impl rand_core::RngCore for Rng {
+/// #     fn next_u32(&mut self) -> u32 { self.next_u64() as u32 }
+/// #     fn next_u64(&mut self) -> u64 { self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1); self.0 >> 16 }
+/// #     fn fill_bytes(&mut self, out: &mut [u8]) { out.iter_mut().for_each(|byte| *byte = self.next_u64() as u8) }
+/// #     fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), rand_core::Error> { self.fill_bytes(out); Ok(()) }
+/// # }
+/// # impl rand_core::CryptoRng for Rng {}
+/// # let own = link::Own::new(wire::Secret::new([3; 32]));
+/// # let identity = wire::Identity { flags: 0, device_secret: wire::Secret::new([3; 32]), device_public: own.public(),
+/// #     dispatcher: link::Own::new(wire::Secret::new([1; 32])).public(), dispatcher_next: None, psk: wire::Secret::new([4; 32]),
+/// #     site: wire::Site([0; 8]), seed: wire::Secret::new([5; 32]), ota_key: wire::PublicKey([0; 32]) };
+/// # let about = wire::HelloPayload { version_min: 1, version_max: 1, flags: wire::HelloFlags::UDP, boot_id: 7, boot_count: 1,
+/// #     firmware_version: 1, firmware_hash: [0; 8], config_hash: 0 };
+///
+/// let mut module: Runtime<16> = Runtime::new(&identity, about, &[], Millis(0));
+/// let mut sent = Vec::new();
+/// let due = turn(&mut module, Millis(0), None, &mut Rng(1), &mut |frame| sent.push(frame.len()));
+/// assert_eq!(sent, [wire::HELLO_LEN]);
+/// assert!(due > Millis(0));
+/// ```
 pub struct Runtime<const N: usize> {
     link: Device,
     boot: Millis,

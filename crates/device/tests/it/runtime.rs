@@ -1,6 +1,6 @@
 //! Two modules and a dispatcher: from boot to a press that switches a lamp, and whatever is lost on the way.
 
-use device::{Drive, LOST_MS, Moving, Refused, Sample};
+use device::{Drive, LOST_MS, Moving, Refused, Runtime, Sample};
 use link::Millis;
 use wire::{ChannelKind, Fallback, Set, Value};
 
@@ -331,4 +331,11 @@ fn a_module_that_nobody_hears_has_something_due_but_does_not_spin() {
         steps += 1;
     }
     assert!(steps < 400, "{steps}");
+}
+
+#[test]
+fn a_module_takes_the_memory_that_is_promised() {
+    // Of this machine; pointers of a module are half as long.
+    let kib = [size_of::<Runtime<16>>(), size_of::<Runtime<64>>()].map(|size| size.div_ceil(1_024));
+    assert!(kib[0] <= 28 && kib[1] <= 50, "{kib:?}");
 }
