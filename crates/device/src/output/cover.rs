@@ -107,7 +107,7 @@ impl Cover {
                 until,
             };
         };
-        if from.abs_diff(goal) == 0 {
+        if from == goal {
             self.goal = None;
             return;
         }
