@@ -82,6 +82,31 @@ fn what_answers_a_session_that_ends_with_its_connection_waits_for_nothing() {
 }
 
 #[test]
+fn a_message_is_acknowledged_when_its_input_and_its_facts_are_stored() {
+    let mut house = keeping();
+    let reader = house.join(&v5("reader").keeps_session());
+    house.subscribe(reader, "t", 1);
+    house.drop_peer(reader);
+    let writer = house.join(&v5("writer"));
+    house.store();
+    let before = house.app.inputs;
+    for (id, qos) in [(1, 1), (2, 2)] {
+        let send = message("t", "x").qos(qos, id);
+        assert_eq!(house.publish(writer, &send), []);
+        let facts = InputNo(house.app.inputs);
+        house.core.durable(InputNo(facts.0 - 1), house.now);
+        assert_eq!(house.read(writer), [], "the message may still be lost");
+        house.core.durable(facts, house.now);
+        let acked = match qos {
+            1 => Got::Puback(id, 0),
+            _ => Got::Pubrec(id, 0),
+        };
+        assert_eq!(house.read(writer), [acked]);
+    }
+    assert_eq!(house.app.inputs - before, 4, "an input and a record each");
+}
+
+#[test]
 fn a_qos_2_delivery_and_its_pubrel_wait_until_they_are_stored() {
     let mut house = keeping();
     let reader = house.join(&v3("reader").keeps_session());
