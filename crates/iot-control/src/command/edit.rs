@@ -126,8 +126,12 @@ fn finish(
         if let Err(why) = run::house::read(folder).house {
             printer::tell(why.trim_end());
             let loaded = before.analysis().loaded.clone();
-            printer::tell(if run::house::failed_so(loaded, &why) {
+            printer::tell(if loaded.program.is_none() {
+                "it is written. The house did not check before either: a running dispatcher keeps the house it has until the errors above are mended"
+            } else if run::house::failed_so(loaded, &why) {
                 "it is written. The house's tests fail, and these failed before as well: a running dispatcher keeps the house it has until they are mended"
+            } else if mapping::load(folder).program.is_none() {
+                "warning: it is written, but the house doesn't check any more: a running dispatcher keeps the house it has"
             } else {
                 "warning: it is written, but the house's tests fail now: a running dispatcher keeps the house it has"
             });

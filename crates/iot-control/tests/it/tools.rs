@@ -5,7 +5,7 @@ use std::{
     process::Stdio,
 };
 
-use crate::harness::{House, iot_control, run, until};
+use crate::harness::{House, PIANO_AND_LAMPS, iot_control, run, until};
 
 fn fixture() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../mapping/tests/fixtures/house")
@@ -370,4 +370,16 @@ fn an_edit_of_a_house_whose_tests_failed_before_says_so() {
     let folder = folder_of(&sound);
     let edited = run(["edit", "disable", &folder, "hall-motion"], "").ok();
     assert!(edited.stderr.contains("tests fail now"), "{edited:?}");
+}
+
+#[test]
+fn an_edit_of_a_house_that_did_not_check_says_so_and_not_that_tests_fail() {
+    let house = House::new(&PIANO_AND_LAMPS.replace("kind = \"button\"", "kind = \"buton\""));
+    let folder = house.folder().display().to_string();
+    let renamed = run(["rename", &folder, "desk", "table"], "").ok();
+    assert!(
+        renamed.stderr.contains("did not check before either"),
+        "{renamed:?}"
+    );
+    assert!(!renamed.stderr.contains("tests fail"), "{renamed:?}");
 }
