@@ -8,11 +8,11 @@ use mapping::program::{
     Action, Carried, CarriedValue, ChannelIx, Condition, Cron, Days, EventIx, Expr, Program, Rule,
     RuleIx, SlotIx, Sun, SunEvent, Trigger,
 };
-use types::Value;
+use types::{Instant, Value};
 
 use crate::{
     depend::Dependencies,
-    gesture::GesturePlan,
+    gesture::{ARRIVAL_SPREAD_MAX, GesturePlan},
     index::Index,
     sequence::{SequenceIx, SequencePlan, named, steps_at},
     targets::Shape,
@@ -254,6 +254,13 @@ impl Plan {
         }
         self.holds.shrink_to_fit();
         self.ats.shrink_to_fit();
+    }
+}
+
+impl ChordPlan {
+    /// Whether a value that came at `struck` may still be part of a whole chord at `at`: producers drop what is too old.
+    pub(crate) fn may_end(&self, struck: Instant, at: Instant) -> bool {
+        at.since(struck) <= self.within + ARRIVAL_SPREAD_MAX
     }
 }
 

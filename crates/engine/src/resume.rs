@@ -93,6 +93,11 @@ pub enum Note {
         /// The rule.
         rule: Arc<str>,
     },
+    /// Some values of a rule's chord had come, and the rule is gone or its chord changed.
+    ChordDropped {
+        /// The rule.
+        rule: Arc<str>,
+    },
     /// A gesture was in flight.
     GestureDropped {
         /// `DEVICE.CHANNEL`.
@@ -151,6 +156,10 @@ impl fmt::Display for Note {
                 f,
                 "the sequence of the rule {rule} had begun, and is gone or changed"
             ),
+            Self::ChordDropped { rule } => write!(
+                f,
+                "the chord of the rule {rule} had begun, and is gone or changed"
+            ),
             Self::GestureDropped { channel } => write!(f, "a gesture on {channel} was cut off"),
             Self::Missed { rule, late } => write!(
                 f,
@@ -193,7 +202,7 @@ impl Core {
             self.load_timer(ctx, saved, &starts, &mut notes);
         }
         self.load_ats(ctx, state, now, how);
-        self.load_chords(ctx, state);
+        self.load_chords(ctx, state, &mut notes);
         self.load_sequences(ctx, state, &mut notes);
         for saved in &state.rates {
             if let Some(rule) = ctx.program.names.rules.get(saved.rule.as_str()) {
@@ -426,7 +435,7 @@ impl Core {
         }
     }
 
-    fn load_chords(&mut self, ctx: Ctx<'_>, state: &State) {
+    fn load_chords(&mut self, ctx: Ctx<'_>, state: &State, notes: &mut Vec<Note>) {
         let mut saved: Vec<&ChordSaved> = state.chords.iter().collect();
         for (chord, plan) in self.chords.iter_mut().zip(&ctx.plan.chords) {
             if saved.is_empty() {
@@ -444,6 +453,9 @@ impl Core {
                 }
             }
         }
+        notes.extend(saved.into_iter().map(|chord| Note::ChordDropped {
+            rule: chord.rule.as_str().into(),
+        }));
     }
 
     fn load_sequences(&mut self, ctx: Ctx<'_>, state: &State, notes: &mut Vec<Note>) {

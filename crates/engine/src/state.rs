@@ -461,20 +461,21 @@ impl Core {
     fn save_chords(&self, ctx: Ctx<'_>) -> Vec<ChordSaved> {
         let chords = ctx.plan.chords.iter().zip(&self.chords);
         chords
-            .filter(|(_, chord)| chord.iter().any(Option::is_some))
-            .map(|(plan, chord)| {
+            .filter_map(|(plan, chord)| {
                 let struck = plan.values.iter().zip(chord);
                 let struck = struck.filter_map(|(value, moment)| {
+                    let moment = moment.filter(|moment| plan.may_end(moment.at, self.last.at))?;
                     Some(StruckSaved {
                         value: value.clone(),
-                        moment: (*moment)?.into(),
+                        moment: moment.into(),
                     })
                 });
-                ChordSaved {
+                let struck: Vec<StruckSaved> = struck.collect();
+                (!struck.is_empty()).then(|| ChordSaved {
                     rule: rule_name(ctx, plan.place),
                     chord: key_at(ctx.program, plan.place, chord_key),
-                    struck: struck.collect(),
-                }
+                    struck,
+                })
             })
             .collect()
     }

@@ -253,6 +253,27 @@ fn a_run_that_waits_goes_on_under_the_new_name_of_its_rule() {
 }
 
 #[test]
+fn a_chord_in_flight_goes_on_and_one_that_changed_is_said_to_be_dropped() {
+    let chord = |keys: &[f64]| [rule("chord").chord(keys, 2_000).notify("chord")];
+    let mut b = bench(&chord(&[60.0, 64.0]));
+    b.event("piano.keys.press", &[60.0, 80.0]);
+    assert_eq!(reload(&mut b, &chord(&[60.0, 64.0])), []);
+    b.pass(1);
+    b.event("piano.keys.press", &[64.0, 80.0]);
+    assert_eq!(b.fired(), ["chord"]);
+    b.event("piano.keys.press", &[60.0, 80.0]);
+    let dropped = Note::ChordDropped {
+        rule: "chord".into(),
+    };
+    assert_eq!(reload(&mut b, &chord(&[60.0, 67.0])), [dropped]);
+    b.event("piano.keys.press", &[67.0, 80.0]);
+    // What is too old for any chord is nothing to drop.
+    b.pass(60);
+    assert_eq!(reload(&mut b, &chord(&[67.0, 71.0])), []);
+    assert_eq!(b.fired(), [""; 0]);
+}
+
+#[test]
 fn a_gesture_in_flight_goes_on() {
     use mapping::program::GestureKind::Double;
     let double = [rule("double").gesture(Double, 0, 400).notify("double")];
