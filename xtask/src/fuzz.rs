@@ -151,12 +151,9 @@ mod tests {
         assert_eq!(options.targets, ["files", "mqtt"]);
         assert_eq!(options.each, Duration::from_secs(7));
         let error = Options::parse(&["fils"]).expect_err("there is none");
-        assert!(
-            error
-                .to_string()
-                .contains("no target 'fils'; there are expressions, files, "),
-            "{error}"
-        );
+        let said = error.to_string();
+        assert!(said.starts_with("no target 'fils'; there are "), "{said}");
+        assert!(said.contains(", files, "), "{said}");
         assert!(Options::parse(&["--seconds"]).is_err());
     }
 
