@@ -12,6 +12,7 @@ use types::Instant;
 
 use crate::{
     Access, Refusal,
+    aliases::{Alias, Aliases},
     application::ClientKey,
     codec::{Version, connect::Connect},
     limits::Rate,
@@ -73,7 +74,10 @@ pub(crate) struct Live {
     pub(crate) packet_bytes_max: usize,
     /// Silence it may keep; `None` is for ever.
     pub(crate) silence_max: Option<std::time::Duration>,
+    /// What its aliases stand for.
     pub(crate) aliases: Vec<Option<Arc<str>>>,
+    /// Those it was given.
+    pub(crate) given: Aliases,
     pub(crate) rate: Option<Rate>,
     /// Retained topics that its subscriptions may still look through.
     pub(crate) looks: Rate,
@@ -276,6 +280,15 @@ impl Connections {
             }
         }
         Some(&mut conn.out)
+    }
+
+    /// A message with this alias for its topic is on its way.
+    pub(crate) fn tell_alias(&mut self, key: ConnKey, topic: &str, alias: Option<Alias>) {
+        if let Some(alias) = alias
+            && let Some(live) = self.edit(key).and_then(Conn::live_mut)
+        {
+            live.given.tell(topic, alias);
+        }
     }
 
     /// Nothing more is read or appended; the shell writes the rest and closes.

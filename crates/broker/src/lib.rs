@@ -49,6 +49,7 @@
 //!   leaves without an ack goes to another member. Groups are of all users: each member by its own rights.
 
 mod access;
+mod aliases;
 mod application;
 mod codec;
 mod connection;

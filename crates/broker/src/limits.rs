@@ -80,7 +80,7 @@ pub struct Limits {
     pub topic_bytes_max: usize,
     /// Levels of a topic name or filter.
     pub topic_levels_max: usize,
-    /// Topic aliases a client may set up.
+    /// Topic aliases a client may set up, and those that it is given where it takes any.
     pub topic_alias_max: u16,
     /// Retained topics. A client's message that would add one is delivered, but not kept; the
     /// application's own are always kept.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use types::Instant;
 
 use crate::{
+    aliases::Alias,
     application::{Incoming, Message, Token},
     codec::{
         Qos, Version,
@@ -42,7 +43,7 @@ impl Stored {
     }
 
     /// Appends it as a PUBLISH; see [`publish::write`].
-    pub(crate) fn write(&self, out: &mut Vec<u8>, to: &Sending<'_>, now: Instant) -> bool {
+    pub(crate) fn write(&self, out: &mut Vec<u8>, to: &Sending<'_>, now: Instant) -> Written {
         write(
             out,
             &self.topic,
@@ -64,7 +65,18 @@ pub(crate) struct Sending<'a> {
     pub(crate) dup: bool,
     pub(crate) packet_id: u16,
     pub(crate) subscription_ids: &'a [u32],
+    /// What may stand for the topic.
+    pub(crate) alias: Option<Alias>,
     pub(crate) bytes_max: usize,
+}
+
+/// What was appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// Nothing: the client takes only smaller packets.
+    Nothing,
+    /// The message, and what stands for its topic.
+    Message(Option<Alias>),
 }
 
 /// A message being routed.
@@ -157,7 +169,7 @@ impl<'a> Publication<'a> {
     }
 
     /// Appends it as a PUBLISH; see [`publish::write`].
-    pub(crate) fn write(&self, out: &mut Vec<u8>, to: &Sending<'_>, now: Instant) -> bool {
+    pub(crate) fn write(&self, out: &mut Vec<u8>, to: &Sending<'_>, now: Instant) -> Written {
         write(
             out,
             self.topic,
@@ -178,19 +190,31 @@ fn write(
     expires: Option<Instant>,
     to: &Sending<'_>,
     now: Instant,
-) -> bool {
+) -> Written {
     let outgoing = Outgoing {
-        topic,
+        topic: match to.alias {
+            Some(alias) if !alias.is_new => "",
+            _ => topic,
+        },
         payload,
         qos: to.qos,
         retain: to.retain,
         dup: to.dup,
         packet_id: to.packet_id,
         expiry_s: expires.map(|expires| seconds_left(expires, now)),
+        alias: to.alias.map(|alias| alias.number),
         properties,
     };
     let ids = to.subscription_ids.iter().copied();
-    publish::write(out, to.version, &outgoing, ids, to.bytes_max)
+    if publish::write(out, to.version, &outgoing, ids, to.bytes_max) {
+        return Written::Message(to.alias);
+    }
+    if to.alias.is_some() {
+        // It may just fit without.
+        let plain = Sending { alias: None, ..*to };
+        return write(out, topic, payload, properties, expires, &plain, now);
+    }
+    Written::Nothing
 }
 
 /// Whole seconds left, at least 1: who gets the message now still gets it in time.

@@ -22,6 +22,8 @@ pub(crate) struct Connect {
     pub(crate) receive_max: u16,
     /// Largest packet it takes.
     pub(crate) packet_bytes_max: u32,
+    /// Topic aliases it takes.
+    pub(crate) topic_alias_max: u16,
 }
 
 /// The will in a CONNECT.
@@ -141,6 +143,7 @@ fn read_v3(body: &[u8]) -> Result<Connect, Unusable> {
         session_expiry_s: if packet.clean_session() { 0 } else { u32::MAX },
         receive_max: u16::MAX,
         packet_bytes_max: u32::MAX,
+        topic_alias_max: 0,
     })
 }
 
@@ -160,12 +163,14 @@ fn read_v5(body: &[u8]) -> Result<Connect, Unusable> {
         session_expiry_s: 0,
         receive_max: u16::MAX,
         packet_bytes_max: u32::MAX,
+        topic_alias_max: 0,
     };
     for property in packet.props() {
         match property {
             Property::SessionExpiryInterval(value) => connect.session_expiry_s = value.val(),
             Property::ReceiveMaximum(value) => connect.receive_max = value.val(),
             Property::MaximumPacketSize(value) => connect.packet_bytes_max = value.val(),
+            Property::TopicAliasMaximum(value) => connect.topic_alias_max = value.val(),
             Property::AuthenticationMethod(_) => {
                 return Err(Unusable::Refuse(
                     Version::V5,

@@ -106,6 +106,8 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) packet_id: u16,
     /// Left until the message expires.
     pub(crate) expiry_s: Option<u32>,
+    /// Stands for the topic from now on; for one that it stands for already, `topic` is empty.
+    pub(crate) alias: Option<u16>,
     pub(crate) properties: &'a [u8],
 }
 
@@ -122,7 +124,9 @@ pub(crate) fn write(
     let mut body = 2 + message.topic.len() + 2 * usize::from(with_id) + message.payload.len();
     let mut properties = 0;
     if version == Version::V5 {
-        properties = message.properties.len() + if message.expiry_s.is_some() { 5 } else { 0 };
+        properties = message.properties.len()
+            + if message.expiry_s.is_some() { 5 } else { 0 }
+            + if message.alias.is_some() { 3 } else { 0 };
         for id in subscription_ids.clone() {
             properties += 1 + varint_bytes(id as usize);
         }
@@ -149,6 +153,10 @@ pub(crate) fn write(
         if let Some(expiry_s) = message.expiry_s {
             out.push(properties::MESSAGE_EXPIRY);
             out.extend_from_slice(&expiry_s.to_be_bytes());
+        }
+        if let Some(alias) = message.alias {
+            out.push(properties::TOPIC_ALIAS);
+            out.extend_from_slice(&alias.to_be_bytes());
         }
         for id in subscription_ids {
             out.push(properties::SUBSCRIPTION_ID);
@@ -202,6 +210,7 @@ mod tests {
                 dup: true,
                 packet_id: 0x1234,
                 expiry_s: Some(70_000),
+                alias: Some(7),
                 properties: &[1, 1],
             };
             assert!(!write(&mut out, version, &message, std::iter::empty(), 300));
@@ -220,6 +229,7 @@ mod tests {
             assert!(read.retain && read.dup);
             let v5 = version == Version::V5;
             assert_eq!(read.expiry_s, v5.then_some(70_000));
+            assert_eq!(read.alias, v5.then_some(7));
             assert_eq!(&*read.properties, if v5 { &[1, 1][..] } else { &[] });
         }
     }

@@ -11,7 +11,7 @@ use crate::{
     application::ClientKey,
     codec::{Frame, Version, kind, publish},
     connection::ConnKey,
-    message::{Publication, Sending},
+    message::{Publication, Sending, Written},
     outbound::{Delivery, InFlight, Release, Stage},
     router::Subscriber,
     session::Timer,
@@ -140,9 +140,11 @@ impl Core {
         let connected = session.connection.and_then(|conn| {
             let open = self.conns.read(conn).filter(|conn| !conn.closing)?;
             let live = open.live()?;
-            Some((conn, open.pending(), live.version, live.packet_bytes_max))
+            let alias = live.given.find(publication.topic);
+            let takes = (live.version, live.packet_bytes_max, alias);
+            Some((conn, open.pending(), takes))
         });
-        let Some((conn, pending, version, bytes_max)) = connected else {
+        let Some((conn, pending, (version, bytes_max, alias))) = connected else {
             if qos > Qos::AtMostOnce && session.expiry_s > 0 {
                 let delivery = delivery(publication, qos, retain, &self.ids, share);
                 self.enqueue(key, delivery, None);
@@ -174,18 +176,20 @@ impl Core {
             dup: false,
             packet_id,
             subscription_ids: &self.ids,
+            alias,
             bytes_max,
         };
         let Some(out) = self.conns.output(conn) else {
             return;
         };
         let before = out.len();
-        if publication.write(out, &sending, now.at) {
+        if let Written::Message(alias) = publication.write(out, &sending, now.at) {
             if self.facts.sent(key, session.no, (no, qos), packet_id) {
                 out.truncate(before);
                 session.window.hold_last();
             } else {
                 self.stats.messages_out += 1;
+                self.conns.tell_alias(conn, publication.topic, alias);
             }
         } else {
             self.stats.dropped += 1;
@@ -294,6 +298,7 @@ impl Core {
                 return;
             };
             let (version, bytes_max) = (live.version, live.packet_bytes_max);
+            let alias = live.given.find(&front.message.topic);
             let full = qos > Qos::AtMostOnce && !session.has_window(&self.limits);
             if full || !has_room(open.pending(), self.conns.stuck_bytes(), &self.limits) {
                 return;
@@ -325,19 +330,21 @@ impl Core {
                 dup: false,
                 packet_id,
                 subscription_ids: &delivery.subscription_ids,
+                alias,
                 bytes_max,
             };
             let Some(out) = self.conns.output(conn) else {
                 return;
             };
             let before = out.len();
-            if delivery.message.write(out, &sending, now.at) {
+            if let Written::Message(alias) = delivery.message.write(out, &sending, now.at) {
                 let no = (delivery.no, qos);
                 if self.facts.sent(key, session.no, no, packet_id) {
                     out.truncate(before);
                     session.window.hold_last();
                 } else {
                     self.stats.messages_out += 1;
+                    self.conns.tell_alias(conn, &delivery.message.topic, alias);
                 }
             } else {
                 self.stats.dropped += 1;
@@ -525,6 +532,7 @@ fn send_in_flight(
                 dup,
                 packet_id: entry.packet_id,
                 subscription_ids: &entry.delivery.subscription_ids,
+                alias: None,
                 bytes_max,
             };
             entry.delivery.message.write(out, &sending, now);

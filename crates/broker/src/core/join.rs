@@ -7,6 +7,7 @@ use types::Now;
 use super::Core;
 use crate::{
     Access, Application, Ended, Reason,
+    aliases::Aliases,
     application::ClientKey,
     codec::{
         Version,
@@ -258,6 +259,7 @@ impl Core {
             packet_bytes_max: connect.packet_bytes_max as usize,
             silence_max: (keep_alive_s > 0).then(|| seconds(u32::from(keep_alive_s)) * 3 / 2),
             aliases: Vec::new(),
+            given: Aliases::up_to(connect.topic_alias_max.min(self.limits.topic_alias_max)),
             rate: per_second.map(|count| Rate::new(Pace::per_second(count), now.at)),
             looks: Rate::new(looks, now.at),
             unacked: 0,

@@ -226,6 +226,7 @@ pub struct Delivered {
     pub packet_id: u16,
     pub expiry_s: Option<u32>,
     pub ids: Vec<u32>,
+    pub alias: Option<u16>,
     pub others: Vec<String>,
 }
 
@@ -308,6 +309,12 @@ impl Hello {
 
     pub fn packet_bytes_max(mut self, max: u32) -> Self {
         self.properties.push(39);
+        self.properties.extend_from_slice(&max.to_be_bytes());
+        self
+    }
+
+    pub fn topic_alias_max(mut self, max: u16) -> Self {
+        self.properties.push(34);
         self.properties.extend_from_slice(&max.to_be_bytes());
         self
     }
@@ -757,6 +764,7 @@ fn decode_publish(flags: u8, body: &[u8], v5: bool) -> Delivered {
     for property in packet.props() {
         match property {
             Property::MessageExpiryInterval(value) => delivered.expiry_s = Some(value.val()),
+            Property::TopicAlias(value) => delivered.alias = Some(value.val()),
             Property::SubscriptionIdentifier(value) => delivered.ids.push(value.val()),
             Property::UserProperty(pair) => {
                 delivered

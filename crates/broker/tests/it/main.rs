@@ -7,6 +7,7 @@
 #![allow(unreachable_pub, reason = "the modules share a harness")]
 
 mod access;
+mod alias;
 mod bytes;
 mod connect;
 mod harness;
