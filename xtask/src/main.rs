@@ -11,6 +11,7 @@
 
 mod bench;
 mod ci;
+mod conformance;
 mod firmware;
 mod fuzz;
 mod homeassistant;
@@ -28,6 +29,8 @@ cargo xtask COMMAND
   test [--require-peers]   every test: unit, end to end, docs, example houses
   peers                    installs MQTT.js and paho for the end-to-end tests into target/peers
   homeassistant            the real Home Assistant beside the dispatcher; installs it into target/peers (Python 3.11)
+  conformance PATH         Eclipse's MQTT test suite, from a checkout of paho.mqtt.testing, against the dispatcher
+                           (--version 3.1.1 or 5.0, --test NAME)
   tidy                     what compilers don't check: crate edges, licences, file sizes, module docs, links
   check                    formatting, tidy, cargo deny where installed, clippy and docs without a warning
   firmware                 what modules hold, built for their processors
@@ -47,6 +50,10 @@ fn main() -> ExitCode {
         ["test", "--require-peers"] => test::run(true),
         ["peers"] => peers::install(),
         ["homeassistant"] => homeassistant::run(),
+        ["conformance", options @ ..] => match conformance::Options::parse(options) {
+            Ok(options) => conformance::run(&options),
+            Err(error) => return wrong_usage(&format!("{error:#}")),
+        },
         ["tidy"] => tidy::run(),
         ["check"] => ci::checks(),
         ["firmware"] => firmware::run(),

@@ -12,7 +12,7 @@ mod packet;
 mod processors;
 mod report;
 mod route;
-mod server;
+pub(crate) mod server;
 
 use std::{fs, path::Path, thread, time::Duration};
 
