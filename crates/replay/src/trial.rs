@@ -47,6 +47,8 @@ pub struct Trial<'h> {
     doubtful: BTreeSet<ChannelIx>,
     /// How often one of them was looked at.
     looks: u64,
+    /// Until when the house is known to have run on behind its newest input.
+    runs_on: Option<UnixTime>,
 }
 
 /// Commands of one moment that differ.
@@ -135,10 +137,18 @@ impl<'h> Trial<'h> {
             travel,
             doubtful: ChannelIx::all(other.program().channels.len()).collect(),
             looks: 0,
+            runs_on: None,
             other,
             now,
             found: std::collections::VecDeque::new(),
         })
+    }
+
+    /// The house ran on until then, though no input came: what falls due in the other one meanwhile is tried as well.
+    #[must_use]
+    pub fn and_on_until(mut self, end: UnixTime) -> Self {
+        self.runs_on = Some(end);
+        self
     }
 
     /// The next difference; `None` at the end.
@@ -173,7 +183,7 @@ impl<'h> Trial<'h> {
     /// One record through both houses; false at the end.
     fn step(&mut self) -> Result<bool, HistoryError> {
         let Some(step) = self.travel.next()? else {
-            return Ok(false);
+            return Ok(self.run_on());
         };
         let now = step.record.now;
         let input = step.input();
@@ -211,6 +221,21 @@ impl<'h> Trial<'h> {
         self.echo(now, &mut would);
         self.compare(was, would);
         Ok(true)
+    }
+
+    /// What falls due in the other house behind the newest input; of the one that was, the journal would tell. False: it
+    /// ran on already, or there is no such time.
+    fn run_on(&mut self) -> bool {
+        let Some(end) = self.runs_on.take().filter(|end| *end > self.now.wall) else {
+            return false;
+        };
+        let span = u64::try_from(end.0.saturating_sub(self.now.wall.0)).unwrap_or_default();
+        let now = self.now.after(std::time::Duration::from_micros(span));
+        let mut would = Vec::new();
+        self.pass_time(now, &mut would);
+        self.summary.until = end;
+        self.compare(Vec::new(), would);
+        true
     }
 
     /// What falls due in the other house before `now`, each at its time.

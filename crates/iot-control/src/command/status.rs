@@ -79,7 +79,7 @@ fn lines(status: &Json) -> Vec<String> {
         ),
     ];
     if status["files_in_force"] == false {
-        let how = "the house's files are not in force, an earlier mapping goes on: iot-control check says what to mend";
+        let how = "the house's files are not in force, an earlier mapping goes on: `iot-control check` and `iot-control test` say what to mend";
         lines.insert(1, format!("house     {how}"));
     }
     if let missed @ 1.. = count(inputs, "missed") {

@@ -50,6 +50,31 @@ fn an_evening_with_motion() -> Home {
 }
 
 #[test]
+fn a_house_that_runs_on_while_nothing_comes_is_tried_until_now() {
+    let files = edited(|rules| rules.replace("for = \"5m\" }]", "for = \"90s\" }]"));
+    let mut home = Home::new(&piano_house());
+    home.lux(12);
+    home.pass(60);
+    home.motion();
+    let past = home.history();
+    let tried = |seconds: Option<u64>| {
+        let mut trial = Trial::new(&past, load(&files), UnixTime(0), Until::End).unwrap();
+        if let Some(seconds) = seconds {
+            let newest = past.last_now().unwrap();
+            trial = trial.and_on_until(newest.after(Duration::from_secs(seconds)).wall);
+        }
+        let mut new = Vec::new();
+        while let Some(difference) = trial.next().unwrap() {
+            new.extend(difference.new.into_iter().map(|line| line.text));
+        }
+        new
+    };
+    assert_eq!(tried(None), [""; 0]);
+    assert_eq!(tried(Some(60)), [""; 0]);
+    assert_eq!(tried(Some(120)), ["hall.lamp on=false"]);
+}
+
+#[test]
 fn a_timer_that_runs_shorter_switches_the_lamp_off_earlier() {
     let files = edited(|rules| rules.replace("for = \"5m\" }]", "for = \"90s\" }]"));
     let (shown, summary) = tried(&mut an_evening_with_motion(), &files);

@@ -42,6 +42,14 @@ fn compare(options: &past::Replay) -> anyhow::Result<ExitCode> {
         bail!(UNORDERED);
     }
     let mut trial = Trial::new(history, program, since, until)?;
+    // A house whose dispatcher runs goes on while nothing comes; one that ended at its newest input does not.
+    let newest = history.last_now().map_or(since, |now| now.wall);
+    let known_until = if looked.is_live { looked.now } else { newest };
+    let end = match until {
+        Until::Wall(until) => until.min(known_until),
+        _ => known_until,
+    };
+    trial = trial.and_on_until(end);
     let mut day = String::new();
     while let Some(difference) = trial.next()? {
         if options.past.json {

@@ -93,13 +93,21 @@ impl Checker<'_, '_, '_> {
         let Some(wrong) = texts.iter().find(|text| !names.contains(text)) else {
             return Some(());
         };
+        // Whose word says what something is not means none of the words that are like it.
+        let negated = wrong.strip_prefix("not_").or(wrong.strip_prefix("not "));
+        let negated = negated.filter(|rest| names.iter().any(|name| **name == **rest));
         let near = closest(wrong, names.iter().map(|name| &**name));
         let message = format!("'{wrong}' is none of {}", listed(names));
+        let help = match (negated, near) {
+            (Some(rest), _) => format!(
+                "it can be: {}; that it is not '{rest}' is written != '{rest}'",
+                listed(names)
+            ),
+            (None, Some(near)) => format!("did you mean '{near}'?"),
+            (None, None) => format!("it can be: {}", listed(names)),
+        };
         self.report
-            .error("unknown-enum-name", &node.range, message, |e| match near {
-                Some(near) => e.help(format!("did you mean '{near}'?")),
-                None => e.help(format!("it can be: {}", listed(names))),
-            });
+            .error("unknown-enum-name", &node.range, message, |e| e.help(help));
         None
     }
 

@@ -530,6 +530,15 @@ fn what_is_wrong_in_a_group_is_said_once() {
         )],
     );
     check(
+        "people.all(p, p == 'not_home')",
+        &[(
+            "unknown-enum-name",
+            "'not_home'",
+            "'not_home' is none of home, away",
+            "it can be: home, away; that it is not 'home' is written != 'home'",
+        )],
+    );
+    check(
         "poeple.all(p, p == 'away')",
         &[(
             "unknown-name",
