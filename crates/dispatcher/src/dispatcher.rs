@@ -38,6 +38,7 @@ use crate::{
 mod admit;
 mod apply;
 mod deliver;
+mod outside;
 mod reconcile;
 mod reload;
 mod retained;
@@ -45,6 +46,7 @@ mod snapshot;
 mod unheard;
 
 pub use admit::{Admitted, LastWill, Message, Publisher, Will};
+pub use outside::Outside;
 pub use snapshot::{STATE_FORMAT, SnapshotError};
 
 /// One house.

@@ -31,6 +31,9 @@ pub const LOCAL: &str = "local";
 /// How decisions name a client that needed no user, where those are let in.
 pub(crate) const SUPERUSER: &str = "superuser";
 
+/// How decisions name whoever asked at an external broker.
+pub(crate) const EXTERNAL_BROKER: &str = "external-broker";
+
 /// Time of day, as the stream and the log show it: `10:32:07.123`.
 pub const TIME_OF_DAY: &str = "%H:%M:%S%.3f";
 
@@ -39,6 +42,7 @@ pub const TIME_OF_DAY: &str = "%H:%M:%S%.3f";
 pub fn asker(name: &str) -> &str {
     match name {
         SUPERUSER => "a client without a login",
+        EXTERNAL_BROKER => "a client of the external broker",
         name => name,
     }
 }

@@ -28,7 +28,7 @@ pub use blocklist::{Block, Blocklist, Sides, Subject};
 pub use conduct::Conduct;
 pub use config::{ALL, Config};
 pub use dispatcher::{
-    Admitted, Dispatcher, LastWill, Message, Publisher, STATE_FORMAT, SnapshotError, Will,
+    Admitted, Dispatcher, LastWill, Message, Outside, Publisher, STATE_FORMAT, SnapshotError, Will,
 };
 pub use effects::{Effects, Note, Notify, Qos, Send, Token};
 pub use input::{DecodeError, Input, Stamp};

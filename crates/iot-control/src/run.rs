@@ -22,6 +22,7 @@ pub(crate) mod stream;
 mod supervisor;
 mod tell;
 pub(crate) mod tls;
+mod uplink;
 pub(crate) mod users;
 mod vitals;
 mod watch;
@@ -45,7 +46,7 @@ use crate::{
     cli,
     control::{client::SOCKET, server::Socket},
     log, printer,
-    settings::{self, Anonymous, Settings, Switch},
+    settings::{self, Anonymous, Mqtt, Settings, Switch},
 };
 pub(crate) use announce::count;
 pub(crate) use clock::Machine;
@@ -56,6 +57,7 @@ use desk::Desk;
 use historian::Historian;
 use home_assistant::Announcer;
 use house::House;
+use uplink::Uplink;
 
 /// How long the end waits for texts to people that have not left yet.
 const LAST_WORDS_MAX: time::Duration = time::Duration::from_secs(3);
@@ -151,6 +153,9 @@ fn settings(options: &cli::Run) -> anyhow::Result<Settings> {
     }
     if options.simulate {
         settings.mqtt.anonymous = Anonymous::Loopback;
+        if settings.broker.take().is_some() && settings.mqtt.listen.is_empty() {
+            settings.mqtt.listen = Mqtt::default().listen;
+        }
         let mqtt = &mut settings.mqtt;
         let others = [
             &mut mqtt.tls_listen,
@@ -216,8 +221,10 @@ async fn serve(
     let historian = Historian::start(store.clone(), settings.history.keep())
         .context("starting the thread of long-term history")?;
     let announcer = Announcer::begin(&settings.home_assistant, &folder);
+    let uplink = settings.broker.as_ref().map(Uplink::new).transpose()?;
     server.enter(|core, app, now| {
         app.keep_history(historian);
+        app.uplink = uplink;
         app.share_room(settings.journal.size_mib_max << 20);
         if let Some(announcer) = announcer {
             let text = app.announce_to_home_assistant(core, now, announcer);
@@ -236,7 +243,7 @@ async fn serve(
         server.clone(),
         &options.house,
         &folder,
-        addresses[0].address,
+        addresses.first().map(|first| first.address),
         store.clone(),
         (settings.clone(), certificate.clone()),
     ));
@@ -263,6 +270,15 @@ async fn serve(
     }
     // Whoever reads that it is ready may end it at once.
     let ended = ended()?;
+    let uplink = app.borrow().uplink.clone();
+    let running = match (&settings.broker, &uplink) {
+        (Some(to), Some(uplink)) => {
+            let places = (to, options.house.as_path(), folder.as_path());
+            Some(uplink::start(uplink, server.clone(), settings, places)?)
+        }
+        _ => None,
+    };
+    let ended = uplink::until(ended, running);
     printer::tell(Announcement {
         house: &options.house.display(),
         program: &house.program,
@@ -299,6 +315,9 @@ async fn serve(
     store.shutdown()?;
     if printing.is_some_and(|printing| !printing.finish()) {
         printer::tell("nobody reads stdout: its last lines are lost");
+    }
+    if let Some(why) = uplink.and_then(|uplink| uplink.fatal()) {
+        bail!(why);
     }
     printer::tell("drained, state kept; bye");
     Ok(())
@@ -345,7 +364,7 @@ fn limits(settings: &Settings, program: &Program, simulate: bool) -> Limits {
 fn listen(settings: &Settings, simulate: bool) -> anyhow::Result<Vec<(tls::Way, TcpListener)>> {
     let mut listeners = Vec::new();
     let addresses: Vec<(tls::Way, SocketAddr)> = tls::ways(&settings.mqtt).collect();
-    if addresses.is_empty() {
+    if addresses.is_empty() && settings.broker.is_none() {
         bail!("mqtt.listen names no address: nobody could connect");
     }
     if simulate && settings.mqtt.listen.is_empty() {

@@ -4,6 +4,7 @@
 //! Read once at a start, by `run` and `check`. What can be set stands in [`keys`], with how it is read; wrong
 //! settings are all told at once, each with its place, and never with what a secret holds.
 
+mod external;
 mod given;
 mod keys;
 mod notify;
@@ -20,7 +21,7 @@ use std::{
     time::Duration,
 };
 
-pub(crate) use self::notify::Notify;
+pub(crate) use self::{external::External, notify::Notify};
 
 /// Prefix of environment variables that override a key.
 const PREFIX: &str = "IOT_CONTROL__";
@@ -38,6 +39,13 @@ pub(crate) struct Settings {
     pub(crate) state: Option<PathBuf>,
     /// Whether the live stream is printed: default where stdout is a terminal.
     pub(crate) stream: Option<Switch>,
+    /// The broker that carries the house's messages; `None`: our own.
+    pub(crate) broker: Option<External>,
+    /// Goes with the user in `broker`.
+    pub(crate) broker_password: Option<::notify::Secret>,
+    /// A file of PEM with the CA of that broker, beside the settings where it is no whole path; `None`: those that this
+    /// machine trusts.
+    pub(crate) broker_ca: Option<PathBuf>,
     pub(crate) mqtt: Mqtt,
     pub(crate) tls: Tls,
     pub(crate) web: Web,

@@ -133,6 +133,12 @@ impl<A: Application + 'static> Server<A> {
         self.shared.step(step)
     }
 
+    /// Takes a connection that somebody else accepted, such as one end of a pair inside this process. Ends when its other
+    /// end does. Needs a `LocalSet` around it.
+    pub fn attach(&self, stream: TcpStream, peer: SocketAddr) {
+        self.shared.open((None, false), stream, peer);
+    }
+
     /// Serves until `shutdown` is done; then says goodbye to all clients and waits a second at
     /// most for them to take it. Needs a `LocalSet` around it.
     ///
@@ -239,8 +245,13 @@ impl<A: Application + 'static> Shared<A> {
         }
     }
 
-    /// A socket came.
-    fn open(self: &Rc<Self>, listener: &Listener, stream: TcpStream, peer: SocketAddr) {
+    /// A socket came, and what its connection is wrapped in.
+    fn open(
+        self: &Rc<Self>,
+        (tls, is_websocket): (Option<&Tls>, bool),
+        stream: TcpStream,
+        peer: SocketAddr,
+    ) {
         let accepted = self.step(|core, app, now| {
             let accepted = core.accept(now, peer);
             if let Err(reason) = accepted {
@@ -255,7 +266,11 @@ impl<A: Application + 'static> Shared<A> {
             tracing::debug!(%peer, %error, "can't set the options of a socket");
         }
         let (read, write) = stream.into_split();
-        let socket = Rc::new(Socket::new(key, write, self.wrapped(listener, peer)));
+        let socket = Rc::new(Socket::new(
+            key,
+            write,
+            self.wrapped((tls, is_websocket), peer),
+        ));
         let mut sockets = self.sockets.borrow_mut();
         if sockets.len() <= key.index() {
             sockets.resize_with(key.index() + 1, || None);
@@ -266,21 +281,25 @@ impl<A: Application + 'static> Shared<A> {
         let mut tasks = self.tasks.borrow_mut();
         while tasks.try_join_next().is_some() {}
         let shared = Rc::clone(self);
-        match &listener.tls {
+        match tls {
             None => tasks.spawn_local(connection::run(shared, socket, read)),
             Some(tls) => tasks.spawn_local(wrapped::run(shared, socket, read, tls.config())),
         };
     }
 
-    fn wrapped(&self, listener: &Listener, peer: SocketAddr) -> Option<Wrapped> {
-        if listener.tls.is_none() && !listener.is_websocket {
+    fn wrapped(
+        &self,
+        (tls, is_websocket): (Option<&Tls>, bool),
+        peer: SocketAddr,
+    ) -> Option<Wrapped> {
+        if tls.is_none() && !is_websocket {
             return None;
         }
-        let web = listener.is_websocket.then(|| {
+        let web = is_websocket.then(|| {
             let packet_bytes_max = self.core.borrow().limits().packet_bytes_max;
             WebSocket::new(packet_bytes_max.saturating_mul(PACKETS_PER_FRAME_MAX))
         });
-        Some(Wrapped::new(Wrap::new(listener.tls.is_some(), web), peer))
+        Some(Wrapped::new(Wrap::new(tls.is_some(), web), peer))
     }
 }
 
@@ -302,7 +321,9 @@ fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
 async fn accept<A: Application + 'static>(shared: Rc<Shared<A>>, listener: Listener) {
     loop {
         match listener.socket.accept().await {
-            Ok((stream, peer)) => shared.open(&listener, stream, peer),
+            Ok((stream, peer)) => {
+                shared.open((listener.tls.as_ref(), listener.is_websocket), stream, peer);
+            }
             Err(error) => {
                 tracing::warn!(%error, "can't accept a connection; trying again");
                 tokio::time::sleep(ACCEPT_RETRY).await;

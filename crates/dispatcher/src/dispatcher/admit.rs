@@ -8,7 +8,7 @@ use types::{Now, Value};
 
 use super::Dispatcher;
 use crate::{
-    explain::SUPERUSER,
+    explain::{EXTERNAL_BROKER, SUPERUSER},
     input::Input,
     payload::{self, Asked, DecodedEvent},
     refusal::{Reason, Refusal},
@@ -27,6 +27,8 @@ pub enum Publisher {
     Tool(Arc<str>),
     /// The command line on the dispatcher's own machine.
     Superuser,
+    /// Whoever spoke at an external broker, which does not say who it was: who may say what is that broker's list.
+    ExternalBroker,
 }
 
 /// A message as the broker took it.
@@ -186,6 +188,7 @@ impl Dispatcher {
         let who = match from {
             Publisher::Person(name) | Publisher::Tool(name) => Who::Person(Arc::clone(name)),
             Publisher::Superuser => Who::Person(Arc::from(SUPERUSER)),
+            Publisher::ExternalBroker => Who::Person(Arc::from(EXTERNAL_BROKER)),
             Publisher::Device(_) => {
                 let owner = &self.program[self.program[channel].device].name;
                 return Err(Reason::NotYours {
@@ -376,7 +379,7 @@ impl Dispatcher {
             Publisher::Device(speaker) => *speaker == device,
             Publisher::Person(_) => *carrier == Carrier::Virtual,
             Publisher::Tool(_) => *carrier != Carrier::Own,
-            Publisher::Superuser => true,
+            Publisher::Superuser | Publisher::ExternalBroker => true,
         };
         if may {
             return Ok(());
@@ -406,6 +409,7 @@ impl Dispatcher {
             Publisher::Device(device) => (Some(*device), Arc::clone(&self.program[*device].name)),
             Publisher::Person(name) | Publisher::Tool(name) => (topic_of, Arc::clone(name)),
             Publisher::Superuser => (topic_of, Arc::from(SUPERUSER)),
+            Publisher::ExternalBroker => (topic_of, Arc::from(EXTERNAL_BROKER)),
         };
         self.counters.count(device, reason.code());
         Refusal {

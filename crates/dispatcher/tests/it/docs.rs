@@ -29,6 +29,7 @@ use mapping::{Diagnostic, Loaded};
 const DOCUMENTS: &[(&str, usize)] = &[
     ("README.md", 4),
     ("docs/editing.md", 1),
+    ("docs/external-broker.md", 1),
     ("docs/home-assistant.md", 0),
     ("docs/mapping.md", 60),
     ("docs/modules.md", 2),

@@ -93,6 +93,14 @@ fn lines(status: &Json) -> Vec<String> {
     if let Some(why) = store["retention_trouble"].as_str() {
         lines.push(format!("          old data can't be dropped: {why}"));
     }
+    let outside = &status["external_broker"];
+    if let Some(address) = outside["address"].as_str() {
+        let how = match outside["trouble"].as_str() {
+            None => "is reached".to_owned(),
+            Some(why) => format!("is not reached, what it should hear waits: {why}"),
+        };
+        lines.push(format!("broker    {address} {how}"));
+    }
     let certificate = &status["certificate"];
     if let Some(file) = certificate["file"].as_str() {
         let days = certificate["days_left"].as_i64().unwrap_or_default();

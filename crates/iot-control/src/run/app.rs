@@ -4,7 +4,7 @@
 mod application;
 mod clients;
 
-use std::{cell::Cell, sync::Arc, time::Duration};
+use std::{cell::Cell, rc::Rc, sync::Arc, time::Duration};
 
 use broker::{Ack, Core, Message, Outbox, tcp::Durable};
 use dispatcher::{
@@ -32,6 +32,7 @@ use super::{
     room::Room,
     stream::{About, Stream},
     tell::Teller,
+    uplink::Uplink,
     users::{self, Logins, Users},
 };
 use crate::settings::Anonymous;
@@ -67,6 +68,8 @@ pub(super) struct App {
     room: Option<Room>,
     /// Tells Home Assistant of the house; `None`: nobody asks for that.
     announcer: Option<Announcer>,
+    /// The way to an external broker; `None`: ours is the one.
+    pub(super) uplink: Option<Rc<Uplink>>,
 }
 
 impl App {
@@ -96,6 +99,7 @@ impl App {
             keeper: Keeper::new(now),
             room: None,
             announcer: None,
+            uplink: None,
         }
     }
 
@@ -272,6 +276,19 @@ impl App {
         core.send(now, out, self);
         self.pass_rights_on(core, now);
         self.snapshot(now, core);
+        if let Some(uplink) = &self.uplink {
+            uplink.reloaded.notify_one();
+        }
+    }
+
+    /// What crosses over to an external broker under the mapping in force.
+    pub(super) fn outside(&self) -> dispatcher::Outside {
+        let mut outside = self.dispatcher.outside();
+        if let Some(prefix) = self.announcer.as_ref().map(Announcer::prefix) {
+            outside.told.insert(format!("{prefix}/#"));
+            outside.heard.insert(format!("{prefix}/status"));
+        }
+        outside
     }
 
     /// Journals that another mapping takes over, and lets it.

@@ -13,6 +13,7 @@ use std::{
     sync::Arc,
 };
 
+use anyhow::Context;
 use broker::{Outbox, tcp};
 use dispatcher::{ALL, Notify};
 use mapping::Program;
@@ -56,7 +57,7 @@ pub(crate) struct Desk {
     state: PathBuf,
     /// The same, as everybody can name it.
     real_house: PathBuf,
-    broker: SocketAddr,
+    broker: Option<SocketAddr>,
     modules: RefCell<Option<Modules>>,
     store: store::StoreHandle,
     durable: tcp::Durable,
@@ -78,7 +79,7 @@ impl Desk {
         server: tcp::Server<App>,
         house: &Path,
         state: &Path,
-        broker: SocketAddr,
+        broker: Option<SocketAddr>,
         store: store::StoreHandle,
         (settings, certificate): (Settings, Option<Rc<InForce>>),
     ) -> Self {
@@ -152,7 +153,12 @@ impl Desk {
             app.logins.simulated = logins;
             app.expect_modules(now);
         });
-        *self.modules.borrow_mut() = Some(Modules::start(program, self.broker, &passwords)?);
+        *self.modules.borrow_mut() = Some({
+            let broker = self
+                .broker
+                .context("simulated modules need a broker here")?;
+            Modules::start(program, broker, &passwords)?
+        });
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use dispatcher::{Dispatcher, Publisher, access};
 use mapping::program::DeviceIx;
 use store::db::UserKind;
 
-use super::users::Known;
+use super::{uplink, users::Known};
 use crate::settings::Anonymous;
 
 /// The name under which clients without a user run, where they are let in at all.
@@ -92,6 +92,7 @@ pub(super) fn publisher(
     dispatcher: &Dispatcher,
 ) -> Option<Publisher> {
     match known {
+        None if user == uplink::USER => Some(Publisher::ExternalBroker),
         None => (user == ANONYMOUS).then_some(Publisher::Superuser),
         Some(known) => match known.kind {
             UserKind::Device => device_of(known, dispatcher).map(Publisher::Device),

@@ -73,7 +73,10 @@ impl Haste {
     pub(super) fn of_published(input: &Input, from: &Publisher) -> Self {
         match from {
             Publisher::Tool(_) => Self::WithOthers,
-            Publisher::Device(_) | Publisher::Person(_) | Publisher::Superuser => Self::of(input),
+            Publisher::Device(_)
+            | Publisher::Person(_)
+            | Publisher::Superuser
+            | Publisher::ExternalBroker => Self::of(input),
         }
     }
 }

@@ -66,13 +66,18 @@ pub(super) fn report(core: &Core, app: &App, health: &Health, up: Duration) -> R
     families.extend(of_house(app));
     families.extend(of_store(health));
     families.extend(of_broker(core));
+    families.extend(of_uplink(app));
     for family in &mut families {
         family.name.insert_str(0, PREFIX);
     }
-    let unready = match &health.state {
+    let mut unready = match &health.state {
         HealthState::Good => Vec::new(),
         failing => vec![failing.to_string()],
     };
+    if let Some(uplink) = &app.uplink {
+        let why = uplink.trouble();
+        unready.extend(why.map(|why| format!("the external broker is not reached: {why}")));
+    }
     Report { families, unready }
 }
 
@@ -172,6 +177,24 @@ fn of_store(health: &Health) -> Vec<Family> {
             "journal_retention_trouble",
             "1: old data can't be dropped.",
             u64::from(health.retention_trouble.is_some()),
+        ),
+    ]
+}
+
+fn of_uplink(app: &App) -> Vec<Family> {
+    let Some(uplink) = &app.uplink else {
+        return Vec::new();
+    };
+    vec![
+        gauge(
+            "external_broker_reached",
+            "1: the external broker is reached.",
+            u64::from(uplink.trouble().is_none()),
+        ),
+        counter(
+            "external_broker_lost_total",
+            "How often it was lost since the start.",
+            uplink.lost(),
         ),
     ]
 }

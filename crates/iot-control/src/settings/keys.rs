@@ -4,7 +4,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{
-    Anonymous, Settings, Switch,
+    Anonymous, External, Settings, Switch,
     given::Given,
     notify::{KINDS, SECURITIES},
 };
@@ -59,6 +59,27 @@ pub(super) const KEYS: &[Key] = &[
         path: "stream",
         set: |settings, _, given| {
             settings.stream = Some(given.word(&[("on", Switch::On), ("off", Switch::Off)])?);
+            Ok(())
+        },
+    },
+    Key {
+        path: "broker",
+        set: |settings, _, given| {
+            settings.broker = External::parse(&given.text()?)?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "broker_password",
+        set: |settings, _, given| {
+            settings.broker_password = Some(given.secret()?);
+            Ok(())
+        },
+    },
+    Key {
+        path: "broker_ca",
+        set: |settings, _, given| {
+            settings.broker_ca = Some(PathBuf::from(given.filled()?));
             Ok(())
         },
     },

@@ -98,6 +98,13 @@ fn find(path: &str) -> Option<(&'static Key, &str)> {
 /// What only all keys together show.
 pub(super) fn whole(settings: &mut Settings, name: &str, places: &Places) -> Vec<Complaint> {
     let folder = Path::new(name).parent().unwrap_or(Path::new(""));
+    if settings.broker.is_some() && !places.contains_key("mqtt.listen") {
+        // Modules come to the other broker; nobody is let in here who was not asked for.
+        settings.mqtt.listen.clear();
+    }
+    if let Some(ca) = &mut settings.broker_ca {
+        *ca = folder.join(&*ca);
+    }
     let flaws = settings.notify.finish(folder).into_iter();
     // A kind that is none has been told.
     let is_told = |name: &str| places.contains_key(&format!("notify.{name}.kind"));

@@ -22,6 +22,7 @@ mod damage;
 mod disk;
 mod doctor;
 mod editor;
+mod external_broker;
 mod files;
 mod foreign;
 mod going_on;

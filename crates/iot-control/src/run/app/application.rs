@@ -12,6 +12,10 @@ use crate::run::{home_assistant::Announcer, identity, journal::Haste};
 
 impl Application for App {
     fn authenticate(&mut self, login: &Login<'_>) -> Admission {
+        let uplink = self.uplink.as_ref();
+        if let Some(admission) = uplink.and_then(|uplink| uplink.admit(login)) {
+            return admission;
+        }
         let known = login.user.and_then(|name| self.logins.find(name));
         let access = |name: &str, known: &_| self.access_of(name, known);
         identity::admit(login, &self.dispatcher, known, access, self.anonymous)

@@ -1,0 +1,58 @@
+//! What the house says and hears at a broker that is not ours: which topics cross over.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use mapping::program::{Carrier, ChannelIx, DeviceIx};
+
+use super::Dispatcher;
+
+/// The topics that cross between the dispatcher and an external broker, under one mapping.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outside {
+    /// Filters of what is heard there: modules, foreign devices, people.
+    pub heard: BTreeSet<String>,
+    /// Filters of what the dispatcher says there.
+    pub told: BTreeSet<String>,
+    /// Targets and roles that may lie retained there. Others below `iot/` are of devices that are gone.
+    pub kept: BTreeSet<Arc<str>>,
+}
+
+impl Dispatcher {
+    /// What crosses over. What foreign devices say in their own words is not said again in ours: the mirror is off.
+    #[must_use]
+    pub fn outside(&self) -> Outside {
+        let texts = |of: &[&str]| of.iter().map(|&text| text.to_owned()).collect();
+        let mut outside = Outside {
+            heard: texts(&[
+                "iot/+/+/event",
+                "iot/+/+/state",
+                "iot/+/+/set",
+                "iot/+/availability",
+            ]),
+            told: texts(&["iot/+/+/target", "iot/+/+/command", "iot/+/role"]),
+            kept: BTreeSet::new(),
+        };
+        for device in DeviceIx::all(self.program.devices.len()) {
+            let row = &self.program[device];
+            if let Carrier::Foreign(foreign) = &row.carrier {
+                let says = foreign.states.iter().chain(&foreign.event);
+                let says = says.chain(&foreign.availability);
+                outside.heard.extend(says.map(|topic| topic.to_string()));
+            }
+            outside.kept.extend(self.topics.device(device).role.clone());
+        }
+        for channel in ChannelIx::all(self.program.channels.len()) {
+            let topics = self.topics.channel(channel);
+            outside.kept.extend(topics.target.clone());
+            let ours: [&Option<Arc<str>>; 2] =
+                match &self.program[self.program[channel].device].carrier {
+                    Carrier::Own => continue,
+                    Carrier::Foreign(_) => [&topics.target, &None],
+                    Carrier::Virtual => [&topics.state, &topics.event],
+                };
+            let ours = ours.into_iter().flatten();
+            outside.told.extend(ours.map(|topic| topic.to_string()));
+        }
+        outside
+    }
+}

@@ -1,0 +1,329 @@
+//! The way to an external broker. Our own broker stays inside, without listeners, and keeps what waits, in which order, and
+//! when something is acknowledged; this is one client of it and one of the other broker, and passes messages between them.
+//!
+//! Called by `run`. A message is acknowledged at one end when the other end has acknowledged it: what the external broker
+//! forgot is in the journal, and what the house forgot is at the external broker. Must not decide what a message means.
+
+mod claim;
+mod pass;
+mod session;
+
+use std::{
+    cell::{Cell, RefCell},
+    fs, io,
+    path::Path,
+    rc::Rc,
+    time::Duration,
+};
+
+use anyhow::{Context, anyhow};
+use broker::{Access, Admission, tcp};
+use rumqttc_v5::{
+    ConnectionError, MqttOptions, Transport,
+    mqttbytes::{
+        QoS,
+        v5::{ConnectReturnCode, LastWill},
+    },
+};
+use tokio::{
+    sync::Notify,
+    task::{JoinHandle, spawn_local},
+    time::{sleep, timeout},
+};
+
+use self::{
+    claim::Claim,
+    pass::Ended,
+    session::{End, Said},
+};
+use super::app::App;
+use crate::{
+    printer,
+    settings::{External, Settings},
+};
+
+/// The name of the uplink as a client of our own broker. With a blank in it, it is no user's.
+pub(super) const USER: &str = "external broker";
+
+/// Where the external broker says whether the dispatcher is there.
+const AVAILABILITY: &str = "iot/dispatcher/availability";
+
+/// File of the state folder with the id that the external broker knows us by.
+const ID_FILE: &str = "external-broker.id";
+
+/// Longest pause before the external broker is tried again, and the first one.
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+const PAUSE_FIRST: Duration = Duration::from_millis(500);
+
+/// How long the end waits for the goodbye to be taken.
+const GOODBYE_MAX: Duration = Duration::from_secs(2);
+
+/// What the rest of the dispatcher knows of the uplink, and tells it.
+pub(super) struct Uplink {
+    /// Of this start; nobody else knows it.
+    password: [u8; 32],
+    address: String,
+    /// Why it is not reached; `None`: it is.
+    trouble: RefCell<Option<String>>,
+    lost: Cell<u64>,
+    /// Another mapping is in force.
+    pub(super) reloaded: Notify,
+    stop: Notify,
+    is_stopping: Cell<bool>,
+    /// Why this dispatcher must not go on.
+    fatal: RefCell<Option<String>>,
+    ends: Notify,
+}
+
+impl Uplink {
+    pub(super) fn new(to: &External) -> anyhow::Result<Rc<Self>> {
+        let mut password = [0; 32];
+        getrandom::fill(&mut password).map_err(|error| anyhow!("no random bytes: {error}"))?;
+        Ok(Rc::new(Self {
+            password,
+            address: to.to_string(),
+            trouble: RefCell::new(Some("not tried yet".to_owned())),
+            lost: Cell::default(),
+            reloaded: Notify::new(),
+            stop: Notify::new(),
+            is_stopping: Cell::default(),
+            fatal: RefCell::default(),
+            ends: Notify::new(),
+        }))
+    }
+
+    /// Lets the uplink into our own broker; `None`: it is somebody else.
+    pub(super) fn admit(&self, login: &broker::Login<'_>) -> Option<Admission> {
+        let given = login.password.filter(|_| login.user == Some(USER))?;
+        // Takes as long whichever byte is the wrong one.
+        let differences = given.iter().zip(&self.password);
+        let differences = differences.fold(0, |all, (one, two)| all | (one ^ two));
+        let fits = differences == 0 && given.len() == self.password.len();
+        fits.then(|| Admission::Accept(Access::superuser(USER)))
+    }
+
+    /// Where the external broker is.
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Why the external broker is not reached; `None`: it is.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.trouble.borrow().clone()
+    }
+
+    /// How often it was lost since the start.
+    pub(super) fn lost(&self) -> u64 {
+        self.lost.get()
+    }
+
+    /// Why this dispatcher must not go on.
+    pub(super) fn fatal(&self) -> Option<String> {
+        self.fatal.take()
+    }
+
+    fn reached(&self) {
+        if self.trouble.take().is_some() {
+            printer::tell(format_args!(
+                "the external broker {} is reached",
+                self.address
+            ));
+        }
+    }
+
+    fn not_reached(&self, why: &str) {
+        let was = self.trouble.replace(Some(why.to_owned()));
+        if was.is_none() {
+            self.lost.set(self.lost.get() + 1);
+        }
+        if was.as_deref() != Some(why) {
+            printer::tell(format_args!(
+                "the external broker {} is not reached, trying again: {why}",
+                self.address
+            ));
+        }
+    }
+}
+
+/// A running uplink.
+pub(super) struct Running {
+    uplink: Rc<Uplink>,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    /// Says goodbye to the external broker.
+    async fn stop(self) {
+        self.uplink.is_stopping.set(true);
+        self.uplink.stop.notify_one();
+        // Who doesn't take the goodbye will see that we are gone.
+        drop(timeout(GOODBYE_MAX, self.task).await);
+    }
+}
+
+/// Done when `ended` is, or when this dispatcher must not go on; the external broker knows it by then.
+pub(super) async fn until(ended: impl Future<Output = ()>, running: Option<Running>) {
+    let Some(running) = running else {
+        return ended.await;
+    };
+    tokio::select! {
+        () = ended => {}
+        () = running.uplink.ends.notified() => {}
+    }
+    running.stop().await;
+}
+
+/// Starts to reach for the external broker of `settings`.
+///
+/// # Errors
+/// The CA can't be read, or the state folder can't keep our id.
+pub(super) fn start(
+    uplink: &Rc<Uplink>,
+    server: tcp::Server<App>,
+    settings: &Settings,
+    (to, house, state): (&External, &Path, &Path),
+) -> anyhow::Result<Running> {
+    let id = id(state).with_context(|| format!("{}", state.join(ID_FILE).display()))?;
+    let since_ms = server.enter(|_, _, now| u64::try_from(now.wall.0 / 1_000).unwrap_or(0));
+    let road = Road {
+        uplink: Rc::clone(uplink),
+        options: options(settings, to, &id)?,
+        packet_bytes_max: settings.mqtt.packet_bytes_max,
+        claim: Claim {
+            since_ms,
+            id,
+            house: house.display().to_string(),
+        },
+        server,
+    };
+    Ok(Running {
+        uplink: Rc::clone(uplink),
+        task: spawn_local(road.keep()),
+    })
+}
+
+/// The id of this state folder, made up at its first start.
+fn id(state: &Path) -> anyhow::Result<String> {
+    let path = state.join(ID_FILE);
+    match fs::read_to_string(&path) {
+        Ok(id) if id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) => Ok(id),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+        _ => {
+            let number = getrandom::u64().map_err(|error| anyhow!("no random bytes: {error}"))?;
+            let id = format!("{number:016x}");
+            fs::write(&path, &id)?;
+            Ok(id)
+        }
+    }
+}
+
+fn options(settings: &Settings, to: &External, id: &str) -> anyhow::Result<MqttOptions> {
+    let mut options = MqttOptions::new(format!("iot-control-{id}"), (to.host.clone(), to.port));
+    if let Some(user) = &to.user {
+        let password = settings.broker_password.as_ref();
+        let password = password.map_or("", |password| password.reveal());
+        options.set_credentials(user.clone(), password.to_owned());
+    }
+    if to.tls {
+        options.set_transport(match &settings.broker_ca {
+            Some(path) => {
+                let ca =
+                    fs::read(path).with_context(|| format!("{} (broker_ca)", path.display()))?;
+                Transport::tls(ca, None, None)
+            }
+            None => Transport::try_tls_with_default_config()
+                .context("this machine's certificates; broker_ca names others")?,
+        });
+    }
+    let will = LastWill::new(AVAILABILITY, "offline", QoS::AtLeastOnce, true, None);
+    options.set_last_will(will);
+    Ok(options)
+}
+
+/// Everything that one connection after the other needs.
+struct Road {
+    uplink: Rc<Uplink>,
+    server: tcp::Server<App>,
+    options: MqttOptions,
+    packet_bytes_max: u32,
+    claim: Claim,
+}
+
+impl Road {
+    async fn keep(self) {
+        let mut pause_max = PAUSE_FIRST;
+        while !self.uplink.is_stopping.get() {
+            match self.connection(&mut pause_max).await {
+                Ended::Lost(_) if self.uplink.is_stopping.get() => return,
+                Ended::Lost(why) => self.uplink.not_reached(&why),
+                Ended::Stopped => return,
+                Ended::Yields(why) => {
+                    self.uplink.fatal.replace(Some(why));
+                    self.uplink.ends.notify_one();
+                    return;
+                }
+            }
+            tokio::select! {
+                () = sleep(jittered(pause_max)) => {}
+                () = self.uplink.stop.notified() => return,
+            }
+            pause_max = pause_max.saturating_mul(2).min(PAUSE_MAX);
+        }
+    }
+
+    /// One connection from its beginning to its end.
+    async fn connection(&self, pause_max: &mut Duration) -> Ended {
+        let mut outside = End::start(self.options.clone(), self.packet_bytes_max);
+        match outside.said.recv().await {
+            Some(Said::Connected) => {}
+            Some(Said::Lost(why)) => return Ended::Lost(reason(&why)),
+            _ => return Ended::Lost("it says other things than MQTT does".to_owned()),
+        }
+        let early = match pass::claimed(&mut outside, &self.claim).await {
+            Ok(early) => early,
+            Err(ended) => return ended,
+        };
+        let mut inside = match self.inside().await {
+            Ok(inside) => inside,
+            Err(error) => return Ended::Lost(format!("our own broker: {error}")),
+        };
+        match inside.said.recv().await {
+            Some(Said::Connected) => {}
+            other => return Ended::Lost(format!("our own broker: {other:?}")),
+        }
+        *pause_max = PAUSE_FIRST;
+        pass::between(self, outside, inside, early).await
+    }
+
+    async fn inside(&self) -> io::Result<End> {
+        let (ours, theirs, peer) = session::pair().await?;
+        self.server.attach(theirs, peer);
+        let mut options = session::through(ours, USER);
+        options.set_credentials(USER, self.uplink.password.to_vec());
+        Ok(End::start(options, self.packet_bytes_max))
+    }
+}
+
+/// Anything up to `pause_max`, so that a house's clients don't come back all at once.
+fn jittered(pause_max: Duration) -> Duration {
+    let random = getrandom::u32().unwrap_or(u32::MAX);
+    pause_max.mul_f64(f64::from(random) / f64::from(u32::MAX))
+}
+
+/// Why a connection failed, and what to do.
+fn reason(error: &ConnectionError) -> String {
+    match error {
+        ConnectionError::ConnectionRefused(
+            ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized,
+        ) => "it refuses our login: look at the user in `broker` and at broker_password, or IOT_CONTROL__BROKER_PASSWORD"
+            .to_owned(),
+        ConnectionError::ConnectionRefused(
+            ConnectReturnCode::RefusedProtocolVersion | ConnectReturnCode::UnsupportedProtocolVersion,
+        ) => "it speaks no MQTT 5, which this needs".to_owned(),
+        ConnectionError::Tls(error) => {
+            format!("TLS: {error}; where its certificate is of a CA of your own, broker_ca names that")
+        }
+        ConnectionError::Io(error) => error.to_string(),
+        error => error.to_string(),
+    }
+}

@@ -1,0 +1,281 @@
+//! The house at a broker that is not ours: the same dispatcher, as a client of a real mosquitto.
+
+use serde_json::json;
+
+use crate::harness::{
+    Dispatcher, External, House, Kind, Login, finish, iot_control, until, write_passwords,
+};
+
+const KEYS: &str = "iot/piano/keys/event";
+const TARGET: &str = "iot/hall/lamp/target";
+const ROLE: &str = "iot/hall/role";
+
+const OLD_PIANO: &str = r#"
+[device.old_piano]
+id = 33
+mqtt = { event = "piano/events" }
+io.keys = { kind = "keyboard", event_from = "action", events = { pressed = "press", released = "release" } }
+
+[rule.old]
+when = "old_piano.keys.press"
+do = "hall.lamp.on"
+"#;
+
+fn press(key: u32) -> String {
+    json!({ "event": "press", "key": key, "velocity": 80 }).to_string()
+}
+
+/// Keys from 72 on dim by their velocity, so each press can have a target of its own.
+fn dim(brightness: u32) -> String {
+    json!({ "event": "press", "key": 72, "velocity": brightness }).to_string()
+}
+
+fn at<'h>(external: &External, house: &'h House) -> Dispatcher<'h> {
+    let dispatcher = Dispatcher::start_with(house, &[], &[("BROKER", &external.url())]);
+    dispatcher.says(0, "is reached");
+    dispatcher
+}
+
+#[test]
+fn an_event_at_the_external_broker_becomes_a_target_there() {
+    let Some(external) = External::start() else {
+        return;
+    };
+    let house = House::with_rules("");
+    let dispatcher = at(&external, &house);
+    for kind in [Kind::RumqttcV4, Kind::RumqttcV5] {
+        let lamp = external.client(kind, "hall", &[TARGET, ROLE]);
+        let mut piano = external.client(kind, "piano", &[]);
+        for (key, on) in [(60, true), (61, false)] {
+            let mark = lamp.mark();
+            piano.publish(KEYS, &press(key));
+            lamp.field(mark, TARGET, "on", on);
+        }
+        lamp.vanish();
+
+        let lamp = external.client(kind, "hall", &[TARGET, ROLE]);
+        let kept = lamp.field(0, TARGET, "on", false);
+        assert!(
+            kept.retain,
+            "{kind:?}: it lies there for a lamp that rebooted"
+        );
+        lamp.find(0, "its role", |message| message.topic == ROLE);
+    }
+    let status = dispatcher.ask(&["status", "--json"]).ok().json();
+    assert_eq!(status["external_broker"]["reached"], true);
+    assert_eq!(
+        status["refusals"],
+        json!({}),
+        "nothing of ours came back to us"
+    );
+}
+
+#[test]
+fn a_last_will_at_the_external_broker_says_that_a_module_is_gone() {
+    let Some(external) = External::start() else {
+        return;
+    };
+    let house = House::with_rules("");
+    let dispatcher = at(&external, &house);
+    let mut hall = external.device_client(Kind::RumqttcV5, "hall", &[TARGET]);
+    hall.publish_retained("iot/hall/availability", "online");
+    dispatcher.device_is("hall", "is online", |hall| hall["online"] == true);
+    hall.vanish();
+    dispatcher.device_is("hall", "is offline", |hall| hall["online"] == false);
+}
+
+#[test]
+fn a_blocked_lamp_loses_its_target_at_the_external_broker_and_a_blocked_piano_is_not_heard() {
+    let Some(external) = External::start() else {
+        return;
+    };
+    let house = House::with_rules("");
+    let dispatcher = at(&external, &house);
+    let lamp = external.client(Kind::RumqttcV5, "hall", &[TARGET]);
+    let desk = external.client(Kind::RumqttcV5, "desk", &["iot/desk/lamp/target"]);
+    let mut piano = external.client(Kind::RumqttcV5, "piano", &[]);
+    piano.publish(KEYS, &press(60));
+    lamp.field(0, TARGET, "on", true);
+
+    let mark = lamp.mark();
+    dispatcher.ask(&["device", "block", "hall"]).ok();
+    lamp.text(mark, TARGET, "");
+    dispatcher.ask(&["device", "unblock", "hall"]).ok();
+    let mark = lamp.mark();
+    dispatcher.ask(&["device", "block", "piano"]).ok();
+    piano.publish(KEYS, &press(61));
+    // What comes later is answered, so what came before was heard and dropped.
+    let at_desk = desk.mark();
+    piano.publish("iot/desk/button/event", "press");
+    desk.field(at_desk, "iot/desk/lamp/target", "on", true);
+    let went_off = |message: &crate::harness::Message| message.json()["on"] == false;
+    assert!(!lamp.messages(mark).iter().any(went_off));
+}
+
+#[test]
+fn a_house_that_was_killed_answers_what_it_missed_and_takes_back_what_is_gone() {
+    let Some(external) = External::start() else {
+        return;
+    };
+    let house = House::with_rules("");
+    let dispatcher = at(&external, &house);
+    let lamp = external.client(Kind::RumqttcV5, "hall", &[TARGET, "iot/desk/role"]);
+    let mut piano = external.client(Kind::RumqttcV5, "piano", &[]);
+    lamp.find(0, "the role of desk", |it| it.topic == "iot/desk/role");
+    dispatcher.kill_9();
+    piano.publish(KEYS, &press(60));
+    let desk_is_gone = crate::harness::PIANO_AND_LAMPS
+        .split("[device.desk]")
+        .next()
+        .unwrap();
+    let rules =
+        "[rule.on]\nwhen = \"piano.keys.press\"\nif = \"event.key == 60\"\ndo = \"hall.lamp.on\"\n";
+    house.write("mapping.toml", &format!("{desk_is_gone}\n{rules}"));
+
+    let mark = lamp.mark();
+    let _dispatcher = at(&external, &house);
+    lamp.field(mark, TARGET, "on", true);
+    lamp.text(mark, "iot/desk/role", "");
+}
+
+#[test]
+fn an_edit_is_followed_at_the_external_broker() {
+    let Some(external) = External::start() else {
+        return;
+    };
+    let house = House::with_rules("");
+    let dispatcher = at(&external, &house);
+    let lamp = external.client(Kind::RumqttcV5, "hall", &[TARGET]);
+    let mut old_piano = external.client(Kind::RumqttcV5, "old", &[]);
+    let mark = dispatcher.mark();
+    let text = house.read("mapping.toml");
+    house.write("mapping.toml", &format!("{text}\n{OLD_PIANO}"));
+    dispatcher.says(mark, "are in force");
+    until("the lamp", || {
+        // The subscription follows the edit; what comes before it is heard by nobody.
+        old_piano.publish("piano/events", "{\"action\":\"pressed\",\"key\":60}");
+        let is_on = |message: &crate::harness::Message| message.json()["on"] == true;
+        lamp.messages(0).iter().any(is_on).then_some(())
+    });
+}
+
+#[test]
+fn what_is_acknowledged_survives_restarts_of_the_external_broker_and_the_newest_target_wins() {
+    let Some(mut external) = External::start() else {
+        return;
+    };
+    let house = House::with_rules("");
+    let dispatcher = at(&external, &house);
+    let mut acknowledged = 0_u64;
+    for round in 1..=20_u32 {
+        let mark = dispatcher.mark();
+        let mut piano = external.client(Kind::RumqttcV5, "piano", &[]);
+        for brightness in 1..=round {
+            assert_eq!(piano.publish(KEYS, &dim(brightness)), 0);
+            acknowledged += 1;
+        }
+        external.end();
+        piano.lost();
+        external.begin();
+        dispatcher.says(mark, "is reached");
+    }
+    let inputs = || dispatcher.ask(&["status", "--json"]).ok().json()["inputs"]["last"].as_u64();
+    until("every event in the journal", || {
+        (inputs() >= Some(acknowledged)).then_some(())
+    });
+    let lamp = external.client(Kind::RumqttcV4, "hall", &[TARGET]);
+    let newest = 16;
+    lamp.field(0, TARGET, "brightness", newest);
+    assert_eq!(dispatcher.said(0).matches("is not reached").count(), 20);
+}
+
+#[test]
+fn the_second_dispatcher_of_a_broker_says_so_and_ends() {
+    let Some(external) = External::start() else {
+        return;
+    };
+    let attic = "[device.attic]\nid = 40\nio.lamp = { kind = \"switch\", pin = 4 }\n";
+    let (house, other) = (House::with_rules(""), House::with_rules(attic));
+    let watcher = external.client(Kind::RumqttcV5, "watcher", &["iot/#"]);
+    let first = at(&external, &house);
+    watcher.text(0, "iot/dispatcher/availability", "online");
+    let mark = watcher.mark();
+    let mut second = iot_control();
+    second.arg("run").arg(other.folder());
+    second.arg("--state").arg(other.state());
+    second.env("IOT_CONTROL__WEB__LISTEN", "");
+    second.env("IOT_CONTROL__BROKER", external.url());
+    let output = finish(second, "");
+    assert_eq!(output.code, Some(1), "{output:?}");
+    assert!(
+        output
+            .stderr
+            .contains("another dispatcher has this broker already"),
+        "{output:?}"
+    );
+    let told = watcher.messages(mark);
+    let harm = |message: &&crate::harness::Message| {
+        message.topic.starts_with("iot/attic/")
+            || message.payload.is_empty()
+            || message.payload == b"offline"
+    };
+    assert_eq!(told.iter().find(harm), None);
+
+    // One that died without a word holds nobody up.
+    first.kill_9();
+    at(&external, &other);
+}
+
+#[test]
+fn a_wrong_password_is_told_with_what_to_do_and_the_right_one_is_taken() {
+    let login = Login {
+        user: "house".to_owned(),
+        password: "correct horse".to_owned(),
+    };
+    let house = House::with_rules("");
+    let passwords = house.folder().join("passwords");
+    let lines = format!(
+        "allow_anonymous false\npassword_file {}\n",
+        passwords.display()
+    );
+    let Some(external) = External::start_after(&lines, || write_passwords(&passwords, &login))
+    else {
+        return;
+    };
+    let url = external.url().replace("//", "//house@");
+    let wrong = [("BROKER", &*url), ("BROKER_PASSWORD", "battery staple")];
+    let dispatcher = Dispatcher::start_with(&house, &[], &wrong);
+    let said = dispatcher.says(0, "it refuses our login");
+    assert!(said.contains("IOT_CONTROL__BROKER_PASSWORD") && !said.contains("staple"));
+    dispatcher.kill_9();
+    let right = [("BROKER", &*url), ("BROKER_PASSWORD", &*login.password)];
+    Dispatcher::start_with(&house, &[], &right).says(0, "is reached");
+}
+
+#[test]
+fn through_tls_the_external_broker_is_held_against_its_ca() {
+    let house = House::with_rules("");
+    let words = [
+        "tls",
+        "init",
+        house.folder().to_str().unwrap(),
+        "--name",
+        "127.0.0.1",
+    ]
+    .map(str::to_owned);
+    crate::harness::run(words.iter().map(String::as_str), "").ok();
+    let tls = house.folder().join("tls");
+    let lines = format!(
+        "allow_anonymous true\ncertfile {0}/server.pem\nkeyfile {0}/server.key\n",
+        tls.display()
+    );
+    let Some(external) = External::start_with(&lines) else {
+        return;
+    };
+    let url = external.url().replace("mqtt:", "mqtts:");
+    let stranger = Dispatcher::start_with(&house, &[], &[("BROKER", &url)]);
+    stranger.says(0, "broker_ca names that");
+    stranger.kill_9();
+    let trusted = [("BROKER", &*url), ("BROKER_CA", "tls/ca.pem")];
+    Dispatcher::start_with(&house, &[], &trusted).says(0, "is reached");
+}

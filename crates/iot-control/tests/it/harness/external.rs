@@ -1,0 +1,158 @@
+//! A mosquitto of a test's own: with a port, a folder and a store that outlives its restarts.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{
+    client::{Client, Connect, Will},
+    house::Login,
+    kind::{Kind, say_if_missing},
+    wait::until,
+};
+
+/// A running mosquitto; killed when dropped.
+pub struct External {
+    folder: tempfile::TempDir,
+    port: u16,
+    child: Option<Child>,
+}
+
+impl External {
+    /// Starts one that lets everybody in; `None`: it is not installed, and need not be.
+    pub fn start() -> Option<Self> {
+        Self::start_with("allow_anonymous true\n")
+    }
+
+    /// Starts one with these lines of its configuration.
+    pub fn start_with(lines: &str) -> Option<Self> {
+        Self::start_after(lines, || {})
+    }
+
+    /// As [`Self::start_with`], after its own tools have made what the lines name.
+    pub fn start_after(lines: &str, make: impl FnOnce()) -> Option<Self> {
+        let version = Command::new("mosquitto")
+            .arg("-h")
+            .stdout(Stdio::null())
+            .status();
+        if !say_if_missing("mosquitto", version.is_ok()) {
+            return None;
+        }
+        let mut external = Self {
+            folder: tempfile::tempdir().unwrap(),
+            port: free_port(),
+            child: None,
+        };
+        let folder = external.folder.path().display().to_string();
+        make();
+        let config = format!(
+            "user root\nlistener {} 127.0.0.1\npersistence true\npersistence_location {folder}/\nautosave_interval 1\n{lines}",
+            external.port
+        );
+        fs::write(external.file("mosquitto.conf"), config).unwrap();
+        external.begin();
+        Some(external)
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// `mqtt://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        format!("mqtt://127.0.0.1:{}", self.port)
+    }
+
+    /// Starts it again, and waits until it listens.
+    pub fn begin(&mut self) {
+        let mut child = Command::new("mosquitto")
+            .arg("-c")
+            .arg(self.file("mosquitto.conf"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stderr = child.stderr.take().unwrap();
+        thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                println!("mosquitto: {line}");
+            }
+        });
+        self.child = Some(child);
+        until("mosquitto", || {
+            TcpStream::connect(("127.0.0.1", self.port)).ok()
+        });
+    }
+
+    /// Ends it as its service does: what it holds is on the disk.
+    pub fn end(&mut self) {
+        let Some(mut child) = self.child.take() else {
+            return;
+        };
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Connects a client to it.
+    pub fn client(&self, kind: Kind, id: &str, filters: &[&str]) -> Client {
+        Client::connect(kind, &self.connect(id, None, filters)).expect("it is let in")
+    }
+
+    /// As [`Self::client`], with a last will of `offline`.
+    pub fn device_client(&self, kind: Kind, device: &str, filters: &[&str]) -> Client {
+        let mut connect = self.connect(device, None, filters);
+        connect.will = Some(Will {
+            topic: format!("iot/{device}/availability"),
+            payload: "offline".into(),
+        });
+        Client::connect(kind, &connect).expect("it is let in")
+    }
+
+    /// How a client reaches it.
+    pub fn connect(&self, id: &str, login: Option<Login>, filters: &[&str]) -> Connect {
+        Connect {
+            port: self.port,
+            scheme: "mqtt",
+            ca: None,
+            id: id.to_owned(),
+            login,
+            filters: filters.iter().map(|&filter| filter.to_owned()).collect(),
+            will: None,
+        }
+    }
+}
+
+impl Drop for External {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // It may have ended already.
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+}
+
+/// A port that nobody had a moment ago.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// Writes a file of logins as mosquitto reads it.
+pub fn write_passwords(path: &Path, login: &Login) {
+    let made = Command::new("mosquitto_passwd")
+        .args(["-b", "-c"])
+        .arg(path)
+        .args([&login.user, &login.password])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+}
