@@ -27,6 +27,9 @@ fn read(text: &str, variables: &[(&str, &str)]) -> Settings {
 const VALUES: &[(&str, &str, &str)] = &[
     ("state", "\"/srv/house\"", "/srv/house"),
     ("stream", "\"off\"", "off"),
+    ("broker", "\"mqtt://hub\"", "mqtt://hub"),
+    ("broker_password", "\"s3cret\"", "s3cret"),
+    ("broker_ca", "\"ca.pem\"", "ca.pem"),
     (
         "mqtt.listen",
         "[\"127.0.0.1:1999\", \"[::1]:2000\"]",
