@@ -111,9 +111,7 @@ fn ms(seconds: Spread) -> Spread {
 /// What of an edit everybody waits for, beside what another thread does for it.
 fn reloads(rounds: usize, floors: &mut Vec<Floor>) {
     let found = reloading::measure(RULES, rounds);
-    println!(
-        "\n| rules | timers that run | read ms | one rule edited ms | everything renamed ms |"
-    );
+    println!("\n| rules | timers that run | read ms | one rule edited ms | all rules renamed ms |");
     println!("|---:|---:|---|---|---|");
     println!(
         "| {} | {} | {:.0} | {:.0} | {:.0} |",
@@ -125,7 +123,7 @@ fn reloads(rounds: usize, floors: &mut Vec<Floor>) {
     );
     for (what, part) in [
         ("an edited rule", found.edited_s),
-        ("new names for everything", found.renamed_s),
+        ("new names for all rules", found.renamed_s),
     ] {
         let what = format!("{what}, brought into force beside reading {RULES} rules");
         let share = part.median / found.read_s.median;

@@ -89,7 +89,8 @@ impl<'a> Heir<'a> {
     fn device(&self, name: &mut String) -> bool {
         let was = self.old.device(name);
         let Some(is) = was.and_then(|was| self.succession.device(was)) else {
-            return true;
+            // Its name may be another device's now.
+            return self.new.device(name).is_none();
         };
         let row = &self.new[is];
         let stays = *row.name == *name || row.carrier == Carrier::Virtual;

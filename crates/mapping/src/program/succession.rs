@@ -1,9 +1,10 @@
 //! What the things of one program are in the program that takes over from it, also where an edit gave them other names.
 //!
 //! Used at a reload, so that what runs goes on under its new name. A thing is what bears its name still; a device,
-//! what bears its number. What is gone and what is new are one thing under two names where they are declared alike
-//! and everything that spoke of the one now speaks of the other: so a rename is found whoever made it, with a tool
-//! or by hand, and in a replay without being told. Must not guess: in doubt one thing is gone and another is new.
+//! what bears its number. What is gone and what is new are one thing under two names where they are declared alike,
+//! a rule that keeps its name spoke of the one and now speaks of the other in the same place, and no such rule says
+//! otherwise: so a rename is found whoever made it, with a tool or by hand, and in a replay without being told. Must
+//! not guess: in doubt one thing is gone and another is new, for nothing may go on that nobody began.
 
 use std::{
     cell::RefCell,
@@ -58,16 +59,15 @@ impl<'p> Succession<'p> {
             devices_before: Vec::new(),
             channels_before: Vec::new(),
         };
-        let mut renamed = succession.pair_names();
-        succession.pair_rules();
-        // Each round takes a pair back at least, whose rules then may be no evidence for another one.
-        while let Some(refuted) = succession.refuted(&renamed) {
-            for symbol in refuted {
-                renamed.remove(&symbol);
+        let mut supposed = succession.pair_names();
+        // Each round takes a pair back at least, whose rules then are no evidence for another one.
+        while let Some(unproven) = succession.unproven(&supposed) {
+            for symbol in unproven {
+                supposed.remove(&symbol);
                 succession.take_back(symbol);
             }
-            succession.pair_rules();
         }
+        succession.pair_rules();
         succession.devices_before = before(&succession.devices, new.devices.len());
         succession.channels_before = before(&succession.channels, new.channels.len());
         succession
@@ -76,25 +76,25 @@ impl<'p> Succession<'p> {
     /// What `device` of the old program is now; `None`: it is gone.
     #[must_use]
     pub fn device(&self, device: DeviceIx) -> Option<DeviceIx> {
-        self.devices[device.index()]
+        self.devices.get(device.index()).copied().flatten()
     }
 
     /// What `channel` of the old program is now.
     #[must_use]
     pub fn channel(&self, channel: ChannelIx) -> Option<ChannelIx> {
-        self.channels[channel.index()]
+        self.channels.get(channel.index()).copied().flatten()
     }
 
     /// What `var` of the old program is now.
     #[must_use]
     pub fn var(&self, var: VarIx) -> Option<VarIx> {
-        self.vars[var.index()]
+        self.vars.get(var.index()).copied().flatten()
     }
 
     /// What `timer` of the old program is now.
     #[must_use]
     pub fn timer(&self, timer: TimerIx) -> Option<TimerIx> {
-        self.timers[timer.index()]
+        self.timers.get(timer.index()).copied().flatten()
     }
 
     /// What `rule` of the old program is now. It may say something else.
@@ -236,29 +236,66 @@ impl<'p> Succession<'p> {
         }
     }
 
-    /// Which of `renamed` are none: a rule that spoke of it says something else now. `None`: none is refuted.
-    fn refuted(&self, renamed: &BTreeSet<Renamed>) -> Option<BTreeSet<Renamed>> {
-        let mut refuted = BTreeSet::new();
-        if renamed.is_empty() {
+    /// Which of `supposed` are not shown to be one thing under two names. `None`: all are.
+    fn unproven(&self, supposed: &BTreeSet<Renamed>) -> Option<BTreeSet<Renamed>> {
+        if supposed.is_empty() {
             return None;
         }
+        let (old, new) = (self.old, self.new);
+        let (mut spoken_of, mut refuted) = (BTreeSet::new(), BTreeSet::new());
+        for rule in &old.rules {
+            let (form, seen) = self.form_and_symbols(rule);
+            let kept = new.names.rules.get(&rule.name).map(|ix| &new[*ix]);
+            if kept.is_some_and(|kept| form != new_form(|form| form.rule(kept))) {
+                refuted.extend(seen.iter().copied());
+            }
+            let is_kept = kept.is_some();
+            spoken_of.extend(seen.into_iter().map(|symbol| (symbol, is_kept)));
+        }
+        let in_new: BTreeSet<Renamed> = new
+            .rules
+            .iter()
+            .flat_map(|rule| spoken_of_in(new, rule))
+            .collect();
+        let is_proven = |symbol: &Renamed| {
+            let by_a_rule = spoken_of.contains(&(*symbol, true));
+            let by_nobody = !by_a_rule && !spoken_of.contains(&(*symbol, false));
+            // What no rule speaks of, before and after, makes nothing happen; a channel might.
+            let is_idle = by_nobody
+                && !matches!(symbol, Renamed::Channel(_))
+                && self
+                    .successor(*symbol)
+                    .is_some_and(|is| !in_new.contains(&is));
+            !refuted.contains(symbol) && (by_a_rule || is_idle)
+        };
+        let unproven: BTreeSet<Renamed> = supposed
+            .iter()
+            .filter(|symbol| !is_proven(symbol))
+            .copied()
+            .collect();
+        (!unproven.is_empty()).then_some(unproven)
+    }
+
+    fn form_and_symbols(&self, rule: &Rule) -> (Vec<u64>, BTreeSet<Renamed>) {
         let seen = RefCell::default();
         let symbols = Successors {
             succession: self,
             seen: Some(&seen),
         };
-        for (rule, is) in self.old.rules.iter().zip(&self.rules) {
-            let Some(is) = is else { continue };
-            let mut form = Form::new(&symbols);
-            form.rule(rule);
-            let form = form.finish();
-            let mut spoken_of = seen.take();
-            spoken_of.retain(|symbol| renamed.contains(symbol));
-            if !spoken_of.is_empty() && form != new_form(|form| form.rule(&self.new[*is])) {
-                refuted.append(&mut spoken_of);
-            }
+        let mut form = Form::new(&symbols);
+        form.rule(rule);
+        let form = form.finish();
+        (form, seen.into_inner())
+    }
+
+    /// The same, by its place in the new program.
+    fn successor(&self, symbol: Renamed) -> Option<Renamed> {
+        match symbol {
+            Renamed::Device(device) => self.device(device).map(Renamed::Device),
+            Renamed::Channel(channel) => self.channel(channel).map(Renamed::Channel),
+            Renamed::Var(var) => self.var(var).map(Renamed::Var),
+            Renamed::Timer(timer) => self.timer(timer).map(Renamed::Timer),
         }
-        (!refuted.is_empty()).then_some(refuted)
     }
 
     fn take_back(&mut self, symbol: Renamed) {
@@ -369,6 +406,23 @@ impl Symbols for Successors<'_> {
         });
         number(is.map(|is| is as u32), place.into())
     }
+}
+
+/// What `rule` of `program` speaks of.
+fn spoken_of_in(program: &Program, rule: &Rule) -> BTreeSet<Renamed> {
+    // Nobody asks it who follows whom.
+    let itself = Succession {
+        old: program,
+        new: program,
+        devices: Vec::new(),
+        channels: Vec::new(),
+        vars: Vec::new(),
+        timers: Vec::new(),
+        rules: Vec::new(),
+        devices_before: Vec::new(),
+        channels_before: Vec::new(),
+    };
+    itself.form_and_symbols(rule).1
 }
 
 /// The place of the successor; where there is none, a number that no place has.

@@ -121,15 +121,37 @@ fn several_may_have_other_names_at_once() {
         &[
             ("night", "tonight"),
             ("late", "later"),
-            ("lamp-o", "light-o"),
-            ("hall.", "hall."),
+            ("hall.lamp", "hall.light"),
+            ("io.lamp", "io.light"),
+        ],
+        &["channel lamp>light", "var late>later", "var night>tonight"],
+    );
+    check(
+        &[("lamp-o", "light-o")],
+        &["rule lamp-off>light-off", "rule lamp-on>light-on"],
+    );
+}
+
+#[test]
+fn nothing_goes_on_that_nobody_began() {
+    // Another channel, another timer and other rules of the same shape: nothing tells that they are the old ones.
+    check(
+        &[
+            ("io.lamp", "io.siren"),
+            ("hall.lamp", "hall.siren"),
+            ("\"dark\"", "\"loud\""),
+            ("lamp-o", "siren-o"),
         ],
         &[
-            "var late>later",
-            "var night>tonight",
-            "rule lamp-off>light-off",
-            "rule lamp-on>light-on",
+            "channel lamp",
+            "timer dark",
+            "rule lamp-off",
+            "rule lamp-on",
         ],
+    );
+    check(
+        &[("late", "gone"), ("lamp-o", "other-o")],
+        &["var late", "rule lamp-off", "rule lamp-on"],
     );
 }
 
