@@ -14,12 +14,12 @@ use mapping::{
     suggest,
 };
 
+/// The file that holds the blocks, on its own.
+pub(crate) use mapping::blocklist::FILE as BLOCKLIST;
+
 use crate::{
     change::Change, export, model::Model, pointer::Pointer, refusal::Refusal, rename, texts::Texts,
 };
-
-/// The file that holds the blocks, on its own.
-pub(crate) const BLOCKLIST: &str = "blocklist.toml";
 
 /// Where tests go in a house that has none.
 pub(crate) const TESTS: &str = "tests/house.test.toml";

@@ -10,7 +10,7 @@ use mapping::{Analysis, FileIx, analyze, blocklist, disk};
 /// The name of the file that makes a folder a house.
 const MAIN: &str = "mapping.toml";
 /// Read on its own.
-pub(crate) const BLOCKLIST: &str = "blocklist.toml";
+pub(crate) use mapping::blocklist::FILE as BLOCKLIST;
 
 /// A house and what it means.
 #[derive(Debug)]

@@ -12,6 +12,7 @@ use std::{
 };
 
 use crate::{
+    blocklist,
     diagnostic::Diagnostic,
     disk::{self, Unreadable},
     read::{Document, Size, Text, TooMuch, did_you_mean, head},
@@ -25,7 +26,7 @@ pub use reads::Reads;
 pub(crate) const MAIN: &str = "mapping.toml";
 
 /// Files of a house's folder that are read on their own: a `*` does not stand for them.
-const OTHERS: &[&str] = &["blocklist.toml", "settings.toml"];
+const OTHERS: &[&str] = &[blocklist::FILE, "settings.toml"];
 
 /// Largest file in bytes.
 const BYTES_MAX: u64 = 4_000_000;
