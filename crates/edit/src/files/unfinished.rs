@@ -165,7 +165,8 @@ fn is_ours(from: &Path, to: &Path) -> bool {
     let begins = from_name
         .strip_prefix('.')
         .and_then(|rest| rest.strip_prefix(&*to_name));
-    begins.is_some_and(|rest| rest.starts_with('.'))
+    // Behind the name stand the writer's numbers and nothing else: another file's name may begin with this one.
+    begins.is_some_and(|rest| rest.starts_with('.') && rest.matches('.').count() == 2)
         && leftover::writer_of(&from_name).is_some()
         && from.parent() == to.parent()
 }
@@ -305,6 +306,7 @@ mod tests {
             (".keys.toml.1-0.new", "out/keys.toml"),
             ("out/keys.toml", "stolen.toml"),
             ("..", "a.toml"),
+            (".a.toml.bak.toml.1-0.new", "a.toml"),
         ] {
             let note = serde_json::json!({ "files": [{ "from": from, "to": to }] });
             fs::write(folder.path().join(NOTE), note.to_string()).unwrap();
