@@ -49,17 +49,18 @@ fn a_running_timer_keeps_its_deadline() {
 }
 
 #[test]
-fn new_names_for_a_rule_and_its_timer_send_nothing_and_the_timer_runs_on() {
+fn new_names_for_a_timer_and_then_its_rules_send_nothing_and_it_runs_on() {
     let mut rig = Rig::awake();
     rig.says("sensor", "z2m/sensor", r#"{"action":"single"}"#);
     rig.pass(Duration::from_secs(200));
     let old = format!("{HOUSE}{RULES}");
-    let text = old
-        .replace("[rule.", "[rule.my-")
-        .replace("\"old-off\"", "\"late\"");
-    assert_ne!(text, old);
-    let effects = reload(&mut rig, &text);
-    assert_eq!((sent(&effects), effects.notes), (vec![], vec![]));
+    let timer = old.replace("\"old-off\"", "\"late\"");
+    let rules = timer.replace("[rule.", "[rule.my-");
+    for text in [timer, rules] {
+        assert_ne!(text, old);
+        let effects = reload(&mut rig, &text);
+        assert_eq!((sent(&effects), effects.notes), (vec![], vec![]));
+    }
     assert!(rig.pass(Duration::from_secs(99)).sends.is_empty());
     assert_eq!(
         sent(&rig.pass(Duration::from_secs(1))),
