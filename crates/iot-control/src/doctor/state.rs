@@ -220,7 +220,7 @@ fn whole(folder: &Path, settings: &Settings, findings: &mut Vec<Finding>) {
             Level::Note,
             "users",
             "nobody has a login: no module can connect",
-            "`iot-control user add --device NAME`",
+            "`iot-control user add NAME --device DEVICE`",
         ));
     }
 }
