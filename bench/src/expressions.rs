@@ -111,14 +111,9 @@ pub fn measure(rounds: usize, times: usize) -> anyhow::Result<Vec<Compared>> {
             rhai.eval_ast_with_scope::<bool>(scope, &ast).ok()
         };
         let mut truths = [0; 2];
-        for n in 0..SETS {
+        for (n, set) in sets.iter().enumerate() {
             let is = ours(n);
-            assert_eq!(
-                (by_cel(n), by_rhai(n)),
-                (is, is),
-                "{text} with {:?}",
-                sets[n]
-            );
+            assert_eq!((by_cel(n), by_rhai(n)), (is, is), "{text} with {set:?}");
             truths[usize::from(is == Some(true))] += 1;
         }
         assert!(
@@ -173,7 +168,7 @@ fn values_of(set: usize) -> Values {
         ("event.key", number(1, 40.0, 48).into()),
         ("event.velocity", number(7, 10.0, 117).into()),
         ("state.hall.lux", number(5, 0.0, 100).into()),
-        ("state.hall.lamp.on", Value::Bool(set % 3 == 0)),
+        ("state.hall.lamp.on", Value::Bool(set.is_multiple_of(3))),
         ("state.living.temp", number(3, 15.0, 13).into()),
         (
             "state.door.contact",
@@ -184,7 +179,7 @@ fn values_of(set: usize) -> Values {
             }),
         ),
         ("target.living.lamp.brightness", number(11, 0.0, 101).into()),
-        ("var.night", Value::Bool(set % 5 == 0)),
+        ("var.night", Value::Bool(set.is_multiple_of(5))),
         ("var.comfort", number(2, 18.0, 5).into()),
     ];
     all.map(|(path, value)| (path.to_owned(), value)).into()

@@ -110,8 +110,9 @@ pub fn files(rules: usize) -> Vec<(String, String)> {
     // A timer that is started needs one that waits: the last room may lack it.
     if (1..3).contains(&(room % ROOM_RULES)) {
         let name = format!("room{}", room / ROOM_RULES);
-        for place in room % ROOM_RULES..3 {
-            let rule = RULES[place].replace("ROOM", &name);
+        let left = RULES.iter().enumerate().take(3);
+        for (place, rule) in left.skip(room % ROOM_RULES) {
+            let rule = rule.replace("ROOM", &name);
             let _ = write!(text, "\n[rule.{name}-{place}]\n{rule}\n");
         }
     }

@@ -62,7 +62,8 @@ pub fn measure(program: &Arc<Program>, effort: Effort) -> Matching {
     let (mut found, mut scanned) = (Vec::new(), Vec::new());
     // The scan is slow: some events stand for all.
     for (event, fields) in events.iter().take(COMPARED) {
-        (found.clear(), scanned.clear());
+        found.clear();
+        scanned.clear();
         index.candidates(*event, fields, &mut found);
         naive::candidates(program, *event, &mut scanned);
         candidates += found.len();
@@ -233,7 +234,7 @@ impl House {
 /// What a sensor says in the evening: it is dark, neither warm nor cold, and all is closed.
 fn reported(program: &Program, slot: SlotIx) -> Value {
     match &program[slot].ty {
-        Type::Bool => Value::Bool(slot.0 % 2 == 0),
+        Type::Bool => Value::Bool(slot.0.is_multiple_of(2)),
         Type::Enum(names) => Value::Text(Arc::clone(&names[names.len() - 1])),
         Type::Text => Value::from("calm"),
         Type::Int { max, .. } => Value::Number(max.min(40.0)),

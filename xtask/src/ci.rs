@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{firmware, shell, test, tidy};
+use crate::{bench, firmware, shell, test, tidy};
 
 /// Stops at the first step that fails; the tests come last, so that their summary ends the output.
 ///
@@ -43,6 +43,7 @@ pub(crate) fn checks() -> Result<()> {
         "warnings",
     ];
     shell::run(&mut shell::cargo(clippy))?;
+    bench::check()?;
     let docs = [
         "doc",
         "--workspace",

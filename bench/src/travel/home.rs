@@ -282,6 +282,7 @@ impl Home {
             format: dispatcher::STATE_FORMAT,
             binary: dispatcher::VERSION.to_owned(),
             body: self.dispatcher.state(),
+            broker: None,
         };
         let (reply, done) = sync_channel(1);
         self.store

@@ -6,6 +6,8 @@ pub(crate) mod engine;
 mod programs;
 pub(crate) mod travel;
 
+pub(crate) use programs::check;
+
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -1,4 +1,5 @@
-//! The workspace `bench/`: its programs, and its tests. Called by the benches of engine and travel.
+//! The workspace `bench/`: its programs, and its tests. Called by the benches of engine and travel,
+//! and looked at by `check`.
 
 use std::path::PathBuf;
 
@@ -24,6 +25,23 @@ pub(super) fn build(name: &str) -> Result<PathBuf> {
     ]);
     shell::run(build.args(["--bin", name, "--target-dir"]).arg(&target))?;
     Ok(target.join("release").join(name))
+}
+
+/// Whether it still fits what it measures: a change of ours is built without it.
+///
+/// # Errors
+/// It doesn't build, or not without a warning.
+pub(crate) fn check() -> Result<()> {
+    let target = Workspace::read()?.target;
+    let mut clippy = shell::cargo([
+        "clippy",
+        "--locked",
+        "--all-targets",
+        "--manifest-path",
+        MANIFEST,
+    ]);
+    clippy.arg("--target-dir").arg(target);
+    shell::run(clippy.args(["--", "-D", "warnings"]))
 }
 
 /// Runs its tests, as built for a measurement: an optimised build is needed anyhow.
