@@ -9,6 +9,7 @@ mod comparison;
 pub mod events;
 mod history;
 mod hold;
+mod lineage;
 mod paint;
 mod player;
 mod programs;

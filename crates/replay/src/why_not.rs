@@ -3,14 +3,17 @@
 //! The last day before that time is replayed with the rule watched: it then looks at each of its events, also
 //! where the index would rule it out. What came nearest is told with the values it saw and since when they were so.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use types::{Now, UnixTime};
 
 use dispatcher::explain::Part;
+use mapping::Program;
 
 use crate::{
     history::{History, Until},
+    lineage,
+    player::Fed,
     target::Target,
     trouble::HistoryError,
     when::When,
@@ -21,6 +24,7 @@ mod attempt;
 mod collect;
 mod facts;
 mod json;
+mod rename;
 mod sentences;
 mod text;
 mod triggers;
@@ -106,14 +110,19 @@ pub fn why_not(
     let name = name_of(history, rule, until)?;
     let from = UnixTime(at.0.saturating_sub_unsigned(BACK.as_micros() as u64));
     let mut travel = history.from_or_oldest(from, until)?;
-    travel.watch(Some(name.as_str().into()));
-    let mut collector = Collector::new(&name, travel.house(), travel.now());
+    let mut watched = name_at_start(history, &name, travel.house().program(), (from, until))?;
+    travel.watch(Some(watched.as_str().into()));
+    let mut collector = Collector::new(&watched, travel.house(), travel.now());
     while let Some(mut step) = travel.next()? {
         collector.look(&mut step);
+        if collector.name != watched {
+            watched.clone_from(&collector.name);
+            travel.watch(Some(watched.as_str().into()));
+        }
     }
     let asked = Asked {
         history,
-        name: &name,
+        name: &watched,
         at,
         near_from: when.map(|_| UnixTime(at.0.saturating_sub_unsigned(NEAR.as_micros() as u64))),
         since: history.oldest().map_or(from, |oldest| oldest.max(from)),
@@ -143,11 +152,32 @@ fn moment(last: Now, at: UnixTime) -> Now {
     }
 }
 
+/// What the rule was called where the travel through `span` starts, in the mapping `start`. What is called so there
+/// already costs nothing; after another name is looked with a travel of its own.
+fn name_at_start(
+    history: &History,
+    name: &str,
+    start: &Arc<Program>,
+    (from, until): (UnixTime, Until),
+) -> Result<String, HistoryError> {
+    if start.names.rules.contains_key(name) {
+        return Ok(name.to_owned());
+    }
+    let mut programs = vec![Arc::clone(start)];
+    let mut travel = history.from_or_oldest(from, until)?;
+    while let Some(step) = travel.next()? {
+        if step.fed == Fed::Reloaded {
+            programs.push(Arc::clone(step.program()));
+        }
+    }
+    Ok(lineage::oldest_rule_name(&programs, name))
+}
+
 /// The rule that `text` means, in the mapping in force then or now.
 fn name_of(history: &History, text: &str, until: Until) -> Result<String, HistoryError> {
     let bare = text.trim();
     let bare = bare.strip_prefix("rule.").unwrap_or(bare);
-    let is_rule = |program: &mapping::Program| program.names.rules.contains_key(bare);
+    let is_rule = |program: &Program| program.names.rules.contains_key(bare);
     if is_rule(history.program()) || is_rule(history.travel_to(until)?.house().program()) {
         return Ok(bare.to_owned());
     }

@@ -15,7 +15,8 @@ use crate::{player::Fed, travel::Step};
 
 /// A rule on its way through history.
 pub(super) struct Collector {
-    name: String,
+    /// As the mapping in force calls it.
+    pub(super) name: String,
     pub(super) program: Arc<Program>,
     /// `None`: the mapping in force does not have it.
     pub(super) rule: Option<RuleIx>,
@@ -172,6 +173,7 @@ impl Collector {
     fn reloaded(&mut self, step: &Step<'_>) {
         let enabled = |collector: &Self| collector.rule.map(|rule| collector.program[rule].enabled);
         let before = enabled(self);
+        self.rename(step.house.program());
         self.meet(step.house);
         if enabled(self) != before {
             self.mapped = Some(step.record.now);

@@ -267,7 +267,10 @@ impl Home {
             else {
                 continue;
             };
-            let ix = self.device(device);
+            // What is retained under a name that a reload took away is cleared; nobody has that name.
+            let Some(ix) = self.program.device(device) else {
+                continue;
+            };
             if !self.dispatcher.online(ix) {
                 continue;
             }

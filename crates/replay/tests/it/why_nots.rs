@@ -10,7 +10,7 @@ use replay::{
 };
 use types::Now;
 
-use crate::home::{Home, evening, piano_house, with_rules};
+use crate::home::{Files, Home, evening, piano_house, with_rules};
 
 fn ask(home: &mut Home, rule: &str, at: Option<&str>) -> WhyNot {
     let now = home.now.wall;
@@ -284,6 +284,55 @@ fn a_rule_that_the_mapping_did_not_have_then_is_told() {
         "new",
         Some("20:01"),
         "the mapping in force then did not have it",
+    );
+}
+
+/// The piano house, with other names.
+fn renamed(names: &[(&str, &str)]) -> Files {
+    let mut files = piano_house();
+    for text in files.values_mut() {
+        for (old, new) in names {
+            *text = text.replace(old, new);
+        }
+    }
+    files
+}
+
+#[test]
+fn a_rule_that_was_renamed_tells_what_it_did_under_its_old_name() {
+    let mut home = Home::new(&piano_house());
+    home.press(60);
+    let before = ask(&mut home, "middle-c", None);
+    home.pass(10);
+    home.reload(&renamed(&[("middle-c", "note-c")]));
+    home.pass(10);
+    home.reload(&renamed(&[("middle-c", "key-c")]));
+    home.pass(10);
+    let after = ask(&mut home, "key-c", None);
+    assert_eq!(after.rule, "key-c");
+    assert!(before.fired.is_some());
+    assert_eq!(after.fired, before.fired);
+    assert_eq!(after.sentences, before.sentences);
+    // Before the rename it answers to the name that it had.
+    let then = ask(&mut home, "middle-c", Some("20:00:12"));
+    assert_eq!((then.rule.as_str(), then.fired), ("middle-c", before.fired));
+}
+
+#[test]
+fn a_device_that_was_renamed_is_told_with_what_it_said_before() {
+    let mut home = Home::new(&piano_house());
+    home.pass(10);
+    home.says("door", "bell/event", r#"{"event":"press"}"#);
+    home.pass(10);
+    home.reload(&renamed(&[
+        ("door.", "gate."),
+        ("[device.door]", "[device.gate]"),
+    ]));
+    home.pass(10);
+    let answer = ask(&mut home, "door-bell", None);
+    assert_eq!(
+        answer.triggers[0].to_string(),
+        "gate.bell.press came last at 20:00:20.000, once since 20:00:00.000; gate is offline since 20:00:30.000"
     );
 }
 

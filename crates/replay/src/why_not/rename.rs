@@ -1,0 +1,50 @@
+//! What was gathered so far under the names of a mapping that takes over.
+
+use std::sync::Arc;
+
+use mapping::{Program, program::Succession};
+
+use super::collect::{Collector, What};
+use crate::lineage;
+
+impl Collector {
+    /// Calls what was gathered as `next` does, the mapping that takes over. What is gone keeps its name.
+    pub(super) fn rename(&mut self, next: &Arc<Program>) {
+        let old = Arc::clone(&self.program);
+        let succession = Succession::new(&old, next);
+        if let Some(rule) = self.rule.and_then(|rule| succession.rule(rule)) {
+            self.name = next[rule].name.to_string();
+        }
+        let path = |path: String| lineage::path_after(&succession, &path).unwrap_or(path);
+        let timer = |name: String| lineage::timer_after(&succession, &name).unwrap_or(name);
+        let renamed = |what| match what {
+            What::Event(event) => What::Event(path(event)),
+            What::Blocked(event) => What::Blocked(path(event)),
+            What::Copy(event) => What::Copy(path(event)),
+            What::Gesture(channel, word) => What::Gesture(path(channel), word),
+            What::Timer(name) => What::Timer(timer(name)),
+            What::Started(name) => What::Started(timer(name)),
+            What::Time | What::Turned(_) => what,
+        };
+        let came = std::mem::take(&mut self.came).into_iter();
+        self.came = came.map(|(what, came)| (renamed(what), came)).collect();
+        let presence = std::mem::take(&mut self.presence).into_iter();
+        self.presence = presence.map(|(name, is)| (path(name), is)).collect();
+        let blocks = std::mem::take(&mut self.blocks).into_iter();
+        self.blocks = blocks.map(|(name, is)| (path(name), is)).collect();
+        for fact in &mut self.facts {
+            if let Some(name) = fact_after(&succession, &fact.name) {
+                fact.name = name;
+            }
+        }
+    }
+}
+
+/// What a fact is called now: `state.hall.lux`, `target.hall.lamp.on`, `var.night`, `hall.online`.
+fn fact_after(succession: &Succession<'_>, name: &str) -> Option<String> {
+    let prefixes = ["state.", "target."];
+    let prefix = prefixes.into_iter().find(|prefix| name.starts_with(prefix));
+    let prefix = prefix.unwrap_or_default();
+    let path = lineage::path_after(succession, &name[prefix.len()..])?;
+    Some(format!("{prefix}{path}"))
+}
