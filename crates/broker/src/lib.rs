@@ -44,6 +44,7 @@
 //!   has no word for it: the message is acknowledged and dropped. [`Application::denied`] hears of both.
 //! - A will is published under the rights its owner has at that moment; a CONNECT whose will its user
 //!   may not publish is refused. [`Core::shutdown`] publishes no wills: it is not the clients' failure.
+//! - What [`Core::report`] tells stands below `$SYS`, where nobody may publish; no filter that begins with a wildcard means it.
 //! - A shared subscription (`$share/GROUP/FILTER`, in MQTT 3.1.1 too) goes around among the members that are
 //!   connected and keep up. Who is away gets its messages only where nobody is there; what a session that ends
 //!   leaves without an ack goes to another member. Groups are of all users: each member by its own rights.

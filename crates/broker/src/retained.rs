@@ -40,6 +40,13 @@ impl Retained {
         self.messages.get(topic).map(|entry| entry.message.bytes())
     }
 
+    /// What is kept on this topic.
+    pub(crate) fn payload(&self, topic: &str) -> Option<&[u8]> {
+        self.messages
+            .get(topic)
+            .map(|entry| &*entry.message.payload)
+    }
+
     /// The messages that are to survive the end of the process, in no order.
     pub(crate) fn surviving(&self) -> impl Iterator<Item = &Arc<Stored>> {
         let all = self.messages.values().filter(|entry| entry.survives);

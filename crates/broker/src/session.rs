@@ -101,6 +101,8 @@ pub(crate) enum Timer {
     Hold(ConnKey),
     /// Expired retained messages are thrown out.
     Sweep,
+    /// The broker tells of itself.
+    Report,
 }
 
 /// All deadlines of the broker.

@@ -59,13 +59,13 @@ pub fn of_device(program: &Program, device: DeviceIx) -> Access {
     }
 }
 
-/// What a person or a tool may do: ask for targets, read everything below `iot/`, and speak for the
-/// virtual devices it was granted.
+/// What a person or a tool may do: ask for targets, read everything below `iot/` and what the broker tells of itself, and
+/// speak for the virtual devices it was granted.
 #[must_use]
 pub fn of_person(program: &Program, granted: &[DeviceIx]) -> Access {
     let mut access = Access {
         publish: vec!["iot/+/+/set".to_owned()],
-        subscribe: vec!["iot/#".to_owned()],
+        subscribe: vec!["iot/#".to_owned(), "$SYS/#".to_owned()],
     };
     let granted = granted
         .iter()

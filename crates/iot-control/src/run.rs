@@ -210,6 +210,12 @@ async fn serve(
 
     let mut core = Core::new(limits).keeping();
     core.restore(kept, clock.now(), &app);
+    let tells_every_s = settings.mqtt.sys_interval_s;
+    if tells_every_s > 0 {
+        let version = concat!("iot-control ", env!("CARGO_PKG_VERSION"));
+        let every = time::Duration::from_secs(tells_every_s.into());
+        core.report(version, every, clock.now());
+    }
     let core = Rc::new(RefCell::new(core));
     let app = Rc::new(RefCell::new(app));
     let now = Rc::clone(&clock);

@@ -81,6 +81,8 @@ pub(crate) struct Mqtt {
     pub(crate) client_messages_per_s_max: u32,
     /// Messages no further apart than so many microseconds find the dispatcher awake; 0: it always sleeps.
     pub(crate) burst_pause_us_max: u32,
+    /// Seconds between two reports of the broker below `$SYS`; 0: none.
+    pub(crate) sys_interval_s: u32,
 }
 
 /// `[tls]`: files of PEM; their paths begin at the house folder.
@@ -183,6 +185,7 @@ impl Default for Mqtt {
             packet_bytes_max: 256 * 1024,
             client_messages_per_s_max: 0,
             burst_pause_us_max: 300,
+            sys_interval_s: 10,
         }
     }
 }

@@ -22,6 +22,7 @@ mod facts;
 mod hold;
 mod join;
 mod publish;
+mod report;
 mod restore;
 mod share;
 mod subscribe;
@@ -64,6 +65,8 @@ pub struct Core {
     withheld: VecDeque<publish::Withheld>,
     durable: InputNo,
     facts: facts::Facts,
+    /// `None`: it tells nothing of itself.
+    report: Option<report::Report>,
     verify_jobs: Turns<VerifyJob>,
     /// Whose password the worker has.
     at_worker: Option<ConnKey>,
@@ -108,6 +111,7 @@ impl Core {
             withheld: VecDeque::new(),
             durable: InputNo(0),
             facts: facts::Facts::default(),
+            report: None,
             verify_jobs: Turns::default(),
             at_worker: None,
             peers: Peers::default(),
@@ -257,6 +261,7 @@ impl Core {
                     self.sweeping = false;
                     self.sweep(now.at);
                 }
+                Timer::Report => self.tell_counters(now),
             }
             self.settle(now, app);
         }

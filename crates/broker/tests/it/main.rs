@@ -18,6 +18,7 @@ mod malformed;
 mod model;
 mod peers;
 mod publish;
+mod report;
 mod session;
 mod shared;
 mod subscribe;

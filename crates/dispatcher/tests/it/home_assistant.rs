@@ -156,7 +156,7 @@ fn a_tool_reads_what_home_assistant_is_told_and_nobody_else() {
     let program = program(HOUSE);
     let tool = access::of_tool(&program, Some(PREFIX));
     assert_eq!(tool.publish, ["iot/+/+/set", "homeassistant/status"]);
-    assert_eq!(tool.subscribe, ["iot/#", "homeassistant/#"]);
+    assert_eq!(tool.subscribe, ["iot/#", "$SYS/#", "homeassistant/#"]);
     assert_eq!(
         access::of_tool(&program, None),
         access::of_person(&program, &[])

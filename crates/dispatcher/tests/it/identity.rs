@@ -134,7 +134,7 @@ fn access_lists_are_what_the_topics_say() {
         ],
         "nobody is granted a device that has its own user"
     );
-    assert_eq!(anna.subscribe, ["iot/#"]);
+    assert_eq!(anna.subscribe, ["iot/#", "$SYS/#"]);
 }
 
 #[test]

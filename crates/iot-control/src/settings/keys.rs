@@ -159,6 +159,13 @@ pub(super) const KEYS: &[Key] = &[
         },
     },
     Key {
+        path: "mqtt.sys_interval_s",
+        set: |settings, _, given| {
+            settings.mqtt.sys_interval_s = given.number(0..=86_400)?;
+            Ok(())
+        },
+    },
+    Key {
         path: "tls.certificate",
         set: |settings, _, given| {
             settings.tls.certificate = Some(PathBuf::from(given.filled()?));

@@ -48,6 +48,7 @@ const VALUES: &[(&str, &str, &str)] = &[
     ("mqtt.packet_bytes_max", "4_096", "4_096"),
     ("mqtt.client_messages_per_s_max", "9", "9"),
     ("mqtt.burst_pause_us_max", "50", "50"),
+    ("mqtt.sys_interval_s", "0", "0"),
     ("tls.certificate", "\"tls/server.pem\"", "tls/server.pem"),
     ("tls.key", "\"tls/server.key\"", "tls/server.key"),
     ("tls.client_ca", "\"tls/ca.pem\"", "tls/ca.pem"),

@@ -33,6 +33,7 @@ mod machines;
 mod outlast;
 mod recording;
 mod reload;
+mod report;
 mod rubbish;
 mod simulation;
 mod status;
