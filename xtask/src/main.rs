@@ -27,7 +27,8 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask COMMAND
   test [--require-peers]   every test: unit, end to end, docs, example houses
-  peers                    installs MQTT.js and paho for the end-to-end tests into target/peers
+  peers [--bench]          installs MQTT.js and paho for the end-to-end tests into target/peers; for benches also
+                           aedes and Node-RED
   homeassistant            the real Home Assistant beside the dispatcher; installs it into target/peers (Python 3.11)
   conformance PATH         Eclipse's MQTT test suite, from a checkout of paho.mqtt.testing, against the dispatcher
                            (--version 3.1.1 or 5.0, --test NAME)
@@ -36,8 +37,8 @@ cargo xtask COMMAND
   firmware                 what modules hold, built for their processors
   package                  a Debian package, unpacked, looked at and its unit judged by systemd; needs cargo-deb
   ci                       check, then test --require-peers
-  bench [--quick]          latency and throughput beside mosquitto's bare relay
-                           (--runs N, --rules N,..)
+  bench [--quick]          latency, throughput and memory beside mosquitto's bare relay, mosquitto with a Python dict and
+                           with Node-RED, and aedes (--runs N, --rules N,..)
   bench engine [--quick]   matching beside a scan, loading, memory, conditions beside CEL and Rhai
   bench travel             questions about two weeks of a house (--days N, --events N, --runs N)
   fuzz [TARGET..]          random input for each parser, led by what it reaches (--seconds N each)";
@@ -48,7 +49,8 @@ fn main() -> ExitCode {
     let done = match words.as_slice() {
         ["test"] => test::run(false),
         ["test", "--require-peers"] => test::run(true),
-        ["peers"] => peers::install(),
+        ["peers"] => peers::install(false),
+        ["peers", "--bench"] => peers::install(true),
         ["homeassistant"] => homeassistant::run(),
         ["conformance", options @ ..] => match conformance::Options::parse(options) {
             Ok(options) => conformance::run(&options),
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
             Ok(options) => bench::travel::run(&options),
             Err(error) => return wrong_usage(&format!("{error:#}")),
         },
+        ["bench", "null-peer", address] => bench::broker::null::run(address),
         ["bench", options @ ..] => match bench::broker::Options::parse(options) {
             Ok(options) => bench::broker::run(&options),
             Err(error) => return wrong_usage(&format!("{error:#}")),

@@ -62,6 +62,27 @@ pub(crate) fn all() -> Vec<Peer> {
     ]
 }
 
+/// What only `cargo xtask bench` talks to.
+pub(crate) fn of_benches() -> Vec<Peer> {
+    let node = |name: &'static str| Peer {
+        name,
+        found: node_version(name).is_some() && shell::installed("node").is_some(),
+        install: "apt-get install nodejs npm; cargo xtask peers --bench",
+    };
+    vec![node("aedes"), node("node-red")]
+}
+
+/// Version of a package of Node.js in [`folder`].
+pub(crate) fn node_version(package: &str) -> Option<String> {
+    let manifest = folder()
+        .join("node_modules")
+        .join(package)
+        .join("package.json");
+    let manifest: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(manifest).ok()?).ok()?;
+    Some(manifest["version"].as_str()?.to_owned())
+}
+
 /// Gives a program, and all it starts, the libraries of [`folder`].
 pub(crate) fn with_paho(command: &mut Command) -> &mut Command {
     let own = folder().join("python");
@@ -73,28 +94,29 @@ pub(crate) fn with_paho(command: &mut Command) -> &mut Command {
     }
 }
 
-/// Installs MQTT.js, paho and taplo into [`folder`], where they are missing, and says what is there.
+/// Installs MQTT.js, paho and taplo into [`folder`], where they are missing, and says what is there; for benches aedes and Node-RED too.
 ///
 /// # Errors
 /// npm or pip is missing or fails.
-pub(crate) fn install() -> Result<()> {
+pub(crate) fn install(for_benches: bool) -> Result<()> {
     let folder = folder();
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("can't create {}", folder.display()))?;
-    for peer in all().iter().filter(|peer| !peer.found) {
+    let wanted = || {
+        let benches = if for_benches {
+            of_benches()
+        } else {
+            Vec::new()
+        };
+        all().into_iter().chain(benches)
+    };
+    for peer in wanted().filter(|peer| !peer.found) {
         match peer.name {
-            "MQTT.js" => shell::run(
-                Command::new("npm")
-                    .args(["install", "--no-audit", "--no-fund", "--prefix"])
-                    .arg(&folder)
-                    .arg("mqtt@5"),
-            )?,
-            "taplo" => shell::run(
-                Command::new("npm")
-                    .args(["install", "--no-audit", "--no-fund", "--prefix"])
-                    .arg(&folder)
-                    .arg("@taplo/lsp@0.8"),
-            )?,
+            "MQTT.js" => npm("mqtt@5")?,
+            "taplo" => npm("@taplo/lsp@0.8")?,
+            "aedes" => npm("aedes@1.2")?,
+            // 5 needs a newer Node.js than distributions hold.
+            "node-red" => npm("node-red@4")?,
             "paho" => shell::run(
                 Command::new("python3")
                     .args(["-m", "pip", "install", "--quiet", "--upgrade", "--target"])
@@ -104,9 +126,19 @@ pub(crate) fn install() -> Result<()> {
             _ => {}
         }
     }
-    print(&all());
+    print(&wanted().collect::<Vec<_>>());
     println!("{FOLDER_VARIABLE}={}", folder.display());
     Ok(())
+}
+
+/// Installs a package of Node.js into [`folder`].
+fn npm(package: &str) -> Result<()> {
+    let mut install = Command::new("npm");
+    install
+        .args(["install", "--no-audit", "--no-fund", "--prefix"])
+        .arg(folder())
+        .arg(package);
+    shell::run(&mut install)
 }
 
 /// One line for each peer.

@@ -193,7 +193,7 @@ fn run_version(
         .arg(shell::root().join("xtask/agents/conformance.py"))
         .args([
             version.script(),
-            &broker.server.address.port().to_string(),
+            &broker.server.door.address.port().to_string(),
             LOGIN[2],
             &broker.password,
         ])

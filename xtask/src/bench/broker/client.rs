@@ -2,29 +2,33 @@
 
 use std::{
     io::{self, Write},
-    net::{SocketAddr, TcpStream},
+    net::TcpStream,
+    os::fd::{AsFd, BorrowedFd},
     time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
 use rustix::event::{PollFd, PollFlags};
 
-use super::packet::{self, Inbox, Login, Packet};
+use super::{
+    packet::{self, Inbox, Login, Packet},
+    server::Door,
+};
 
 /// Nothing takes longer than this in a broker that works.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// One connection.
 pub(crate) struct Client {
-    pub(crate) stream: TcpStream,
+    stream: TcpStream,
     pub(crate) inbox: Inbox,
     /// Bytes that wait for [`Self::flush`].
     pub(crate) out: Vec<u8>,
 }
 
 impl Client {
-    pub(crate) fn connect(address: SocketAddr, id: &str, login: Option<&Login>) -> Result<Self> {
-        let stream = TcpStream::connect(address).context("can't reach the broker")?;
+    pub(crate) fn connect(door: &Door, id: &str, login: Option<&Login>) -> Result<Self> {
+        let stream = TcpStream::connect(door.address).context("can't reach the broker")?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         let mut client = Self {
@@ -37,6 +41,20 @@ impl Client {
             Packet::ConnAck { code: 0 } => Ok(client),
             answer => bail!("{id} is not let in: {answer:?}"),
         }
+    }
+
+    /// Of a connection that somebody else has opened.
+    ///
+    /// # Errors
+    /// The socket takes no settings.
+    pub(crate) fn accepted(stream: TcpStream) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        Ok(Self {
+            stream,
+            inbox: Inbox::new(),
+            out: Vec::new(),
+        })
     }
 
     pub(crate) fn subscribe(&mut self, filter: &str, qos: u8) -> Result<()> {
@@ -54,16 +72,30 @@ impl Client {
 
     /// Waits for a packet.
     pub(crate) fn next(&mut self) -> Result<Packet<'_>> {
-        while !self.inbox.holds_packet()? {
-            self.inbox.fill(&mut self.stream)?;
-        }
+        self.wait()?;
         let packet = self.inbox.take()?;
         packet.context("a packet that was there is gone")
     }
 
+    /// Waits until a packet can be taken.
+    pub(crate) fn wait(&mut self) -> Result<()> {
+        while !self.inbox.holds_packet()? {
+            self.read_once()?;
+        }
+        Ok(())
+    }
+
+    /// Reads once; waits where the socket is a blocking one.
+    ///
+    /// # Errors
+    /// `WouldBlock` or `TimedOut` where nothing came.
+    pub(crate) fn read_once(&mut self) -> io::Result<()> {
+        self.inbox.fill(&mut self.stream)
+    }
+
     /// Reads once where there is something to read.
     pub(crate) fn fill(&mut self) -> Result<()> {
-        match self.inbox.fill(&mut self.stream) {
+        match self.read_once() {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error.into()),
             _ => Ok(()),
         }
@@ -81,6 +113,24 @@ impl Client {
         }
         self.out.drain(..written);
         Ok(())
+    }
+
+    /// Whether nothing waits to be written.
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.out.is_empty()
+    }
+
+    pub(crate) fn set_nonblocking(&self, on: bool) -> io::Result<()> {
+        self.stream.set_nonblocking(on)
+    }
+
+    /// How long a read of a blocking socket waits.
+    pub(crate) fn set_read_timeout(&self, at_most: Duration) -> io::Result<()> {
+        self.stream.set_read_timeout(Some(at_most))
+    }
+
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
     }
 
     pub(crate) fn interest(&self) -> PollFd<'_> {

@@ -12,8 +12,10 @@ pub(crate) struct Faults {
     pub(crate) lost: u64,
     /// Commands that no event asked for, or that came to the wrong place.
     pub(crate) wrong: u64,
-    /// Commands that came again, or after later ones.
+    /// Commands that came again.
     pub(crate) duplicates: u64,
+    /// Commands that came after later ones of their rule.
+    pub(crate) misordered: u64,
 }
 
 impl Faults {
@@ -21,10 +23,15 @@ impl Faults {
         self.lost += other.lost;
         self.wrong += other.wrong;
         self.duplicates += other.duplicates;
+        self.misordered += other.misordered;
     }
 
     pub(crate) fn none(&self) -> bool {
-        *self == Self::default()
+        self.sum() == 0
+    }
+
+    pub(crate) fn sum(&self) -> u64 {
+        self.lost + self.wrong + self.duplicates + self.misordered
     }
 }
 
@@ -34,6 +41,27 @@ struct Account {
     sent: u64,
     /// Events whose command came or is lost.
     done: u64,
+    /// One bit for each value whose command later ones have passed.
+    passed: u128,
+}
+
+impl Account {
+    /// Whether the command with this value was passed by later ones and comes now.
+    fn is_late(&mut self, value: u8) -> bool {
+        let bit = 1 << value;
+        let was_passed = self.passed & bit != 0;
+        self.passed &= !bit;
+        was_passed
+    }
+
+    /// The next command is the one behind `ahead` others, which it passes.
+    fn advance(&mut self, ahead: u64) {
+        for nth in self.done..self.done + ahead {
+            self.passed |= 1 << value(nth);
+        }
+        self.done += ahead + 1;
+        self.passed &= !(1 << value(self.done - 1));
+    }
 }
 
 /// A command that came as it should.
@@ -97,11 +125,16 @@ impl<'a> Ledger<'a> {
         let account = &mut self.accounts[rule];
         let ahead = u64::from(came.wrapping_sub(value(account.done))) % MIDI as u64;
         if ahead >= account.sent - account.done {
-            self.faults.duplicates += 1;
+            if account.is_late(came) {
+                self.faults.lost -= 1;
+                self.faults.misordered += 1;
+            } else {
+                self.faults.duplicates += 1;
+            }
             return None;
         }
+        account.advance(ahead);
         let done = ahead + 1;
-        account.done += done;
         self.open -= done;
         self.faults.lost += ahead;
         self.received += 1;
@@ -124,6 +157,7 @@ impl<'a> Ledger<'a> {
         faults.lost += std::mem::take(&mut self.open);
         for account in &mut self.accounts {
             account.done = account.sent;
+            account.passed = 0;
         }
         faults
     }
@@ -175,6 +209,42 @@ mod tests {
             "the last one is lost too"
         );
         assert!(ledger.close().none(), "faults are told once");
+    }
+
+    #[test]
+    fn what_later_ones_passed_is_out_of_order_and_not_lost() {
+        let route = Route::rules(10);
+        let mut ledger = Ledger::new(&route);
+        let values: Vec<u8> = (0..4).map(|_| ledger.send(5)).collect();
+        assert_eq!(arrive(&mut ledger, values[2]), Some(3));
+        assert_eq!(arrive(&mut ledger, values[0]), None, "too late");
+        assert_eq!(arrive(&mut ledger, values[0]), None, "and again");
+        assert_eq!(arrive(&mut ledger, values[3]), Some(1));
+        let expected = Faults {
+            lost: 1,
+            wrong: 0,
+            duplicates: 1,
+            misordered: 1,
+        };
+        assert_eq!(ledger.close(), expected, "the second never came");
+    }
+
+    #[test]
+    fn a_value_that_was_passed_a_round_ago_is_a_duplicate_now() {
+        let route = Route::rules(10);
+        let mut ledger = Ledger::new(&route);
+        for nth in 0..MIDI as u64 + 10 {
+            let value = ledger.send(5);
+            if nth != 3 {
+                arrive(&mut ledger, value);
+            }
+        }
+        assert_eq!(arrive(&mut ledger, 3), None);
+        let faults = ledger.close();
+        assert_eq!(
+            (faults.lost, faults.duplicates, faults.misordered),
+            (1, 1, 0)
+        );
     }
 
     #[test]

@@ -1,106 +1,65 @@
-//! `cargo xtask bench`: one event, one command; ours beside mosquitto's bare relay, in turn, in one run, under the
-//! same generator. Prints a table with our floors and fails where one is broken.
+//! `cargo xtask bench`: one event, one command; ours beside mosquitto's bare relay and beside what people build of
+//! other parts, in turn, in one run, under the same generator. Prints tables and what became of each promise, and
+//! fails where a floor is broken or a message was lost, doubled or out of order.
 //!
 //! mosquitto gets one hop and no rules; ours gets rules, users, ACLs, decision records and the journal on disk.
 
 mod client;
+mod docs;
 mod generator;
+mod idle;
 mod ledger;
 mod mosquitto;
+pub(crate) mod null;
+mod options;
 mod ours;
 mod packet;
+mod plot;
 mod processors;
+mod promises;
 mod report;
 mod route;
+mod sample;
 pub(crate) mod server;
+mod stats;
+mod systems;
+mod tables;
 
-use std::{fs, path::Path, thread, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, bail};
 
 use super::{alone, folder, keep};
+use crate::peers;
 use generator::Load;
-use ledger::{Faults, Ledger};
+use ledger::Ledger;
+pub(crate) use options::Options;
 pub(crate) use ours::build;
 use processors::Processors;
-use report::{OneByOne, Report, Sample, Start, System};
+use report::{Report, Sample, Start};
 use route::Route;
 use server::Server;
+use systems::System;
 
 /// Memory is read once a start has settled.
 const SETTLE: Duration = Duration::from_millis(300);
 
-/// Turns that the sides take at one event at a time.
-const SLICES: usize = 10;
+/// Those that no ratio is of take part in the first of so many runs.
+const OTHERS_EVERY: usize = 2;
 
-/// Between two events one at a time: time for a broker to get done with acks. Without it a broker that is slow with
-/// acks is found awake by the event behind them, and rewarded for it.
-const PAUSE: Duration = Duration::from_micros(100);
-
-/// Between two events of a quiet house: who sleeps at all is asleep, and its processor as well.
-const REST: Duration = Duration::from_millis(2);
-
-/// Of so many events one at a time, one from rest is measured too.
-const RESTED_SHARE: usize = 20;
-
-/// How much to measure.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Options {
-    runs: usize,
-    rules: Vec<usize>,
-    round_trips: usize,
-    saturated: Duration,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            runs: 5,
-            rules: vec![10, 1_000, 10_000],
-            round_trips: 5_000,
-            saturated: Duration::from_secs(2),
-        }
-    }
-}
-
-impl Options {
-    /// Takes the words after `bench`.
-    ///
-    /// # Errors
-    /// There is no such option, or its value is none.
-    pub(crate) fn parse(words: &[&str]) -> Result<Self> {
-        let mut options = Self::default();
-        let mut words = words.iter();
-        while let Some(word) = words.next() {
-            let mut value = || {
-                words
-                    .next()
-                    .with_context(|| format!("{word} needs a value"))
-            };
-            match *word {
-                "--quick" => {
-                    options.runs = 3;
-                    options.round_trips = 1_000;
-                    options.saturated = Duration::from_millis(500);
-                }
-                "--runs" => options.runs = value()?.parse().context("--runs needs a number")?,
-                "--rules" => {
-                    let numbers = value()?
-                        .split(',')
-                        .map(str::parse)
-                        .collect::<Result<_, _>>();
-                    options.rules =
-                        numbers.context("--rules needs numbers with commas between them")?;
-                }
-                _ => bail!("bench has no option {word}"),
-            }
-        }
-        // Every producer needs a rule of its own.
-        if options.runs == 0 || options.rules.iter().any(|rules| *rules < route::PRODUCERS) {
-            bail!("bench needs a run, and {} rules at least", route::PRODUCERS);
-        }
-        Ok(options)
-    }
+/// What is the same for all runs.
+struct Bench<'o> {
+    options: &'o Options,
+    /// The dispatcher.
+    binary: PathBuf,
+    /// Where systems write.
+    folder: PathBuf,
+    processors: Processors,
 }
 
 /// Measures, prints the report and writes it to target/bench/report.md.
@@ -108,28 +67,57 @@ impl Options {
 /// # Errors
 /// A floor is broken, or something can't be measured.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let binary = ours::build()?;
-    let folder = folder()?;
-    let _alone = alone(&folder)?;
-    let mut report = Report {
-        title: title(options, &Processors::find()),
-        ..Report::default()
+    if !options.is_quick {
+        peers::install(true)?;
+    }
+    let bench = Bench {
+        options,
+        binary: ours::build()?,
+        folder: folder()?,
+        processors: Processors::find(),
     };
+    let _alone = alone(&bench.folder)?;
+    idle::make_room_for(options.idle_clients);
+    let start = Instant::now();
+    let mut report = Report::default();
     for run in 1..=options.runs {
         for &rules in &options.rules {
-            eprintln!("run {run} of {}: {rules} rules", options.runs);
-            measure(run, rules, &binary, &folder, options, &mut report)
-                .with_context(|| format!("{rules} rules (logs in {})", folder.display()))?;
+            eprintln!(
+                "{:4.0} s: run {run} of {}, {rules} rules",
+                start.elapsed().as_secs_f64(),
+                options.runs
+            );
+            let logs = || format!("{rules} rules (logs in {})", bench.folder.display());
+            bench.measure(run, rules, &mut report).with_context(logs)?;
         }
     }
-    keep(&folder, "report.md", &report.markdown())?;
-    match report.floors().iter().filter(|floor| !floor.holds).count() {
+    let verdicts = promises::verdicts(&report);
+    let parts = tables::parts(&report, &verdicts, bench.setting());
+    let sections = parts
+        .iter()
+        .map(|(name, text)| format!("## {name}\n{text}"));
+    keep(
+        &bench.folder,
+        "report.md",
+        &sections.collect::<Vec<_>>().join("\n"),
+    )?;
+    let picture = plot::svg(&report);
+    fs::write(bench.folder.join("report.svg"), &picture)?;
+    if options.writes_docs {
+        docs::update(&parts, &picture)?;
+    }
+    eprintln!("took {:.0} s", start.elapsed().as_secs_f64());
+    match verdicts
+        .iter()
+        .filter(|verdict| verdict.is_broken())
+        .count()
+    {
         0 => Ok(()),
         broken => bail!("{broken} floors are broken"),
     }
 }
 
-/// One broker of a run.
+/// One system of a run.
 struct Side {
     system: System,
     server: Server,
@@ -137,57 +125,72 @@ struct Side {
     start: Start,
 }
 
-/// One start of each broker: memory, then both QoS, one event at a time and saturated. They take turns, and who is
-/// first changes from run to run, so that neither gets the quieter machine; who waits for a turn does nothing.
-fn measure(
-    run: usize,
-    rules: usize,
-    binary: &Path,
-    folder: &Path,
-    options: &Options,
-    report: &mut Report,
-) -> Result<()> {
-    let mut systems = [System::Mosquitto, System::Ours];
-    systems.rotate_left(run % 2);
-    let start = |system| Side::start(system, rules, binary, folder);
-    let mut sides: Vec<Side> = systems.into_iter().map(start).collect::<Result<_>>()?;
-    let mut ledgers: Vec<_> = sides.iter().map(|side| Ledger::new(&side.route)).collect();
-    for qos in [0, 1] {
-        let samples =
-            samples(&sides, &mut ledgers, qos, options).with_context(|| format!("at QoS {qos}"))?;
-        for (side, sample) in sides.iter().zip(samples) {
-            let key = (rules, qos, side.system);
-            report.samples.entry(key).or_default().push(sample);
+impl Bench<'_> {
+    /// One start of each system: memory, then all QoS, one event at a time, at a rate and saturated. They take turns,
+    /// and who is first changes from run to run, so that none gets the quieter machine; who waits for a turn does
+    /// nothing.
+    fn measure(&self, run: usize, rules: usize, report: &mut Report) -> Result<()> {
+        let mut systems = self.systems(run, rules);
+        let first = run % systems.len();
+        systems.rotate_left(first);
+        let mut sides: Vec<Side> = Vec::new();
+        for system in systems {
+            let side = self.start(system, rules);
+            sides.push(side.with_context(|| system.name())?);
         }
-    }
-    for side in &mut sides {
-        side.start.loaded_mib = side.server.rss_mib()?;
-        let key = (rules, side.system);
-        report.starts.entry(key).or_default().push(side.start);
-    }
-    Ok(())
-}
-
-impl Side {
-    fn start(system: System, rules: usize, binary: &Path, folder: &Path) -> Result<Self> {
-        let folder = folder.join(format!("{system:?}").to_lowercase());
-        if folder.exists() {
-            fs::remove_dir_all(&folder)
-                .with_context(|| format!("can't empty {}", folder.display()))?;
-        }
-        fs::create_dir_all(&folder)
-            .with_context(|| format!("can't create {}", folder.display()))?;
-        let (server, route) = match system {
-            System::Mosquitto => (mosquitto::start(&folder)?, Route::relay(rules)),
-            System::Ours => {
-                let mut route = Route::rules(rules);
-                ours::prepare(binary, &folder, &mut route)?;
-                (ours::start(binary, &folder, &route)?, route)
+        let mut ledgers: Vec<_> = sides.iter().map(|side| Ledger::new(&side.route)).collect();
+        for &qos in qos_of(rules) {
+            let samples = self.samples(&sides, &mut ledgers, qos, rules == options::RULES);
+            let samples = samples.with_context(|| format!("at QoS {qos}"))?;
+            for (side, sample) in sides.iter().zip(samples) {
+                let sample = Sample { run, ..sample };
+                let key = (rules, qos, side.system);
+                report.samples.entry(key).or_default().push(sample);
             }
+        }
+        for side in &mut sides {
+            side.start.loaded_mib = side.server.rss_mib()?;
+            let key = (rules, side.system);
+            report.starts.entry(key).or_default().push(side.start);
+        }
+        drop(sides);
+        if rules == options::RULES {
+            self.idle(run, report)?;
+        }
+        Ok(())
+    }
+
+    /// Who takes part in a run with so many rules; in a quick one only who is installed.
+    fn systems(&self, run: usize, rules: usize) -> Vec<System> {
+        let mut systems = match rules {
+            options::RULES if run % OTHERS_EVERY == 1 => System::ALL.to_vec(),
+            _ => vec![System::Relay, System::Ours],
         };
+        systems.retain(|system| !self.options.is_quick || system.is_installed());
+        systems
+    }
+
+    /// Memory of idle clients, at starts of their own.
+    fn idle(&self, run: usize, report: &mut Report) -> Result<()> {
+        for system in self.systems(run, options::RULES) {
+            if system != System::Null {
+                let side = self.start(system, options::RULES)?;
+                let clients = self.options.idle_clients;
+                let growth = idle::growth(&side.server, &side.route, clients)
+                    .with_context(|| format!("{clients} clients of {}", system.name()))?;
+                report.idle.entry(system).or_default().push(growth);
+            }
+        }
+        Ok(())
+    }
+
+    fn start(&self, system: System, rules: usize) -> Result<Side> {
+        let folder = self.folder.join(format!("{system:?}").to_lowercase());
+        empty(&folder)?;
+        let (server, route) = system.start(rules, &self.binary, &folder)?;
         // Connected and idle, as a house is at night.
         let mut ledger = Ledger::new(&route);
-        let clients = Load::connect(server.address, &mut ledger, 0)?;
+        let clients = Load::connect(&server.door, &mut ledger, 0)?;
         thread::sleep(SETTLE);
         let start = Start {
             ready_ms: server.ready.as_secs_f64() * 1e3,
@@ -195,113 +198,55 @@ impl Side {
             loaded_mib: 0.0,
         };
         drop(clients);
-        Ok(Self {
+        Ok(Side {
             system,
             server,
             route,
             start,
         })
     }
-}
 
-/// One sample of each side.
-fn samples(
-    sides: &[Side],
-    ledgers: &mut [Ledger<'_>],
-    qos: u8,
-    options: &Options,
-) -> Result<Vec<Sample>> {
-    let both = sides.iter().zip(ledgers);
-    let connect = |(side, ledger): (&Side, _)| Load::connect(side.server.address, ledger, qos);
-    let mut loads: Vec<Load<'_, '_>> = both.map(connect).collect::<Result<_>>()?;
-
-    let processors = Processors::find();
-    let brokers: Vec<u32> = sides.iter().map(|side| side.server.id()).collect();
-    processors.part(&brokers);
-    let mut faults = vec![Faults::default(); sides.len()];
-    let mut take_turns = |round_trips: usize, pause| -> Result<Vec<OneByOne>> {
-        let mut taken = vec![OneByOne::default(); sides.len()];
-        for slice in 0..=SLICES {
-            for (ix, load) in loads.iter_mut().enumerate() {
-                if slice == 1 {
-                    // It does nothing while others have their turn.
-                    taken[ix].cpu_s = -sides[ix].server.cpu_s()?;
-                }
-                let (us, slice_faults) = load.closed_loop(round_trips / SLICES, pause)?;
-                faults[ix].add(slice_faults);
-                // The first events find cold caches everywhere.
-                if slice > 0 {
-                    taken[ix].latencies_us.extend(us);
-                }
-            }
-        }
-        for (one_by_one, side) in taken.iter_mut().zip(sides) {
-            one_by_one.cpu_s += side.server.cpu_s()?;
-        }
-        Ok(taken)
-    };
-    let paced = take_turns(options.round_trips, PAUSE)?;
-    let rested = take_turns(options.round_trips / RESTED_SHARE, REST)?;
-    processors.join(&brokers);
-    let mut samples = Vec::new();
-    for (ix, load) in loads.iter_mut().enumerate() {
-        let server = &sides[ix].server;
-        let cpu_s = server.cpu_s()?;
-        let saturated = load.saturated(options.saturated)?;
-        let cpu_s = server.cpu_s()? - cpu_s;
-        faults[ix].add(saturated.faults);
-        samples.push(Sample {
-            commands_per_s: saturated.commands_per_s,
-            cpu_s: cpu_s * 1e5 / saturated.commands as f64,
-            faults: faults[ix],
-            ..report::one_by_one(&paced[ix], &rested[ix])
-        });
+    /// What was measured, and on what.
+    fn setting(&self) -> String {
+        let options = self.options;
+        let systems = self.systems(1, options::RULES).into_iter();
+        let versions: Vec<String> = systems.filter_map(System::version).collect();
+        format!(
+            "{}; {}.\nMeasured beside iot-control: {}.\n{} runs of iot-control and the bare relay, every second of them with the others; each of {} \
+             events one at a time, {:.1} s at each rate and {:.1} s saturated. Numbers are medians of the runs, least and most in brackets.\n",
+            machine(),
+            self.processors.describe(),
+            versions.join(", "),
+            options.runs,
+            options.round_trips,
+            options.paced.as_secs_f64(),
+            options.saturated.as_secs_f64(),
+        )
     }
-    Ok(samples)
 }
 
-/// What was measured, and on what.
-fn title(options: &Options, processors: &Processors) -> String {
+/// The QoS that are measured with so many rules.
+fn qos_of(rules: usize) -> &'static [u8] {
+    match rules {
+        options::RULES => &[0, 1, 2],
+        _ => &[0, 1],
+    }
+}
+
+/// Processors of this machine: how many, and their model.
+fn machine() -> String {
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpuinfo
         .lines()
         .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    let model = model.map_or("an unknown processor", |(_, model)| model);
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    format!(
-        "{} producers, {} consumers, one event -> one command; {} runs of {} round trips and {:.1} s saturated: median \
-         (min-max).\n{} against iot-control on {model}, {threads} threads; {}.",
-        route::PRODUCERS,
-        route::CONSUMERS,
-        options.runs,
-        options.round_trips,
-        options.saturated.as_secs_f64(),
-        mosquitto::version(),
-        processors.describe()
-    )
+    let model = model.map_or("an unknown model", |(_, model)| model);
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    format!("{cores} cores, {model}")
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn options_are_taken_and_others_refused() {
-        assert_eq!(Options::parse(&[]).ok(), Some(Options::default()));
-        let quick =
-            Options::parse(&["--quick", "--runs", "7", "--rules", "10,100"]).expect("they exist");
-        assert_eq!(
-            (quick.runs, quick.rules, quick.round_trips),
-            (7, vec![10, 100], 1_000)
-        );
-        for wrong in [
-            &["--fast"][..],
-            &["--runs"],
-            &["--runs", "x"],
-            &["--runs", "0"],
-            &["--rules", "3"],
-        ] {
-            assert!(Options::parse(wrong).is_err(), "{wrong:?}");
-        }
+fn empty(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("can't empty {}", folder.display()))?;
     }
+    fs::create_dir_all(folder).with_context(|| format!("can't create {}", folder.display()))
 }

@@ -1,5 +1,5 @@
 //! The dispatcher under load: a house with as many rules as asked for, a user for every module, the journal on
-//! disk. Nothing is switched off for the bench but the fuse and the share of the journal. Called by the bench.
+//! disk, metrics served. Nothing is switched off for the bench but bounds on what one device may do. Called by the bench.
 
 use std::{
     fmt::Write as _,
@@ -19,6 +19,9 @@ use super::{
     server::{self, Server},
 };
 use crate::{metadata::Workspace, shell};
+
+/// Rules of one file: it may have 4 MB.
+const FILE_RULES_MAX: usize = 10_000;
 
 /// Builds the release binary; gives its path.
 ///
@@ -45,12 +48,17 @@ pub(crate) fn prepare(binary: &Path, folder: &Path, route: &mut Route) -> Result
         let path = house.join(name);
         fs::write(&path, text).with_context(|| format!("can't write {}", path.display()))
     };
+    write("devices.toml", devices(route))?;
+    let mut include = "\"devices.toml\"".to_owned();
+    for (ix, rules) in rules(route).chunks(FILE_RULES_MAX).enumerate() {
+        let name = format!("rules-{ix}.toml");
+        let _ = write!(include, ", \"{name}\"");
+        write(&name, rules.concat())?;
+    }
     write(
         "mapping.toml",
-        "format  = 1\ninclude = [\"devices.toml\", \"rules.toml\"]\n".to_owned(),
+        format!("format  = 1\ninclude = [{include}]\n"),
     )?;
-    write("devices.toml", devices(route))?;
-    write("rules.toml", rules(route))?;
     shell::output(command(binary, folder).args(["check".as_ref(), house.as_os_str()]))?;
     let login = |user: String| {
         let words = ["user", "add", &user, "--device", &user];
@@ -78,12 +86,17 @@ pub(crate) fn start(binary: &Path, folder: &Path, route: &Route) -> Result<Serve
     command
         .arg("run")
         .arg(folder.join("house"))
-        .env("IOT_CONTROL__WEB__LISTEN", "")
+        .env(
+            "IOT_CONTROL__WEB__LISTEN",
+            server::free_address()?.to_string(),
+        )
         .env("IOT_CONTROL__MQTT__LISTEN", address.to_string())
         // A rule that fires more than 100 times a second is cut off in a house: here it is the point.
         .env("IOT_CONTROL__ENGINE__FUSE", "1000000")
         // One device would be read slower once it filled a quarter of the journal: here it is to send all it can.
         .env("IOT_CONTROL__JOURNAL__SIZE_MIB_MAX", "32768")
+        // Thousands of idle clients come from this one address.
+        .env("IOT_CONTROL__MQTT__ADDRESS_CONNECTIONS_PER_S_MAX", "100000")
         .env("IOT_CONTROL__STREAM", "off")
         .stdout(Stdio::null())
         .stderr(fs::File::create(folder.join("log"))?);
@@ -122,20 +135,18 @@ fn devices(route: &Route) -> String {
 }
 
 /// One rule for each control. Its command tells which rule sent it, and for which event.
-fn rules(route: &Route) -> String {
-    let mut text = String::new();
-    for (ix, rule) in route.rules.iter().enumerate() {
+fn rules(route: &Route) -> Vec<String> {
+    let rules = route.rules.iter().enumerate().map(|(ix, rule)| {
         let (keyboard, control) = place(ix);
         let (player, keys) = (producer_name(rule.producer), keyboard_name(keyboard));
         let (stage, servo) = (consumer_name(rule.consumer), servo_name(servo(ix)));
-        let _ = writeln!(
-            text,
+        format!(
             "[rule.control-{ix}]\nwhen = \"{player}.{keys}.control\"\nif   = \"event.number == {control}\"\n\
-             do   = {{ set = \"{stage}.{servo}\", angle = \"${{event.value + {}}}\" }}\n",
-            ix * MIDI
-        );
-    }
-    text
+             do   = {{ set = \"{stage}.{servo}\", angle = \"${{event.value + {}}}\" }}\n\n",
+            route.base(ix)
+        )
+    });
+    rules.collect()
 }
 
 #[cfg(test)]
@@ -145,7 +156,7 @@ mod tests {
     #[test]
     fn the_house_has_a_rule_for_every_event() {
         let route = Route::rules(10);
-        let rules: toml::Table = rules(&route).parse().expect("it is TOML");
+        let rules: toml::Table = rules(&route).concat().parse().expect("it is TOML");
         let rule = &rules["rule"]["control-9"];
         assert_eq!(rule["when"].as_str(), Some("player1.keys0.control"));
         assert_eq!(rule["if"].as_str(), Some("event.number == 1"));

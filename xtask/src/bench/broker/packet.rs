@@ -12,9 +12,10 @@ pub(crate) struct Login {
     pub(crate) password: String,
 }
 
-/// What a broker sends.
+/// What a broker sends, and what the null peer is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Packet<'a> {
+    Connect,
     /// 0 where we are let in (section 3.2.2.3).
     ConnAck {
         code: u8,
@@ -25,12 +26,27 @@ pub(crate) enum Packet<'a> {
     },
     Publish {
         retained: bool,
+        qos: u8,
         /// 0 at QoS 0.
         packet_id: u16,
         topic: &'a [u8],
         payload: &'a [u8],
     },
     PubAck,
+    /// Wants a PUBREL (section 3.5).
+    PubRec {
+        packet_id: u16,
+    },
+    /// Wants a PUBCOMP (section 3.6).
+    PubRel {
+        packet_id: u16,
+    },
+    PubComp,
+    /// One filter, and the QoS that is wanted (section 3.8.3).
+    Subscribe {
+        filter: &'a [u8],
+        qos: u8,
+    },
     Other,
 }
 
@@ -46,6 +62,14 @@ pub(crate) fn connect(client_id: &str, login: Option<&Login>) -> Vec<u8> {
         string(&mut body, login.password.as_bytes());
     }
     packet(0x10, &body)
+}
+
+/// We are let in (section 3.2).
+pub(crate) const CONNACK: [u8; 4] = [0x20, 2, 0, 0];
+
+/// The answer to [`subscribe`] (section 3.9).
+pub(crate) fn suback(qos: u8) -> [u8; 5] {
+    [0x90, 3, 0, 1, qos]
 }
 
 /// One filter (section 3.8).
@@ -71,10 +95,19 @@ pub(crate) fn publish(out: &mut Vec<u8>, topic: &[u8], payload: &[&[u8]], qos: u
     }
 }
 
-/// Appends the answer to a message at QoS 1 (section 3.4).
-pub(crate) fn puback(out: &mut Vec<u8>, packet_id: u16) {
+/// What acknowledges a message, or a step of its way at QoS 2: PUBACK, PUBREC, PUBREL, PUBCOMP (sections 3.4 to 3.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Acknowledged = 0x40,
+    Received = 0x50,
+    Released = 0x62,
+    Completed = 0x70,
+}
+
+/// Appends an answer.
+pub(crate) fn answer(out: &mut Vec<u8>, answer: Answer, packet_id: u16) {
     let [high, low] = packet_id.to_be_bytes();
-    out.extend([0x40, 2, high, low]);
+    out.extend([answer as u8, 2, high, low]);
 }
 
 fn packet(first: u8, body: &[u8]) -> Vec<u8> {
@@ -182,22 +215,36 @@ fn frame(bytes: &[u8]) -> Result<Option<(usize, usize)>> {
 fn parse(first: u8, body: &[u8]) -> Result<Packet<'_>> {
     let last = body.last().copied();
     Ok(match (first >> 4, last) {
+        (1, _) => Packet::Connect,
         (2, Some(code)) => Packet::ConnAck { code },
         (3, Some(_)) => {
             let (topic, rest) = split(body, 2)
                 .and_then(|(length, rest)| split(rest, number(length).into()))
                 .ok_or_else(|| anyhow::anyhow!("a PUBLISH is shorter than its topic"))?;
-            let ids = if first & 0x06 == 0 { 0 } else { 2 };
+            let qos = first >> 1 & 0x03;
+            let ids = if qos == 0 { 0 } else { 2 };
             let (packet_id, payload) =
                 split(rest, ids).ok_or_else(|| anyhow::anyhow!("a PUBLISH lacks its packet id"))?;
             Packet::Publish {
                 retained: first & 1 == 1,
+                qos,
                 packet_id: number(packet_id),
                 topic,
                 payload,
             }
         }
         (4, _) => Packet::PubAck,
+        (5, _) => Packet::PubRec {
+            packet_id: number(body),
+        },
+        (6, _) => Packet::PubRel {
+            packet_id: number(body),
+        },
+        (7, _) => Packet::PubComp,
+        (8, Some(qos)) => Packet::Subscribe {
+            filter: body.get(4..body.len() - 1).unwrap_or_default(),
+            qos,
+        },
         (9, Some(code)) => Packet::SubAck { code },
         _ => Packet::Other,
     })
@@ -239,17 +286,39 @@ mod tests {
         let long = [b'7'; 300];
         publish(&mut bytes, b"a/b", &[b"{", &long], 1, 513);
         publish(&mut bytes, b"a/b", &[b"1"], 0, 0);
-        puback(&mut bytes, 513);
+        for step in [
+            Answer::Acknowledged,
+            Answer::Received,
+            Answer::Released,
+            Answer::Completed,
+        ] {
+            answer(&mut bytes, step, 513);
+        }
         let whole = read(&bytes, bytes.len());
-        assert_eq!(whole.len(), 5);
+        assert_eq!(whole.len(), 8);
         assert_eq!(whole[0], "ConnAck { code: 5 }");
         assert_eq!(whole[1], "SubAck { code: 1 }");
         assert!(whole[2].contains("packet_id: 513"), "{}", whole[2]);
         assert!(whole[3].contains("payload: [49]"), "{}", whole[3]);
         assert_eq!(whole[4], "PubAck");
+        assert_eq!(whole[5], "PubRec { packet_id: 513 }");
+        assert_eq!(whole[6], "PubRel { packet_id: 513 }");
+        assert_eq!(whole[7], "PubComp");
         for piece in [1, 2, 3, 7, 100] {
             assert_eq!(read(&bytes, piece), whole);
         }
+    }
+
+    #[test]
+    fn what_a_client_asks_is_read_back() {
+        let asked = [connect("id", None), subscribe("a/+", 2)].concat();
+        let packets = read(&asked, asked.len());
+        assert_eq!(packets[0], "Connect");
+        let filter = format!("{:?}", b"a/+");
+        assert_eq!(
+            packets[1],
+            format!("Subscribe {{ filter: {filter}, qos: 2 }}")
+        );
     }
 
     #[test]

@@ -67,9 +67,9 @@ impl Processors {
     pub(crate) fn describe(&self) -> &'static str {
         match self.0 {
             Some(_) => {
-                "one event at a time: 100 us apart, load and brokers on different processors"
+                "one at a time (100 us apart) and at a rate load and systems are on different processors"
             }
-            None => "one event at a time: 100 us apart, processors shared",
+            None => "processors are shared",
         }
     }
 }

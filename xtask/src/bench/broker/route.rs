@@ -31,7 +31,7 @@ pub(crate) struct Rule {
     /// Payload of the event up to its value.
     pub(crate) event_start: Vec<u8>,
     /// Where the command comes.
-    command_topic: Vec<u8>,
+    pub(crate) command_topic: Vec<u8>,
 }
 
 /// All rules, and who speaks which topics.
@@ -78,6 +78,11 @@ impl Route {
         }
     }
 
+    /// What a rule adds to its event's value: so its command tells which rule sent it, and for which event.
+    pub(crate) fn base(&self, rule: usize) -> usize {
+        rule * MIDI
+    }
+
     /// MIDI channels of one producer.
     pub(crate) fn keyboards(&self) -> usize {
         self.rules.len().div_ceil(PRODUCERS * MIDI)
@@ -107,7 +112,7 @@ impl Route {
             }
         };
         let rule = self.rules.get(number)?;
-        let right = rule.consumer == consumer && rule.command_topic == topic;
+        let right = rule.consumer == consumer && rule.command_topic == topic && value < MIDI;
         right.then_some((number, u8::try_from(value).ok()?))
     }
 }
@@ -205,6 +210,10 @@ mod tests {
             let payload = [&rule.event_start, &b"99"[..], EVENT_END].concat();
             let found = route.identify(rule.consumer, &rule.event_topic, &payload);
             assert_eq!(found, Some((ix, 99)));
+            let payload = [&rule.event_start, &b"200"[..], EVENT_END].concat();
+            let found = route.identify(rule.consumer, &rule.event_topic, &payload);
+            assert_eq!(found, None, "no control has this value");
+            let payload = [&rule.event_start, &b"99"[..], EVENT_END].concat();
             assert_eq!(
                 route.identify(rule.consumer + 1, &rule.event_topic, &payload),
                 None

@@ -21,12 +21,20 @@ const ASK_EVERY: Duration = Duration::from_micros(500);
 /// Clock ticks a second in /proc/PID/stat; the same on every Linux that Rust runs on.
 const TICKS_PER_S: f64 = 100.0;
 
-/// A running broker; killed when dropped.
-pub(crate) struct Server {
+/// Where clients come in.
+#[derive(Clone, Debug)]
+pub(crate) struct Door {
     pub(crate) address: SocketAddr,
-    /// From its start to the first client that is let in.
+}
+
+/// A running broker, and what belongs to it; killed when dropped.
+pub(crate) struct Server {
+    pub(crate) door: Door,
+    /// From its start to the first client that is let in, or to the first command where a helper makes them.
     pub(crate) ready: Duration,
-    child: Child,
+    start: Instant,
+    /// The broker, then its helpers.
+    children: Vec<Child>,
 }
 
 impl Server {
@@ -40,31 +48,55 @@ impl Server {
         login: Option<&Login>,
     ) -> Result<Self> {
         let line = shell::line(command);
-        let start = Instant::now();
-        let child = command
-            .spawn()
-            .with_context(|| format!("can't start `{line}`"))?;
         let mut server = Self {
-            address,
+            door: Door { address },
             ready: Duration::ZERO,
-            child,
+            start: Instant::now(),
+            children: Vec::new(),
         };
+        server.join(command)?;
         while !lets_in(address, login) {
-            if let Some(status) = server.child.try_wait()? {
-                bail!("`{line}` ended: {status}");
-            }
-            if start.elapsed() > START_MAX {
+            server.expect_alive()?;
+            if server.start.elapsed() > START_MAX {
                 bail!("`{line}` lets nobody in at {address}");
             }
             thread::sleep(ASK_EVERY);
         }
-        server.ready = start.elapsed();
+        server.is_ready();
         Ok(server)
     }
 
-    /// Of its process.
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
+    /// Only now it is.
+    pub(crate) fn is_ready(&mut self) {
+        self.ready = self.start.elapsed();
+    }
+
+    /// Starts a helper beside the broker: what it takes of memory and processors counts too.
+    ///
+    /// # Errors
+    /// It can't be started.
+    pub(crate) fn join(&mut self, command: &mut Command) -> Result<()> {
+        let child = command
+            .spawn()
+            .with_context(|| format!("can't start `{}`", shell::line(command)))?;
+        self.children.push(child);
+        Ok(())
+    }
+
+    /// # Errors
+    /// The broker or a helper has ended.
+    pub(crate) fn expect_alive(&mut self) -> Result<()> {
+        for child in &mut self.children {
+            if let Some(status) = child.try_wait()? {
+                bail!("process {} ended: {status}", child.id());
+            }
+        }
+        Ok(())
+    }
+
+    /// Of its processes.
+    pub(crate) fn ids(&self) -> Vec<u32> {
+        self.children.iter().map(Child::id).collect()
     }
 
     /// Memory of its own in RAM, in MiB.
@@ -72,12 +104,7 @@ impl Server {
     /// # Errors
     /// There is no /proc.
     pub(crate) fn rss_mib(&self) -> Result<f64> {
-        let path = format!("/proc/{}/status", self.child.id());
-        let text = fs::read_to_string(&path).with_context(|| format!("can't read {path}"))?;
-        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<f64>().ok());
-        kib.map(|kib| kib / 1024.0)
-            .with_context(|| format!("{path} has no VmRSS"))
+        self.ids().into_iter().map(rss_mib).sum()
     }
 
     /// Time it spent on processors so far, in seconds.
@@ -85,28 +112,43 @@ impl Server {
     /// # Errors
     /// There is no /proc.
     pub(crate) fn cpu_s(&self) -> Result<f64> {
-        let path = format!("/proc/{}/stat", self.child.id());
-        let text = fs::read_to_string(&path).with_context(|| format!("can't read {path}"))?;
-        // Fields 14 and 15; the name, which may hold anything, ends with the last bracket (proc(5)).
-        let (_, fields) = text
-            .rsplit_once(')')
-            .with_context(|| format!("{path} has no name"))?;
-        let ticks: Vec<f64> = fields
-            .split_whitespace()
-            .skip(11)
-            .take(2)
-            .flat_map(str::parse)
-            .collect();
-        Ok(ticks.iter().sum::<f64>() / TICKS_PER_S)
+        self.ids().into_iter().map(cpu_s).sum()
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended already; nobody is left to tell.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        // They may have ended already; nobody is left to tell.
+        for child in &mut self.children {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
+}
+
+fn rss_mib(process: u32) -> Result<f64> {
+    let path = format!("/proc/{process}/status");
+    let text = fs::read_to_string(&path).with_context(|| format!("can't read {path}"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<f64>().ok());
+    kib.map(|kib| kib / 1024.0)
+        .with_context(|| format!("{path} has no VmRSS"))
+}
+
+fn cpu_s(process: u32) -> Result<f64> {
+    let path = format!("/proc/{process}/stat");
+    let text = fs::read_to_string(&path).with_context(|| format!("can't read {path}"))?;
+    // Fields 14 and 15; the name, which may hold anything, ends with the last bracket (proc(5)).
+    let (_, fields) = text
+        .rsplit_once(')')
+        .with_context(|| format!("{path} has no name"))?;
+    let ticks: Vec<f64> = fields
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .flat_map(str::parse)
+        .collect();
+    Ok(ticks.iter().sum::<f64>() / TICKS_PER_S)
 }
 
 /// An address of this machine that nobody listens at.
@@ -126,7 +168,7 @@ fn lets_in(address: SocketAddr, login: Option<&Login>) -> bool {
         stream.write_all(&packet::connect("first", login))?;
         let mut answer = [0; 4];
         stream.read_exact(&mut answer)?;
-        Ok::<_, std::io::Error>(answer == [0x20, 2, 0, 0])
+        Ok::<_, std::io::Error>(answer == packet::CONNACK)
     };
     ask().unwrap_or(false)
 }
