@@ -33,6 +33,7 @@ const DOCUMENTS: &[(&str, usize)] = &[
     ("docs/home-assistant.md", 0),
     ("docs/mapping.md", 60),
     ("docs/modules.md", 2),
+    ("docs/performance.md", 0),
     ("docs/service.md", 0),
     ("docs/settings.md", 1),
     ("docs/state.md", 0),
