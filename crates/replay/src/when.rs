@@ -1,4 +1,4 @@
-//! Times as people say them, in the home's time zone: `07:02`, `yesterday`, `2026-03-28 21:00`, `-2h`.
+//! Times as people say them, in the home's time zone: `07:02`, `yesterday`, `2026-03-28 21:00`, `-2h`, `5 minutes ago`.
 //!
 //! Called by the command line. Reads no clock: what is now comes in.
 
@@ -43,13 +43,13 @@ impl fmt::Display for WhenError {
         match self {
             Self::Unreadable(text) => write!(
                 f,
-                "\"{}\" is no time; write for example 07:02, \"yesterday 21:00\", monday, \"2026-03-28 21:00\", -2h30m, now, \
-                 or 2026-03-28T21:00:00+01:00",
+                "\"{}\" is no time; write for example 07:02, \"yesterday 21:00\", monday, \"2026-03-28 21:00\", -2h30m, \
+                 \"5 minutes ago\", now, or 2026-03-28T21:00:00+01:00",
                 text.escape_debug()
             ),
             Self::Future { text, now } => write!(
                 f,
-                "\"{}\" has not come yet: it is {now} at home",
+                "\"{}\" has not come yet: it is {now} at home. A time of day alone, as 21:00, is the last one that came",
                 text.escape_debug()
             ),
         }
@@ -99,8 +99,7 @@ fn read(text: &str, now: UnixTime, here: &Zoned) -> Option<When> {
     }
     let ago = lower.strip_prefix('-').or(lower.strip_suffix(" ago"));
     // Nothing else is a number with a unit, and what is asked about has come already.
-    let bare = ago.is_none().then(|| mapping::duration(&lower)).flatten();
-    if let Some(ago) = ago.and_then(|ago| mapping::duration(ago.trim())).or(bare) {
+    if let Some(ago) = span(ago.unwrap_or(&lower).trim()) {
         let ago = i64::try_from(ago.as_micros()).ok()?;
         return Some(When::exactly(UnixTime(now.0.checked_sub(ago)?)));
     }
@@ -133,6 +132,37 @@ fn read(text: &str, now: UnixTime, here: &Zoned) -> Option<When> {
             is_day: true,
         }),
     }
+}
+
+/// `2h`, `1h30m`; `5 minutes`, `an hour`, `1 hour 30 minutes`, `2 hours and 5 min`.
+fn span(text: &str) -> Option<Duration> {
+    if let Some(span) = mapping::duration(text) {
+        return Some(span);
+    }
+    let mut words = text.split_whitespace().filter(|word| *word != "and");
+    let mut sum = None;
+    while let Some(count) = words.next() {
+        let unit = words.next()?;
+        let unit = match unit.strip_suffix('s').unwrap_or(unit) {
+            "second" | "sec" => "s",
+            "minute" | "min" => "m",
+            "hour" => "h",
+            "day" => "d",
+            "week" => "w",
+            _ => return None,
+        };
+        let count = match count {
+            "a" | "an" | "one" => "1",
+            count => count,
+        };
+        let (count, unit) = match unit {
+            "w" => (count.parse::<u32>().ok()?.checked_mul(7)?.to_string(), "d"),
+            unit => (count.to_owned(), unit),
+        };
+        let part = mapping::duration(&format!("{count}{unit}"))?;
+        sum = Some(sum.unwrap_or(Duration::ZERO).checked_add(part)?);
+    }
+    sum
 }
 
 /// `2026-03-28t21:00`: a T between digits.
@@ -311,6 +341,31 @@ mod tests {
                 "2026-03-28T21:14:00.000001Z",
             ),
             ("2h", "2026-03-28T19:15:30Z", "2026-03-28T19:15:30.000001Z"),
+            (
+                "5 minutes ago",
+                "2026-03-28T21:10:30Z",
+                "2026-03-28T21:10:30.000001Z",
+            ),
+            (
+                "2 Hours ago",
+                "2026-03-28T19:15:30Z",
+                "2026-03-28T19:15:30.000001Z",
+            ),
+            (
+                "an hour and 30 minutes ago",
+                "2026-03-28T19:45:30Z",
+                "2026-03-28T19:45:30.000001Z",
+            ),
+            (
+                "a week ago",
+                "2026-03-21T21:15:30Z",
+                "2026-03-21T21:15:30.000001Z",
+            ),
+            (
+                "90 sec",
+                "2026-03-28T21:14:00Z",
+                "2026-03-28T21:14:00.000001Z",
+            ),
             ("now", "2026-03-28T21:15:30Z", "2026-03-28T21:15:30.000001Z"),
         ] {
             check(text, from, until);
@@ -335,7 +390,9 @@ mod tests {
             "9998-12-31 23:59",
         ] {
             let error = When::parse(text, now(), &berlin()).expect_err(text);
-            assert!(error.to_string().contains("2026-03-28 22:15"), "{error}");
+            let said = error.to_string();
+            assert!(said.contains("2026-03-28 22:15"), "{said}");
+            assert!(said.ends_with("is the last one that came"), "{said}");
         }
     }
 
@@ -356,6 +413,13 @@ mod tests {
             "-2x",
             "-h",
             "ago",
+            "5 ago",
+            "minutes ago",
+            "5 minutes 3 ago",
+            "5 moons ago",
+            "5 minutes m ago",
+            "99999999999 weeks ago",
+            "-5 minutes -3 minutes",
             "tomorrow 07:00",
             "07:02:30.",
             "07:02:30:1",

@@ -51,7 +51,7 @@ pub(crate) struct StateAt {
 
 #[derive(Debug, Args)]
 pub(crate) struct Events {
-    /// From this time on: yesterday, 07:00, -2h [default: from now on]
+    /// From this time on: yesterday, 07:00, -2h, "5 minutes ago" [default: from now on]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) since: Option<String>,
     /// Up to this time
