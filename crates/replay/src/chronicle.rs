@@ -8,9 +8,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use dispatcher::{Dispatcher, Input, Observed};
 use mapping::{
     Program,
-    program::{DeviceIx, SlotIx},
+    program::{ChannelIx, DeviceIx, SlotIx, Succession},
 };
-use store::{Change, Chronicle, Device};
+use store::{Change, Chronicle, Device, Rename};
 use types::{DeviceId, InputNo, UnixTime, Value};
 
 use crate::{
@@ -50,12 +50,12 @@ impl History {
         Ok(Some(chronicle))
     }
 
-    /// Changes that are not written down yet.
-    pub(crate) fn newest_changes(&self) -> Result<Vec<Change>, HistoryError> {
+    /// What is not written down yet.
+    pub(crate) fn newest_chronicle(&self) -> Result<Chronicle, HistoryError> {
         let up_to = self.past().database().history_up_to()?.unwrap_or_default();
         let mut scribe = self.scribe(up_to, Until::End)?;
         scribe.write_all()?;
-        Ok(scribe.finish().changes)
+        Ok(scribe.finish())
     }
 
     fn scribe(&self, after: InputNo, until: Until) -> Result<Scribe<'_>, HistoryError> {
@@ -71,6 +71,7 @@ impl History {
                 ..Chronicle::default()
             },
             devices: BTreeMap::new(),
+            program: Arc::clone(travel.house().program()),
             travel,
         };
         scribe.look_around();
@@ -82,6 +83,8 @@ impl History {
 struct Scribe<'h> {
     history: &'h History,
     travel: Travel<'h>,
+    /// The mapping that was in force.
+    program: Arc<Program>,
     /// By slot.
     fields: Vec<Field>,
     /// By device.
@@ -113,6 +116,8 @@ impl Scribe<'_> {
                 pen.write(&step);
             }
             if looks_around {
+                let old = std::mem::replace(&mut self.program, Arc::clone(step.program()));
+                rename(&mut self.chronicle, &Succession::new(&old, &self.program));
                 self.look_around();
             }
         }
@@ -139,6 +144,38 @@ impl Scribe<'_> {
         self.fields = SlotIx::all(program.slots.len()).map(known).collect();
         let devices = DeviceIx::all(program.devices.len());
         self.heard = devices.map(|device| house.last_heard(device)).collect();
+    }
+}
+
+/// What was written so far goes by the names of the mapping that takes over, and so shall what was before.
+fn rename(chronicle: &mut Chronicle, succession: &Succession<'_>) {
+    let (old, new) = succession.programs();
+    let channels = ChannelIx::all(old.channels.len());
+    let renamed = channels.filter_map(|was| {
+        let is = new.channel_path(succession.channel(was)?);
+        let was = old.channel_path(was);
+        (was != is).then(|| (was, Arc::from(is)))
+    });
+    let renamed: BTreeMap<String, Arc<str>> = renamed.collect();
+    if renamed.is_empty() {
+        return;
+    }
+    for change in &mut chronicle.changes {
+        if let Some(is) = renamed.get(&*change.channel) {
+            change.channel = Arc::clone(is);
+        }
+    }
+    let mut moved: Vec<Arc<str>> = Vec::new();
+    for earlier in &mut chronicle.renames {
+        if let Some(is) = renamed.get(&*earlier.is) {
+            moved.push(std::mem::replace(&mut earlier.is, Arc::clone(is)));
+        }
+    }
+    for (was, is) in renamed {
+        if moved.iter().all(|name| **name != *was) {
+            let was = was.into();
+            chronicle.renames.push(Rename { was, is });
+        }
     }
 }
 

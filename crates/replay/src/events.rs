@@ -1,40 +1,80 @@
 //! History in the lines of the live stream, with what the stream needs no line for: days, starts, mappings.
 
+use std::sync::Arc;
+
 use dispatcher::{
     Input,
     explain::{self, Explainer, Filter, Told},
 };
 use jiff::tz::TimeZone;
+use mapping::Program;
 use serde_json::json;
-use types::{Now, UnixTime};
+use types::{InputNo, Now, UnixTime};
 
 use crate::{
+    history::History,
+    lineage::Lineage,
     player::Fed,
-    travel::Step,
+    target::Target,
+    travel::{Step, Travel},
     words::{clock_of, day_of, roughly},
 };
 
 /// Puts steps into lines.
-#[derive(Debug)]
-pub struct Teller {
+pub struct Teller<'h> {
     zone: TimeZone,
+    asked: Vec<Asked<'h>>,
+    /// What is wanted, as the mapping in force calls it.
     filters: Vec<Filter>,
     json: bool,
     day: String,
     last: Option<Now>,
 }
 
-impl Teller {
-    /// For people, or as JSON, one object a line. Without filters everything is told.
+/// What somebody wants to see.
+struct Asked<'h> {
+    filter: Filter,
+    /// `None`: today nothing is called so.
+    lineage: Option<Lineage<'h>>,
+}
+
+impl<'h> Teller<'h> {
+    /// For people, or as JSON, one object a line; of what `travel` meets from now on. Without filters everything is
+    /// told. They go by the names of today, and what they name is told under its earlier ones as well.
     #[must_use]
-    pub fn new(zone: &TimeZone, filters: Vec<Filter>, json: bool) -> Self {
-        Self {
-            zone: zone.clone(),
-            filters,
+    pub fn new(
+        history: &'h History,
+        travel: &Travel<'_>,
+        filters: Vec<Filter>,
+        json: bool,
+    ) -> Self {
+        let asked = filters.into_iter().map(|filter| Asked {
+            lineage: Target::find(history.program(), filter.path())
+                .map(|target| Lineage::of_today(history, target)),
+            filter,
+        });
+        let mut teller = Self {
+            zone: history.zone().clone(),
+            asked: asked.collect(),
+            filters: Vec::new(),
             json,
             day: String::new(),
             last: None,
-        }
+        };
+        teller.meet(travel.last(), travel.house().program());
+        teller
+    }
+
+    /// Looks for what is wanted in the mapping in force after input `no`.
+    fn meet(&mut self, no: InputNo, program: &Arc<Program>) {
+        let asked = self.asked.iter_mut().map(|asked| {
+            let lineage = asked.lineage.as_mut();
+            match lineage.and_then(|lineage| lineage.then(no, program)) {
+                Some(target) => Filter::new(&target.words(program)),
+                None => asked.filter.clone(),
+            }
+        });
+        self.filters = asked.collect();
     }
 
     /// Tells one step; calls `print` for each line.
@@ -44,7 +84,10 @@ impl Teller {
         if self.filters.is_empty() {
             self.mark(step, before, &mut print);
         }
-        let program = std::sync::Arc::clone(step.program());
+        let program = Arc::clone(step.program());
+        if step.fed == Fed::Reloaded {
+            self.meet(no, &program);
+        }
         explain::fill_texts(&program, step.effects);
         let explainer = Explainer::new(&program);
         for told in explain::told(step.effects, now) {

@@ -15,7 +15,7 @@ use std::{
 use dispatcher::{Blocklist, Config, Dispatcher};
 use jiff::tz::TimeZone;
 use mapping::Program;
-use store::{Past, SnapshotInfo};
+use store::{MappingHash, Past, SnapshotInfo};
 use types::{InputNo, Now, UnixTime};
 
 use crate::{
@@ -40,6 +40,8 @@ pub struct History {
     /// Oldest first.
     snapshots: Vec<SnapshotInfo>,
     newest: Arc<Program>,
+    /// The mappings that were in force, oldest first, each with the first snapshot under it.
+    mappings: Vec<(InputNo, MappingHash)>,
     zone: TimeZone,
     /// The clock of this house was synchronised at least once: only then what unsynchronised clocks showed
     /// counts for nothing.
@@ -102,6 +104,7 @@ impl History {
         }
         Ok(Self {
             config: Config::default(),
+            mappings: mappings(&snapshots, MappingHash(newest.hash)),
             snapshots,
             zone: newest.home.zone(),
             newest,
@@ -309,6 +312,38 @@ impl History {
         &self.past
     }
 
+    /// The mappings that were in force, oldest first; the last one is [`Self::program`]. Each with the number of the
+    /// first snapshot under it. What was in force too shortly for one is left out.
+    pub(crate) fn mappings(&self) -> &[(InputNo, MappingHash)] {
+        &self.mappings
+    }
+
+    /// The mapping at this place of [`Self::mappings`].
+    pub(crate) fn mapping(&self, at: usize) -> Arc<Program> {
+        let hash = self.mappings[at].1;
+        let mut programs = self.programs.borrow_mut();
+        programs.find_or(self.past.database(), hash, &self.newest)
+    }
+
+    /// Those that came into force since the one with this hash, which was in force after input `no`.
+    pub(crate) fn mappings_since(&self, no: InputNo, hash: [u8; 32]) -> Vec<Arc<Program>> {
+        let at = self.mapping_after(no, hash);
+        (at + 1..self.mappings.len())
+            .map(|at| self.mapping(at))
+            .collect()
+    }
+
+    /// The place in [`Self::mappings`] of the one with this hash that was in force after input `no`; of the one before,
+    /// where it is not among them.
+    pub(crate) fn mapping_after(&self, no: InputNo, hash: [u8; 32]) -> usize {
+        let before = self.mappings.partition_point(|(from, _)| *from <= no);
+        let before = before.saturating_sub(1);
+        // The snapshot under it may have been taken some inputs later.
+        let mut near = self.mappings.iter().enumerate().skip(before).take(2);
+        let found = near.find(|(_, (_, known))| known.0 == hash);
+        found.map_or(before, |(at, _)| at)
+    }
+
     pub(crate) fn count_input(&self) {
         self.replayed.set(self.replayed.get() + 1);
     }
@@ -395,4 +430,17 @@ impl History {
     fn shows(&self, now: Now) -> bool {
         now.synced || !self.has_clock
     }
+}
+
+/// Which mappings were in force one after the other; the snapshots are sorted, oldest first.
+fn mappings(snapshots: &[SnapshotInfo], newest: MappingHash) -> Vec<(InputNo, MappingHash)> {
+    let mut all: Vec<(InputNo, MappingHash)> = Vec::new();
+    let of_snapshots = snapshots.iter().map(|info| (info.no, info.mapping));
+    // A snapshot under the newest may not have been taken yet.
+    for (no, hash) in of_snapshots.chain([(InputNo(u64::MAX), newest)]) {
+        if all.last().is_none_or(|(_, last)| *last != hash) {
+            all.push((no, hash));
+        }
+    }
+    all
 }

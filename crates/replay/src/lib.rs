@@ -7,6 +7,7 @@ pub mod archive;
 mod chronicle;
 mod comparison;
 pub mod events;
+mod heirs;
 mod history;
 mod hold;
 mod lineage;

@@ -6,16 +6,179 @@ use std::sync::Arc;
 
 use mapping::{
     Program,
-    program::{EventIx, RuleIx, SlotIx, Succession},
+    program::{ChannelIx, EventIx, RuleIx, SlotIx, Succession, TimerIx, VarIx},
 };
+use types::InputNo;
 
-use crate::target::Target;
+use crate::{history::History, target::Target, trouble::HistoryError};
+
+/// One thing through the mappings that are kept, back from the one that names it. Looks back only as far as it is
+/// asked about.
+pub(crate) struct Lineage<'h> {
+    history: &'h History,
+    /// Its full name, in the mapping that names it.
+    pub(crate) name: String,
+    /// The place of that mapping among those that were in force.
+    top: usize,
+    /// What it was, from that mapping on backwards.
+    known: Vec<Option<Target>>,
+    /// The oldest name so far: what was taken out of the mapping and came back is the same again.
+    oldest: String,
+}
+
+impl<'h> Lineage<'h> {
+    /// Of what the mapping in force last calls `text`, else of what the one in force after input `no` did.
+    ///
+    /// # Errors
+    /// Neither has it; with the nearest name, or the one that it has now.
+    pub(crate) fn find(
+        history: &'h History,
+        text: &str,
+        then: impl FnOnce() -> Result<(InputNo, Arc<Program>), HistoryError>,
+    ) -> Result<Self, HistoryError> {
+        if let Some(target) = Target::find(history.program(), text) {
+            return Ok(Self::of_today(history, target));
+        }
+        let (no, program) = then()?;
+        match Target::find(&program, text) {
+            Some(target) => Ok(Self::of(history, no, &program, target)),
+            None => Err(unknown(history, history.program(), text)),
+        }
+    }
+
+    /// Of `target` of the mapping in force last.
+    pub(crate) fn of_today(history: &'h History, target: Target) -> Self {
+        let top = history.mappings().len().saturating_sub(1);
+        Self::new(history, top, history.program(), target)
+    }
+
+    /// Of `target` of `program`, in force after input `no`.
+    pub(crate) fn of(
+        history: &'h History,
+        no: InputNo,
+        program: &Arc<Program>,
+        target: Target,
+    ) -> Self {
+        let top = history.mapping_after(no, program.hash);
+        let mut lineage = Self::new(history, top, program, target);
+        let known = history.mapping(top);
+        if known.hash != program.hash {
+            // It was in force too shortly for a snapshot: the one before stands for it.
+            lineage.known = vec![Target::find(&known, &lineage.oldest)];
+        }
+        lineage
+    }
+
+    fn new(history: &'h History, top: usize, program: &Program, target: Target) -> Self {
+        Self {
+            history,
+            name: target.path(program),
+            top,
+            oldest: target.words(program),
+            known: vec![Some(target)],
+        }
+    }
+
+    /// What an answer about it is about; empty: itself alone.
+    pub(crate) fn parts(&self) -> Vec<Self> {
+        let program = self.history.mapping(self.top);
+        let target = self.known[0].as_ref();
+        let parts = target.map_or_else(Vec::new, |target| target.parts(&program));
+        let parts = parts.iter().filter_map(|part| Target::find(&program, part));
+        parts
+            .map(|part| Self::new(self.history, self.top, &program, part))
+            .collect()
+    }
+
+    /// What it was in `program`, in force after input `no`; `None`: it was not there.
+    pub(crate) fn then(&mut self, no: InputNo, program: &Arc<Program>) -> Option<Target> {
+        let at = self.history.mapping_after(no, program.hash).min(self.top);
+        while self.top - at >= self.known.len() {
+            self.look_back();
+        }
+        let target = self.known[self.top - at].as_ref()?;
+        let known = self.history.mapping(at);
+        if known.hash == program.hash {
+            return Some(target.clone());
+        }
+        // It was in force too shortly for a snapshot.
+        after(&Succession::new(&known, program), target)
+    }
+
+    /// Of a rule: its bare name then; the oldest that it had, where it was not there yet.
+    pub(crate) fn rule_name(&mut self, no: InputNo, program: &Arc<Program>) -> String {
+        match self.then(no, program) {
+            Some(Target::Rule(rule)) => program[rule].name.to_string(),
+            _ => self.oldest.trim_start_matches("rule.").to_owned(),
+        }
+    }
+
+    fn look_back(&mut self) {
+        let newer_at = self.top + 1 - self.known.len();
+        let newer = self.history.mapping(newer_at);
+        let older = self.history.mapping(newer_at - 1);
+        let was = match self.known.last().and_then(Option::as_ref) {
+            Some(target) => before(&Succession::new(&older, &newer), target),
+            // What had its name meanwhile was something else.
+            None if Target::find(&newer, &self.oldest).is_some() => None,
+            None => Target::find(&older, &self.oldest),
+        };
+        if let Some(target) = &was {
+            self.oldest = target.words(&older);
+        }
+        self.known.push(was);
+    }
+}
+
+impl History {
+    /// That nothing is called `text` today; and what it is called now, where it had that name.
+    #[must_use]
+    pub fn unknown(&self, text: &str) -> HistoryError {
+        unknown(self, self.program(), text)
+    }
+}
+
+/// That nothing of `program` is called `text`; and what it is called now, where it had that name.
+pub(crate) fn unknown(history: &History, program: &Program, text: &str) -> HistoryError {
+    if let Some(renamed) = renamed(history, text) {
+        return renamed;
+    }
+    match Target::expect(program, text) {
+        Err(unknown) => unknown,
+        Ok(_) => HistoryError::Unknown(text.to_owned()),
+    }
+}
+
+/// That what was called `text` has another name now; `None`: nothing was, or something still is.
+pub(crate) fn renamed(history: &History, text: &str) -> Option<HistoryError> {
+    if Target::find(history.program(), text).is_some() {
+        return None;
+    }
+    let name = now_called(history, text)?;
+    let text = text.escape_debug();
+    let said = format!("\"{text}\" has another name now: ask about {name}");
+    Some(HistoryError::Unknown(said))
+}
+
+/// What the thing is called today that was `text` last.
+fn now_called(history: &History, text: &str) -> Option<String> {
+    let all = history.mappings().len();
+    let (mut target, last) = (0..all).rev().find_map(|at| {
+        let target = Target::find(&history.mapping(at), text)?;
+        Some((target, at))
+    })?;
+    for at in last + 1..all {
+        let (old, new) = (history.mapping(at - 1), history.mapping(at));
+        target = after(&Succession::new(&old, &new), &target)?;
+    }
+    Some(target.words(history.program()))
+}
 
 /// What the thing is called in the program that takes over that the old one called `path`; `None`: it is gone.
 pub(crate) fn path_after(succession: &Succession<'_>, path: &str) -> Option<String> {
     let (old, new) = succession.programs();
     let target = after(succession, &Target::find(old, path)?)?;
-    Some(target.path(new))
+    Some(target.words(new))
 }
 
 /// As [`path_after`], of a timer by its bare name.
@@ -25,28 +188,8 @@ pub(crate) fn timer_after(succession: &Succession<'_>, name: &str) -> Option<Str
     Some(new[timer].name.to_string())
 }
 
-/// The name that the rule `name` of the newest of `programs` had in the oldest one that had it. `programs` came
-/// into force one after the other, oldest first.
-pub(crate) fn oldest_rule_name(programs: &[Arc<Program>], name: &str) -> String {
-    let mut name = name.to_owned();
-    for pair in programs.windows(2).rev() {
-        let (old, new) = (&pair[0], &pair[1]);
-        let Some(rule) = new.names.rules.get(name.as_str()) else {
-            continue;
-        };
-        let succession = Succession::new(old, new);
-        let mut rules = RuleIx::all(old.rules.len());
-        match rules.find(|before| succession.rule(*before) == Some(*rule)) {
-            Some(before) => name = old[before].name.to_string(),
-            // It was new then; what had its name before was another rule.
-            None => break,
-        }
-    }
-    name
-}
-
 /// What `target` of the old program is in the new one.
-fn after(succession: &Succession<'_>, target: &Target) -> Option<Target> {
+pub(crate) fn after(succession: &Succession<'_>, target: &Target) -> Option<Target> {
     match target {
         Target::Device(device) => succession.device(*device).map(Target::Device),
         Target::Channel(channel) => succession.channel(*channel).map(Target::Channel),
@@ -59,13 +202,56 @@ fn after(succession: &Succession<'_>, target: &Target) -> Option<Target> {
     }
 }
 
-fn slot_after(succession: &Succession<'_>, slot: SlotIx) -> Option<SlotIx> {
+/// What `target` of the new program was in the old one.
+fn before(succession: &Succession<'_>, target: &Target) -> Option<Target> {
     let (old, new) = succession.programs();
-    let channel = succession.channel(old[slot].channel)?;
+    match target {
+        Target::Device(device) => succession.device_before(*device).map(Target::Device),
+        Target::Channel(channel) => succession.channel_before(*channel).map(Target::Channel),
+        Target::Slot(slot) => {
+            let channel = succession.channel_before(new[*slot].channel)?;
+            old.slot(channel, &new[*slot].name).map(Target::Slot)
+        }
+        Target::Event(event) => {
+            let row = &new[*event];
+            let was = match row.channel {
+                Some(channel) => old.event(succession.channel_before(channel)?, &row.name)?,
+                None => {
+                    let device = &old[succession.device_before(row.device)?];
+                    match new[row.device].online == *event {
+                        true => device.online,
+                        false => device.offline,
+                    }
+                }
+            };
+            Some(Target::Event(was))
+        }
+        Target::Rule(rule) => {
+            let mut all = RuleIx::all(old.rules.len());
+            let was = all.find(|was| succession.rule(*was) == Some(*rule));
+            was.map(Target::Rule)
+        }
+        Target::Var(var) => {
+            let mut all = VarIx::all(old.vars.len());
+            let was = all.find(|was| succession.var(*was) == Some(*var));
+            was.map(Target::Var)
+        }
+        Target::Timer(timer) => {
+            let mut all = TimerIx::all(old.timers.len());
+            let was = all.find(|was| succession.timer(*was) == Some(*timer));
+            was.map(Target::Timer)
+        }
+        Target::Notify(_) | Target::Group(_) => Some(target.clone()),
+    }
+}
+
+pub(crate) fn slot_after(succession: &Succession<'_>, slot: SlotIx) -> Option<SlotIx> {
+    let (old, new) = succession.programs();
+    let channel: ChannelIx = succession.channel(old[slot].channel)?;
     new.slot(channel, &old[slot].name)
 }
 
-fn event_after(succession: &Succession<'_>, event: EventIx) -> Option<EventIx> {
+pub(crate) fn event_after(succession: &Succession<'_>, event: EventIx) -> Option<EventIx> {
     let (old, new) = succession.programs();
     let row = &old[event];
     if let Some(channel) = row.channel {

@@ -3,7 +3,7 @@
 //! Called by `iot-control test --record`, which runs what comes out before it writes it. A test begins with a house in
 //! which nothing waits and knows no restarts, edits or blocks: where history has one, it is refused with its time.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use dispatcher::{
     Dispatcher, Effects, Input, Note,
@@ -14,25 +14,30 @@ use mapping::{
     Program,
     program::{Carrier, ChannelIx, DeviceIx, SlotIx, VarIx},
 };
-use types::{Now, UnixTime};
+use types::{InputNo, Now, UnixTime};
 
 use crate::{
     history::{History, Until},
     player::Fed,
-    travel::Step,
+    lineage::Lineage,
+    target::Target,
     trouble::HistoryError,
     words::{second_of, short_clock},
 };
 
 mod beginning;
+mod names;
 mod scope;
 mod sent;
+mod steady;
 mod toml;
 mod unrecordable;
 
 use beginning::{aging, quiet_before, second, waiting};
+use names::Names;
 use scope::{Scope, Share};
 use sent::{Sent, expected, target_told};
+use steady::{Lived, Steady};
 use toml::{Line, Test};
 pub use unrecordable::Unrecordable;
 
@@ -58,6 +63,25 @@ pub struct Wanted {
     pub only: Vec<Filter>,
 }
 
+impl Wanted {
+    /// The same in the names that `program` has, in force after input `no`.
+    fn in_words_of(&self, history: &History, no: InputNo, program: &Arc<Program>) -> Self {
+        let named = |filter: &Filter| {
+            let today = Target::find(history.program(), filter.path())?;
+            let then = Lineage::of_today(history, today).then(no, program)?;
+            Some(Filter::new(&then.words(program)))
+        };
+        let only = self.only.iter();
+        Self {
+            only: only
+                .map(|filter| named(filter).unwrap_or_else(|| filter.clone()))
+                .collect(),
+            name: self.name.clone(),
+            ..*self
+        }
+    }
+}
+
 /// A test, as it stands in a file.
 #[derive(Clone, Debug)]
 pub struct Recording {
@@ -74,7 +98,11 @@ pub struct Recording {
 /// # Errors
 /// It can't be read, or is nothing that a test can say.
 pub fn record(history: &History, wanted: &Wanted) -> Result<Recording, Unrecordable> {
-    let mut travel = history.from_or_oldest(wanted.since, wanted.until)?;
+    let travel = history.from_or_oldest(wanted.since, wanted.until)?;
+    let program = Arc::clone(travel.house().program());
+    let names = Names::of(history, travel.last(), &program);
+    let wanted = &wanted.in_words_of(history, travel.last(), &program);
+    let mut travel = Steady::new(travel);
     let begin = travel.now();
     let start = second(UnixTime(wanted.since.0.max(begin.wall.0)));
     let scope = scope(history, wanted, start)?;
@@ -84,7 +112,7 @@ pub fn record(history: &History, wanted: &Wanted) -> Result<Recording, Unrecorda
                 break None;
             };
             let now = step.record.now;
-            if waiting(step.house, now, scope.as_ref()).is_none() && step.fed == Fed::Applied {
+            if waiting(travel.house(), now, scope.as_ref()).is_none() && step.fed == Fed::Applied {
                 // What came within that second is part of what is given.
                 let next = UnixTime(second(now.wall).0 + 1_000_000);
                 break Some(second_of(history.zone(), next));
@@ -108,6 +136,7 @@ pub fn record(history: &History, wanted: &Wanted) -> Result<Recording, Unrecorda
     let mut recorder = Recorder {
         history,
         wanted,
+        names,
         start: first,
         test: Test::new(&wanted.name, &second_of(history.zone(), first)),
         last_us: 0,
@@ -116,9 +145,9 @@ pub fn record(history: &History, wanted: &Wanted) -> Result<Recording, Unrecorda
         online: BTreeSet::new(),
     };
     recorder.give(travel.house());
-    let program = travel.house().program();
     for (at, channel, field) in &aging {
-        let line = Line::report(program, *channel, std::slice::from_ref(field));
+        let (words, field) = ((&*program, &recorder.names), std::slice::from_ref(field));
+        let line = Line::report(words, *channel, field);
         let line = line.at(recorder.at(*at, 0));
         recorder.test.push(line);
     }
@@ -130,7 +159,7 @@ pub fn record(history: &History, wanted: &Wanted) -> Result<Recording, Unrecorda
     }
     let prelude = recorder.test.counts().0;
     while let Some(mut step) = travel.next()? {
-        recorder.take(&mut step)?;
+        recorder.take(&mut step, travel.house())?;
     }
     let (steps, commands) = recorder.test.counts();
     if steps == prelude {
@@ -154,7 +183,7 @@ fn is_about(program: &Program, decision: &Decision, only: &[Filter]) -> bool {
 }
 
 /// The output that insists on its target, and that somebody's hand changed: it was told again at once.
-fn undone(program: &Program, step: &Step<'_>, input: &Input) -> Option<ChannelIx> {
+fn undone(program: &Program, step: &Lived, input: &Input) -> Option<ChannelIx> {
     let Input::Report { channel, .. } = input else {
         return None;
     };
@@ -179,9 +208,9 @@ fn scope(
         return Ok(None);
     }
     let mut shares = BTreeSet::new();
-    let mut travel = history.from_or_oldest(start, wanted.until)?;
+    let mut travel = Steady::new(history.from_or_oldest(start, wanted.until)?);
     // Another mapping is refused where it comes: until then it is this one.
-    let program = std::sync::Arc::clone(travel.house().program());
+    let program = Arc::clone(travel.house().program());
     while let Some(step) = travel.next()? {
         if step.fed == Fed::Reloaded {
             break;
@@ -197,6 +226,7 @@ fn scope(
 struct Recorder<'a> {
     history: &'a History,
     wanted: &'a Wanted,
+    names: Names,
     start: UnixTime,
     test: Test,
     /// When the last step is, since the start.
@@ -226,11 +256,12 @@ impl Recorder<'_> {
                 Some((*slot, value.clone()))
             };
             let fields: Vec<_> = program[channel].slots.iter().filter_map(known).collect();
-            self.test.give_state(program, channel, &fields);
+            let words = (&**program, &self.names);
+            self.test.give_state(words, channel, &fields);
         }
         let vars = (0..program.vars.len() as u32).map(VarIx);
         for var in vars.filter(|var| is_needed(&|scope| scope.has_var(*var))) {
-            self.test.give_var(&program[var].name, engine.var(var));
+            self.test.give_var(&self.names.var(var), engine.var(var));
         }
         let (mut offline, mut blocked) = (Vec::new(), Vec::new());
         for device in DeviceIx::all(program.devices.len()) {
@@ -245,17 +276,17 @@ impl Recorder<'_> {
             if house.online(device) {
                 self.online.insert(device);
             } else if is_known && is_needed {
-                offline.push(&*row.name);
+                offline.push(self.names.device(device));
             }
             if house.blocked(device) == dispatcher::Sides::BOTH && is_needed {
-                blocked.push(&*row.name);
+                blocked.push(self.names.device(device));
             }
         }
         self.test.give_devices("offline", &offline);
         self.test.give_devices("blocked", &blocked);
     }
 
-    fn take(&mut self, step: &mut Step<'_>) -> Result<(), Unrecordable> {
+    fn take(&mut self, step: &mut Lived, house: &Dispatcher) -> Result<(), Unrecordable> {
         let now = step.record.now;
         if !step.is_certain {
             return Err(Unrecordable::Gap);
@@ -266,7 +297,7 @@ impl Recorder<'_> {
             Fed::Unreadable(_) => return Err(self.unsaid(now, "something came that can't be read")),
             Fed::Observed(_) | Fed::Passed => return Ok(()),
         }
-        let Some(input) = step.input() else {
+        let Some(input) = step.input.clone() else {
             return Ok(());
         };
         let passed = now.at.since(self.before.at);
@@ -277,13 +308,13 @@ impl Recorder<'_> {
             return Err(self.unsaid(now, "the clock was set"));
         }
         self.before = now;
-        let program = step.program().clone();
-        explain::fill_texts(&program, step.effects);
-        self.take_due(&program, now, step.effects)?;
-        let back = self.back(step.house, &input);
+        let program = Arc::clone(house.program());
+        explain::fill_texts(&program, &mut step.effects);
+        self.take_due(&program, now, &step.effects)?;
+        let back = self.back(house, &input);
         let of_input = |decision: &Decision| decision.now.at >= now.at;
         let of_coming = |decision: &Decision| of_input(decision) && is_coming(decision);
-        let mut sent = expected(&program, step.effects, |decision| {
+        let mut sent = expected((&program, &self.names), &step.effects, |decision| {
             of_input(decision) && (back.is_none() || !is_coming(decision))
         });
         let inputs = match input {
@@ -296,14 +327,14 @@ impl Recorder<'_> {
         let undone: Vec<ChannelIx> = undone.collect();
         let again = undone
             .iter()
-            .map(|channel| Sent::again(&program, step.house, *channel));
+            .map(|channel| Sent::again((&program, &self.names), house, *channel));
         sent.extend(again);
         let is_asked_for = self.scope.as_ref().is_none_or(|scope| {
             let mut undone = undone.iter();
             undone.any(|channel| scope.has_channel(*channel))
                 || inputs.iter().any(|input| scope.hears(&program, input))
         });
-        if !is_asked_for && !self.is_wanted(&program, step.effects, of_input) {
+        if !is_asked_for && !self.is_wanted(&program, &step.effects, of_input) {
             // What is left out is not expected either.
             if !sent.is_empty() {
                 self.look(now, None)?;
@@ -312,7 +343,7 @@ impl Recorder<'_> {
         }
         let mut lines = Vec::new();
         for input in &inputs {
-            lines.extend(self.line(&program, step, now, input)?);
+            lines.extend(self.line((&program, house), step, now, input)?);
         }
         let is_tick = matches!(inputs.as_slice(), [Input::Tick]);
         if lines.is_empty() && !is_tick {
@@ -330,9 +361,9 @@ impl Recorder<'_> {
             };
         }
         if let Some(device) = back {
-            let path = program.event_path(program[device].online);
+            let path = self.names.event(program[device].online);
             let at = self.at(now, 0);
-            let came = expected(&program, step.effects, of_coming);
+            let came = expected((&program, &self.names), &step.effects, of_coming);
             let line = Line::event(&path, std::iter::empty());
             self.push(now, line.at(at).expecting(Some(came)))?;
         }
@@ -402,7 +433,7 @@ impl Recorder<'_> {
                 continue;
             }
             let then = |decision: &Decision| decision.now.at == due.at;
-            let sent = expected(program, effects, then);
+            let sent = expected((program, &self.names), effects, then);
             if !sent.is_empty() {
                 let wanted = self.is_wanted(program, effects, then);
                 self.look(due, wanted.then_some(sent))?;
@@ -437,15 +468,16 @@ impl Recorder<'_> {
     /// An input as a step; `None`: it is none of its own.
     fn line(
         &self,
-        program: &Program,
-        step: &Step<'_>,
+        (program, house): (&Program, &Dispatcher),
+        step: &Lived,
         now: Now,
         input: &Input,
     ) -> Result<Option<Line>, Unrecordable> {
+        let names = &self.names;
         let said = match input {
             Input::Event { event, fields, .. } => {
-                let names = program[*event].fields.iter().map(|field| &*field.name);
-                Line::event(&program.event_path(*event), names.zip(fields))
+                let fields_of = program[*event].fields.iter().map(|field| &*field.name);
+                Line::event(&names.event(*event), fields_of.zip(fields))
             }
             Input::Report {
                 channel,
@@ -464,14 +496,14 @@ impl Recorder<'_> {
                 if news.is_empty() {
                     return Ok(None);
                 }
-                Line::report(program, *channel, &news)
+                Line::report((program, names), *channel, &news)
             }
             Input::Online(device) => Line::event(
-                &program.event_path(program[*device].online),
+                &names.event(program[*device].online),
                 std::iter::empty(),
             ),
             Input::Offline(device) => Line::event(
-                &program.event_path(program[*device].offline),
+                &names.event(program[*device].offline),
                 std::iter::empty(),
             ),
             Input::Set {
@@ -480,14 +512,14 @@ impl Recorder<'_> {
                 hold,
                 bound,
                 ..
-            } => Line::set(program, *channel, fields, *hold, *bound),
+            } => Line::set((program, names), *channel, fields, *hold, *bound),
             Input::Command {
                 channel,
                 command,
                 who,
                 ..
             } => {
-                let target = step.house.target_of(*channel);
+                let target = house.target_of(*channel);
                 let command = &program[*channel].commands[usize::from(*command)];
                 let is_momentary =
                     matches!(command.effect, mapping::program::CommandEffect::Momentary);
@@ -503,7 +535,7 @@ impl Recorder<'_> {
                 }
                 // What it came to; a relative one is none of a test's words.
                 Line::set(
-                    program,
+                    (program, names),
                     *channel,
                     &target_told(program, &target),
                     None,

@@ -5,9 +5,12 @@ use mapping::{
     program::{ChannelIx, SlotIx},
 };
 use serde_json::{Value as Json, json};
+use store::Chronicle;
 use types::{UnixTime, Value};
 
-use crate::{chronicle::names, history::History, target::Target, trouble::HistoryError, words};
+use crate::{
+    chronicle::names, history::History, lineage, target::Target, trouble::HistoryError, words,
+};
 
 /// One field over time.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,7 +22,8 @@ pub struct Series {
 }
 
 impl History {
-    /// How the fields of `target` changed from `since` on and before `until`: a device, a channel or a field.
+    /// How the fields of `target` changed from `since` on and before `until`: a device, a channel or a field. What it was
+    /// called before counts as its name.
     ///
     /// # Errors
     /// There is no such thing, or it can't be read.
@@ -30,14 +34,19 @@ impl History {
         until: UnixTime,
     ) -> Result<Vec<Series>, HistoryError> {
         let program = self.program();
-        let slots = slots_of(program, &Target::expect(program, target)?);
+        let target =
+            Target::find(program, target).ok_or_else(|| lineage::unknown(self, program, target))?;
+        let slots = slots_of(program, &target);
         let database = self.past().database();
-        let newest = self.newest_changes()?;
+        let newest = self.newest_chronicle()?;
         let mut all = Vec::new();
         for slot in slots {
             let (channel, field) = names(program, slot);
-            let stored = database.history(&channel, &field, since, until, u32::MAX)?;
-            let newer = newest.iter().filter(|change| {
+            let stored = match written_as(&newest, &channel) {
+                Some(channel) => database.history(channel, &field, since, until, u32::MAX)?,
+                None => Vec::new(),
+            };
+            let newer = newest.changes.iter().filter(|change| {
                 change.channel == channel
                     && change.field == field
                     && (since..until).contains(&change.at)
@@ -53,6 +62,16 @@ impl History {
         }
         Ok(all)
     }
+}
+
+/// The name under which is written what was before `newest`; `None`: the channel was not there.
+fn written_as<'c>(newest: &'c Chronicle, channel: &'c str) -> Option<&'c str> {
+    let mut renames = newest.renames.iter();
+    if let Some(renamed) = renames.clone().find(|rename| *rename.is == *channel) {
+        return Some(&renamed.was);
+    }
+    let is_others = renames.any(|rename| *rename.was == *channel);
+    (!is_others).then_some(channel)
 }
 
 impl Series {

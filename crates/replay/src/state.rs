@@ -1,5 +1,7 @@
 //! The house as it was at a moment: what was reported and wished, who was there, what ran and waited.
 
+use std::sync::Arc;
+
 use dispatcher::{Dispatcher, Sides};
 use engine::Who;
 use mapping::{
@@ -10,6 +12,7 @@ use types::{InputNo, Instant, Now, UnixTime, Value};
 
 use crate::{
     history::{History, Until},
+    lineage::{self, Lineage},
     target::Target,
     trouble::HistoryError,
     when::When,
@@ -28,6 +31,8 @@ pub struct State {
     pub no: InputNo,
     /// The first digits of the hash of the mapping in force.
     pub mapping: String,
+    /// What was asked about, and what it was called then, where that is another name.
+    pub then: Option<(String, String)>,
     /// Devices in file order.
     pub devices: Vec<DeviceState>,
     /// Variables in file order.
@@ -119,9 +124,13 @@ pub fn state(
     let house = travel.house();
     let program = house.program();
     let target = match path {
-        Some(path) => Some(Target::expect(program, path)?),
+        Some(path) => Some(named(history, path, travel.last(), program)?),
         None => None,
     };
+    let then = path.zip(target.as_ref());
+    let then = then.map(|(path, target)| (path.trim().to_owned(), target.words(program)));
+    let then =
+        then.filter(|(path, then)| Target::find(program, path) != Target::find(program, then));
     let last = travel.now();
     let at = when.map_or(last.wall, |when| when.from);
     let looker = Looker {
@@ -148,6 +157,7 @@ pub fn state(
         at,
         no: travel.last(),
         mapping: hash.get(..8).unwrap_or_default().to_owned(),
+        then,
         devices: devices
             .map(|ix| looker.device(ix, target.as_ref()))
             .collect(),
@@ -157,6 +167,19 @@ pub fn state(
         timers: timers.filter_map(|ix| looker.timer(ix)).collect(),
         waits: rules.flat_map(|ix| looker.waits(ix)).collect(),
     })
+}
+
+/// What `path` names today, as it was in `program` after input `no`; else what had that name then.
+fn named(
+    history: &History,
+    path: &str,
+    no: InputNo,
+    program: &Arc<Program>,
+) -> Result<Target, HistoryError> {
+    let today = Target::find(history.program(), path);
+    let then = today.and_then(|target| Lineage::of_today(history, target).then(no, program));
+    then.or_else(|| Target::find(program, path))
+        .ok_or_else(|| lineage::unknown(history, program, path))
 }
 
 /// A part of the answer.

@@ -240,6 +240,17 @@ impl Target {
         }
     }
 
+    /// As somebody would ask for it, so that nothing else can be meant: `rule.hall-motion`, `timer.hall-off`.
+    #[must_use]
+    pub fn words(&self, program: &Program) -> String {
+        match self {
+            Self::Rule(_) | Self::Timer(_) | Self::Notify(_) | Self::Group(_) => {
+                self.path(program).replacen(' ', ".", 1)
+            }
+            _ => self.path(program),
+        }
+    }
+
     /// The channels whose commands change it.
     pub(crate) fn is_told_through(&self, program: &Program, channel: ChannelIx) -> bool {
         match self {

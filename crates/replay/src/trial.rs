@@ -15,9 +15,10 @@ use mapping::{
     Program,
     program::{ChannelIx, SlotIx},
 };
-use types::{Now, UnixTime, Value};
+use types::{InputNo, Now, UnixTime, Value};
 
 use crate::{
+    heirs::Heirs,
     history::{History, Until},
     player::Fed,
     travel::Travel,
@@ -37,8 +38,11 @@ const ECHOES_MAX: usize = 64;
 
 /// Runs through history, difference by difference; holds two houses and one record.
 pub struct Trial<'h> {
+    history: &'h History,
     travel: Travel<'h>,
     other: Dispatcher,
+    /// What the things of the mapping in force are in the tried one.
+    heirs: Heirs,
     now: Now,
     /// Differences that were found and not handed out yet, in the order of time.
     found: std::collections::VecDeque<Difference>,
@@ -125,8 +129,12 @@ impl<'h> Trial<'h> {
             // Its own bytes; a house from nothing is the next best.
             Err(_) => Dispatcher::new(Arc::clone(&program), config, Blocklist::default(), now),
         };
-        if other.program().hash != program.hash {
-            other.replace(now, program, &mut Effects::default());
+        let here = (travel.last(), house.program());
+        let (heirs, by_way_of) = heirs(history, here, &program);
+        for next in by_way_of.into_iter().chain([program]) {
+            if other.program().hash != next.hash {
+                other.replace(now, next, &mut Effects::default());
+            }
         }
         Ok(Self {
             summary: Summary {
@@ -134,11 +142,13 @@ impl<'h> Trial<'h> {
                 until: now.wall,
                 ..Summary::default()
             },
-            travel,
             doubtful: ChannelIx::all(other.program().channels.len()).collect(),
             looks: 0,
             runs_on: None,
+            heirs,
+            history,
             other,
+            travel,
             now,
             found: std::collections::VecDeque::new(),
         })
@@ -188,7 +198,11 @@ impl<'h> Trial<'h> {
         let now = step.record.now;
         let input = step.input();
         let program = Arc::clone(step.program());
-        let was = match step.fed {
+        if step.fed == Fed::Reloaded {
+            let here = (step.record.no, &program);
+            (self.heirs, _) = heirs(self.history, here, self.other.program());
+        }
+        let mut was = match step.fed {
             Fed::Applied | Fed::Reloaded => commands::of(&program, step.effects),
             _ => Vec::new(),
         };
@@ -198,7 +212,7 @@ impl<'h> Trial<'h> {
             self.doubtful.extend(ChannelIx::all(other.channels.len()));
         } else {
             let there = touched(&program, step.effects).into_iter();
-            let here = there.filter_map(|it| other.channel_by_path(&program.channel_path(it)));
+            let here = there.filter_map(|it| self.heirs.channel(it));
             self.doubtful.extend(here);
         }
         step.effects.clear();
@@ -212,13 +226,16 @@ impl<'h> Trial<'h> {
             self.pass_time(now, &mut would);
         }
         if let Some(input) = input {
-            for input in self.translated(&program, &input) {
-                let input = self.without_echoes(&program, input);
+            for input in self.translated(&input) {
+                let input = self.without_echoes(input);
                 self.apply(now, input, &mut would);
             }
         }
         self.now = now;
         self.echo(now, &mut would);
+        for command in &mut was {
+            command.rename(&program, &self.heirs, self.other.program());
+        }
         self.compare(was, would);
         Ok(true)
     }
@@ -264,16 +281,12 @@ impl<'h> Trial<'h> {
     }
 
     /// `input` as the other house takes it; what it can't take is counted.
-    fn translated(&mut self, program: &Program, input: &Input) -> Vec<Input> {
+    fn translated(&mut self, input: &Input) -> Vec<Input> {
         if let Input::Several(inputs) = input {
             let all = inputs.iter();
-            return all
-                .flat_map(|input| self.translated(program, input))
-                .collect();
+            return all.flat_map(|input| self.translated(input)).collect();
         }
-        let mut record = Vec::new();
-        input.encode(program, &mut record);
-        match Input::decode(self.other.program(), &record) {
+        match self.heirs.input(input) {
             Ok(input) => vec![input],
             Err(why) => {
                 let what = match why {
@@ -287,7 +300,7 @@ impl<'h> Trial<'h> {
     }
 
     /// A report of a consumer that was told something else: what it reported of that is not so in the other house.
-    fn without_echoes(&self, program: &Program, input: Input) -> Input {
+    fn without_echoes(&self, input: Input) -> Input {
         let Input::Report {
             channel,
             fields,
@@ -298,8 +311,7 @@ impl<'h> Trial<'h> {
             return input;
         };
         let other = self.other.program();
-        let path = other.channel_path(channel);
-        let there = program.channel_by_path(&path);
+        let there = self.heirs.channel_before(channel);
         if !other[channel].consumer
             || there.is_none_or(|there| self.is_told_the_same(there, channel))
         {
@@ -382,10 +394,7 @@ impl<'h> Trial<'h> {
         if !wanted.iter().any(differs) {
             return None;
         }
-        let there = self.travel.house();
-        let here = there
-            .program()
-            .channel_by_path(&program.channel_path(channel));
+        let here = self.heirs.channel_before(channel);
         let same = here.is_some_and(|here| self.is_told_the_same(here, channel));
         (!same).then_some(wanted)
     }
@@ -430,5 +439,20 @@ impl<'h> Trial<'h> {
             }
         }
         self.found.extend(moments.into_values());
+    }
+}
+
+/// What the things of the mapping in force after an input are in `tried`. Where the two alone don't tell who is who, as behind
+/// a rename that another edit followed, by way of those that came into force since: which they are.
+fn heirs(
+    history: &History,
+    here: (InputNo, &Arc<Program>),
+    tried: &Arc<Program>,
+) -> (Heirs, Vec<Arc<Program>>) {
+    let alone = Heirs::new(here.1, tried);
+    let since = history.mappings_since(here.0, here.1.hash);
+    match Heirs::through(here.1, since.iter().chain([tried])) {
+        Some(through) if through.reach() > alone.reach() => (through, since),
+        _ => (alone, Vec::new()),
     }
 }

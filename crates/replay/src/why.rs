@@ -15,6 +15,7 @@ use types::{InputNo, Now, Shown, Value};
 
 use crate::{
     history::{History, Until},
+    lineage::Lineage,
     player::Fed,
     target::Target,
     travel::Step,
@@ -38,6 +39,8 @@ pub(crate) use text::{hops as table_of, table as parts_of};
 pub struct Why {
     /// What was asked about, by its full name.
     pub target: String,
+    /// What it was called when it changed, where that is another name.
+    pub then: Option<String>,
     /// What it is since then.
     pub is: String,
     /// What it was before; empty where that says nothing.
@@ -101,8 +104,10 @@ pub enum What {
 
 /// Where and when something changed last.
 struct Found {
-    /// What, as it was asked about.
-    text: String,
+    /// What, by its full name as it was asked about.
+    name: String,
+    /// What it is in the mapping in force then; `None`: it is gone.
+    target: Option<Target>,
     no: InputNo,
     now: Now,
     was: String,
@@ -118,14 +123,16 @@ struct Found {
 /// There is no such thing, or the past can't be read.
 pub fn why(history: &History, text: &str, when: Option<When>) -> Result<Option<Why>, HistoryError> {
     let until = when.map_or(Until::End, |when| Until::Wall(when.until));
-    // Names are those of the mapping in force then; one that is gone may have been there.
-    if let Err(unknown) = Target::expect(history.program(), text) {
+    // Names are those of today; what is gone since may have been there.
+    let asked = Lineage::find(history, text, || {
         let then = history.travel_to(until)?;
-        if Target::find(then.house().program(), text).is_none() {
-            return Err(unknown);
-        }
+        Ok((then.last(), Arc::clone(then.house().program())))
+    })?;
+    let mut parts = asked.parts();
+    if parts.is_empty() {
+        parts.push(asked);
     }
-    let Some(found) = last_change(history, &asked(history, text), until)? else {
+    let Some(found) = last_change(history, &mut parts, until)? else {
         return Ok(None);
     };
     let mut why = chain::of(history, &found)?;
@@ -144,28 +151,18 @@ pub fn why(history: &History, text: &str, when: Option<When>) -> Result<Option<W
     Ok(Some(why))
 }
 
-/// What is looked at to answer a question about `text`.
-fn asked(history: &History, text: &str) -> Vec<String> {
-    let program = history.program();
-    let target = Target::find(program, text);
-    let parts = target.map_or_else(Vec::new, |target| target.parts(program));
-    if parts.is_empty() {
-        vec![text.to_owned()]
-    } else {
-        parts
-    }
-}
-
 fn last_change(
     history: &History,
-    asked: &[String],
+    asked: &mut [Lineage<'_>],
     until: Until,
 ) -> Result<Option<Found>, HistoryError> {
     for window in history.windows(until, None)? {
         let mut travel = history.window(window)?;
-        let house = travel.house();
-        let mut trackers: Vec<Tracker<'_>> =
-            asked.iter().map(|text| Tracker::new(text, house)).collect();
+        let begin = (travel.last(), travel.house());
+        let mut trackers: Vec<Tracker<'_, '_>> = asked
+            .iter_mut()
+            .map(|asked| Tracker::new(asked, begin))
+            .collect();
         while let Some(step) = travel.next()? {
             for tracker in &mut trackers {
                 tracker.look(&step);
@@ -184,30 +181,30 @@ fn last_change(
 }
 
 /// Notes the last change on the way.
-struct Tracker<'t> {
-    text: &'t str,
+struct Tracker<'t, 'h> {
+    asked: &'t mut Lineage<'h>,
     target: Option<Target>,
     values: Vec<Option<Value>>,
     was: String,
     found: Option<Found>,
 }
 
-impl<'t> Tracker<'t> {
-    fn new(text: &'t str, house: &Dispatcher) -> Self {
+impl<'t, 'h> Tracker<'t, 'h> {
+    fn new(asked: &'t mut Lineage<'h>, (no, house): (InputNo, &Dispatcher)) -> Self {
         let mut tracker = Self {
-            text,
+            asked,
             target: None,
             values: Vec::new(),
             was: String::new(),
             found: None,
         };
-        tracker.meet(house);
+        tracker.meet(no, house);
         tracker
     }
 
-    /// Looks the name up in the mapping in force.
-    fn meet(&mut self, house: &Dispatcher) {
-        self.target = Target::find(house.program(), self.text);
+    /// Looks for it in the mapping in force after input `no`.
+    fn meet(&mut self, no: InputNo, house: &Dispatcher) {
+        self.target = self.asked.then(no, house.program());
         self.values = match &self.target {
             Some(target) => target.values(house),
             None => Vec::new(),
@@ -224,7 +221,7 @@ impl<'t> Tracker<'t> {
     fn look(&mut self, step: &Step<'_>) {
         if step.fed == Fed::Reloaded {
             let (values, was) = (std::mem::take(&mut self.values), self.was.clone());
-            self.meet(step.house);
+            self.meet(step.record.no, step.house);
             let is = self.was.clone();
             if is != was || (values.len() == self.values.len() && values != self.values) {
                 self.note(step, was, is);
@@ -254,7 +251,8 @@ impl<'t> Tracker<'t> {
 
     fn note(&mut self, step: &Step<'_>, was: String, is: String) {
         self.found = Some(Found {
-            text: self.text.to_owned(),
+            name: self.asked.name.clone(),
+            target: self.target.clone(),
             no: step.record.no,
             now: step.record.now,
             was,

@@ -8,12 +8,10 @@ use std::{fmt, sync::Arc};
 use types::{Now, UnixTime};
 
 use dispatcher::explain::Part;
-use mapping::Program;
 
 use crate::{
     history::{History, Until},
-    lineage,
-    player::Fed,
+    lineage::{self, Lineage},
     target::Target,
     trouble::HistoryError,
     when::When,
@@ -107,10 +105,10 @@ pub fn why_not(
     };
     // Who looks back a day may begin where history does; who asks about a moment before it gets no answer.
     history.windows(until, None)?;
-    let name = name_of(history, rule, until)?;
+    let mut rule = rule_of(history, rule, until)?;
     let from = UnixTime(at.0.saturating_sub_unsigned(BACK.as_micros() as u64));
     let mut travel = history.from_or_oldest(from, until)?;
-    let mut watched = name_at_start(history, &name, travel.house().program(), (from, until))?;
+    let mut watched = rule.rule_name(travel.last(), travel.house().program());
     travel.watch(Some(watched.as_str().into()));
     let mut collector = Collector::new(&watched, travel.house(), travel.now());
     while let Some(mut step) = travel.next()? {
@@ -152,41 +150,35 @@ fn moment(last: Now, at: UnixTime) -> Now {
     }
 }
 
-/// What the rule was called where the travel through `span` starts, in the mapping `start`. What is called so there
-/// already costs nothing; after another name is looked with a travel of its own.
-fn name_at_start(
-    history: &History,
-    name: &str,
-    start: &Arc<Program>,
-    (from, until): (UnixTime, Until),
-) -> Result<String, HistoryError> {
-    if start.names.rules.contains_key(name) {
-        return Ok(name.to_owned());
-    }
-    let mut programs = vec![Arc::clone(start)];
-    let mut travel = history.from_or_oldest(from, until)?;
-    while let Some(step) = travel.next()? {
-        if step.fed == Fed::Reloaded {
-            programs.push(Arc::clone(step.program()));
-        }
-    }
-    Ok(lineage::oldest_rule_name(&programs, name))
-}
-
-/// The rule that `text` means, in the mapping in force then or now.
-fn name_of(history: &History, text: &str, until: Until) -> Result<String, HistoryError> {
+/// The rule that `text` means, in the mapping in force now or then.
+fn rule_of<'h>(
+    history: &'h History,
+    text: &str,
+    until: Until,
+) -> Result<Lineage<'h>, HistoryError> {
     let bare = text.trim();
     let bare = bare.strip_prefix("rule.").unwrap_or(bare);
-    let is_rule = |program: &Program| program.names.rules.contains_key(bare);
-    if is_rule(history.program()) || is_rule(history.travel_to(until)?.house().program()) {
-        return Ok(bare.to_owned());
+    let full = format!("rule.{bare}");
+    let found = Lineage::find(history, &full, || {
+        let then = history.travel_to(until)?;
+        Ok((then.last(), Arc::clone(then.house().program())))
+    });
+    found.map_err(|error| match error {
+        HistoryError::Unknown(_) => lineage::renamed(history, &full)
+            .unwrap_or_else(|| HistoryError::Unknown(no_rule(history, text, bare))),
+        other => other,
+    })
+}
+
+/// Why nothing that `text` names can have failed to fire.
+fn no_rule(history: &History, text: &str, bare: &str) -> String {
+    if Target::find(history.program(), text).is_some() {
+        return format!(
+            "\"{bare}\" is no rule; `iot-control why {bare}` tells what changed it"
+        );
     }
     let names = history.program().names.rules.keys();
     let near = mapping::suggest::closest(bare, names.map(|name| &**name));
     let near = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
-    let what = match Target::find(history.program(), text) {
-        Some(_) => format!("\"{bare}\" is no rule; `iot-control why {bare}` tells what changed it"),
-        None => format!("the house has no rule \"{}\"{near}", bare.escape_debug()),
-    };
-    Err(HistoryError::Unknown(what))
+    format!("the house has no rule \"{}\"{near}", bare.escape_debug())
 }

@@ -40,6 +40,12 @@ impl Filter {
         }
     }
 
+    /// As it was given.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     fn covers(&self, path: &str) -> bool {
         let rest = path.strip_prefix(&self.path);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))

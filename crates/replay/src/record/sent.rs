@@ -8,7 +8,7 @@ use mapping::{
 };
 use types::Value;
 
-use super::toml;
+use super::{names::Names, toml};
 
 /// Something that left, and the rule that sent it.
 pub(super) struct Sent {
@@ -18,10 +18,14 @@ pub(super) struct Sent {
 
 impl Sent {
     /// The target of an output, told once more.
-    pub(super) fn again(program: &Program, house: &Dispatcher, channel: ChannelIx) -> Self {
+    pub(super) fn again(
+        (program, names): (&Program, &Names),
+        house: &Dispatcher,
+        channel: ChannelIx,
+    ) -> Self {
         let fields = target_told(program, &house.target_of(channel));
         Self {
-            what: toml::target(program, channel, &fields),
+            what: toml::target((program, names), channel, &fields),
             by: None,
         }
     }
@@ -29,7 +33,7 @@ impl Sent {
 
 /// What left because of some decisions, as a test expects it.
 pub(super) fn expected(
-    program: &Program,
+    (program, names): (&Program, &Names),
     effects: &Effects,
     of: impl Fn(&Decision) -> bool,
 ) -> Vec<Sent> {
@@ -46,7 +50,7 @@ pub(super) fn expected(
                 ..
             } => {
                 let fields = target_told(program, target);
-                let what = toml::target(program, *channel, &fields);
+                let what = toml::target((program, names), *channel, &fields);
                 (what, *decision, *line, *changed)
             }
             Output::Momentary {
@@ -56,7 +60,7 @@ pub(super) fn expected(
                 decision,
                 line,
             } => {
-                let what = toml::momentary(program, *channel, *command, args);
+                let what = toml::momentary((program, names), *channel, *command, args);
                 (what, *decision, *line, true)
             }
             Output::Notify {
@@ -86,7 +90,7 @@ pub(super) fn expected(
             _ => false,
         });
         if let Some(sent) = left {
-            let by = sent.by.map(|rule| program[rule].name.to_string());
+            let by = sent.by.map(|rule| names.rule(rule));
             all.push(Sent { what, by });
         }
     }

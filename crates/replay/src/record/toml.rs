@@ -8,7 +8,7 @@ use mapping::{
 };
 use types::Value;
 
-use super::Sent;
+use super::{Sent, names::Names};
 use crate::words;
 
 /// A test that is being written.
@@ -38,12 +38,12 @@ impl Test {
 
     pub(super) fn give_state(
         &mut self,
-        program: &Program,
+        (program, names): (&Program, &Names),
         channel: ChannelIx,
         fields: &[(SlotIx, Value)],
     ) {
         if !fields.is_empty() {
-            let state = state(program, channel, fields);
+            let state = state((program, names), channel, fields);
             let _ = writeln!(self.head, "given.state.{state}");
         }
     }
@@ -52,7 +52,7 @@ impl Test {
         let _ = writeln!(self.head, "given.var.{name} = {}", value(is));
     }
 
-    pub(super) fn give_devices(&mut self, key: &str, devices: &[&str]) {
+    pub(super) fn give_devices(&mut self, key: &str, devices: &[String]) {
         if !devices.is_empty() {
             let names: Vec<String> = devices.iter().map(|name| text(name)).collect();
             let _ = writeln!(self.head, "given.{key} = [{}]", names.join(", "));
@@ -103,22 +103,22 @@ impl Line {
     }
 
     pub(super) fn report(
-        program: &Program,
+        (program, names): (&Program, &Names),
         channel: ChannelIx,
         fields: &[(SlotIx, Value)],
     ) -> Self {
-        let state = state(program, channel, fields);
+        let state = state((program, names), channel, fields);
         Self::saying(format!("report = {{ {state} }}"))
     }
 
     pub(super) fn set(
-        program: &Program,
+        (program, names): (&Program, &Names),
         channel: ChannelIx,
         fields: &[(SlotIx, Value)],
         hold: Option<Duration>,
         bound: Option<Duration>,
     ) -> Self {
-        let mut said = format!("set = {}", text(&program.channel_path(channel)));
+        let mut said = format!("set = {}", text(&names.channel(channel)));
         for (slot, field) in fields {
             let _ = write!(said, ", {} = {}", program[*slot].name, value(field));
         }
@@ -192,8 +192,12 @@ impl Line {
 }
 
 /// A target as a test expects it: the command that says all of it, or its fields.
-pub(super) fn target(program: &Program, channel: ChannelIx, fields: &[(SlotIx, Value)]) -> String {
-    let path = program.channel_path(channel);
+pub(super) fn target(
+    (program, names): (&Program, &Names),
+    channel: ChannelIx,
+    fields: &[(SlotIx, Value)],
+) -> String {
+    let path = names.channel(channel);
     if let [(slot, Value::Bool(on))] = fields
         && &*program[*slot].name == "on"
     {
@@ -213,13 +217,13 @@ pub(super) fn target(program: &Program, channel: ChannelIx, fields: &[(SlotIx, V
 
 /// A momentary command as a test expects it, with the arguments that are none of the defaults.
 pub(super) fn momentary(
-    program: &Program,
+    (program, names): (&Program, &Names),
     channel: ChannelIx,
     command: u8,
     args: &[Value],
 ) -> String {
     let row = &program[channel].commands[usize::from(command)];
-    let name = text(&format!("{}.{}", program.channel_path(channel), row.name));
+    let name = text(&format!("{}.{}", names.channel(channel), row.name));
     let said =
         (row.args.iter().zip(args)).filter(|(arg, value)| arg.default.as_ref() != Some(*value));
     let said: String = said
@@ -233,8 +237,12 @@ pub(super) fn momentary(
 }
 
 /// `hall.lux = 12`, `hall.lamp = { on = true, brightness = 40 }`.
-fn state(program: &Program, channel: ChannelIx, fields: &[(SlotIx, Value)]) -> String {
-    let path = program.channel_path(channel);
+fn state(
+    (program, names): (&Program, &Names),
+    channel: ChannelIx,
+    fields: &[(SlotIx, Value)],
+) -> String {
+    let path = names.channel(channel);
     match fields {
         [(_, only)] if program[channel].slots.len() == 1 => format!("{path} = {}", value(only)),
         fields => {

@@ -38,6 +38,7 @@ impl State {
             "wall_us": self.at.0,
             "no": self.no.0,
             "mapping": self.mapping,
+            "then": self.then.as_ref().map(|(_, then)| then),
             "devices": devices,
             "vars": vars,
             "timers": timers.collect::<Vec<_>>(),

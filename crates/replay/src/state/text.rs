@@ -40,6 +40,9 @@ impl State {
                 clock_of(zone, self.at)
             ))
         );
+        if let Some((asked, then)) = &self.then {
+            let _ = writeln!(out, "{asked} was called {then} then");
+        }
         for device in &self.devices {
             let _ = writeln!(out, "\n{}", self.head(device, zone, paint));
             let widths = widths(device);

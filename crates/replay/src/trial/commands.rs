@@ -5,8 +5,10 @@ use dispatcher::{
     explain::{self, Explainer},
 };
 use engine::{Disposition, Output};
-use mapping::Program;
+use mapping::{Program, program::ChannelIx};
 use types::Now;
+
+use crate::heirs::Heirs;
 
 /// A command that left, or waits for its consumer.
 #[derive(Clone, Debug)]
@@ -15,6 +17,21 @@ pub(super) struct Command {
     pub(super) cause: String,
     pub(super) text: String,
     pub(super) by: Option<String>,
+    /// The output that is told; `None`: people are.
+    channel: Option<ChannelIx>,
+}
+
+impl Command {
+    /// Names the output of `program` as the `other` program does.
+    pub(super) fn rename(&mut self, program: &Program, heirs: &Heirs, other: &Program) {
+        let Some(channel) = self.channel else {
+            return;
+        };
+        let path = program.channel_path(channel);
+        if let (Some(heir), Some(rest)) = (heirs.channel(channel), self.text.strip_prefix(&path)) {
+            self.text = format!("{}{rest}", other.channel_path(heir));
+        }
+    }
 }
 
 /// The commands and notifications in `effects`. What only repeats a target that was so already is none: whether
@@ -51,6 +68,7 @@ pub(super) fn of(program: &Program, effects: &mut Effects) -> Vec<Command> {
                 now: decision.now,
                 cause: cause.map_or_else(String::new, |step| explainer.cause(&step.cause)),
                 text: sent.text.clone(),
+                channel: sent.channel,
                 by: sent.by.map(|rule| explainer.rule_place(rule)),
             })
         })

@@ -6,13 +6,14 @@ use dispatcher::Observed;
 use engine::{Cause, Disposition};
 use mapping::{
     Program,
-    program::{Carrier, ChannelIx},
+    program::{Carrier, ChannelIx, Succession},
 };
 use types::Now;
 
 use super::{Found, Hop, What};
 use crate::{
     history::{History, Until},
+    lineage,
     player::Fed,
     target::Target,
     trouble::HistoryError,
@@ -55,12 +56,21 @@ pub(super) fn hops(
         return Ok(hops);
     }
     let mut travel = history.from_input(found.no, Until::End)?;
+    // What is told by the input itself is told under the mapping that it brought.
+    let mut before = Arc::clone(program);
     let mut records = 0;
     let mut last = found.now;
     while let Some(step) = travel.next()? {
         records += 1;
         last = step.record.now;
         let program = Arc::clone(step.program());
+        if step.fed == Fed::Reloaded {
+            let succession = Succession::new(&before, &program);
+            for way in &mut ways {
+                way.is_renamed(&succession);
+            }
+            before = Arc::clone(&program);
+        }
         for way in &mut ways {
             let Some(Target::Channel(channel)) = Target::find(&program, &way.channel) else {
                 continue;
@@ -135,6 +145,17 @@ pub(super) fn hops(
         }),
     }));
     Ok(hops)
+}
+
+impl Way {
+    /// What has another name answers under that one.
+    fn is_renamed(&mut self, succession: &Succession<'_>) {
+        for name in [&mut self.channel, &mut self.device] {
+            if let Some(is) = lineage::path_after(succession, name) {
+                *name = is;
+            }
+        }
+    }
 }
 
 fn way(program: &Program, found: &Found, (channel, disposition): Told) -> Option<Way> {

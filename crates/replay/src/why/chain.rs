@@ -13,13 +13,12 @@ use crate::{history::History, target::Target, trouble::HistoryError, words::span
 
 /// The whole answer.
 pub(super) fn of(history: &History, found: &Found) -> Result<Why, HistoryError> {
-    let text = found.text.as_str();
     let scene = scene(history, found.no)?;
     let program = &scene.program;
-    let target = Target::find(program, text);
+    let target = found.target.as_ref();
     let mut hops = Vec::new();
     let mut told = Vec::new();
-    match target.as_ref().and_then(|target| pick(target, &scene)) {
+    match target.and_then(|target| pick(target, &scene)) {
         Some(picked) => {
             let decision = &scene.effects.engine.decisions[picked.decision];
             let teller = Teller {
@@ -41,11 +40,11 @@ pub(super) fn of(history: &History, found: &Found) -> Result<Why, HistoryError> 
         }
         None => hops.push(Hop {
             now: found.now,
-            what: What::Cause(unpicked(&scene, target.as_ref())),
+            what: What::Cause(unpicked(&scene, target)),
         }),
     }
     hops.extend(after::hops(history, program, found, &told)?);
-    let held = scene.kept.iter().filter(|(path, _)| match &target {
+    let held = scene.kept.iter().filter(|(path, _)| match target {
         Some(Target::Channel(channel)) => *path == program.channel_path(*channel),
         Some(Target::Slot(slot)) => *path == program.channel_path(program[*slot].channel),
         _ => false,
@@ -56,8 +55,10 @@ pub(super) fn of(history: &History, found: &Found) -> Result<Why, HistoryError> 
             format!("{path} is held until {until}: rules don't write it until then")
         })
         .collect();
+    let then = target.map(|target| target.path(program));
     Ok(Why {
-        target: target.map_or_else(|| text.to_owned(), |target| target.path(program)),
+        target: found.name.clone(),
+        then: then.filter(|then| *then != found.name),
         is: found.is.clone(),
         was: found.was.clone(),
         no: found.no,

@@ -14,6 +14,7 @@ impl Why {
     pub fn json(&self, zone: &TimeZone) -> Json {
         json!({
             "target": self.target,
+            "then": self.then,
             "is": self.is,
             "was": self.was,
             "no": self.no.0,

@@ -199,11 +199,13 @@ impl Teller<'_> {
 
     /// What happened earlier and only came to its end now: a timer that was started, a condition that turned.
     fn before(&self, cause: &Cause, back: u8) -> Result<Vec<Hop>, HistoryError> {
+        let travel = match cause {
+            Cause::Timer(_) | Cause::Holds(_) => self.history.from_input(self.no, Until::End)?,
+            _ => return Ok(Vec::new()),
+        };
+        let (engine, program) = (travel.house().engine(), travel.house().program());
         let (since, wanted): (Instant, Wanted) = match cause {
             Cause::Timer(timer) => {
-                let travel = self.history.from_input(self.no, Until::End)?;
-                let engine = travel.house().engine();
-                let program = engine.program();
                 let name = &self.program[*timer].name;
                 let there = program.names.timers.get(name).copied();
                 match there.and_then(|timer| engine.timer(timer)) {
@@ -215,8 +217,6 @@ impl Teller<'_> {
                 }
             }
             Cause::Holds(rule) => {
-                let travel = self.history.from_input(self.no, Until::End)?;
-                let engine = travel.house().engine();
                 let triggers = (0..).zip(&self.program[*rule].triggers);
                 let waits = triggers
                     .filter_map(|(place, _)| engine.hold(*rule, place)?.waits)
@@ -228,7 +228,7 @@ impl Teller<'_> {
             }
             _ => return Ok(Vec::new()),
         };
-        earlier(self.history, self.no, since, wanted, back - 1)
+        earlier(self.history, (self.no, program), since, wanted, back - 1)
     }
 
     pub(super) fn rule(&self, trace: &RuleTrace) -> Hop {

@@ -32,12 +32,11 @@ impl Why {
     pub fn text(&self, zone: &TimeZone, now: UnixTime, paint: Paint) -> String {
         let mut out = String::new();
         // Writing to a string can't fail, here and below.
-        let _ = write!(
-            out,
-            "{}  {}",
-            paint.bold(&self.target),
-            paint.bold(&self.is)
-        );
+        let _ = write!(out, "{}", paint.bold(&self.target));
+        if let Some(then) = &self.then {
+            let _ = write!(out, ", then {then}");
+        }
+        let _ = write!(out, "  {}", paint.bold(&self.is));
         if !self.was.is_empty() && self.was != self.is {
             let _ = write!(out, "   {}", paint.dim(&format!("(before: {})", self.was)));
         }

@@ -50,6 +50,17 @@ pub(crate) fn with_rules(more: &str) -> Files {
     files
 }
 
+/// The house of these tests, with other names.
+pub(crate) fn renamed(names: &[(&str, &str)]) -> Files {
+    let mut files = piano_house();
+    for text in files.values_mut() {
+        for (old, new) in names {
+            *text = text.replace(old, new);
+        }
+    }
+    files
+}
+
 /// Saturday, 28 March 2026, 20:00 in Berlin: the sun is down.
 pub(crate) fn evening() -> Now {
     Now {

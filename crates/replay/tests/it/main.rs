@@ -8,6 +8,7 @@
 mod chronicles;
 mod home;
 mod records;
+mod renames;
 mod states;
 mod travels;
 mod trials;

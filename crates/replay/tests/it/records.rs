@@ -12,7 +12,7 @@ use types::UnixTime;
 use crate::home::{Files, Home, piano_house, with_rules};
 
 /// A house in which everything is known and nothing waits.
-fn home(files: &Files) -> Home {
+pub(crate) fn home(files: &Files) -> Home {
     let mut home = Home::new(files);
     home.lux(12);
     home.says("living", "temp/state", "21");
@@ -54,7 +54,7 @@ fn failures(files: &Files, recording: &Recording) -> Option<String> {
     (!verdict.passed()).then(|| verdict.to_string())
 }
 
-fn passes(files: &Files, recording: &Recording) {
+pub(crate) fn passes(files: &Files, recording: &Recording) {
     if let Some(failed) = failures(files, recording) {
         panic!("{failed}\n{}", recording.text);
     }

@@ -10,7 +10,7 @@ use replay::{
 };
 use types::Now;
 
-use crate::home::{Files, Home, evening, piano_house, with_rules};
+use crate::home::{Home, evening, piano_house, renamed, with_rules};
 
 fn ask(home: &mut Home, rule: &str, at: Option<&str>) -> WhyNot {
     let now = home.now.wall;
@@ -285,17 +285,6 @@ fn a_rule_that_the_mapping_did_not_have_then_is_told() {
         Some("20:01"),
         "the mapping in force then did not have it",
     );
-}
-
-/// The piano house, with other names.
-fn renamed(names: &[(&str, &str)]) -> Files {
-    let mut files = piano_house();
-    for text in files.values_mut() {
-        for (old, new) in names {
-            *text = text.replace(old, new);
-        }
-    }
-    files
 }
 
 #[test]

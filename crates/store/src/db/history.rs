@@ -22,12 +22,24 @@ pub struct Change {
     pub value: Option<Value>,
 }
 
+/// A channel has another name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rename {
+    /// What it was called, as in `hall.lamp`.
+    pub was: Arc<str>,
+    /// What it is called now.
+    pub is: Arc<str>,
+}
+
 /// What a stretch of the journal comes to.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Chronicle {
     /// The last input of the stretch; the next one begins behind it.
     pub up_to: InputNo,
-    /// In the order in which they happened.
+    /// Channels of before the stretch that had another name at its end, all at once: two may have changed names with
+    /// each other.
+    pub renames: Vec<Rename>,
+    /// In the order in which they happened, under the names of its end.
     pub changes: Vec<Change>,
     /// Who said something. Counters count this stretch alone.
     pub devices: Vec<Device>,
@@ -77,12 +89,44 @@ impl Database {
     /// What SQLite says.
     pub fn add_history(&mut self, chronicle: &Chronicle) -> Result<(), DbError> {
         self.together(|db| {
+            db.rename_channels(&chronicle.renames)?;
             db.add_changes(&chronicle.changes)?;
             for device in &chronicle.devices {
                 db.see_device(device)?;
             }
             db.put_meta(HISTORY_UP_TO, to_sql(chronicle.up_to.0))
         })
+    }
+
+    /// What is told of a channel follows it to its new name. What another one left under that name, which is gone, stays
+    /// with it.
+    fn rename_channels(&mut self, renames: &[Rename]) -> Result<(), DbError> {
+        // No channel has such a name: they all move out before the first moves in.
+        let between = |at: usize| format!("\n{at}");
+        let mut away = self
+            .connection()
+            .prepare_cached("UPDATE series SET channel = ?2 WHERE channel = ?1")?;
+        for (at, rename) in renames.iter().enumerate() {
+            away.execute(params![rename.was, between(at)])?;
+        }
+        let mut name = self.connection().prepare_cached(
+            "INSERT OR IGNORE INTO series (channel, field) SELECT ?2, field FROM series WHERE channel = ?1",
+        )?;
+        let mut follow = self.connection().prepare_cached(
+            "UPDATE OR REPLACE history SET series =
+                (SELECT new.id FROM series AS old JOIN series AS new ON new.field = old.field AND new.channel = ?2
+                 WHERE old.id = history.series)
+             WHERE series IN (SELECT id FROM series WHERE channel = ?1)",
+        )?;
+        let mut forget = self
+            .connection()
+            .prepare_cached("DELETE FROM series WHERE channel = ?1")?;
+        for (at, rename) in renames.iter().enumerate() {
+            name.execute(params![between(at), rename.is])?;
+            follow.execute(params![between(at), rename.is])?;
+            forget.execute([between(at)])?;
+        }
+        Ok(())
     }
 
     fn add_changes(&mut self, changes: &[Change]) -> Result<(), DbError> {

@@ -15,7 +15,7 @@ mod users;
 
 pub use devices::Device;
 pub use error::DbError;
-pub use history::{Change, Chronicle};
+pub use history::{Change, Chronicle, Rename};
 pub use mappings::{ArchivedMapping, MappingHash};
 pub use snapshots::{BrokerPart, Rejected, Snapshot, SnapshotInfo};
 pub use users::{Credential, User, UserKind};

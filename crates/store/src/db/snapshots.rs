@@ -44,6 +44,8 @@ pub struct SnapshotInfo {
     pub no: InputNo,
     /// When it was taken.
     pub now: Now,
+    /// The mapping that was in force then.
+    pub mapping: MappingHash,
     /// The body's length.
     pub bytes: u64,
 }
@@ -131,13 +133,15 @@ impl DatabaseReader {
     /// What SQLite says.
     pub fn snapshots(&self) -> Result<Vec<SnapshotInfo>, DbError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT no, at_us, wall_us, synced, length(body) FROM snapshots ORDER BY no DESC",
+            "SELECT no, at_us, wall_us, synced, length(body), mapping FROM snapshots ORDER BY no DESC",
         )?;
         let snapshots = statement.query_map([], |row| {
             Ok(SnapshotInfo {
                 no: InputNo(from_sql(row.get(0)?)),
                 now: now(row)?,
                 bytes: from_sql(row.get(4)?),
+                // Where the disk spoiled it, it is the hash of no mapping; the snapshot's checksum tells.
+                mapping: MappingHash(row.get(5).unwrap_or_default()),
             })
         })?;
         Ok(snapshots.collect::<Result<_, _>>()?)

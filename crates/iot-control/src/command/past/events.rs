@@ -4,7 +4,7 @@ use std::{process::ExitCode, sync::Arc};
 
 use anyhow::bail;
 use dispatcher::explain::Filter;
-use replay::{History, HistoryError, Target, Until, events::Teller};
+use replay::{History, Target, Until, events::Teller};
 use types::InputNo;
 
 use crate::{
@@ -74,13 +74,10 @@ fn show(history: &History, options: &past::Events, until: Until) -> anyhow::Resu
     for path in &options.filter {
         let known = |program: &Arc<mapping::Program>| Target::find(program, path).is_some();
         if !known(history.program()) && !known(travel.house().program()) {
-            return Err(match Target::expect(history.program(), path) {
-                Err(unknown) => unknown.into(),
-                Ok(_) => HistoryError::Unknown(path.clone()).into(),
-            });
+            return Err(history.unknown(path).into());
         }
     }
-    let mut teller = Teller::new(history.zone(), filters, options.past.json);
+    let mut teller = Teller::new(history, &travel, filters, options.past.json);
     while let Some(mut step) = travel.next()? {
         teller.tell(&mut step, printer::result);
     }

@@ -1,0 +1,226 @@
+//! Inputs of one mapping as they would have come under another one, where things have other names.
+//!
+//! Called by whoever lets a house live under another mapping than the one that was in force. Must not replay.
+
+use std::sync::Arc;
+
+use dispatcher::Input;
+use engine::Who;
+use mapping::{
+    Program,
+    program::{ChannelIx, DeviceIx, EventIx, RuleIx, SlotIx, Succession, VarIx},
+};
+use types::Value;
+
+use crate::lineage;
+
+/// What the things of one program are in another one, and back.
+#[derive(Debug)]
+pub(crate) struct Heirs {
+    old: Arc<Program>,
+    new: Arc<Program>,
+    devices: Vec<Option<DeviceIx>>,
+    channels: Vec<Option<ChannelIx>>,
+    channels_before: Vec<Option<ChannelIx>>,
+    events: Vec<Option<EventIx>>,
+    vars: Vec<Option<VarIx>>,
+    rules: Vec<Option<RuleIx>>,
+}
+
+impl Heirs {
+    pub(crate) fn new(old: &Arc<Program>, new: &Arc<Program>) -> Self {
+        let succession = Succession::new(old, new);
+        let devices = DeviceIx::all(old.devices.len());
+        let channels = ChannelIx::all(old.channels.len());
+        let channels_before = ChannelIx::all(new.channels.len());
+        let events = EventIx::all(old.events.len());
+        let vars = VarIx::all(old.vars.len());
+        Self {
+            devices: devices.map(|ix| succession.device(ix)).collect(),
+            channels: channels.map(|ix| succession.channel(ix)).collect(),
+            channels_before: channels_before
+                .map(|ix| succession.channel_before(ix))
+                .collect(),
+            events: events
+                .map(|ix| lineage::event_after(&succession, ix))
+                .collect(),
+            vars: vars.map(|ix| succession.var(ix)).collect(),
+            rules: RuleIx::all(old.rules.len())
+                .map(|ix| succession.rule(ix))
+                .collect(),
+            old: Arc::clone(old),
+            new: Arc::clone(new),
+        }
+    }
+
+    /// From `program` to the last of `since`, by way of each of them; `None`: it is the same.
+    pub(crate) fn through<'p>(
+        program: &Arc<Program>,
+        since: impl Iterator<Item = &'p Arc<Program>>,
+    ) -> Option<Self> {
+        let mut here = Arc::clone(program);
+        let mut all: Option<Self> = None;
+        for next in since {
+            if next.hash == here.hash {
+                continue;
+            }
+            let step = Self::new(&here, next);
+            all = Some(match all {
+                Some(all) => all.and(&step),
+                None => step,
+            });
+            here = Arc::clone(next);
+        }
+        all
+    }
+
+    /// How much of the old program has an heir.
+    pub(crate) fn reach(&self) -> usize {
+        let devices = self.devices.iter().flatten().count();
+        let channels = self.channels.iter().flatten().count();
+        devices + channels + self.vars.iter().flatten().count()
+    }
+
+    /// What `channel` of the old program is in the new one.
+    pub(crate) fn channel(&self, channel: ChannelIx) -> Option<ChannelIx> {
+        self.channels[channel.index()]
+    }
+
+    /// What `channel` of the new program was in the old one.
+    pub(crate) fn channel_before(&self, channel: ChannelIx) -> Option<ChannelIx> {
+        self.channels_before[channel.index()]
+    }
+
+    pub(crate) fn device(&self, device: DeviceIx) -> Option<DeviceIx> {
+        self.devices[device.index()]
+    }
+
+    pub(crate) fn event(&self, event: EventIx) -> Option<EventIx> {
+        self.events[event.index()]
+    }
+
+    pub(crate) fn rule(&self, rule: RuleIx) -> Option<RuleIx> {
+        self.rules[rule.index()]
+    }
+
+    pub(crate) fn var(&self, var: VarIx) -> Option<VarIx> {
+        self.vars[var.index()]
+    }
+
+    /// Whether everything of the old program has an heir.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.devices.iter().all(Option::is_some)
+            && self.channels.iter().all(Option::is_some)
+            && self.vars.iter().all(Option::is_some)
+            && self.rules.iter().all(Option::is_some)
+    }
+
+    /// From the old program of these to the new one of `next`, which goes on where these end.
+    pub(crate) fn and(self, next: &Self) -> Self {
+        Self {
+            devices: through(&self.devices, |ix| next.device(ix)),
+            channels: through(&self.channels, |ix| next.channel(ix)),
+            channels_before: through(&next.channels_before, |ix| self.channel_before(ix)),
+            events: through(&self.events, |ix| next.event(ix)),
+            vars: through(&self.vars, |ix| next.var(ix)),
+            rules: through(&self.rules, |ix| next.rule(ix)),
+            old: self.old,
+            new: Arc::clone(&next.new),
+        }
+    }
+
+    /// An input of the old program in the words of the new one.
+    ///
+    /// # Errors
+    /// What it speaks of is not there, or takes no such value.
+    pub(crate) fn input(&self, input: &Input) -> Result<Input, dispatcher::DecodeError> {
+        let mut record = Vec::new();
+        match self.moved(input) {
+            Some(moved) => moved.encode(&self.new, &mut record),
+            None => input.encode(&self.old, &mut record),
+        }
+        Input::decode(&self.new, &record)
+    }
+
+    /// `None`: what it speaks of has no heir.
+    fn moved(&self, input: &Input) -> Option<Input> {
+        Some(match input {
+            Input::Event {
+                event,
+                fields,
+                produced_ms,
+                stamp,
+            } => Input::Event {
+                event: self.event(*event)?,
+                fields: fields.clone(),
+                produced_ms: *produced_ms,
+                stamp: *stamp,
+            },
+            Input::Report {
+                channel,
+                fields,
+                live,
+                adopt,
+            } => Input::Report {
+                channel: self.channel(*channel)?,
+                fields: self.fields(fields)?,
+                live: *live,
+                adopt: *adopt,
+            },
+            Input::Online(device) => Input::Online(self.device(*device)?),
+            Input::Offline(device) => Input::Offline(self.device(*device)?),
+            Input::Set {
+                channel,
+                fields,
+                who,
+                hold,
+                bound,
+            } => Input::Set {
+                channel: self.channel(*channel)?,
+                fields: self.fields(fields)?,
+                who: Who::clone(who),
+                hold: *hold,
+                bound: *bound,
+            },
+            Input::Command {
+                channel,
+                command,
+                args,
+                who,
+            } => {
+                let name = &self.old[*channel].commands.get(usize::from(*command))?.name;
+                let channel = self.channel(*channel)?;
+                let mut commands = self.new[channel].commands.iter();
+                let command = commands.position(|command| command.name == *name)?;
+                Input::Command {
+                    channel,
+                    command: u8::try_from(command).ok()?,
+                    args: args.clone(),
+                    who: Who::clone(who),
+                }
+            }
+            Input::Var { var, to } => Input::Var {
+                var: self.var(*var)?,
+                to: to.clone(),
+            },
+            Input::Several(inputs) => {
+                let moved = inputs.iter().map(|input| self.moved(input));
+                Input::Several(moved.collect::<Option<_>>()?)
+            }
+            other => other.clone(),
+        })
+    }
+
+    fn fields(&self, fields: &[(SlotIx, Value)]) -> Option<Vec<(SlotIx, Value)>> {
+        let moved = fields.iter().map(|(slot, value)| {
+            let row = &self.old[*slot];
+            let channel = self.channel(row.channel)?;
+            Some((self.new.slot(channel, &row.name)?, value.clone()))
+        });
+        moved.collect()
+    }
+}
+
+fn through<Ix: Copy>(heirs: &[Option<Ix>], next: impl Fn(Ix) -> Option<Ix>) -> Vec<Option<Ix>> {
+    heirs.iter().map(|heir| heir.and_then(&next)).collect()
+}

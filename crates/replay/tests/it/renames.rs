@@ -1,0 +1,412 @@
+//! Questions about the past of what has another name now.
+
+use dispatcher::explain::Filter;
+use replay::{
+    Paint, Until, When,
+    events::Teller,
+    record::{Wanted, record},
+    state::state,
+    trial::Trial,
+    why::why,
+    why_not::why_not,
+};
+use types::{InputNo, UnixTime};
+
+use crate::{
+    home::{Home, load, piano_house, renamed},
+    records::passes,
+};
+
+/// The hall is a floor.
+const FLOOR: &[(&str, &str)] = &[("[device.hall]", "[device.floor]"), ("hall.", "floor.")];
+
+/// Its lamp is a light as well.
+const LIGHT: &[(&str, &str)] = &[
+    ("[device.hall]", "[device.floor]"),
+    ("hall.", "floor."),
+    (
+        "io.lamp   = { kind = \"dimmer\", pin = 4, at",
+        "io.light  = { kind = \"dimmer\", pin = 4, at",
+    ),
+    ("floor.lamp", "floor.light"),
+];
+
+/// The hall's light went on at 20:01:10 and off again at 20:06:10. The hall is a floor since 20:07:50, its lamp a light
+/// since 20:09:30; it is 20:11:10.
+fn renamed_twice() -> Home {
+    let mut home = Home::new(&piano_house());
+    home.lux(12);
+    home.pass(60);
+    home.motion();
+    home.pass(400);
+    home.reload(&renamed(FLOOR));
+    home.connect("floor");
+    home.pass(100);
+    home.reload(&renamed(LIGHT));
+    home.pass(100);
+    home
+}
+
+fn ask(home: &mut Home, target: &str, at: Option<&str>) -> Result<String, String> {
+    let now = home.now.wall;
+    let past = home.history();
+    let when = at.map(|at| When::parse(at, now, past.zone()).unwrap());
+    let answer = why(&past, target, when).map_err(|error| error.to_string())?;
+    assert_eq!(past.troubles(), []);
+    Ok(answer.map_or_else(String::new, |why| why.text(past.zone(), now, Paint::None)))
+}
+
+#[track_caller]
+fn begins(answer: &Result<String, String>, expected: &str) {
+    let answer = answer.as_ref().expect("it is known");
+    assert!(
+        answer.starts_with(expected),
+        "{answer}\nexpected: {expected}"
+    );
+}
+
+#[test]
+fn a_lamp_is_answered_with_what_changed_it_under_its_old_name() {
+    let mut home = renamed_twice();
+    let off = ask(&mut home, "floor.light", None);
+    begins(
+        &off,
+        "floor.light, then hall.lamp  on=false   (before: on=true)\n\
+         since Saturday 28 March 2026, 20:06:10.000, 5 min ago\n",
+    );
+    let off = off.unwrap_or_default();
+    for line in [
+        "hall.motion.start\n",
+        "acknowledged by hall\n",
+        "reported  hall.lamp on=false\n",
+    ] {
+        assert!(off.contains(line), "{line}: {off}");
+    }
+    let on = ask(&mut home, "floor.light", Some("20:02"));
+    begins(
+        &on,
+        "floor.light, then hall.lamp  on=true   (before: never set)\n",
+    );
+    let json = why(&home.history(), "floor.light", None).unwrap().unwrap();
+    let json = json.json(home.history().zone());
+    assert_eq!(
+        (&json["target"], &json["then"]),
+        (&"floor.light".into(), &"hall.lamp".into())
+    );
+    // Of before the rename the name of then is known as well, where nothing else has it now.
+    begins(
+        &ask(&mut home, "hall.lamp", Some("20:02")),
+        "hall.lamp  on=true   (before: never set)\n",
+    );
+}
+
+#[test]
+fn devices_events_rules_timers_and_variables_are_followed_too() {
+    let mut home = renamed_twice();
+    let mut names = LIGHT.to_vec();
+    names.extend([
+        ("hall-off\"", "passage\""),
+        ("[rule.hall-motion]", "[rule.somebody]"),
+        ("var.night", "var.dark"),
+        ("night   = {", "dark    = {"),
+        ("var = \"night\"", "var = \"dark\""),
+    ]);
+    home.says("door", "bell/event", r#"{"event":"press"}"#);
+    home.reload(&renamed(&names));
+    home.pass(10);
+    for (asked, expected) in [
+        (
+            "floor.motion.start",
+            "floor.motion.start, then hall.motion.start  hall.motion.start\n",
+        ),
+        (
+            "floor.lux",
+            "floor.lux, then hall.lux  12   (before: unknown)\n",
+        ),
+        ("somebody", "rule somebody, then rule hall-motion  fired\n"),
+        (
+            "timer.passage",
+            "timer passage, then timer hall-off  not running   (before: running)\n",
+        ),
+        ("door.bell.press", "door.bell.press  door.bell.press\n"),
+    ] {
+        begins(&ask(&mut home, asked, None), expected);
+    }
+    assert_eq!(
+        ask(&mut home, "dark", None),
+        Ok(String::new()),
+        "it never changed"
+    );
+    home.pass(3 * 3_600);
+    names.extend([
+        ("var.dark", "var.late"),
+        ("dark    = {", "late    = {"),
+        ("var = \"dark\"", "var = \"late\""),
+    ]);
+    home.reload(&renamed(&names));
+    begins(
+        &ask(&mut home, "late", None),
+        "var.late, then var.dark  true   (before: false)\n",
+    );
+}
+
+#[test]
+fn an_old_name_is_refused_with_the_one_of_today() {
+    let mut home = renamed_twice();
+    let refused = ask(&mut home, "hall.lamp", None).unwrap_err();
+    assert_eq!(
+        refused,
+        "\"hall.lamp\" has another name now: ask about floor.light"
+    );
+    let past = home.history();
+    let error = past.series("hall", UnixTime(0), home.now.wall).unwrap_err();
+    assert!(error.to_string().ends_with("ask about floor"), "{error}");
+    let files = renamed(&[("middle-c", "key-c")]);
+    home.reload(&files);
+    let error = why_not(&home.history(), "middle-c", None, home.now.wall).unwrap_err();
+    assert!(
+        error.to_string().ends_with("ask about rule.key-c"),
+        "{error}"
+    );
+}
+
+#[test]
+fn two_that_changed_names_with_each_other_keep_their_own_past() {
+    let mut home = Home::new(&piano_house());
+    home.asks("anna", "iot/stairs/lamp/set", r#"{"on":true}"#);
+    home.pass(10);
+    home.asks("ben", "iot/desk/lamp/set", r#"{"on":true}"#);
+    home.pass(10);
+    home.reload(&renamed(&[
+        ("[device.stairs]", "[device.tmp]"),
+        ("[device.desk]", "[device.stairs]"),
+        ("[device.tmp]", "[device.desk]"),
+        (
+            "\"stairs.top.press\", \"stairs.bottom.press\"",
+            "\"desk.top.press\", \"desk.bottom.press\"",
+        ),
+        (
+            "\"stairs.top\", \"stairs.bottom\"",
+            "\"desk.top\", \"desk.bottom\"",
+        ),
+        ("desk.button", "stairs.button"),
+        ("\"stairs.lamp.toggle\"", "\"tmp.lamp.toggle\""),
+        ("\"desk.lamp.", "\"stairs.lamp."),
+        ("\"tmp.lamp.toggle\"", "\"desk.lamp.toggle\""),
+    ]));
+    home.pass(10);
+    let desk = ask(&mut home, "desk.lamp", None).unwrap_or_default();
+    assert!(
+        desk.contains("desk.lamp, then stairs.lamp") && desk.contains("anna"),
+        "{desk}"
+    );
+    let stairs = ask(&mut home, "stairs.lamp", None).unwrap_or_default();
+    assert!(
+        stairs.contains("stairs.lamp, then desk.lamp") && stairs.contains("ben"),
+        "{stairs}"
+    );
+}
+
+#[test]
+fn what_is_new_under_a_name_that_another_had_has_no_past() {
+    let mut home = renamed_twice();
+    let mut files = renamed(LIGHT);
+    let devices = files.get_mut("devices.toml").unwrap();
+    devices.push_str("\n[device.hall]\nid = 77\nio.lamp = { kind = \"switch\" }\n");
+    home.reload(&files);
+    home.pass(10);
+    begins(
+        &ask(&mut home, "hall.lamp", None),
+        "hall.lamp  never set   (before: not there)\nsince Saturday 28 March 2026, 20:11:10.000",
+    );
+}
+
+#[test]
+fn what_came_of_a_command_is_told_across_a_rename() {
+    let mut home = Home::new(&piano_house());
+    home.disconnect("hall");
+    home.asks("anna", "iot/hall/lamp/set", r#"{"on":true}"#);
+    home.pass(10);
+    home.reload(&renamed(FLOOR));
+    home.pass(10);
+    home.connect("floor");
+    home.says("floor", "lamp/state", r#"{"on":true}"#);
+    home.pass(10);
+    let answer = ask(&mut home, "floor.lamp", None).unwrap_or_default();
+    assert!(answer.contains("anna asked for hall.lamp"), "{answer}");
+    assert!(
+        answer.contains("floor has not acknowledged it yet"),
+        "{answer}"
+    );
+    assert!(answer.contains("reported  floor.lamp on=true"), "{answer}");
+}
+
+#[test]
+fn who_started_a_timer_is_found_before_rules_moved_and_got_other_names() {
+    let mut home = Home::new(&piano_house());
+    home.lux(12);
+    home.motion();
+    home.pass(60);
+    let mut files = renamed(&[("[rule.hall-motion]", "[rule.somebody]")]);
+    let rules = files.get_mut("rules.toml").unwrap();
+    *rules = format!("[rule.first]\nwhen = \"door.bell.release\"\ndo = \"living.tv.on\"\n{rules}");
+    home.reload(&files);
+    home.pass(400);
+    let answer = ask(&mut home, "hall.lamp", None).unwrap_or_default();
+    assert!(answer.contains("timer hall-off ran out"), "{answer}");
+    assert!(
+        answer.contains("rule hall-motion  rules.toml:32"),
+        "{answer}"
+    );
+    assert!(answer.contains("hall.motion.start"), "{answer}");
+}
+
+#[test]
+fn why_not_about_a_moment_before_a_rename_takes_the_name_of_today() {
+    let mut home = Home::new(&piano_house());
+    home.press(60);
+    home.pass(60);
+    home.reload(&renamed(&[("middle-c", "note-c")]));
+    home.pass(60);
+    home.reload(&renamed(&[("middle-c", "key-c")]));
+    home.pass(60);
+    let past = home.history();
+    let when = When::parse("20:00:12", home.now.wall, past.zone()).unwrap();
+    let then = why_not(&past, "key-c", Some(when), home.now.wall).unwrap();
+    assert_eq!(
+        (then.rule.as_str(), then.fired.is_some()),
+        ("middle-c", true)
+    );
+}
+
+#[test]
+fn the_house_at_a_moment_before_is_asked_about_in_the_names_of_today() {
+    let mut home = renamed_twice();
+    let now = home.now.wall;
+    let past = home.history();
+    let when = When::parse("20:02", now, past.zone()).unwrap();
+    let shown = state(&past, Some("floor"), Some(when)).unwrap();
+    let text = shown.text(past.zone(), Paint::None);
+    assert!(
+        text.contains("\nfloor was called hall then\n\nhall  online\n"),
+        "{text}"
+    );
+    assert_eq!(shown.json(past.zone())["then"], "hall");
+    let shown = state(&past, Some("floor"), None).unwrap();
+    assert_eq!(shown.then, None);
+    let error = state(&past, Some("hall"), None).unwrap_err();
+    assert!(error.to_string().ends_with("ask about floor"), "{error}");
+}
+
+#[test]
+fn a_series_goes_on_under_the_name_of_today() {
+    let values = |home: &mut Home, path: &str| -> Vec<f64> {
+        let all = home.history().series(path, UnixTime(0), UnixTime(i64::MAX));
+        let changes = all.unwrap().into_iter().flat_map(|series| series.changes);
+        changes.filter_map(|(_, value)| value.as_number()).collect()
+    };
+    let mut home = Home::new(&piano_house());
+    home.lux(10);
+    home.pass(90);
+    home.snapshot();
+    let written = home.history().chronicle(InputNo(0)).unwrap().unwrap();
+    home.write_history(written);
+    home.lux(20);
+    home.pass(90);
+    home.reload(&renamed(FLOOR));
+    home.connect("floor");
+    home.says("floor", "lux/state", "30");
+    home.pass(90);
+    // A part is written down under the old name, a part not at all.
+    assert_eq!(values(&mut home, "floor.lux"), [10.0, 20.0, 30.0]);
+    home.snapshot();
+    let up_to = home.history().chronicle(InputNo(0)).unwrap().unwrap();
+    let before = store::Database::open(&home.state().join("house.db")).unwrap();
+    let from = before.read().history_up_to().unwrap().unwrap_or_default();
+    drop(before);
+    assert!(from < up_to.up_to);
+    let written = home.history().chronicle(from).unwrap().unwrap();
+    home.write_history(written);
+    home.says("floor", "lux/state", "40");
+    home.pass(90);
+    assert_eq!(values(&mut home, "floor.lux"), [10.0, 20.0, 30.0, 40.0]);
+}
+
+#[test]
+fn a_mapping_with_other_names_is_tried_on_what_came_before_them() {
+    let mut home = renamed_twice();
+    home.says("floor", "motion/event", r#"{"event":"start"}"#);
+    home.pass(400);
+    let past = home.history();
+    let mut trial = Trial::new(&past, load(&renamed(LIGHT)), UnixTime(0), Until::End).unwrap();
+    let mut found = Vec::new();
+    while let Some(difference) = trial.next().unwrap() {
+        found.push(difference);
+    }
+    let summary = trial.summary();
+    assert!(found.is_empty(), "{found:?}");
+    assert!(
+        summary.untaken.is_empty() && summary.same >= 2,
+        "{summary:?}"
+    );
+    // What it does otherwise is told in its own names.
+    let mut names = LIGHT.to_vec();
+    names.push(("for = \"5m\" }]      #", "for = \"90s\" }]     #"));
+    let mut trial = Trial::new(&past, load(&renamed(&names)), UnixTime(0), Until::End).unwrap();
+    let first = trial.next().unwrap().expect("it is off earlier");
+    assert_eq!(first.new[0].text, "floor.light on=false");
+}
+
+/// A test of what happened from `since` on.
+fn recorded(home: &mut Home, since: UnixTime, only: &[&str]) -> replay::record::Recording {
+    let wanted = Wanted {
+        name: "recorded".to_owned(),
+        since,
+        until: Until::End,
+        only: only.iter().map(|path| Filter::new(path)).collect(),
+    };
+    record(&home.history(), &wanted).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn what_happened_across_a_rename_is_recorded_in_the_names_of_today() {
+    let mut home = crate::records::home(&piano_house());
+    let since = home.now.wall;
+    home.motion();
+    home.pass(400);
+    home.reload(&renamed(FLOOR));
+    home.connect("floor");
+    home.pass(60);
+    home.says("floor", "motion/event", r#"{"event":"start"}"#);
+    home.pass(400);
+    home.reload(&renamed(LIGHT));
+    home.pass(60);
+    home.press(36);
+    let files = renamed(LIGHT);
+    for only in [&[][..], &["floor"], &["rule.hall-motion"]] {
+        let recording = recorded(&mut home, since, only);
+        passes(&files, &recording);
+        let text = &recording.text;
+        assert!(!text.contains("hall."), "{only:?}\n{text}");
+        let lit =
+            "event = \"floor.motion.start\", expect = [\"floor.light.on\"], by = \"hall-motion\"";
+        assert_eq!(text.matches(lit).count(), 2, "{only:?}\n{text}");
+    }
+}
+
+#[test]
+fn events_of_before_a_rename_are_filtered_by_the_name_of_today() {
+    let mut home = renamed_twice();
+    home.says("floor", "motion/event", r#"{"event":"start"}"#);
+    let past = home.history();
+    let mut travel = past.all(Until::End).unwrap();
+    let mut teller = Teller::new(&past, &travel, vec![Filter::new("floor.light")], false);
+    let mut lines = Vec::new();
+    while let Some(mut step) = travel.next().unwrap() {
+        teller.tell(&mut step, |line| lines.push(line));
+    }
+    let all = lines.join("\n");
+    assert!(all.contains("-> hall.lamp on=true (sent)"), "{all}");
+    assert!(all.contains("-> floor.light on=true (sent)"), "{all}");
+    assert!(!all.contains("lux"), "{all}");
+}
