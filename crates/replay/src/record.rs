@@ -12,14 +12,14 @@ use dispatcher::{
 use engine::{Cause, Decision, Who};
 use mapping::{
     Program,
-    program::{Carrier, ChannelIx, DeviceIx, SlotIx, VarIx},
+    program::{Carrier, ChannelIx, DeviceIx, EventIx, SlotIx, VarIx},
 };
 use types::{InputNo, Now, UnixTime};
 
 use crate::{
     history::{History, Until},
-    player::Fed,
     lineage::Lineage,
+    player::Fed,
     target::Target,
     trouble::HistoryError,
     words::{second_of, short_clock},
@@ -335,6 +335,15 @@ impl Recorder<'_> {
                 || inputs.iter().any(|input| scope.hears(&program, input))
         });
         if !is_asked_for && !self.is_wanted(&program, &step.effects, of_input) {
+            // What it said is left out; that it is there again is not.
+            let has_device = |device: &DeviceIx| {
+                let scope = self.scope.as_ref();
+                scope.is_none_or(|scope| scope.has_device(&program, *device))
+            };
+            if let Some(device) = back.filter(has_device) {
+                let came = expected((&program, &self.names), &step.effects, of_coming);
+                self.come_back(now, program[device].online, came)?;
+            }
             // What is left out is not expected either.
             if !sent.is_empty() {
                 self.look(now, None)?;
@@ -361,11 +370,8 @@ impl Recorder<'_> {
             };
         }
         if let Some(device) = back {
-            let path = self.names.event(program[device].online);
-            let at = self.at(now, 0);
             let came = expected((&program, &self.names), &step.effects, of_coming);
-            let line = Line::event(&path, std::iter::empty());
-            self.push(now, line.at(at).expecting(Some(came)))?;
+            self.come_back(now, program[device].online, came)?;
         }
         let last = lines.len() - 1;
         let mut sent = Some(sent);
@@ -375,6 +381,18 @@ impl Recorder<'_> {
             self.push(now, line.at(at).expecting(expect))?;
         }
         Ok(())
+    }
+
+    /// A device is there again; `online` says so.
+    fn come_back(
+        &mut self,
+        now: Now,
+        online: EventIx,
+        came: Vec<Sent>,
+    ) -> Result<(), Unrecordable> {
+        let at = self.at(now, 0);
+        let line = Line::event(&self.names.event(online), std::iter::empty());
+        self.push(now, line.at(at).expecting(Some(came)))
     }
 
     /// A step in which nothing comes but time.
@@ -498,14 +516,12 @@ impl Recorder<'_> {
                 }
                 Line::report((program, names), *channel, &news)
             }
-            Input::Online(device) => Line::event(
-                &names.event(program[*device].online),
-                std::iter::empty(),
-            ),
-            Input::Offline(device) => Line::event(
-                &names.event(program[*device].offline),
-                std::iter::empty(),
-            ),
+            Input::Online(device) => {
+                Line::event(&names.event(program[*device].online), std::iter::empty())
+            }
+            Input::Offline(device) => {
+                Line::event(&names.event(program[*device].offline), std::iter::empty())
+            }
             Input::Set {
                 channel,
                 fields,

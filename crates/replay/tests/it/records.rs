@@ -405,6 +405,43 @@ fn act(home: &mut Home, does: &Does) {
     home.pass_ms(100);
 }
 
+/// What happened, of all or of a part of the house, is a test that passes, or nothing.
+#[track_caller]
+fn is_recorded(history: &[Does], part: Option<&str>) {
+    let files = piano_house();
+    let mut home = home(&files);
+    let since = home.now.wall;
+    for does in history {
+        act(&mut home, does);
+    }
+    let only: Vec<&str> = part.into_iter().collect();
+    match recorded(&mut home, since, &only) {
+        Ok(recording) => passes(&files, &recording),
+        Err(refused) => assert!(matches!(refused, Unrecordable::Nothing), "{refused}"),
+    }
+}
+
+#[test]
+fn a_device_that_comes_back_by_what_is_left_out_is_there_in_the_test_of_a_part() {
+    let press = Does::Says("desk", "button/event", "press");
+    let gone = || Does::Leaves("desk");
+    let histories = [
+        vec![gone(), press.clone(), gone()],
+        vec![gone(), press.clone(), gone(), Does::Press(36)],
+        vec![
+            gone(),
+            press,
+            Does::Press(36),
+            Does::Asks("desk/lamp", "on"),
+        ],
+    ];
+    for history in histories {
+        for part in [None, Some("desk.lamp"), Some("rule.desk-click")] {
+            is_recorded(&history, part);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
