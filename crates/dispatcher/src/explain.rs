@@ -14,7 +14,7 @@ use mapping::{
     Program,
     program::{self, EventIx, GestureKind, RuleIx, SlotIx, Trigger},
 };
-use types::{Shown, UnixTime, Value};
+use types::{Now, Shown, UnixTime, Value};
 
 use crate::{effects::Effects, span::Span};
 
@@ -183,7 +183,7 @@ impl<'p> Explainer<'p> {
             }
         }
         let by_people = decision.deeds.iter().filter(|deed| deed.rule.is_none());
-        lines.extend(by_people.map(|deed| format!("  {}", self.did(&deed.what))));
+        lines.extend(by_people.map(|deed| format!("  {}", self.did(decision.now, &deed.what))));
         lines
     }
 
@@ -304,17 +304,25 @@ impl<'p> Explainer<'p> {
         }
         let deeds = decision.deeds.iter();
         let mine = deeds.filter(|deed| deed.rule == Some(trace.rule) && deed.step == trace.step);
-        lines.extend(mine.map(|deed| format!("{head} {}{seen}", self.did(&deed.what))));
+        let did = mine.map(|deed| self.did(decision.now, &deed.what));
+        lines.extend(did.map(|did| format!("{head} {did}{seen}")));
         if lines.is_empty() {
             lines.push(format!("{head} {}{seen}", outcome(trace.outcome)));
         }
         lines
     }
 
-    /// What was done for which nothing is sent: `waits 2m`.
+    /// What was done at `now` for which nothing is sent: `waits 2m`.
     #[must_use]
-    pub fn did(&self, what: &Did) -> String {
+    pub fn did(&self, now: Now, what: &Did) -> String {
         match what {
+            Did::Starts(timer, span) => format!(
+                "starts the timer {} for {}, until {}",
+                self.program[*timer].name,
+                Span(*span),
+                self.end(now.wall, now.after(*span).wall)
+            ),
+            Did::Stops(timer) => format!("stops the timer {}", self.program[*timer].name),
             Did::Waits(span) => format!("waits {}", Span(*span)),
             Did::GaveUp => "gave up a run that waited: it fired again".to_owned(),
             Did::Keeps(channel, span) if span.is_zero() => {
@@ -336,6 +344,20 @@ impl<'p> Explainer<'p> {
                 self.program.channel_path(*channel),
                 Span(*span)
             ),
+        }
+    }
+
+    /// A moment after `from`: the time of day, with its date where that is another day.
+    fn end(&self, from: UnixTime, end: UnixTime) -> String {
+        let at_home = |wall: UnixTime| {
+            let at = Timestamp::from_microsecond(wall.0).ok()?;
+            Some(at.to_zoned(self.zone.clone()))
+        };
+        match (at_home(from), at_home(end)) {
+            (Some(from), Some(end)) if from.date() != end.date() => {
+                end.strftime("%Y-%m-%d %H:%M").to_string()
+            }
+            _ => self.time(end),
         }
     }
 

@@ -16,7 +16,7 @@ pub struct Decision {
     pub rules: Vec<RuleTrace>,
     /// Values that conditions saw; [`RuleTrace::seen`] points in here.
     pub seen: Vec<Seen>,
-    /// What was done for which nothing is sent: rules wait, outputs are kept from rules.
+    /// What was done for which nothing is sent: rules wait, timers start, outputs are kept from rules.
     pub deeds: Vec<Deed>,
     /// What was wished, in order; the dispatcher fills in the disposition.
     pub sent: Vec<Sent>,
@@ -140,6 +140,10 @@ pub enum Did {
     Waits(Duration),
     /// A run of it that waited is given up: it fired again (`mode = "restart"`).
     GaveUp,
+    /// It starts a timer for so long, or starts it again.
+    Starts(TimerIx, Duration),
+    /// It stops a timer that ran.
+    Stops(TimerIx),
     /// Rules are kept from writing a channel for so long; zero: they may again.
     Keeps(ChannelIx, Duration),
     /// A computed value was out of its range.

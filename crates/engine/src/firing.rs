@@ -181,8 +181,13 @@ impl Core {
             Action::Start { timer, span } => {
                 let by = Arc::clone(&ctx.program[rule].name);
                 self.start_timer(now, *timer, *span, by);
+                self.deed(Some(rule), Did::Starts(*timer, *span));
             }
-            Action::Stop(timer) => self.stop_timer(*timer),
+            Action::Stop(timer) => {
+                if self.stop_timer(*timer) {
+                    self.deed(Some(rule), Did::Stops(*timer));
+                }
+            }
             Action::Hold { channel, span } => self.keep(now, *channel, *span, Some(rule)),
             // Whoever runs the actions stops here.
             Action::Wait(_) => {}
@@ -366,10 +371,13 @@ impl Core {
         });
     }
 
-    fn stop_timer(&mut self, timer: TimerIx) {
-        if let Some(running) = self.timers[timer.index()].take() {
+    /// Whether it ran.
+    fn stop_timer(&mut self, timer: TimerIx) -> bool {
+        let running = self.timers[timer.index()].take();
+        running.is_some_and(|running| {
             self.agenda.cancel(running.key);
-        }
+            true
+        })
     }
 
     fn operand(&mut self, operand: &Operand) -> Option<Value> {

@@ -105,6 +105,20 @@ impl Engine {
         })
     }
 
+    /// How many steps have come of the `sequence` of `rule` with this place in its triggers, the most of all that began and
+    /// was not broken since; whether they came too long ago shows with the next event. 0 where it is none.
+    #[must_use]
+    pub fn sequence(&self, rule: RuleIx, trigger: u32) -> usize {
+        let (ctx, core) = self.look();
+        let wanted = Place { rule, trigger };
+        let mut plans = ctx.plan.sequences.iter();
+        let Some(ix) = plans.position(|plan| plan.place == wanted) else {
+            return 0;
+        };
+        let mut begun = core.sequences[ix].iter();
+        begun.rposition(Option::is_some).map_or(0, |done| done + 1)
+    }
+
     /// When the `at`, `cron` or `sun` of `rule` with this place in its triggers comes next; `None`: it is none, the rule is
     /// disabled, or the clock is not synced.
     #[must_use]

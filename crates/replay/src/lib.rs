@@ -22,6 +22,7 @@ mod target;
 mod travel;
 pub mod trial;
 mod trouble;
+mod waits;
 mod when;
 pub mod why;
 pub mod why_not;

@@ -10,7 +10,7 @@ use dispatcher::{
     explain::{self, Part},
 };
 use engine::{Disposition, Output};
-use mapping::Program;
+use mapping::{Program, program::RuleIx};
 use types::{InputNo, Now, Shown, Value};
 
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
     target::Target,
     travel::Step,
     trouble::HistoryError,
+    waits::{self, Dropped, Wait},
     when::When,
 };
 
@@ -30,9 +31,11 @@ mod json;
 mod pick;
 mod teller;
 mod text;
+mod unanswered;
 
 pub(crate) use json::{hops as json_hops, of as json_value, parts as json_parts};
 pub(crate) use text::{hops as table_of, table as parts_of};
+pub use unanswered::unanswered;
 
 /// The last change of something.
 #[derive(Clone, Debug, PartialEq)]
@@ -112,6 +115,9 @@ struct Found {
     now: Now,
     was: String,
     is: String,
+    /// Of a rule: what it waited for when it was dropped, and its place in the mapping before.
+    dropped: Option<Dropped>,
+    rule_before: Option<RuleIx>,
     /// What else was wished since and changed nothing.
     idle: u64,
     newest_idle: Option<(Now, String)>,
@@ -186,6 +192,8 @@ struct Tracker<'t, 'h> {
     target: Option<Target>,
     values: Vec<Option<Value>>,
     was: String,
+    /// Of a rule: what it waits for, and where it stands.
+    waits: (Vec<Wait>, String),
     found: Option<Found>,
 }
 
@@ -196,6 +204,7 @@ impl<'t, 'h> Tracker<'t, 'h> {
             target: None,
             values: Vec::new(),
             was: String::new(),
+            waits: Default::default(),
             found: None,
         };
         tracker.meet(no, house);
@@ -210,6 +219,44 @@ impl<'t, 'h> Tracker<'t, 'h> {
             None => Vec::new(),
         };
         self.was = self.is(house);
+        self.wait(house);
+    }
+
+    fn wait(&mut self, house: &Dispatcher) {
+        self.waits = match self.rule() {
+            Some(rule) => {
+                let file = house.program()[rule].origin.file.to_string();
+                (waits::of(house, rule), file)
+            }
+            None => Default::default(),
+        };
+    }
+
+    fn rule(&self) -> Option<RuleIx> {
+        match self.target {
+            Some(Target::Rule(rule)) => Some(rule),
+            _ => None,
+        }
+    }
+
+    /// Notes what the rule waited for when another mapping came into force, where it waits no more.
+    fn drop(
+        &mut self,
+        step: &Step<'_>,
+        rule_before: Option<RuleIx>,
+        (before, file): (Vec<Wait>, String),
+    ) {
+        let here = (step.house, self.rule());
+        let decisions = &step.effects.engine.decisions;
+        let dropped = waits::dropped((before, &file), here, decisions, step.record.now);
+        if let Some(dropped) = dropped.into_iter().next_back() {
+            self.note(step, String::new(), "dropped while it waited".to_owned());
+            self.found = self.found.take().map(|found| Found {
+                dropped: Some(dropped),
+                rule_before,
+                ..found
+            });
+        }
     }
 
     fn is(&self, house: &Dispatcher) -> String {
@@ -221,11 +268,13 @@ impl<'t, 'h> Tracker<'t, 'h> {
     fn look(&mut self, step: &Step<'_>) {
         if step.fed == Fed::Reloaded {
             let (values, was) = (std::mem::take(&mut self.values), self.was.clone());
+            let (rule, waits) = (self.rule(), std::mem::take(&mut self.waits));
             self.meet(step.record.no, step.house);
             let is = self.was.clone();
             if is != was || (values.len() == self.values.len() && values != self.values) {
                 self.note(step, was, is);
             }
+            self.drop(step, rule, waits);
         } else if step.fed != Fed::Applied {
             return;
         }
@@ -238,6 +287,7 @@ impl<'t, 'h> Tracker<'t, 'h> {
         if step.fed == Fed::Reloaded {
             return;
         }
+        self.wait(step.house);
         let values = target.values(step.house);
         if values != self.values {
             let was = std::mem::replace(&mut self.was, target.text(step.house));
@@ -257,6 +307,8 @@ impl<'t, 'h> Tracker<'t, 'h> {
             now: step.record.now,
             was,
             is,
+            dropped: None,
+            rule_before: None,
             idle: 0,
             newest_idle: None,
         });

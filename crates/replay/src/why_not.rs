@@ -24,6 +24,7 @@ mod facts;
 mod json;
 mod rename;
 mod sentences;
+mod sequence;
 mod text;
 mod triggers;
 
@@ -173,9 +174,7 @@ fn rule_of<'h>(
 /// Why nothing that `text` names can have failed to fire.
 fn no_rule(history: &History, text: &str, bare: &str) -> String {
     if Target::find(history.program(), text).is_some() {
-        return format!(
-            "\"{bare}\" is no rule; `iot-control why {bare}` tells what changed it"
-        );
+        return format!("\"{bare}\" is no rule; `iot-control why {bare}` tells what changed it");
     }
     let names = history.program().names.rules.keys();
     let near = mapping::suggest::closest(bare, names.map(|name| &**name));

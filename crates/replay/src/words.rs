@@ -8,7 +8,7 @@ use types::UnixTime;
 mod trigger;
 
 pub(crate) use mapping::duration_in_words as span;
-pub(crate) use trigger::trigger;
+pub(crate) use trigger::{step, trigger};
 
 fn at_home(zone: &TimeZone, wall: UnixTime) -> Option<Zoned> {
     let at = Timestamp::from_microsecond(wall.0).ok()?;

@@ -1,6 +1,6 @@
 //! A decision as JSON, for `events --json` and tools. Keys are stable; new ones may come.
 
-use engine::{Decision, Sent};
+use engine::{Decision, Did, Sent};
 use types::{InputNo, Now};
 
 use super::{Explainer, disposition, outcome};
@@ -56,7 +56,14 @@ pub(super) fn decision(
             None => out.extend_from_slice(b"null"),
         }
         out.extend_from_slice(format!(",\"step\":{},\"did\":", deed.step).as_bytes());
-        write_text(out, &explainer.did(&deed.what));
+        write_text(out, &explainer.did(decision.now, &deed.what));
+        if let Did::Starts(timer, span) = &deed.what {
+            let due = decision.now.after(*span).wall;
+            out.extend_from_slice(b",\"timer\":");
+            write_text(out, &explainer.program[*timer].name);
+            out.extend_from_slice(format!(",\"due_us\":{},\"due\":", due.0).as_bytes());
+            write_text(out, &explainer.time(due));
+        }
         out.push(b'}');
     });
     out.extend_from_slice(b"],\"sent\":[");

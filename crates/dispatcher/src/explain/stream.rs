@@ -166,13 +166,16 @@ impl Explainer<'_> {
             .iter()
             .map(|step| self.cause_path(&step.cause));
         let told = decision.sent.iter().filter_map(|sent| sent.channel);
-        let kept = decision.deeds.iter().filter_map(|deed| match deed.what {
-            Did::Keeps(channel, _) => Some(channel),
+        let done = decision.deeds.iter().filter_map(|deed| match deed.what {
+            Did::Keeps(channel, _) => Some(self.program.channel_path(channel)),
+            Did::Starts(timer, _) | Did::Stops(timer) => {
+                Some(format!("timer.{}", self.program[timer].name))
+            }
             Did::Waits(_) | Did::GaveUp | Did::Clamped { .. } => None,
         });
         let told = told
-            .chain(kept)
-            .map(|channel| self.program.channel_path(channel));
+            .map(|channel| self.program.channel_path(channel))
+            .chain(done);
         let rules = decision
             .rules
             .iter()

@@ -266,3 +266,53 @@ fn a_text_for_people_says_who_carries_it() {
         );
     }
 }
+
+#[test]
+fn a_timer_that_starts_or_stops_is_told_with_when_it_ends() {
+    let rules = "\n[rule.long]\nwhen = \"piano.keys.press\"\nif = \"event.key == 63\"\ndo = { start = \"egg\", for = \"5m\" }\n\
+        [rule.longer]\nwhen = \"piano.keys.press\"\nif = \"event.key == 64\"\ndo = { start = \"egg\", for = \"2d\" }\n\
+        [rule.stop]\nwhen = \"piano.keys.press\"\nif = \"event.key == 65\"\ndo = { stop = \"egg\" }\n\
+        [rule.ring]\nwhen = { timer = \"egg\" }\ndo = \"hall.lamp.on\"\n";
+    let mut rig = Rig::of(
+        program(&format!("{HOUSE}{rules}")),
+        dispatcher::Config::default(),
+    );
+    rig.connect("piano");
+    let program = std::sync::Arc::clone(&rig.program);
+    let explainer = Explainer::new(&program);
+    let mut told = |key: u32| {
+        let effects = rig.press(key);
+        let decision = &effects.engine.decisions[0];
+        let lines = explainer.lines(decision, Detail::Fired);
+        let rule = lines[1].split_once(' ').map(|(_, rule)| rule.to_owned());
+        let words = rule.and_then(|rule| Some(rule.split_once(".toml:")?.1.to_owned()));
+        (words.unwrap_or_default(), explainer.json(decision))
+    };
+    let (line, json) = told(63);
+    assert!(
+        line.ends_with(" starts the timer egg for 5m, until 12:05:00.000"),
+        "{line}"
+    );
+    assert!(
+        json.contains("\"timer\":\"egg\",\"due_us\":") && json.contains("\"due\":\"12:05:00.000\""),
+        "{json}"
+    );
+    let (line, _) = told(64);
+    assert!(
+        line.ends_with(" starts the timer egg for 2d, until 2026-03-04 12:00"),
+        "{line}"
+    );
+    let (line, _) = told(65);
+    assert!(line.ends_with(" stops the timer egg"), "{line}");
+    let (line, _) = told(65);
+    assert!(line.ends_with(" fired"), "it did not run: {line}");
+    let effects = rig.press(63);
+    let decision = &effects.engine.decisions[0];
+    for (path, wanted) in [("timer.egg", true), ("timer.other", false)] {
+        assert_eq!(
+            explainer.is_about(decision, &Filter::new(path)),
+            wanted,
+            "{path}"
+        );
+    }
+}

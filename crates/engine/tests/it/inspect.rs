@@ -108,3 +108,18 @@ fn an_expression_is_evaluated_as_of_a_moment() {
     assert_eq!(then, Some(Value::Bool(true)));
     assert_eq!(seen[1].value, Some(46.0.into()));
 }
+
+#[test]
+fn a_sequence_says_how_many_of_its_steps_came() {
+    let mut b = bench(&[rule("tune")
+        .melody(&[60.0, 64.0, 67.0], 2_000)
+        .notify("tune")]);
+    let tune = b.program().names.rules["tune"];
+    let mut came = Vec::new();
+    for key in [64.0, 60.0, 64.0, 60.0, 64.0, 67.0] {
+        b.event("piano.keys.press", &[key, 80.0]);
+        came.push(b.engine.sequence(tune, 0));
+    }
+    assert_eq!(came, [0, 1, 2, 1, 2, 0]);
+    assert_eq!(b.engine.sequence(tune, 1), 0, "there is no such trigger");
+}

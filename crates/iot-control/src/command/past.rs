@@ -30,7 +30,8 @@ pub(crate) use series::history;
 pub(crate) use trial::replay;
 
 /// The stretch of time that somebody named ends before it begins.
-const UNORDERED: &str = "--until lies before --since";
+const UNORDERED: &str =
+    "--until lies before --since; of both, a time of day alone is the last one that came";
 
 /// A state folder that is looked at.
 struct Looked {
@@ -47,13 +48,11 @@ pub(crate) fn why(options: &past::Why) -> anyhow::Result<ExitCode> {
     let answer = replay::why::why(&looked.history, &options.target, when)?;
     looked.tell_troubles();
     let Some(why) = answer else {
-        let kept = match looked.history.oldest() {
-            Some(oldest) => format!("since {}", looked.history.at_home(oldest)),
-            None => "in what is kept".to_owned(),
-        };
-        printer::tell(format_args!(
-            "nothing changed {} {kept}, where the journal begins",
-            options.target
+        let at = options.at.as_deref();
+        printer::tell(replay::why::unanswered(
+            &looked.history,
+            &options.target,
+            at,
         ));
         if options.past.json {
             printer::result(serde_json::Value::Null);

@@ -5,11 +5,18 @@ use mapping::Program;
 
 use super::{
     Found, Hop, Scene, What, Why, after,
+    earlier::{Wanted, earlier},
     pick::pick,
     scene,
     teller::{BACK_MAX, Teller},
 };
-use crate::{history::History, target::Target, trouble::HistoryError, words::span};
+use crate::{
+    history::{History, Until},
+    target::Target,
+    trouble::HistoryError,
+    waits::Dropped,
+    words::span,
+};
 
 /// The whole answer.
 pub(super) fn of(history: &History, found: &Found) -> Result<Why, HistoryError> {
@@ -18,6 +25,9 @@ pub(super) fn of(history: &History, found: &Found) -> Result<Why, HistoryError> 
     let target = found.target.as_ref();
     let mut hops = Vec::new();
     let mut told = Vec::new();
+    if let Some(dropped) = &found.dropped {
+        hops.extend(before_drop(history, found, dropped)?);
+    }
     match target.and_then(|target| pick(target, &scene)) {
         Some(picked) => {
             let decision = &scene.effects.engine.decisions[picked.decision];
@@ -40,7 +50,10 @@ pub(super) fn of(history: &History, found: &Found) -> Result<Why, HistoryError> 
         }
         None => hops.push(Hop {
             now: found.now,
-            what: What::Cause(unpicked(&scene, target)),
+            what: What::Cause(match &found.dropped {
+                Some(dropped) => dropped.text(history),
+                None => unpicked(&scene, target),
+            }),
         }),
     }
     hops.extend(after::hops(history, program, found, &told)?);
@@ -66,6 +79,25 @@ pub(super) fn of(history: &History, found: &Found) -> Result<Why, HistoryError> 
         hops,
         remarks,
     })
+}
+
+/// What began the wait of a rule that was dropped.
+fn before_drop(
+    history: &History,
+    found: &Found,
+    dropped: &Dropped,
+) -> Result<Vec<Hop>, HistoryError> {
+    let travel = history.from_input(found.no, Until::End)?;
+    let program = travel.house().program();
+    let Some(rule) = found.rule_before else {
+        return Ok(Vec::new());
+    };
+    let wanted = match dropped.wait.is_run {
+        true => Wanted::Ran(Some(rule)),
+        false => Wanted::Turned(rule),
+    };
+    let since = dropped.wait.since;
+    earlier(history, (found.no, program), since, wanted, BACK_MAX)
 }
 
 /// What changed it where no rule, no command and no report did.

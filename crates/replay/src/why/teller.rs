@@ -256,7 +256,7 @@ impl Teller<'_> {
         }
         let deeds = self.decision.deeds.iter();
         let mine = deeds.filter(|deed| deed.rule == Some(trace.rule) && deed.step == trace.step);
-        did.extend(mine.map(|deed| explainer.did(&deed.what)));
+        did.extend(mine.map(|deed| explainer.did(self.decision.now, &deed.what)));
         self.hop(What::Rule {
             name: row.name.to_string(),
             file: row.origin.file.to_string(),
@@ -266,19 +266,10 @@ impl Teller<'_> {
         })
     }
 
-    /// What an action does without sending anything.
+    /// What an action does that is neither sent nor a deed.
     fn did(&self, action: &Action) -> Option<String> {
         let program = self.program;
         match action {
-            Action::Start {
-                timer,
-                span: so_long,
-            } => Some(format!(
-                "started the timer {} for {}",
-                program[*timer].name,
-                span(*so_long)
-            )),
-            Action::Stop(timer) => Some(format!("stopped the timer {}", program[*timer].name)),
             Action::Var { var, .. } => {
                 let mut steps = self.decision.steps.iter();
                 let value = steps.find_map(|step| match &step.cause {

@@ -10,8 +10,15 @@ use mapping::{
 };
 use types::{Now, Value};
 
-use super::facts::{self, Fact};
-use crate::{player::Fed, travel::Step};
+use super::{
+    facts::{self, Fact},
+    sequence::{self, Progress},
+};
+use crate::{
+    player::Fed,
+    travel::Step,
+    waits::{self, Dropped, Wait},
+};
 
 /// A rule on its way through history.
 pub(super) struct Collector {
@@ -28,10 +35,16 @@ pub(super) struct Collector {
     pub(super) firings: u64,
     /// When things happened last that make it look, or nearly do.
     pub(super) came: BTreeMap<What, Came>,
+    /// How far its sequences got.
+    pub(super) sequences: Vec<Progress>,
     /// The last message of one of its devices that was not taken.
     pub(super) refused: Option<(Now, String)>,
     /// A time of it passed while the dispatcher was down.
     pub(super) missed: Option<(Now, Duration)>,
+    /// What it waits for.
+    waits: Vec<Wait>,
+    /// What it waited for last when an edit dropped that.
+    pub(super) dropped: Option<Dropped>,
     /// It came into the mapping, left it, or was switched.
     pub(super) mapped: Option<Now>,
     /// The devices of its triggers, and since when they are there or not.
@@ -98,14 +111,20 @@ impl Collector {
             fired: None,
             firings: 0,
             came: BTreeMap::new(),
+            sequences: Vec::new(),
             refused: None,
             missed: None,
+            waits: Vec::new(),
+            dropped: None,
             mapped: None,
             presence: BTreeMap::new(),
             blocks: BTreeMap::new(),
             synced: (now.synced, None),
         };
         collector.meet(house);
+        collector.waits = collector
+            .rule
+            .map_or_else(Vec::new, |rule| waits::of(house, rule));
         collector
     }
 
@@ -118,6 +137,7 @@ impl Collector {
             return;
         };
         self.facts = facts::of(house, rule);
+        self.sequences = sequence::of(&self.program, rule, std::mem::take(&mut self.sequences));
         for fact in &mut self.facts {
             let same = |known: &&Fact| known.name == fact.name && known.value == fact.value;
             if let Some(known) = before.iter().find(same) {
@@ -165,16 +185,27 @@ impl Collector {
             return;
         };
         for decision in &step.effects.engine.decisions {
+            for progress in &mut self.sequences {
+                progress.take(step.house, rule, decision);
+            }
             self.decision(step, rule, decision);
         }
         self.changes(step.house, now);
+        self.waits = waits::of(step.house, rule);
     }
 
     fn reloaded(&mut self, step: &Step<'_>) {
         let enabled = |collector: &Self| collector.rule.map(|rule| collector.program[rule].enabled);
         let before = enabled(self);
+        let file = self
+            .rule
+            .map(|rule| self.program[rule].origin.file.to_string());
         self.rename(step.house.program());
         self.meet(step.house);
+        let waits = (std::mem::take(&mut self.waits), &*file.unwrap_or_default());
+        let decisions = &step.effects.engine.decisions;
+        let dropped = waits::dropped(waits, (step.house, self.rule), decisions, step.record.now);
+        self.dropped = dropped.into_iter().next_back().or(self.dropped.take());
         if enabled(self) != before {
             self.mapped = Some(step.record.now);
         }

@@ -43,6 +43,14 @@ pub(super) fn answer(asked: &Asked<'_>, house: &Dispatcher, collected: &Collecto
             );
         }
     }
+    let looked = collected
+        .looked
+        .as_ref()
+        .map(|looked| looked.decision.now.at);
+    let dropped = collected.dropped.as_ref();
+    if let Some(dropped) = dropped.filter(|dropped| looked.is_none_or(|at| at <= dropped.now.at)) {
+        sentences.insert(0, dropped.text(asked.history));
+    }
     if let Some((now, text)) = &collected.refused {
         sentences.push(format!(
             "a message was not taken at {}: {text}",

@@ -1,12 +1,15 @@
 //! How near each trigger of a rule came, in a sentence.
 
+use std::{collections::BTreeSet, time::Duration};
+
 use dispatcher::Dispatcher;
-use mapping::program::{DeviceIx, EventIx, RuleIx, Trigger};
+use mapping::program::{DeviceIx, EventIx, RuleIx, SequenceStep, Trigger};
 use types::{Now, UnixTime};
 
 use super::{
     Asked, Waiting,
     collect::{Came, Collector, What},
+    sequence::listed,
 };
 use crate::words::{self, clock_of, roughly};
 
@@ -74,19 +77,7 @@ impl Teller<'_> {
                 let path = program.event_path(*event);
                 format!("was not complete: {path} {}", self.event(*event))
             }
-            Trigger::Sequence { steps, .. } => {
-                let events = steps.iter().flat_map(|step| &step.events);
-                let said: Vec<String> = events
-                    .map(|step| {
-                        format!(
-                            "{} {}",
-                            program.event_path(step.event),
-                            self.event(step.event)
-                        )
-                    })
-                    .collect();
-                format!("was not complete: {}", said.join("; "))
-            }
+            Trigger::Sequence { steps, within } => self.sequence(place, steps, *within),
             Trigger::Timer(timer) => {
                 let name = program[*timer].name.to_string();
                 match self.house.engine().timer(*timer) {
@@ -101,6 +92,48 @@ impl Teller<'_> {
             Trigger::At { .. } | Trigger::Cron(_) | Trigger::Sun { .. } => self.time(place),
             Trigger::Holds { hold, .. } => self.holds(place, *hold),
         }
+    }
+
+    /// How far a sequence got.
+    fn sequence(&self, place: u32, steps: &[SequenceStep], within: Duration) -> String {
+        let program = self.house.program();
+        let mut sequences = self.collected.sequences.iter();
+        let progress = sequences.find(|progress| progress.trigger == place);
+        let Some(reached) = progress.and_then(|progress| progress.furthest.as_ref()) else {
+            let named = steps.iter().flat_map(|step| &step.events);
+            let events: BTreeSet<EventIx> = named.map(|named| named.event).collect();
+            let said = events.into_iter().map(|event| {
+                let path = program.event_path(event);
+                format!("{path} {}", self.event(event))
+            });
+            let said: Vec<String> = said.collect();
+            return format!("was not begun: {}", said.join("; "));
+        };
+        let clock = |now: Now| self.clock(now);
+        let (got, all) = (reached.steps.len(), steps.len());
+        let mut said = format!("got {got} of {all}: {}", listed(&reached.steps, clock));
+        let first = reached.steps[0].now;
+        let end = first.after(within);
+        let next = steps.get(got).map(|step| words::step(program, step));
+        let next = next.unwrap_or_default();
+        said += &match &reached.ended_by {
+            Some(late) if late.now.at > end.at => format!(
+                "; then {} came at {}, too late: all of it must come within {}",
+                late.name(),
+                clock(late.now),
+                words::span(within)
+            ),
+            Some(other) => format!(
+                "; then {} came at {}, and {next} was next",
+                other.name(),
+                clock(other.now)
+            ),
+            None if self.asked.now.at > end.at => {
+                format!("; then nothing matched within {}", words::span(within))
+            }
+            None => format!("; {next} is next, until {}", clock(end)),
+        };
+        said
     }
 
     /// How near an event came: blocked, refused, from a device that is away.

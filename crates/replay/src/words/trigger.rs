@@ -31,8 +31,7 @@ pub(crate) fn trigger(program: &Program, trigger: &Trigger) -> String {
             )
         }
         Trigger::Sequence { steps, within } => {
-            let steps: Vec<String> = steps.iter().map(|step| one_of(program, step)).collect();
-            format!("{} within {}", steps.join(", then "), span(*within))
+            format!("{} within {}", in_turn(program, steps), span(*within))
         }
         Trigger::Holds { condition, hold } if hold.is_zero() => condition.text.to_string(),
         Trigger::Holds { condition, hold } => format!("{} for {}", condition.text, span(*hold)),
@@ -50,7 +49,29 @@ pub(crate) fn trigger(program: &Program, trigger: &Trigger) -> String {
     }
 }
 
-fn one_of(program: &Program, step: &SequenceStep) -> String {
+/// `piano.keys.press key=52, then key=50`: what is the same event again has no name again.
+fn in_turn(program: &Program, steps: &[SequenceStep]) -> String {
+    let mut before = None;
+    let mut said: Vec<String> = Vec::new();
+    for one in steps {
+        let mut text = step(program, one);
+        let only = match &one.events[..] {
+            [only] => Some(only.event),
+            _ => None,
+        };
+        if let Some(event) = only.filter(|_| only == before) {
+            let fields = text.strip_prefix(&program.event_path(event));
+            let fields = fields.map(|fields| fields.trim_start().to_owned());
+            text = fields.filter(|fields| !fields.is_empty()).unwrap_or(text);
+        }
+        before = only;
+        said.push(text);
+    }
+    said.join(", then ")
+}
+
+/// One of its events: `piano.keys.press key=60 or door.bell.press`.
+pub(crate) fn step(program: &Program, step: &SequenceStep) -> String {
     let events: Vec<String> = step
         .events
         .iter()

@@ -544,6 +544,106 @@ fn a_gesture_that_was_not_made_says_what_was_pressed() {
 }
 
 #[test]
+fn a_wait_that_an_edit_dropped_is_told_first_and_one_that_goes_on_is_not() {
+    let rules = "\n[rule.stay]\nwhen = \"door.bell.press\"\ndo = [\"stairs.lamp.on\", { wait = \"2m\" }, \"stairs.lamp.off\"]\n";
+    let wait = |edited: &str| {
+        let mut home = Home::new(&with_rules(rules));
+        home.says("door", "bell/event", r#"{"event":"press"}"#);
+        home.pass(10);
+        home.reload(&with_rules(edited));
+        home.pass(10);
+        ask(&mut home, "stay", None).sentences[0].clone()
+    };
+    let said = "it waited since 20:00:10.000 for its next action, 2m later; dropped at 20:00:20.000 by an edit of rules.toml";
+    assert_eq!(wait(&rules.replace("lamp.off", "lamp.toggle")), said);
+    assert_eq!(wait(&format!("{rules}enabled = false\n")), said);
+    let goes_on = wait(&format!("{rules}# a comment\n"));
+    assert!(goes_on.starts_with("it did fire"), "{goes_on}");
+}
+
+/// The piano house with a tune of four keys.
+fn with_tune() -> Home {
+    Home::new(&with_rules(
+        "\n[rule.tune]\nwhen = { sequence = \"piano.keys.press\", key = [60, 62, 64, 65], within = \"2s\" }\ndo = \"living.tv.on\"\n",
+    ))
+}
+
+const TUNE: &str = "piano.keys.press key=60, then key=62, then key=64, then key=65 within 2s";
+
+/// What is said of the tune once these keys were pressed, half a second between them, and some seconds passed.
+#[track_caller]
+fn tune_says(keys: &[u32], seconds: u64, expected: &str) {
+    let mut home = with_tune();
+    for key in keys {
+        home.press(*key);
+        home.pass_ms(500);
+    }
+    home.pass(seconds);
+    says(&mut home, "tune", &format!("{TUNE} {expected}"));
+}
+
+#[test]
+fn a_sequence_says_once_how_far_it_got() {
+    tune_says(
+        &[],
+        10,
+        "was not begun: piano.keys.press did not come since 20:00:00.000",
+    );
+    let got = "got 2 of 4: piano.keys.press key=60 at 20:00:10.000, key=62 at 20:00:10.500";
+    tune_says(
+        &[60, 62],
+        10,
+        &format!("{got}; then nothing matched within 2s"),
+    );
+    tune_says(
+        &[60, 62],
+        0,
+        &format!("{got}; piano.keys.press key=64 is next, until 20:00:12.000"),
+    );
+    tune_says(
+        &[60, 62, 67, 60],
+        10,
+        &format!(
+            "{got}; then piano.keys.press key=67 came at 20:00:11.000, and piano.keys.press key=64 was next"
+        ),
+    );
+    tune_says(
+        &[67],
+        10,
+        "was not begun: piano.keys.press came last at 20:00:10.000, once since 20:00:00.000",
+    );
+}
+
+#[test]
+fn a_sequence_that_was_too_slow_says_so_and_one_that_was_complete_begins_anew() {
+    let mut home = with_tune();
+    for key in [60, 62, 64] {
+        home.press(key);
+        home.pass_ms(900);
+    }
+    home.press(65);
+    home.pass(10);
+    says(
+        &mut home,
+        "tune",
+        &format!(
+            "{TUNE} got 3 of 4: piano.keys.press key=60 at 20:00:10.000, key=62 at 20:00:10.900, key=64 at 20:00:11.800; then \
+             piano.keys.press key=65 came at 20:00:12.700, too late: all of it must come within 2s"
+        ),
+    );
+    for key in [60, 62, 64, 65] {
+        home.press(key);
+    }
+    home.pass(10);
+    let answer = ask(&mut home, "tune", None);
+    assert!(answer.sentences[0].starts_with("it did fire"), "{answer:?}");
+    assert!(
+        answer.triggers[0].said.starts_with("was not begun"),
+        "{answer:?}"
+    );
+}
+
+#[test]
 fn an_unknown_rule_is_refused_with_the_nearest_and_a_lamp_with_the_right_question() {
     let mut home = Home::new(&piano_house());
     let now = home.now.wall;

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use replay::{HistoryError, Paint, When, why::why};
+use replay::{
+    HistoryError, Paint, When,
+    why::{unanswered, why},
+};
 use serde_json::Value as Json;
 
 use crate::home::{Home, piano_house, with_rules};
@@ -54,7 +57,7 @@ since Saturday 28 March 2026, 20:06:10.000, 1 min 40 s ago
                                 sun.is_down           true
                                 state.hall.lux < 50   true       state.hall.lux = 12
                                 !var.night            true
-                                started the timer hall-off for 5m
+                                starts the timer hall-off for 5m, until 20:06:10.000
   20:06:10.000        +5 min  timer hall-off ran out
                               rule hall-motion-off  rules.toml:42
                               sent  hall.lamp on=false
@@ -77,7 +80,7 @@ since Saturday 28 March 2026, 20:01:10.000, 6 min 40 s ago
                                 sun.is_down           true
                                 state.hall.lux < 50   true       state.hall.lux = 12
                                 !var.night            true
-                                started the timer hall-off for 5m
+                                starts the timer hall-off for 5m, until 20:06:10.000
                               sent  hall.lamp on=true
   20:01:10.012        +12 ms  acknowledged by hall
   20:01:10.060        +48 ms  reported  hall.lamp on=true
@@ -323,7 +326,7 @@ fn rules_timers_events_notifications_and_sensors_are_answered_too() {
         "{answer}"
     );
     assert!(
-        answer.contains("started the timer hall-off for 5m"),
+        answer.contains("starts the timer hall-off for 5m, until 20:06:10.000"),
         "{answer}"
     );
     let answer = ask(&mut home, "hall.lux");
@@ -405,6 +408,74 @@ fn a_group_is_answered_by_what_changed_last_of_it() {
     for group in ["lights", "group.lights"] {
         check(&ask(&mut home, group), &of_lamp);
     }
+}
+
+/// A house in which a rule waits between its actions and another one for its `for`; then both are edited.
+fn dropped() -> Home {
+    let rules = "\n[rule.stay]\nwhen = \"door.bell.press\"\ndo = [\"stairs.lamp.on\", { wait = \"2m\" }, \"stairs.lamp.off\"]\n";
+    let mut home = Home::new(&with_rules(rules));
+    home.says("door", "bell/event", r#"{"event":"press"}"#);
+    home.says("bath", "humidity/state", "70");
+    home.pass(10);
+    let mut edited = with_rules(&rules.replace("lamp.off", "lamp.toggle"));
+    let all = edited.get_mut("rules.toml").unwrap();
+    *all = all.replace("state.bath.humidity > 65", "state.bath.humidity > 90");
+    home.reload(&edited);
+    home.pass(300);
+    home
+}
+
+#[test]
+fn a_rule_that_waited_when_it_was_edited_says_what_for_and_that_it_was_dropped() {
+    check(
+        &ask(&mut dropped(), "stay"),
+        "
+rule stay  dropped while it waited
+since Saturday 28 March 2026, 20:00:20.000, 5 min ago
+
+  20:00:10.000                door.bell.press
+                              rule stay  rules.toml:117
+                                waits 2m
+  20:00:20.000         +10 s  it waited since 20:00:10.000 for its next action, 2m later; dropped at 20:00:20.000 by an edit of rules.toml
+",
+    );
+    let answer = ask(&mut dropped(), "fan-on");
+    assert!(
+        answer.contains("state.bath.humidity > 65 became true; rule fan-on waits 30s"),
+        "{answer}"
+    );
+    assert!(
+        answer.contains(
+            "it waited since 20:00:10.000 for state.bath.humidity > 65 for 30s; dropped at 20:00:20.000 by an edit of rules.toml"
+        ),
+        "{answer}"
+    );
+    // What it did since is newer.
+    let mut home = dropped();
+    home.says("door", "bell/event", r#"{"event":"press"}"#);
+    let answer = ask(&mut home, "stay");
+    assert!(answer.starts_with("rule stay  fired\n"), "{answer}");
+}
+
+#[test]
+fn a_rule_that_never_fired_says_so_and_who_knows_why() {
+    let mut home = lit();
+    assert_eq!(ask(&mut home, "door-bell"), "");
+    let past = home.history();
+    assert_eq!(
+        unanswered(&past, "door-bell", None),
+        "door-bell has not fired: not once since 2026-03-28 20:00, where the journal begins. \
+         `iot-control why-not door-bell` says what it waits for"
+    );
+    assert_eq!(
+        unanswered(&past, "rule.door-bell", Some("20:01")),
+        "door-bell has not fired by 20:01: not once since 2026-03-28 20:00, where the journal begins. \
+         `iot-control why-not door-bell --at \"20:01\"` says what it waits for"
+    );
+    assert_eq!(
+        unanswered(&past, "stairs.lamp", None),
+        "nothing changed stairs.lamp: not once since 2026-03-28 20:00, where the journal begins"
+    );
 }
 
 #[test]

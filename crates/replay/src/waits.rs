@@ -1,0 +1,103 @@
+//! What a rule waits for: a `for` that runs, its next action behind a `wait`; and what of that an edit dropped.
+
+use dispatcher::{Dispatcher, explain};
+use engine::Decision;
+use mapping::program::{Action, RuleIx, Trigger};
+use types::{Instant, Now, UnixTime};
+
+use crate::{
+    history::History,
+    words::{self, span},
+};
+
+/// Something that a rule waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wait {
+    /// Since when.
+    pub(crate) since: Instant,
+    /// What for, in words.
+    pub(crate) what: String,
+    /// Whether it fired and waits between its actions; else its condition has begun to hold.
+    pub(crate) is_run: bool,
+}
+
+/// What was dropped when another mapping came into force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Dropped {
+    pub(crate) wait: Wait,
+    pub(crate) now: Now,
+    /// The file that was edited.
+    file: String,
+}
+
+/// All that `rule` waits for. Runs that have not begun are none of it.
+pub(crate) fn of(house: &Dispatcher, rule: RuleIx) -> Vec<Wait> {
+    let (program, engine) = (house.program(), house.engine());
+    let row = &program[rule];
+    let triggers = (0..).zip(&row.triggers);
+    let holds = triggers.filter_map(|(place, trigger)| {
+        let Trigger::Holds { .. } = trigger else {
+            return None;
+        };
+        let (since, _) = engine.hold(rule, place)?.waits?;
+        Some(Wait {
+            since,
+            what: words::trigger(program, trigger),
+            is_run: false,
+        })
+    });
+    let runs = engine.runs(rule).filter_map(|run| {
+        let before = run.next.checked_sub(1)?;
+        let Some(Action::Wait(so_long)) = row.actions.get(before) else {
+            return None;
+        };
+        let us = u64::try_from(so_long.as_micros()).unwrap_or(u64::MAX);
+        Some(Wait {
+            since: Instant(run.until?.0.saturating_sub(us)),
+            what: format!("its next action, {} later", span(*so_long)),
+            is_run: true,
+        })
+    });
+    holds.chain(runs).collect()
+}
+
+/// What of `before` did not survive that another mapping came into force, in which `rule` is in `house`. What fell due
+/// at that very moment did.
+pub(crate) fn dropped(
+    (before, file): (Vec<Wait>, &str),
+    (house, rule): (&Dispatcher, Option<RuleIx>),
+    decisions: &[Decision],
+    now: Now,
+) -> Vec<Dropped> {
+    let mut traces = decisions.iter().flat_map(|decision| &decision.rules);
+    if traces.any(|trace| Some(trace.rule) == rule && explain::ran(trace)) {
+        return Vec::new();
+    }
+    let after = rule.map_or_else(Vec::new, |rule| of(house, rule));
+    let goes_on = |wait: &Wait| {
+        let mut after = after.iter();
+        after.any(|it| (it.since, it.is_run) == (wait.since, wait.is_run))
+    };
+    let gone = before.into_iter().filter(|wait| !goes_on(wait));
+    gone.map(|wait| Dropped {
+        wait,
+        now,
+        file: file.to_owned(),
+    })
+    .collect()
+}
+
+impl Dropped {
+    /// `it waited since 20:14:00.000 for its next action, 2m later; dropped at 20:15:10.000 by an edit of rules.toml`.
+    pub(crate) fn text(&self, history: &History) -> String {
+        let ago = self.now.at.since(self.wait.since).as_micros() as u64;
+        let since = UnixTime(self.now.wall.0.saturating_sub_unsigned(ago));
+        format!(
+            "it waited since {} for {}; dropped at {} by an edit of {}",
+            history.clock(since),
+            self.wait.what,
+            history.clock(self.now.wall),
+            self.file
+        )
+    }
+}
