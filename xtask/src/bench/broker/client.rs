@@ -13,6 +13,7 @@ use rustix::event::{PollFd, PollFlags};
 use super::{
     packet::{self, Inbox, Login, Packet},
     server::Door,
+    stream::Stream,
 };
 
 /// Nothing takes longer than this in a broker that works.
@@ -20,7 +21,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// One connection.
 pub(crate) struct Client {
-    stream: TcpStream,
+    stream: Stream,
     pub(crate) inbox: Inbox,
     /// Bytes that wait for [`Self::flush`].
     pub(crate) out: Vec<u8>,
@@ -28,11 +29,11 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn connect(door: &Door, id: &str, login: Option<&Login>) -> Result<Self> {
-        let stream = TcpStream::connect(door.address).context("can't reach the broker")?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        let socket = TcpStream::connect(door.address).context("can't reach the broker")?;
+        socket.set_nodelay(true)?;
+        socket.set_read_timeout(Some(PATIENCE))?;
         let mut client = Self {
-            stream,
+            stream: Stream::new(socket, door.tls.as_ref())?,
             inbox: Inbox::new(),
             out: packet::connect(id, login),
         };
@@ -47,11 +48,11 @@ impl Client {
     ///
     /// # Errors
     /// The socket takes no settings.
-    pub(crate) fn accepted(stream: TcpStream) -> io::Result<Self> {
-        stream.set_nodelay(true)?;
-        stream.set_nonblocking(true)?;
+    pub(crate) fn accepted(socket: TcpStream) -> io::Result<Self> {
+        socket.set_nodelay(true)?;
+        socket.set_nonblocking(true)?;
         Ok(Self {
-            stream,
+            stream: Stream::Plain(socket),
             inbox: Inbox::new(),
             out: Vec::new(),
         })
@@ -106,39 +107,44 @@ impl Client {
         let mut written = 0;
         while written < self.out.len() {
             match self.stream.write(&self.out[written..]) {
+                // As many bytes as it seals are sealed and not sent.
+                Ok(0) => break,
                 Ok(bytes) => written += bytes,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error.into()),
             }
         }
         self.out.drain(..written);
-        Ok(())
+        match self.stream.push() {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error.into()),
+            _ => Ok(()),
+        }
     }
 
     /// Whether nothing waits to be written.
     pub(crate) fn is_flushed(&self) -> bool {
-        self.out.is_empty()
+        self.out.is_empty() && !self.stream.is_behind()
     }
 
     pub(crate) fn set_nonblocking(&self, on: bool) -> io::Result<()> {
-        self.stream.set_nonblocking(on)
+        self.stream.socket().set_nonblocking(on)
     }
 
     /// How long a read of a blocking socket waits.
     pub(crate) fn set_read_timeout(&self, at_most: Duration) -> io::Result<()> {
-        self.stream.set_read_timeout(Some(at_most))
+        self.stream.socket().set_read_timeout(Some(at_most))
     }
 
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
-        self.stream.as_fd()
+        self.stream.socket().as_fd()
     }
 
     pub(crate) fn interest(&self) -> PollFd<'_> {
-        let write = if self.out.is_empty() {
+        let write = if self.is_flushed() {
             PollFlags::empty()
         } else {
             PollFlags::OUT
         };
-        PollFd::new(&self.stream, PollFlags::IN | write)
+        PollFd::new(self.stream.socket(), PollFlags::IN | write)
     }
 }

@@ -75,7 +75,7 @@ mod tests {
             return;
         }
         let folder = tempfile::tempdir().expect("a folder for the test");
-        let server = mosquitto::start(folder.path()).expect("mosquitto starts");
+        let server = mosquitto::start(folder.path(), None).expect("mosquitto starts");
         make_room_for(400);
         let growth = growth(&server, &Route::relay(10), 400).expect("it lets us in");
         assert!(growth.connected + growth.subscribed > 0.0, "{growth:?}");

@@ -8,22 +8,36 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use super::server::{self, Server};
+use super::{
+    ours::Certificate,
+    server::{self, Server},
+};
 use crate::shell;
 
 /// Starts it with all that makes it fast, no persistence, no log, and no limit that drops.
 ///
 /// # Errors
 /// It is not installed, or doesn't start.
-pub(crate) fn start(folder: &Path) -> Result<Server> {
+pub(crate) fn start(folder: &Path, certificate: Option<&Certificate>) -> Result<Server> {
     let program = shell::installed("mosquitto").context("mosquitto is not installed")?;
     let address = server::free_address()?;
-    let settings = format!(
+    let mut settings = format!(
         "listener {} {}\nallow_anonymous true\nset_tcp_nodelay true\nmax_queued_messages 0\nmax_inflight_messages 0\n\
          persistence false\nlog_dest none\n",
         address.port(),
         address.ip()
     );
+    let door = server::free_address()?;
+    if let Some(certificate) = certificate {
+        // The one who may read the key; started by anybody but root it stays who it is anyhow.
+        settings += &format!(
+            "user root\nlistener {} {}\ncertfile {}\nkeyfile {}\n",
+            door.port(),
+            door.ip(),
+            certificate.server.display(),
+            certificate.key.display()
+        );
+    }
     let path = folder.join("mosquitto.conf");
     fs::write(&path, settings).with_context(|| format!("can't write {}", path.display()))?;
     let mut command = Command::new(program);
@@ -32,7 +46,11 @@ pub(crate) fn start(folder: &Path) -> Result<Server> {
         .arg(path)
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    Server::start(&mut command, address, None)
+    let mut server = Server::start(&mut command, address, None)?;
+    if let Some(certificate) = certificate {
+        server.move_to(door, &certificate.ca)?;
+    }
+    Ok(server)
 }
 
 /// Its name and version.

@@ -162,7 +162,7 @@ mod tests {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
         let address = listener.local_addr().expect("it has one");
         thread::spawn(move || serve(&listener, copies));
-        Door { address }
+        Door { address, tls: None }
     }
 
     #[test]

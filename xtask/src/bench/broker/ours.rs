@@ -17,10 +17,11 @@ use super::{
         servo, servo_name,
     },
     server::{self, Server},
+    stream,
 };
 use crate::{metadata::Workspace, shell};
 
-/// Rules of one file: it may have 4 MB.
+/// Rules of one file: it may have 4 MB, the whole house 8.
 const FILE_RULES_MAX: usize = 10_000;
 
 /// Builds the release binary; gives its path.
@@ -76,11 +77,38 @@ pub(crate) fn prepare(binary: &Path, folder: &Path, route: &mut Route) -> Result
     Ok(())
 }
 
+/// A CA and what it vouches for: files of `tls init`.
+pub(crate) struct Certificate {
+    pub(crate) ca: PathBuf,
+    pub(crate) server: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+/// Has the dispatcher make certificates in this folder, for whichever system.
+///
+/// # Errors
+/// It doesn't.
+pub(crate) fn certify(binary: &Path, folder: &Path) -> Result<Certificate> {
+    let init = ["tls", "init", "--name", stream::NAME];
+    shell::output(command(binary, folder).args(init).arg(folder))?;
+    let file = |name: &str| folder.join("tls").join(name);
+    Ok(Certificate {
+        ca: file("ca.pem"),
+        server: file("server.pem"),
+        key: file("server.key"),
+    })
+}
+
 /// Starts it on what [`prepare`] wrote.
 ///
 /// # Errors
 /// It doesn't start.
-pub(crate) fn start(binary: &Path, folder: &Path, route: &Route) -> Result<Server> {
+pub(crate) fn start(
+    binary: &Path,
+    folder: &Path,
+    route: &Route,
+    certificate: Option<&Certificate>,
+) -> Result<Server> {
     let address = server::free_address()?;
     let mut command = command(binary, folder);
     command
@@ -100,7 +128,18 @@ pub(crate) fn start(binary: &Path, folder: &Path, route: &Route) -> Result<Serve
         .env("IOT_CONTROL__STREAM", "off")
         .stdout(Stdio::null())
         .stderr(fs::File::create(folder.join("log"))?);
-    Server::start(&mut command, address, route.producer_logins.first())
+    let login = route.producer_logins.first();
+    let Some(certificate) = certificate else {
+        return Server::start(&mut command, address, login);
+    };
+    let door = server::free_address()?;
+    command
+        .env("IOT_CONTROL__MQTT__TLS_LISTEN", door.to_string())
+        .env("IOT_CONTROL__TLS__CERTIFICATE", &certificate.server)
+        .env("IOT_CONTROL__TLS__KEY", &certificate.key);
+    let mut server = Server::start(&mut command, address, login)?;
+    server.move_to(door, &certificate.ca)?;
+    Ok(server)
 }
 
 fn command(binary: &Path, folder: &Path) -> Command {
@@ -140,9 +179,10 @@ fn rules(route: &Route) -> Vec<String> {
         let (keyboard, control) = place(ix);
         let (player, keys) = (producer_name(rule.producer), keyboard_name(keyboard));
         let (stage, servo) = (consumer_name(rule.consumer), servo_name(servo(ix)));
+        // Without spaces: a house may have a million words and signs, and each space counts as one.
         format!(
-            "[rule.control-{ix}]\nwhen = \"{player}.{keys}.control\"\nif   = \"event.number == {control}\"\n\
-             do   = {{ set = \"{stage}.{servo}\", angle = \"${{event.value + {}}}\" }}\n\n",
+            "[rule.control-{ix}]\nwhen=\"{player}.{keys}.control\"\nif=\"event.number == {control}\"\n\
+             do={{set=\"{stage}.{servo}\",angle=\"${{event.value + {}}}\"}}\n",
             route.base(ix)
         )
     });

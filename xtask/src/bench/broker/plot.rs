@@ -231,6 +231,7 @@ impl Chart {
 fn color(system: System) -> &'static str {
     match system {
         System::Ours => "#1f6fb2",
+        System::OursTls => "#7fb0da",
         System::Relay => "#8a8a8a",
         System::Null => "#d8d8d8",
         _ => "#b8b8b8",

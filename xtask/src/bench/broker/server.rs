@@ -4,14 +4,20 @@ use std::{
     fs,
     io::{Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    path::Path,
     process::{Child, Command},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
+use rustls::ClientConfig;
 
-use super::packet::{self, Login};
+use super::{
+    packet::{self, Login},
+    stream,
+};
 use crate::shell;
 
 /// A start that takes longer has failed.
@@ -25,6 +31,8 @@ const TICKS_PER_S: f64 = 100.0;
 #[derive(Clone, Debug)]
 pub(crate) struct Door {
     pub(crate) address: SocketAddr,
+    /// Through TLS, with these settings.
+    pub(crate) tls: Option<Arc<ClientConfig>>,
 }
 
 /// A running broker, and what belongs to it; killed when dropped.
@@ -49,7 +57,7 @@ impl Server {
     ) -> Result<Self> {
         let line = shell::line(command);
         let mut server = Self {
-            door: Door { address },
+            door: Door { address, tls: None },
             ready: Duration::ZERO,
             start: Instant::now(),
             children: Vec::new(),
@@ -64,6 +72,16 @@ impl Server {
         }
         server.is_ready();
         Ok(server)
+    }
+
+    /// Clients come in through TLS from now on.
+    ///
+    /// # Errors
+    /// The CA's file holds no certificate.
+    pub(crate) fn move_to(&mut self, address: SocketAddr, ca: &Path) -> Result<()> {
+        let tls = Some(stream::trust(ca)?);
+        self.door = Door { address, tls };
+        Ok(())
     }
 
     /// Only now it is.

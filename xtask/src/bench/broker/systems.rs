@@ -37,6 +37,9 @@ pub(crate) enum System {
     /// aedes and a Map of rules in one process of Node.js.
     Aedes,
     Ours,
+    /// The bare relay again, its clients through TLS.
+    RelayTls,
+    OursTls,
     /// Relays without a broker: what the load itself can do.
     Null,
 }
@@ -49,25 +52,29 @@ impl System {
             Self::NodeRed => "mosquitto + Node-RED",
             Self::Aedes => "aedes + Map",
             Self::Ours => "iot-control",
+            Self::RelayTls => "mosquitto, bare relay, TLS",
+            Self::OursTls => "iot-control, TLS",
             Self::Null => "null peer",
         }
     }
 
     /// In the order of the tables.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Relay,
         Self::Dict,
         Self::NodeRed,
         Self::Aedes,
         Self::Ours,
+        Self::RelayTls,
+        Self::OursTls,
         Self::Null,
     ];
 
     /// Whether all it needs is installed.
     pub(crate) fn is_installed(self) -> bool {
         let needs = match self {
-            Self::Ours | Self::Null => return true,
-            Self::Relay => &["mosquitto"][..],
+            Self::Ours | Self::OursTls | Self::Null => return true,
+            Self::Relay | Self::RelayTls => &["mosquitto"][..],
             Self::Dict => &["mosquitto", "paho"],
             Self::NodeRed => &["mosquitto", "node-red"],
             Self::Aedes => &["aedes"],
@@ -83,7 +90,7 @@ impl System {
     /// What of it is which version; nothing for ours.
     pub(crate) fn version(self) -> Option<String> {
         let text = match self {
-            Self::Ours | Self::Null => return None,
+            Self::Ours | Self::OursTls | Self::RelayTls | Self::Null => return None,
             Self::Relay => mosquitto::version(),
             Self::Dict => {
                 let mut python = Command::new("python3");
@@ -124,7 +131,7 @@ impl System {
             Ok::<_, anyhow::Error>(command)
         };
         Ok(match self {
-            Self::Relay => (mosquitto::start(folder)?, Route::relay(rules)),
+            Self::Relay => (mosquitto::start(folder, None)?, Route::relay(rules)),
             Self::Null => {
                 let address = server::free_address()?;
                 let mut command = Command::new(std::env::current_exe()?);
@@ -137,16 +144,28 @@ impl System {
             Self::Ours => {
                 let mut route = Route::rules(rules);
                 ours::prepare(binary, folder, &mut route)?;
-                (ours::start(binary, folder, &route)?, route)
+                (ours::start(binary, folder, &route, None)?, route)
+            }
+            Self::RelayTls => {
+                let certificate = ours::certify(binary, folder)?;
+                let server = mosquitto::start(folder, Some(&certificate))?;
+                (server, Route::relay(rules))
+            }
+            Self::OursTls => {
+                let mut route = Route::rules(rules);
+                ours::prepare(binary, folder, &mut route)?;
+                let certificate = ours::certify(binary, folder)?;
+                let server = ours::start(binary, folder, &route, Some(&certificate))?;
+                (server, route)
             }
             Self::Dict => {
-                let (mut server, route) = (mosquitto::start(folder)?, Route::rules(rules));
+                let (mut server, route) = (mosquitto::start(folder, None)?, Route::rules(rules));
                 let mut command = helper("python3", "dict.py", server.door.address, &route)?;
                 server.join(peers::with_paho(&mut command))?;
                 await_rules(server, route)?
             }
             Self::NodeRed => {
-                let (mut server, route) = (mosquitto::start(folder)?, Route::rules(rules));
+                let (mut server, route) = (mosquitto::start(folder, None)?, Route::rules(rules));
                 let mut command = helper("node", "node-red.cjs", server.door.address, &route)?;
                 server.join(command.arg(peers::folder()).arg(folder))?;
                 await_rules(server, route)?

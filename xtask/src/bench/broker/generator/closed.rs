@@ -23,7 +23,7 @@ use super::{
 const UNACKNOWLEDGED_MAX: u64 = 16;
 
 /// A slow system gets through fewer events than asked for: it has only so long.
-const TIME_MAX: Duration = Duration::from_millis(400);
+const TIME_MAX: Duration = Duration::from_millis(250);
 
 /// More lost events than this, one at a time, and there is nothing to measure.
 const LOST_MAX: usize = 5;

@@ -21,6 +21,10 @@ use super::{
     server::Door,
 };
 
+/// Events of one producer on their way, by QoS, where more than one is. All of one consumer's stay below what any
+/// system queues before it drops, disconnects or lets newer targets replace older ones.
+const WINDOW: [u64; 3] = [1024, 96, 96];
+
 /// Events of one rule on their way: fewer than the ledger can tell apart.
 const RULE_WINDOW: u64 = 96;
 
@@ -41,6 +45,12 @@ impl Producer {
     /// The rule it plays next.
     fn next_rule(&self) -> usize {
         self.rules[self.played % self.rules.len()]
+    }
+
+    /// Whether its next event may leave.
+    fn has_room(&self, ledger: &Ledger<'_>, qos: u8) -> bool {
+        self.open.max(self.unacknowledged) < WINDOW[usize::from(qos)]
+            && ledger.open_of(self.next_rule()) < RULE_WINDOW
     }
 
     /// Appends the event of its next rule.
@@ -303,7 +313,7 @@ mod tests {
             return;
         }
         let folder = tempfile::tempdir().expect("a folder for the test");
-        let server = mosquitto::start(folder.path()).expect("mosquitto starts");
+        let server = mosquitto::start(folder.path(), None).expect("mosquitto starts");
         let route = Route::relay(10);
         let mut ledger = Ledger::new(&route);
         for qos in [0, 1, 2] {

@@ -14,11 +14,8 @@ use super::{
         ledger::{Arrival, Faults},
         route::PRODUCERS,
     },
-    Load, RULE_WINDOW,
+    Load,
 };
-
-/// Events of one producer without an acknowledgement; more wait, and their latency counts on.
-const UNACKNOWLEDGED_MAX: u64 = 1_000;
 
 /// What events at a rate saw.
 pub(crate) struct Open {
@@ -88,13 +85,11 @@ impl Load<'_, '_> {
         })
     }
 
-    /// Writes the producer's next event; gives its rule, nothing where a window is full.
+    /// Writes the producer's next event; gives its rule, nothing where a window is full: then it waits, and its latency
+    /// counts on.
     fn play_due(&mut self, producer: usize) -> Result<Option<usize>> {
         let producer = &mut self.producers[producer];
-        let is_full = producer.unacknowledged >= UNACKNOWLEDGED_MAX
-            || self.ledger.open_of(producer.next_rule()) >= RULE_WINDOW
-            || !producer.client.is_flushed();
-        if is_full {
+        if !producer.has_room(self.ledger, self.qos) || !producer.client.is_flushed() {
             return Ok(None);
         }
         let rule = producer.play(self.ledger, self.qos);

@@ -10,12 +10,8 @@ use super::{
         client::PATIENCE,
         ledger::{Faults, Ledger},
     },
-    Load, POLL_MAX, Producer, RULE_WINDOW,
+    Load, POLL_MAX, Producer,
 };
-
-/// Events of one producer on their way, by QoS. All of one consumer's stay below what any system queues before it
-/// drops, disconnects or lets newer targets replace older ones.
-const WINDOW: [u64; 3] = [1024, 96, 96];
 
 /// A batch is written at the latest when it has so many bytes.
 const BATCH_BYTES_MAX: usize = 32 * 1024;
@@ -73,14 +69,10 @@ impl Load<'_, '_> {
 
 /// Fills a producer's window and writes, unless its last batch still waits for the socket.
 fn top_up(producer: &mut Producer, ledger: &mut Ledger<'_>, qos: u8) -> Result<()> {
-    let window = WINDOW[usize::from(qos)];
     if !producer.client.is_flushed() {
         return Ok(());
     }
-    while producer.open.max(producer.unacknowledged) < window
-        && ledger.open_of(producer.next_rule()) < RULE_WINDOW
-        && producer.client.out.len() < BATCH_BYTES_MAX
-    {
+    while producer.has_room(ledger, qos) && producer.client.out.len() < BATCH_BYTES_MAX {
         producer.play(ledger, qos);
     }
     producer.client.flush()
