@@ -12,6 +12,7 @@
 mod bench;
 mod ci;
 mod conformance;
+mod fault;
 mod firmware;
 mod fuzz;
 mod homeassistant;
@@ -41,6 +42,7 @@ cargo xtask COMMAND
                            with Node-RED, and aedes (--runs N, --rules N,..)
   bench engine [--quick]   matching beside a scan, loading, memory, conditions beside CEL and Rhai
   bench travel             questions about two weeks of a house (--days N, --events N, --runs N)
+  fault [NAME.. | all]     what a house survives: kill -9, disks, clocks, crowds (--quick); lists them without a name
   fuzz [TARGET..]          random input for each parser, led by what it reaches (--seconds N each)";
 
 fn main() -> ExitCode {
@@ -72,6 +74,10 @@ fn main() -> ExitCode {
         ["bench", "null-peer", address] => bench::broker::null::run(address),
         ["bench", options @ ..] => match bench::broker::Options::parse(options) {
             Ok(options) => bench::broker::run(&options),
+            Err(error) => return wrong_usage(&format!("{error:#}")),
+        },
+        ["fault", options @ ..] => match fault::Options::parse(options) {
+            Ok(options) => fault::run(&options),
             Err(error) => return wrong_usage(&format!("{error:#}")),
         },
         ["fuzz", options @ ..] => match fuzz::Options::parse(options) {

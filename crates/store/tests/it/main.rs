@@ -6,6 +6,7 @@
     reason = "a test that can't go on has failed, in its helpers too"
 )]
 
+mod cut_disk;
 mod cuts;
 mod damage;
 mod db;
@@ -15,6 +16,7 @@ mod journal;
 mod kill;
 mod model;
 mod past;
+mod power_cut;
 mod writer;
 
 use crate::disk::FaultyDisk;

@@ -4,7 +4,7 @@
 //!
 //! mosquitto gets one hop and no rules; ours gets rules, users, ACLs, decision records and the journal on disk.
 
-mod client;
+pub(crate) mod client;
 mod docs;
 mod generator;
 mod idle;
@@ -13,7 +13,7 @@ mod mosquitto;
 pub(crate) mod null;
 mod options;
 mod ours;
-mod packet;
+pub(crate) mod packet;
 mod plot;
 mod processors;
 mod promises;

@@ -1,4 +1,5 @@
-//! A broker as a process of its own: started, waited for, measured from outside, killed. Called by both sides.
+//! A broker as a process of its own: started, waited for, measured from outside, killed. Called by the bench, by faults and by
+//! the conformance suite.
 
 use std::{
     fs,
@@ -115,6 +116,48 @@ impl Server {
     /// Of its processes.
     pub(crate) fn ids(&self) -> Vec<u32> {
         self.children.iter().map(Child::id).collect()
+    }
+
+    /// Of its first process.
+    pub(crate) fn id(&self) -> u32 {
+        self.children.first().map_or(0, Child::id)
+    }
+
+    /// Ends it as a crash does.
+    ///
+    /// # Errors
+    /// It had ended before.
+    pub(crate) fn kill_9(mut self) -> Result<()> {
+        self.expect_alive()?;
+        for child in &mut self.children {
+            child.kill()?;
+            child.wait()?;
+        }
+        Ok(())
+    }
+
+    /// Files that it has open, sockets too.
+    ///
+    /// # Errors
+    /// There is no /proc.
+    pub(crate) fn open_files(&self) -> Result<usize> {
+        let path = format!("/proc/{}/fd", self.id());
+        let files = fs::read_dir(&path).with_context(|| format!("can't list {path}"))?;
+        Ok(files.count())
+    }
+
+    /// Bytes that it made the kernel write to disks so far, in whole pages.
+    ///
+    /// # Errors
+    /// There is no /proc.
+    pub(crate) fn written_bytes(&self) -> Result<u64> {
+        let path = format!("/proc/{}/io", self.id());
+        let text = fs::read_to_string(&path).with_context(|| format!("can't read {path}"))?;
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix("write_bytes:"));
+        line.and_then(|line| line.trim().parse().ok())
+            .with_context(|| format!("{path} has no write_bytes"))
     }
 
     /// Memory of its own in RAM, in MiB.

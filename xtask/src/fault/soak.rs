@@ -1,0 +1,105 @@
+//! A long load: no memory that grows, no file that stays open, no report that is lost.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::{
+    Way,
+    findings::{Findings, percentile},
+    rig::{House, SOURCES, Steady, Tally, mapping},
+};
+
+const PER_S: u32 = 500;
+
+/// Without another word.
+const SPAN: Duration = Duration::from_secs(20 * 60);
+
+const QUICK_SPAN: Duration = Duration::from_secs(12);
+
+/// Memory is looked at after so much of the time; until then what a house needs at all is still being touched.
+const WARM_SHARE: f64 = 0.5;
+
+/// From the first minute behind that to the last one.
+const GROWTH_MIB_MAX: f64 = 1.0;
+
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Looks whose median is compared.
+const LOOKS: usize = 60;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// See the module.
+///
+/// # Errors
+/// The dispatcher can't be started or asked, or it ends.
+pub(crate) fn run(way: &Way) -> Result<Findings> {
+    let span = match way.span {
+        Some(span) => span,
+        None if way.quick => QUICK_SPAN,
+        None => SPAN,
+    };
+    let house = House::new(way, "soak", &mapping(""))?;
+    let logins = Steady::logins(&house)?;
+    let server = house.start(&logins[0])?;
+    let mut steady = Steady::join(server.door.address, &logins, &Tally::default(), PER_S)?;
+    let start = Instant::now();
+    let (mut rss_mib, mut files): (Vec<f64>, Vec<usize>) = (Vec::new(), Vec::new());
+    while start.elapsed() < span {
+        steady.run(LOOK_EVERY)?;
+        if start.elapsed().as_secs_f64() >= span.as_secs_f64() * WARM_SHARE {
+            rss_mib.push(server.rss_mib()?);
+        }
+        files.push(server.open_files()?);
+    }
+    steady.settle(PATIENCE)?;
+    let tally = steady.tally.clone();
+
+    let mut findings = Findings::default();
+    findings.note(format!(
+        "{:.0} s at {PER_S} reports a second: {} reported, {} acknowledged, {} targets",
+        span.as_secs_f64(),
+        tally.all_sent(),
+        tally.all_acked(),
+        tally.targets
+    ));
+    let state = house.ask_json(&["state", "--json"])?;
+    let mut off = 0;
+    for ix in 0..SOURCES {
+        off += house
+            .number(&state, &format!("n{ix}"))?
+            .abs_diff(tally.sent[ix]);
+    }
+    findings.none("reports that were not counted exactly once", off);
+    findings.none(
+        "reports that are not acknowledged",
+        tally.all_sent() - tally.all_acked(),
+    );
+    findings.none("stale targets told", tally.stale);
+    findings.none("panics", house.panics());
+    // Its snapshots open nothing but what is open.
+    let (least, most) = (files.iter().min(), files.iter().max());
+    let moved = most.zip(least).map_or(0, |(most, least)| most - least);
+    findings.at_most(
+        "open files, from the fewest to the most",
+        moved as f64,
+        OPEN_FILES_MOVE_MAX,
+        "files",
+    );
+    let looks = LOOKS.min(rss_mib.len() / 2).max(1);
+    let median = |looks: &[f64]| percentile(&mut looks.to_vec(), 50.0);
+    let before = median(&rss_mib[..looks.min(rss_mib.len())]);
+    let after = median(&rss_mib[rss_mib.len().saturating_sub(looks)..]);
+    findings.timed(
+        way,
+        &format!("memory, {before:.1} MiB after half of the time: growth since"),
+        after - before,
+        GROWTH_MIB_MAX,
+        "MiB",
+    );
+    Ok(findings)
+}
+
+/// A segment of the journal that begins, or SQLite at a snapshot, may have a file open when we look.
+const OPEN_FILES_MOVE_MAX: f64 = 2.0;
