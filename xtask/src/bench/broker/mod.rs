@@ -53,6 +53,9 @@ const SETTLE: Duration = Duration::from_millis(300);
 /// Those that no ratio is of take part in the first of so many runs.
 const OTHERS_EVERY: usize = 2;
 
+/// A load above this is somebody else's, who takes turns with us.
+const QUIET_MAX: f64 = 1.0;
+
 /// What is the same for all runs.
 struct Bench<'o> {
     options: &'o Options,
@@ -68,6 +71,9 @@ struct Bench<'o> {
 /// # Errors
 /// A floor is broken, or something can't be measured.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    if let Some(load) = load_average().filter(|load| *load > QUIET_MAX) {
+        eprintln!("this machine is busy (load {load}): the numbers will be of little use");
+    }
     if !options.is_quick {
         peers::install(true)?;
     }
@@ -81,38 +87,24 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     idle::make_room_for(options.idle_clients);
     let start = Instant::now();
     let mut report = Report::default();
-    for run in 1..=options.runs {
-        for &rules in &options.rules {
-            eprintln!(
-                "{:4.0} s: run {run} of {}, {rules} rules",
-                start.elapsed().as_secs_f64(),
-                options.runs
-            );
-            let logs = || format!("{rules} rules (logs in {})", bench.folder.display());
-            bench.measure(run, rules, &mut report).with_context(logs)?;
-        }
-    }
+    let measured = bench.all_runs(&mut report);
+    eprintln!("took {:.0} s", start.elapsed().as_secs_f64());
+    // What was measured before something failed is told all the same.
     let verdicts = promises::verdicts(&report);
     let parts = tables::parts(&report, &verdicts, bench.setting());
     let sections = parts
         .iter()
         .map(|(name, text)| format!("## {name}\n{text}"));
-    keep(
-        &bench.folder,
-        "report.md",
-        &sections.collect::<Vec<_>>().join("\n"),
-    )?;
+    let text = sections.collect::<Vec<_>>().join("\n");
+    keep(&bench.folder, "report.md", &text)?;
     let picture = plot::svg(&report);
     fs::write(bench.folder.join("report.svg"), &picture)?;
+    measured?;
     if options.writes_docs {
         docs::update(&parts, &picture)?;
     }
-    eprintln!("took {:.0} s", start.elapsed().as_secs_f64());
-    match verdicts
-        .iter()
-        .filter(|verdict| verdict.is_broken())
-        .count()
-    {
+    let broken = verdicts.iter().filter(|verdict| verdict.is_broken());
+    match broken.count() {
         0 => Ok(()),
         broken => bail!("{broken} floors are broken"),
     }
@@ -127,6 +119,22 @@ struct Side {
 }
 
 impl Bench<'_> {
+    fn all_runs(&self, report: &mut Report) -> Result<()> {
+        let start = Instant::now();
+        for run in 1..=self.options.runs {
+            for &rules in &self.options.rules {
+                eprintln!(
+                    "{:4.0} s: run {run} of {}, {rules} rules",
+                    start.elapsed().as_secs_f64(),
+                    self.options.runs
+                );
+                let logs = || format!("{rules} rules (logs in {})", self.folder.display());
+                self.measure(run, rules, report).with_context(logs)?;
+            }
+        }
+        Ok(())
+    }
+
     /// One start of each system: memory, then all QoS, one event at a time, at a rate and saturated. They take turns,
     /// and who is first changes from run to run, so that none gets the quieter machine; who waits for a turn does
     /// nothing.
@@ -244,6 +252,12 @@ fn machine() -> String {
     let model = model.map_or("an unknown model", |(_, model)| model);
     let cores = thread::available_parallelism().map_or(1, usize::from);
     format!("{cores} cores, {model}")
+}
+
+/// Processes that want a processor, over the last minute.
+fn load_average() -> Option<f64> {
+    let text = fs::read_to_string("/proc/loadavg").ok()?;
+    text.split_whitespace().next()?.parse().ok()
 }
 
 fn empty(folder: &Path) -> Result<()> {

@@ -9,9 +9,13 @@ use super::{
     super::{
         client::PATIENCE,
         ledger::{Faults, Ledger},
+        route::PRODUCERS,
     },
-    Load, POLL_MAX, Producer,
+    Load, POLL_MAX, Producer, WINDOW,
 };
+
+/// A slow system has this long to bring the first windows' commands: what it does after that is counted anyhow.
+const FILL_MAX: Duration = Duration::from_secs(4);
 
 /// A batch is written at the latest when it has so many bytes.
 const BATCH_BYTES_MAX: usize = 32 * 1024;
@@ -27,7 +31,7 @@ pub(crate) struct Saturated {
 }
 
 impl Load<'_, '_> {
-    /// All producers at once, each with a window of events on their way, for `duration` after a warm-up.
+    /// All producers at once, each with a window of events on their way, for `duration` once the pipe is full.
     ///
     /// # Errors
     /// A socket fails.
@@ -35,17 +39,19 @@ impl Load<'_, '_> {
         self.set_nonblocking(true)?;
         let at_start = self.ledger.received();
         let (start, busy_s) = (Instant::now(), own_cpu_s());
-        let warm = start + duration / 5;
-        let end = warm + duration;
+        let pipe = PRODUCERS as u64 * WINDOW[usize::from(self.qos)];
         let (mut before, mut since) = (0, None);
         let mut last_arrival = start;
         loop {
             let now = Instant::now();
-            if now >= end || now - last_arrival > PATIENCE {
+            let is_over = since.is_some_and(|since| now - since >= duration);
+            if is_over || now - last_arrival > PATIENCE {
                 break;
             }
-            if now >= warm && since.is_none() {
-                (before, since) = (self.ledger.received(), Some(now));
+            let (received, waited) = (self.ledger.received(), now - start);
+            let is_full = waited >= duration / 5 && received - at_start >= pipe;
+            if since.is_none() && (is_full || waited >= FILL_MAX) {
+                (before, since) = (received, Some(now));
             }
             for producer in &mut self.producers {
                 top_up(producer, self.ledger, self.qos)?;
