@@ -15,6 +15,8 @@ use crate::{
 pub(crate) struct Wait {
     /// Since when.
     pub(crate) since: Instant,
+    /// Until when; `None`: until something unknown is known.
+    pub(crate) due: Option<Instant>,
     /// What for, in words.
     pub(crate) what: String,
     /// Whether it fired and waits between its actions; else its condition has begun to hold.
@@ -39,9 +41,10 @@ pub(crate) fn of(house: &Dispatcher, rule: RuleIx) -> Vec<Wait> {
         let Trigger::Holds { .. } = trigger else {
             return None;
         };
-        let (since, _) = engine.hold(rule, place)?.waits?;
+        let (since, due) = engine.hold(rule, place)?.waits?;
         Some(Wait {
             since,
+            due,
             what: words::trigger(program, trigger),
             is_run: false,
         })
@@ -54,6 +57,7 @@ pub(crate) fn of(house: &Dispatcher, rule: RuleIx) -> Vec<Wait> {
         let us = u64::try_from(so_long.as_micros()).unwrap_or(u64::MAX);
         Some(Wait {
             since: Instant(run.until?.0.saturating_sub(us)),
+            due: run.until,
             what: format!("its next action, {} later", span(*so_long)),
             is_run: true,
         })

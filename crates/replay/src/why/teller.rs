@@ -21,6 +21,7 @@ use crate::{
     history::{History, Until},
     hold::hold_of,
     trouble::HistoryError,
+    waits,
     words::{self, span},
 };
 
@@ -197,10 +198,12 @@ impl Teller<'_> {
         Some(format!(": waited for a {next} press ({})", span(longest)))
     }
 
-    /// What happened earlier and only came to its end now: a timer that was started, a condition that turned.
+    /// What happened earlier and only came to its end now: a timer that was started, a condition that turned, a wait.
     fn before(&self, cause: &Cause, back: u8) -> Result<Vec<Hop>, HistoryError> {
         let travel = match cause {
-            Cause::Timer(_) | Cause::Holds(_) => self.history.from_input(self.no, Until::End)?,
+            Cause::Timer(_) | Cause::Holds(_) | Cause::Waited(_) => {
+                self.history.from_input(self.no, Until::End)?
+            }
             _ => return Ok(Vec::new()),
         };
         let (engine, program) = (travel.house().engine(), travel.house().program());
@@ -223,6 +226,16 @@ impl Teller<'_> {
                     .next();
                 match waits {
                     Some((since, _)) => (since, Wanted::Turned(*rule)),
+                    None => return Ok(Vec::new()),
+                }
+            }
+            Cause::Waited(rule) => {
+                let name = &self.program[*rule].name;
+                let there = program.names.rules.get(name).copied();
+                let waits = there.map_or_else(Vec::new, |rule| waits::of(travel.house(), rule));
+                let runs = waits.into_iter().filter(|wait| wait.is_run);
+                match runs.min_by_key(|wait| wait.due) {
+                    Some(wait) => (wait.since, Wanted::Ran(there)),
                     None => return Ok(Vec::new()),
                 }
             }

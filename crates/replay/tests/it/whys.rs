@@ -410,6 +410,30 @@ fn a_group_is_answered_by_what_changed_last_of_it() {
     }
 }
 
+#[test]
+fn what_comes_behind_a_wait_leads_back_to_what_began_it() {
+    let rules = "\n[rule.stay]\nwhen = \"door.bell.press\"\ndo = [\"stairs.lamp.on\", { wait = \"2m\" }, \"stairs.lamp.off\"]\n";
+    let mut home = Home::new(&with_rules(rules));
+    home.says("door", "bell/event", r#"{"event":"press"}"#);
+    home.pass(200);
+    check(
+        &ask(&mut home, "stairs.lamp"),
+        "
+stairs.lamp  on=false   (before: on=true)
+since Saturday 28 March 2026, 20:02:10.000, 1 min 20 s ago
+
+  20:00:10.000                door.bell.press
+                              rule stay  rules.toml:117
+                                waits 2m
+  20:02:10.000        +2 min  the wait of stay is over
+                              rule stay  rules.toml:117
+                              sent  stairs.lamp on=false
+  20:02:10.012        +12 ms  acknowledged by stairs
+  20:02:10.060        +48 ms  reported  stairs.lamp on=false
+",
+    );
+}
+
 /// A house in which a rule waits between its actions and another one for its `for`; then both are edited.
 fn dropped() -> Home {
     let rules = "\n[rule.stay]\nwhen = \"door.bell.press\"\ndo = [\"stairs.lamp.on\", { wait = \"2m\" }, \"stairs.lamp.off\"]\n";
