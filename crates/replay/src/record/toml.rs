@@ -59,7 +59,13 @@ impl Test {
         }
     }
 
+    /// Adds a step. Of those in which nothing comes one is enough at a moment.
     pub(super) fn push(&mut self, line: Line) {
+        let is_idle = |line: &Line| line.said.is_empty() && line.expect.is_none();
+        let mut last = self.steps.last().into_iter();
+        if is_idle(&line) && last.any(|last| is_idle(last) && last.at == line.at) {
+            return;
+        }
         self.steps.push(line);
     }
 

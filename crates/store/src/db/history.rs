@@ -98,8 +98,8 @@ impl Database {
         })
     }
 
-    /// What is told of a channel follows it to its new name. What another one left under that name, which is gone, stays
-    /// with it.
+    /// What is told of a channel follows it to its new name. What another one left there that had the name before and is
+    /// gone is not lost: it counts for the same.
     fn rename_channels(&mut self, renames: &[Rename]) -> Result<(), DbError> {
         // No channel has such a name: they all move out before the first moves in.
         let between = |at: usize| format!("\n{at}");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use store::{
     ArchivedMapping, Change, Chronicle, Credential, Database, DatabaseReader, DbError, Device,
-    MappingHash, Snapshot, User, UserKind,
+    MappingHash, Rename, Snapshot, User, UserKind,
 };
 use tempfile::TempDir;
 use types::{DeviceId, InputNo, Instant, UnixTime, Value};
@@ -223,6 +223,56 @@ fn history_comes_back_in_order_and_typed_and_is_pruned_by_age() {
     assert_eq!(db.prune_history(UnixTime(2)).unwrap(), 2);
     assert_eq!(read(&db, "on", 10), on[1..]);
     assert_eq!(read(&db, "mode", 10), []);
+}
+
+#[test]
+fn history_follows_channels_to_their_new_names_also_where_two_change_them_with_each_other() {
+    let (_folder, _path, mut db) = database();
+    let change = |at, channel: &str, value: f64| Change {
+        at: UnixTime(at),
+        channel: channel.into(),
+        field: "level".into(),
+        value: Some(Value::Number(value)),
+    };
+    let rename = |was: &str, is: &str| Rename {
+        was: was.into(),
+        is: is.into(),
+    };
+    let changes = vec![
+        change(1, "a.lamp", 1.0),
+        change(1, "b.lamp", 2.0),
+        change(1, "c.lamp", 3.0),
+        change(2, "gone.lamp", 4.0),
+    ];
+    let chronicle = |renames, changes| Chronicle {
+        renames,
+        changes,
+        ..Chronicle::default()
+    };
+    db.add_history(&chronicle(Vec::new(), changes)).unwrap();
+    let renames = vec![
+        rename("a.lamp", "b.lamp"),
+        rename("b.lamp", "a.lamp"),
+        rename("c.lamp", "gone.lamp"),
+        rename("never.lamp", "d.lamp"),
+    ];
+    let newer = vec![change(5, "b.lamp", 9.0)];
+    db.add_history(&chronicle(renames, newer)).unwrap();
+    let levels = |channel: &str| -> Vec<f64> {
+        let all = UnixTime(i64::MIN)..UnixTime(i64::MAX);
+        let rows = db.read().history(channel, "level", all.start, all.end, 10);
+        let values = rows.unwrap().into_iter().filter_map(|(_, value)| value);
+        values.filter_map(|value| value.as_number()).collect()
+    };
+    assert_eq!(levels("a.lamp"), [2.0]);
+    assert_eq!(levels("b.lamp"), [1.0, 9.0]);
+    assert_eq!(levels("c.lamp"), [0.0; 0]);
+    assert_eq!(
+        levels("gone.lamp"),
+        [3.0, 4.0],
+        "what had that name before is not lost"
+    );
+    assert_eq!(levels("d.lamp"), [0.0; 0]);
 }
 
 #[test]
