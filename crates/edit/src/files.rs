@@ -40,6 +40,8 @@ pub(crate) struct Replacement<'a> {
 pub enum WriteError {
     /// Somebody changed this file since it was read; nothing was written.
     Changed(PathBuf),
+    /// The house's folder is not there, or no longer; nothing was changed.
+    Gone(PathBuf),
     /// A file can't be written; nothing was changed.
     File(PathBuf, io::Error),
     /// The files are as they should be, and the disk did not say that it has them; holds their folder.
@@ -68,6 +70,11 @@ impl fmt::Display for WriteError {
                 f,
                 "{} was changed meanwhile; nothing was written, try again",
                 path.display()
+            ),
+            Self::Gone(folder) => write!(
+                f,
+                "{}: this folder is gone: it was removed or got another name since the house was read; nothing was changed",
+                folder.display()
             ),
             Self::File(path, error) => {
                 write!(f, "{}: {error}; nothing was changed", path.display())
@@ -113,7 +120,7 @@ impl std::error::Error for WriteError {
             | Self::Unsynced(_, error)
             | Self::Interrupted(_, error)
             | Self::Half { error, .. } => Some(error),
-            Self::Changed(_) | Self::Busy(_) | Self::Outside(_) => None,
+            Self::Gone(_) | Self::Changed(_) | Self::Busy(_) | Self::Outside(_) => None,
         }
     }
 }

@@ -259,11 +259,8 @@ impl House {
             None => wanted.remove(&at.0).map(drop),
         };
         if possible.is_none() {
-            return Err(match new {
-                Some(_) => Refusal::Misplaced(
-                    at.to_string(),
-                    "what is there is no table that could hold it, or a shorter list",
-                ),
+            return Err(match new.and_then(|_| in_the_way(&model, &at.0)) {
+                Some(refusal) => refusal,
                 None => Refusal::Nothing(at.to_string(), near(&model, &at.0)),
             });
         }
@@ -348,6 +345,19 @@ fn below_nothing(model: &Model, path: &[Step], refusal: Refusal) -> Refusal {
         near: near(model, missing),
         messages,
     }
+}
+
+/// What stands above a path and has no room for it: a list without such an item, or a value that is no table.
+fn in_the_way(model: &Model, path: &[Step]) -> Option<Refusal> {
+    let above = (0..path.len()).rev().map(|length| &path[..length]);
+    let (above, there) = above
+        .filter_map(|path| Some((path, model.at(path)?)))
+        .next()?;
+    Some(Refusal::InTheWay {
+        at: Pointer(path.to_vec()).to_string(),
+        above: Pointer(above.to_vec()).to_string(),
+        there: there.clone(),
+    })
 }
 
 /// A path that is there and looks like this one.

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use crate::model::Model;
+
 /// Why an edit was not done; nothing was changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Refusal {
     /// Not a JSON pointer; holds it.
@@ -12,6 +14,15 @@ pub enum Refusal {
     Nothing(String, Option<String>),
     /// A value can't be written there; holds the pointer and why.
     Misplaced(String, &'static str),
+    /// A list without such an item, or a value with nothing below it, stands where a table is needed.
+    InTheWay {
+        /// The pointer that was to be written.
+        at: String,
+        /// The pointer of what has no room for it.
+        above: String,
+        /// What stands there.
+        there: Model,
+    },
     /// A file that would change can't be read as TOML; holds its name.
     Unreadable(String),
     /// The result would not check; holds the messages as `check` draws them.
@@ -41,6 +52,9 @@ pub enum Refusal {
     TooTangled(String),
 }
 
+/// Longest value that is repeated.
+const SHOWN_BYTES_MAX: usize = 200;
+
 /// Names that are told of a table.
 const NAMES_MAX: usize = 12;
 
@@ -59,6 +73,9 @@ impl fmt::Display for Refusal {
                 }
             }
             Self::Misplaced(pointer, why) => write!(f, "{pointer} can't be written: {why}"),
+            Self::InTheWay { at, above, there } => {
+                write!(f, "{at} can't be written: {}", no_room(above, there))
+            }
             Self::Unreadable(file) => {
                 write!(
                     f,
@@ -109,6 +126,27 @@ impl fmt::Display for Refusal {
             ),
         }
     }
+}
+
+/// Why nothing can be written below `above`, and what to write instead.
+fn no_room(above: &str, there: &Model) -> String {
+    let json = serde_json::to_string(there).unwrap_or_default();
+    let json = match json.len() <= SHOWN_BYTES_MAX {
+        true => &json,
+        false => "..",
+    };
+    let Model::List(list) = there else {
+        return format!("{above} is {json}, with nothing below it; write the whole of it");
+    };
+    let items = match list.len() {
+        0 => "is an empty list".to_owned(),
+        1 => format!("is a list of one item, {above}/0"),
+        count => format!(
+            "is a list of {count} items, {above}/0 to {above}/{}",
+            count - 1
+        ),
+    };
+    format!("{above} {items}; to add one write the whole list, which is '{json}' now")
 }
 
 impl std::error::Error for Refusal {}

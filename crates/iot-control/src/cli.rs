@@ -8,6 +8,9 @@ use crate::control::Direction;
 
 pub(crate) mod past;
 
+/// What commands that write a house end with.
+const WRITTEN: &str = "Exits with 0 where it is done; 1 where nothing was written; 3 where it is written and a running house won't take it, for it does not check or its tests fail.";
+
 /// The dispatcher of a home: events of producers in, absolute targets for consumers out.
 #[derive(Debug, Parser)]
 #[command(name = "iot-control", version, about, max_term_width = 100)]
@@ -29,11 +32,13 @@ pub(crate) enum Command {
     /// Prints a house as JSON: what its files say, in their order, without comments
     Export(Export),
     /// Writes a house from JSON; nothing is overwritten without --force
+    #[command(after_help = WRITTEN)]
     Import(Import),
     /// Changes a value or a rule, and keeps every other line of the files as it is
-    #[command(subcommand)]
+    #[command(subcommand, after_help = WRITTEN)]
     Edit(Edit),
     /// Gives a device, channel, group, scene, variable, timer, rule, test or kind another name, wherever it stands
+    #[command(after_help = WRITTEN)]
     Rename(Rename),
     /// Serves an editor: completion, hovers, diagnostics, renames, over standard input and output
     Lsp(Lsp),

@@ -43,7 +43,7 @@ use tokio::{
 };
 
 use crate::{
-    cli,
+    cli, command,
     control::{client::SOCKET, server::Socket},
     log, printer,
     settings::{self, Anonymous, Mqtt, Settings, Switch},
@@ -82,6 +82,7 @@ pub(crate) fn run(options: &cli::Run) -> anyhow::Result<ExitCode> {
 }
 
 fn start(options: &cli::Run, started: time::Instant) -> anyhow::Result<()> {
+    command::house::is_there(&options.house, "iot-control run HOUSE")?;
     let settings = settings(options)?;
     let house::Reading { house, reads } = house::read_to_start(&options.house);
     let seen = watch::Seen::new(&options.house, reads.unwrap_or_default());

@@ -5,6 +5,7 @@
 
 use std::{
     fs::{File, TryLockError},
+    io,
     path::Path,
     thread,
     time::{Duration, Instant},
@@ -33,8 +34,10 @@ pub fn alone(folder: &Path) -> Result<Alone, WriteError> {
 }
 
 fn within(folder: &Path, wait_max: Duration) -> Result<Alone, WriteError> {
-    let failed = |error| WriteError::File(folder.to_owned(), error);
-    let file = File::open(folder).map_err(failed)?;
+    let file = File::open(folder).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => WriteError::Gone(folder.to_owned()),
+        _ => WriteError::File(folder.to_owned(), error),
+    })?;
     let begun = Instant::now();
     loop {
         match file.try_lock() {

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use mapping::{Severity, analyze};
+use mapping::{Loaded, Severity, analyze};
 
 use super::Imported;
 use crate::files::{self, Replacement, WriteError};
@@ -48,11 +48,11 @@ impl std::error::Error for ImportError {}
 
 impl Imported {
     /// Writes the house into a folder, which is made where it is missing. With `replace`, files of these names
-    /// are replaced.
+    /// are replaced. Out comes the house as it is there now, with the tests that lay in the folder already.
     ///
     /// # Errors
     /// A house is there already and must not be replaced, or the files can't be written; then nothing was.
-    pub fn write(&self, folder: &Path, replace: bool) -> Result<(), ImportError> {
+    pub fn write(&self, folder: &Path, replace: bool) -> Result<Loaded, ImportError> {
         let mut old = Vec::new();
         let mut in_the_way = Vec::new();
         for name in self.files.keys() {
@@ -89,6 +89,7 @@ impl Imported {
             .collect();
         files::make_folder(folder)
             .map_err(|error| ImportError::Unreadable(folder.to_owned(), error))?;
-        files::replace_all(folder, &files).map_err(ImportError::Write)
+        files::replace_all(folder, &files).map_err(ImportError::Write)?;
+        Ok(together)
     }
 }

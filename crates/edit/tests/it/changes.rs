@@ -356,9 +356,9 @@ fn what_is_not_there_or_can_t_be_there_is_refused() {
         (Edit::set("/rule/x", true), "table"),
         (
             Edit::set("/rule/middle-c/if/x", true),
-            "no table that could hold it",
+            "with nothing below it",
         ),
-        (Edit::set("/group/lights/9", "hall.lamp"), "shorter list"),
+        (Edit::set("/group/lights/9", "hall.lamp"), "is a list of"),
         (Edit::remove("/rule/middle-c/if/x"), "nothing is at"),
     ] {
         let refusal = piano().edit(&edit.expect("it is a pointer"));
@@ -438,4 +438,44 @@ fn a_change_is_written_once_and_not_over_other_people_s_changes() {
         .write(folder.path())
         .expect_err("it is changed already");
     assert!(again.to_string().contains("changed meanwhile"), "{again}");
+}
+
+#[test]
+fn who_writes_below_a_list_or_a_value_is_told_what_stands_there() {
+    let house = House::from_texts([(
+        "mapping.toml",
+        "format = 1\n[device.hall]\nid = 7\nio.lamp = { kind = \"switch\" }\n[group]\nupstairs = [\"hall.lamp\"]\n",
+    )]);
+    for (at, said) in [
+        (
+            "group.upstairs.x",
+            "/group/upstairs/x can't be written: /group/upstairs is a list of one item, /group/upstairs/0; to add one write the whole list, which is '[\"hall.lamp\"]' now",
+        ),
+        (
+            "device.hall.id.x",
+            "/device/hall/id/x can't be written: /device/hall/id is 7, with nothing below it; write the whole of it",
+        ),
+    ] {
+        let edit = Edit::set(at, "hall.lamp").expect("it is a path");
+        let refusal = house.edit(&edit).map(drop).expect_err(at);
+        assert_eq!(refusal.to_string(), said);
+    }
+}
+
+#[test]
+fn an_edit_whose_folder_is_gone_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("house");
+    std::fs::create_dir(&path).expect("a folder");
+    let text = "format = 1\n[var]\nnight = { kind = \"bool\", keep = true }\n";
+    std::fs::write(path.join("mapping.toml"), text).expect("a file");
+    let edit = Edit::set("/var/night/start", true).expect("it is a pointer");
+    let change = House::open(&path).edit(&edit).expect("it checks");
+    std::fs::remove_dir_all(&path).expect("nobody else is there");
+    let gone = change
+        .write(&path)
+        .expect_err("nothing is there")
+        .to_string();
+    assert!(gone.contains("this folder is gone"), "{gone}");
+    assert!(!path.exists());
 }

@@ -2,11 +2,10 @@
 
 use std::{path::Path, process::ExitCode};
 
-use anyhow::bail;
 use mapping::{Diagnostic, Loaded, Severity, Sources};
 use serde_json::{Value as Json, json};
 
-use super::unread;
+use super::{house, unread};
 use crate::{
     cli::House,
     printer,
@@ -17,7 +16,7 @@ use crate::{
 /// Checks a house; warnings alone are no failure.
 pub(crate) fn check(options: &House) -> anyhow::Result<ExitCode> {
     if !options.json {
-        is_folder(&options.house)?;
+        house::is_there(&options.house, "iot-control check HOUSE")?;
     }
     let loaded = mapping::load(&options.house);
     let mut blocks = mapping::blocklist::load(&options.house);
@@ -103,29 +102,6 @@ fn as_warning(code: &str, file: &str, message: &str) -> Json {
     let place =
         json!({ "file": file, "line": 1, "column": 1, "end_line": 1, "end_column": 1, "text": "" });
     json!({ "code": code, "severity": "warning", "message": message, "labels": [place], "help": [] })
-}
-
-/// A house is a folder.
-///
-/// # Errors
-/// `house` is none; with what is meant.
-pub(crate) fn is_folder(house: &Path) -> anyhow::Result<()> {
-    let shown = house.display();
-    if house.is_file() {
-        let parent = house.parent().unwrap_or(Path::new(""));
-        let folder = match parent.as_os_str().is_empty() {
-            true => Path::new("."),
-            false => parent,
-        };
-        bail!(
-            "{shown}: a house is a folder with a mapping.toml; give the folder: {}",
-            folder.display()
-        );
-    }
-    if !house.exists() {
-        bail!("{shown}: there is no such folder; a house is a folder with a mapping.toml");
-    }
-    Ok(())
 }
 
 fn of_settings(wrong: &Complaint) -> Json {

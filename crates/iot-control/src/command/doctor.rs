@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
+use super::house;
 use crate::{
     cli::Doctor,
     doctor::{self, Finding, Level},
@@ -12,6 +13,9 @@ use crate::{
 
 /// Exits with 1 where there is trouble; warnings alone are none.
 pub(crate) fn doctor(options: &Doctor) -> anyhow::Result<ExitCode> {
+    if options.house.is_file() {
+        house::is_there(&options.house, "iot-control doctor HOUSE")?;
+    }
     let mut findings = doctor::examine(&options.house, options.state.folder.as_deref());
     let has_trouble = findings.iter().any(|found| found.level == Level::Trouble);
     if options.json {

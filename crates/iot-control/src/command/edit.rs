@@ -8,11 +8,12 @@ use mapping::{index::Symbol, program::Carrier};
 
 use types::Shown;
 
-use crate::{cli, printer, run};
+use super::{house, outcome::Outcome};
+use crate::{cli, printer};
 
 /// Changes a value or a rule.
 pub(crate) fn edit(command: cli::Edit) -> anyhow::Result<ExitCode> {
-    let (house, how, edit) = match command {
+    let (words, house, how, edit) = match command {
         cli::Edit::Set {
             house,
             path,
@@ -22,14 +23,34 @@ pub(crate) fn edit(command: cli::Edit) -> anyhow::Result<ExitCode> {
             let at = Pointer::read(&path)?;
             // `1 per 30s` needs no quotes of its own in a shell.
             let value = edit::read_json(&value).unwrap_or(Model::Text(value));
-            (house, how, Edit::Set { at, value })
+            (
+                "iot-control edit set HOUSE ..",
+                house,
+                how,
+                Edit::Set { at, value },
+            )
         }
         cli::Edit::Remove { house, path, how } => {
             let at = Pointer::read(&path)?;
-            (house, how, Edit::Remove { at })
+            (
+                "iot-control edit remove HOUSE ..",
+                house,
+                how,
+                Edit::Remove { at },
+            )
         }
-        cli::Edit::Enable { house, rule, how } => (house, how, Edit::Enable { rule, on: true }),
-        cli::Edit::Disable { house, rule, how } => (house, how, Edit::Enable { rule, on: false }),
+        cli::Edit::Enable { house, rule, how } => (
+            "iot-control edit enable HOUSE ..",
+            house,
+            how,
+            Edit::Enable { rule, on: true },
+        ),
+        cli::Edit::Disable { house, rule, how } => (
+            "iot-control edit disable HOUSE ..",
+            house,
+            how,
+            Edit::Enable { rule, on: false },
+        ),
         cli::Edit::AddRule {
             house,
             name,
@@ -38,17 +59,24 @@ pub(crate) fn edit(command: cli::Edit) -> anyhow::Result<ExitCode> {
             how,
         } => {
             let rule = edit::read_json(&rule).map_err(|problem| anyhow!("the rule: {problem}"))?;
-            (house, how, Edit::AddRule { name, rule, after })
+            (
+                "iot-control edit add-rule HOUSE ..",
+                house,
+                how,
+                Edit::AddRule { name, rule, after },
+            )
         }
     };
-    let before = open(&house)?;
+    house::is_there(&house, words)?;
+    let before = House::open(&house);
     let change = before.edit(&edit)?;
     finish(&house, &before, &change, how)
 }
 
 /// Gives something another name.
 pub(crate) fn rename(options: &cli::Rename) -> anyhow::Result<ExitCode> {
-    let house = open(&options.house)?;
+    house::is_there(&options.house, "iot-control rename HOUSE ..")?;
+    let house = House::open(&options.house);
     let symbol = house.symbol(&options.old)?;
     // `hall.light` and `light` both name a channel of the hall.
     let to = match (&symbol, options.new.rsplit_once('.')) {
@@ -83,18 +111,6 @@ pub(crate) fn finish_edit(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A house to change; where none is, there is nothing to change.
-fn open(folder: &Path) -> anyhow::Result<House> {
-    let house = House::open(folder);
-    if house.analysis().mapping.is_empty() {
-        bail!(
-            "{}: no house is here: a house is a folder with a mapping.toml",
-            folder.display()
-        );
-    }
-    Ok(house)
-}
-
 /// Shows the lines, and writes them.
 fn finish(
     folder: &Path,
@@ -119,25 +135,16 @@ fn finish(
     }
     if lines.is_empty() {
         printer::tell("it is so already; nothing is written");
-    } else if how.dry_run {
+        return Ok(ExitCode::SUCCESS);
+    }
+    if how.dry_run {
         printer::tell("nothing is written: --dry-run");
     } else {
         change.write(folder)?;
-        if let Err(why) = run::house::read(folder).house {
-            printer::tell(why.trim_end());
-            let loaded = before.analysis().loaded.clone();
-            printer::tell(if loaded.program.is_none() {
-                "it is written. The house did not check before either: a running dispatcher keeps the house it has until the errors above are mended"
-            } else if run::house::failed_so(loaded, &why) {
-                "it is written. The house's tests fail, and these failed before as well: a running dispatcher keeps the house it has until they are mended"
-            } else if mapping::load(folder).program.is_none() {
-                "warning: it is written, but the house doesn't check any more: a running dispatcher keeps the house it has"
-            } else {
-                "warning: it is written, but the house's tests fail now: a running dispatcher keeps the house it has"
-            });
-        }
     }
-    Ok(ExitCode::SUCCESS)
+    let outcome = Outcome::of(&change.analysis().loaded);
+    outcome.tell(how.dry_run, Some(&before.analysis().loaded));
+    Ok(outcome.code())
 }
 
 /// Modules of ours are addressed by name: the mapping alone does not rename them.

@@ -9,10 +9,13 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use dispatcher::rehearsal::Verdict;
+use edit::{Pointer, Problem};
 use mapping::Severity;
 use serde_json::{Value as Json, json};
 use types::Shown;
 
+use super::{house, outcome::Outcome};
 use crate::{
     cli::{Export, Import},
     printer,
@@ -21,6 +24,7 @@ use crate::{
 /// Prints a house. One with mistakes has no meaning that could be printed.
 pub(crate) fn export(options: &Export) -> anyhow::Result<ExitCode> {
     let folder = &options.house;
+    house::is_there(folder, "iot-control export HOUSE")?;
     let read = mapping::analyze(Some(folder), &BTreeMap::new());
     if read.loaded.has_errors() {
         let mut errors = read.loaded.diagnostics.clone();
@@ -38,6 +42,9 @@ pub(crate) fn export(options: &Export) -> anyhow::Result<ExitCode> {
 
 /// Writes a house.
 pub(crate) fn import(options: &Import) -> anyhow::Result<ExitCode> {
+    if options.into.is_file() {
+        house::is_there(&options.into, "iot-control import .. --into HOUSE")?;
+    }
     let json = text(&options.file)?;
     let imported = match edit::import(&json) {
         Ok(imported) => imported,
@@ -46,14 +53,37 @@ pub(crate) fn import(options: &Import) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::FAILURE);
         }
     };
-    show(options, imported.warnings());
-    imported.write(&options.into, options.force)?;
-    if !options.json {
+    let written = match imported.write(&options.into, options.force) {
+        Ok(written) => written,
+        Err(error) => {
+            show(options, imported.warnings());
+            return Err(error.into());
+        }
+    };
+    let outcome = Outcome::of(&written);
+    let failing = outcome.failing().iter().map(failing);
+    if options.json {
+        let all: Vec<Problem> = imported.warnings().iter().cloned().chain(failing).collect();
+        show(options, &all);
+    } else {
+        show(options, imported.warnings());
         for name in imported.files().keys() {
             printer::result(options.into.join(name).display());
         }
+        outcome.tell(false, None);
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(outcome.code())
+}
+
+/// A test that fails, as a problem of the JSON.
+fn failing(test: &Verdict) -> Problem {
+    Problem {
+        at: Pointer(vec!["test".into(), (*test.name).into()]),
+        is_error: true,
+        code: "test-fails",
+        message: test.to_string().trim_end().to_owned(),
+        help: vec!["it is written, but a running house keeps the mapping it has".to_owned()],
+    }
 }
 
 fn text(file: &Path) -> anyhow::Result<String> {
@@ -69,9 +99,9 @@ fn text(file: &Path) -> anyhow::Result<String> {
     Ok(text)
 }
 
-fn show(options: &Import, problems: &[edit::Problem]) {
+fn show(options: &Import, problems: &[Problem]) {
     if options.json {
-        let one = |problem: &edit::Problem| {
+        let one = |problem: &Problem| {
             json!({
                 "at": problem.at.to_string(),
                 "severity": if problem.is_error { "error" } else { "warning" },

@@ -2,8 +2,9 @@
 
 use std::{collections::BTreeMap, process::ExitCode};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
+use super::house;
 use crate::{cli::Schema, printer};
 
 /// The name that the files' `#:schema ./mapping.schema.json` refers to.
@@ -13,13 +14,8 @@ const FILE: &str = "mapping.schema.json";
 /// which they are mended needs it.
 pub(crate) fn schema(options: &Schema) -> anyhow::Result<ExitCode> {
     let folder = &options.house;
+    house::is_there(folder, "iot-control schema HOUSE")?;
     let read = mapping::analyze(Some(folder), &BTreeMap::new());
-    if read.mapping.is_empty() {
-        bail!(
-            "{}: no house is here: a house is a folder with a mapping.toml",
-            folder.display()
-        );
-    }
     if read.loaded.has_errors() {
         printer::tell(format_args!(
             "{}: it does not check; the schema knows the names that could be read",

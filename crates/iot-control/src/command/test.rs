@@ -9,7 +9,7 @@ use types::Shown;
 
 use crate::{
     cli::Test,
-    command::{check, past, unread},
+    command::{check, house, past, unread},
     printer,
 };
 
@@ -20,7 +20,7 @@ pub(crate) fn test(options: &Test) -> anyhow::Result<ExitCode> {
     }
     let house = &options.house.house;
     if !options.house.json {
-        check::is_folder(house)?;
+        house::is_there(house, "iot-control test HOUSE")?;
     }
     let loaded = mapping::load(house);
     // As the dispatcher has it: a house whose tests don't read can't come into force either, like one whose rules don't.

@@ -1,15 +1,19 @@
 //! A house folder, read, checked and tested: what may come into force.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
+    fmt,
     path::{Path, PathBuf},
     sync::Arc,
     thread,
     time::{self, Duration},
 };
 
-use dispatcher::{Block, Blocklist, Sides, Subject, rehearsal::Rehearsal};
-use mapping::{Program, Reads, Severity, disk};
+use dispatcher::{
+    Block, Blocklist, Sides, Subject,
+    rehearsal::{Rehearsal, Verdict},
+};
+use mapping::{Program, Reads, disk};
 use store::{
     DatabaseReader, StateFolder,
     db::{ArchivedMapping, DbError, MappingHash},
@@ -194,17 +198,62 @@ fn read_here(folder: &Path, tests_max: Duration) -> Reading {
 
 /// The house, where it checks and its tests pass, as far as they are run within `tests_max`.
 fn accept(loaded: mapping::Loaded, tests_max: Duration) -> Result<House, String> {
-    let rendered = mapping::render(&loaded.sources, &loaded.diagnostics, printer::has_colors());
-    let broken = loaded
-        .diagnostics
-        .iter()
-        .any(|found| found.severity == Severity::Error);
-    let program = match loaded.program {
-        Some(program) if !broken => program,
-        _ => return Err(rendered),
+    let tests = judge(&loaded, tests_max).map_err(|unfit| unfit.to_string())?;
+    let warnings = mapping::render(&loaded.sources, &loaded.diagnostics, printer::has_colors());
+    let files = replay::archive::pack(&loaded.sources).map_err(|error| error.to_string())?;
+    Ok(House {
+        program: loaded.program.ok_or_else(|| warnings.clone())?,
+        tests,
+        tests_left: loaded.tests.len() - tests,
+        warnings,
+        goes_on_since: None,
+        files,
+    })
+}
+
+/// Why a house can't come into force.
+#[derive(Debug)]
+pub(crate) enum Unfit {
+    /// It does not check; holds what is wrong, rendered.
+    Unsound(String),
+    /// These of its tests fail, and more where there were too many to go on.
+    Failing(Vec<Verdict>),
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let failing = match self {
+            Self::Unsound(why) => return f.write_str(why),
+            Self::Failing(failing) => failing,
+        };
+        for verdict in failing {
+            writeln!(f, "{verdict}")?;
+        }
+        if failing.len() == FAILED_TESTS_MAX {
+            writeln!(f, "the tests after these were not run")?;
+        }
+        f.write_str(
+            "the tests guard the rules: change those named above along with the rule, or take the rule back",
+        )
+    }
+}
+
+/// Whether a house that was read may come into force: how many of its tests passed, as far as they are run within
+/// `tests_max`.
+///
+/// # Errors
+/// Why not.
+pub(crate) fn judge(loaded: &mapping::Loaded, tests_max: Duration) -> Result<usize, Unfit> {
+    let program = match &loaded.program {
+        Some(program) if !loaded.has_errors() => program,
+        _ => {
+            let colors = printer::has_colors();
+            let why = mapping::render(&loaded.sources, &loaded.diagnostics, colors);
+            return Err(Unfit::Unsound(why));
+        }
     };
-    let mut rehearsal = Rehearsal::new(&program);
-    let mut failures = Vec::new();
+    let mut rehearsal = Rehearsal::new(program);
+    let mut failing = Vec::new();
     let (started, mut tests) = (time::Instant::now(), 0);
     for test in &loaded.tests {
         if started.elapsed() >= tests_max {
@@ -213,42 +262,16 @@ fn accept(loaded: mapping::Loaded, tests_max: Duration) -> Result<House, String>
         tests += 1;
         let verdict = rehearsal.run(test);
         if !verdict.passed() {
-            failures.push(verdict.to_string());
+            failing.push(verdict);
         }
-        if failures.len() == FAILED_TESTS_MAX {
-            failures.push("the tests after these were not run".to_owned());
+        if failing.len() == FAILED_TESTS_MAX {
             break;
         }
     }
-    if !failures.is_empty() {
-        failures.push(
-            "the tests guard the rules: change those named above along with the rule, or take the rule back".to_owned(),
-        );
-        return Err(failures.join("\n"));
+    match failing.is_empty() {
+        true => Ok(tests),
+        false => Err(Unfit::Failing(failing)),
     }
-    let files = replay::archive::pack(&loaded.sources).map_err(|error| error.to_string())?;
-    Ok(House {
-        program,
-        tests,
-        tests_left: loaded.tests.len() - tests,
-        warnings: rendered,
-        goes_on_since: None,
-        files,
-    })
-}
-
-/// Whether the house in `loaded` was kept out by the same tests as `why` names, or by more.
-pub(crate) fn failed_so(loaded: mapping::Loaded, why: &str) -> bool {
-    let names = |text: &str| -> BTreeSet<String> {
-        let lines = text
-            .lines()
-            .filter_map(|line| line.strip_prefix("FAILED  "));
-        let name = |line: &str| line.rsplit_once("  (").map(|(name, _)| name.to_owned());
-        lines.filter_map(name).collect()
-    };
-    let now = names(why);
-    let before = accept(loaded, START_TESTS_MAX).err();
-    !now.is_empty() && before.is_some_and(|why| now.is_subset(&names(&why)))
 }
 
 #[cfg(test)]

@@ -71,11 +71,11 @@ impl Given<'_> {
         Ok(text)
     }
 
-    /// A list of texts; in a variable, parted by commas.
+    /// A list of texts; in a variable, parted by commas or as the file writes it.
     pub(super) fn texts(&self) -> Taken<Vec<String>> {
         const TAKES: &str = "a list of texts, as in [\"one\", \"two\"]";
         let texts: Vec<String> = match self {
-            Self::Variable(text) => text.split(',').map(|part| part.trim().to_owned()).collect(),
+            Self::Variable(text) => parts(text).into_iter().map(str::to_owned).collect(),
             Self::File(DeValue::Array(values)) => {
                 let texts = values.iter().map(|value| value.get_ref().as_str());
                 let texts: Option<Vec<&str>> = texts.collect();
@@ -137,7 +137,7 @@ impl Given<'_> {
         NonZeroU32::new(count).ok_or_else(|| self.instead("at least 1"))
     }
 
-    /// A list of IP addresses with their ports; in a variable, parted by commas.
+    /// A list of IP addresses with their ports; in a variable, parted by commas or as the file writes it.
     pub(super) fn addresses(&self) -> Taken<Vec<SocketAddr>> {
         let takes = "addresses with a port, as in [\"0.0.0.0:1883\", \"[::]:1883\"]";
         let address = |text: &str| {
@@ -147,7 +147,7 @@ impl Given<'_> {
             })
         };
         match self {
-            Self::Variable(text) => text.split(',').map(address).collect(),
+            Self::Variable(text) => parts(text).into_iter().map(address).collect(),
             Self::File(DeValue::Array(values)) => values
                 .iter()
                 .map(|value| match value.get_ref().as_str() {
@@ -183,5 +183,21 @@ impl Given<'_> {
             return Err(self.instead(format_args!("at least {first} s and at most {last} s")));
         }
         Ok(span)
+    }
+}
+
+/// The parts of a list in a variable: `one, two`, or as the file writes it, `["one", "two"]`. An address such as
+/// `[::]:1883` is no list.
+fn parts(text: &str) -> Vec<&str> {
+    let inner = text.trim().strip_prefix('[');
+    let inner = inner.and_then(|text| text.strip_suffix(']')).map(str::trim);
+    match inner {
+        Some("") => Vec::new(),
+        Some(list) if list.starts_with(['"', '\'']) => {
+            let list = list.trim_end_matches(',').split(',');
+            list.map(|part| part.trim().trim_matches(['"', '\'']))
+                .collect()
+        }
+        _ => text.split(',').map(str::trim).collect(),
     }
 }

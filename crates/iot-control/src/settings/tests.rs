@@ -270,6 +270,22 @@ fn what_is_wrong_is_said_with_its_place_and_what_was_meant() {
 }
 
 #[test]
+fn a_list_in_a_variable_is_parted_by_commas_or_as_the_file_writes_it() {
+    for (value, expected) in [
+        ("[]", &[][..]),
+        ("", &[]),
+        (" [ ] ", &[]),
+        ("127.0.0.1:1,[::1]:2", &["127.0.0.1:1", "[::1]:2"]),
+        ("[\"127.0.0.1:1\", '[::1]:2',]", &["127.0.0.1:1", "[::1]:2"]),
+    ] {
+        let read = Settings::parse("", "", &environment(&[("WEB__LISTEN", value)]));
+        let listen = read.expect("it is a list").web.listen;
+        let listen: Vec<String> = listen.iter().map(ToString::to_string).collect();
+        assert_eq!(listen, expected, "{value}");
+    }
+}
+
+#[test]
 fn everything_that_is_wrong_is_said_at_once() {
     let text = "stream = 1\n[mqtt]\nlistn = []\nanonymous = 2\n[engine\n";
     let said = wrong(text, &[("X", "1")]);

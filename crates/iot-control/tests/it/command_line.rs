@@ -156,7 +156,8 @@ fn a_test_expects_a_scene_as_a_rule_sets_it() {
         "{nothing:?}"
     );
     // A rename finds it there too.
-    run(["rename", &folder_of(&house), "movie", "cinema"], "").ok();
+    let renamed = run(["rename", &folder_of(&house), "movie", "cinema"], "");
+    assert_eq!(renamed.code, Some(3), "it fails as before: {renamed:?}");
     assert!(house.read("tests/b.test.toml").contains("cinema"));
 }
 
@@ -343,7 +344,16 @@ fn a_file_where_a_house_is_meant_is_answered_with_its_folder() {
     let file = house.folder().join("mapping.toml").display().to_string();
     let tried = run(["replay", "--since", "-1h", "--mapping", &file], "");
     assert_eq!(tried.code, Some(2), "{tried:?}");
-    let said = format!("give the folder: {}", folder_of(&house));
+    let said = format!("iot-control replay .. --mapping {}", folder_of(&house));
+    assert!(tried.stderr.contains(&said), "{tried:?}");
+    for command in ["run", "check", "test", "export", "schema"] {
+        let tried = run([command, &file], "");
+        assert_eq!(tried.code, Some(1), "{tried:?}");
+        let said = format!("iot-control {command} {}", folder_of(&house));
+        assert!(tried.stderr.trim_end().ends_with(&said), "{tried:?}");
+    }
+    let tried = run(["edit", "set", &file, "rule.x.if", "true"], "");
+    let said = format!("iot-control edit set {}", folder_of(&house));
     assert!(tried.stderr.contains(&said), "{tried:?}");
 }
 

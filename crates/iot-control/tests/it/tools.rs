@@ -48,7 +48,7 @@ fn a_house_with_mistakes_has_a_schema_and_no_house_has_none() {
     assert!(printed.stdout.contains("\"hall.motion.start\""));
     let none = run(["schema", "/nowhere"], "");
     assert_eq!(none.code, Some(1));
-    assert!(none.stderr.contains("no house is here"), "{none:?}");
+    assert!(none.stderr.contains("iot-control schema HOUSE"), "{none:?}");
 }
 
 #[test]
@@ -354,6 +354,34 @@ fn what_a_json_or_an_argument_quotes_can_t_act_on_a_terminal() {
 }
 
 #[test]
+fn an_edit_after_which_tests_fail_is_written_and_says_that_a_running_house_keeps_its_mapping() {
+    let house = House::copy(&fixture());
+    let folder = folder_of(&house);
+    let edit = ["edit", "disable", &folder, "hall-motion"];
+    let dry = run([&edit[..], &["--dry-run"]].concat(), "");
+    assert_eq!(dry.code, Some(3), "{dry:?}");
+    assert!(
+        dry.stderr
+            .contains("with this edit the house's tests fail: "),
+        "{dry:?}"
+    );
+    let edited = run(edit, "");
+    assert_eq!(edited.code, Some(3), "{edited:?}");
+    for said in [
+        "FAILED  ",
+        "it is written, but the house's tests fail: ",
+        "; a running house keeps the mapping it has",
+    ] {
+        assert!(edited.stderr.contains(said), "{said}: {edited:?}");
+    }
+    run(["check", &folder], "").ok();
+    let exported = run(["export", &folder], "").ok().json();
+    assert_eq!(exported["rule"]["hall-motion"]["enabled"], false);
+    let enabled = run(["edit", "enable", &folder, "hall-motion"], "").ok();
+    assert_eq!(enabled.stderr, "", "{enabled:?}");
+}
+
+#[test]
 fn an_edit_of_a_house_whose_tests_failed_before_says_so() {
     let house = House::copy(&fixture());
     let folder = folder_of(&house);
@@ -361,25 +389,45 @@ fn an_edit_of_a_house_whose_tests_failed_before_says_so() {
         "a.test.toml",
         "[test.a]\nsteps = [{ expect = [\"hall.lamp.on\"] }]\n",
     );
-    let renamed = run(["rename", &folder, "hall", "floor"], "").ok();
+    let renamed = run(["rename", &folder, "hall", "floor"], "");
+    assert_eq!(renamed.code, Some(3), "{renamed:?}");
+    let said = "the house's tests fail: a, as before; a running house keeps the mapping it has";
+    assert!(renamed.stderr.contains(said), "{renamed:?}");
+}
+
+#[test]
+fn an_import_whose_tests_fail_is_written_and_says_so() {
+    let exported = run(["export", &fixture().display().to_string()], "").ok();
+    let mut json = exported.json();
+    json["rule"]["hall-motion"]["enabled"] = false.into();
+    let new = House::new("format = 1\n");
+    let into = new.folder().join("copy").display().to_string();
+    let imported = run(["import", "-", "--into", &into], &json.to_string());
+    assert_eq!(imported.code, Some(3), "{imported:?}");
+    let said = "it is written, but the house's tests fail: ";
+    assert!(imported.stderr.contains(said), "{imported:?}");
+    run(["check", &into], "").ok();
+    let args = ["import", "-", "--into", &into, "--force", "--json"];
+    let told = run(args, &json.to_string());
+    assert_eq!(told.code, Some(3), "{told:?}");
+    let told = told.json();
+    let failing = told.as_array().unwrap().iter();
+    let mut failing = failing.filter(|problem| problem["code"] == "test-fails");
+    let first = failing.next().expect("one fails");
     assert!(
-        renamed.stderr.contains("failed before as well"),
-        "{renamed:?}"
+        first["at"].as_str().unwrap().starts_with("/test/"),
+        "{first}"
     );
-    let sound = House::copy(&fixture());
-    let folder = folder_of(&sound);
-    let edited = run(["edit", "disable", &folder, "hall-motion"], "").ok();
-    assert!(edited.stderr.contains("tests fail now"), "{edited:?}");
+    assert_eq!(first["severity"], "error");
 }
 
 #[test]
 fn an_edit_of_a_house_that_did_not_check_says_so_and_not_that_tests_fail() {
     let house = House::new(&PIANO_AND_LAMPS.replace("kind = \"button\"", "kind = \"buton\""));
     let folder = house.folder().display().to_string();
-    let renamed = run(["rename", &folder, "hall", "floor"], "").ok();
-    assert!(
-        renamed.stderr.contains("did not check before either"),
-        "{renamed:?}"
-    );
+    let renamed = run(["rename", &folder, "hall", "floor"], "");
+    assert_eq!(renamed.code, Some(3), "{renamed:?}");
+    let said = "the house does not check, as before; a running house keeps the mapping it has";
+    assert!(renamed.stderr.contains(said), "{renamed:?}");
     assert!(!renamed.stderr.contains("tests fail"), "{renamed:?}");
 }

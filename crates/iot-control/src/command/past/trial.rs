@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use replay::{Until, trial::Trial};
 
-use crate::{cli::past, command::check::is_folder, printer};
+use crate::{cli::past, command::house, printer};
 
 use super::{UNORDERED, look, paint};
 
@@ -21,7 +21,7 @@ pub(crate) fn replay(options: &past::Replay) -> ExitCode {
 }
 
 fn compare(options: &past::Replay) -> anyhow::Result<ExitCode> {
-    is_folder(&options.mapping)?;
+    house::is_there(&options.mapping, "iot-control replay .. --mapping HOUSE")?;
     let loaded = mapping::load(&options.mapping);
     let Some(program) = loaded.program else {
         let colors = printer::has_colors();
