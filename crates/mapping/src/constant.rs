@@ -6,6 +6,7 @@ use types::{Refusal, Type, Value};
 
 use crate::{
     diagnostic::Diagnostic,
+    habits,
     program::{Program, SlotIx},
     read::{Node, did_you_mean},
     report::Report,
@@ -38,7 +39,10 @@ pub(crate) fn read(report: &mut Report, node: Node<'_>, ty: &Type, what: &str) -
                 "unknown" | "unavailable" => {
                     error.help("what was never reported has no value; what it is then, `has(..)` tells a condition")
                 }
-                value => did_you_mean(error, value, names),
+                value => match habits::value(value) {
+                    Some(help) => error.help(help),
+                    None => did_you_mean(error, value, names),
+                },
             }
         }
         Refusal::Type { .. } => {
@@ -49,11 +53,8 @@ pub(crate) fn read(report: &mut Report, node: Node<'_>, ty: &Type, what: &str) -
                 (Some(text), Type::Bool) if matches!(text.text, "true" | "false") => {
                     error.help(format!("write {} without quotes", text.text))
                 }
-                (Some(text), Type::Bool) if matches!(text.text, "on" | "yes") => {
-                    error.help("write true")
-                }
-                (Some(text), Type::Bool) if matches!(text.text, "off" | "no") => {
-                    error.help("write false")
+                (Some(_), Type::Bool) if node.meant_truth().is_some() => {
+                    error.help(format!("write {}", node.meant_truth() == Some(true)))
                 }
                 (Some(text), Type::Int { .. } | Type::Number { .. })
                     if text.text.parse::<f64>().is_ok() =>
@@ -64,6 +65,9 @@ pub(crate) fn read(report: &mut Report, node: Node<'_>, ty: &Type, what: &str) -
                     if percent(text.text).is_some() =>
                 {
                     error.help(format!("write {}", percent(text.text).unwrap_or_default()))
+                }
+                (Some(text), _) if habits::value(text.text).is_some() => {
+                    error.help(habits::value(text.text).unwrap_or_default())
                 }
                 (Some(text), _) if text.text.contains("event.") || text.text.contains("state.") => {
                     error.help(format!("to compute it write \"${{{}}}\"", text.text))

@@ -11,6 +11,7 @@ pub mod disk;
 pub mod expr;
 mod files;
 pub mod grammar;
+mod habits;
 mod house;
 pub mod house_test;
 pub mod index;

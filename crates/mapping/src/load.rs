@@ -192,10 +192,10 @@ fn compile(files: &Files, mut report: Report, reached: &mut dyn FnMut(Stage)) ->
         tops.take_tests(document, &mut report);
     }
     for name in &broken.names {
-        report.declare_broken(*name);
+        report.declare_broken(name);
     }
     let mut house = House::read(sources, report, &tops);
-    let whole = broken.tables.is_empty() && !*incomplete;
+    let whole = broken.tables.is_empty() && broken.unquoted.is_empty() && !*incomplete;
     let read = rules::read_all(&mut house, &tops.rules);
     reached(Stage::Compiled);
     rules::check_all(&mut house, read, whole);
@@ -206,14 +206,17 @@ fn compile(files: &Files, mut report: Report, reached: &mut dyn FnMut(Stage)) ->
         ..
     } = house;
     let mentions = report.take_mentions();
+    let breaks = broken.names.is_empty() && report.declares_broken();
     let mut told = Report::default();
     let mut turned = Vec::new();
     for file in &all {
         lint::bidi::look(*file, &sources.file(*file).text, &mut turned);
     }
     told.extend(turned);
+    let mut others = broken.without_follow_ups(report, sources);
+    broken.settle_unquoted(&mut syntax, &mut others);
     told.extend(syntax);
-    told.extend(broken.without_follow_ups(report, sources));
+    told.extend(others);
     let mut diagnostics = told.into_sorted();
     if *incomplete {
         drop_follow_ups(&mut diagnostics);
@@ -227,6 +230,7 @@ fn compile(files: &Files, mut report: Report, reached: &mut dyn FnMut(Stage)) ->
     let sound = diagnostics
         .iter()
         .all(|found| found.severity == Severity::Warning || in_tests(found));
+    debug_assert!(!sound || !breaks, "what can't be used was not reported");
     program.hash = hash(sources, mapping);
     reached(Stage::Checked);
     Compiled {
@@ -291,7 +295,9 @@ fn hash(sources: &Sources, mapping: &[FileIx]) -> [u8; 32] {
 struct Broken<'a> {
     tables: Vec<(Span, &'a str)>,
     /// Paths that these tables declare.
-    names: Vec<&'a str>,
+    names: Vec<String>,
+    /// Values that lack their quotes.
+    unquoted: Vec<Span>,
 }
 
 impl<'a> Broken<'a> {
@@ -299,8 +305,10 @@ impl<'a> Broken<'a> {
         let mut broken = Self {
             tables: Vec::new(),
             names: Vec::new(),
+            unquoted: Vec::new(),
         };
         for (file, document) in files.iter().zip(documents) {
+            broken.unquoted.extend_from_slice(document.unquoted());
             for table in document.broken() {
                 let span = Span {
                     file: *file,
@@ -308,13 +316,38 @@ impl<'a> Broken<'a> {
                 };
                 broken.tables.push((span, table.text));
                 match table.header.as_slice() {
-                    ["device" | "scene", name, ..] => broken.names.push(name),
-                    ["home"] => broken.names.push("home"),
+                    ["device", name, ..] => broken.names.push((*name).to_owned()),
+                    ["scene", name, ..] => broken.names.push(format!("scene.{name}")),
+                    ["kind", name, ..] => broken.names.push(format!("kind.{name}")),
+                    ["home"] => broken.names.push("home".to_owned()),
                     _ => {}
                 }
             }
         }
         broken
+    }
+
+    /// Of a value without quotes one thing is told where two would say the same: who knows what the table takes knows best
+    /// what to write; where it only says that a text is none of that, the quotes are what is missing.
+    fn settle_unquoted(&self, syntax: &mut Vec<Diagnostic>, others: &mut Vec<Diagnostic>) {
+        if self.unquoted.is_empty() {
+            return;
+        }
+        let place = |found: &Diagnostic| found.labels.first().map(|label| label.span.clone());
+        let is_unquoted =
+            |found: &Diagnostic| place(found).is_some_and(|span| self.unquoted.contains(&span));
+        let says_what =
+            |found: &Diagnostic| found.help.iter().any(|help| help.starts_with("write "));
+        let known: Vec<Option<Span>> = others
+            .iter()
+            .filter(|found| is_unquoted(found) && says_what(found))
+            .map(place)
+            .collect();
+        syntax.retain(|found| !known.contains(&place(found)));
+        others.retain(|found| {
+            let is_type = matches!(found.code, "type-mismatch" | "wrong-type");
+            !is_type || says_what(found) || !is_unquoted(found)
+        });
     }
 
     /// Drops what stands in a broken table, and complaints about a name that a broken table mentions.

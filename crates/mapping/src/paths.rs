@@ -7,6 +7,7 @@ use std::{ops::Range, sync::Arc};
 
 use crate::{
     diagnostic::Diagnostic,
+    habits,
     index::Symbol,
     kinds::Kind,
     program::{Carrier, ChannelIx, DeviceIx, EventIx, GestureKind, Program, SlotIx},
@@ -145,6 +146,9 @@ fn or_list(error: Diagnostic, word: &str, names: &[&str], all: &str) -> Diagnost
 pub(crate) fn unknown_target(program: &Program, name: &str, span: Span) -> Diagnostic {
     let message = format!("there is no device or group `{name}`");
     let error = Diagnostic::error("unknown-name", span, message).label("not declared");
+    if habits::has_template(name) {
+        return error.help(habits::NOT_COMPUTED);
+    }
     if program.names.scenes.contains_key(name) {
         return error.help(format!(
             "`{name}` is a scene: write {{ scene = \"{name}\" }}"
@@ -191,6 +195,10 @@ pub(crate) fn events(
     report: &mut Report,
     text: &Text<'_>,
 ) -> Option<Vec<Source>> {
+    if let Some(error) = no_event(program, text) {
+        report.push(error);
+        return None;
+    }
     let parts = segments(text, 0..text.text.len());
     match parts.as_slice() {
         [("*", _), (name @ ("online" | "offline"), _)] => {
@@ -278,15 +286,39 @@ pub(crate) fn events(
     }
 }
 
+/// What is said of a text that can be no event: a condition, a sentence, a template.
+fn no_event(program: &Program, text: &Text<'_>) -> Option<Diagnostic> {
+    let (is_condition, help) = habits::event_text(program, text.text)?;
+    let what = if is_condition {
+        "a condition, not an event"
+    } else {
+        "no event"
+    };
+    let message = format!("\"{}\" is {what}", text.text);
+    Some(Diagnostic::error("bad-path", text.span(), message).help(help))
+}
+
 /// The table that somebody means by "07:00", "sunset" or "*/5 * * * *".
 fn trigger_in_full(text: &str) -> Option<String> {
     let key = match text {
         "sunrise" | "sunset" | "dawn" | "dusk" => "sun",
         _ if crate::units::parse_time(text).is_some() => "at",
-        _ if (5..=6).contains(&text.split_whitespace().count()) => "cron",
+        _ if (5..=6).contains(&text.split_whitespace().count()) && looks_like_cron(text) => "cron",
         _ => return None,
     };
     Some(format!("{{ {key} = \"{text}\" }}"))
+}
+
+/// Whether a text is made of what stands in a cron, days and months by their names included.
+fn looks_like_cron(text: &str) -> bool {
+    let is_field = |field: &str| {
+        let words = field.split(|letter: char| !letter.is_ascii_alphabetic());
+        let signs = field
+            .chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || "*/,-?#".contains(letter));
+        signs && words.into_iter().all(|word| word.len() <= 3)
+    };
+    text.split_whitespace().all(is_field)
 }
 
 /// The devices that these channels belong to, each once.
@@ -311,6 +343,9 @@ fn everywhere(
     let channels: Vec<ChannelIx> = ChannelIx::all(program.channels.len())
         .filter(|channel| *program[*channel].name == *name)
         .collect();
+    if channels.is_empty() && report.may_lack_channel(name) {
+        return None;
+    }
     if channels.is_empty() {
         let message = format!("no device has a channel `{name}`");
         let error = Diagnostic::error("unknown-channel", name_at, message);
@@ -451,6 +486,15 @@ pub(crate) fn no_gesture(error: Diagnostic, program: &Program, channel: ChannelI
     }
 }
 
+/// The action that is meant by a text that can be no command.
+fn no_command(program: &Program, text: &str) -> Option<String> {
+    let begins_with_digit = text.starts_with(|first: char| first.is_ascii_digit());
+    match text.contains([' ', '(', '=', ':']) || begins_with_digit {
+        true => action_in_full(text).or_else(|| habits::action_text(program, text)),
+        false => habits::service_text(program, text),
+    }
+}
+
 /// The table that somebody means by "wait 5s" or "start hall-off 5m".
 fn action_in_full(text: &str) -> Option<String> {
     let mut words = text.split_whitespace();
@@ -473,6 +517,12 @@ pub(crate) fn commands(
     report: &mut Report,
     text: &Text<'_>,
 ) -> Option<Vec<(ChannelIx, u8)>> {
+    if let Some(action) = no_command(program, text.text) {
+        let message = format!("\"{}\" is no command", text.text);
+        let error = Diagnostic::error("bad-path", text.span(), message);
+        report.push(error.help(format!("write {action}")));
+        return None;
+    }
     let Some((_, (name, at))) = text.text.rsplit_once('.').map(|(target, name)| {
         let start = target.len();
         (target, (name, start + 1..text.text.len()))
@@ -485,10 +535,7 @@ pub(crate) fn commands(
         report.push(if program.names.scenes.contains_key(text.text) {
             error.help(format!("write {{ scene = \"{}\" }}", text.text))
         } else {
-            error.help(match action_in_full(text.text) {
-                Some(action) => format!("write {action}"),
-                None => "write `DEVICE.CHANNEL.COMMAND` or `GROUP.COMMAND`".to_owned(),
-            })
+            error.help("write `DEVICE.CHANNEL.COMMAND` or `GROUP.COMMAND`")
         });
         return None;
     };

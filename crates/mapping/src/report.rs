@@ -101,6 +101,13 @@ impl Report {
         self.cut.is_some()
     }
 
+    /// Whether an error was reported since there were `before` complaints.
+    pub(crate) fn has_errors_since(&self, before: usize) -> bool {
+        let new = self.diagnostics.get(before..).unwrap_or_default().iter();
+        new.chain(&self.cut)
+            .any(|found| found.severity == Severity::Error)
+    }
+
     /// Adds several.
     pub(crate) fn extend(&mut self, diagnostics: impl IntoIterator<Item = Diagnostic>) {
         for diagnostic in diagnostics {
@@ -110,8 +117,7 @@ impl Report {
 
     /// Whether an error was reported.
     pub(crate) fn has_errors(&self) -> bool {
-        let mut all = self.diagnostics.iter().chain(&self.cut);
-        all.any(|found| found.severity == Severity::Error)
+        self.has_errors_since(0)
     }
 
     /// A word at `span` stands for so many things; `None`: with them the house is too large, which is reported.
@@ -166,6 +172,20 @@ impl Report {
         }
         let mut ends = path.match_indices('.').map(|(at, _)| at);
         self.broken.contains(path) || ends.any(|end| self.broken.contains(&path[..end]))
+    }
+
+    /// Whether a channel of that name may be missing because of how it, or a whole device, was declared.
+    pub(crate) fn may_lack_channel(&self, name: &str) -> bool {
+        let mut broken = self.broken.iter();
+        broken.any(|path| {
+            let channel = path.split_once('.').map(|(_, channel)| channel);
+            channel.is_none_or(|channel| channel == name)
+        })
+    }
+
+    /// Whether something was declared in a broken way.
+    pub(crate) fn declares_broken(&self) -> bool {
+        !self.broken.is_empty()
     }
 
     /// Whether an expression's text mentions a name that was declared in a broken way.

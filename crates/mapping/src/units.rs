@@ -6,6 +6,7 @@ use std::{fmt::Write as _, time::Duration};
 
 use crate::{
     diagnostic::Diagnostic,
+    habits,
     program::{Days, LimitRate},
     read::{Node, Text},
     report::Report,
@@ -54,10 +55,20 @@ pub(crate) fn duration(node: Node<'_>, report: &mut Report, what: &str) -> Optio
         );
         return None;
     }
+    if node.as_table().is_some() {
+        let instead = habits::span(node).map(|span| format!("\"{span}\""));
+        node.complain_or(report, what, "a text", instead);
+        return None;
+    }
     let text = node.text(report, what)?;
     match parse_duration(text.text) {
         Ok(span) => Some(span),
-        Err(problem) => {
+        Err(mut problem) => {
+            if habits::has_template(text.text) {
+                problem.help = habits::NOT_COMPUTED.to_owned();
+            } else if let Some(span) = habits::span(node) {
+                problem.help = format!("write \"{span}\"");
+            }
             report.push(problem.at(&text));
             None
         }

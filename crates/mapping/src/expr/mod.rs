@@ -23,6 +23,7 @@ use types::{Type, Value};
 
 use crate::{
     diagnostic::Diagnostic,
+    habits,
     index::Mention,
     program::{EventIx, Expr, Piece, Program, Template},
     source::Span,
@@ -34,6 +35,9 @@ use tree::Node;
 
 /// Longest expression in bytes: longer ones are no longer readable by people.
 const BYTES_MAX: usize = 1_000;
+
+/// Longest expression that help repeats.
+const SHOWN_BYTES_MAX: usize = 100;
 
 /// Maps a byte range of the expression's text to its place in the file.
 pub type Place<'a> = &'a dyn Fn(Range<usize>) -> Span;
@@ -165,6 +169,17 @@ fn compile<T>(
     finish: impl FnOnce(&mut Checker<'_, '_, '_>, &Node) -> Option<T>,
 ) -> Result<T, Vec<Diagnostic>> {
     let mut report = Report::new(place);
+    if let Some(inner) = habits::without_template(text) {
+        let message = "`{{ .. }}` is a template of another program";
+        let written = match text.len() <= SHOWN_BYTES_MAX {
+            true => inner,
+            false => "..",
+        };
+        report.error("syntax", &(0..text.len()), message, |e| {
+            e.help(format!("a condition stands bare: write \"{written}\""))
+        });
+        return Err(report.errors);
+    }
     if text.len() > BYTES_MAX {
         let message = format!(
             "this expression is {} bytes long, more than {BYTES_MAX}",

@@ -14,8 +14,9 @@ use crate::{
         Carried, CarriedValue, Carrier, Channel, ChannelIx, Codec, Command, CommandEffect, Deliver,
         DeviceIx, Event, EventIx, Field, Program, Slot, SlotIx,
     },
-    read::{Key, Node, Table, did_you_mean, list},
+    read::{Key, Node, Table, list},
     report::Report,
+    suggest::closest,
     units,
 };
 
@@ -32,12 +33,18 @@ pub(super) fn read(
         let kind = node.as_text()?.text;
         Some(format!("{{ kind = \"{kind}\" }}"))
     })?;
-    let kind = &*kind(house, &table, &path)?;
+    let table = table.forgiving(&mut house.report, "a channel", "kind", &["kind"]);
+    let (kind, is_guess) = kind(house, &table, &path)?;
+    let kind = &*kind;
     let program = &mut house.program;
     let report = &mut house.report;
     let carrier = program[device].carrier.clone();
     let others = &program.kinds;
     let role = options::read(report, &table, (kind, others), &carrier, wiring, &path);
+    if is_guess {
+        // Its options are told with the kind; who refers to the channel is not judged by a guess.
+        return None;
+    }
     let codec = match &carrier {
         Carrier::Foreign(foreign) => Some(foreign::codec(report, &table, kind, foreign)),
         Carrier::Own | Carrier::Virtual => None,
@@ -83,7 +90,8 @@ pub(super) fn read(
     Some(role)
 }
 
-fn kind(house: &mut House<'_>, table: &Table<'_>, path: &str) -> Option<Arc<Kind>> {
+/// The kind of a channel, and whether it is only the one that was most likely meant: then that is reported.
+fn kind(house: &mut House<'_>, table: &Table<'_>, path: &str) -> Option<(Arc<Kind>, bool)> {
     let report = &mut house.report;
     let node = table.required(report, &format!("channel `{path}`"), "kind", &["kind"])?;
     let text = node.text(report, "`kind`")?;
@@ -93,19 +101,22 @@ fn kind(house: &mut House<'_>, table: &Table<'_>, path: &str) -> Option<Arc<Kind
             Symbol::Kind(text.text.into()),
         )
     });
-    let kind = house.program.kinds.find(text.text);
-    if kind.is_none() && !report.is_broken(&format!("kind.{}", text.text)) {
-        let names: Vec<&str> = house.program.kinds.names().collect();
-        let message = format!("there is no kind `{}`", text.text);
-        let error = Diagnostic::error("unknown-kind", text.span(), message);
-        let near = did_you_mean(error.clone(), text.text, names.iter().copied());
-        report.push(if near.help.is_empty() {
-            error.help(format!("the kinds are {}", list(&names)))
-        } else {
-            near
-        });
+    if report.is_broken(&format!("kind.{}", text.text)) {
+        return None;
     }
-    kind.cloned()
+    if let Some(kind) = house.program.kinds.find(text.text) {
+        return Some((kind.clone(), false));
+    }
+    let names: Vec<&str> = house.program.kinds.names().collect();
+    let message = format!("there is no kind `{}`", text.text);
+    let error = Diagnostic::error("unknown-kind", text.span(), message);
+    let near = closest(text.text, names.iter().copied());
+    report.push(match &near {
+        Some(near) => error.help(format!("did you mean `{near}`?")),
+        None => error.help(format!("the kinds are {}", list(&names))),
+    });
+    let meant = house.program.kinds.find(&near?)?;
+    Some((meant.clone(), true))
 }
 
 /// `min` and `max` of the channel's own table.

@@ -13,7 +13,7 @@ use crate::{
     lint,
     names::{self, Letters},
     program::{Carrier, ChannelIx, Device, DeviceIx, Event, EventIx, Field},
-    read::{Key, Node, Table},
+    read::{Key, Node, Table, unknown_key},
     source::Span,
 };
 
@@ -41,7 +41,7 @@ fn read(
     table: &Table<'_>,
     ids: &mut BTreeMap<u16, (Arc<str>, Span)>,
 ) {
-    table.reject_unknown(&mut house.report, DEVICE.what, DEVICE.names);
+    unknown_keys(house, key, table);
     let what = format!("device `{}`", key.name);
     let name: Arc<str> = key.name.into();
     house.device_places.insert(name.clone(), key.span.clone());
@@ -74,7 +74,7 @@ fn read(
         origin: house.origin(&key.span),
     });
     let mut io = Map::new();
-    for (channel, node) in channels(house, table) {
+    for (channel, node) in channels(house, table, &name) {
         names::check(&mut house.report, &channel, "channel", Letters::Expression);
         house.report.declare(|| {
             let symbol = Symbol::Channel(name.clone(), channel.name.into());
@@ -165,10 +165,40 @@ fn carrier(house: &mut House<'_>, table: &Table<'_>, name: &str) -> Carrier {
     }
 }
 
-fn channels<'a>(house: &mut House<'_>, table: &Table<'a>) -> Vec<(Key<'a>, Node<'a>)> {
-    let io = table.field("io");
-    let io = io.and_then(|node| node.table(&mut house.report, "`io`"));
-    let entries = io.map(|io| io.entries()).unwrap_or_default();
+/// Reports keys that a device doesn't have. `lamp = { kind = "dimmer" }` is a channel without its `io.`.
+fn unknown_keys(house: &mut House<'_>, device: &Key<'_>, table: &Table<'_>) {
+    if table.has_only(DEVICE.names) {
+        return;
+    }
+    for (key, node) in table.entries() {
+        if DEVICE.names.contains(&key.name) {
+            continue;
+        }
+        let mut error = unknown_key(&key, DEVICE.what, DEVICE.names);
+        let table = node.as_table();
+        if table.is_some_and(|table| table.field("kind").is_some()) {
+            let channel = format!("{}.{}", device.name, key.name);
+            house.report.declare_broken(channel);
+            let help = format!("its channels stand below `io`: write io.{}", key.name);
+            error.help = vec![help];
+        }
+        house.report.push(error);
+    }
+}
+
+fn channels<'a>(
+    house: &mut House<'_>,
+    table: &Table<'a>,
+    device: &str,
+) -> Vec<(Key<'a>, Node<'a>)> {
+    let Some(io) = table.field_or_misspelt("io", DEVICE.names) else {
+        return Vec::new();
+    };
+    let Some(io) = io.table(&mut house.report, "`io`") else {
+        house.report.declare_broken(device);
+        return Vec::new();
+    };
+    let entries = io.entries();
     // `io = { kind = .. }`: the channel's name was forgotten.
     if let Some((key, _)) = entries
         .iter()
@@ -179,6 +209,7 @@ fn channels<'a>(house: &mut House<'_>, table: &Table<'a>) -> Vec<(Key<'a>, Node<
             Diagnostic::error("missing-channel-name", key.span.clone(), message)
                 .help("write io.lamp = { kind = .. }"),
         );
+        house.report.declare_broken(device);
         return Vec::new();
     }
     entries

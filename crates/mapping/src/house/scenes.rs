@@ -8,6 +8,7 @@ use super::House;
 use crate::{
     constant,
     diagnostic::Diagnostic,
+    habits,
     index::Symbol,
     paths,
     program::{ChannelIx, Program, SlotIx},
@@ -81,7 +82,10 @@ pub(crate) fn named(house: &mut House<'_>, name: &Text<'_>) -> Option<Vec<Writte
         let message = format!("there is no scene `{}`", name.text);
         let error = Diagnostic::error("unknown-name", name.span(), message).label("not declared");
         let known = scenes.keys().map(|name| &**name);
-        report.push(did_you_mean(error, name.text, known));
+        report.push(match habits::has_template(name.text) {
+            true => error.help(habits::NOT_COMPUTED),
+            false => did_you_mean(error, name.text, known),
+        });
         return None;
     };
     report.mention(|| {

@@ -7,6 +7,7 @@ use crate::{
     read::{Document, Key, Node, unknown_key},
     report::Report,
     source::FileIx,
+    suggest::closest,
 };
 
 /// Everything that all files declare, in file order.
@@ -45,7 +46,7 @@ impl<'a> Tops<'a> {
                 if report.is_full() {
                     return;
                 }
-                match key.name {
+                match meant(&key, node, report) {
                     "home" => self.home.push((key, node)),
                     "kind" => take(&mut self.kinds, &key, node, report),
                     "device" => take(&mut self.devices, &key, node, report),
@@ -66,7 +67,7 @@ impl<'a> Tops<'a> {
                         "tests belong in files of their own, tests/*.test.toml",
                     )),
                     "block" => report.push(misplaced(&key, "blocks belong in blocklist.toml")),
-                    _ => report.push(strange(&key, node)),
+                    _ => {}
                 }
             }
         }
@@ -85,7 +86,12 @@ impl<'a> Tops<'a> {
                         &key,
                         "a test file holds tests only; this belongs in mapping.toml or a file it includes",
                     )),
-                    _ => report.push(unknown_key(&key, TESTS.what, TESTS.names)),
+                    _ => {
+                        report.push(unknown_key(&key, TESTS.what, TESTS.names));
+                        if closest(key.name, TESTS.names.iter().copied()).is_some() {
+                            take(&mut self.tests, &key, node, report);
+                        }
+                    }
                 }
             }
         }
@@ -109,6 +115,21 @@ fn check_format(node: Node<'_>, report: &mut Report) {
             .help("this version reads `format = 1`");
         report.push(error);
     }
+}
+
+/// The top table that a key means. One that is none is reported, and where it was meant as another it is read as that:
+/// what stands in it is there for whoever refers to it.
+fn meant<'a>(key: &Key<'a>, node: Node<'_>, report: &mut Report) -> &'a str {
+    let known = || MAPPING.names.iter().copied();
+    if key.name == "test" || key.name == "block" || known().any(|name| name == key.name) {
+        return key.name;
+    }
+    let error = strange(key, node);
+    let is_unknown = error.code == "unknown-key" && node.as_table().is_some();
+    report.push(error);
+    let near = closest(key.name, known()).filter(|_| is_unknown);
+    near.and_then(|near| known().find(|name| *name == near))
+        .unwrap_or_default()
 }
 
 fn misplaced(key: &Key<'_>, message: &str) -> Diagnostic {

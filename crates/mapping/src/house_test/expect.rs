@@ -68,7 +68,9 @@ fn expected(house: &mut House<'_>, node: Node<'_>) -> Option<Vec<Expected>> {
         return scene(house, &name);
     }
     let keys = ["command", "set", "on", "scene", "notify"];
-    let set = table.required(&mut house.report, "an expected target", "set", &keys)?;
+    let what = "an expected target";
+    let table = table.forgiving(&mut house.report, what, "set", &keys);
+    let set = table.required(&mut house.report, what, "set", &keys)?;
     let text = set.text(&mut house.report, "`set`")?;
     let (program, report) = (&house.program, &mut house.report);
     let channels = paths::targets(program, report, &text, 0..text.text.len())?;

@@ -9,6 +9,7 @@ mod sections;
 mod size;
 mod slip;
 mod text;
+mod unquoted;
 
 pub(crate) use node::{Key, Node, Table, did_you_mean, list, one_of, unknown_key};
 pub(crate) use sections::{Document, head, sections};

@@ -53,6 +53,10 @@ pub(crate) struct Table<'a> {
     map: &'a DeTable<'a>,
     /// The header, or the whole inline table.
     pub(crate) span: Span,
+    /// A key that was misspelt, which is reported, and the one that it is read as.
+    meant: Option<(&'a str, &'static str)>,
+    /// A key that is reported, and read as nothing.
+    hidden: Option<&'a str>,
 }
 
 impl<'a> Node<'a> {
@@ -106,6 +110,8 @@ impl<'a> Node<'a> {
             within: self.within,
             map,
             span: self.span(),
+            meant: None,
+            hidden: None,
         })
     }
 
@@ -263,12 +269,28 @@ impl<'a> Node<'a> {
             return;
         }
         if expected == "a text" && !matches!(self.value(), DeValue::Array(_) | DeValue::Table(_)) {
-            error = error.help("texts stand in quotes");
+            error = error.help(format!(
+                "texts stand in quotes: write \"{}\"",
+                self.written()
+            ));
+        }
+        if let ("true or false", Some(truth)) = (expected, self.meant_truth()) {
+            error = error.help(format!("write {truth}"));
         }
         if let ("a list", Some(text)) = (expected, self.as_text()) {
             error = error.help(format!("write [\"{}\"]", text.text));
         }
         report.push(error);
+    }
+
+    /// The truth value that somebody means by a text.
+    pub(crate) fn meant_truth(&self) -> Option<bool> {
+        let text = self.as_text()?.text.to_lowercase();
+        match &*text {
+            "true" | "yes" | "on" => Some(true),
+            "false" | "no" | "off" => Some(false),
+            _ => None,
+        }
     }
 
     /// As it stands in the file.
@@ -297,13 +319,53 @@ impl<'a> Table<'a> {
             within,
             span: within.span(&map.span()),
             map: map.get_ref(),
+            meant: None,
+            hidden: None,
+        }
+    }
+
+    /// The same with a misspelt key read as the one that was meant: what else is wrong is told in the same go. The
+    /// caller reports the key itself.
+    pub(crate) fn reading(self, written: &'a str, meant: &'static str) -> Self {
+        Self {
+            meant: Some((written, meant)),
+            ..self
+        }
+    }
+
+    /// The same without a key, which the caller reports.
+    pub(crate) fn without(self, key: &'a str) -> Self {
+        Self {
+            hidden: Some(key),
+            ..self
         }
     }
 
     /// The value of `key`.
     pub(crate) fn field(&self, key: &str) -> Option<Node<'a>> {
         let within = self.within;
-        self.map.get(key).map(|value| Node { within, value })
+        let value = self.map.get(self.as_written(key));
+        let value = value.filter(|_| self.hidden != Some(key));
+        value.map(|value| Node { within, value })
+    }
+
+    /// How `key` is spelt in the file.
+    fn as_written<'k>(&self, key: &'k str) -> &'k str
+    where
+        'a: 'k,
+    {
+        match self.meant {
+            Some((written, meant)) if meant == key => written,
+            _ => key,
+        }
+    }
+
+    /// What a key of the file is read as.
+    fn as_meant(&self, key: &'a str) -> &'a str {
+        match self.meant {
+            Some((written, meant)) if written == key => meant,
+            _ => key,
+        }
     }
 
     /// All keys with their values, in the order of the file.
@@ -312,8 +374,9 @@ impl<'a> Table<'a> {
         let mut all: Vec<_> = self
             .map
             .iter()
+            .filter(|(key, _)| self.hidden != Some(&**key.get_ref()))
             .map(|(key, value)| {
-                let name: &'a str = key.get_ref();
+                let name = self.as_meant(key.get_ref());
                 let span = within.span(&key.span());
                 (Key { name, span }, Node { within, value })
             })
@@ -324,7 +387,7 @@ impl<'a> Table<'a> {
 
     /// The place of `key`; the table's where it is absent.
     pub(crate) fn key_span(&self, key: &str) -> Span {
-        let found = self.map.get_key_value(key);
+        let found = self.map.get_key_value(self.as_written(key));
         found.map_or_else(
             || self.span.clone(),
             |(key, _)| self.within.span(&key.span()),
@@ -333,11 +396,7 @@ impl<'a> Table<'a> {
 
     /// Reports each key that is not in `known`, with the nearest of `known`.
     pub(crate) fn reject_unknown(&self, report: &mut Report, what: &str, known: &[&str]) {
-        let all_known = self
-            .map
-            .iter()
-            .all(|(key, _)| known.contains(&&**key.get_ref()));
-        if all_known {
+        if self.has_only(known) {
             return;
         }
         for (key, _) in self.entries() {
@@ -347,16 +406,52 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Whether a key that is not in `known` most likely was meant to be `key`.
-    pub(crate) fn misspells(&self, key: &str, known: &[&str]) -> bool {
-        let mut names = self.map.iter().map(|(name, _)| &**name.get_ref());
-        names.any(|name| {
-            !known.contains(&name)
-                && closest(name, known.iter().copied()).is_some_and(|near| near == key)
-        })
+    /// Whether all its keys are in `known`: most tables are sound, and nothing more has to be looked at.
+    pub(crate) fn has_only(&self, known: &[&str]) -> bool {
+        let mut keys = self.map.iter();
+        self.hidden.is_none() && keys.all(|(key, _)| known.contains(&self.as_meant(key.get_ref())))
     }
 
-    /// The value of a key that must be there. A misspelt one is reported as unknown already.
+    /// Whether a key that is not in `known` most likely was meant to be `key`.
+    pub(crate) fn misspells(&self, key: &str, known: &[&str]) -> bool {
+        self.misspelt(key, known).is_some()
+    }
+
+    /// The key that is not in `known` and most likely was meant to be `key`, which is not there.
+    pub(crate) fn misspelt(&self, key: &str, known: &[&str]) -> Option<(Key<'a>, Node<'a>)> {
+        if self.field(key).is_some() || self.has_only(known) {
+            return None;
+        }
+        let is_meant = |(name, _): &(Key<'a>, Node<'a>)| {
+            !known.contains(&name.name)
+                && closest(name.name, known.iter().copied()).is_some_and(|near| near == key)
+        };
+        self.entries().into_iter().find(is_meant)
+    }
+
+    /// The table with a misspelt `key` read as what was meant; that is reported.
+    pub(crate) fn forgiving(
+        self,
+        report: &mut Report,
+        what: &str,
+        key: &'static str,
+        known: &[&str],
+    ) -> Self {
+        let Some((written, _)) = self.misspelt(key, known) else {
+            return self;
+        };
+        report.push(unknown_key(&written, what, known));
+        self.reading(written.name, key)
+    }
+
+    /// The value of a key, also where that is misspelt, which is reported as unknown already.
+    pub(crate) fn field_or_misspelt(&self, key: &str, known: &[&str]) -> Option<Node<'a>> {
+        let misspelt = || Some(self.misspelt(key, known)?.1);
+        self.field(key).or_else(misspelt)
+    }
+
+    /// The value of a key that must be there. A misspelt one is reported as unknown already, and read all the same: what
+    /// else is wrong is told in the same go.
     pub(crate) fn required(
         &self,
         report: &mut Report,
@@ -376,8 +471,8 @@ impl<'a> Table<'a> {
         known: &[&str],
         help: &str,
     ) -> Option<Node<'a>> {
-        let found = self.field(key);
-        if found.is_none() && !self.misspells(key, known) {
+        let found = self.field_or_misspelt(key, known);
+        if found.is_none() {
             let message = format!("{what} needs `{key}`");
             let error = Diagnostic::error("missing-key", self.span.clone(), message);
             report.push(if help.is_empty() {

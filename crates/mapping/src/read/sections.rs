@@ -14,7 +14,7 @@ use toml::{Spanned, de::DeTable};
 use super::{
     mistakes,
     node::{Table, Within},
-    slip,
+    slip, unquoted,
 };
 use crate::{
     diagnostic::Diagnostic,
@@ -35,6 +35,8 @@ pub(crate) struct Document<'a> {
     parts: Vec<(usize, Spanned<DeTable<'a>>)>,
     /// Tables that hold a syntax error.
     broken: Vec<Broken<'a>>,
+    /// Values that lack their quotes, in tables that are sound otherwise.
+    unquoted: Vec<Span>,
 }
 
 /// A table that holds a syntax error.
@@ -68,6 +70,7 @@ impl<'a> Document<'a> {
             text,
             parts: Vec::new(),
             broken: Vec::new(),
+            unquoted: Vec::new(),
         };
         let readable = document.readable(errors);
         let (table, problems) = DeTable::parse_recoverable(readable);
@@ -104,6 +107,11 @@ impl<'a> Document<'a> {
         &self.broken
     }
 
+    /// Values that lack their quotes, and are read as if they had them.
+    pub(crate) fn unquoted(&self) -> &[Span] {
+        &self.unquoted
+    }
+
     /// The text up to where it has too many mistakes; the rest is reported, and counts as broken.
     fn readable(&mut self, errors: &mut Vec<Diagnostic>) -> &'a str {
         let Some(at) = mistakes::many(self.text, MISTAKES_MAX) else {
@@ -132,11 +140,33 @@ impl<'a> Document<'a> {
     /// Reads one section alone; where it can't be read: reports why and blanks it out.
     fn section(&mut self, bytes: Range<usize>, blanked: &mut String, errors: &mut Vec<Diagnostic>) {
         let text = &self.text[bytes.clone()];
-        let (table, problems) = DeTable::parse_recoverable(text);
+        let (mut table, problems) = DeTable::parse_recoverable(text);
         if problems
             .iter()
             .all(|problem| problem.message() == DUPLICATE)
         {
+            return;
+        }
+        let blank: String = text
+            .bytes()
+            .map(|byte| if byte == b'\n' { '\n' } else { ' ' })
+            .collect();
+        blanked.replace_range(bytes.clone(), &blank);
+        let words = unquoted::mend(table.get_mut(), text, &problems);
+        let is_word = |problem: &toml::de::Error| {
+            let start = problem.span().unwrap_or_default().start;
+            words.iter().any(|word| word.contains(&start))
+        };
+        if problems.iter().all(is_word) {
+            for word in words {
+                let span = Span {
+                    file: self.file,
+                    bytes: bytes.start + word.start..bytes.start + word.end,
+                };
+                errors.push(unquoted::complaint(self.text, span.clone()));
+                self.unquoted.push(span);
+            }
+            self.parts.push((bytes.start, table));
             return;
         }
         let header_end = if text.starts_with('[') {
@@ -152,11 +182,6 @@ impl<'a> Document<'a> {
         if header_problems.is_empty() {
             self.parts.push((bytes.start, table));
         }
-        let blank: String = text
-            .bytes()
-            .map(|byte| if byte == b'\n' { '\n' } else { ' ' })
-            .collect();
-        blanked.replace_range(bytes.clone(), &blank);
         let names = header.split('#').next().unwrap_or_default();
         let names = names.trim_matches(|c: char| "[] \t\r".contains(c));
         let trim = |name: &'a str| name.trim_matches(|c: char| " \t\"'".contains(c));
@@ -295,6 +320,14 @@ impl<'a> Document<'a> {
     }
 }
 
+/// What the parser says of a word without quotes; what begins as a number of TOML or a truth value was meant as one, it thinks.
+const UNQUOTED: [&str; 4] = [
+    "string values must be quoted",
+    "invalid float, expected `nan`",
+    "invalid float, expected `inf`",
+    "invalid boolean, expected",
+];
+
 /// What is said of `key: value`.
 const YAML: &str = "this is YAML, and houses are written in TOML";
 
@@ -330,10 +363,9 @@ fn syntax(text: &str, span: Span, message: &str) -> Diagnostic {
         "unclosed table, expected `]`" => ("this table's header has no closing `]`", ""),
         "unclosed array, expected `]`" => ("this list has no closing `]`", ""),
         "unclosed inline table, expected `}`" => ("this table has no closing `}`", ""),
-        message if message.starts_with("string values must be quoted") => (
-            "this is neither a number, a truth value nor a text",
-            "texts stand in quotes",
-        ),
+        message if UNQUOTED.iter().any(|said| message.starts_with(said)) => {
+            return unquoted::complaint(text, span);
+        }
         _ if is_yaml(text, span.bytes.start) => (
             YAML,
             "write `key = value`; a line such as [device.hall] begins a table, and texts stand in quotes",

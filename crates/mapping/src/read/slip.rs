@@ -33,6 +33,14 @@ pub(super) fn look(text: &str, at: usize) -> Option<(Range<usize>, &'static str,
         }
     }
     let rest = line.get(column..)?;
+    // `5 // five`: the mistake begins with the value.
+    let bare = &rest[..rest.find(['"', '\'', '#']).unwrap_or(rest.len())];
+    if let Some(behind) = bare.find(" //") {
+        let from = column + behind + 1;
+        let words = line[from..].trim_matches(|c: char| c.is_whitespace() || "/*".contains(c));
+        let message = "a comment begins with `#`";
+        return Some((place(from, 2), message, format!("write # {words}")));
+    }
     if rest.starts_with(';') {
         let message = "no `;` ends a line here";
         return Some((place(column, 1), message, "leave it away".to_owned()));

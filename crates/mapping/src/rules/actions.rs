@@ -7,19 +7,21 @@ mod lasting;
 
 use std::time::Duration;
 
-use types::Value;
+use types::{Type, Value};
 
 use super::{Compiler, timers::Use};
 use crate::{
     constant,
     diagnostic::Diagnostic,
-    grammar::{ACTIONS, Others},
+    grammar::{ACTIONS, Form, Forms, Others},
+    habits,
     house::scenes,
     index::Symbol,
     names::{self, Letters},
     paths,
-    program::{Action, ChannelIx, Operand, Program, SlotIx},
+    program::{Action, ChannelIx, Operand, Program, Slot, SlotIx},
     read::{Key, Node, Table, Text, did_you_mean, unknown_key},
+    report::Report,
     source::Span,
     units,
 };
@@ -60,7 +62,8 @@ fn one(compiler: &mut Compiler<'_, '_>, node: Node<'_>) -> Option<Vec<Action>> {
         );
         return None;
     };
-    match form(compiler, &table)? {
+    let (form, table) = form(compiler, table)?;
+    match form {
         "command" => command::read(compiler, &table),
         "set" => set(compiler, &table),
         "emit" => emit::read(compiler, &table),
@@ -80,36 +83,76 @@ fn one(compiler: &mut Compiler<'_, '_>, node: Node<'_>) -> Option<Vec<Action>> {
     }
 }
 
-/// Which kind of action a table is; its keys are checked.
-fn form(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<&'static str> {
+/// Which kind of action a table is; its keys are checked, and a misspelt one is read as what was meant.
+fn form<'a>(
+    compiler: &mut Compiler<'_, '_>,
+    table: Table<'a>,
+) -> Option<(&'static str, Table<'a>)> {
     let report = &mut compiler.house.report;
     // `on = true` is a field whose `set` was misspelt.
     let found = ACTIONS.all.iter().find(|form| {
         let node = table.field(form.name);
         node.is_some_and(|node| form.name != "on" || node.as_text().is_some())
     });
-    let Some(form) = found else {
-        let names: Vec<&str> = ACTIONS.all.iter().map(|form| form.name).collect();
-        let mut entries = table.entries().into_iter();
-        let misspelt = entries
-            .find(|(key, _)| crate::suggest::closest(key.name, names.iter().copied()).is_some());
-        report.push(match misspelt {
-            Some((key, _)) => unknown_key(&key, "an action", &names),
-            None => {
+    let (form, table) = match found {
+        Some(form) => (form, table),
+        None => {
+            let names: Vec<&str> = ACTIONS.all.iter().map(|form| form.name).collect();
+            let help = habits::action(&compiler.house.program, &table);
+            let misspelt = misspelt(&table, &ACTIONS).filter(|_| help.is_none());
+            let Some((key, form)) = misspelt else {
                 let message = "this table is no action";
-                let error = Diagnostic::error("unknown-action", table.span.clone(), message);
-                error.help(match meant(&compiler.house.program, table) {
-                    Some(action) => format!("write {action}"),
-                    None => format!("an action has one of {}", crate::read::list(&names)),
-                })
-            }
-        });
-        return None;
+                let mut error = Diagnostic::error("unknown-action", table.span.clone(), message);
+                error.help = help.unwrap_or_else(|| {
+                    vec![match meant(&compiler.house.program, &table) {
+                        Some(action) => format!("write {action}"),
+                        None => format!("an action has one of {}", crate::read::list(&names)),
+                    }]
+                });
+                report.push(error);
+                compiler.look_at(&table, &[]);
+                return None;
+            };
+            report.push(unknown_key(&key, "an action", &names));
+            (form, table.reading(key.name, form.name))
+        }
     };
+    let table = without_conditions(report, table);
     if form.keys.others == Others::Nothing {
         table.reject_unknown(report, form.keys.what, form.keys.names);
     }
-    Some(form.name)
+    Some((form.name, table))
+}
+
+/// The action without an `if` that somebody wrote beside it, which is reported.
+fn without_conditions<'a>(report: &mut Report, table: Table<'a>) -> Table<'a> {
+    let conditions = ["if", "when", "condition", "unless"];
+    if conditions.iter().all(|key| table.field(key).is_none()) {
+        return table;
+    }
+    let mut keys = table.entries().into_iter().map(|(key, _)| key);
+    let Some(key) = keys.find(|key| conditions.contains(&key.name)) else {
+        return table;
+    };
+    let message = format!("`{}` is no key of an action", key.name);
+    let error = Diagnostic::error("unknown-key", key.span, message);
+    report.push(error.help(habits::BESIDE));
+    table.without(key.name)
+}
+
+/// The key of a table that was most likely meant as the one that says its form.
+pub(super) fn misspelt<'a>(
+    table: &Table<'a>,
+    forms: &'static Forms,
+) -> Option<(Key<'a>, &'static Form)> {
+    let keys = table.entries().into_iter().map(|(key, _)| key);
+    keys.filter_map(|key| {
+        let names = forms.all.iter().map(|form| form.name);
+        let near = crate::suggest::closest(key.name, names)?;
+        let form = forms.all.iter().find(|form| form.name == near)?;
+        Some((key, form))
+    })
+    .next()
 }
 
 /// The action that somebody means by `{ off = "hall.lamp" }`, `{ hall.lamp.on = true }` or `{ hall.lamp = "on" }`.
@@ -131,6 +174,17 @@ fn meant(program: &Program, table: &Table<'_>) -> Option<String> {
     let path = format!("{}.{}", key.name, channel.name);
     if let Some(command) = node.as_text() {
         return Some(format!("\"{path}.{}\"", command.text));
+    }
+    if node.as_table().is_none() {
+        let ix = program.channel_by_path(&path)?;
+        let mut slots = program[ix].slots.iter().map(|slot| &program[*slot]);
+        let takes_truth = |slot: &Slot| matches!(slot.ty, Type::Bool) == node.as_bool().is_some();
+        let field = slots.find(|slot| slot.settable && takes_truth(slot))?;
+        return Some(format!(
+            "{{ set = \"{path}\", {} = {} }}",
+            field.name,
+            node.written()
+        ));
     }
     let fields = node.as_table()?.entries().into_iter();
     let fields = fields.map(|(field, node)| format!(", {} = {}", field.name, node.written()));
@@ -162,15 +216,16 @@ fn fade(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<Duration> 
 fn set(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<Vec<Action>> {
     let fade = fade(compiler, table);
     let bound = lasting::bound(compiler, table);
-    let target = text(compiler, table, "set")?;
-    let channels = {
+    let target = text(compiler, table, "set");
+    let found = target.and_then(|target| {
         let house = &mut *compiler.house;
-        paths::targets(
-            &house.program,
-            &mut house.report,
-            &target,
-            0..target.text.len(),
-        )?
+        let whole = 0..target.text.len();
+        let channels = paths::targets(&house.program, &mut house.report, &target, whole)?;
+        Some((target, channels))
+    });
+    let Some((target, channels)) = found else {
+        compiler.look_at(table, &["set"]);
+        return None;
     };
     let fields: Vec<(Key<'_>, Node<'_>)> = table
         .entries()
@@ -195,11 +250,15 @@ fn set(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<Vec<Action>
     for channel in channels {
         let mut written = Vec::with_capacity(fields.len());
         for (key, node) in &fields {
-            written.push(set_field(compiler, channel, key, *node)?);
+            written.extend(set_field(compiler, channel, key, *node));
         }
+        let mut is_sound = written.len() == fields.len();
         if table.field("for").is_some() {
-            lasting::can_end(compiler, &target, channel)?;
-            lasting::is_on(compiler, table, &written)?;
+            is_sound &= lasting::can_end(compiler, &target, channel).is_some();
+            is_sound &= lasting::is_on(compiler, table, &written).is_some();
+        }
+        if !is_sound {
+            return None;
         }
         actions.push(Action::Set {
             channel,
@@ -288,10 +347,14 @@ fn start(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<Action> {
 
 /// `{ var = V, to = value }`.
 fn var(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<Action> {
-    let name = text(compiler, table, "var")?;
+    let name = text(compiler, table, "var");
     let program = &compiler.house.program;
     let report = &mut compiler.house.report;
     let to = table.required(report, "setting a variable", "to", &["var", "to"]);
+    let Some(name) = name else {
+        compiler.look_at(table, &["var"]);
+        return None;
+    };
     let Some(var) = program.names.vars.get(name.text).copied() else {
         if !report.is_broken(&format!("var.{}", name.text)) {
             let message = format!("there is no variable `{}`", name.text);
@@ -300,6 +363,7 @@ fn var(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<Action> {
             let names = program.names.vars.keys().map(|name| &**name);
             report.push(did_you_mean(error, name.text, names));
         }
+        compiler.look_at(table, &["var"]);
         return None;
     };
     let place = || name.place(0..name.text.len());
@@ -311,9 +375,9 @@ fn var(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<Action> {
 
 /// `{ notify = NAME, text = ".." }`.
 fn notify(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<Action> {
-    let to = text(compiler, table, "notify")?;
+    let to = text(compiler, table, "notify");
     let report = &mut compiler.house.report;
-    if !names::matches(to.text, Letters::Hyphens) {
+    if let Some(to) = to.filter(|to| !names::matches(to.text, Letters::Hyphens)) {
         let message = format!("\"{}\" can't be the name of a carrier", to.text);
         let error = Diagnostic::error("bad-name", to.span(), message);
         report.push(error.help("write \"all\", or a name of the settings' [notify.NAME]"));
@@ -323,7 +387,7 @@ fn notify(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<Action> 
     let says = node.text(report, "`text`")?;
     let template = compiler.template(&says)?;
     Some(Action::Notify {
-        to: to.text.into(),
+        to: to?.text.into(),
         text: template,
     })
 }

@@ -19,20 +19,25 @@ use crate::{
     diagnostic::{Diagnostic, Severity},
     expr::{self, Scope},
     grammar::{LATE, RULE},
+    habits,
     house::House,
     index::Symbol,
     lint,
     names::{self, Letters},
     program::{
-        Action, AfterDowntime, Condition, EventIx, Few, FieldMap, Mode, Rule, RuleIx, Trigger,
+        Action, AfterDowntime, Condition, EventIx, Few, FieldMap, Mode, Program, Rule, RuleIx,
+        Trigger,
     },
-    read::{Key, Node, Table, Text},
+    read::{Key, Node, Table, Text, unknown_key},
     source::Span,
     units,
 };
 
 pub(crate) use timers::Timers;
 pub(crate) use uses::Uses;
+
+/// Lints that look at what several rules do: one with a mistake does not do what is meant.
+const BESIDE_OTHERS: [&str; 3] = ["chord-repeats-press", cycles::LINT, "two-writers"];
 
 /// What lints need to know of a rule besides its compiled form.
 #[derive(Debug)]
@@ -152,10 +157,11 @@ fn read(
         triggers: Vec::new(),
         actions: Vec::new(),
     };
+    let before = house.report.len();
     let Some(table) = node.table(&mut house.report, "a rule") else {
         return (rule, meta);
     };
-    table.reject_unknown(&mut house.report, RULE.what, RULE.names);
+    unknown_keys(house, &table);
     meta.allow = lint::allowed(&mut house.report, &table);
     let what = format!("rule `{}`", key.name);
     let when = table.required(&mut house.report, &what, "when", RULE.names);
@@ -172,10 +178,13 @@ fn read(
             **condition = compiled;
         }
     }
-    if let Some(node) = table.field("if") {
+    if let Some(node) = condition_of(&table) {
         match node.as_text() {
             Some(text) => rule.condition = compiler.condition(&text, false),
-            None => node.complain_or(&mut compiler.house.report, "`if`", "a text", joined(node)),
+            None => {
+                let instead = joined(&compiler.house.program, node);
+                node.complain_or(&mut compiler.house.report, "`if`", "a text", instead);
+            }
         }
     }
     let doing = table.required(&mut compiler.house.report, &what, "do", RULE.names);
@@ -190,31 +199,49 @@ fn read(
     rule.actions = actions.into();
     settings(house, &table, &mut rule);
     mode_without_wait(house, &table, &rule, &meta);
+    if house.report.has_errors_since(before) {
+        meta.allow.extend(BESIDE_OTHERS);
+    }
     rule.fingerprint = fingerprint::of(&house.program, &table, &rule.actions);
     (rule, meta)
 }
 
-/// The condition that somebody means by a list of them, or by a truth value.
-fn joined(node: Node<'_>) -> Option<String> {
+/// Reports keys that a rule doesn't have; of those that other systems have in their place, where that stands here.
+fn unknown_keys(house: &mut House<'_>, table: &Table<'_>) {
+    if table.has_only(RULE.names) {
+        return;
+    }
+    for (key, _) in table.entries() {
+        if RULE.names.contains(&key.name) {
+            continue;
+        }
+        let mut error = unknown_key(&key, RULE.what, RULE.names);
+        if let Some(help) = habits::rule_key(key.name) {
+            error.help = vec![help.to_owned()];
+        }
+        house.report.push(error);
+    }
+}
+
+/// The `if` of a rule, also where it is misspelt; `id` is none.
+fn condition_of<'a>(table: &Table<'a>) -> Option<Node<'a>> {
+    let misspelt = || table.misspelt("if", RULE.names);
+    let is_slip = |(key, _): &(Key<'a>, Node<'a>)| habits::rule_key(key.name).is_none();
+    let misspelt = || Some(misspelt().filter(is_slip)?.1);
+    table.field("if").or_else(misspelt)
+}
+
+/// The condition that somebody means by a list of them, by a truth value or by a table of another system.
+fn joined(program: &Program, node: Node<'_>) -> Option<String> {
     if let Some(truth) = node.as_bool() {
         return Some(format!("\"{truth}\""));
     }
-    let list = node.as_list()?;
-    let part = |node: &Node<'_>| {
-        let text = node.as_text()?.text;
-        let binds_less = text.contains("||") || text.contains('?');
-        Some(if binds_less {
-            format!("({text})")
-        } else {
-            text.to_owned()
-        })
-    };
-    let parts: Option<Vec<String>> = list.iter().map(part).collect();
-    let text = parts.filter(|parts| !parts.is_empty())?.join(" && ");
-    Some(format!("one text: \"{text}\""))
+    let condition = habits::condition(program, node)?;
+    Some(format!("one text: \"{condition}\""))
 }
 
-/// Compiles the condition of one step of a sequence, which reads the step's own event.
+/// Compiles the condition of one step of a sequence, which reads the step's own event; of a step that could not be read
+/// what is wrong with the condition itself is told.
 fn step_condition(
     house: &mut House<'_>,
     all: &mut Rules,
@@ -222,7 +249,8 @@ fn step_condition(
     step: &sequence::StepIf<'_>,
     triggers: &mut [Trigger],
 ) {
-    let mut compiler = Compiler::new(house, all, &step.events, true, meta);
+    let complete = !step.events.is_empty();
+    let mut compiler = Compiler::new(house, all, &step.events, complete, meta);
     let condition = compiler.condition(&step.text, false);
     let names = compiler.finish();
     if let Some(Trigger::Sequence { steps, .. }) = triggers.get_mut(step.trigger)
@@ -310,11 +338,7 @@ fn after_downtime(house: &mut House<'_>, node: Node<'_>) -> AfterDowntime {
 }
 
 /// For each event trigger: where the fields that the rule reads stand in that event.
-fn fill_field_maps(
-    program: &crate::program::Program,
-    triggers: &mut [Trigger],
-    names: &[Arc<str>],
-) {
+fn fill_field_maps(program: &Program, triggers: &mut [Trigger], names: &[Arc<str>]) {
     if names.is_empty() {
         return;
     }
@@ -325,7 +349,7 @@ fn fill_field_maps(
     }
 }
 
-fn field_map(program: &crate::program::Program, event: EventIx, names: &[Arc<str>]) -> FieldMap {
+fn field_map(program: &Program, event: EventIx, names: &[Arc<str>]) -> FieldMap {
     let declared = &program[event].fields;
     let place = |name: &Arc<str>| declared.iter().position(|field| field.name == *name);
     names.iter().filter_map(place).map(|at| at as u8).collect()

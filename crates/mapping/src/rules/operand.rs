@@ -8,7 +8,7 @@ use crate::{
     diagnostic::Diagnostic,
     expr,
     program::{Operand, Template},
-    read::{Node, Text},
+    read::{Node, Table, Text},
 };
 
 impl Compiler<'_, '_> {
@@ -29,6 +29,17 @@ impl Compiler<'_, '_> {
         })?;
         self.all.uses.expr(&value);
         Some(Operand::Expr(value))
+    }
+
+    /// Looks at values of which nobody knows what they are written to: what is wrong with them anyhow is told in the same go
+    /// as that.
+    pub(super) fn look_at(&mut self, table: &Table<'_>, but: &[&str]) {
+        for (key, node) in table.entries() {
+            let text = node.as_text().filter(|_| !but.contains(&key.name));
+            if let Some(text) = text.filter(|text| text.text.contains("${")) {
+                let _ = self.template(&text);
+            }
+        }
     }
 
     /// Text around a hole, or a hole that doesn't close: only messages have that.

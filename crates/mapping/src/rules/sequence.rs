@@ -54,18 +54,26 @@ pub(super) fn read<'a>(
         table.reject_unknown(report, "a trigger with `sequence`", &keys);
         let mut steps = Vec::with_capacity(list.len());
         for node in list {
-            let step = step(program, report, node);
-            if let Some((events, condition)) = &step {
-                conditions.extend(condition.map(|text| StepIf {
-                    trigger: drafts.triggers.len(),
-                    step: steps.len(),
-                    text,
-                    events: events.iter().map(|event| event.event).collect(),
-                }));
-            }
-            steps.push(step.map(|(events, _)| events));
+            let (events, condition) = step(program, report, node);
+            let named = events.iter().flatten();
+            conditions.extend(condition.map(|text| StepIf {
+                trigger: drafts.triggers.len(),
+                step: steps.len(),
+                text,
+                events: named.map(|event| event.event).collect(),
+            }));
+            steps.push(events);
         }
-        steps.into_iter().collect::<Option<Vec<_>>>()?
+        let steps: Option<Vec<_>> = steps.into_iter().collect();
+        if steps.is_none() {
+            // What is wrong with its conditions is told too; no trigger has that place.
+            let nowhere = |condition| StepIf {
+                trigger: usize::MAX,
+                ..condition
+            };
+            drafts.steps.extend(conditions.drain(..).map(nowhere));
+        }
+        steps?
     } else {
         node.complain(
             report,
@@ -148,14 +156,18 @@ fn melody(
     values
 }
 
-/// `"D.CH.event"`, or `{ event = "D.CH.event", if = "..", field = value }`.
+/// `"D.CH.event"`, or `{ event = "D.CH.event", if = "..", field = value }`: its events, where they could be read, and its
+/// condition.
 fn step<'a>(
     program: &Program,
     report: &mut Report,
     node: Node<'a>,
-) -> Option<(Vec<StepEvent>, Option<Text<'a>>)> {
+) -> (Option<Vec<StepEvent>>, Option<Text<'a>>) {
     if let Some(text) = node.as_text() {
-        return Some((plain(&events(program, report, &text)?), None));
+        return (
+            events(program, report, &text).map(|found| plain(&found)),
+            None,
+        );
     }
     let Some(table) = node.as_table() else {
         node.complain(
@@ -163,25 +175,30 @@ fn step<'a>(
             "a step of a sequence",
             "an event in quotes, or a table with `event`",
         );
-        return None;
+        return (None, None);
     };
     let own = ["event", "if"];
-    let text = table
-        .required(report, "a step of a sequence", "event", &own)?
-        .text(report, "`event`")?;
-    let mut step = plain(&events(program, report, &text)?);
-    let mut sound = Some(());
+    let what = "a step of a sequence";
+    let table = table.forgiving(report, what, "event", &own);
+    let condition = table.field("if");
+    let is_text = condition.is_none_or(|node| node.as_text().is_some());
+    let condition = condition.and_then(|node| node.text(report, "`if`"));
+    let named = table
+        .required(report, what, "event", &own)
+        .and_then(|node| node.text(report, "`event`"))
+        .and_then(|text| events(program, report, &text));
+    let Some(named) = named else {
+        return (None, condition);
+    };
+    let mut step = plain(&named);
+    let mut sound = is_text.then_some(());
     for (key, node) in table.entries() {
         if !own.contains(&key.name) {
             let taken = demand(program, report, &mut step, &key, node, &own);
             sound = sound.and(taken);
         }
     }
-    let condition = match table.field("if") {
-        Some(node) => Some(node.text(report, "`if`")?),
-        None => None,
-    };
-    sound.map(|()| (step, condition))
+    (sound.map(|()| step), condition)
 }
 
 /// The events that a step names, any one of them.

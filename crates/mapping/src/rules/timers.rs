@@ -88,6 +88,8 @@ impl Timers {
     /// house could be read, those that nobody waits for.
     pub(super) fn finish(self, house: &mut House<'_>, metas: &[Meta], whole: bool) {
         let report = &mut house.report;
+        // What has a mistake may be a use.
+        let whole = whole && !report.has_errors();
         for row in &self.rows {
             let name = &row.name;
             match &row.started {

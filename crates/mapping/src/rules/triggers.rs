@@ -6,6 +6,7 @@ use types::Value;
 
 use super::{
     Meta, Rules,
+    actions::misspelt,
     sequence::{self, StepIf},
     timers::Use,
     times,
@@ -14,6 +15,7 @@ use crate::{
     constant,
     diagnostic::Diagnostic,
     grammar::{Others, TRIGGERS},
+    habits,
     house::House,
     kinds::Kind,
     paths::{self, GESTURES, Source},
@@ -109,7 +111,7 @@ fn one<'a>(
         );
         return None;
     };
-    let form = form(house, &table)?;
+    let (form, table) = form(house, table)?;
     match form {
         "gesture" => gesture(house, &table, drafts),
         "chord" => chord(house, &table, drafts),
@@ -142,32 +144,33 @@ fn plain(source: Source) -> Trigger {
     }
 }
 
-/// Which kind of trigger a table is; its keys are checked.
-fn form(house: &mut House<'_>, table: &Table<'_>) -> Option<&'static str> {
+/// Which kind of trigger a table is; its keys are checked, and a misspelt one is read as what was meant.
+fn form<'a>(house: &mut House<'_>, table: Table<'a>) -> Option<(&'static str, Table<'a>)> {
     let report = &mut house.report;
     let all = TRIGGERS.all.iter();
     let mut found = all.clone().filter(|form| table.field(form.name).is_some());
-    let Some(form) = found.next() else {
-        let names: Vec<&str> = all.map(|form| form.name).collect();
-        let mut entries = table.entries().into_iter();
-        let misspelt = entries
-            .find(|(key, _)| crate::suggest::closest(key.name, names.iter().copied()).is_some());
-        report.push(match misspelt {
-            Some((key, _)) => unknown_key(&key, "a trigger", &names),
-            None => {
+    let (first, second) = (found.next(), found.next());
+    let (form, table) = match first {
+        Some(form) => (form, table),
+        None => {
+            let names: Vec<&str> = all.map(|form| form.name).collect();
+            let meant = habits::trigger(&house.program, &table);
+            let misspelt = misspelt(&table, &TRIGGERS).filter(|_| meant.is_none());
+            let Some((key, form)) = misspelt else {
                 let message = "this table is no trigger";
                 let error = Diagnostic::error("unknown-trigger", table.span.clone(), message);
-                let event = table.field("event").and_then(|node| node.as_text());
-                error.help(match event {
-                    Some(event) => format!("an event stands for itself: when = \"{}\"", event.text),
+                report.push(error.help(match meant {
+                    Some(meant) => meant,
                     None => format!("a trigger has one of {}", crate::read::list(&names)),
-                })
-            }
-        });
-        return None;
+                }));
+                return None;
+            };
+            report.push(unknown_key(&key, "a trigger", &names));
+            (form, table.reading(key.name, form.name))
+        }
     };
     let name = form.name;
-    if let Some(second) = found.next().map(|form| form.name) {
+    if let Some(second) = second.map(|form| form.name) {
         let message = format!("a trigger has either `{name}` or `{second}`");
         report.push(
             Diagnostic::error("conflicting-keys", table.key_span(second), message)
@@ -180,7 +183,7 @@ fn form(house: &mut House<'_>, table: &Table<'_>) -> Option<&'static str> {
     if form.keys.others == Others::Nothing {
         table.reject_unknown(report, form.keys.what, form.keys.names);
     }
-    Some(name)
+    Some((name, table))
 }
 
 fn gesture<'a>(house: &mut House<'_>, table: &Table<'a>, drafts: &mut Drafts<'a>) -> Option<()> {
@@ -194,8 +197,16 @@ fn gesture<'a>(house: &mut House<'_>, table: &Table<'a>, drafts: &mut Drafts<'a>
         "on",
         &["gesture", "on", "hold", "within"],
     );
-    let text = on.and_then(|on| on.text(report, "`on`"))?;
-    let channels = paths::targets(program, report, &text, 0..text.text.len())?;
+    let text = on.and_then(|on| on.text(report, "`on`"));
+    let mut time = |key: &str, default| match table.field(key) {
+        Some(node) => units::some_duration(node, report, &format!("`{key}`")),
+        None => Some(default),
+    };
+    let (hold, within) = (time("hold", HOLD), time("within", WITHIN));
+    let channels = text.and_then(|text| {
+        let channels = paths::targets(program, report, &text, 0..text.text.len())?;
+        Some((text, channels))
+    });
     let (_, kind) = *kind?;
     for (key, fits) in [
         ("hold", kind == GestureKind::Long),
@@ -210,11 +221,7 @@ fn gesture<'a>(house: &mut House<'_>, table: &Table<'a>, drafts: &mut Drafts<'a>
             report.push(error.help("`hold` is for long, `within` for double and triple"));
         }
     }
-    let mut time = |key: &str, default| match table.field(key) {
-        Some(node) => units::some_duration(node, report, &format!("`{key}`")),
-        None => Some(default),
-    };
-    let (hold, within) = (time("hold", HOLD)?, time("within", WITHIN)?);
+    let ((text, channels), hold, within) = (channels?, hold?, within?);
     for channel in channels {
         if !paths::has_gestures(program, channel) {
             let path = program.channel_path(channel);
@@ -291,14 +298,19 @@ fn chord_values(house: &mut House<'_>, node: Node<'_>, ty: &types::Type) -> Opti
     let report = &mut house.report;
     let list = node.list(report, "a chord's values")?;
     let mut values: Vec<Value> = Vec::new();
+    let before = report.len();
     for node in &list {
-        let value = constant::read(report, *node, ty, "a chord's value")?;
+        let Some(value) = constant::read(report, *node, ty, "a chord's value") else {
+            continue;
+        };
         if values.contains(&value) {
             let message = format!("{value} stands in the chord twice");
             report.push(Diagnostic::error("bad-chord", node.span(), message));
-            return None;
         }
         values.push(value);
+    }
+    if report.has_errors_since(before) {
+        return None;
     }
     if !(2..=16).contains(&values.len()) {
         let error = Diagnostic::error("bad-chord", node.span(), "a chord has 2 to 16 values");

@@ -19,7 +19,9 @@ const WORDS: &[(&str, &str)] = &[
     ("action", "do"),
     ("actions", "do"),
     ("then", "do"),
+    ("sequence", "do"),
     ("alias", "note"),
+    ("friendly_name", "note"),
     ("description", "note"),
     ("comment", "note"),
     // Triggers and actions.

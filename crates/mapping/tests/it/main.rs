@@ -9,4 +9,5 @@ mod index;
 mod limits;
 mod reference;
 mod schema;
+mod slips;
 mod succession;

@@ -12,6 +12,7 @@ use crate::{
         tree::{Node, NodeKind},
         words,
     },
+    habits,
     program::{Expr, Function, SlotIx},
 };
 
@@ -63,13 +64,21 @@ impl Checker<'_, '_, '_> {
             return self.known(word, arguments.first()?);
         }
         let Some((_, function, arity)) = FUNCTIONS.iter().find(|row| row.0 == word) else {
-            let names = words::names(words::FUNCTIONS);
-            self.unknown(
-                "unknown-function",
-                name,
-                format!("no function is called `{word}`"),
-                names,
-            );
+            let written: Vec<&str> = arguments
+                .iter()
+                .map(|argument| self.written(&argument.range))
+                .collect();
+            let message = format!("no function is called `{word}`");
+            match habits::function(self.scope.program, word, &written) {
+                Some(help) => {
+                    self.report
+                        .error("unknown-function", name, message, |e| e.help(help));
+                }
+                None => {
+                    let names = words::names(words::FUNCTIONS);
+                    self.unknown("unknown-function", name, message, names);
+                }
+            }
             // What stands inside may be wrong as well.
             for argument in arguments {
                 self.check(argument);

@@ -371,6 +371,7 @@ impl Checker<'_, '_, '_> {
 fn said_elsewhere(word: &str, alone: bool) -> Option<String> {
     Some(match word {
         "timer" | "timers" => "timers can't be asked: let a variable say it, set where the timer is started and where it ends".to_owned(),
+        "msg" | "payload" | "trigger" | "states" => "what an event says is event.FIELD, what a channel reported state.DEVICE.CHANNEL".to_owned(),
         _ if !alone => return None,
         "null" | "nil" | "none" | "None" | "undefined" | "unknown" | "unavailable" => {
             "what was never reported is unknown: ask !has(state.DEVICE.CHANNEL)".to_owned()

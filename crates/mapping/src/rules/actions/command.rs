@@ -26,9 +26,15 @@ pub(super) fn by_name(compiler: &mut Compiler<'_, '_>, name: &Text<'_>) -> Optio
 
 /// One action for each channel: a group stands for its members.
 pub(super) fn read(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<Vec<Action>> {
-    let name = text(compiler, table, "command")?;
-    let house = &mut *compiler.house;
-    let commands = paths::commands(&house.program, &mut house.report, &name)?;
+    let found = text(compiler, table, "command").and_then(|name| {
+        let house = &mut *compiler.house;
+        let commands = paths::commands(&house.program, &mut house.report, &name)?;
+        Some((name, commands))
+    });
+    let Some((name, commands)) = found else {
+        compiler.look_at(table, &["command"]);
+        return None;
+    };
     let mut actions = Vec::with_capacity(commands.len());
     for (channel, command) in commands {
         let declared = &compiler.house.program[channel].commands[usize::from(command)].args;

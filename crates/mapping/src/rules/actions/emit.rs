@@ -10,9 +10,15 @@ use crate::{
 
 /// One action for each event: a group stands for the events of its members.
 pub(super) fn read(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<Vec<Action>> {
-    let name = text(compiler, table, "emit")?;
-    let house = &mut *compiler.house;
-    let sources = paths::events(&house.program, &mut house.report, &name)?;
+    let found = text(compiler, table, "emit").and_then(|name| {
+        let house = &mut *compiler.house;
+        let sources = paths::events(&house.program, &mut house.report, &name)?;
+        Some((name, sources))
+    });
+    let Some((name, sources)) = found else {
+        compiler.look_at(table, &["emit"]);
+        return None;
+    };
     let mut actions = Vec::with_capacity(sources.len());
     for source in sources {
         let event = emittable(compiler, &name, source)?;

@@ -11,7 +11,7 @@ use crate::{
     kinds::Kind,
     paths,
     program::{Action, ChannelIx, Operand, SlotIx},
-    read::{Node, Table, Text},
+    read::{Table, Text},
     units,
 };
 
@@ -23,14 +23,13 @@ pub(super) fn wait(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option
 
 /// `{ hold = TARGET, for = "1h" }`: one action for each channel.
 pub(super) fn hold(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<Vec<Action>> {
-    let name = text(compiler, table, "hold")?;
-    let help = format!(
-        "write for example {{ hold = \"{}\", for = \"1h\" }}",
-        name.text
-    );
-    let node = until(compiler, table, "an output hold", &help);
+    let name = text(compiler, table, "hold");
+    let held = name.map_or("hall.lamp", |name| name.text);
+    let help = format!("write for example {{ hold = \"{held}\", for = \"1h\" }}");
+    let (report, keys) = (&mut compiler.house.report, ["hold", "for"]);
+    let node = table.required_or(report, "an output hold", "for", &keys, &help);
     let span = node.and_then(|node| units::duration(node, &mut compiler.house.report, "`for`"));
-    let channels = consumers(compiler, &name)?;
+    let channels = consumers(compiler, &name?)?;
     let span = span?;
     let hold = |channel| Action::Hold { channel, span };
     Some(channels.into_iter().map(hold).collect())
@@ -40,8 +39,10 @@ pub(super) fn hold(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option
 pub(super) fn on(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<Vec<Action>> {
     let name = text(compiler, table, "on")?;
     let help = format!("to switch it on for good write \"{}.on\"", name.text);
-    until(compiler, table, "what is on for a time", &help);
-    let bound = bound(compiler, table);
+    let (report, keys) = (&mut compiler.house.report, ["on", "for"]);
+    let bound = table
+        .required_or(report, "what is on for a time", "for", &keys, &help)
+        .and_then(|node| units::some_duration(node, report, "`for`"));
     let channels = consumers(compiler, &name)?;
     let mut actions = Vec::with_capacity(channels.len());
     for channel in channels {
@@ -54,22 +55,6 @@ pub(super) fn on(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<V
         });
     }
     bound.is_some().then_some(actions)
-}
-
-/// The `for` that must be there. A misspelt one is reported as unknown already.
-fn until<'a>(
-    compiler: &mut Compiler<'_, '_>,
-    table: &Table<'a>,
-    what: &str,
-    help: &str,
-) -> Option<Node<'a>> {
-    let node = table.field("for");
-    if node.is_none() && table.entries().len() == 1 {
-        let message = format!("{what} needs `for`");
-        let error = Diagnostic::error("missing-key", table.span.clone(), message);
-        compiler.house.report.push(error.help(help));
-    }
-    node
 }
 
 /// `for`: off again after so long.

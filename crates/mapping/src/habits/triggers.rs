@@ -1,0 +1,87 @@
+//! Triggers that are tables elsewhere.
+
+use super::{SOME_CHANNEL, conditions, first_text, has_any, span, text};
+use crate::{
+    program::Program,
+    read::{Node, Table},
+};
+
+/// What to write for a table in `when` that is none of ours.
+pub(crate) fn trigger(program: &Program, table: &Table<'_>) -> Option<String> {
+    let kind = first_text(table, &["platform", "trigger", "type"]).unwrap_or_default();
+    if kind == "sun" || has_any(table, &["sunset", "sunrise"]) {
+        return Some(sun(table));
+    }
+    if kind == "time_pattern" || has_any(table, &["minutes", "hours", "every", "interval"]) {
+        return Some(pattern(table));
+    }
+    if kind == "mqtt" || has_any(table, &["topic", "mqtt"]) {
+        let topic = first_text(table, &["topic", "mqtt"]).unwrap_or("some/topic");
+        return Some(format!(
+            "what comes on a topic is an event of a device: mqtt = {{ event = \"{topic}\" }} below its [device.NAME], and here \"NAME.CHANNEL.EVENT\""
+        ));
+    }
+    if matches!(kind, "homeassistant" | "startup") || has_any(table, &["homeassistant", "startup"])
+    {
+        return Some(super::texts::AT_A_START.to_owned());
+    }
+    if let Some(event) = text(table, "event") {
+        return Some(event_of(program, table, event));
+    }
+    let held = ["if", "when", "value_template"];
+    if let Some(node) = held.iter().find_map(|key| table.field(key)) {
+        let condition = conditions::condition(program, node)?;
+        return Some(format!("write {}", holds(&condition, table)));
+    }
+    let condition = conditions::of_trigger(program, table)?;
+    Some(format!("write {}", holds(&condition, table)))
+}
+
+/// `{ holds = ".." }`, with the time that stands in `table`.
+fn holds(condition: &str, table: &Table<'_>) -> String {
+    let time = table.field("for").and_then(|node: Node<'_>| span(node));
+    let time = time.map_or(String::new(), |time| format!(", for = \"{time}\""));
+    format!("{{ holds = \"{condition}\"{time} }}")
+}
+
+/// `{ event = "press", on = "hall.button" }`, or an event alone.
+fn event_of(program: &Program, table: &Table<'_>, event: &str) -> String {
+    let source = first_text(table, &["on", "device", "channel", "entity_id", "source"]);
+    let whole = match source {
+        Some(_) if !event.contains('.') => format!("{}.{event}", super::path(program, source)),
+        _ if event.contains('.') => event.to_owned(),
+        _ => format!("{SOME_CHANNEL}.{event}"),
+    };
+    let condition = ["if", "condition"].iter().find_map(|key| table.field(key));
+    let condition = condition.and_then(|node| conditions::condition(program, node));
+    let beside = condition.map_or(String::new(), |condition| {
+        format!(", and beside it if = \"{condition}\"")
+    });
+    format!("an event stands for itself: when = \"{whole}\"{beside}")
+}
+
+fn sun(table: &Table<'_>) -> String {
+    let event = first_text(table, &["event"]).unwrap_or("sunset");
+    let offset = table.field("offset").and_then(span);
+    let offset = offset.map_or(String::new(), |offset| format!(", offset = \"{offset}\""));
+    format!("write {{ sun = \"{event}\"{offset} }}")
+}
+
+/// Every so often: as cron says it.
+fn pattern(table: &Table<'_>) -> String {
+    let step = |key: &str| {
+        let value = super::scalar(table.field(key)?)?;
+        Some(match value.strip_prefix('/') {
+            Some(step) => format!("*/{step}"),
+            None => value.to_owned(),
+        })
+    };
+    let every = first_text(table, &["every", "interval"]);
+    if let Some(cron) = every.and_then(super::texts::every) {
+        return format!("write {{ cron = \"{cron}\" }}");
+    }
+    let (minutes, hours) = (step("minutes"), step("hours"));
+    let minute = minutes.unwrap_or_else(|| if hours.is_some() { "0" } else { "*/5" }.to_owned());
+    let hour = hours.unwrap_or_else(|| "*".to_owned());
+    format!("write {{ cron = \"{minute} {hour} * * *\" }}")
+}
