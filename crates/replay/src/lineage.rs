@@ -140,7 +140,7 @@ impl History {
 
 /// That nothing of `program` is called `text`; and what it is called now, where it had that name.
 pub(crate) fn unknown(history: &History, program: &Program, text: &str) -> HistoryError {
-    if let Some(renamed) = renamed(history, text) {
+    if let Some(renamed) = renamed(history, text, "") {
         return renamed;
     }
     match Target::expect(program, text) {
@@ -149,15 +149,20 @@ pub(crate) fn unknown(history: &History, program: &Program, text: &str) -> Histo
     }
 }
 
-/// That what was called `text` has another name now; `None`: nothing was, or something still is.
-pub(crate) fn renamed(history: &History, text: &str) -> Option<HistoryError> {
+/// That what was called `text` has another name now; `None`: nothing was, or something still is. Without `kind`, as in
+/// `rule.`, where only such things are asked about.
+pub(crate) fn renamed(history: &History, text: &str, kind: &str) -> Option<HistoryError> {
     if Target::find(history.program(), text).is_some() {
         return None;
     }
     let name = now_called(history, text)?;
-    let text = text.escape_debug();
+    let (text, name) = (bare(text, kind).escape_debug(), bare(&name, kind));
     let said = format!("\"{text}\" has another name now: ask about {name}");
     Some(HistoryError::Unknown(said))
+}
+
+fn bare<'t>(text: &'t str, kind: &str) -> &'t str {
+    text.strip_prefix(kind).unwrap_or(text)
 }
 
 /// What the thing is called today that was `text` last.

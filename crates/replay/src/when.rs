@@ -220,6 +220,8 @@ fn day(text: &str, here: &Zoned) -> Option<Date> {
     match text {
         "today" => return Some(today),
         "yesterday" => return today.yesterday().ok(),
+        // Refused as what has not come yet, and not as no time.
+        "tomorrow" => return today.tomorrow().ok(),
         _ => {}
     }
     if let Some(weekday) = weekday(text) {
@@ -386,6 +388,8 @@ mod tests {
         for text in [
             "2026-03-29",
             "today 23:00",
+            "tomorrow",
+            "tomorrow 07:00",
             "2026-03-28T22:00:00Z",
             "9998-12-31 23:59",
         ] {
@@ -420,7 +424,7 @@ mod tests {
             "5 minutes m ago",
             "99999999999 weeks ago",
             "-5 minutes -3 minutes",
-            "tomorrow 07:00",
+            "tomorrow 7",
             "07:02:30.",
             "07:02:30:1",
             "-99999999999999999999h",

@@ -165,7 +165,7 @@ fn rule_of<'h>(
         Ok((then.last(), Arc::clone(then.house().program())))
     });
     found.map_err(|error| match error {
-        HistoryError::Unknown(_) => lineage::renamed(history, &full)
+        HistoryError::Unknown(_) => lineage::renamed(history, &full, "rule.")
             .unwrap_or_else(|| HistoryError::Unknown(no_rule(history, text, bare))),
         other => other,
     })
