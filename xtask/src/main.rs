@@ -71,6 +71,7 @@ fn main() -> ExitCode {
             Ok(options) => bench::travel::run(&options),
             Err(error) => return wrong_usage(&format!("{error:#}")),
         },
+        // Started by the bench itself.
         ["bench", "null-peer", address] => bench::broker::null::run(address),
         ["bench", options @ ..] => match bench::broker::Options::parse(options) {
             Ok(options) => bench::broker::run(&options),

@@ -16,8 +16,8 @@ use super::{
     stream::Stream,
 };
 
-/// Nothing takes longer than this in a broker that works.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
+/// Nothing takes longer than this in a broker that works, on a disk that others keep busy.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// One connection.
 pub(crate) struct Client {
