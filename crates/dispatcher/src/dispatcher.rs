@@ -42,6 +42,7 @@ mod outside;
 mod reconcile;
 mod reload;
 mod retained;
+mod sealed;
 mod snapshot;
 mod unheard;
 
@@ -59,6 +60,8 @@ pub struct Dispatcher {
     blocklist: Blocklist,
     /// What each device lost, for the hot path.
     blocked: Vec<Sides>,
+    /// Who is on the sealed link.
+    sealed: crate::sealed::Members,
     /// Which copies of events were seen, for each device.
     windows: Vec<Windows>,
     presence: Presence,
@@ -104,6 +107,7 @@ impl Dispatcher {
         let mut dispatcher = Self {
             topics: Topics::new(&program),
             blocked: Vec::new(),
+            sealed: crate::sealed::Members::default(),
             windows: vec![Windows::default(); program.devices.len()],
             presence: Presence::new(&program, &config.conduct),
             deliveries: Deliveries::new(program.channels.len()),
@@ -169,6 +173,9 @@ impl Dispatcher {
     /// What the broker user of `device` may publish and subscribe.
     #[must_use]
     pub fn access(&self, device: DeviceIx) -> Access {
+        if self.is_sealed(device) {
+            return Access::default();
+        }
         access::of_device(&self.program, device)
     }
 
@@ -210,6 +217,9 @@ impl Dispatcher {
             self.session_started(now, device, effects);
         }
         self.renew_retained_targets(now, device, effects);
+        if self.is_sealed(device) {
+            self.sync(now, device, effects);
+        }
         came.then_some(Input::Online(device))
     }
 

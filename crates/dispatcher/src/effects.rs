@@ -7,7 +7,7 @@ use mapping::{
     program::{ChannelIx, DeviceIx, EventIx, RuleIx},
 };
 
-use crate::blocklist::Sides;
+use crate::{blocklist::Sides, sealed::Tell};
 
 /// Names a send; comes back with [`crate::Dispatcher::delivered`] when the consumer acknowledged it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -202,6 +202,11 @@ impl From<engine::Note> for Note {
 pub struct Effects {
     /// Messages, in order.
     pub sends: Vec<Send>,
+    /// What devices on the sealed link say, for everybody else: messages that follow from who has a key, which no journal
+    /// holds.
+    pub mirror: Vec<Send>,
+    /// What devices on the sealed link are to be told, in order; [`Self::sends`] shows the same to everybody else.
+    pub tells: Vec<Tell>,
     /// Broker users of devices whose sessions end.
     pub kicks: Vec<Arc<str>>,
     /// Broker users of devices whose [`crate::access`] changed, or that are gone.
@@ -218,6 +223,8 @@ impl Effects {
     /// Empties it, keeping its memory.
     pub fn clear(&mut self) {
         self.sends.clear();
+        self.mirror.clear();
+        self.tells.clear();
         self.kicks.clear();
         self.access.clear();
         self.notifications.clear();

@@ -21,6 +21,7 @@ mod presence;
 mod refusal;
 pub mod rehearsal;
 pub mod role;
+mod sealed;
 mod span;
 mod topics;
 
@@ -36,6 +37,7 @@ pub use observed::Observed;
 pub use outputs::{Mark, Outputs, OutputsHash};
 pub use presence::promises;
 pub use refusal::{Counters, Reason, Refusal};
+pub use sealed::{Said, Tell};
 
 /// Version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -11,10 +11,11 @@ mod set;
 mod state;
 mod write;
 
-pub(crate) use event::{DecodedEvent, event};
+pub(crate) use event::{DecodedEvent, event, named_event};
+pub(crate) use flat::{Pair, Scalar};
 pub(crate) use foreign::{availability, foreign};
 pub(crate) use set::{Asked, set};
-pub(crate) use state::state;
+pub(crate) use state::{state, state_of};
 pub(crate) use write::{
     emitted, foreign_command, foreign_target, momentary, role, target, text as write_text,
     value as write_value,

@@ -27,6 +27,11 @@ pub enum Reason {
         /// Whose topic it is.
         owner: Arc<str>,
     },
+    /// The topic belongs to a device on the sealed link, for which nobody else may speak.
+    Sealed {
+        /// Whose topic it is.
+        owner: Arc<str>,
+    },
     /// A topic that only the dispatcher writes.
     DispatchersOwn,
     /// A topic below `iot/` that the mapping does not declare.
@@ -130,6 +135,7 @@ impl Reason {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotYours { .. } => "not-yours",
+            Self::Sealed { .. } => "sealed",
             Self::DispatchersOwn => "dispatchers-own",
             Self::Undeclared => "undeclared",
             Self::TakesNoTarget => "takes-no-target",
@@ -168,6 +174,10 @@ impl fmt::Display for Reason {
             Self::NotYours { owner } => write!(
                 f,
                 "the topic belongs to '{owner}'; a device speaks only for itself"
+            ),
+            Self::Sealed { owner } => write!(
+                f,
+                "'{owner}' has a key and speaks over the sealed link; nobody else may speak for it"
             ),
             Self::DispatchersOwn => f.write_str(
                 "only the dispatcher writes here; ask for a target on the channel's `set`",

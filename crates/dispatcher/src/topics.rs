@@ -46,9 +46,10 @@ pub(crate) struct ChannelTopics {
     pub(crate) target: Option<Arc<str>>,
     /// Momentary commands.
     pub(crate) command: Option<Arc<str>>,
-    /// Reported state. A module of ours speaks here itself; for foreign and virtual devices the dispatcher does.
+    /// Reported state. A plain module of ours speaks here itself; for the other devices the dispatcher does.
     pub(crate) state: Option<Arc<str>>,
-    /// Events that the dispatcher tells: those of foreign devices, and those that rules emit for virtual ones.
+    /// Events. A plain module of ours speaks here itself; the dispatcher tells those of foreign devices and of modules on
+    /// the sealed link, and those that rules emit for virtual ones.
     pub(crate) event: Option<Arc<str>>,
 }
 
@@ -145,7 +146,7 @@ impl Topics {
             target: row.consumer.then(|| topic("target")),
             command: told.then(|| topic("command")),
             state: Some(state),
-            event: (device.carrier == Carrier::Virtual).then_some(event),
+            event: Some(event),
         });
     }
 

@@ -68,7 +68,7 @@ pub(crate) enum Command {
     /// Looks for what keeps a house from running well on this machine, and says how to mend it
     #[command(after_help = "Exits with 1 where there is trouble; changes nothing.")]
     Doctor(Doctor),
-    /// Lists, shows, blocks and unblocks devices of a running dispatcher
+    /// Lists, shows, blocks and unblocks devices, and gives them keys
     #[command(subcommand)]
     Device(Device),
     /// Makes and shows the certificates of the broker's TLS listeners
@@ -349,6 +349,20 @@ pub(crate) enum Device {
         /// Prints JSON
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        state: State,
+    },
+    /// Gives a module of ours a key: it speaks over the sealed link then, and nobody else speaks for it
+    Add {
+        /// Name of the device
+        name: String,
+        /// Where to write its identity, which is flashed; it holds the device's secret, and nothing else does
+        /// [default: NAME.identity]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Gives it another key than the one it has, which no longer works
+        #[arg(long)]
+        replace: bool,
         #[command(flatten)]
         state: State,
     },

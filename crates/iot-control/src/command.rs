@@ -7,6 +7,7 @@ mod counters;
 mod doctor;
 mod edit;
 pub(crate) mod house;
+mod identity;
 mod json;
 mod lsp;
 mod outcome;

@@ -2,10 +2,13 @@
 //! dispatcher: one JSON object a line each way. Who may open the folder may command; no password.
 
 pub(crate) mod client;
+mod hidden;
 pub(crate) mod server;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+
+pub(crate) use hidden::Hidden;
 
 /// Longest request, in bytes; a longer one ends the connection.
 pub(crate) const REQUEST_BYTES_MAX: u64 = 64 * 1024;
@@ -41,6 +44,11 @@ pub(crate) enum Request {
     Device {
         /// Its name.
         name: String,
+    },
+    /// Lets a device in over the sealed link.
+    DeviceAdd {
+        /// The device.
+        device: NewDevice,
     },
     /// Cuts a device off.
     Block {
@@ -80,6 +88,19 @@ pub(crate) enum Direction {
     Consumer,
     /// Both, and its session ends
     Both,
+}
+
+/// A device that is to be let in over the sealed link. Its own secret never travels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct NewDevice {
+    /// Its name in the mapping.
+    pub(crate) name: String,
+    /// Its public key, hexadecimal.
+    pub(crate) key: String,
+    /// What it shares with the dispatcher beside the keys.
+    pub(crate) psk: Hidden,
+    /// Whether a key that it has is to give way.
+    pub(crate) replace: bool,
 }
 
 /// A user to be added; only the hash of its password travels.

@@ -5,6 +5,7 @@ mod cli;
 mod command;
 mod control;
 mod doctor;
+mod hex;
 mod log;
 mod login;
 mod printer;

@@ -13,9 +13,11 @@ pub(crate) mod house;
 mod identity;
 mod journal;
 mod keeper;
+pub(crate) mod keys;
 mod recover;
 mod refusals;
 mod room;
+mod sealed;
 mod show;
 mod status;
 pub(crate) mod stream;
@@ -109,7 +111,11 @@ fn start(options: &cli::Run, started: time::Instant) -> anyhow::Result<()> {
         let _sockets_belong_to = runtime.enter();
         listen(&settings, options.simulate)?
     };
-    let web = vitals::listen(&settings.web.listen, options.simulate)?;
+    let open = Open {
+        listeners,
+        udp: sealed::udp::listen(&settings)?,
+        web: vitals::listen(&settings.web.listen, options.simulate)?,
+    };
     let recovered = recover::recover(options, &settings, &house, &Machine::read())?;
     let tasks = LocalSet::new();
     tasks.block_on(
@@ -118,7 +124,7 @@ fn start(options: &cli::Run, started: time::Instant) -> anyhow::Result<()> {
             options,
             &settings,
             &house,
-            (listeners, web, certificate),
+            (open, certificate),
             (recovered, seen),
             started,
         ),
@@ -164,27 +170,40 @@ fn settings(options: &cli::Run) -> anyhow::Result<Settings> {
             &mut mqtt.websocket_tls_listen,
         ];
         for address in mqtt.listen.iter_mut().chain(others.into_iter().flatten()) {
-            address.set_ip(match address {
-                SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
-                SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-            });
+            stay_here(address);
         }
+        settings.udp.listen.iter_mut().for_each(stay_here);
     }
     Ok(settings)
+}
+
+fn stay_here(address: &mut SocketAddr) {
+    address.set_ip(match address {
+        SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+        SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+    });
+}
+
+/// Sockets that are open already.
+struct Open {
+    listeners: Vec<(tls::Way, TcpListener)>,
+    udp: Vec<std::net::UdpSocket>,
+    web: Vec<std::net::TcpListener>,
 }
 
 async fn serve(
     options: &cli::Run,
     settings: &Settings,
     house: &House,
-    (listeners, web, certificate): (
-        Vec<(tls::Way, TcpListener)>,
-        Vec<std::net::TcpListener>,
-        Option<tls::Files>,
-    ),
+    (open, certificate): (Open, Option<tls::Files>),
     (recovered, seen): (recover::Recovered, watch::Seen),
     started: time::Instant,
 ) -> anyhow::Result<()> {
+    let Open {
+        listeners,
+        udp,
+        web,
+    } = open;
     let recover::Recovered {
         mut app,
         store,
@@ -262,6 +281,13 @@ async fn serve(
         desk.simulate(&house.program)?;
     }
     spawn_local(socket.serve(Rc::clone(&desk)));
+    let mut udp_addresses = Vec::new();
+    for socket in udp {
+        udp_addresses.push(socket.local_addr()?);
+        app.borrow_mut().sealed.answer_from(socket.try_clone()?);
+        let socket = tokio::net::UdpSocket::from_std(socket)?;
+        spawn_local(sealed::udp::serve(server.clone(), socket));
+    }
     if let Some(certificate) = certificate {
         certificate.tell();
         spawn_local(certificate.watch());
@@ -291,6 +317,7 @@ async fn serve(
         program: &house.program,
         tests: house.tests,
         addresses: &addresses,
+        udp: &udp_addresses,
         web: &web_addresses,
         state: &folder,
         is_default_state: folder == settings::default_state_folder(),
@@ -313,6 +340,7 @@ async fn serve(
     supervisor::stopping();
     desk.stop_simulation();
     let teller = server.enter(|core, app, now| {
+        app.sealed.say_goodbye(now);
         core.commit(now, app);
         app.snapshot(now, core);
         std::mem::take(&mut app.teller)

@@ -48,6 +48,7 @@ pub(crate) struct Settings {
     pub(crate) broker_ca: Option<PathBuf>,
     pub(crate) mqtt: Mqtt,
     pub(crate) tls: Tls,
+    pub(crate) udp: Udp,
     pub(crate) web: Web,
     pub(crate) engine: Engine,
     pub(crate) journal: Journal,
@@ -94,6 +95,13 @@ pub(crate) struct Tls {
     pub(crate) key: Option<PathBuf>,
     /// Who signs the certificates that clients have to show; `None`: they show none.
     pub(crate) client_ca: Option<PathBuf>,
+}
+
+/// `[udp]`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Udp {
+    /// Addresses for devices on the sealed link; empty: none.
+    pub(crate) listen: Vec<SocketAddr>,
 }
 
 /// `[web]`.

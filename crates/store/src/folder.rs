@@ -3,6 +3,7 @@
 //! Called by [`crate::Store::open`] and by the command line.
 //! Must not know what the files hold.
 
+use crate::keys::KeyFolder;
 use crate::regular;
 use std::fmt;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
@@ -41,6 +42,12 @@ impl StateFolder {
         self.root.join("house.db")
     }
 
+    /// The folder of the sealed link's keys.
+    #[must_use]
+    pub fn keys(&self) -> PathBuf {
+        self.root.join("keys")
+    }
+
     /// The file that only takes room, to be given back where a start finds the disk full.
     #[must_use]
     pub fn reserve(&self) -> PathBuf {
@@ -62,6 +69,7 @@ impl StateFolder {
         self.make()?;
         check(&self.root, 0o022)?;
         check_private(&self.journal())?;
+        KeyFolder::of(self).examine()?;
         // SQLite gives its side files the database's own permissions.
         let database = self.database();
         let options = &mut OpenOptions::new();
@@ -94,7 +102,8 @@ impl StateFolder {
         [self.journal(), self.database()]
             .iter()
             .filter(|path| path.exists())
-            .try_for_each(|path| check_private(path))
+            .try_for_each(|path| check_private(path))?;
+        KeyFolder::of(self).examine()
     }
 
     /// Locks the folder for this process, until the lock is dropped or the process ends.

@@ -31,6 +31,7 @@ mod folder;
 mod handle;
 mod health;
 pub mod journal;
+mod keys;
 mod open;
 mod past;
 mod queue;
@@ -49,6 +50,7 @@ pub use journal::{
     Batch, Class, CutOff, Damage, Durability, Gap, GapCause, JournalError, JournalReader,
     JournalView, Keep, ReadError, Record, Refused, Retention, TornTail,
 };
+pub use keys::{HouseKeys, KeyError, KeyFolder, SealedDevice};
 pub use open::{OpenError, Recovered, Store};
 pub use past::{Past, PastError};
 pub use queue::{QueueLimits, Refusal};

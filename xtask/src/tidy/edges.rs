@@ -76,7 +76,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         name: "store",
-        may_use: &["types"],
+        may_use: &["types", "wire"],
         must_not_know: &["tokio", "mio", "socket2"],
     },
     Rule {
@@ -93,6 +93,9 @@ const RULES: &[Rule] = &[
         name: "iot-control",
         may_use: &[
             "types",
+            "wire",
+            "link",
+            "device",
             "mapping",
             "edit",
             "lsp",

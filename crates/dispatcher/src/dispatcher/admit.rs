@@ -374,6 +374,11 @@ impl Dispatcher {
     /// A device speaks for itself. A virtual device is fed by whom the broker's list grants it, a foreign one
     /// by its own user or by a bridge.
     fn may_speak(&self, from: &Publisher, device: DeviceIx) -> Result<(), Reason> {
+        if self.is_sealed(device) {
+            return Err(Reason::Sealed {
+                owner: Arc::clone(&self.program[device].name),
+            });
+        }
         let carrier = &self.program[device].carrier;
         let may = match from {
             Publisher::Device(speaker) => *speaker == device,
@@ -397,7 +402,7 @@ impl Dispatcher {
         Ok(())
     }
 
-    fn refused(
+    pub(super) fn refused(
         &mut self,
         topic_of: Option<DeviceIx>,
         from: &Publisher,

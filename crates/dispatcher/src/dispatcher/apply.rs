@@ -110,16 +110,23 @@ impl Dispatcher {
         }
         // Who speaks is there: a silent device that is heard again, a foreign one behind a bridge.
         self.come(now, device, before, effects);
-        let told = self.tells_for(device).then(|| fields.clone());
+        let (tells, is_sealed) = (self.tells_for(device), self.is_sealed(device));
+        let told = (tells || is_sealed).then(|| fields.clone());
         let input = engine::Input::Event {
             event,
             fields,
             produced_ms,
         };
         self.run(now, input, effects);
-        if let Some(fields) = told {
-            self.publish_event(event, &fields, &mut effects.sends);
-        } else if let Some(channel) = self.carries(event) {
+        match told {
+            Some(fields) if tells => self.publish_event(event, &fields, &mut effects.sends),
+            Some(fields) => effects.mirror.extend(self.event_message(event, &fields)),
+            None => {}
+        }
+        if tells {
+            return;
+        }
+        if let Some(channel) = self.carries(event) {
             // A module may send the event alone; who only reads states is to see it too.
             self.publish_state(channel, &mut effects.sends);
         }
@@ -162,6 +169,8 @@ impl Dispatcher {
         self.run(now, input, effects);
         if self.tells_for(device) {
             self.publish_state(channel, &mut effects.sends);
+        } else if self.is_sealed(device) {
+            self.publish_state(channel, &mut effects.mirror);
         }
         if self.program[channel].consumer {
             self.reconcile(now, channel, effects);

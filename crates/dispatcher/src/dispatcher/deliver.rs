@@ -10,6 +10,7 @@ use super::Dispatcher;
 use crate::{
     effects::{Effects, Note, Notify, Qos, Send},
     payload,
+    sealed::Tell,
 };
 
 /// Rounds in which assumed states may lead to new wishes: as deep as the engine's own cascades.
@@ -17,6 +18,12 @@ const ROUNDS_MAX: usize = 16;
 
 /// People hear of a rule that is cut at most so often.
 const ALERT_EVERY: Duration = Duration::from_secs(600);
+
+/// Where what is told goes: to topics, and over the sealed link.
+struct Outgoing<'e> {
+    sends: &'e mut Vec<Send>,
+    tells: &'e mut Vec<Tell>,
+}
 
 impl Dispatcher {
     /// Delivers the outputs from `first` on and fills in what became of each.
@@ -76,22 +83,23 @@ impl Dispatcher {
     /// What a virtual or foreign device reports stands on its topics, as if a module had sent it.
     pub(super) fn publish_event(&self, event: EventIx, fields: &[Value], sends: &mut Vec<Send>) {
         let row = &self.program[event];
-        let Some(channel) = row.channel else {
-            return;
-        };
-        if let Some(topic) = self.topics.channel(channel).event.clone() {
-            sends.push(Send {
-                topic,
-                payload: payload::emitted(&self.program, event, fields),
-                qos: Qos::AtLeastOnce,
-                retain: false,
-                expiry_s: None,
-                token: None,
-            });
-        }
-        if !row.carries.is_empty() {
+        sends.extend(self.event_message(event, fields));
+        if let Some(channel) = row.channel.filter(|_| !row.carries.is_empty()) {
             self.publish_state(channel, sends);
         }
+    }
+
+    /// An event as a module would have sent it.
+    pub(super) fn event_message(&self, event: EventIx, fields: &[Value]) -> Option<Send> {
+        let channel = self.program[event].channel?;
+        Some(Send {
+            topic: self.topics.channel(channel).event.clone()?,
+            payload: payload::emitted(&self.program, event, fields),
+            qos: Qos::AtLeastOnce,
+            retain: false,
+            expiry_s: None,
+            token: None,
+        })
     }
 
     fn deliver_one(
@@ -104,9 +112,11 @@ impl Dispatcher {
         let Effects {
             engine,
             sends,
+            tells,
             notifications,
             ..
         } = effects;
+        let mut out = Outgoing { sends, tells };
         let (disposition, decision, line) = match &engine.outputs[place] {
             Output::Target {
                 channel,
@@ -118,7 +128,7 @@ impl Dispatcher {
                 ..
             } => {
                 let disposition =
-                    self.deliver_target(now, *channel, target, *changed, *fade, sends);
+                    self.deliver_target(now, *channel, target, *changed, *fade, &mut out);
                 // Which of these three it is depends on acknowledgements; that it is one of them doesn't.
                 let told = matches!(
                     disposition,
@@ -136,7 +146,7 @@ impl Dispatcher {
                 decision,
                 line,
             } => {
-                let disposition = self.deliver_momentary(now, *channel, *command, args, sends);
+                let disposition = self.deliver_momentary(now, *channel, *command, args, &mut out);
                 (disposition, *decision, *line)
             }
             Output::Event {
@@ -145,7 +155,7 @@ impl Dispatcher {
                 decision,
                 line,
             } => {
-                self.publish_event(*event, fields, sends);
+                self.publish_event(*event, fields, out.sends);
                 (Disposition::Sent, *decision, *line)
             }
             Output::Notify {
@@ -174,7 +184,7 @@ impl Dispatcher {
         target: &[(SlotIx, Value)],
         changed: bool,
         fade: Option<Duration>,
-        sends: &mut Vec<Send>,
+        out: &mut Outgoing<'_>,
     ) -> Disposition {
         let row = &self.program[channel];
         if self.blocked[row.device.index()].consumer {
@@ -194,7 +204,7 @@ impl Dispatcher {
         if changed {
             self.deliveries.row_mut(channel).tries = 0;
         }
-        match self.push_target(now, channel, target, fade, sends) {
+        match self.push_target(now, channel, target, fade, out) {
             false => Disposition::Dropped,
             true if away => Disposition::Waiting,
             true => Disposition::Sent,
@@ -207,7 +217,7 @@ impl Dispatcher {
         channel: ChannelIx,
         command: u8,
         args: &[Value],
-        sends: &mut Vec<Send>,
+        out: &mut Outgoing<'_>,
     ) -> Disposition {
         let device = self.program[channel].device;
         if self.blocked[device.index()].consumer {
@@ -226,7 +236,15 @@ impl Dispatcher {
         };
         let token = self.deliveries.token(channel);
         self.deliveries.row_mut(channel).momentary = Some(token);
-        sends.push(Send {
+        if self.is_sealed(device) {
+            out.tells.push(Tell::Command {
+                channel,
+                command,
+                args: args.to_vec(),
+                token,
+            });
+        }
+        out.sends.push(Send {
             topic,
             payload,
             qos: Qos::AtLeastOnce,
@@ -252,7 +270,9 @@ impl Dispatcher {
         let target = self.target_of(channel);
         let device = self.program[channel].device;
         if !target.is_empty() && !self.blocked[device.index()].consumer {
-            self.push_target(now, channel, &target, fade, &mut effects.sends);
+            let Effects { sends, tells, .. } = effects;
+            let mut out = Outgoing { sends, tells };
+            self.push_target(now, channel, &target, fade, &mut out);
         }
     }
 
@@ -263,7 +283,7 @@ impl Dispatcher {
         channel: ChannelIx,
         target: &[(SlotIx, Value)],
         fade: Option<Duration>,
-        sends: &mut Vec<Send>,
+        out: &mut Outgoing<'_>,
     ) -> bool {
         let Some(topic) = self.topics.channel(channel).target.clone() else {
             return false;
@@ -272,19 +292,28 @@ impl Dispatcher {
         let foreign = self.is_foreign(row.device);
         // A target that is not to wait for an absent consumer is not kept for it either.
         let retain = !foreign && row.deliver == Deliver::Latest;
+        let until = self.engine.bounded_until(channel);
+        let bound = until.map(|until| until.since(now.at));
         let payload = if foreign {
             payload::foreign_target(&self.program, channel, target)
         } else {
-            let until = self.engine.bounded_until(channel);
-            let bound = until.map(|until| until.since(now.at));
             payload::target(&self.program, target, fade, bound)
         };
         let token = self.deliveries.token(channel);
+        if self.is_sealed(row.device) {
+            out.tells.push(Tell::Target {
+                channel,
+                fields: target.to_vec(),
+                fade,
+                bound,
+                token,
+            });
+        }
         let fade = fade.filter(|_| retain);
         self.deliveries
             .sent(&self.config, now, channel, token, fade);
         self.deliveries.row_mut(channel).retained = retain;
-        sends.push(Send {
+        out.sends.push(Send {
             topic,
             payload,
             qos: Qos::AtLeastOnce,

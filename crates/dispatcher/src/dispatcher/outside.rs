@@ -18,7 +18,8 @@ pub struct Outside {
 }
 
 impl Dispatcher {
-    /// What crosses over. What foreign devices say in their own words is not said again in ours: the mirror is off.
+    /// What crosses over. What foreign devices say in their own words is not said again in ours, nor what devices on the
+    /// sealed link say and are told: the mirror is off.
     #[must_use]
     pub fn outside(&self) -> Outside {
         let texts = |of: &[&str]| of.iter().map(|&text| text.to_owned()).collect();
@@ -32,6 +33,10 @@ impl Dispatcher {
             told: texts(&["iot/+/+/target", "iot/+/+/command", "iot/+/role"]),
             kept: BTreeSet::new(),
         };
+        let mut devices = DeviceIx::all(self.program.devices.len());
+        if devices.any(|device| self.is_sealed(device)) {
+            outside.told = self.told_to_plain_modules();
+        }
         for device in DeviceIx::all(self.program.devices.len()) {
             let row = &self.program[device];
             if let Carrier::Foreign(foreign) = &row.carrier {
@@ -39,10 +44,15 @@ impl Dispatcher {
                 let says = says.chain(&foreign.availability);
                 outside.heard.extend(says.map(|topic| topic.to_string()));
             }
-            outside.kept.extend(self.topics.device(device).role.clone());
+            if !self.is_sealed(device) {
+                outside.kept.extend(self.topics.device(device).role.clone());
+            }
         }
         for channel in ChannelIx::all(self.program.channels.len()) {
             let topics = self.topics.channel(channel);
+            if self.is_sealed(self.program[channel].device) {
+                continue;
+            }
             outside.kept.extend(topics.target.clone());
             let ours: [&Option<Arc<str>>; 2] =
                 match &self.program[self.program[channel].device].carrier {
@@ -54,5 +64,16 @@ impl Dispatcher {
             outside.told.extend(ours.map(|topic| topic.to_string()));
         }
         outside
+    }
+
+    fn told_to_plain_modules(&self) -> BTreeSet<String> {
+        let all = DeviceIx::all(self.program.devices.len());
+        let ours = all.filter(|device| self.program[*device].carrier == Carrier::Own);
+        let plain = ours.filter(|device| !self.is_sealed(*device));
+        let filters = plain.flat_map(|device| {
+            let name = &self.program[device].name;
+            ["+/target", "+/command", "role"].map(|leaf| format!("iot/{name}/{leaf}"))
+        });
+        filters.collect()
     }
 }

@@ -37,6 +37,7 @@ impl Dispatcher {
             program: mem::replace(&mut self.program, program),
             blocked: self.resolve_blocks(),
         };
+        self.resolve_sealed();
         self.carry_over(&before, &succession);
         self.clear_gone(&before, effects);
         self.tell_changes(now, &before, effects);
@@ -114,6 +115,10 @@ impl Dispatcher {
             });
             if !had_role {
                 self.publish_role(device, effects);
+                if self.is_sealed(device) {
+                    // Places of channels are others now: all that it should be is told anew.
+                    self.sync(now, device, effects);
+                }
             }
             if was.is_none()
                 && let Some(topic) = self.topics.device(device).availability.clone()

@@ -54,6 +54,9 @@ impl Dispatcher {
                 self.send_target(now, *channel, None, effects);
             }
         }
+        if self.is_sealed(device) {
+            self.sync(now, device, effects);
+        }
     }
 
     /// Takes back what lies retained for a device.

@@ -35,17 +35,8 @@ pub(crate) fn event(
     };
     let event = named(program, channel, &pairs)?;
     let declared = &program[event].fields;
-    let mut taken = 1;
-    let mut fields = Vec::with_capacity(declared.len());
-    for field in declared {
-        fields.push(match find(&pairs, &field.name) {
-            Some(scalar) => {
-                taken += 1;
-                checked(&field.name, &field.ty, scalar)?
-            }
-            None => default_of(field)?,
-        });
-    }
+    let (fields, mut taken) = fields(declared, &pairs)?;
+    taken += 1;
     let mut whole = |name: &'static str, takes: &'static str, max: u64| {
         let declared = declared.iter().any(|field| *field.name == *name);
         match find(&pairs, name).filter(|_| !declared) {
@@ -72,6 +63,38 @@ pub(crate) fn event(
             seq: seq as u32,
         }),
     })
+}
+
+/// Reads an event of `channel` that was named apart from its fields.
+pub(crate) fn named_event(
+    program: &Program,
+    channel: ChannelIx,
+    name: &str,
+    pairs: &Pairs<'_>,
+) -> Result<(EventIx, Vec<Value>), Reason> {
+    let event = by_name(program, channel, name)?;
+    let declared = &program[event].fields;
+    let (fields, taken) = fields(declared, pairs)?;
+    if taken != pairs.len() {
+        return Err(surplus(declared, pairs));
+    }
+    Ok((event, fields))
+}
+
+/// The declared fields, in their order, and how many of the pairs those are.
+fn fields(declared: &[Field], pairs: &Pairs<'_>) -> Result<(Vec<Value>, usize), Reason> {
+    let mut taken = 0;
+    let mut fields = Vec::with_capacity(declared.len());
+    for field in declared {
+        fields.push(match find(pairs, &field.name) {
+            Some(scalar) => {
+                taken += 1;
+                checked(&field.name, &field.ty, scalar)?
+            }
+            None => default_of(field)?,
+        });
+    }
+    Ok((fields, taken))
 }
 
 /// What an event has where the payload lacks the field.

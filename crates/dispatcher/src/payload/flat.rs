@@ -12,7 +12,7 @@ use crate::refusal::Reason;
 pub(super) const PAIRS_MAX: usize = 64;
 
 /// A key and its value.
-pub(super) type Pair<'a> = (Cow<'a, str>, Scalar<'a>);
+pub(crate) type Pair<'a> = (Cow<'a, str>, Scalar<'a>);
 
 /// One plain JSON value.
 #[derive(Clone, Debug, PartialEq)]

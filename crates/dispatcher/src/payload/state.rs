@@ -8,7 +8,7 @@ use mapping::{
 };
 use types::Value;
 
-use super::flat::{Body, Scalar, checked, no_doubles};
+use super::flat::{Body, Pair, Scalar, checked, no_doubles};
 use crate::refusal::Reason;
 
 /// Keys that a report may carry beside its fields; they are not looked at. The last two stand in a target: a module
@@ -22,7 +22,7 @@ pub(crate) fn state(
     payload: &[u8],
 ) -> Result<Vec<(SlotIx, Value)>, Reason> {
     let row = &program[channel];
-    let pairs = match Body::read(payload)? {
+    let pairs: Vec<Pair<'_>> = match Body::read(payload)? {
         Body::Pairs(pairs) => pairs,
         Body::Bare(scalar) => {
             let [slot] = row.slots[..] else {
@@ -36,9 +36,19 @@ pub(crate) fn state(
             )]);
         }
     };
-    no_doubles(&pairs)?;
+    state_of(program, channel, &pairs)
+}
+
+/// Reads a report of `channel` that was taken apart already.
+pub(crate) fn state_of(
+    program: &Program,
+    channel: ChannelIx,
+    pairs: &[Pair<'_>],
+) -> Result<Vec<(SlotIx, Value)>, Reason> {
+    let row = &program[channel];
+    no_doubles(pairs)?;
     let mut fields = Vec::with_capacity(pairs.len());
-    for (name, scalar) in &pairs {
+    for (name, scalar) in pairs {
         let Some(slot) = program.slot(channel, name) else {
             if STAMPS.contains(&&**name) {
                 continue;

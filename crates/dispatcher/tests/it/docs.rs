@@ -34,6 +34,7 @@ const DOCUMENTS: &[(&str, usize)] = &[
     ("docs/mapping.md", 60),
     ("docs/modules.md", 2),
     ("docs/performance.md", 0),
+    ("docs/security.md", 1),
     ("docs/service.md", 0),
     ("docs/settings.md", 1),
     ("docs/state.md", 0),

@@ -29,6 +29,7 @@ mod reloads;
 mod reported_and_desired;
 mod restarts;
 mod roles;
+mod sealed;
 mod unchanged_target;
 mod virtual_devices;
 mod waits;

@@ -4,6 +4,7 @@
 use std::{
     fs::{self, File},
     io::{self, Write},
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
@@ -120,10 +121,19 @@ fn copy_once(state: &Path, to: &Path) -> Result<()> {
             copy(&entry.path(), &to.root().join(&name))?;
         }
     }
-    for entry in fs::read_dir(from.journal())? {
+    copy_folder(&from.journal(), &to.journal())?;
+    if from.keys().exists() {
+        fs::DirBuilder::new().mode(0o700).create(to.keys())?;
+        copy_folder(&from.keys(), &to.keys())?;
+    }
+    Ok(())
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    for entry in fs::read_dir(from)? {
         let entry = entry?;
         if entry.file_type()?.is_file() {
-            copy(&entry.path(), &to.journal().join(entry.file_name()))?;
+            copy(&entry.path(), &to.join(entry.file_name()))?;
         }
     }
     Ok(())
@@ -199,7 +209,7 @@ fn house_files(house: &Path) -> Result<(Vec<Source>, Vec<PathBuf>)> {
 
 fn state_files(state: &Path) -> Result<Vec<Source>> {
     let mut files = Vec::new();
-    for folder in [state.to_owned(), state.join("journal")] {
+    for folder in ["", "journal", "keys"].map(|folder| state.join(folder)) {
         let Ok(entries) = fs::read_dir(&folder) else {
             continue;
         };

@@ -5,7 +5,10 @@ use std::process::ExitCode;
 use serde_json::Value as Json;
 use types::Shown;
 
-use super::counters::{note_of, refusal_of};
+use super::{
+    counters::{note_of, refusal_of},
+    identity,
+};
 use crate::{
     cli::{Device, Press},
     control::{Request, client},
@@ -28,6 +31,12 @@ pub(crate) fn press(options: Press) -> anyhow::Result<ExitCode> {
 /// `iot-control device ..`.
 pub(crate) fn device(command: Device) -> anyhow::Result<ExitCode> {
     let (state, json, request, show): (_, _, _, fn(&Json)) = match command {
+        Device::Add {
+            name,
+            out,
+            replace,
+            state,
+        } => return identity::add(&name, out, replace, &state),
         Device::List { json, state } => (state, json, Request::Devices, show_list),
         Device::Show { name, json, state } => (state, json, Request::Device { name }, show_device),
         Device::Block {
@@ -45,7 +54,11 @@ pub(crate) fn device(command: Device) -> anyhow::Result<ExitCode> {
         }
         Device::Unblock { name, state } => (state, false, Request::Unblock { name }, show_word),
     };
-    let answer = client::connect(state.folder.as_deref())?.ask(&request)?;
+    let answer = if request == Request::Devices {
+        identity::list(&state)?
+    } else {
+        client::connect(state.folder.as_deref())?.ask(&request)?
+    };
     if json {
         printer::result(answer);
     } else {
@@ -83,12 +96,19 @@ fn show_rows(devices: &[Json]) {
             Some(id) if id > 0 => id.to_string(),
             _ => "-".to_owned(),
         };
-        let online = if device["online"] == true {
-            "online"
-        } else {
-            "offline"
+        let online = match device["online"].as_bool() {
+            Some(true) => "online",
+            Some(false) => "offline",
+            // No dispatcher runs.
+            None => "known",
         };
-        printer::result(format!("{id:>5}  {name:<width$}  {online}{blocked}"));
+        let sealed = match device["sealed"].is_string() {
+            true => "  sealed",
+            false => "",
+        };
+        printer::result(format!(
+            "{id:>5}  {name:<width$}  {online}{sealed}{blocked}"
+        ));
     }
 }
 

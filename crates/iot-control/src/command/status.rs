@@ -101,6 +101,18 @@ fn lines(status: &Json) -> Vec<String> {
         };
         lines.push(format!("broker    {address} {how}"));
     }
+    let sealed = &status["sealed"];
+    if let Some(sessions) = sealed["sessions"].as_u64() {
+        let all = sealed.as_object().into_iter().flatten();
+        let refused = all.filter(|(name, _)| {
+            !["sessions", "cookies", "resets", "repeated_events"].contains(&name.as_str())
+        });
+        let refused: Vec<String> = refused
+            .filter(|(_, count)| **count != 0)
+            .map(|(name, count)| format!(", {count} {}", name.replace('_', " ")))
+            .collect();
+        lines.push(format!("sealed    {sessions} sessions{}", refused.concat()));
+    }
     let certificate = &status["certificate"];
     if let Some(file) = certificate["file"].as_str() {
         let days = certificate["days_left"].as_i64().unwrap_or_default();

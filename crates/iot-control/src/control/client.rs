@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+use zeroize::Zeroize;
+
 use super::{Request, Response};
 use crate::settings;
 
@@ -113,6 +115,8 @@ impl Connection {
             .get_mut()
             .write_all(&line)
             .map_err(Unanswered::Broken)?;
+        // It may have held a secret.
+        line.zeroize();
         let line = self.line()?.unwrap_or_default();
         match serde_json::from_str(&line) {
             Ok(Response::Ok(value)) => Ok(value),

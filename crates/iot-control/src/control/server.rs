@@ -19,6 +19,8 @@ use tokio::{
     time::timeout,
 };
 
+use zeroize::Zeroize;
+
 use super::{REQUEST_BYTES_MAX, Response};
 use crate::run::{
     desk::{Answer, Desk},
@@ -98,8 +100,11 @@ impl Drop for Socket {
 async fn converse(stream: UnixStream, desk: Rc<Desk>) -> io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut read = BufReader::new(read);
-    while let Some(line) = next_line(&mut read).await? {
-        let answer = match serde_json::from_str(&line) {
+    while let Some(mut line) = next_line(&mut read).await? {
+        let request = serde_json::from_str(&line);
+        // It may have held a secret.
+        line.zeroize();
+        let answer = match request {
             Ok(request) => desk.answer(request).await,
             Err(error) => Err(format!(
                 "that is no request this version understands: {error}"

@@ -12,6 +12,8 @@ pub(super) struct Announcement<'a> {
     pub(super) program: &'a Program,
     pub(super) tests: usize,
     pub(super) addresses: &'a [Address],
+    /// Where devices on the sealed link come in.
+    pub(super) udp: &'a [SocketAddr],
     /// Where machines ask for metrics and health.
     pub(super) web: &'a [SocketAddr],
     pub(super) state: &'a Path,
@@ -27,6 +29,9 @@ impl fmt::Display for Announcement<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for address in self.addresses {
             writeln!(f, "  MQTT      {address}")?;
+        }
+        for address in self.udp {
+            writeln!(f, "  sealed    udp://{address}")?;
         }
         for address in self.web {
             writeln!(f, "  HTTP      http://{address}/metrics, /health/ready")?;

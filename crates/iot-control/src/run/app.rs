@@ -3,6 +3,7 @@
 
 mod application;
 mod clients;
+mod sealed;
 
 use std::{cell::Cell, rc::Rc, sync::Arc, time::Duration};
 
@@ -30,6 +31,7 @@ use super::{
     recover::summed_up,
     refusals::Refusals,
     room::Room,
+    sealed::Sealed,
     stream::{About, Stream},
     tell::Teller,
     uplink::Uplink,
@@ -68,6 +70,8 @@ pub(super) struct App {
     room: Option<Room>,
     /// Tells Home Assistant of the house; `None`: nobody asks for that.
     announcer: Option<Announcer>,
+    /// Devices on the sealed link.
+    pub(super) sealed: Sealed,
     /// The way to an external broker; `None`: ours is the one.
     pub(super) uplink: Option<Rc<Uplink>>,
 }
@@ -99,6 +103,7 @@ impl App {
             keeper: Keeper::new(now),
             room: None,
             announcer: None,
+            sealed: Sealed::default(),
             uplink: None,
         }
     }
@@ -149,20 +154,10 @@ impl App {
         self.room = Some(Room::of(journal_bytes_max));
     }
 
-    /// An input of this device took so many bytes. Where that is beyond its share, it is not read for a while.
-    fn charge(
-        &mut self,
-        now: Now,
-        client: broker::ClientKey,
-        device: DeviceIx,
-        bytes: u64,
-        out: &mut Outbox,
-    ) {
-        let Some(room) = &mut self.room else { return };
-        let Some(beyond) = room.take(now, device, bytes) else {
-            return;
-        };
-        out.hold(client, beyond.until);
+    /// An input of this device took so many bytes. Where that is beyond its share, it is not to be read until then.
+    fn charge(&mut self, now: Now, device: DeviceIx, bytes: u64) -> Option<Instant> {
+        let room = self.room.as_mut()?;
+        let beyond = room.take(now, device, bytes)?;
         if beyond.is_news {
             let device = &self.dispatcher.program()[device].name;
             let kib_a_day = room.bytes_a_day() >> 10;
@@ -171,6 +166,7 @@ impl App {
                 "sends so much that everybody's past would have to go: from now on {kib_a_day} KiB a day are taken from it. If that is a mistake of the device, `iot-control device block {device}` stops it; if not, give the journal more room (journal.size_mib_max)"
             );
         }
+        Some(beyond.until)
     }
 
     /// Puts the house's retained topics into the broker and catches up with what fell due.
@@ -256,14 +252,18 @@ impl App {
         self.catch_up(now, &mut out);
         self.keeper.is_to_archive(house.archived(now.at));
         self.archive_mapping();
+        let before = Arc::clone(self.dispatcher.program());
         self.bring_into_force(now, house);
+        // What comes of it is told by places of the new roles.
+        let mut back = self.recognise_sealed(&before);
         let (dispatcher, logins) = (&self.dispatcher, &self.logins);
         if let Some(room) = &mut self.room {
             room.forget();
         }
-        let back = self
-            .clients
-            .recognise(|user| identity::publisher(user, logins.find(user), dispatcher));
+        back.extend(
+            self.clients
+                .recognise(|user| identity::publisher(user, logins.find(user), dispatcher)),
+        );
         self.hand_out(now, &mut out);
         if let Some(announcer) = &mut self.announcer {
             for send in announcer.go_by(self.dispatcher.program()) {
@@ -444,6 +444,17 @@ impl App {
     }
 
     fn hand_out(&mut self, now: Now, out: &mut Outbox) {
+        for note in &self.effects.notes {
+            if let Note::Blocks { device, sides } = note {
+                self.sealed.block(*device, *sides);
+            }
+        }
+        for tell in self.effects.tells.drain(..) {
+            self.sealed.tell(now, &self.dispatcher, &tell);
+        }
+        for send in self.effects.mirror.drain(..) {
+            out.send(message(send));
+        }
         for send in self.effects.sends.drain(..) {
             out.send(message(send));
         }

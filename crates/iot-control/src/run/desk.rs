@@ -3,6 +3,7 @@
 
 mod blocks;
 mod edits;
+mod keys;
 mod people;
 
 use std::{
@@ -65,6 +66,8 @@ pub(crate) struct Desk {
     certificate: Option<Rc<InForce>>,
     /// Held while blocks change, in memory and in the file together.
     blocklist: tokio::sync::Mutex<()>,
+    /// Held while keys change, in memory and on the disk together.
+    keys: tokio::sync::Mutex<()>,
     /// Held while users change, in memory and in the database together.
     users: tokio::sync::Mutex<()>,
     /// The newest edit is not in force.
@@ -96,6 +99,7 @@ impl Desk {
             settings,
             certificate,
             blocklist: tokio::sync::Mutex::default(),
+            keys: tokio::sync::Mutex::default(),
             users: tokio::sync::Mutex::default(),
             spoilt: Cell::default(),
             blocklist_spoilt: Cell::new(mapping::blocklist::load(house).blocks.is_none()),
@@ -263,6 +267,7 @@ impl Desk {
             Request::Device { name } => self
                 .server
                 .enter(|_, app, now| show::device(app, now, &name))?,
+            Request::DeviceAdd { device } => self.add_device(device).await?,
             Request::Block {
                 name,
                 direction,

@@ -40,10 +40,14 @@ pub(super) fn admit(
         .as_deref()
         .and_then(|device| dispatcher.program().device(device));
     let is_blocked = device.is_some_and(|device| !dispatcher.may_connect(device));
+    // Its own way in is another.
+    let is_sealed = device.is_some_and(|device| dispatcher.is_sealed(device));
     Admission::Verify {
         hash: Arc::clone(&known.hash),
         access: if is_blocked {
             Err(Refusal::Banned)
+        } else if is_sealed {
+            Err(Refusal::NotAuthorized)
         } else {
             Ok(access(name, known))
         },

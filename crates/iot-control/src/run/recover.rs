@@ -12,13 +12,15 @@ use dispatcher::{Blocklist, Conduct, Config, Dispatcher, Effects};
 use jiff::Timestamp;
 use mapping::program::{Device, Program};
 use replay::Programs;
-use store::{Options, Retention, Store};
+use store::{KeyFolder, Options, Retention, StateFolder, Store};
 use types::{InputNo, Now, UnixTime};
 
 use super::{
     app::App,
     clock::{Clock, Machine, TimeLine},
     house::{self, House},
+    keys,
+    sealed::Sealed,
     tell::{self, Teller},
     users::Users,
 };
@@ -92,6 +94,7 @@ pub(super) fn recover(
         app.begin(now, begun);
     }
     app.adopt(house, conduct(settings), &blocklist, has_past, now);
+    app.let_in(sealed(&folder, settings, house, now)?);
     Ok(Recovered {
         app,
         store,
@@ -159,6 +162,23 @@ fn users(store: &Store) -> anyhow::Result<Users> {
         printer::tell(format_args!("{row}; until then this user can't log in"));
     }
     Ok(Users::new(&rows))
+}
+
+/// The devices that have a key. One whose file is damaged keeps no other out.
+fn sealed(folder: &Path, settings: &Settings, house: &House, now: Now) -> anyhow::Result<Sealed> {
+    let keys = KeyFolder::of(&StateFolder::new(folder));
+    let own = match keys.house()? {
+        None if !settings.udp.listen.is_empty() => Some(keys::house(&keys)?),
+        known => known,
+    };
+    let (mut devices, damaged) = keys.devices()?;
+    for damaged in damaged {
+        printer::tell(format_args!("{damaged}; until then this device stays out"));
+    }
+    for device in &mut devices {
+        keys::follow(&keys, device, &house.program);
+    }
+    Ok(Sealed::new(own.as_ref(), devices, now))
 }
 
 fn store_options(settings: &Settings) -> Options {

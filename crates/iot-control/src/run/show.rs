@@ -121,6 +121,7 @@ fn summary(app: &App, now: Now, device: DeviceIx) -> Json {
         "name": &*row.name,
         "id": row.id.0,
         "online": app.dispatcher.online(device),
+        "sealed": app.sealed.handle_of(device).map(|handle| handle.to_string()),
         "blocked": blocked,
         "last_heard": heard.and_then(timestamp).map(|at| at.to_string()),
         "silent_s": heard.map(|heard| now.wall.since(heard).as_secs()),

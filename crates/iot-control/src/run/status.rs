@@ -39,6 +39,7 @@ pub(super) fn status(core: &Core, app: &App, health: &Health, beside: &Beside) -
         "files_in_force": beside.files_in_force,
         "inputs": { "last": app.last().0, "missed": app.missed() },
         "broker": counts,
+        "sealed": app.sealed_counters(),
         "external_broker": app.uplink.as_ref().map(|uplink| json!({
             "address": uplink.address(),
             "reached": uplink.trouble().is_none(),

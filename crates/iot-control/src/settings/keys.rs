@@ -187,6 +187,13 @@ pub(super) const KEYS: &[Key] = &[
         },
     },
     Key {
+        path: "udp.listen",
+        set: |settings, _, given| {
+            settings.udp.listen = given.addresses_or_none()?;
+            Ok(())
+        },
+    },
+    Key {
         path: "web.listen",
         set: |settings, _, given| {
             settings.web.listen = given.addresses_or_none()?;

@@ -52,6 +52,7 @@ const VALUES: &[(&str, &str, &str)] = &[
     ("tls.certificate", "\"tls/server.pem\"", "tls/server.pem"),
     ("tls.key", "\"tls/server.key\"", "tls/server.key"),
     ("tls.client_ca", "\"tls/ca.pem\"", "tls/ca.pem"),
+    ("udp.listen", "\"127.0.0.1:18884\"", "127.0.0.1:18884"),
     ("web.listen", "[]", ""),
     ("engine.fuse", "10", "10"),
     ("journal.sync_s", "11", "11"),

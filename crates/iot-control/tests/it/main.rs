@@ -35,6 +35,7 @@ mod recording;
 mod reload;
 mod report;
 mod rubbish;
+mod sealed;
 mod simulation;
 mod status;
 mod supervised;

@@ -132,17 +132,30 @@ impl Dispatcher {
             return;
         };
         peer.doubt = Doubt::None;
+        let mut told = alloc::vec::Vec::new();
         let current = peer
             .current
             .as_ref()
             .is_some_and(|live| live.index == index);
         if let Some(ack) = plain.ack.filter(|_| current) {
-            peer.queue.retain(|_, pending| !pending.tries.taken(ack));
+            let awaited_role = peer.awaits_role;
+            peer.queue.retain(|_, pending| {
+                let taken = pending.tries.taken(ack);
+                if let Some(rev) = pending.rev.filter(|_| taken) {
+                    told.push(Told::Taken { device, rev });
+                }
+                !taken
+            });
             peer.look_for_role();
+            if awaited_role && !peer.awaits_role {
+                told.push(Told::RoleTaken { device });
+            }
         }
         if current {
             peer.revive(now);
         }
+        let room = self.limits.told_max.saturating_sub(self.told.len());
+        self.told.extend(told.into_iter().take(room));
         let boot_id = peer.confirmed.map_or(0, |(boot, _)| boot);
         let body = Body::decode(plain.kind, plain.body);
         let mut ack = plain.ack_me;
@@ -256,6 +269,12 @@ impl Dispatcher {
         }
         if peer.block_out && !is_housekeeping(body) {
             return Err(SendError::Blocked);
+        }
+        if matches!(body, Body::Config(config) if config.part == 0) {
+            // Of another role its places may be other channels.
+            let is_of_channel =
+                |subject: &Subject| matches!(subject, Subject::Target(_) | Subject::Command(_));
+            peer.queue.retain(|subject, _| !is_of_channel(subject));
         }
         peer.said += 1;
         let subject = Subject::Other(peer.said);

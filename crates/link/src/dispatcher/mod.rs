@@ -187,6 +187,18 @@ pub enum Told {
         /// Where it is.
         from: Address,
     },
+    /// The device took this SET; whether it could do it, its STATE says.
+    Taken {
+        /// Which.
+        device: Handle,
+        /// What [`Dispatcher::set`] gave.
+        rev: u32,
+    },
+    /// The device took all parts of the role that was sent last: what it says from now on is of that role.
+    RoleTaken {
+        /// Which.
+        device: Handle,
+    },
     /// A message was said eight times and not taken. It is said again once the device is heard, but for something
     /// momentary, which is over.
     Unheard {

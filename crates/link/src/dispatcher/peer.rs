@@ -62,6 +62,8 @@ impl Live {
 /// What is said until it is taken.
 pub(super) struct Pending {
     pub(super) kind: Kind,
+    /// Of a SET.
+    pub(super) rev: Option<u32>,
     pub(super) body: Vec<u8>,
     pub(super) tries: Tries,
 }
@@ -260,6 +262,10 @@ impl Peer {
         let len = body.encode(&mut bytes).map_err(super::SendError::Body)?;
         let pending = Pending {
             kind: body.kind(),
+            rev: match body {
+                Body::Set(set) => Some(set.rev),
+                _ => None,
+            },
             body: bytes[..len].to_vec(),
             tries: Tries::new(now),
         };

@@ -116,7 +116,9 @@ impl Application for App {
                         let ack = self.take_in(now, input, haste, out);
                         if let Some(device) = speaker {
                             let bytes = self.journal.bytes - before;
-                            self.charge(now, from.key, device, bytes, out);
+                            if let Some(until) = self.charge(now, device, bytes) {
+                                out.hold(from.key, until);
+                            }
                         }
                         ack
                     }
@@ -159,6 +161,7 @@ impl Application for App {
 
     fn tick(&mut self, now: Now, out: &mut Outbox) {
         self.catch_up(now, out);
+        self.tick_sealed(now, out);
         self.sum_up_arrivals(now);
         self.watch_store(now);
         self.refusals.flush(now);
@@ -178,10 +181,12 @@ impl Application for App {
         let store = self.keeper.next_look();
         let arriving = self.arriving.as_ref().map(|it| it.deadline(now.at));
         let announcer = self.announcer.as_ref().and_then(Announcer::next_deadline);
+        let sealed = self.sealed.next_deadline(now);
         house
             .into_iter()
             .chain(arriving)
             .chain(announcer)
+            .chain(sealed)
             .chain(sync)
             .chain(journal)
             .chain([snapshot, store])
@@ -207,6 +212,9 @@ impl Application for App {
             self.snapshot(self.now.get(), core);
         }
         self.journal.hand_over_if_due(self.now.get());
+        let reached = self.journal.durable().reached();
+        self.sealed.reached(self.now.get(), reached);
+        self.sealed.flush();
     }
 }
 
@@ -231,6 +239,6 @@ fn is_about_rights(reason: &dispatcher::Reason) -> bool {
     use dispatcher::Reason as Why;
     matches!(
         reason,
-        Why::NotYours { .. } | Why::DispatchersOwn | Why::Undeclared
+        Why::NotYours { .. } | Why::Sealed { .. } | Why::DispatchersOwn | Why::Undeclared
     )
 }

@@ -12,6 +12,15 @@ impl Desk {
     pub(super) async fn add_user(&self, user: NewUser) -> Result<Json, String> {
         if let NewUserKind::Device(device) = &user.kind {
             self.known(device)?;
+            let is_sealed = self.server.enter(|_, app, _| {
+                let device = app.dispatcher.program().device(device);
+                device.is_some_and(|device| app.dispatcher.is_sealed(device))
+            });
+            if is_sealed {
+                return Err(format!(
+                    "{device} has a key and speaks over the sealed link; nobody else may speak for it"
+                ));
+            }
         }
         let row = users::row(&user).map_err(|error| error.to_string())?;
         let kept = row.clone();

@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, PipeWriter, Read},
+    net::SocketAddr,
     path::Path,
     process::{Child, Stdio},
     thread,
@@ -100,6 +101,19 @@ impl<'h> Dispatcher<'h> {
     /// Port of its broker.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Where devices on the sealed link find it.
+    pub fn sealed(&self) -> SocketAddr {
+        self.stderr
+            .find(0, "the address of the sealed link", |line| {
+                line.trim()
+                    .strip_prefix("sealed")?
+                    .trim()
+                    .strip_prefix("udp://")?
+                    .parse()
+                    .ok()
+            })
     }
 
     /// Its process.

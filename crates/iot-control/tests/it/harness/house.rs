@@ -9,10 +9,12 @@ use std::{
 };
 
 use tempfile::TempDir;
+use wire::Identity;
 
 use super::{
     command::{finish, iot_control, run},
     dispatcher::Dispatcher,
+    module::identity,
     wait::until,
 };
 
@@ -191,6 +193,24 @@ impl House {
     /// The login of a bridge that carries the foreign devices below `filter`.
     pub fn bridge_login(&self, user: &str, filter: &str) -> Login {
         self.login(user, &["--bridge", filter])
+    }
+
+    /// The identity of a device that speaks over the sealed link; running or not.
+    pub fn identity(&self, device: &str) -> Identity {
+        self.identity_by(device, &[])
+    }
+
+    /// As [`Self::identity`], with more words.
+    pub fn identity_by(&self, device: &str, more: &[&str]) -> Identity {
+        let file = self.root.path().join(format!("{device}.identity"));
+        let state = self.state();
+        let (out, state) = (file.to_str().unwrap(), state.to_str().unwrap());
+        let mut args = vec!["device", "add", device, "--out", out, "--state", state];
+        args.extend(more);
+        run(args, "").ok();
+        let identity = identity(&file);
+        fs::remove_file(file).unwrap();
+        identity
     }
 
     fn login(&self, user: &str, kind: &[&str]) -> Login {

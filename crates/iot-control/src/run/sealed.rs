@@ -1,0 +1,427 @@
+//! The house's end of the sealed link: sessions of devices that have a key, between datagrams and the dispatcher.
+//!
+//! Owned by [`super::app`], on the hot thread; nothing here waits. Knows keys and sessions, places of channels in roles and
+//! sockets to answer from; what anything means is the dispatcher's. Sessions are never written down.
+
+mod row;
+pub(super) mod udp;
+
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    net::{SocketAddr, UdpSocket},
+};
+
+use dispatcher::{Dispatcher, Sides, Subject, Tell, Token, role};
+use link::{Address, Limits, Millis, Own, ResetKey, SendError, Told};
+use mapping::{Program, program::DeviceIx};
+use rand_core::{CryptoRng, RngCore};
+use store::{HouseKeys, SealedDevice};
+use types::{InputNo, Instant, Now};
+use wire::{Body, Config, Handle, PART_LEN_MAX, PublicKey};
+
+use row::Row;
+
+/// The kernel's random numbers.
+struct Kernel;
+
+impl RngCore for Kernel {
+    fn next_u32(&mut self) -> u32 {
+        self.next_u64() as u32
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        let mut bytes = [0; 8];
+        self.fill_bytes(&mut bytes);
+        u64::from_le_bytes(bytes)
+    }
+
+    #[expect(
+        clippy::expect_used,
+        reason = "it gave some at the start, and without any no key may be made"
+    )]
+    fn fill_bytes(&mut self, out: &mut [u8]) {
+        getrandom::fill(out).expect("the kernel has random numbers");
+    }
+
+    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), rand_core::Error> {
+        self.fill_bytes(out);
+        Ok(())
+    }
+}
+
+impl CryptoRng for Kernel {}
+
+/// An event whose acknowledgement waits for the journal.
+struct Unacked {
+    input: InputNo,
+    device: Handle,
+    boot_id: u64,
+    seq: u32,
+}
+
+/// All devices that have a key.
+#[derive(Default)]
+pub(super) struct Sealed {
+    /// `None`: the house has no keys, for nobody needed any.
+    link: Option<link::Dispatcher>,
+    rows: BTreeMap<Handle, Row>,
+    handles: BTreeMap<DeviceIx, Handle>,
+    sockets: Vec<UdpSocket>,
+    unacked: VecDeque<Unacked>,
+    /// When the link wants to be called; `None`: to be asked again.
+    deadline: Cell<Option<Millis>>,
+    /// The link was called where nobody could hear what it told.
+    is_restless: bool,
+}
+
+/// The link's time is the house's.
+fn millis(now: Now) -> Millis {
+    Millis(now.at.0 / 1_000)
+}
+
+impl Sealed {
+    /// The devices of `house`.
+    pub(super) fn new(
+        house: Option<&HouseKeys>,
+        devices: impl IntoIterator<Item = SealedDevice>,
+        now: Now,
+    ) -> Self {
+        let mut sealed = Self::default();
+        if let Some(house) = house {
+            sealed.begin(house, now);
+        }
+        for device in devices {
+            sealed.put(&device, now);
+        }
+        sealed
+    }
+
+    /// From now on the house has keys.
+    fn begin(&mut self, house: &HouseKeys, now: Now) {
+        let own = Own::new(house.secret.clone());
+        let resets = ResetKey::new(house.resets.clone());
+        let at = millis(now);
+        let link = link::Dispatcher::new(own, resets, Limits::default(), at, &mut Kernel);
+        self.link = Some(link);
+        self.deadline.set(None);
+    }
+
+    /// From now on this socket answers, and what comes to it is given to [`Self::handle`].
+    pub(super) fn answer_from(&mut self, socket: UdpSocket) {
+        self.sockets.push(socket);
+    }
+
+    /// Whether devices can reach it.
+    pub(super) fn is_listening(&self) -> bool {
+        !self.sockets.is_empty()
+    }
+
+    /// Lets a device in, in place of one that had another key.
+    pub(super) fn add(
+        &mut self,
+        now: Now,
+        device: &SealedDevice,
+        house: &HouseKeys,
+        before: Option<PublicKey>,
+    ) {
+        if self.link.is_none() {
+            self.begin(house, now);
+        }
+        if let Some(key) = before {
+            self.rows.remove(&Handle::of(&key));
+            if let Some(link) = self.link_mut() {
+                link.revoke(key);
+            }
+            self.is_restless = true;
+        }
+        self.put(device, now);
+    }
+
+    fn put(&mut self, device: &SealedDevice, now: Now) {
+        let handle = Handle::of(&device.key);
+        if let Some(link) = self.link_mut() {
+            link.register(device.key, device.psk.clone(), millis(now));
+        }
+        self.rows.insert(handle, Row::new(device));
+    }
+
+    fn link_mut(&mut self) -> Option<&mut link::Dispatcher> {
+        self.deadline.set(None);
+        self.link.as_mut()
+    }
+
+    /// Whom it speaks with, for [`Dispatcher::seal`].
+    pub(super) fn subjects(&self) -> BTreeSet<Subject> {
+        self.rows.values().map(Row::subject).collect()
+    }
+
+    /// Looks everybody up in the mapping in force; `before` is the one until now. Gives the devices with a session that
+    /// bear a name which they did not have.
+    pub(super) fn recognise(&mut self, before: &Program, house: &Dispatcher) -> Vec<DeviceIx> {
+        let mut came = Vec::new();
+        self.handles.clear();
+        for (handle, row) in &mut self.rows {
+            if row.recognise(before, house) {
+                came.extend(row.device.filter(|_| row.is_here));
+            }
+            if let Some(device) = row.device {
+                self.handles.insert(device, *handle);
+            }
+        }
+        for (device, handle) in self.handles.clone() {
+            self.block_handle(handle, house.blocked(device));
+        }
+        came
+    }
+
+    /// The public key of a device; `None`: it is not on the sealed link.
+    pub(super) fn key_of(&self, device: DeviceIx) -> Option<PublicKey> {
+        let handle = self.handles.get(&device)?;
+        Some(self.rows.get(handle)?.key)
+    }
+
+    /// What a device is called in public.
+    pub(super) fn handle_of(&self, device: DeviceIx) -> Option<Handle> {
+        self.handles.get(&device).copied()
+    }
+
+    /// The device with this handle.
+    pub(super) fn row(&mut self, handle: Handle) -> Option<&mut Row> {
+        self.rows.get_mut(&handle)
+    }
+
+    /// Takes a datagram; [`Self::poll_told`] then says what came of it.
+    pub(super) fn handle(&mut self, now: Now, from: Address, datagram: &[u8]) {
+        // A clock that nobody set is told to nobody.
+        let unix_ms = now.wall.0.max(0) as u64 / 1_000;
+        let unix_ms = if now.synced { unix_ms } else { 0 };
+        if let Some(link) = self.link_mut() {
+            link.handle(millis(now), from, datagram, unix_ms, &mut Kernel);
+        }
+    }
+
+    /// Lets the link do what fell due.
+    pub(super) fn tick(&mut self, now: Now) {
+        let is_due = self.due().is_some_and(|due| due <= millis(now));
+        if let Some(link) = self.link_mut().filter(|_| is_due) {
+            link.handle_timeout(millis(now), &mut Kernel);
+        }
+        self.is_restless = false;
+    }
+
+    fn due(&self) -> Option<Millis> {
+        let link = self.link.as_ref()?;
+        let due = self.deadline.get().unwrap_or_else(|| link.deadline());
+        self.deadline.set(Some(due));
+        Some(due)
+    }
+
+    /// When [`Self::tick`] is wanted.
+    pub(super) fn next_deadline(&self, now: Now) -> Option<Instant> {
+        let due = self.due()?;
+        if self.is_restless {
+            return Some(now.at);
+        }
+        Some(Instant(due.0.saturating_mul(1_000)))
+    }
+
+    /// The next thing that happened.
+    pub(super) fn poll_told(&mut self) -> Option<Told> {
+        self.link.as_mut()?.poll_told()
+    }
+
+    /// A device lost this.
+    pub(super) fn block(&mut self, device: DeviceIx, sides: Sides) {
+        if let Some(handle) = self.handles.get(&device).copied() {
+            self.block_handle(handle, sides);
+        }
+    }
+
+    /// What a blocked device says is the dispatcher's to count and to leave unheard; nothing is told to a blocked
+    /// consumer, and who is blocked both ways has no session.
+    fn block_handle(&mut self, handle: Handle, sides: Sides) {
+        if let Some(link) = self.link_mut() {
+            link.block(handle, sides == Sides::BOTH, sides.consumer);
+            self.is_restless = true;
+        }
+    }
+
+    /// Tells a device something. One that is away is told all when its session begins.
+    pub(super) fn tell(&mut self, now: Now, house: &Dispatcher, tell: &Tell) {
+        let program = house.program();
+        let device = match tell {
+            Tell::Role(device) | Tell::SyncEnd(device) => Some(*device),
+            other => other.channel().map(|channel| program[channel].device),
+        };
+        let Some(handle) = device.and_then(|device| self.handle_of(device)) else {
+            return;
+        };
+        let told = match (tell, device) {
+            (Tell::Role(device), _) => self.tell_role(now, handle, program, *device),
+            (Tell::SyncEnd(_), _) => self.end_sync(now, handle),
+            _ => self.tell_channel(now, handle, program, tell),
+        };
+        match told {
+            // Its session begins with all of it; or people want it so.
+            Ok(()) | Err(SendError::Offline | SendError::Blocked | SendError::Unknown) => {}
+            Err(why) => {
+                let name = device.map(|device| &program[device].name);
+                tracing::warn!(device = ?name, %why, "can't tell a device over the sealed link");
+            }
+        }
+    }
+
+    fn tell_role(
+        &mut self,
+        now: Now,
+        handle: Handle,
+        program: &Program,
+        device: DeviceIx,
+    ) -> Result<(), SendError> {
+        let (Some(row), Some(link)) = (self.rows.get_mut(&handle), &mut self.link) else {
+            return Err(SendError::Unknown);
+        };
+        if !link.is_online(handle) {
+            return Err(SendError::Offline);
+        }
+        let bytes = match role::encode(program, device) {
+            Ok(bytes) => bytes,
+            Err(why) => {
+                let device = &program[device].name;
+                tracing::warn!(%device, "gets no role over the sealed link: {why}");
+                row.places.clear();
+                return Ok(());
+            }
+        };
+        self.deadline.set(None);
+        row.begin_role(program, device);
+        let parts = bytes.chunks(PART_LEN_MAX);
+        let count = parts.len() as u8;
+        for (part, bytes) in (0..).zip(parts) {
+            let config = Config {
+                rev: row.rev,
+                part,
+                parts: count,
+                bytes,
+            };
+            link.send(handle, &Body::Config(config), millis(now))?;
+        }
+        Ok(())
+    }
+
+    fn end_sync(&mut self, now: Now, handle: Handle) -> Result<(), SendError> {
+        let (Some(row), Some(link)) = (self.rows.get(&handle), &mut self.link) else {
+            return Err(SendError::Unknown);
+        };
+        self.deadline.set(None);
+        let body = Body::SyncEnd {
+            config_rev: row.rev,
+            sets: row.awaits.len().try_into().unwrap_or(u16::MAX),
+        };
+        link.send(handle, &body, millis(now))
+    }
+
+    fn tell_channel(
+        &mut self,
+        now: Now,
+        handle: Handle,
+        program: &Program,
+        tell: &Tell,
+    ) -> Result<(), SendError> {
+        let (Some(row), Some(link)) = (self.rows.get_mut(&handle), &mut self.link) else {
+            return Err(SendError::Unknown);
+        };
+        let Some(place) = tell.channel().and_then(|channel| row.place_of(channel)) else {
+            // It has no role, and people were told why.
+            return Ok(());
+        };
+        let Some(set) = tell.set(program, place).map_err(SendError::Body)? else {
+            return Ok(());
+        };
+        self.deadline.set(None);
+        let is_command = set.command.is_some();
+        let rev = link.set(handle, set, millis(now))?;
+        if let Some(token) = tell.token() {
+            row.awaits.insert((place, is_command), (rev, token));
+        }
+        Ok(())
+    }
+
+    /// The device took this SET: what to tell the dispatcher.
+    pub(super) fn taken(&mut self, handle: Handle, rev: u32) -> Option<(DeviceIx, Token)> {
+        let row = self.rows.get_mut(&handle)?;
+        let (place, (_, token)) = { row.awaits.iter() }.find(|(_, (told, _))| *told == rev)?;
+        let (place, token) = (*place, *token);
+        row.awaits.remove(&place);
+        Some((row.device?, token))
+    }
+
+    /// The journal holds this event once it has the input.
+    pub(super) fn await_journal(&mut self, input: InputNo, device: Handle, boot_id: u64, seq: u32) {
+        self.unacked.push_back(Unacked {
+            input,
+            device,
+            boot_id,
+            seq,
+        });
+    }
+
+    /// The device may forget this event.
+    pub(super) fn journalled(&mut self, now: Now, device: Handle, boot_id: u64, seq: u32) {
+        if let Some(link) = self.link_mut() {
+            link.journalled(device, boot_id, seq, millis(now));
+        }
+    }
+
+    /// All inputs up to this one are kept.
+    pub(super) fn reached(&mut self, now: Now, input: InputNo) {
+        while let Some(kept) = self.unacked.pop_front_if(|kept| kept.input <= input) {
+            self.journalled(now, kept.device, kept.boot_id, kept.seq);
+        }
+    }
+
+    /// Sends what is to be sent. A socket that takes no more loses it: it is said again.
+    pub(super) fn flush(&mut self) {
+        let Some(link) = &mut self.link else { return };
+        while let Some((to, bytes)) = link.poll_transmit() {
+            if let Address::Udp(to) = to
+                && let Some(socket) = socket_for(&self.sockets, to)
+                && let Err(error) = socket.send_to(&bytes, to)
+            {
+                tracing::debug!(%to, %error, "a datagram did not leave");
+            }
+        }
+    }
+
+    /// Says goodbye to everybody: they look for the next start at once, and not when they miss it.
+    pub(super) fn say_goodbye(&mut self, now: Now) {
+        let handles: Vec<Handle> = self.rows.keys().copied().collect();
+        if let Some(link) = self.link_mut() {
+            for handle in handles {
+                // Nobody is told who is not there.
+                let _ = link.send(handle, &Body::Bye { reason: 0 }, millis(now));
+            }
+        }
+        self.flush();
+    }
+
+    /// What was refused, by name.
+    pub(super) fn counters(&self) -> Option<link::Counters> {
+        Some(self.link.as_ref()?.counters())
+    }
+
+    /// How many devices have a session.
+    pub(super) fn sessions(&self) -> usize {
+        self.rows.values().filter(|row| row.is_here).count()
+    }
+}
+
+/// A socket of the same kind of address.
+fn socket_for(sockets: &[UdpSocket], to: SocketAddr) -> Option<&UdpSocket> {
+    let fits = |socket: &&UdpSocket| {
+        let own = socket.local_addr();
+        own.is_ok_and(|own| own.is_ipv4() == to.is_ipv4())
+    };
+    sockets.iter().find(fits)
+}
