@@ -213,8 +213,8 @@ fn compile(files: &Files, mut report: Report, reached: &mut dyn FnMut(Stage)) ->
         lint::bidi::look(*file, &sources.file(*file).text, &mut turned);
     }
     told.extend(turned);
-    let mut others = broken.without_follow_ups(report, sources);
-    broken.settle_unquoted(&mut syntax, &mut others);
+    let others = broken.without_follow_ups(report, sources);
+    broken.settle_unquoted(&mut syntax, &others);
     told.extend(syntax);
     told.extend(others);
     let mut diagnostics = told.into_sorted();
@@ -327,27 +327,22 @@ impl<'a> Broken<'a> {
         broken
     }
 
-    /// Of a value without quotes one thing is told where two would say the same: who knows what the table takes knows best
-    /// what to write; where it only says that a text is none of that, the quotes are what is missing.
-    fn settle_unquoted(&self, syntax: &mut Vec<Diagnostic>, others: &mut Vec<Diagnostic>) {
+    /// Drops the complaint about missing quotes where somebody who knows what the table takes says what to write instead, or
+    /// that it is no text at all.
+    fn settle_unquoted(&self, syntax: &mut Vec<Diagnostic>, others: &[Diagnostic]) {
         if self.unquoted.is_empty() {
             return;
         }
         let place = |found: &Diagnostic| found.labels.first().map(|label| label.span.clone());
-        let is_unquoted =
-            |found: &Diagnostic| place(found).is_some_and(|span| self.unquoted.contains(&span));
-        let says_what =
-            |found: &Diagnostic| found.help.iter().any(|help| help.starts_with("write "));
-        let known: Vec<Option<Span>> = others
+        let says_what = |found: &Diagnostic| found.help.iter().any(|help| help.contains("write "));
+        let is_type = |found: &Diagnostic| matches!(found.code, "type-mismatch" | "wrong-type");
+        let known: Vec<Span> = others
             .iter()
-            .filter(|found| is_unquoted(found) && says_what(found))
-            .map(place)
+            .filter(|found| says_what(found) || is_type(found))
+            .filter_map(place)
+            .filter(|span| self.unquoted.contains(span))
             .collect();
-        syntax.retain(|found| !known.contains(&place(found)));
-        others.retain(|found| {
-            let is_type = matches!(found.code, "type-mismatch" | "wrong-type");
-            !is_type || says_what(found) || !is_unquoted(found)
-        });
+        syntax.retain(|found| place(found).is_none_or(|span| !known.contains(&span)));
     }
 
     /// Drops what stands in a broken table, and complaints about a name that a broken table mentions.

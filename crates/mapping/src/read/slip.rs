@@ -1,5 +1,5 @@
 //! What hands write by habit or word processors put there, and TOML does not know: `//` comments, `;` at the end of
-//! a line, typographic quotes.
+//! a line, typographic quotes, a comma in a number.
 //!
 //! Called with the place of a syntax error. Must not know what the tables mean.
 
@@ -7,6 +7,17 @@ use std::ops::Range;
 
 /// Quotes that open a text elsewhere.
 const OPENING: [char; 6] = ['“', '”', '„', '‘', '’', '‚'];
+
+/// Where the number begins of which `column` is the comma, as in `latitude = 52,5`, and as it is written here.
+fn comma_in_number(line: &str, column: usize) -> Option<(usize, String)> {
+    let (before, behind) = (line.get(..column)?, line.get(column..)?.strip_prefix(',')?);
+    let whole = before.rsplit_once('=')?.1.trim_start();
+    let fraction = behind.split('#').next()?.trim();
+    let is_digits =
+        |part: &str| !part.is_empty() && part.bytes().all(|digit| digit.is_ascii_digit());
+    let is_number = is_digits(whole.trim_start_matches('-')) && is_digits(fraction);
+    is_number.then(|| (column - whole.len(), format!("{whole}.{fraction}")))
+}
 
 /// What stands around `at`: its place, what is wrong with it, and what to write.
 pub(super) fn look(text: &str, at: usize) -> Option<(Range<usize>, &'static str, String)> {
@@ -40,6 +51,14 @@ pub(super) fn look(text: &str, at: usize) -> Option<(Range<usize>, &'static str,
         let words = line[from..].trim_matches(|c: char| c.is_whitespace() || "/*".contains(c));
         let message = "a comment begins with `#`";
         return Some((place(from, 2), message, format!("write # {words}")));
+    }
+    if let Some((from, number)) = comma_in_number(line, column) {
+        let message = "a number has a point, not a comma";
+        return Some((
+            place(from, number.len()),
+            message,
+            format!("write {number}"),
+        ));
     }
     if rest.starts_with(';') {
         let message = "no `;` ends a line here";
