@@ -52,7 +52,8 @@ impl Default for Options {
             queue: QueueLimits::default(),
             pace: Duration::from_millis(1),
             retry_first: Duration::from_millis(100),
-            retry_max: Duration::from_secs(10),
+            // Whoever made room waits for this at the most.
+            retry_max: Duration::from_secs(4),
             shutdown_wait: Duration::from_secs(5),
             disk: Arc::new(crate::disk::RealDisk),
         }
