@@ -150,7 +150,8 @@ impl Trial {
             ("ten years ahead", TEN_YEARS, 3),
             ("ten years back", -TEN_YEARS, 3),
             ("to 1970", 60 - now, 3),
-            ("as it is again", 0, 3),
+            // Yesterday's time had not come before; of all that are passed over the last one counts.
+            ("as it is again", 0, 4),
         ];
         let some = if way.quick { &all[..3] } else { &all[..] };
         for (how, seconds, count) in some {
