@@ -11,6 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value as Json;
 
 use super::{
     Way,
@@ -63,7 +64,9 @@ impl Trial {
         let library = library()?;
         let daily = format!(
             "{BELL}\n[home]\ntimezone = \"UTC\"\n\n[device.calendar]\nid = 122\n\
-             io.days = {{ kind = \"servo\", min = 0, max = 1000 }}\n\n\
+             io.days = {{ kind = \"servo\", min = 0, max = 1000 }}\nio.long = {{ kind = \"switch\" }}\n\n\
+             [rule.long]\nwhen = \"bell.button.press\"\ndo = {{ start = \"long\", for = \"2h\" }}\n\n\
+             [rule.long-over]\nwhen = {{ timer = \"long\" }}\ndo = \"calendar.long.on\"\n\n\
              [rule.daily]\nwhen = {{ at = \"{}\" }}\nafter_downtime = \"resume\"\n\
              do = [{{ set = \"calendar.days\", angle = \"${{var.days + 1}}\" }}, {{ var = \"days\", to = \"${{var.days + 1}}\" }}]\n",
             in_half_an_hour()?
@@ -114,11 +117,19 @@ impl Trial {
 
     /// How often the daily rule fired: as the house has it now, whatever time its records say.
     fn daily(&self) -> Result<u64> {
-        let calendar = self
-            .house
-            .ask_json(&["device", "show", "calendar", "--json"])?;
-        let days = &calendar["channels"]["days"]["target"]["angle"];
-        Ok(days.as_f64().unwrap_or_default() as u64)
+        let days = self.calendar("days")?["angle"].as_f64();
+        Ok(days.unwrap_or_default() as u64)
+    }
+
+    /// Whether a timer of two hours ended since the house began.
+    fn is_long_over(&self) -> Result<bool> {
+        Ok(self.calendar("long")?["on"] == true)
+    }
+
+    /// The target of one of the calendar's channels.
+    fn calendar(&self, channel: &str) -> Result<Json> {
+        let words = ["device", "show", "calendar", "--json"];
+        Ok(self.house.ask_json(&words)?["channels"][channel]["target"].take())
     }
 
     /// Waits until the daily rule fired so often; gives how often it did, where that does not come.
@@ -209,6 +220,7 @@ impl Trial {
     /// Off for a day with a timer that runs; then an hour back.
     fn boots_again(&mut self, server: Server, findings: &mut Findings) -> Result<()> {
         let mut server = server;
+        let was_over = self.is_long_over()?;
         for (boot, offset, how, rest_s) in [
             ("another", 4 * DAY, "off for a day", 0.0),
             (
@@ -243,6 +255,10 @@ impl Trial {
                 &format!("{how}: dark {after_s:.1} s after the start, with {rest_s} s left for it"),
                 is_back == (rest_s > 0.0) && after_s >= rest_s * 0.8,
             );
+            if rest_s == 0.0 {
+                let is_over = self.is_long_over()?;
+                findings.holds("a timer of two hours is over by then", is_over && !was_over);
+            }
             // The namespace goes with the machine; its dispatcher first.
             server.kill_9()?;
             server = self.start()?;
