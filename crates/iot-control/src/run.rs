@@ -29,6 +29,7 @@ pub(crate) mod users;
 mod vitals;
 mod watch;
 mod whole;
+mod whose;
 
 use std::{
     cell::RefCell, future::Future, net::SocketAddr, process::ExitCode, rc::Rc, sync::Arc, time,
@@ -84,12 +85,11 @@ pub(crate) fn run(options: &cli::Run) -> anyhow::Result<ExitCode> {
 }
 
 fn start(options: &cli::Run, started: time::Instant) -> anyhow::Result<()> {
-    command::house::is_there(&options.house, "iot-control run HOUSE")?;
-    let settings = settings(options)?;
+    let settings = settings_of_a_house(options)?;
     let house::Reading { house, reads } = house::read_to_start(&options.house);
     let seen = watch::Seen::new(&options.house, reads.unwrap_or_default());
     let house = match house {
-        Ok(house) => house,
+        Ok(house) => unless_emptied(options, &settings, house)?,
         Err(why) => go_on(options, &settings, &why)?,
     };
     log::go_by(Explainer::new(&house.program).zone().clone());
@@ -132,6 +132,19 @@ fn start(options: &cli::Run, started: time::Instant) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The settings, where there is a house to run: in its folder, or, where that lost its files, in the state that is kept of it.
+fn settings_of_a_house(options: &cli::Run) -> anyhow::Result<Settings> {
+    let is_there = command::house::is_there(&options.house, "iot-control run HOUSE");
+    match (settings(options), is_there) {
+        (read, Ok(())) => read,
+        (Ok(read), Err(why)) => match last_in_force(options, &read) {
+            Ok(Some(_)) if !options.replace_house => Ok(read),
+            _ => Err(why),
+        },
+        (Err(_), Err(why)) => Err(why),
+    }
+}
+
 /// The house that was in force last, where the files can't come into force because of `why`: whoever comes home to a power cut
 /// needs light first.
 fn go_on(options: &cli::Run, settings: &Settings, why: &str) -> anyhow::Result<House> {
@@ -141,15 +154,39 @@ fn go_on(options: &cli::Run, settings: &Settings, why: &str) -> anyhow::Result<H
     if options.replace_house {
         bail!("{refused}");
     }
-    let simulated = options.simulate.then_some(options.house.as_path());
-    match house::last_in_force(&options.house, &settings.state_folder(simulated)) {
-        Ok(Some(house)) => Ok(house),
-        Ok(None) => bail!("{refused}"),
-        Err(why) => bail!(
-            "{refused}, and the mapping before can't go on: {}",
-            why.trim_end()
-        ),
+    match last_in_force(options, settings)? {
+        Some(house) => Ok(house),
+        None => bail!("{refused}"),
     }
+}
+
+/// `house`, unless it has lost all devices of the house that was in force last: then that one.
+fn unless_emptied(options: &cli::Run, settings: &Settings, house: House) -> anyhow::Result<House> {
+    if options.replace_house || !house.program.devices.is_empty() {
+        return Ok(house);
+    }
+    let Some(last) = last_in_force(options, settings)? else {
+        return Ok(house);
+    };
+    match whose::emptied(&last.program, &house.program) {
+        Some(why) => {
+            printer::tell(why);
+            Ok(last)
+        }
+        None => Ok(house),
+    }
+}
+
+fn last_in_force(options: &cli::Run, settings: &Settings) -> anyhow::Result<Option<House>> {
+    let simulated = options.simulate.then_some(options.house.as_path());
+    let last = house::last_in_force(&options.house, &settings.state_folder(simulated));
+    last.map_err(|why| {
+        let folder = options.house.display();
+        anyhow!(
+            "{folder}: this house can't come into force, and the mapping before can't go on: {}",
+            why.trim_end()
+        )
+    })
 }
 
 /// The settings as the options change them: simulation stays on this machine.

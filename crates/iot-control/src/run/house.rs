@@ -20,7 +20,11 @@ use store::{
 };
 use types::Instant;
 
+use super::whose;
 use crate::printer;
+
+/// The file that makes a folder a house.
+const MAPPING: &str = "mapping.toml";
 
 /// Tests that may fail before the others are not worth running: the house is not in force anyhow.
 const FAILED_TESTS_MAX: usize = 20;
@@ -58,13 +62,15 @@ impl House {
 }
 
 /// The mapping that was in force last, by what is kept in the folder `state`: it goes on where the files in `folder` can't come
-/// into force, as it does while the dispatcher runs. `None`: nothing was in force yet, or no house is in `folder`.
+/// into force, as it does while the dispatcher runs. `None`: nothing was in force yet, or what was belongs to another folder
+/// and no house is in this one.
 ///
 /// # Errors
 /// Why it can't be known, or must not go on: for people.
 pub(crate) fn last_in_force(folder: &Path, state: &Path) -> Result<Option<House>, String> {
     let database = StateFolder::new(state).database();
-    if !database.is_file() || !folder.join("mapping.toml").is_file() {
+    let is_house = folder.join(MAPPING).is_file() || whose::is_at_home(state, folder);
+    if !database.is_file() || !is_house {
         return Ok(None);
     }
     let said = |error: DbError| format!("{}: {error}", database.display());
@@ -78,8 +84,8 @@ pub(crate) fn last_in_force(folder: &Path, state: &Path) -> Result<Option<House>
     let program = replay::archive::unpack(&archived)?;
     // As far as the files can be understood: a folder that was named by mistake must not start another house.
     let draft = mapping::analyze(Some(folder), &BTreeMap::new()).draft;
-    if super::recover::is_another_house(&program, &draft) {
-        return Err(super::recover::another_house(state, &program));
+    if whose::is_another_house(&program, &draft) {
+        return Err(whose::another_house(state, &program));
     }
     Ok(Some(House {
         program,
@@ -97,6 +103,14 @@ pub(crate) struct Reading {
     pub(crate) house: Result<House, String>,
     /// What to look at for changes, as it was before it was read; `None`: reading it did not end as it should.
     pub(crate) reads: Option<Reads>,
+}
+
+/// Whether neither mapping.toml nor blocklist.toml lies in a house's folder, as where the disk that holds it did not come up.
+pub(crate) fn is_cleared(folder: &Path) -> bool {
+    let lies_there = |name| folder.join(name).symlink_metadata().is_ok();
+    ![MAPPING, mapping::blocklist::FILE]
+        .into_iter()
+        .any(lies_there)
 }
 
 /// Where the blocklist of a house stands.

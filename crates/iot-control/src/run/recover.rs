@@ -10,7 +10,7 @@ use ::broker::Kept;
 use anyhow::Context;
 use dispatcher::{Blocklist, Conduct, Config, Dispatcher, Effects};
 use jiff::Timestamp;
-use mapping::program::{Device, Program};
+use mapping::program::Program;
 use replay::Programs;
 use store::{KeyFolder, Options, Retention, StateFolder, Store};
 use types::{InputNo, Now, UnixTime};
@@ -23,6 +23,7 @@ use super::{
     sealed::Sealed,
     tell::{self, Teller},
     users::Users,
+    whose,
 };
 use crate::{
     cli, printer,
@@ -36,9 +37,6 @@ mod tail;
 
 /// Name of the file that carries the time line from one start to the next.
 const TIME_LINE: &str = "time-line";
-
-/// Devices that a message names.
-const NAMES_MAX: usize = 3;
 
 /// Lines that a start tells of what it had to forget.
 const LINES_MAX: usize = 5;
@@ -73,6 +71,7 @@ pub(super) fn recover(
         }
         blocks.list
     });
+    let is_cleared = house.goes_on_since.is_some() && house::is_cleared(&options.house);
     let last = found.last;
     let has_past = last > InputNo(0) || found.snapshot.is_some();
     let first = read.as_ref().ok().cloned().unwrap_or_default();
@@ -82,10 +81,13 @@ pub(super) fn recover(
         ..Config::default()
     };
     let (dispatcher, begun) = bring_back(&store, found, house, &first, config, now)?;
-    if !options.replace_house && is_another_house(dispatcher.program(), &house.program) {
-        anyhow::bail!(another_house(&folder, dispatcher.program()));
+    if !options.replace_house && whose::is_another_house(dispatcher.program(), &house.program) {
+        anyhow::bail!(whose::another_house(&folder, dispatcher.program()));
     }
-    let blocklist = blocks_of_today(read, &dispatcher, has_past)?;
+    if let Err(error) = whose::remember(&folder, &options.house) {
+        tracing::warn!(%error, "which house the state folder belongs to can't be written down");
+    }
+    let blocklist = blocks_of_today(read, &dispatcher, (has_past, is_cleared))?;
     let users = users(&store)?;
     let kept = broker::bring_back(&store)?;
     let mut app = App::new(dispatcher, users, settings.mqtt.anonymous, last, now);
@@ -102,34 +104,6 @@ pub(super) fn recover(
         folder,
         kept,
     })
-}
-
-/// Whether `state`, which a state folder was left with, has no device of `house`: neither one of the same name nor one
-/// that was only renamed.
-pub(super) fn is_another_house(state: &Program, house: &Program) -> bool {
-    let is_shared = |was: &Device| {
-        let same = |device: &Device| {
-            device.name == was.name || (device.id == was.id && device.role == was.role)
-        };
-        house.devices.iter().any(same)
-    };
-    !state.devices.is_empty() && !house.devices.is_empty() && !state.devices.iter().any(is_shared)
-}
-
-pub(super) fn another_house(folder: &Path, state: &Program) -> String {
-    let names = state.devices.iter().take(NAMES_MAX);
-    let names: Vec<&str> = names.map(|device| &*device.name).collect();
-    let more = match state.devices.len().saturating_sub(NAMES_MAX) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    format!(
-        "state folder {}: it holds another house, with {}{more}, and yours has none of these devices. Name a folder of \
-         its own with --state; or, if this house is to take its place, start once with --replace-house: what is known of \
-         those devices is forgotten, users and history stay",
-        folder.display(),
-        names.join(", ")
-    )
 }
 
 /// The first lines, and how many more there are.
@@ -248,16 +222,23 @@ fn time_line(folder: &Path, last: Option<Now>, machine: &Machine) -> TimeLine {
     line
 }
 
-/// The blocks of the file; where that can't be read, those that were in force last.
+/// The blocks of the file; where that can't be read, or is gone along with the house's other files, those that were in force
+/// last.
 ///
 /// # Errors
 /// It can't be read and there is no past: nobody knows whom it should keep out.
 fn blocks_of_today(
     read: Result<Blocklist, String>,
     dispatcher: &Dispatcher,
-    has_past: bool,
+    (has_past, is_cleared): (bool, bool),
 ) -> anyhow::Result<Blocklist> {
     match read {
+        Ok(list) if is_cleared && list != *dispatcher.blocklist() => {
+            printer::tell(
+                "blocklist.toml is gone along with mapping.toml; the blocks that were in force last stay until it is back",
+            );
+            Ok(dispatcher.blocklist().clone())
+        }
         Ok(list) => Ok(list),
         Err(why) if has_past => {
             printer::tell(why.trim_end());

@@ -12,7 +12,10 @@ use std::{
 use mapping::{Program, Reads, disk::Stamp};
 use tokio::sync::mpsc;
 
-use super::house::{self, House, Reading};
+use super::{
+    house::{self, House, Reading},
+    whose,
+};
 
 /// How often it is looked at. Comparing the times of a few dozen files costs less than a page of output, works
 /// on every file system and through every link, and needs no kernel watch that a rename would lose.
@@ -156,6 +159,10 @@ fn edits(
             return edits;
         }
         seen.house = read;
+        let house = house.and_then(|house| match whose::emptied(program, &house.program) {
+            Some(why) => Err(why),
+            None => Ok(house),
+        });
         edits.push(match house {
             Ok(house) => {
                 *program = Arc::clone(&house.program);

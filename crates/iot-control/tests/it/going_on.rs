@@ -1,9 +1,11 @@
 //! Files that can't come into force, and then a power cut: the mapping that was in force last goes on, and the mended files are
 //! taken up.
 
+use std::{fs, process::Command};
+
 use serde_json::json;
 
-use crate::harness::{Dispatcher, House, Kind};
+use crate::harness::{Dispatcher, House, Kind, run};
 
 const RULE: &str = r#"
 [rule.fifty]
@@ -23,16 +25,22 @@ fn is_lit(dispatcher: &Dispatcher<'_>) {
     watcher.field(0, HALL, "on", true);
 }
 
-/// Spoils a house's file, cuts the power, and mends it.
-fn goes_on_and_is_mended(spoilt: (&str, &str), mended: &str, said: &str) {
+/// Writes a spoilt file into a house while the power is cut, and then the mended one.
+fn goes_on_and_is_mended((file, text): (&str, &str), mended: &str, said: &str) {
+    let spoil = |house: &House| house.write(file, text);
+    let mend = |house: &House| house.write(file, mended);
+    goes_on(&spoil, &mend, said);
+}
+
+/// Spoils a house while the power is cut, and mends it while it runs.
+fn goes_on(spoil: &dyn Fn(&House), mend: &dyn Fn(&House), said: &str) {
     let house = House::with_rules(RULE);
     let sound = house.read("mapping.toml");
     let before = house.start();
     let status = before.ask(&["status", "--json"]).ok().json();
     assert_eq!(status["files_in_force"], true, "{status}");
     before.kill_9();
-    let (file, text) = spoilt;
-    house.write(file, text);
+    spoil(&house);
     let dispatcher = house.start();
     dispatcher.says(0, said);
     dispatcher.says(
@@ -49,7 +57,7 @@ fn goes_on_and_is_mended(spoilt: (&str, &str), mended: &str, said: &str) {
     let dispatcher = dispatcher.kill_9_and_restart();
     dispatcher.says(0, "goes on. Mend the files");
     let mark = dispatcher.mark();
-    house.write(file, mended);
+    mend(&house);
     dispatcher.says(mark, "the files are again as they are in force");
     let mark = dispatcher.mark();
     house.write(
@@ -75,11 +83,118 @@ fn a_test_that_fails_and_a_power_cut_leave_the_mapping_that_was_in_force() {
 }
 
 #[test]
+fn files_that_lost_all_devices_and_a_power_cut_leave_the_mapping_that_was_in_force() {
+    let sound = House::with_rules(RULE).read("mapping.toml");
+    for emptied in [
+        "",
+        "format = 1\n[var]\nnight = { kind = \"bool\", start = true }\n",
+    ] {
+        let said = "the files have no device any more, and the house has piano, hall, desk";
+        goes_on_and_is_mended(("mapping.toml", emptied), &sound, said);
+    }
+}
+
+#[test]
+fn whatever_takes_the_place_of_mapping_toml_leaves_the_mapping_that_was_in_force() {
+    let sound = House::with_rules(RULE).read("mapping.toml");
+    let path = |house: &House| house.folder().join("mapping.toml");
+    let remove = |house: &House| fs::remove_file(path(house)).unwrap();
+    let write = |house: &House| house.write("mapping.toml", &sound);
+    let pipe = |house: &House| {
+        remove(house);
+        let made = Command::new("mkfifo").arg(path(house)).status();
+        assert!(made.unwrap().success());
+    };
+    let folder = |house: &House| {
+        remove(house);
+        fs::create_dir(path(house)).unwrap();
+    };
+    let instead_of_a_folder = |house: &House| {
+        fs::remove_dir(path(house)).unwrap();
+        write(house);
+    };
+    let away = |house: &House| fs::remove_dir_all(house.folder()).unwrap();
+    let back = |house: &House| {
+        fs::create_dir(house.folder()).unwrap();
+        write(house);
+    };
+    goes_on(&remove, &write, "there is no file `mapping.toml`");
+    goes_on(&pipe, &write, "`mapping.toml` is a named pipe");
+    goes_on(&folder, &instead_of_a_folder, "`mapping.toml` is a folder");
+    goes_on(&away, &back, "there is no file `mapping.toml`");
+}
+
+#[test]
+fn files_that_lost_all_devices_change_nothing_while_the_house_runs_either() {
+    let house = House::with_rules(RULE);
+    let sound = house.read("mapping.toml");
+    let dispatcher = house.start();
+    let mark = dispatcher.mark();
+    house.write("mapping.toml", "format = 1\n");
+    dispatcher.says(mark, "the files have no device any more");
+    dispatcher.says(mark, "the house goes on as before");
+    is_lit(&dispatcher);
+    house.write("mapping.toml", &sound);
+    dispatcher.says(mark, "the files are again as they are in force");
+}
+
+#[test]
+fn where_blocks_are_gone_with_the_mapping_they_stay() {
+    let house = House::with_rules("");
+    house.write("blocklist.toml", "[[block]]\ndevice = \"piano\"\n");
+    assert_eq!(house.start().interrupt(), Some(0));
+    fs::remove_dir_all(house.folder()).unwrap();
+    let dispatcher = house.start();
+    dispatcher.says(0, "blocklist.toml is gone along with mapping.toml");
+    assert_eq!(dispatcher.device("piano")["blocked"], "both");
+}
+
+#[test]
+fn a_folder_without_a_house_does_not_start_the_one_of_another_folder() {
+    let house = House::with_rules(RULE);
+    assert_eq!(house.start().interrupt(), Some(0));
+    let (other, state) = (tempfile::tempdir().unwrap(), house.state());
+    let [folder, state] = [other.path(), &state].map(|path| path.to_str().unwrap());
+    let refused = run(["run", folder, "--state", state], "");
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    let said = "holds no mapping.toml; name a folder that does";
+    assert!(refused.stderr.contains(said), "{refused:?}");
+}
+
+#[test]
+fn a_device_and_its_channel_that_were_renamed_meanwhile_are_no_other_house() {
+    let one = |device: &str, channel: &str| {
+        format!(
+            "format = 1\n[device.{device}]\nid = 21\nio.{channel} = {{ kind = \"dimmer\" }}\n\
+             [rule.dark]\nwhen = {{ timer = \"off\" }}\ndo = \"{device}.{channel}.off\"\n\
+             [rule.bright]\nwhen = \"{device}.online\"\ndo = [\"{device}.{channel}.on\", {{ start = \"off\", for = \"1h\" }}]\n"
+        )
+    };
+    let house = House::new(&one("hall", "lamp"));
+    let mut dispatcher = house.start();
+    let _hall = dispatcher.device_client(Kind::RumqttcV5, "hall", &[]);
+    let lit =
+        |device: &serde_json::Value, lamp: &str| device["channels"][lamp]["target"]["on"] == true;
+    dispatcher.device_is("hall", "is lit", |hall| lit(hall, "lamp"));
+    assert_eq!(dispatcher.interrupt(), Some(0));
+    house.write("mapping.toml", &one("floor", "light"));
+    let dispatcher = house.start();
+    let floor = dispatcher.device("floor");
+    assert!(lit(&floor, "light"), "{floor}");
+}
+
+#[test]
 fn without_a_past_a_house_that_does_not_check_is_refused() {
     let house = House::with_rules(RULE);
     house.write("mapping.toml", "[device.hall\n");
     let said = house.start_fails();
     assert!(said.contains("this house can't come into force"), "{said}");
+    fs::remove_file(house.folder().join("mapping.toml")).unwrap();
+    let said = house.start_fails();
+    assert!(
+        said.contains("holds no mapping.toml; name a folder that does"),
+        "{said}"
+    );
 }
 
 #[test]
