@@ -2,7 +2,7 @@
 //! another name.
 //!
 //! Called by [`crate::Engine::replace`], before the state is loaded. What has no successor stays as it is, so that
-//! loading tells what is dropped; unless another thing has its name now.
+//! loading tells what is dropped; unless another thing has its name now: then it is made to fit nothing.
 
 use mapping::program::{Carrier, Program, Rule, RuleIx, Succession, Trigger};
 
@@ -34,20 +34,21 @@ impl State {
         for saved in &mut self.holds {
             heir.trigger(&mut saved.rule, &mut saved.text, condition_text);
         }
-        for saved in &mut self.ats {
-            heir.rule(&mut saved.rule);
-        }
+        self.ats.retain_mut(|saved| heir.own_rule(&mut saved.rule));
         for saved in &mut self.chords {
             heir.trigger(&mut saved.rule, &mut saved.chord, chord_key);
         }
         for saved in &mut self.sequences {
             heir.trigger(&mut saved.rule, &mut saved.steps, sequence::key);
         }
-        for saved in &mut self.rates {
-            heir.rule(&mut saved.rule);
-        }
+        self.rates
+            .retain_mut(|saved| heir.own_rule(&mut saved.rule));
         for saved in &mut self.runs {
             let Some((was, is)) = heir.rules(&saved.rule) else {
+                if heir.is_anothers(&saved.rule) {
+                    // No rule has so many actions.
+                    saved.next = u64::MAX;
+                }
                 continue;
             };
             if saved.fingerprint == was.fingerprint && succession.is_same_rule(was, is) {
@@ -118,13 +119,25 @@ impl<'a> Heir<'a> {
         }
     }
 
+    /// False: its name is another rule's now.
+    fn own_rule(&self, name: &mut String) -> bool {
+        let is_own = !self.is_anothers(name);
+        self.rule(name);
+        is_own
+    }
+
+    /// Whether a rule is gone, and another one has its name.
+    fn is_anothers(&self, name: &str) -> bool {
+        self.rules(name).is_none() && self.new.names.rules.contains_key(name)
+    }
+
     fn rules(&self, name: &str) -> Option<(&'a Rule, &'a Rule)> {
         let was = *self.old.names.rules.get(name)?;
         let is: RuleIx = self.succession.rule(was)?;
         Some((&self.old[was], &self.new[is]))
     }
 
-    /// A trigger of a rule: `key` tells what a state knows it by.
+    /// A trigger of a rule: `key` tells what a state knows it by. No trigger is known by nothing.
     fn trigger(
         &self,
         rule: &mut String,
@@ -132,6 +145,9 @@ impl<'a> Heir<'a> {
         key: impl Fn(&Program, &Trigger) -> Option<String>,
     ) {
         let Some((was, is)) = self.rules(rule) else {
+            if self.is_anothers(rule) {
+                known_by.clear();
+            }
             return;
         };
         *rule = is.name.to_string();

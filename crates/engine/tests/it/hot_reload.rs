@@ -1,6 +1,7 @@
 //! **Hot reload**: another program takes over while the house runs.
 
 use engine::{Note, Resume};
+use mapping::program::VarIx;
 
 use crate::{
     bench::{Bench, bench},
@@ -250,6 +251,84 @@ fn a_run_that_waits_goes_on_under_the_new_name_of_its_rule() {
     assert_eq!(reload(&mut b, &slow("late")), []);
     b.pass(30);
     assert_eq!(b.out(), ["hall.fan on=true"]);
+}
+
+#[test]
+fn what_runs_goes_on_where_rules_exchange_their_names() {
+    let rules = |slow: &str, open: &str, tune: &str| {
+        [
+            rule(slow)
+                .on("desk.button.press")
+                .wait(60)
+                .cmd("hall.fan.on"),
+            rule(open)
+                .holds("state.door.contact == 'open'", 60)
+                .notify("open"),
+            rule(tune).melody(&[1.0, 2.0], 120_000).notify("tune"),
+        ]
+    };
+    let mut b = bench(&rules("a", "b", "c"));
+    b.event("desk.button.press", &[]);
+    b.report("door.contact", "open");
+    b.event("piano.keys.press", &[1.0, 9.0]);
+    assert_eq!(b.fired(), ["a"]);
+    b.pass(30);
+    assert_eq!(reload(&mut b, &rules("c", "a", "b")), []);
+    b.event("piano.keys.press", &[2.0, 9.0]);
+    assert_eq!(b.fired(), ["b"]);
+    b.pass(29);
+    b.out();
+    assert_eq!(b.fired(), [""; 0]);
+    b.pass(1);
+    assert_eq!(b.fired(), ["a"]);
+    let out = b.out();
+    assert!(out.contains(&"hall.fan on=true".to_owned()), "{out:?}");
+}
+
+#[test]
+fn what_a_rule_had_begun_goes_with_it_where_another_one_takes_its_name() {
+    let text = "state.door.contact == 'open'";
+    let slow = rule("a").on("desk.button.press").wait(60).notify("slow");
+    let mut b = bench(&[
+        slow.holds(text, 50).limit(1, 1_000),
+        rule("b").holds(text, 100).notify("open"),
+    ]);
+    b.event("desk.button.press", &[]);
+    b.report("door.contact", "open");
+    b.pass(30);
+    let notes = reload(&mut b, &[rule("a").holds(text, 100).notify("open")]);
+    let (run, hold) = (
+        Note::RunCancelled { rule: "a".into() },
+        Note::HoldDropped { rule: "a".into() },
+    );
+    assert_eq!(notes, [run, hold]);
+    b.pass(69);
+    assert_eq!(b.fired(), ["a"], "before the edit");
+    b.pass(1);
+    assert_eq!(b.fired(), ["a"]);
+}
+
+#[test]
+fn a_variable_goes_on_under_its_new_name_beside_one_that_is_new() {
+    let mut b = bench(&[rule("loud")
+        .on("desk.button.press")
+        .cond("var.level > 30")
+        .notify("loud")]);
+    b.var("level", 40.0);
+    let mut program = (*b.program()).clone();
+    let level = program.names.vars.remove("level").expect("it is there");
+    program.vars[level.index()].name = "volume".into();
+    let mut new = program.vars[level.index()].clone();
+    new.name = "balance".into();
+    program.vars.push(new);
+    let balance = VarIx(program.vars.len() as u32 - 1);
+    program
+        .names
+        .vars
+        .extend([("volume".into(), level), ("balance".into(), balance)]);
+    assert_eq!(b.swap(&std::sync::Arc::new(program), Resume::Reload), []);
+    assert_eq!(b.engine.var(level), &40.0.into());
+    assert_eq!(b.engine.var(balance), &0.0.into());
 }
 
 #[test]

@@ -3,10 +3,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use engine::{Effects, Engine, Input, Outcome, Resume, State, Who};
+use engine::{Effects, Engine, Input, Note, Outcome, Resume, State, Who};
 use mapping::program::{
     AfterDowntime, Carrier, Days, Device, DeviceIx, GestureKind, Mode, Program, RuleIx, Succession,
-    SunEvent, TimerIx, Trigger, VarIx,
+    SunEvent, Timer, TimerIx, Trigger, Var, VarIx,
 };
 use proptest::prelude::*;
 use types::{Instant, Now, Value};
@@ -241,23 +241,74 @@ fn run(
     (all, engine.state().encode())
 }
 
-/// The same house, its conditions with another space, and under other names: its rules, or its variables, timers and
-/// virtual devices.
-fn with_other_names(program: &Program, of_rules: bool) -> Arc<Program> {
+/// What has other names in a house.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Others {
+    Rules,
+    /// Rules, among each other.
+    RulesExchanged,
+    /// Variables, timers and virtual devices.
+    Things,
+    /// The same, and there is one more of each.
+    ThingsBesideNew,
+}
+
+fn others() -> impl Strategy<Value = Others> {
+    prop_oneof![
+        Just(Others::Rules),
+        Just(Others::RulesExchanged),
+        Just(Others::Things),
+        Just(Others::ThingsBesideNew),
+    ]
+}
+
+/// The rules that such names can be told by: those that exchange theirs differ, and what is new beside others that have no
+/// rule is none of these.
+fn told_by(rules: Vec<R>, others: Others) -> Vec<R> {
+    match others {
+        Others::Rules | Others::Things => rules,
+        Others::RulesExchanged => (0..)
+            .zip(rules)
+            .map(|(ix, rule)| rule.notify(&format!("rule {ix}")))
+            .collect(),
+        Others::ThingsBesideNew => {
+            let speaks = rule("speaks").timer("t").timer("u").timer("v");
+            let condition =
+                "var.night && var.level > 98 && var.mood == 'glad' && state.mode.away == 'open'";
+            let speaks = speaks.cond(condition).notify("never");
+            rules.into_iter().chain([speaks]).collect()
+        }
+    }
+}
+
+/// The same house, its conditions with another space, and under other names.
+fn with_other_names(program: &Program, others: Others) -> Arc<Program> {
     let mut program = program.clone();
     let other = |name: &mut Arc<str>| *name = format!("{name}_other").into();
-    if of_rules {
-        let rules = program.rules.iter_mut();
-        rules.for_each(|rule| other(&mut rule.name));
-    } else {
-        program.vars.iter_mut().for_each(|var| other(&mut var.name));
-        let timers = program.timers.iter_mut();
-        timers.for_each(|timer| other(&mut timer.name));
-        let devices = program.devices.iter_mut();
-        let is_virtual = |device: &&mut Device| device.carrier == Carrier::Virtual;
-        devices
-            .filter(is_virtual)
-            .for_each(|device| other(&mut device.name));
+    match others {
+        Others::Rules => {
+            let rules = program.rules.iter_mut();
+            rules.for_each(|rule| other(&mut rule.name));
+        }
+        Others::RulesExchanged => {
+            let mut names: Vec<_> = program.rules.iter().map(|rule| rule.name.clone()).collect();
+            names.rotate_left(1);
+            let rules = program.rules.iter_mut();
+            rules.zip(names).for_each(|(rule, name)| rule.name = name);
+        }
+        Others::Things | Others::ThingsBesideNew => {
+            program.vars.iter_mut().for_each(|var| other(&mut var.name));
+            let timers = program.timers.iter_mut();
+            timers.for_each(|timer| other(&mut timer.name));
+            let devices = program.devices.iter_mut();
+            let is_virtual = |device: &&mut Device| device.carrier == Carrier::Virtual;
+            devices
+                .filter(is_virtual)
+                .for_each(|device| other(&mut device.name));
+        }
+    }
+    if others == Others::ThingsBesideNew {
+        add_one_of_each(&mut program);
     }
     for trigger in program
         .rules
@@ -294,6 +345,22 @@ fn with_other_names(program: &Program, of_rules: bool) -> Arc<Program> {
         .map(|(ix, row)| (row.name.clone(), DeviceIx(ix)))
         .collect();
     Arc::new(program)
+}
+
+/// A variable, a timer and a virtual device, each like one that is there.
+fn add_one_of_each(program: &mut Program) {
+    let var = program.vars[0].clone();
+    program.vars.push(Var {
+        name: "new".into(),
+        ..var
+    });
+    program.timers.push(Timer { name: "new".into() });
+    let mode = program.devices.last().expect("it is virtual").clone();
+    program.devices.push(Device {
+        name: "new".into(),
+        channels: Vec::new(),
+        ..mode
+    });
 }
 
 /// What rules did, in order: without those that only looked.
@@ -345,15 +412,18 @@ proptest! {
     fn new_names_between_any_two_inputs_make_no_difference(
         rules in rules(),
         history in history(),
-        of_rules: bool,
+        others in others(),
     ) {
-        let named = [house(&rules), with_other_names(&house(&rules), of_rules)];
+        let rules = told_by(rules, others);
+        let named = [house(&rules), with_other_names(&house(&rules), others)];
         let (straight, state) = run(&named[0], &history, STRAIGHT);
         let mut now = begin();
         let mut engine = Engine::new(Arc::clone(&named[0]), now);
         for (ix, (pause, kind, value)) in history.iter().enumerate() {
             let (old, new) = (&named[ix % 2], &named[(ix + 1) % 2]);
-            let notes = engine.replace(Arc::clone(new), &Succession::new(old, new), now);
+            let mut notes = engine.replace(Arc::clone(new), &Succession::new(old, new), now);
+            // The one that is new every other time is gone in between.
+            notes.retain(|note| *note != Note::VarDropped { var: "new".into() });
             prop_assert_eq!(notes, []);
             now = later(now, &(*pause, *kind, *value));
             let mut effects = Effects::default();

@@ -332,7 +332,7 @@ impl<'a, S: Symbols> Form<'a, S> {
     }
 }
 
-fn micros(span: std::time::Duration) -> u64 {
+pub(crate) fn micros(span: std::time::Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
 

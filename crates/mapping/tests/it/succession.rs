@@ -133,6 +133,142 @@ fn several_may_have_other_names_at_once() {
 }
 
 #[test]
+fn a_new_name_is_found_beside_what_is_new_altogether() {
+    let another = "[rule.bell]\nwhen = { timer = \"alarm\" }\ndo = { start = \"alarm\", for = \"9m\" }\n\n[rule.lamp-off]";
+    check(
+        &[
+            (
+                "night = {",
+                "silent = { kind = \"bool\", start = false }\ntonight = {",
+            ),
+            ("!var.night", "!var.tonight"),
+        ],
+        &["var night>tonight"],
+    );
+    check(
+        &[("\"dark\"", "\"shade\""), ("[rule.lamp-off]", another)],
+        &["timer dark>shade"],
+    );
+    check(
+        &[
+            (
+                "io.lamp   =",
+                "io.siren = { kind = \"dimmer\" }\nio.light =",
+            ),
+            ("hall.lamp", "hall.light"),
+        ],
+        &["channel lamp>light"],
+    );
+    check(
+        &[
+            (
+                "[device.mode]",
+                "[device.moods]\nvirtual = true\nio.evening = { kind = \"contact\" }\n\n[device.modes]",
+            ),
+            ("mode.evening", "modes.evening"),
+        ],
+        &["device mode>modes"],
+    );
+}
+
+#[test]
+fn a_virtual_device_and_its_channel_may_have_other_names_at_once() {
+    let renamed = [
+        ("device.mode]", "device.modes]"),
+        ("io.evening", "io.dusk"),
+        ("mode.evening", "modes.dusk"),
+        ("late", "later"),
+    ];
+    let expected = [
+        "device mode>modes",
+        "channel evening>dusk",
+        "var late>later",
+    ];
+    check(&renamed, &expected);
+    let and_another = (
+        "[device.modes]",
+        "[device.moods]\nvirtual = true\nio.dusk = { kind = \"contact\" }\n\n[device.modes]",
+    );
+    check(&[&renamed[..], &[and_another]].concat(), &expected);
+}
+
+#[test]
+fn rules_may_exchange_their_names() {
+    let exchanged = [
+        ("rule.lamp-on]", "rule.x]"),
+        ("rule.lamp-off]", "rule.lamp-on]"),
+        ("rule.x]", "rule.lamp-off]"),
+    ];
+    let both = ["rule lamp-off>lamp-on", "rule lamp-on>lamp-off"];
+    check(&exchanged, &both);
+    check(
+        &exchanged[..2],
+        &["rule lamp-off>lamp-on", "rule lamp-on>x"],
+    );
+    // They show nothing of what else has another name, and keep no other rule from showing it.
+    let more = "[rule.more]\nwhen = \"hall.button.release\"\nif = \"var.night\"\ndo = \"hall.lamp.off\"\n\n[rule.lamp-on]";
+    let old = program(&HOUSE.replace("[rule.lamp-on]", more));
+    let text = exchanged
+        .iter()
+        .fold(HOUSE.to_owned(), |text, (from, to)| text.replace(from, to));
+    let new = text.replace("[rule.lamp-off]", &more.replace("lamp-on", "lamp-off"));
+    let new = program(&new.replace("night", "tonight"));
+    assert_eq!(
+        others(&old, &new),
+        [&["var night>tonight"], &both[..]].concat()
+    );
+    let alone = program(&text.replace("night", "tonight"));
+    assert_eq!(others(&program(HOUSE), &alone)[0], "var night");
+}
+
+#[test]
+fn a_rule_that_only_says_what_another_one_says_is_not_that_one() {
+    let house = |rules: &[(&str, &str)]| {
+        let rules = rules.iter().map(|(name, to)| {
+            format!("[rule.{name}]\nwhen = \"hall.online\"\ndo = \"hall.lamp.{to}\"\n")
+        });
+        let device = "[device.hall]\nid = 1\nio.lamp = { kind = \"switch\" }\n";
+        program(&(device.to_owned() + &rules.collect::<String>()))
+    };
+    let before = house(&[("a", "on"), ("b", "off")]);
+    // A copy, also over another one: what it was copied from is there still.
+    let copied = house(&[("c", "off"), ("a", "on"), ("b", "off")]);
+    assert_eq!(others(&before, &copied), [""; 0]);
+    let copied = house(&[("a", "off"), ("b", "off")]);
+    assert_eq!(others(&before, &copied), [""; 0]);
+    // One of two that are gone: nothing tells which.
+    let before = house(&[("a", "on"), ("b", "off"), ("c", "off")]);
+    assert_eq!(
+        others(&before, &house(&[("a", "off")])),
+        ["rule b", "rule c"]
+    );
+    // The only one: then the rule whose name it has is gone.
+    let before = house(&[("a", "on"), ("b", "off")]);
+    assert_eq!(
+        others(&before, &house(&[("a", "off")])),
+        ["rule a", "rule b>a"]
+    );
+}
+
+#[test]
+fn what_stands_in_the_place_of_two_things_is_neither() {
+    let more = |var: &str| {
+        let rule = format!(
+            "[rule.more]\nwhen = \"hall.button.release\"\nif = \"var.{var}\"\ndo = \"hall.lamp.off\"\n"
+        );
+        format!("{HOUSE}\n{rule}")
+    };
+    let old = program(&more("late"));
+    let one = more("both")
+        .replace("late = { kind = \"bool\", start = false }\n", "")
+        .replace("night = {", "both = {")
+        .replace("!var.night", "!var.both")
+        .replace("var = \"late\"", "var = \"both\"")
+        .replace("&& var.late", "&& var.both");
+    assert_eq!(others(&old, &program(&one)), ["var late", "var night"]);
+}
+
+#[test]
 fn nothing_goes_on_that_nobody_began() {
     // Another channel, another timer and other rules of the same shape: nothing tells that they are the old ones.
     check(

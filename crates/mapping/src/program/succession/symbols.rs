@@ -1,0 +1,206 @@
+//! Which number stands for each thing when rules of two programs are compared.
+
+use std::{cell::RefCell, collections::BTreeSet};
+
+use super::{Succession, Thing};
+use crate::program::{
+    ChannelIx, DeviceIx, EventIx, Program, SlotIx, TimerIx, VarIx,
+    form::{Form, Indices, Symbols},
+};
+
+/// The old program's things by the places of their successors.
+pub(super) struct Successors<'a> {
+    pub(super) succession: &'a Succession<'a>,
+    /// What was asked for.
+    pub(super) seen: Option<&'a RefCell<BTreeSet<Thing>>>,
+}
+
+impl Successors<'_> {
+    fn see(&self, symbol: Thing) {
+        if let Some(seen) = self.seen {
+            seen.borrow_mut().insert(symbol);
+        }
+    }
+
+    fn new_event(&self, event: EventIx) -> Option<EventIx> {
+        let Succession { old, new, .. } = self.succession;
+        let row = &old[event];
+        match row.channel {
+            Some(channel) => new.event(self.succession.channel(channel)?, &row.name),
+            None => {
+                let device = &new[self.succession.device(row.device)?];
+                let is_online = old[row.device].online == event;
+                Some(if is_online {
+                    device.online
+                } else {
+                    device.offline
+                })
+            }
+        }
+    }
+}
+
+impl Symbols for Successors<'_> {
+    fn device(&self, device: DeviceIx) -> u64 {
+        self.see(Thing::Device(device));
+        let is = self.succession.device(device);
+        number(is.map(|is| is.0), device.0)
+    }
+
+    fn channel(&self, channel: ChannelIx) -> u64 {
+        self.see(Thing::Device(self.succession.old[channel].device));
+        self.see(Thing::Channel(channel));
+        let is = self.succession.channel(channel);
+        number(is.map(|is| is.0), channel.0)
+    }
+
+    fn slot(&self, slot: SlotIx) -> u64 {
+        let row = &self.succession.old[slot];
+        self.channel(row.channel);
+        let channel = self.succession.channel(row.channel);
+        let is = channel.and_then(|channel| self.succession.new.slot(channel, &row.name));
+        number(is.map(|is| is.0), slot.0)
+    }
+
+    fn event(&self, event: EventIx) -> u64 {
+        let row = &self.succession.old[event];
+        match row.channel {
+            Some(channel) => self.channel(channel),
+            None => self.device(row.device),
+        };
+        number(self.new_event(event).map(|is| is.0), event.0)
+    }
+
+    fn var(&self, var: VarIx) -> u64 {
+        self.see(Thing::Var(var));
+        number(self.succession.var(var).map(|is| is.0), var.0)
+    }
+
+    fn timer(&self, timer: TimerIx) -> u64 {
+        self.see(Thing::Timer(timer));
+        number(self.succession.timer(timer).map(|is| is.0), timer.0)
+    }
+
+    fn field(&self, event: EventIx, place: u8) -> u64 {
+        let Succession { old, new, .. } = self.succession;
+        let is = self.new_event(event).and_then(|is| {
+            let name = &old[event].fields.get(usize::from(place))?.name;
+            new[is].fields.iter().position(|field| field.name == *name)
+        });
+        number(is.map(|is| is as u32), place.into())
+    }
+
+    fn command(&self, channel: ChannelIx, place: u8) -> u64 {
+        let Succession { old, new, .. } = self.succession;
+        let is = self.succession.channel(channel).and_then(|is| {
+            let name = &old[channel].commands.get(usize::from(place))?.name;
+            new[is]
+                .commands
+                .iter()
+                .position(|command| command.name == *name)
+        });
+        number(is.map(|is| is as u32), place.into())
+    }
+}
+
+/// The place of the successor; where there is none, a number that no place has.
+fn number(is: Option<u32>, was: u32) -> u64 {
+    is.map_or(1 << 32 | u64::from(was), u64::from)
+}
+
+/// What stands for a thing that is gone, or new.
+const BLANK: u64 = 1 << 33;
+
+/// What is added for a channel of that sort to the number of its device.
+const BLANK_CHANNEL: u64 = 1 << 34;
+
+/// Known things as `of` has them, and blanks for those that are gone or new: forms that are equal so show, in the order in
+/// which these were seen, what may be one thing under two names. Tells less apart than [`Successors`] does.
+pub(super) struct Blanks<'a, S> {
+    /// Whose things they are.
+    pub(super) program: &'a Program,
+    pub(super) of: S,
+    pub(super) unknown: &'a BTreeSet<Thing>,
+    pub(super) seen: RefCell<Vec<Thing>>,
+}
+
+impl<S> Blanks<'_, S> {
+    fn blank(&self, thing: Thing) -> Option<u64> {
+        let is_unknown = self.unknown.contains(&thing);
+        is_unknown.then(|| {
+            self.seen.borrow_mut().push(thing);
+            BLANK
+        })
+    }
+
+    fn is_known(&self, channel: ChannelIx) -> bool {
+        !self.unknown.contains(&Thing::Channel(channel))
+    }
+}
+
+impl<S: Symbols> Symbols for Blanks<'_, S> {
+    fn device(&self, device: DeviceIx) -> u64 {
+        let blank = self.blank(Thing::Device(device));
+        blank.unwrap_or_else(|| self.of.device(device))
+    }
+
+    fn channel(&self, channel: ChannelIx) -> u64 {
+        if self.is_known(channel) {
+            return self.of.channel(channel);
+        }
+        let device = self.device(self.program[channel].device);
+        self.blank(Thing::Channel(channel));
+        BLANK_CHANNEL | device
+    }
+
+    fn slot(&self, slot: SlotIx) -> u64 {
+        match self.program[slot].channel {
+            channel if self.is_known(channel) => self.of.slot(slot),
+            channel => self.channel(channel),
+        }
+    }
+
+    fn event(&self, event: EventIx) -> u64 {
+        let row = &self.program[event];
+        match row.channel {
+            Some(channel) if self.is_known(channel) => self.of.event(event),
+            Some(channel) => self.channel(channel),
+            None => {
+                let blank = self.blank(Thing::Device(row.device));
+                blank.unwrap_or_else(|| self.of.event(event))
+            }
+        }
+    }
+
+    fn var(&self, var: VarIx) -> u64 {
+        let blank = self.blank(Thing::Var(var));
+        blank.unwrap_or_else(|| self.of.var(var))
+    }
+
+    fn timer(&self, timer: TimerIx) -> u64 {
+        let blank = self.blank(Thing::Timer(timer));
+        blank.unwrap_or_else(|| self.of.timer(timer))
+    }
+
+    fn field(&self, event: EventIx, place: u8) -> u64 {
+        match self.program[event].channel {
+            Some(channel) if self.is_known(channel) => self.of.field(event, place),
+            _ => 0,
+        }
+    }
+
+    fn command(&self, channel: ChannelIx, place: u8) -> u64 {
+        if self.is_known(channel) {
+            self.of.command(channel, place)
+        } else {
+            0
+        }
+    }
+}
+
+/// What is said in the words of the program that takes over, as it stands there.
+pub(super) fn new_form(write: impl FnOnce(&mut Form<'_, Indices>)) -> Vec<u64> {
+    let mut form = Form::new(&Indices);
+    write(&mut form);
+    form.finish()
+}
