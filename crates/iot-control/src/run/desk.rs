@@ -60,6 +60,8 @@ pub(crate) struct Desk {
     real_house: PathBuf,
     broker: Option<SocketAddr>,
     modules: RefCell<Option<Modules>>,
+    /// Of the simulated modules.
+    passwords: RefCell<Passwords>,
     store: store::StoreHandle,
     durable: tcp::Durable,
     settings: Settings,
@@ -95,6 +97,7 @@ impl Desk {
             real_house: house.canonicalize().unwrap_or_else(|_| house.to_owned()),
             broker,
             modules: RefCell::default(),
+            passwords: RefCell::default(),
             store,
             settings,
             certificate,
@@ -139,13 +142,16 @@ impl Desk {
         printer::tell(format_args!("warning: {text}"));
     }
 
-    /// Starts simulated modules, or starts them anew for another mapping.
+    /// Starts simulated modules, or brings those that run to another mapping.
     pub(super) fn simulate(&self, program: &Arc<Program>) -> anyhow::Result<()> {
-        self.stop_simulation();
-        let mut passwords = Passwords::new();
+        let mut passwords = self.passwords.borrow_mut();
         let mut logins = Users::default();
+        let mut before = std::mem::take(&mut *passwords);
         for device in &program.devices {
-            let password = login::generate()?;
+            let password = match before.remove(&device.name) {
+                Some(password) => password,
+                None => login::generate()?,
+            };
             logins.put(&users::row(&NewUser {
                 name: device.name.to_string(),
                 kind: NewUserKind::Device(device.name.to_string()),
@@ -153,17 +159,26 @@ impl Desk {
             })?);
             passwords.insert(Arc::clone(&device.name), password);
         }
-        self.server.enter(|_, app, now| {
-            app.logins.simulated = logins;
-            app.expect_modules(now);
-        });
-        *self.modules.borrow_mut() = Some({
-            let broker = self
-                .broker
-                .context("simulated modules need a broker here")?;
-            Modules::start(program, broker, &passwords)?
-        });
+        self.server.enter(|_, app, _| app.logins.simulated = logins);
+        let mut modules = self.modules.borrow_mut();
+        let connect = match &mut *modules {
+            Some(modules) => modules.follow(program, &passwords),
+            none => {
+                let broker = self
+                    .broker
+                    .context("simulated modules need a broker here")?;
+                *none = Some(Modules::start(program, broker, &passwords)?);
+                program.devices.len()
+            }
+        };
+        if connect > 0 {
+            self.server.enter(|_, app, now| app.expect_modules(now));
+        }
         Ok(())
+    }
+
+    fn is_simulated(&self) -> bool {
+        self.modules.borrow().is_some()
     }
 
     pub(super) fn stop_simulation(&self) {

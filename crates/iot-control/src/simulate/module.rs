@@ -9,7 +9,7 @@ use std::{
 
 use mapping::{
     Program,
-    program::{CarriedValue, Carrier, ChannelIx, DeviceIx, EventIx},
+    program::{CarriedValue, Carrier, ChannelIx, DeviceIx, EventIx, Succession},
 };
 use rumqttc::{
     AsyncClient, Broker, Event as Mqtt, EventLoop, Incoming, LastWill, MqttOptions, PublishOptions,
@@ -42,14 +42,56 @@ pub(super) struct Link {
     pub(super) password: String,
 }
 
+/// What a module hears of this process.
+pub(super) enum Told {
+    /// It is to report something.
+    Says(Says),
+    /// Another mapping is in force.
+    Next(Box<Next>),
+}
+
+/// What a module is in another mapping.
+pub(super) struct Next {
+    program: Arc<Program>,
+    device: DeviceIx,
+    /// What its channels are there, those of another kind left out.
+    channels: BTreeMap<ChannelIx, ChannelIx>,
+    /// How it connects anew; `None`: it stays connected.
+    link: Option<Link>,
+}
+
+impl Next {
+    /// What `was` is as `is` in `program`.
+    pub(super) fn new(
+        succession: &Succession<'_>,
+        program: &Arc<Program>,
+        (was, is): (DeviceIx, DeviceIx),
+        link: Option<Link>,
+    ) -> Self {
+        let (old, new) = succession.programs();
+        let pairs = old[was].channels.iter().filter_map(|channel| {
+            let is = succession.channel(*channel)?;
+            (old[*channel].kind == new[is].kind).then_some((*channel, is))
+        });
+        Self {
+            program: Arc::clone(program),
+            device: is,
+            channels: pairs.collect(),
+            link,
+        }
+    }
+}
+
 pub(super) struct Module {
     program: Arc<Program>,
     device: DeviceIx,
     link: Link,
-    presses: mpsc::Receiver<Says>,
+    inbox: mpsc::Receiver<Told>,
     state: States,
     /// What is on for a time, and until when.
     ends: BTreeMap<ChannelIx, Instant>,
+    /// When each channel that promises to report is to do so.
+    reports: BTreeMap<ChannelIx, Instant>,
 }
 
 impl Module {
@@ -57,36 +99,44 @@ impl Module {
         program: Arc<Program>,
         device: DeviceIx,
         link: Link,
-        presses: mpsc::Receiver<Says>,
+        inbox: mpsc::Receiver<Told>,
     ) -> Self {
         let state = payload::first_states(&program, device);
         Self {
             program,
             device,
             link,
-            presses,
+            inbox,
             state,
             ends: BTreeMap::new(),
+            reports: BTreeMap::new(),
         }
     }
 
-    /// Runs until nobody can ask it for events any more.
+    /// Runs until nobody can tell it anything any more.
     pub(super) async fn run(mut self) {
-        let promises = self.promises();
         loop {
             let (client, mut events) = self.client();
             // How it is it says when it arrives.
             let arrived = Instant::now();
-            let mut reports: BTreeMap<ChannelIx, Instant> = promises
-                .iter()
-                .map(|(channel, every)| (*channel, arrived + *every))
+            let promises = self.promises().into_iter();
+            self.reports = promises
+                .map(|(channel, every)| (channel, arrived + every))
                 .collect();
+            let mut pause = RECONNECT_PAUSE;
             loop {
                 let ends = self.ends.values().min().copied();
                 tokio::select! {
                     () = until(ends) => self.end(&client),
-                    press = self.presses.recv() => match press {
-                        Some(says) => self.say(&client, says),
+                    told = self.inbox.recv() => match told {
+                        Some(Told::Says(says)) => self.say(&client, says),
+                        Some(Told::Next(next)) if next.link.is_none() => self.become_next(*next),
+                        Some(Told::Next(next)) => {
+                            self.leave(&client, &mut events).await;
+                            self.become_next(*next);
+                            pause = Duration::ZERO;
+                            break;
+                        }
                         None => {
                             self.leave(&client, &mut events).await;
                             return;
@@ -96,16 +146,52 @@ impl Module {
                         Ok(event) => self.handle(&client, event),
                         Err(_) => break,
                     },
-                    () = until(reports.values().min().copied()) => {
-                        let now = Instant::now();
-                        for (channel, due) in reports.iter_mut().filter(|(_, due)| **due <= now) {
-                            self.publish_state(&client, *channel);
-                            *due = now + promises[channel];
-                        }
-                    }
+                    () = until(self.reports.values().min().copied()) => self.keep_promises(&client),
                 }
             }
-            tokio::time::sleep(RECONNECT_PAUSE).await;
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Goes on as what it is in another mapping: channels that it has there are as they were.
+    fn become_next(&mut self, next: Next) {
+        let was = std::mem::replace(&mut self.program, next.program);
+        self.device = next.device;
+        let states = payload::first_states(&self.program, self.device);
+        for (channel, state) in std::mem::replace(&mut self.state, states) {
+            let Some(is) = next.channels.get(&channel) else {
+                continue;
+            };
+            for (slot, value) in state {
+                let slot = self.program.slot(*is, &was[slot].name);
+                let slot = slot.filter(|slot| self.program[*slot].ty.check(&value).is_ok());
+                if let Some(slot) = slot {
+                    payload::write(self.state.entry(*is).or_default(), slot, value);
+                }
+            }
+        }
+        for times in [&mut self.ends, &mut self.reports] {
+            let before = std::mem::take(times).into_iter();
+            let moved =
+                before.filter_map(|(channel, at)| Some((*next.channels.get(&channel)?, at)));
+            *times = moved.collect();
+        }
+        if let Some(link) = next.link {
+            self.link = link;
+        }
+    }
+
+    /// Reports what is due.
+    fn keep_promises(&mut self, client: &AsyncClient) {
+        let (now, promises) = (Instant::now(), self.promises());
+        let due = self.reports.iter().filter(|(_, due)| **due <= now);
+        let due: Vec<ChannelIx> = due.map(|(channel, _)| *channel).collect();
+        for channel in due {
+            self.publish_state(client, channel);
+            match promises.get(&channel) {
+                Some(every) => self.reports.insert(channel, now + *every),
+                None => self.reports.remove(&channel),
+            };
         }
     }
 

@@ -1,6 +1,6 @@
 //! Edited files: what of them comes into force, and what people hear of it.
 
-use std::{rc::Rc, sync::Arc};
+use std::rc::Rc;
 
 use dispatcher::explain::Explainer;
 use mapping::{
@@ -42,14 +42,6 @@ impl Desk {
             return;
         }
         self.spoilt.set(false);
-        let devices_changed = self.server.enter(|_, app, _| {
-            let roles = |program: &Program| -> Vec<_> {
-                let rows = program.devices.iter();
-                rows.map(|row| (Arc::clone(&row.name), Arc::clone(&row.role)))
-                    .collect()
-            };
-            roles(app.dispatcher.program()) != roles(&house.program)
-        });
         if !house.warnings.is_empty() {
             printer::tell(house.warnings.trim_end());
         }
@@ -74,12 +66,12 @@ impl Desk {
                 tests => format!("{} passed", count(tests, "test")),
             },
         ));
-        if devices_changed
-            && self.modules.borrow().is_some()
+        // Always: they know things by their places in the program.
+        if self.is_simulated()
             && let Err(error) = self.simulate(&house.program)
         {
             printer::tell(format_args!(
-                "the simulated modules could not be started again: {error}"
+                "the simulated modules could not follow the edit: {error}"
             ));
         }
     }
