@@ -22,12 +22,12 @@ pub struct Access {
 pub fn of_device(program: &Program, device: DeviceIx) -> Access {
     let row = &program[device];
     if let Carrier::Foreign(foreign) = &row.carrier {
-        if let Some((Preset::Tasmota, name)) = &foreign.preset {
-            // It tells more than we read, and takes commands that we never send.
-            return Access {
-                publish: vec![format!("stat/{name}/#"), format!("tele/{name}/#")],
-                subscribe: vec![format!("cmnd/{name}/#")],
-            };
+        if let Some(access) = foreign
+            .preset
+            .as_ref()
+            .and_then(|(preset, name)| of_make(*preset, name))
+        {
+            return access;
         }
         let mut publish: Vec<String> = Vec::new();
         let others = [&foreign.event, &foreign.availability];
@@ -57,6 +57,47 @@ pub fn of_device(program: &Program, device: DeviceIx) -> Access {
         ],
         subscribe,
     }
+}
+
+/// What a device of a known make may do: it tells more than we read, and takes commands that we never send. `None`: no
+/// more than what we read and send.
+fn of_make(preset: Preset, name: &str) -> Option<Access> {
+    let (publish, subscribe) = match preset {
+        Preset::Zigbee2Mqtt => return None,
+        Preset::Tasmota => (
+            vec![format!("stat/{name}/#"), format!("tele/{name}/#")],
+            vec![format!("cmnd/{name}/#")],
+        ),
+        Preset::Homie => (
+            vec![format!("homie/5/{name}/#")],
+            vec![format!("homie/5/{name}/+/+/set")],
+        ),
+        Preset::EspHome => (
+            vec![format!("{name}/#")],
+            vec![
+                format!("{name}/+/+/command"),
+                format!("{name}/+/+/+/command"),
+            ],
+        ),
+        Preset::Shelly => (
+            vec![format!("{name}/#")],
+            vec![
+                format!("{name}/command"),
+                format!("{name}/command/#"),
+                format!("{name}/rpc"),
+            ],
+        ),
+        Preset::ShellyGen1 => (
+            vec![format!("shellies/{name}/#")],
+            vec![
+                "shellies/command".to_owned(),
+                format!("shellies/{name}/command"),
+                format!("shellies/{name}/+/+/command/#"),
+                format!("shellies/{name}/+/+/set"),
+            ],
+        ),
+    };
+    Some(Access { publish, subscribe })
 }
 
 /// What a person or a tool may do: ask for targets, read everything below `iot/` and what the broker tells of itself, and

@@ -140,7 +140,15 @@ fn node(device: &Device) -> String {
 fn is_never_heard(program: &Program, device: DeviceIx) -> bool {
     match &program[device].carrier {
         mapping::program::Carrier::Foreign(foreign) => {
-            foreign.availability.is_none() && foreign.states.is_empty() && foreign.event.is_none()
+            let mut own = program[device].channels.iter();
+            let says = |channel: &ChannelIx| {
+                let codec = program[*channel].codec.as_ref();
+                codec.is_some_and(|codec| codec.said_on().next().is_some())
+            };
+            foreign.availability.is_none()
+                && foreign.states.is_empty()
+                && foreign.event.is_none()
+                && !own.any(says)
         }
         _ => false,
     }

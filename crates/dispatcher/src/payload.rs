@@ -13,7 +13,7 @@ mod write;
 
 pub(crate) use event::{DecodedEvent, event, named_event};
 pub(crate) use flat::{Pair, Scalar};
-pub(crate) use foreign::{availability, foreign};
+pub(crate) use foreign::{Said, availability, foreign};
 pub(crate) use set::{Asked, set};
 pub(crate) use state::{state, state_of};
 pub(crate) use write::{

@@ -8,7 +8,7 @@ use std::{collections::HashMap, sync::Arc};
 use foldhash::fast::RandomState;
 use mapping::{
     Program,
-    program::{Carrier, ChannelIx, DeviceIx},
+    program::{Carrier, ChannelIx, DeviceIx, Foreign},
 };
 
 /// What a topic is about.
@@ -127,8 +127,8 @@ impl Topics {
             self.table.insert(topic("set"), Route::Set(channel));
         }
         if let Carrier::Foreign(foreign) = &device.carrier {
-            let own = row.codec.as_ref().and_then(|codec| codec.target.clone());
-            let target = own.or_else(|| foreign.target.clone()).filter(|_| told);
+            let own = row.codec.as_ref().and_then(|codec| codec.told_on().next());
+            let target = own.or(foreign.target.as_ref()).filter(|_| told).cloned();
             // What it says in its own words is told in ours; nobody but the dispatcher speaks there.
             self.channels.push(ChannelTopics {
                 command: target.clone(),
@@ -158,17 +158,8 @@ impl Topics {
                 availability: Some(topic("availability")),
                 role: None,
             });
-            for topic in &foreign.states {
-                let channels = row.channels.iter().copied();
-                self.foreign_use(topic, device).states = channels
-                    .filter(|ix| !program[*ix].slots.is_empty())
-                    .collect();
-            }
-            if let Some(topic) = &foreign.event {
-                let channels = row.channels.iter().copied();
-                self.foreign_use(topic, device).events = channels
-                    .filter(|ix| !program[*ix].events.is_empty())
-                    .collect();
+            for channel in &row.channels {
+                self.add_foreign(program, foreign, *channel);
             }
             if let Some(topic) = &foreign.availability {
                 self.foreign_use(topic, device).availability = true;
@@ -182,6 +173,21 @@ impl Topics {
             availability: Some(availability),
             role: (row.carrier == Carrier::Own).then(|| topic("role")),
         });
+    }
+
+    /// The topics on which a channel of a foreign device is heard: its own, or the device's.
+    fn add_foreign(&mut self, program: &Program, foreign: &Foreign, channel: ChannelIx) {
+        let row = &program[channel];
+        let own = row.codec.as_ref().filter(|codec| !codec.states.is_empty());
+        let states = own.map_or(&foreign.states, |codec| &codec.states);
+        for topic in states.iter().filter(|_| !row.slots.is_empty()) {
+            self.foreign_use(topic, row.device).states.push(channel);
+        }
+        let own = row.codec.as_ref().and_then(|codec| codec.event.as_ref());
+        let event = own.or(foreign.event.as_ref());
+        if let Some(topic) = event.filter(|_| !row.events.is_empty()) {
+            self.foreign_use(topic, row.device).events.push(channel);
+        }
     }
 
     fn foreign_use(&mut self, topic: &Arc<str>, device: DeviceIx) -> &mut ForeignUse {

@@ -10,22 +10,26 @@ use types::{DeviceId, Type, Value};
 
 use crate::kinds::Kinds;
 
+mod colour;
 pub(crate) mod cron;
 mod expr;
 mod few;
 mod foreign;
 pub(crate) mod form;
 mod rule;
+mod saying;
 mod succession;
 
+pub use colour::{of_primaries, primaries};
 pub use cron::{BadCron, Cron};
 pub use expr::{Binary, Expr, Function, Now, Sun};
 pub use few::Few;
-pub use foreign::{Codec, Foreign, Meaning, Measure, Part, Phrase, Preset};
+pub use foreign::{Among, Codec, Foreign, Meaning, Measure, Part, Phrase, Preset};
 pub use rule::{
     Action, AfterDowntime, Condition, Days, FieldMap, GestureKind, LimitRate, Mode, Operand,
     Origin, Piece, Rule, SequenceStep, StepEvent, SunEvent, Template, Trigger,
 };
+pub use saying::{Form, Saying, Tells, said};
 pub use succession::Succession;
 
 macro_rules! index {
@@ -392,7 +396,10 @@ impl Program {
             && match &self[row.device].carrier {
                 Carrier::Own => false,
                 Carrier::Virtual => true,
-                Carrier::Foreign(foreign) => foreign.states.is_empty(),
+                Carrier::Foreign(foreign) => {
+                    let own = row.codec.as_ref();
+                    foreign.states.is_empty() && own.is_none_or(|codec| codec.states.is_empty())
+                }
             }
     }
 

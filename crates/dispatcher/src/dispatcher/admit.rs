@@ -231,7 +231,7 @@ impl Dispatcher {
     ) -> Result<Admitted, Reason> {
         self.may_speak(from, device)?;
         self.short_enough(message)?;
-        let online = payload::availability(message.payload)?;
+        let online = payload::availability(message.payload)? != payload::Said::Gone;
         Ok(Admitted {
             input: self.presence_input(device, online, message.will),
             route: false,
@@ -310,7 +310,15 @@ impl Dispatcher {
         let mut refused = Vec::new();
         if used.availability {
             match payload::availability(message.payload) {
-                Ok(online) => inputs.extend(self.presence_input(used.device, online, message.will)),
+                Ok(said) => {
+                    // A sensor that sleeps is as it should be; what would be told to a sleeping lamp waits.
+                    let online = match said {
+                        payload::Said::There => true,
+                        payload::Said::Gone => false,
+                        payload::Said::Sleeps => !self.takes_targets(used.device),
+                    };
+                    inputs.extend(self.presence_input(used.device, online, message.will));
+                }
                 // A topic that also carries state may say nothing about this.
                 Err(_) if !used.states.is_empty() || !used.events.is_empty() => {}
                 Err(reason) => return Err(reason),
@@ -319,7 +327,14 @@ impl Dispatcher {
         if used.states.is_empty() && used.events.is_empty() {
             return Ok(refused);
         }
-        let heard = payload::foreign(&self.program, &used.states, &used.events, message.payload)?;
+        let (states, events) = (&used.states, &used.events);
+        let heard = payload::foreign(
+            &self.program,
+            message.topic,
+            states,
+            events,
+            message.payload,
+        )?;
         let nothing =
             heard.reports.is_empty() && heard.events.is_empty() && heard.refused.is_empty();
         if nothing && !used.availability && !self.has_preset(used.device) {
@@ -331,6 +346,11 @@ impl Dispatcher {
         inputs.extend(heard.events.into_iter().map(event_input));
         refused.extend(heard.refused);
         Ok(refused)
+    }
+
+    fn takes_targets(&self, device: DeviceIx) -> bool {
+        let mut channels = self.program[device].channels.iter();
+        channels.any(|channel| self.program[*channel].consumer)
     }
 
     /// A make that is known says many things on its topics that a house does not read.

@@ -229,10 +229,13 @@ impl Dispatcher {
         let Some(topic) = self.topics.channel(channel).command.clone() else {
             return Disposition::Dropped;
         };
-        let payload = if self.is_foreign(device) {
-            payload::foreign_command(&self.program, channel, command, args)
+        let (topic, payload) = if self.is_foreign(device) {
+            payload::foreign_command(&self.program, channel, &topic, command, args)
         } else {
-            payload::momentary(&self.program, channel, command, args)
+            (
+                topic,
+                payload::momentary(&self.program, channel, command, args),
+            )
         };
         let token = self.deliveries.token(channel);
         self.deliveries.row_mut(channel).momentary = Some(token);
@@ -294,10 +297,10 @@ impl Dispatcher {
         let retain = !foreign && row.deliver == Deliver::Latest;
         let until = self.engine.bounded_until(channel);
         let bound = until.map(|until| until.since(now.at));
-        let payload = if foreign {
-            payload::foreign_target(&self.program, channel, target)
+        let messages = if foreign {
+            payload::foreign_target(&self.program, channel, &topic, target)
         } else {
-            payload::target(&self.program, target, fade, bound)
+            vec![(topic, payload::target(&self.program, target, fade, bound))]
         };
         let token = self.deliveries.token(channel);
         if self.is_sealed(row.device) {
@@ -313,15 +316,19 @@ impl Dispatcher {
         self.deliveries
             .sent(&self.config, now, channel, token, fade);
         self.deliveries.row_mut(channel).retained = retain;
-        out.sends.push(Send {
-            topic,
-            payload,
-            qos: Qos::AtLeastOnce,
-            retain,
-            expiry_s: None,
-            token: Some(token),
-        });
-        true
+        // Messages arrive in order: who acknowledged the last one has them all.
+        let last = messages.len();
+        for (number, (topic, payload)) in messages.into_iter().enumerate() {
+            out.sends.push(Send {
+                topic,
+                payload,
+                qos: Qos::AtLeastOnce,
+                retain,
+                expiry_s: None,
+                token: (number + 1 == last).then_some(token),
+            });
+        }
+        last > 0
     }
 
     /// A session begins: what lies retained for it must say how long things still are on, and nothing of a `fade` that

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use mapping::program::{Carrier, ChannelIx, DeviceIx};
+use mapping::program::{Carrier, ChannelIx, Codec, DeviceIx};
 
 use super::Dispatcher;
 
@@ -43,6 +43,10 @@ impl Dispatcher {
                 let says = foreign.states.iter().chain(&foreign.event);
                 let says = says.chain(&foreign.availability);
                 outside.heard.extend(says.map(|topic| topic.to_string()));
+                let own = row.channels.iter();
+                let own = own.filter_map(|channel| self.program[*channel].codec.as_ref());
+                let own = own.flat_map(Codec::said_on);
+                outside.heard.extend(own.map(|topic| topic.to_string()));
             }
             if !self.is_sealed(device) {
                 outside.kept.extend(self.topics.device(device).role.clone());
@@ -54,14 +58,22 @@ impl Dispatcher {
                 continue;
             }
             outside.kept.extend(topics.target.clone());
-            let ours: [&Option<Arc<str>>; 2] =
-                match &self.program[self.program[channel].device].carrier {
-                    Carrier::Own => continue,
-                    Carrier::Foreign(_) => [&topics.target, &None],
-                    Carrier::Virtual => [&topics.state, &topics.event],
-                };
-            let ours = ours.into_iter().flatten();
-            outside.told.extend(ours.map(|topic| topic.to_string()));
+            let row = &self.program[channel];
+            let ours: Vec<&Arc<str>> = match &self.program[row.device].carrier {
+                Carrier::Own => continue,
+                Carrier::Foreign(_) => {
+                    let own = row.codec.iter().flat_map(Codec::told_on);
+                    topics
+                        .target
+                        .iter()
+                        .chain(own.filter(|_| topics.target.is_some()))
+                        .collect()
+                }
+                Carrier::Virtual => topics.state.iter().chain(&topics.event).collect(),
+            };
+            outside
+                .told
+                .extend(ours.into_iter().map(|topic| topic.to_string()));
         }
         outside
     }

@@ -6,6 +6,9 @@ use types::{Now, Type, Value};
 use super::Dispatcher;
 use crate::effects::{Effects, Note, Notify};
 
+/// Saturation in % up to which a hue does not come back as it was told.
+const PALE_MAX: f64 = 10.0;
+
 impl Dispatcher {
     /// Compares a fresh report with the target and sends again where it differs and nobody's hand did it.
     pub(super) fn reconcile(&mut self, now: Now, channel: ChannelIx, effects: &mut Effects) {
@@ -154,10 +157,17 @@ impl Dispatcher {
                 // Two of our numbers may be one of the device's.
                 let codec = self.program[row.channel].codec.as_ref();
                 let measure = codec.map_or(Measure::Plain, |codec| codec.measure(&row.name));
-                measure.theirs(*a) == measure.theirs(*b)
+                measure.same(*a, *b) || (measure == Measure::Hue && self.is_pale(row.channel))
             }
             _ => a == b,
         }
+    }
+
+    /// Whether a lamp is to show so little colour that its hue gets lost in whole reds, greens and blues.
+    fn is_pale(&self, channel: ChannelIx) -> bool {
+        let saturation = self.program.slot(channel, "saturation");
+        let saturation = saturation.and_then(|slot| self.engine.target(slot)?.as_number());
+        saturation.is_some_and(|saturation| saturation <= PALE_MAX)
     }
 
     /// Whether a report confirms the target, or an acknowledgement does where the consumer never reports. What is

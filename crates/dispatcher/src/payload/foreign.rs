@@ -27,9 +27,10 @@ pub(crate) struct Heard {
     pub(crate) missing: Option<Arc<str>>,
 }
 
-/// Reads a message that several channels may share; each takes its own part, or nothing.
+/// Reads a message on `topic` that several channels may share; each takes its own part, or nothing.
 pub(crate) fn foreign(
     program: &Program,
+    topic: &str,
     states: &[ChannelIx],
     events: &[ChannelIx],
     payload: &[u8],
@@ -46,7 +47,7 @@ pub(crate) fn foreign(
             };
             report(program, *channel, codec, part)
         } else {
-            match parts(program, *channel, codec, &tree) {
+            match parts(program, *channel, codec, topic, &tree) {
                 Ok(None) => continue,
                 Ok(Some(fields)) => Ok(fields),
                 Err(reason) => Err(reason),
@@ -61,13 +62,17 @@ pub(crate) fn foreign(
     let mut unknown = None;
     for channel in events {
         let codec = program[*channel].codec.as_ref().unwrap_or(&none);
-        match event(program, *channel, codec, &tree) {
-            Ok(Some(event)) => heard.events.push(event),
-            Ok(None) => {}
-            Err(reason @ Reason::UnknownEvent { .. }) => {
-                unknown.get_or_insert(reason);
+        for item in about(codec, &tree) {
+            match event(program, *channel, codec, item) {
+                Ok(Some(event)) => heard.events.push(event),
+                Ok(None) => {}
+                // Of a list, only what a channel asks for is its own.
+                Err(Reason::UnknownEvent { .. }) if codec.among.is_some() => {}
+                Err(reason @ Reason::UnknownEvent { .. }) => {
+                    unknown.get_or_insert(reason);
+                }
+                Err(reason) => heard.refused.push(reason),
             }
-            Err(reason) => heard.refused.push(reason),
         }
     }
     if heard.events.is_empty() && heard.refused.is_empty() {
@@ -76,14 +81,45 @@ pub(crate) fn foreign(
     Ok(heard)
 }
 
+/// The parts of an event message that are about one channel.
+fn about<'t>(codec: &Codec, tree: &'t Json) -> Vec<&'t Json> {
+    let Some(among) = &codec.among else {
+        return vec![tree];
+    };
+    let list = tree.pointer(&among.list).and_then(Json::as_array);
+    let mine = |item: &&Json| item.get(&*among.key).and_then(Json::as_str) == Some(&*among.is);
+    list.into_iter().flatten().filter(mine).collect()
+}
+
+/// What a device says about whether it is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    There,
+    Gone,
+    /// It sleeps, and will be back: it hears nothing, and is not lost.
+    Sleeps,
+}
+
 /// `online`/`offline` in the words of the common devices, bare or as `{"state":"online"}`.
-pub(crate) fn availability(payload: &[u8]) -> Result<bool, Reason> {
+pub(crate) fn availability(payload: &[u8]) -> Result<Said, Reason> {
     let tree = tree(payload)?;
     let part = tree.get("state").unwrap_or(&tree);
     let word = word_of(part).unwrap_or_default();
     let is = |words: &[&str]| words.iter().any(|known| word.eq_ignore_ascii_case(known));
-    if is(&["online", "true", "1", "on", "ready", "connected", "alive"]) {
-        Ok(true)
+    if is(&["sleeping"]) {
+        Ok(Said::Sleeps)
+    } else if is(&[
+        "online",
+        "true",
+        "1",
+        "on",
+        "init",
+        "ready",
+        "alert",
+        "connected",
+        "alive",
+    ]) {
+        Ok(Said::There)
     } else if is(&[
         "offline",
         "false",
@@ -93,7 +129,7 @@ pub(crate) fn availability(payload: &[u8]) -> Result<bool, Reason> {
         "disconnected",
         "dead",
     ]) {
-        Ok(false)
+        Ok(Said::Gone)
     } else {
         Err(Reason::Availability { word })
     }
@@ -122,7 +158,7 @@ fn tree(payload: &[u8]) -> Result<Json, Reason> {
 /// say that they don't know. A pointer's first key may be `*`.
 fn at<'t>(tree: &'t Json, from: Option<&str>) -> Option<&'t Json> {
     let part = match from {
-        None => Some(tree),
+        None | Some("") => Some(tree),
         Some(pointer) if pointer.starts_with("/*/") => {
             let rest = &pointer[2..];
             let mut objects = tree.as_object()?.values();
@@ -139,18 +175,30 @@ fn parts(
     program: &Program,
     channel: ChannelIx,
     codec: &Codec,
+    topic: &str,
     tree: &Json,
 ) -> Result<Option<Vec<(SlotIx, Value)>>, Reason> {
     let mut fields = Vec::new();
-    for part in &codec.parts {
+    let here = |own: &Option<Arc<str>>| own.as_deref().is_none_or(|own| own == topic);
+    for part in codec.parts.iter().filter(|part| here(&part.topic)) {
         let slot = program.slot(channel, &part.field);
         let (Some(slot), Some(said)) = (slot, at(tree, Some(&part.place))) else {
             continue;
         };
-        let counted = said
-            .as_f64()
-            .filter(|said| part.measure != Measure::Plain && *said > 0.0);
-        let ours = counted.map(|theirs| Json::from(part.measure.ours(theirs) as u64));
+        let ours = match part.measure {
+            Measure::Plain => None,
+            Measure::Hue | Measure::Saturation if said.as_f64().is_none() => {
+                // A lamp that shows white has no colour to tell.
+                let Some(primaries) = primaries(said) else {
+                    continue;
+                };
+                part.measure.of_colour(primaries).map(Json::from)
+            }
+            _ => {
+                let counted = said.as_f64().filter(|said| *said > 0.0);
+                counted.map(|theirs| Json::from(part.measure.ours(theirs) as u64))
+            }
+        };
         fields.extend(field(
             program,
             channel,
@@ -159,7 +207,7 @@ fn parts(
             ours.as_ref().unwrap_or(said),
         )?);
     }
-    for phrase in &codec.phrases {
+    for phrase in codec.phrases.iter().filter(|phrase| here(&phrase.topic)) {
         if let Meaning::Is(name, value) = &phrase.means
             && let Some(slot) = program.slot(channel, name)
             && fields.iter().all(|(known, _)| *known != slot)
@@ -172,6 +220,46 @@ fn parts(
         return Ok(None);
     }
     finish(fields).map(Some)
+}
+
+/// Red, green and blue, 0-255, of a colour in one of the forms that devices have: an object with these keys, a list,
+/// or `rgb,255,0,0` and `hsv,120,100,50`.
+fn primaries(said: &Json) -> Option<[f64; 3]> {
+    let whole = |numbers: [Option<f64>; 3]| match numbers {
+        [Some(a), Some(b), Some(c)] => Some([a, b, c]),
+        _ => None,
+    };
+    let in_range = |numbers: [f64; 3]| {
+        numbers
+            .iter()
+            .all(|one| (0.0..=360.0).contains(one))
+            .then_some(numbers)
+    };
+    match said {
+        Json::Object(keys) => {
+            let named =
+                |names: [&str; 3]| whole(names.map(|name| keys.get(name).and_then(Json::as_f64)));
+            named(["r", "g", "b"])
+                .or_else(|| named(["red", "green", "blue"]))
+                .and_then(in_range)
+        }
+        Json::Array(list) => {
+            let at = |place: usize| list.get(place).and_then(Json::as_f64);
+            whole([at(0), at(1), at(2)]).and_then(in_range)
+        }
+        Json::String(text) => {
+            let (form, rest) = text.split_once(',')?;
+            let mut numbers = rest.split(',').map(|number| number.parse::<f64>().ok());
+            let mut next = || numbers.next().flatten();
+            let numbers = in_range(whole([next(), next(), next()])?)?;
+            match (form, numbers) {
+                ("rgb", primaries) => Some(primaries),
+                ("hsv", [hue, saturation, _]) => Some(mapping::program::primaries(hue, saturation)),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
 }
 
 fn report(

@@ -4,7 +4,7 @@ use std::{io::Write as _, sync::Arc, time::Duration};
 
 use mapping::{
     Program,
-    program::{ChannelIx, Codec, EventIx, SlotIx},
+    program::{ChannelIx, Codec, EventIx, Saying, SlotIx, Tells, said},
 };
 use serde_json::{Map, Value as Json};
 use types::{Type, Value};
@@ -146,16 +146,38 @@ fn whole(number: f64) -> Json {
     }
 }
 
-/// A foreign device's target: its words, under its key.
-///
-/// One settable field: the bare value, or under `from` as an object. Several: an object with our field names.
+/// A foreign device's target in its words: the messages, in order. `topic` is where it is told its targets, where it has
+/// no message of its own for each thing.
 pub(crate) fn foreign_target(
     program: &Program,
     channel: ChannelIx,
+    topic: &Arc<str>,
     fields: &[(SlotIx, Value)],
-) -> Vec<u8> {
+) -> Vec<(Arc<str>, Vec<u8>)> {
     let none = Codec::default();
     let codec = program[channel].codec.as_ref().unwrap_or(&none);
+    if codec.sayings.is_empty() {
+        let payload = in_one(program, channel, codec, fields);
+        return vec![(Arc::clone(topic), payload)];
+    }
+    let named = fields
+        .iter()
+        .map(|(slot, value)| (&*program[*slot].name, value));
+    let named: Vec<(&str, &Value)> = named.collect();
+    let said = said(codec, &named).into_iter();
+    said.map(|(topic, text)| (topic, text.into_bytes()))
+        .collect()
+}
+
+/// A target as one message: its words, under its key.
+///
+/// One settable field: the bare value, or under `from` as an object. Several: an object with our field names.
+fn in_one(
+    program: &Program,
+    channel: ChannelIx,
+    codec: &Codec,
+    fields: &[(SlotIx, Value)],
+) -> Vec<u8> {
     if !codec.parts.is_empty() {
         return in_parts(program, codec, fields);
     }
@@ -189,13 +211,35 @@ pub(crate) fn foreign_target(
     out
 }
 
-/// A momentary command of a foreign device: in its own words, or the bare word where it takes no arguments.
+/// A momentary command of a foreign device, and where it is said, where that is not on `topic`: in its own words, or the
+/// bare word where it takes no arguments.
 pub(crate) fn foreign_command(
     program: &Program,
     channel: ChannelIx,
+    topic: &Arc<str>,
     command: u8,
     args: &[Value],
-) -> Vec<u8> {
+) -> (Arc<str>, Vec<u8>) {
+    let row = program[channel].commands.get(usize::from(command));
+    let codec = program[channel].codec.as_ref();
+    let saying = row.zip(codec).and_then(|(row, codec)| {
+        let is =
+            |saying: &&Saying| matches!(&saying.tells, Tells::Command(name) if *name == row.name);
+        codec.sayings.iter().find(is)
+    });
+    if let Some(saying) = saying {
+        let args = row.into_iter().flat_map(|row| &row.args).zip(args);
+        let named: Vec<(&str, &Value)> = args.map(|(field, value)| (&*field.name, value)).collect();
+        return (
+            Arc::clone(&saying.topic),
+            saying.filled(&named).into_bytes(),
+        );
+    }
+    let payload = bare_command(program, channel, command, args);
+    (Arc::clone(topic), payload)
+}
+
+fn bare_command(program: &Program, channel: ChannelIx, command: u8, args: &[Value]) -> Vec<u8> {
     let row = program[channel].commands.get(usize::from(command));
     let codec = program[channel].codec.as_ref();
     if let Some(phrase) = row.and_then(|row| codec?.phrase_for(&row.name)) {

@@ -1,9 +1,13 @@
 //! Makes of devices whose topics and payloads are known.
 
+mod esphome;
+mod homie;
+mod shelly;
+
 use dispatcher::{Config, Effects, Publisher, access};
 use types::Value;
 
-use crate::house::{Rig, orders, program};
+use crate::house::{Rig, orders, program, seconds};
 
 const HOUSE: &str = r#"
 format = 1
@@ -82,9 +86,36 @@ fn rig() -> Rig {
     Rig::of(program(HOUSE), Config::default())
 }
 
+fn tool() -> Publisher {
+    Publisher::Tool("z2m".into())
+}
+
 /// What a bridge publishes.
 fn bridge(rig: &mut Rig, topic: &str, payload: &str) -> Effects {
-    rig.publish(&Publisher::Tool("z2m".into()), topic, payload)
+    rig.publish(&tool(), topic, payload)
+}
+
+/// Somebody asks for something of a channel, and this is what the device is told.
+fn check_told(rig: &mut Rig, cases: &[(&str, &str, &[&str])]) {
+    for (channel, wish, expected) in cases {
+        let told = orders_and_more(&rig.asks(&format!("iot/{channel}/set"), wish));
+        assert_eq!(told, *expected, "{channel} {wish}");
+    }
+}
+
+/// A device says something, and a field of a channel has this value then.
+fn check_read(rig: &mut Rig, cases: &[(&str, &str, &str, &str, Value)]) {
+    for (topic, payload, channel, field, expected) in cases {
+        bridge(rig, topic, payload);
+        let read = rig.reported(channel, field);
+        assert_eq!(read.as_ref(), Some(expected), "{topic} {payload}");
+    }
+}
+
+/// What devices were told: also what comes before the message whose acknowledgement counts.
+fn orders_and_more(effects: &Effects) -> Vec<String> {
+    let told = crate::house::sent(effects).into_iter();
+    told.filter(|line| !line.starts_with("iot/")).collect()
 }
 
 fn number(value: f64) -> Option<Value> {

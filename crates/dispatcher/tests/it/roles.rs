@@ -38,7 +38,7 @@ fn value(option: &OptionSpec, pins: &mut impl Iterator<Item = u8>) -> String {
         Takes::Duration => "\"90s\"".to_owned(),
         Takes::I2c => "0x23".to_owned(),
         Takes::Text => "\"words\"".to_owned(),
-        Takes::EventWords => unreachable!("of foreign devices alone"),
+        Takes::EventWords | Takes::FieldPlaces => unreachable!("of foreign devices alone"),
     }
 }
 

@@ -1,11 +1,14 @@
-//! What a simulated module of another make says and hears: its words, at its places of the payload. All its channels
-//! share one topic for their state, as such devices have it.
+//! What a simulated module of another make says and hears: its words, at its places of the payload. Channels that share
+//! a topic share its messages, as such devices have it.
 
 use std::collections::BTreeMap;
 
 use mapping::{
     Program,
-    program::{Channel, ChannelIx, Codec, CommandEffect, EventIx, Meaning, Part, SlotIx},
+    program::{
+        Channel, ChannelIx, Codec, CommandEffect, EventIx, Foreign, Meaning, Measure, Part, SlotIx,
+        primaries,
+    },
 };
 use serde_json::{Map, Value as Json};
 use types::{Type, Value};
@@ -23,15 +26,69 @@ pub(super) fn event(program: &Program, event: EventIx, values: &[Value], codec: 
     let mut tree = Json::Object(fields(said));
     let place = codec.event_from.as_deref().unwrap_or("event");
     put(&mut tree, place, Json::from(&**word));
-    tree.to_string()
+    if let Some(among) = &codec.among {
+        put(&mut tree, &among.key, Json::from(&*among.is));
+        let mut whole = Json::Object(Map::new());
+        put(&mut whole, &among.list, Json::from(vec![tree]));
+        return whole.to_string();
+    }
+    // A word alone, where nothing names the place of a name.
+    let bare = codec.event_from.is_none() && codec.event.is_some() && row.fields.is_empty();
+    if bare {
+        word.to_string()
+    } else {
+        tree.to_string()
+    }
 }
 
-/// The payload that holds the state of all channels.
-pub(super) fn state(program: &Program, states: &States) -> String {
+/// All that a device reports: its topics, and what stands on each.
+pub(super) fn reports(
+    program: &Program,
+    foreign: &Foreign,
+    states: &States,
+) -> BTreeMap<String, String> {
+    let mut reports = BTreeMap::new();
+    let known = states.iter().filter(|(_, state)| !state.is_empty());
+    for (channel, _) in known {
+        for topic in said_on(program, foreign, *channel) {
+            reports.entry(topic.to_string()).or_insert_with(|| {
+                let here = |other: &ChannelIx| said_on(program, foreign, *other).contains(&topic);
+                let here = states.iter().filter(|(other, _)| here(other));
+                let here = here.map(|(other, state)| (*other, state.clone()));
+                state(program, topic, &here.collect())
+            });
+        }
+    }
+    // What has nothing to say about a topic says nothing there.
+    reports.retain(|_, payload| payload != "{}");
+    reports
+}
+
+/// The topics on which a channel reports: its own, or the device's first.
+pub(super) fn said_on<'p>(
+    program: &'p Program,
+    foreign: &'p Foreign,
+    channel: ChannelIx,
+) -> Vec<&'p str> {
+    let own = program[channel].codec.as_ref().map(|codec| &codec.states);
+    match own.filter(|own| !own.is_empty()) {
+        Some(own) => own.iter().map(|topic| &**topic).collect(),
+        None => foreign
+            .states
+            .first()
+            .map(|topic| &**topic)
+            .into_iter()
+            .collect(),
+    }
+}
+
+/// The payload that holds the state of all channels that speak on `topic`.
+fn state(program: &Program, topic: &str, states: &States) -> String {
     let told: Vec<_> = states
         .iter()
         .filter(|(_, state)| !state.is_empty())
         .collect();
+    let here = |own: &Option<std::sync::Arc<str>>| own.as_deref().is_none_or(|own| own == topic);
     let none = Codec::default();
     let mut tree = Json::Object(Map::new());
     for (channel, state) in &told {
@@ -41,14 +98,15 @@ pub(super) fn state(program: &Program, states: &States) -> String {
             for (slot, value) in state.iter() {
                 let slot = &program[*slot];
                 let part = codec.parts.iter().find(|part| part.field == slot.name);
-                if let Some(part) = part {
-                    put(
-                        &mut tree,
-                        &part.place,
-                        counted(&slot.ty, codec, part, value),
-                    );
+                if let Some(part) = part.filter(|part| here(&part.topic)) {
+                    let said = match part.measure {
+                        Measure::Hue | Measure::Saturation => colour(program, state, &part.place),
+                        _ => counted(&slot.ty, codec, part, value),
+                    };
+                    put(&mut tree, &part.place, said);
                 }
-                if let Some(phrase) = codec.phrase_of(&slot.name, value) {
+                let phrase = codec.phrase_of(&slot.name, value);
+                if let Some(phrase) = phrase.filter(|phrase| here(&phrase.topic)) {
                     put(&mut tree, &phrase.place, Json::from(&*phrase.word));
                 }
             }
@@ -90,6 +148,21 @@ fn counted(ty: &Type, codec: &Codec, part: &Part, value: &Value) -> Json {
     }
 }
 
+/// The colour of a lamp in the form that its make has: an object, a list, or words.
+fn colour(program: &Program, state: &[(SlotIx, Value)], place: &str) -> Json {
+    let number = |name: &str| {
+        let field = state.iter().find(|(slot, _)| &*program[*slot].name == name);
+        field.and_then(|(_, value)| value.as_number())
+    };
+    let saturation = number("saturation").unwrap_or(100.0);
+    let [red, green, blue] = primaries(number("hue").unwrap_or_default(), saturation);
+    match place {
+        "" => Json::from(format!("rgb,{red},{green},{blue}")),
+        "/rgb" => serde_json::json!([red, green, blue]),
+        _ => serde_json::json!({ "r": red, "g": green, "b": blue }),
+    }
+}
+
 /// Takes what a message on `topic` says over into the states that it is about; what is momentary, a bell
 /// that rings, leaves none.
 pub(super) fn take_target(program: &Program, topic: &str, payload: &[u8], states: &mut States) {
@@ -99,6 +172,12 @@ pub(super) fn take_target(program: &Program, topic: &str, payload: &[u8], states
     for (channel, state) in states {
         let row = &program[*channel];
         let codec = row.codec.as_ref().unwrap_or(&none);
+        if !codec.sayings.is_empty() {
+            for (slot, value) in heard(program, row, codec, topic, &text) {
+                super::payload::write(state, slot, value);
+            }
+            continue;
+        }
         let heard = match codec.target.as_deref() {
             None => told(program, row, codec, &tree),
             Some(own) if own != topic => Vec::new(),
@@ -115,6 +194,33 @@ pub(super) fn take_target(program: &Program, topic: &str, payload: &[u8], states
             super::payload::write(state, slot, value);
         }
     }
+}
+
+/// What a message says that stands for one thing by itself.
+fn heard(
+    program: &Program,
+    row: &Channel,
+    codec: &Codec,
+    topic: &str,
+    text: &str,
+) -> Vec<(SlotIx, Value)> {
+    let sayings = codec
+        .sayings
+        .iter()
+        .filter(|saying| &*saying.topic == topic);
+    let heard = sayings
+        .filter_map(|saying| saying.heard(codec, text))
+        .next();
+    let slot = |name: &str| row.slots.iter().find(|slot| &*program[**slot].name == name);
+    let fields = heard.into_iter().flatten().filter_map(|(name, value)| {
+        let slot = *slot(&name)?;
+        program[slot]
+            .ty
+            .check(&value)
+            .is_ok()
+            .then_some((slot, value))
+    });
+    fields.collect()
 }
 
 /// `POWER ON;Dimmer 40` as an object.
@@ -236,6 +342,10 @@ fn word(ty: &Type, codec: &Codec, value: &Value) -> Json {
 
 /// Puts something where a key or a JSON pointer says, with all that lies above it.
 fn put(tree: &mut Json, place: &str, part: Json) {
+    if place.is_empty() {
+        *tree = part;
+        return;
+    }
     let keys: Vec<&str> = match place.strip_prefix('/') {
         Some(pointer) => pointer.split('/').collect(),
         None => vec![place],
@@ -256,6 +366,8 @@ fn put(tree: &mut Json, place: &str, part: Json) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mapping::program::Carrier;
+
     use crate::simulate::payload::first_states;
 
     const HOUSE: &str = r#"
@@ -318,7 +430,13 @@ io.pump = { kind = "switch", on = "RUN", off = "HALT" }
         let device = program.device(device).expect("the house has it");
         let mut states = first_states(&program, device);
         take_target(&program, topic, target.as_bytes(), &mut states);
-        let came = state(&program, &states);
+        let Carrier::Foreign(foreign) = &program[device].carrier else {
+            panic!("it has topics of its own");
+        };
+        let came = reports(&program, foreign, &states)
+            .into_values()
+            .collect::<Vec<_>>()
+            .join(" ");
         let parsed = |text: &str| serde_json::from_str::<Json>(text).ok();
         match parsed(expected) {
             Some(expected) => assert_eq!(parsed(&came), Some(expected), "{target}"),

@@ -9,7 +9,9 @@ use std::{
 
 use mapping::{
     Program,
-    program::{CarriedValue, Carrier, ChannelIx, DeviceIx, EventIx, Succession},
+    program::{
+        CarriedValue, Carrier, ChannelIx, Codec, DeviceIx, EventIx, Foreign, Preset, Succession,
+    },
 };
 use rumqttc::{
     AsyncClient, Broker, Event as Mqtt, EventLoop, Incoming, LastWill, MqttOptions, PublishOptions,
@@ -212,7 +214,12 @@ impl Module {
         options.set_keep_alive(30);
         options.set_credentials(name.to_string(), self.link.password.clone());
         if let Some(topic) = self.availability() {
-            options.set_last_will(LastWill::new(topic, "offline", QoS::AtLeastOnce, true));
+            options.set_last_will(LastWill::new(
+                topic,
+                self.presence().1,
+                QoS::AtLeastOnce,
+                true,
+            ));
         }
         let builder = AsyncClient::builder(options);
         let (client, mut events) = builder.capacity(WAITING_MESSAGES_MAX).build();
@@ -287,7 +294,7 @@ impl Module {
     /// What a module does first: says that it is there, takes its targets, reports how it is.
     fn arrive(&mut self, client: &AsyncClient) {
         if let Some(topic) = self.availability() {
-            send(client, topic, "online".to_owned(), true);
+            send(client, topic, self.presence().0.to_owned(), true);
         }
         for topic in self.told_on() {
             if let Err(error) = client.try_subscribe(topic, QoS::AtLeastOnce) {
@@ -304,10 +311,20 @@ impl Module {
             let row = &self.program[*channel];
             row.consumer || !row.commands.is_empty()
         });
-        listens
-            .flat_map(|channel| TOLD.map(|leaf| self.topic(channel, leaf)))
-            .flatten()
-            .collect()
+        let mut topics = BTreeSet::new();
+        for channel in listens {
+            topics.extend(
+                TOLD.into_iter()
+                    .filter_map(|leaf| self.topic(channel, leaf)),
+            );
+            let codec = self.program[channel].codec.iter();
+            topics.extend(
+                codec
+                    .flat_map(Codec::told_on)
+                    .map(|topic| topic.to_string()),
+            );
+        }
+        topics
     }
 
     fn say(&mut self, client: &AsyncClient, says: Says) {
@@ -361,23 +378,31 @@ impl Module {
     }
 
     fn publish_state(&self, client: &AsyncClient, channel: ChannelIx) {
-        let known = self.state.get(&channel).filter(|state| !state.is_empty());
-        let (Some(state), Some(topic)) = (known, self.topic(channel, "state")) else {
+        if let Carrier::Foreign(foreign) = &self.program[self.device].carrier {
+            let own = foreign::said_on(&self.program, foreign, channel);
+            let reports = foreign::reports(&self.program, foreign, &self.state);
+            for (topic, text) in reports {
+                if own.contains(&&*topic) {
+                    send(client, topic, text, true);
+                }
+            }
             return;
-        };
-        let text = if self.is_foreign() {
-            foreign::state(&self.program, &self.state)
-        } else {
-            payload::state(&self.program, state)
-        };
-        send(client, topic, text, true);
+        }
+        let known = self.state.get(&channel).filter(|state| !state.is_empty());
+        if let (Some(state), Some(topic)) = (known, self.topic(channel, "state")) {
+            send(client, topic, payload::state(&self.program, state), true);
+        }
     }
 
     fn publish_all(&self, client: &AsyncClient) {
-        // A device of another make says all of it in one message.
-        let once = if self.is_foreign() { 1 } else { usize::MAX };
-        let known = self.state.iter().filter(|(_, state)| !state.is_empty());
-        for (channel, _) in known.take(once) {
+        // Channels of another make may share their messages.
+        if let Carrier::Foreign(foreign) = &self.program[self.device].carrier {
+            for (topic, text) in foreign::reports(&self.program, foreign, &self.state) {
+                send(client, topic, text, true);
+            }
+            return;
+        }
+        for channel in self.state.keys() {
             self.publish_state(client, *channel);
         }
     }
@@ -400,17 +425,42 @@ impl Module {
         }
     }
 
+    /// How it says that it is there, and that it is gone.
+    fn presence(&self) -> (&'static str, &'static str) {
+        match &self.program[self.device].carrier {
+            Carrier::Foreign(Foreign {
+                preset: Some((preset, _)),
+                ..
+            }) => match preset {
+                Preset::Homie => ("ready", "lost"),
+                Preset::Shelly | Preset::ShellyGen1 => ("true", "false"),
+                Preset::Tasmota => ("Online", "Offline"),
+                Preset::Zigbee2Mqtt | Preset::EspHome => ("online", "offline"),
+            },
+            _ => ("online", "offline"),
+        }
+    }
+
     fn topic(&self, channel: ChannelIx, what: &str) -> Option<String> {
         let device = &self.program[self.device];
         match &device.carrier {
             Carrier::Foreign(foreign) => match what {
                 TARGET | COMMAND => {
                     let codec = self.program[channel].codec.as_ref();
-                    let own = codec.and_then(|codec| codec.target.as_deref());
-                    own.or(foreign.target.as_deref()).map(str::to_owned)
+                    let own = codec.and_then(|codec| codec.told_on().next());
+                    own.or(foreign.target.as_ref())
+                        .map(|topic| topic.to_string())
                 }
-                "state" => foreign.states.first().map(|topic| topic.to_string()),
-                _ => foreign.event.as_deref().map(str::to_owned),
+                "state" => {
+                    let topics = foreign::said_on(&self.program, foreign, channel);
+                    topics.first().map(|topic| (*topic).to_owned())
+                }
+                _ => {
+                    let codec = self.program[channel].codec.as_ref();
+                    let own = codec.and_then(|codec| codec.event.as_ref());
+                    own.or(foreign.event.as_ref())
+                        .map(|topic| topic.to_string())
+                }
             },
             Carrier::Own | Carrier::Virtual => Some(format!(
                 "iot/{}/{}/{what}",

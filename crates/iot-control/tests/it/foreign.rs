@@ -216,3 +216,102 @@ fn a_bridge_is_listed_with_its_filters_and_gets_none_of_the_houses_topics() {
         "{again:?}"
     );
 }
+
+const MAKES: &str = r#"
+[device.ceiling]
+id = 50
+mqtt = { preset = "homie" }
+io.lamp = { kind = "dimmer" }
+
+[device.kitchen]
+id = 51
+mqtt = { preset = "esphome", name = "home/kitchen" }
+io.lamp   = { kind = "dimmer" }
+io.button = { kind = "button" }
+
+[device.plug]
+id = 52
+mqtt = { preset = "shelly", name = "shellyplus1pm-4417939341dc" }
+io.plug = { kind = "switch" }
+io.key  = { kind = "button" }
+
+[rule.kitchen]
+when = "kitchen.button.press"
+do = [{ set = "ceiling.lamp", brightness = 40 }, { set = "kitchen.lamp", brightness = 100 }]
+
+[rule.key]
+when = "plug.key.click"
+do = "plug.plug.on"
+"#;
+
+#[test]
+fn devices_of_each_make_are_told_and_report_in_their_own_words() {
+    for kind in Kind::installed() {
+        let house = House::with_rules(MAKES);
+        let dispatcher = house.start();
+        let mut ceiling = dispatcher.device_client(kind, "ceiling", &["homie/5/ceiling/+/+/set"]);
+        let mut kitchen = dispatcher.device_client(kind, "kitchen", &["home/kitchen/+/+/command"]);
+        let shelly = "shellyplus1pm-4417939341dc";
+        let mut plug = dispatcher.device_client(kind, "plug", &[&format!("{shelly}/command/#")]);
+        ceiling.publish_retained("homie/5/ceiling/$state", "ready");
+        kitchen.publish_retained("home/kitchen/status", "online");
+        plug.publish_retained(&format!("{shelly}/online"), "true");
+
+        kitchen.publish("home/kitchen/binary_sensor/button/state", "ON");
+        ceiling.text(0, "homie/5/ceiling/switch/state/set", "true");
+        ceiling.text(0, "homie/5/ceiling/dimmer/brightness/set", "40");
+        kitchen.text(
+            0,
+            "home/kitchen/light/lamp/command",
+            r#"{"state":"ON","brightness":255}"#,
+        );
+        ceiling.publish_retained("homie/5/ceiling/switch/state", "true");
+        ceiling.publish_retained("homie/5/ceiling/dimmer/brightness", "40");
+        kitchen.publish_retained(
+            "home/kitchen/light/lamp/state",
+            r#"{"state":"ON","brightness":255}"#,
+        );
+        for (device, brightness) in [("ceiling", 40), ("kitchen", 100)] {
+            dispatcher.device_is(device, "reports what it was told", |device| {
+                device["channels"]["lamp"]["reported"]["brightness"] == brightness
+                    && device["online"] == true
+            });
+        }
+
+        let pressed = r#"{"src":"x","dst":"y","method":"NotifyEvent","params":{"ts":1.5,"events":[{"component":"input:0","id":0,"event":"single_push","ts":1.5}]}}"#;
+        plug.publish(&format!("{shelly}/events/rpc"), pressed);
+        plug.text(0, &format!("{shelly}/command/switch:0"), "on");
+        plug.publish(
+            &format!("{shelly}/status/switch:0"),
+            r#"{"id":0,"source":"MQTT","output":true,"apower":0.0}"#,
+        );
+        dispatcher.device_is("plug", "is on", |plug| {
+            plug["channels"]["plug"]["reported"]["on"] == true
+        });
+
+        // Each is kept to what is its own.
+        let watcher = dispatcher.watcher();
+        for (client, foreign) in [
+            (&mut ceiling, "homie/5/other/switch/state"),
+            (&mut kitchen, "home/bath/light/lamp/state"),
+            (&mut plug, "shellyplus1pm-000000000000/online"),
+        ] {
+            client.publish(foreign, "true");
+            client.publish("iot/desk/lamp/set", "on");
+        }
+        let desk = dispatcher.device("desk");
+        assert!(
+            desk["channels"]["lamp"]["target"]
+                .as_object()
+                .unwrap()
+                .is_empty(),
+            "{kind:?}"
+        );
+        assert!(
+            watcher
+                .messages(0)
+                .iter()
+                .all(|message| message.topic.starts_with("iot/"))
+        );
+    }
+}

@@ -565,3 +565,161 @@ fn a_simulated_module_repeats_what_is_promised_and_people_see_what_changes() {
     assert_eq!(told(&["events", "--since", "-1h"]), 1);
     assert!(told(&["events", "--since", "-1h", "--json"]) > 1);
 }
+
+const MAKES: &str = r#"
+[device.ceiling]
+id = 50
+mqtt = { preset = "homie" }
+io.lamp = { kind = "light" }
+
+[device.kitchen]
+id = 51
+mqtt = { preset = "esphome" }
+io.lamp   = { kind = "light" }
+io.blind  = { kind = "cover" }
+io.button = { kind = "button" }
+io.door   = { kind = "contact" }
+
+[device.plug]
+id = 52
+mqtt = { preset = "shelly" }
+io.plug  = { kind = "switch" }
+io.lamp  = { kind = "dimmer" }
+io.blind = { kind = "cover" }
+io.key   = { kind = "button" }
+io.temp  = { kind = "temperature" }
+
+[device.old]
+id = 53
+mqtt = { preset = "shelly-gen1" }
+io.relay = { kind = "switch" }
+io.lamp  = { kind = "dimmer" }
+"#;
+
+#[test]
+fn simulated_devices_of_each_make_do_what_they_are_told_and_say_so_in_their_words() {
+    let house = House::with_rules(MAKES);
+    let dispatcher = simulated_with(&house, "old");
+    let anybody = dispatcher.connect(
+        None,
+        &["iot/#", "homie/#", "kitchen/#", "plug/#", "shellies/#"],
+    );
+    let mut client = Client::connect(Kind::RumqttcV5, &anybody).expect("nobody needs a user");
+    for (channel, wish, field, value, topic) in [
+        (
+            "ceiling/lamp",
+            r#"{"on":true,"brightness":40}"#,
+            "brightness",
+            40,
+            "homie/5/ceiling/dimmer/brightness",
+        ),
+        (
+            "ceiling/lamp",
+            r#"{"hue":120,"saturation":100}"#,
+            "hue",
+            120,
+            "homie/5/ceiling/colorlight/color",
+        ),
+        (
+            "kitchen/lamp",
+            r#"{"on":true,"brightness":50}"#,
+            "brightness",
+            50,
+            "kitchen/light/lamp/state",
+        ),
+        (
+            "kitchen/lamp",
+            r#"{"hue":240,"saturation":100}"#,
+            "hue",
+            240,
+            "kitchen/light/lamp/state",
+        ),
+        (
+            "kitchen/blind",
+            r#"{"position":30}"#,
+            "position",
+            30,
+            "kitchen/cover/blind/position/state",
+        ),
+        (
+            "kitchen/blind",
+            r#"{"position":0}"#,
+            "position",
+            0,
+            "kitchen/cover/blind/state",
+        ),
+        (
+            "plug/lamp",
+            r#"{"brightness":70}"#,
+            "brightness",
+            70,
+            "plug/status/light:0",
+        ),
+        (
+            "plug/blind",
+            r#"{"position":60}"#,
+            "position",
+            60,
+            "plug/status/cover:0",
+        ),
+        (
+            "old/lamp",
+            r#"{"brightness":20}"#,
+            "brightness",
+            20,
+            "shellies/old/light/0/status",
+        ),
+    ] {
+        let mark = client.mark();
+        client.publish(&format!("iot/{channel}/set"), wish);
+        client.field(mark, &format!("iot/{channel}/state"), field, value);
+        client.find(mark, topic, |message| message.topic == topic);
+    }
+    for (channel, topic, word) in [
+        ("plug/plug", "plug/status/switch:0", r#""output":true"#),
+        ("old/relay", "shellies/old/relay/0", "on"),
+    ] {
+        let mark = client.mark();
+        client.publish(&format!("iot/{channel}/set"), "on");
+        client.field(mark, &format!("iot/{channel}/state"), "on", true);
+        client.find(mark, word, |message| {
+            message.topic == topic && String::from_utf8_lossy(&message.payload).contains(word)
+        });
+    }
+    // What a contact says is its state, and the event follows from that.
+    for (words, topic, leaf, field, value) in [
+        (
+            &["press", "kitchen.button"][..],
+            "kitchen/binary_sensor/button/state",
+            "event",
+            "event",
+            "press",
+        ),
+        (
+            &["press", "kitchen.door", "open"],
+            "kitchen/binary_sensor/door/state",
+            "state",
+            "contact",
+            "open",
+        ),
+        (
+            &["press", "plug.key", "click"],
+            "plug/events/rpc",
+            "event",
+            "event",
+            "click",
+        ),
+    ] {
+        let mark = client.mark();
+        dispatcher.ask(words).ok();
+        let channel = words[1].replace('.', "/");
+        client.field(mark, &format!("iot/{channel}/{leaf}"), field, value);
+        client.find(mark, topic, |message| message.topic == topic);
+    }
+    let list = dispatcher.ask(&["status", "--json"]).ok().json();
+    assert_eq!(
+        list["refusals"],
+        serde_json::json!({}),
+        "nothing was said that is not understood"
+    );
+}

@@ -162,7 +162,14 @@ pub static MQTT: Keys = keys!(
     (
         "preset",
         May,
-        words(&["zigbee2mqtt", "tasmota"]),
+        words(&[
+            "zigbee2mqtt",
+            "tasmota",
+            "homie",
+            "esphome",
+            "shelly",
+            "shelly-gen1"
+        ]),
         "the topics and payloads of a make of devices"
     ),
     (

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 use types::{Type, Value};
 
-use super::{House, foreign, options, wiring::Wiring};
+use super::{House, codec, options, wiring::Wiring};
 use crate::{
     diagnostic::Diagnostic,
     index::Symbol,
@@ -46,7 +46,7 @@ pub(super) fn read(
         return None;
     }
     let codec = match &carrier {
-        Carrier::Foreign(foreign) => Some(foreign::codec(report, &table, kind, foreign)),
+        Carrier::Foreign(foreign) => Some(codec::read(report, &table, key, kind, foreign)),
         Carrier::Own | Carrier::Virtual => None,
     };
     let range = range(report, &table);

@@ -1,25 +1,18 @@
 //! `mqtt = { .. }`: a device with topics and payloads of its own.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use super::presets;
 use crate::{
     diagnostic::Diagnostic,
     grammar::MQTT,
-    kinds::Kind,
-    program::{Codec, Foreign, Preset},
+    program::{Foreign, Preset},
     read::{Node, Table, Text, did_you_mean, list},
     report::Report,
 };
 
-/// Gestures that a foreign button may report ready-made.
-pub(super) const READY_GESTURES: [&str; 4] = ["click", "double", "triple", "long"];
-
 /// Longest topic in bytes that MQTT carries.
 const TOPIC_BYTES_MAX: usize = 65_535;
-
-/// Makes that the design names and this version does not know.
-const LATER: [&str; 3] = ["homie", "esphome", "shelly"];
 
 /// Reads the topics of the foreign device `device`.
 pub(super) fn read(report: &mut Report, node: Node<'_>, device: &str) -> Foreign {
@@ -32,6 +25,24 @@ pub(super) fn read(report: &mut Report, node: Node<'_>, device: &str) -> Foreign
         report.push(error.help("write a preset, or at least one of state, target, event"));
     }
     let mut foreign = preset(report, &table, device).unwrap_or_default();
+    if let Some((preset, _)) = foreign
+        .preset
+        .as_ref()
+        .filter(|(preset, _)| preset.has_topics_of_channels())
+    {
+        let own = ["state", "target", "event"]
+            .into_iter()
+            .find(|key| table.field(key).is_some());
+        if let Some(key) = own {
+            let message = format!(
+                "with the preset `{}` each channel has topics of its own",
+                preset.name()
+            );
+            let error = Diagnostic::error("conflicting-keys", table.key_span(key), message);
+            report.push(error.help("leave it out, or write all topics instead of the preset"));
+            return foreign;
+        }
+    }
     if let Some(state) = topic(report, &table, "state") {
         foreign.states = vec![state];
     }
@@ -70,21 +81,15 @@ fn preset(report: &mut Report, table: &Table<'_>, device: &str) -> Option<Foreig
         return None;
     };
     let text = node.text(report, "`preset`")?;
-    let Some(preset) = presets::ALL.into_iter().find(|one| one.name() == text.text) else {
-        let names = presets::ALL.map(Preset::name);
-        report.push(if LATER.contains(&text.text) {
-            let message = format!("the preset `{}` is not in this version", text.text);
-            Diagnostic::error("not-yet", text.span(), message)
-                .help("write the full topics: state, target, event, availability")
+    let Some(preset) = Preset::ALL.into_iter().find(|one| one.name() == text.text) else {
+        let names = Preset::ALL.map(Preset::name);
+        let message = format!("there is no preset `{}`", text.text);
+        let error = Diagnostic::error("unknown-word", text.span(), message);
+        let near = did_you_mean(error.clone(), text.text, names.iter().copied());
+        report.push(if near.help.is_empty() {
+            error.help(format!("the presets are {}", list(&names)))
         } else {
-            let message = format!("there is no preset `{}`", text.text);
-            let error = Diagnostic::error("unknown-word", text.span(), message);
-            let near = did_you_mean(error.clone(), text.text, names.iter().copied());
-            if near.help.is_empty() {
-                error.help(format!("the presets are {}", list(&names)))
-            } else {
-                near
-            }
+            near
         });
         return None;
     };
@@ -96,7 +101,24 @@ fn preset(report: &mut Report, table: &Table<'_>, device: &str) -> Option<Foreig
         }
         None => device,
     };
+    // Some makes' topics begin with the name.
+    if matches!(preset, Preset::EspHome | Preset::Shelly) && is_ours(&format!("{name}/")) {
+        let span = table
+            .field("name")
+            .map_or_else(|| text.span(), |node| node.span());
+        let message = format!("{OURS}, and this device's begin with `{name}/`");
+        let error = Diagnostic::error("bad-topic", span, message);
+        report.push(error.help("give the device another name, and write it here: name = \"..\""));
+        return None;
+    }
     Some(presets::topics(preset, name))
+}
+
+/// Why a device can't have a topic.
+const OURS: &str = "topics below `iot/`, `ic1/` and `$` belong to the dispatcher";
+
+fn is_ours(topic: &str) -> bool {
+    topic.starts_with('$') || topic.starts_with("iot/") || topic.starts_with("ic1/")
 }
 
 fn topic(report: &mut Report, table: &Table<'_>, key: &str) -> Option<Arc<str>> {
@@ -112,8 +134,8 @@ fn check_topic(report: &mut Report, text: &Text<'_>) -> Option<Arc<str>> {
         Some("a device's topic can't hold the wildcards + and #")
     } else if topic.contains('\0') || topic.len() > TOPIC_BYTES_MAX {
         Some("MQTT can't carry this topic")
-    } else if topic.starts_with('$') || topic.starts_with("iot/") || topic.starts_with("ic1/") {
-        Some("topics below `iot/`, `ic1/` and `$` belong to the dispatcher")
+    } else if is_ours(topic) {
+        Some(OURS)
     } else {
         None
     };
@@ -124,134 +146,4 @@ fn check_topic(report: &mut Report, text: &Text<'_>) -> Option<Arc<str>> {
         }
         None => Some(topic.into()),
     }
-}
-
-/// Reads how the payloads of a channel of `foreign` read.
-pub(super) fn codec(
-    report: &mut Report,
-    table: &Table<'_>,
-    kind: &Kind,
-    foreign: &Foreign,
-) -> Codec {
-    let word = |report: &mut Report, key: &str| {
-        let node = table.field(key)?;
-        node.text(report, &format!("`{key}`"))
-            .map(|text| Arc::from(text.text))
-    };
-    let from = place(report, table, "from");
-    let event_from = place(report, table, "event_from");
-    let known = foreign.preset.as_ref().and_then(|(preset, name)| {
-        let known = presets::codec(*preset, name, kind, from.as_deref());
-        if known.is_none() && table.field("kind").is_some() {
-            let (preset, kind_name) = (preset.name(), Kind::with_article(&kind.name));
-            let message = format!("the preset `{preset}` does not know {kind_name}");
-            let error = Diagnostic::error("unknown-in-preset", table.key_span("kind"), message);
-            let fields = kind.fields.len();
-            report.push(error.help(match fields {
-                0 | 1 => "say where its value stands: from = \"key\"; or write the topics instead of the preset",
-                _ => "it has several fields, for which no one place can be named; write the topics instead of the preset",
-            }));
-        }
-        known
-    });
-    let known = known.unwrap_or_default();
-    if let (Some(_), [first, ..]) = (&from, &*known.parts) {
-        let message = format!(
-            "{} has several fields, and the preset knows where each stands",
-            Kind::with_article(&kind.name)
-        );
-        let error = Diagnostic::error("conflicting-keys", table.key_span("from"), message);
-        let place = first.place.trim_start_matches('/');
-        report.push(error.help(format!(
-            "leave `from` out: `{}` is read from `{place}`",
-            first.field
-        )));
-    }
-    let events = event_words(report, table, kind);
-    Codec {
-        from: from.or(known.from),
-        on: word(report, "on").or(known.on),
-        off: word(report, "off").or(known.off),
-        event_from: event_from.or(known.event_from),
-        events: if events.is_empty() {
-            known.events
-        } else {
-            events
-        },
-        parts: known.parts,
-        phrases: known.phrases,
-        target: known.target,
-    }
-}
-
-/// Where something stands in a payload: a plain key or a JSON pointer.
-fn place(report: &mut Report, table: &Table<'_>, key: &str) -> Option<Arc<str>> {
-    let text = table.field(key)?.text(report, &format!("`{key}`"))?;
-    let place = text.text;
-    let pointer = place.strip_prefix('/');
-    let wrong = match pointer {
-        Some(pointer) => pointer.split('/').any(str::is_empty),
-        None => place.is_empty() || place.contains(['.', '/']),
-    };
-    if !wrong {
-        return Some(place.into());
-    }
-    let message = format!("`{key}` is a key of the payload or a JSON pointer");
-    let error = Diagnostic::error("bad-place", text.span(), message);
-    let keys: Vec<&str> = place
-        .split(['.', '/'])
-        .filter(|key| !key.is_empty())
-        .collect();
-    report.push(if keys.is_empty() {
-        error.help("leave it out where the payload is the value itself")
-    } else {
-        error.help(format!("write {key} = \"/{}\"", keys.join("/")))
-    });
-    None
-}
-
-/// Reads `events = { its word = "ours" }` into ours -> its word.
-fn event_words(
-    report: &mut Report,
-    table: &Table<'_>,
-    kind: &Kind,
-) -> BTreeMap<Arc<str>, Arc<str>> {
-    let mut words: BTreeMap<Arc<str>, Arc<str>> = BTreeMap::new();
-    let entries = table
-        .field("events")
-        .and_then(|node| node.table(report, "`events`"))
-        .map(|events| events.entries())
-        .unwrap_or_default();
-    for (theirs, node) in entries {
-        let Some(ours) = node.text(report, "our name of the event") else {
-            continue;
-        };
-        let kinds_own = kind.events.iter().map(|event| &*event.name);
-        let gestures = READY_GESTURES.into_iter().filter(|_| kind.has_gestures());
-        let mut known = kinds_own.chain(gestures);
-        if !known.clone().any(|name| name == ours.text) {
-            let message = format!(
-                "{} has no event `{}`",
-                Kind::with_article(&kind.name),
-                ours.text
-            );
-            let error = Diagnostic::error("unknown-event", ours.span(), message);
-            let near = did_you_mean(error.clone(), ours.text, known.clone());
-            let swapped = near.help.is_empty() && known.any(|name| name == theirs.name);
-            report.push(if swapped {
-                error.help("the device's word stands left, ours right")
-            } else {
-                near
-            });
-        } else if let Some(first) = words.get(ours.text) {
-            let message = format!("`{}` is the meaning of `{first}` already", ours.text);
-            report.push(
-                Diagnostic::error("duplicate-name", ours.span(), message)
-                    .help("one of our events has one word of the device"),
-            );
-        } else {
-            words.insert(ours.text.into(), theirs.name.into());
-        }
-    }
-    words
 }

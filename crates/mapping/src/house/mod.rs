@@ -4,6 +4,7 @@
 //! Called by [`crate::load()`] before rules and tests, which refer to all of these. Must not know rules.
 
 mod channel;
+mod codec;
 mod device;
 mod field_type;
 mod foreign;

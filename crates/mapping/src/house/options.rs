@@ -160,7 +160,7 @@ fn read_one(
         }
         Takes::Text => Json::from(node.text(report, what)?.text),
         // Read with the payload's words.
-        Takes::EventWords => return None,
+        Takes::EventWords | Takes::FieldPlaces => return None,
     };
     Some((name, value))
 }

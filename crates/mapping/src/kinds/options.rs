@@ -36,6 +36,8 @@ pub enum Takes {
     Text,
     /// A table from the device's words to our event names.
     EventWords,
+    /// A table from our fields to their places in a payload.
+    FieldPlaces,
 }
 
 /// Who needs to know an option.
@@ -107,7 +109,12 @@ pub const FOREIGN: &[OptionSpec] = &[
     dispatcher(
         "from",
         Takes::Text,
-        "key or JSON pointer of the state in its payload",
+        "key or JSON pointer of the state in its payload; with some presets its name in the topics",
+    ),
+    dispatcher(
+        "fields",
+        Takes::FieldPlaces,
+        "places of single fields, where each stands by itself",
     ),
     dispatcher("on", Takes::Text, "its word for on"),
     dispatcher("off", Takes::Text, "its word for off"),

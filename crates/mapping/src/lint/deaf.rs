@@ -2,7 +2,7 @@
 
 use crate::{
     diagnostic::Diagnostic,
-    program::{Action, Carrier, Program},
+    program::{Action, Carrier, Codec, Program},
     rules::Meta,
 };
 
@@ -24,7 +24,7 @@ pub(super) fn target_topic_missing(program: &Program, metas: &[Meta], found: &mu
                 continue;
             };
             let own = program[*channel].codec.as_ref();
-            if foreign.target.is_some() || own.is_some_and(|codec| codec.target.is_some()) {
+            if foreign.target.is_some() || own.is_some_and(Codec::listens) {
                 continue;
             }
             let path = program.channel_path(*channel);

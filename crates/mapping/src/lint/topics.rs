@@ -26,7 +26,9 @@ pub(super) fn target_topic_shared(house: &House<'_>, found: &mut Vec<Diagnostic>
         let mut shared = None;
         for channel in &program[device].channels {
             let row = &program[*channel];
-            let own = row.codec.as_ref().and_then(|codec| codec.target.as_ref());
+            // The places of the makes that have a message for each thing are told apart by their topics, or by what the
+            // message calls; the first one says whose they are.
+            let own = row.codec.as_ref().and_then(|codec| codec.told_on().next());
             let Some(topic) = own.or(foreign.target.as_ref()).filter(|_| row.consumer) else {
                 continue;
             };

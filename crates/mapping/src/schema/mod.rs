@@ -279,7 +279,7 @@ fn plain(takes: &kinds::Takes) -> Json {
         kinds::Takes::Duration => pattern(&format!("^{DURATION}$"), "5m"),
         kinds::Takes::I2c => json!({ "type": "integer", "minimum": 0x08, "maximum": 0x77 }),
         kinds::Takes::Text => json!({ "type": "string" }),
-        kinds::Takes::EventWords => {
+        kinds::Takes::EventWords | kinds::Takes::FieldPlaces => {
             json!({ "type": "object", "additionalProperties": { "type": "string" } })
         }
     }

@@ -243,6 +243,7 @@ fn option_takes(what: kinds::Takes) -> String {
         kinds::Takes::I2c => "an address: `0x23`".to_owned(),
         kinds::Takes::Text => "a text".to_owned(),
         kinds::Takes::EventWords => "`{ its_word = \"ours\" }`".to_owned(),
+        kinds::Takes::FieldPlaces => "`{ our_field = \"its place\" }`".to_owned(),
     }
 }
 

@@ -185,7 +185,6 @@ const IN_ONE_PLACE: &[&str] = &[
     "no-gesture",
     "no-off",
     "not-settable",
-    "not-yet",
     "out-of-range",
     "reserved-name",
     "type-mismatch",
