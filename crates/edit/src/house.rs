@@ -18,7 +18,8 @@ use mapping::{
 pub(crate) use mapping::blocklist::FILE as BLOCKLIST;
 
 use crate::{
-    change::Change, export, model::Model, pointer::Pointer, refusal::Refusal, rename, texts::Texts,
+    change::Change, devices, export, model::Model, pointer::Pointer, refusal::Refusal, rename,
+    texts::Texts,
 };
 
 /// Where tests go in a house that has none.
@@ -50,6 +51,8 @@ pub enum Edit {
         /// The rule behind which it fires; absent: behind all others.
         after: Option<String>,
     },
+    /// Adds devices behind the house's last one.
+    AddDevices(Vec<devices::NewDevice>),
     /// Switches a rule on or off.
     Enable {
         /// Its name.
@@ -204,6 +207,17 @@ impl House {
                     self.known_rule(after)?;
                 }
                 self.change_model(&at, Some(rule), after.as_deref())
+            }
+            Edit::AddDevices(new) => {
+                let (file, text, wanted) = devices::added(self, new)?;
+                let mut texts = self.texts();
+                texts.insert(file.clone(), text);
+                let change = self.finish(texts)?;
+                let came = tables_without_nothing(&export(change.analysis()));
+                match came.says_the_same(&tables_without_nothing(&wanted)) {
+                    true => Ok(change),
+                    false => Err(Refusal::TooTangled(file)),
+                }
             }
             Edit::Enable { rule, on } => {
                 self.known_rule(rule)?;

@@ -20,6 +20,7 @@
 //! dispatcher, or how a rule is run.
 
 mod change;
+mod devices;
 mod export;
 mod files;
 mod house;
@@ -36,6 +37,7 @@ mod texts;
 mod toml_text;
 
 pub use change::{Change, Line};
+pub use devices::NewDevice;
 pub use export::export;
 pub use files::{Alone, WriteError, alone, finish, is_unfinished, replace};
 pub use house::{Edit, House};

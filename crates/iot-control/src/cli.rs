@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::control::Direction;
+use crate::{control::Direction, discover::Source};
 
 pub(crate) mod past;
 
@@ -97,6 +97,7 @@ impl Command {
                 | Edit::AddRule { house, .. },
             ) => house,
             Self::Rename(options) => &options.house,
+            Self::Device(Device::Import(options)) => &options.house,
             Self::Replay(options) => &options.mapping,
             Self::Lsp(_)
             | Self::Press(_)
@@ -379,6 +380,8 @@ pub(crate) enum Device {
         #[command(flatten)]
         state: State,
     },
+    /// Lists devices that announce themselves and the house does not have, as tables for the mapping
+    Import(Discover),
     /// Lifts a block
     Unblock {
         /// Name of the device
@@ -386,6 +389,30 @@ pub(crate) enum Device {
         #[command(flatten)]
         state: State,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Discover {
+    /// Folder that holds mapping.toml; devices that it has are left out
+    #[arg(default_value = "/etc/iot-control")]
+    pub(crate) house: PathBuf,
+    /// Only what announces itself in this way; may be given several times [default: all]
+    #[arg(long, value_enum)]
+    pub(crate) from: Vec<Source>,
+    /// An external broker instead of the running dispatcher: mqtt://user@host
+    #[arg(long, value_name = "URL")]
+    pub(crate) broker: Option<String>,
+    /// With --broker: listens at most so many seconds; less where nothing more comes
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) seconds: u16,
+    /// With --broker: reads the password from standard input instead of asking
+    #[arg(long)]
+    pub(crate) password_stdin: bool,
+    /// Appends the tables to the house's files
+    #[arg(long)]
+    pub(crate) write: bool,
+    #[command(flatten)]
+    pub(crate) state: State,
 }
 
 #[derive(Debug, Subcommand)]

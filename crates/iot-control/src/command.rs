@@ -4,6 +4,7 @@ mod ask;
 mod backup;
 mod check;
 mod counters;
+mod discover;
 mod doctor;
 mod edit;
 pub(crate) mod house;

@@ -50,6 +50,11 @@ pub(crate) enum Request {
         /// The device.
         device: NewDevice,
     },
+    /// The retained messages below some filters.
+    Retained {
+        /// Topic filters.
+        filters: Vec<String>,
+    },
     /// Cuts a device off.
     Block {
         /// Its name.

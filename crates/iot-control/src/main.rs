@@ -4,6 +4,7 @@ mod backup;
 mod cli;
 mod command;
 mod control;
+mod discover;
 mod doctor;
 mod hex;
 mod log;

@@ -45,7 +45,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         name: "edit",
-        may_use: &["mapping"],
+        may_use: &["types", "mapping"],
         must_not_know: SOCKETS,
     },
     Rule {

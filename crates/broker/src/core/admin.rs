@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use types::Now;
 
 use super::Core;
 use crate::{
-    Access, Application, Ended, Reason,
+    Access, Application, Ended, Filter, Reason,
     application::ClientKey,
     codec::write,
     connection::{ConnKey, Stage},
@@ -49,6 +50,17 @@ impl Core {
             }
         }
         self.settle(now, app);
+    }
+
+    /// Topics and payloads of the retained messages that a filter takes in, in the order of their topics. For whoever runs
+    /// the broker: no rights are asked for.
+    #[must_use]
+    pub fn retained(&self, filter: &Filter, now: Now) -> Vec<(Arc<str>, Bytes)> {
+        let (messages, _) = self.retained.matching(filter, now.at);
+        let messages = messages.into_iter();
+        messages
+            .map(|message| (Arc::clone(&message.topic), message.payload.clone()))
+            .collect()
     }
 
     /// Ends all connections: MQTT 5 clients are told "server shutting down", no wills are

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod changes;
+mod devices;
 mod hostile;
 mod houses;
 mod json;

@@ -53,6 +53,7 @@ pub(crate) fn device(command: Device) -> anyhow::Result<ExitCode> {
             (state, false, request, show_word)
         }
         Device::Unblock { name, state } => (state, false, Request::Unblock { name }, show_word),
+        Device::Import(options) => return super::discover::import(&options),
     };
     let answer = if request == Request::Devices {
         identity::list(&state)?

@@ -112,7 +112,7 @@ pub(crate) fn finish_edit(folder: &Path) -> anyhow::Result<()> {
 }
 
 /// Shows the lines, and writes them.
-fn finish(
+pub(super) fn finish(
     folder: &Path,
     before: &House,
     change: &Change,

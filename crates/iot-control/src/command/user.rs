@@ -128,7 +128,7 @@ fn at(folder: &Path) -> String {
     format!("state folder {}", folder.display())
 }
 
-fn read_password(name: &str, from_stdin: bool) -> anyhow::Result<String> {
+pub(super) fn read_password(name: &str, from_stdin: bool) -> anyhow::Result<String> {
     let stdin = std::io::stdin();
     if !from_stdin {
         if !stdin.is_terminal() {

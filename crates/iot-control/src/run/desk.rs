@@ -278,6 +278,9 @@ impl Desk {
                     status::status(core, app, &health, &beside)
                 })
             }
+            Request::Retained { filters } => self
+                .server
+                .enter(|core, _, now| show::retained(core, now, &filters))?,
             Request::Devices => self.server.enter(|_, app, now| show::devices(app, now)),
             Request::Device { name } => self
                 .server

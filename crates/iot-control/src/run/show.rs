@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use broker::{Core, Filter};
 use dispatcher::Sides;
 use jiff::tz::TimeZone;
 use mapping::{
@@ -15,6 +16,9 @@ use types::{Instant, Now, UnixTime, Value};
 use super::app::App;
 use crate::simulate::Says;
 
+/// More retained messages than this are not told at once, in bytes.
+const RETAINED_BYTES_MAX: usize = 32 * 1024 * 1024;
+
 /// The house: its folder, and its variables.
 pub(super) fn house(app: &App, folder: &Path) -> Json {
     let program = app.dispatcher.program();
@@ -27,6 +31,29 @@ pub(super) fn house(app: &App, folder: &Path) -> Json {
         })
         .collect();
     json!({ "folder": folder.display().to_string(), "vars": vars })
+}
+
+/// The retained messages below some filters, in the order of their topics; what is no text is told as far as it is one.
+///
+/// # Errors
+/// A filter is none, or they are more than anybody reads.
+pub(super) fn retained(core: &Core, now: Now, filters: &[String]) -> Result<Json, String> {
+    let mut bytes = 0;
+    let mut rows = Vec::new();
+    for filter in filters {
+        let filter = Filter::new(filter).map_err(|error| error.to_string())?;
+        for (topic, payload) in core.retained(&filter, now) {
+            bytes += topic.len() + payload.len();
+            if bytes > RETAINED_BYTES_MAX {
+                return Err(format!(
+                    "more than {} MB lie retained there",
+                    RETAINED_BYTES_MAX >> 20
+                ));
+            }
+            rows.push(json!({ "topic": &*topic, "payload": String::from_utf8_lossy(&payload) }));
+        }
+    }
+    Ok(Json::Array(rows))
 }
 
 /// All devices, in file order.

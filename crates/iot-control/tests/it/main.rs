@@ -28,6 +28,7 @@ mod foreign;
 mod going_on;
 mod harness;
 mod home_assistant;
+mod importing;
 mod kept;
 mod machines;
 mod outlast;
