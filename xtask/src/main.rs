@@ -17,6 +17,7 @@ mod firmware;
 mod fuzz;
 mod homeassistant;
 mod metadata;
+mod nodered;
 mod package;
 mod peers;
 mod shell;
@@ -31,6 +32,7 @@ cargo xtask COMMAND
   peers [--bench]          installs MQTT.js and paho for the end-to-end tests into target/peers; for benches also
                            aedes and Node-RED
   homeassistant            the real Home Assistant beside the dispatcher; installs it into target/peers (Python 3.11)
+  nodered                  the real Node-RED beside the dispatcher; installs it into target/peers (node and npm)
   conformance PATH         Eclipse's MQTT test suite, from a checkout of paho.mqtt.testing, against the dispatcher
                            (--version 3.1.1 or 5.0, --test NAME)
   tidy                     what compilers don't check: crate edges, licences, file sizes, module docs, links
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         ["peers"] => peers::install(false),
         ["peers", "--bench"] => peers::install(true),
         ["homeassistant"] => homeassistant::run(),
+        ["nodered"] => nodered::run(),
         ["conformance", options @ ..] => match conformance::Options::parse(options) {
             Ok(options) => conformance::run(&options),
             Err(error) => return wrong_usage(&format!("{error:#}")),

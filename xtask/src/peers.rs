@@ -18,6 +18,9 @@ pub(crate) struct Peer {
     pub(crate) install: &'static str,
 }
 
+/// Node-RED's release line: 5 needs a newer Node.js than distributions hold.
+pub(crate) const NODE_RED: &str = "node-red@4";
+
 /// Where [`install`] puts libraries: `node_modules/mqtt`, `node_modules/@taplo/lsp` and `python/paho`.
 pub(crate) fn folder() -> PathBuf {
     let default = || shell::root().join("target/peers");
@@ -115,8 +118,7 @@ pub(crate) fn install(for_benches: bool) -> Result<()> {
             "MQTT.js" => npm("mqtt@5")?,
             "taplo" => npm("@taplo/lsp@0.8")?,
             "aedes" => npm("aedes@1.2")?,
-            // 5 needs a newer Node.js than distributions hold.
-            "node-red" => npm("node-red@4")?,
+            "node-red" => npm(NODE_RED)?,
             "paho" => shell::run(
                 Command::new("python3")
                     .args(["-m", "pip", "install", "--quiet", "--upgrade", "--target"])
@@ -132,7 +134,7 @@ pub(crate) fn install(for_benches: bool) -> Result<()> {
 }
 
 /// Installs a package of Node.js into [`folder`].
-fn npm(package: &str) -> Result<()> {
+pub(crate) fn npm(package: &str) -> Result<()> {
     let mut install = Command::new("npm");
     install
         .args(["install", "--no-audit", "--no-fund", "--prefix"])
