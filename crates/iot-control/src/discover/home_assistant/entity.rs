@@ -253,7 +253,7 @@ impl<'t> Entity<'t> {
         for word in types.filter_map(Json::as_str) {
             match gesture(word) {
                 Some((ours, _)) if !known.iter().any(|(_, other)| *other == ours) => {
-                    known.push((word, ours))
+                    known.push((word, ours));
                 }
                 _ => others.push(word),
             }
