@@ -172,7 +172,10 @@ fn rename(chronicle: &mut Chronicle, succession: &Succession<'_>) {
         }
     }
     for (was, is) in renamed {
-        if moved.iter().all(|name| **name != *was) {
+        // What came under a name that another one had at the begin was not there before the stretch.
+        let mut earlier = chronicle.renames.iter();
+        let is_new = earlier.any(|earlier| *earlier.was == *was);
+        if !is_new && moved.iter().all(|name| **name != *was) {
             let was = was.into();
             chronicle.renames.push(Rename { was, is });
         }

@@ -107,12 +107,17 @@ pub fn record(history: &History, wanted: &Wanted) -> Result<Recording, Unrecorda
     let start = second(UnixTime(wanted.since.0.max(begin.wall.0)));
     let scope = scope(history, wanted, start)?;
     if let Some(what) = waiting(travel.house(), begin, scope.as_ref()) {
+        let mut part = scope.as_ref();
         let quiet = loop {
             let Some(step) = travel.next()? else {
                 break None;
             };
+            if step.fed == Fed::Reloaded {
+                // The part is told by its places in the mapping before: behind an edit all of the house has to be quiet.
+                part = None;
+            }
             let now = step.record.now;
-            if waiting(travel.house(), now, scope.as_ref()).is_none() && step.fed == Fed::Applied {
+            if waiting(travel.house(), now, part).is_none() && step.fed == Fed::Applied {
                 // What came within that second is part of what is given.
                 let next = UnixTime(second(now.wall).0 + 1_000_000);
                 break Some(second_of(history.zone(), next));

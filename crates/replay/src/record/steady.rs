@@ -51,7 +51,7 @@ impl<'h> Steady<'h> {
         self.travel.now()
     }
 
-    /// The next record and what comes of it.
+    /// The next record and what comes of it; from [`Fed::Reloaded`] on it is the house under the mapping of then.
     ///
     /// # Errors
     /// The journal can't be read on.
@@ -73,6 +73,9 @@ impl<'h> Steady<'h> {
                 self.stay_with(&first, &program, lived.record.now)?;
                 lived.fed = Fed::Passed;
                 lived.effects.clear();
+            } else {
+                // What comes from now on speaks of things that the house under the first names does not have.
+                self.apart = None;
             }
         } else if let Some((house, heirs)) = &mut self.apart {
             lived.effects.clear();

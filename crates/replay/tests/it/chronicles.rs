@@ -4,7 +4,7 @@ use replay::Series;
 use store::{Change, Chronicle};
 use types::{InputNo, UnixTime, Value};
 
-use crate::home::{Home, piano_house};
+use crate::home::{Home, piano_house, renamed};
 
 const ALL: (UnixTime, UnixTime) = (UnixTime(i64::MIN), UnixTime(i64::MAX));
 
@@ -137,4 +137,32 @@ fn a_series_goes_on_where_what_is_written_ends() {
     assert_eq!(told(&series.unwrap()), expected[..2]);
     let unknown = history.series("living.tmp", ALL.0, ALL.1).unwrap_err();
     assert!(unknown.to_string().contains("living.temp"), "{unknown}");
+}
+
+#[test]
+fn a_new_channel_has_no_values_of_the_one_that_had_its_first_name() {
+    let mut home = Home::new(&piano_house());
+    home.says("hall", "lux/state", "10");
+    home.pass(90);
+    let written = chronicle(&mut home, InputNo(0));
+    home.write_history(written);
+    // The hall is a floor; what is new in its place is an attic soon.
+    let floor = [("[device.hall]", "[device.floor]"), ("hall.", "floor.")];
+    home.reload(&renamed(&floor));
+    for name in ["hall", "attic"] {
+        let mut files = renamed(&floor);
+        let device = format!(
+            "\n[device.{name}]\nid = 77\nboard = \"esp32-c3\"\ni2c = {{ sda = 6, scl = 7 }}\n\
+             io.lux = {{ kind = \"lux\", i2c = 0x23 }}\n"
+        );
+        files.get_mut("devices.toml").unwrap().push_str(&device);
+        home.reload(&files);
+        home.connect(name);
+        home.says(name, "lux/state", "20");
+        home.pass(90);
+    }
+    let past = home.history();
+    let series = |path| told(&past.series(path, ALL.0, ALL.1).unwrap());
+    assert_eq!(series("attic.lux"), ["attic.lux=20"]);
+    assert_eq!(series("floor.lux"), ["floor.lux=10"]);
 }

@@ -7,6 +7,7 @@
 
 mod chronicles;
 mod home;
+mod record_edits;
 mod records;
 mod renames;
 mod states;
