@@ -122,8 +122,9 @@ fn key_before(text: &str, start: usize) -> &str {
         return "";
     };
     let key = key.trim_end();
-    let begin = key.rfind(|letter: char| !(letter.is_alphanumeric() || letter == '_'));
-    &key[begin.map_or(0, |before| before + 1)..]
+    let mut letters = key.char_indices();
+    let before = letters.rfind(|(_, letter)| !(letter.is_alphanumeric() || *letter == '_'));
+    &key[before.map_or(0, |(at, letter)| at + letter.len_utf8())..]
 }
 
 #[cfg(test)]
@@ -164,6 +165,8 @@ mod tests {
             ("x = { kind = 1, when_lost=", "when_lost"),
             ("io.lamp.at_boot = ", "at_boot"),
             ("x = [", ""),
+            ("x = [ # –=\n ", ""),
+            ("x = [ # größe=\n ", "größe"),
         ] {
             assert_eq!(key_before(text, text.len()), expected, "{text}");
         }

@@ -1,5 +1,7 @@
 //! Whatever stands in the files: loading ends, and says something sensible or nothing.
 
+use std::{fs, path::Path};
+
 use mapping::{findings, load_texts, render};
 use proptest::prelude::*;
 
@@ -116,4 +118,18 @@ fn what_is_mutated_is_sound() {
     ]);
     let said = render(&loaded.sources, &loaded.diagnostics, false);
     assert!(!loaded.has_errors(), "{said}");
+}
+
+#[test]
+fn what_the_fuzzer_begins_with_is_read() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds/files");
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).expect("the seeds are there") {
+        let path = entry.expect("it is listed").path();
+        let text = fs::read_to_string(&path).expect("it is a text");
+        let (house, tests) = text.split_once("\n---\n").unwrap_or((&text, ""));
+        check(house, "", tests);
+        names.extend(path.file_name().map(|name| name.to_owned()));
+    }
+    assert!(names.iter().any(|name| name == "letter-before-a-word"));
 }
