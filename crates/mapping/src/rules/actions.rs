@@ -2,6 +2,7 @@
 
 mod beside;
 mod command;
+mod conditions;
 mod emit;
 mod lasting;
 
@@ -21,7 +22,6 @@ use crate::{
     paths,
     program::{Action, ChannelIx, Operand, Program, Slot, SlotIx},
     read::{Key, Node, Table, Text, did_you_mean, unknown_key},
-    report::Report,
     source::Span,
     units,
 };
@@ -117,27 +117,12 @@ fn form<'a>(
             (form, table.reading(key.name, form.name))
         }
     };
-    let table = without_conditions(report, table);
+    let table = conditions::without(compiler, form, table);
+    let report = &mut compiler.house.report;
     if form.keys.others == Others::Nothing {
         table.reject_unknown(report, form.keys.what, form.keys.names);
     }
     Some((form.name, table))
-}
-
-/// The action without an `if` that somebody wrote beside it, which is reported.
-fn without_conditions<'a>(report: &mut Report, table: Table<'a>) -> Table<'a> {
-    let conditions = ["if", "when", "condition", "unless"];
-    if conditions.iter().all(|key| table.field(key).is_none()) {
-        return table;
-    }
-    let mut keys = table.entries().into_iter().map(|(key, _)| key);
-    let Some(key) = keys.find(|key| conditions.contains(&key.name)) else {
-        return table;
-    };
-    let message = format!("`{}` is no key of an action", key.name);
-    let error = Diagnostic::error("unknown-key", key.span, message);
-    report.push(error.help(habits::BESIDE));
-    table.without(key.name)
 }
 
 /// The key of a table that was most likely meant as the one that says its form.

@@ -386,3 +386,43 @@ fn times_are_compiled() {
     assert_eq!(sun(sunrise), (SunEvent::Sunrise, 90_000_000));
     assert!(matches!(cron, Trigger::Cron(cron) if cron.text() == "@hourly"));
 }
+
+/// A house whose own kinds call their fields and arguments as others call conditions, with one action.
+fn codes_of_action(action: &str) -> Vec<&'static str> {
+    let house = r#"
+format = 1
+[kind.weather]
+target.condition = ["sunny", "rainy"]
+events.turned    = { when = "int" }
+commands.show    = { args = { unless = { kind = "int", min = 0, max = 9, default = 1 } } }
+[device.sky]
+virtual = true
+io.weather = { kind = "weather" }
+io.button  = { kind = "button" }
+"#;
+    let text = format!("{house}[rule.a]\nwhen = \"sky.button.press\"\ndo = {action}\n");
+    let loaded = load_texts([("mapping.toml", text)]);
+    loaded.diagnostics.iter().map(|found| found.code).collect()
+}
+
+#[test]
+fn fields_may_be_called_as_conditions_are_elsewhere() {
+    for action in [
+        r#"{ set = "sky.weather", condition = "sunny" }"#,
+        r#"{ emit = "sky.weather.turned", when = 3 }"#,
+        r#"{ command = "sky.weather.show", unless = 3 }"#,
+    ] {
+        assert_eq!(codes_of_action(action), [""; 0], "{action}");
+    }
+    for action in [
+        r#"{ set = "sky.weather", condition = "sunny", if = "true" }"#,
+        r#"{ emit = "sky.weather.turned", when = 3, condition = "true" }"#,
+        r#"{ command = "sky.weather.show", when = "true" }"#,
+        r#"{ wait = "3s", condition = "true" }"#,
+    ] {
+        assert_eq!(codes_of_action(action), ["unknown-key"], "{action}");
+    }
+    // What is not there may have had it.
+    let action = r#"{ set = "sky.wether", condition = "sunny" }"#;
+    assert_eq!(codes_of_action(action), ["unknown-channel"]);
+}
