@@ -231,6 +231,10 @@ fn compile(files: &Files, mut report: Report, reached: &mut dyn FnMut(Stage)) ->
         .iter()
         .all(|found| found.severity == Severity::Warning || in_tests(found));
     debug_assert!(!sound || !breaks, "what can't be used was not reported");
+    // A test that can't be read leaves the house sound.
+    let mut unquoted = broken.unquoted.iter();
+    let unread = unquoted.any(|span| !tests.contains(&span.file));
+    debug_assert!(!sound || !unread, "a value without quotes was not reported");
     program.hash = hash(sources, mapping);
     reached(Stage::Checked);
     Compiled {
@@ -328,7 +332,7 @@ impl<'a> Broken<'a> {
     }
 
     /// Drops the complaint about missing quotes where somebody who knows what the table takes says what to write instead, or
-    /// that it is no text at all.
+    /// that it is no text at all. Only an error can take its place: a house with such a value is never sound.
     fn settle_unquoted(&self, syntax: &mut Vec<Diagnostic>, others: &[Diagnostic]) {
         if self.unquoted.is_empty() {
             return;
@@ -338,6 +342,7 @@ impl<'a> Broken<'a> {
         let is_type = |found: &Diagnostic| matches!(found.code, "type-mismatch" | "wrong-type");
         let known: Vec<Span> = others
             .iter()
+            .filter(|found| found.severity == Severity::Error)
             .filter(|found| says_what(found) || is_type(found))
             .filter_map(place)
             .filter(|span| self.unquoted.contains(span))
@@ -371,5 +376,40 @@ impl<'a> Broken<'a> {
                 .any(|(table, text)| inside(table) || mentioned(text))
         });
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Codes of what is told of a value without quotes where `other` lies at its place as well.
+    fn told_beside(other: impl Fn(Span) -> Diagnostic) -> Vec<&'static str> {
+        let span = Span {
+            file: FileIx(0),
+            bytes: 7..10,
+        };
+        let broken = Broken {
+            tables: Vec::new(),
+            names: Vec::new(),
+            unquoted: vec![span.clone()],
+        };
+        let mut syntax = vec![Diagnostic::error("syntax", span.clone(), "no text")];
+        broken.settle_unquoted(&mut syntax, &[other(span)]);
+        syntax.iter().map(|found| found.code).collect()
+    }
+
+    #[test]
+    fn only_an_error_takes_the_place_of_one_about_quotes() {
+        let error = |span| Diagnostic::error("bad-time", span, "no time").help("write \"07:00\"");
+        assert!(told_beside(error).is_empty());
+        let warning = |span| Diagnostic::warning("odd", span, "odd").help("write \"07:00\"");
+        assert_eq!(told_beside(warning), ["syntax"]);
+        let no_type = |span| Diagnostic::error("wrong-type", span, "a number");
+        assert!(told_beside(no_type).is_empty());
+        let maybe_a_type = |span| Diagnostic::warning("wrong-type", span, "a number");
+        assert_eq!(told_beside(maybe_a_type), ["syntax"]);
+        let unknown = |span| Diagnostic::error("unknown-name", span, "unknown");
+        assert_eq!(told_beside(unknown), ["syntax"]);
     }
 }
