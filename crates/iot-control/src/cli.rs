@@ -9,7 +9,7 @@ use crate::{control::Direction, discover::Source};
 pub(crate) mod past;
 
 /// What commands that write a house end with.
-const WRITTEN: &str = "Exits with 0 where it is done; 1 where nothing was written; 3 where it is written and a running house won't take it, for it does not check or its tests fail.";
+const WRITTEN: &str = "Exits with 0 where it is done; 1 where nothing was written; 3 where it is written and a running house won't take it, for it does not check or its tests fail; with --dry-run: so it would be.";
 
 /// The dispatcher of a home: events of producers in, absolute targets for consumers out.
 #[derive(Debug, Parser)]

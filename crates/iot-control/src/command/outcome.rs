@@ -12,7 +12,8 @@ use crate::{
     run::house::{Unfit, judge},
 };
 
-/// The files are written, and a dispatcher goes on with what it has. 1 says that nothing was written.
+/// The files are written, and a dispatcher goes on with what it has; with --dry-run: so it would be. 1 says that nothing was
+/// written.
 const KEPT_OUT: u8 = 3;
 
 /// Tests that are named in one line.
