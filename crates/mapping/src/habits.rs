@@ -6,6 +6,7 @@
 
 mod actions;
 mod conditions;
+mod often;
 mod texts;
 mod triggers;
 

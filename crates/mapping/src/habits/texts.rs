@@ -1,6 +1,6 @@
 //! Triggers, actions and values that somebody writes as a sentence, an expression or a template.
 
-use super::{SOME_CHANNEL, channel, is_foreign, is_state, path, state};
+use super::{SOME_CHANNEL, channel, is_foreign, is_state, often, path, state};
 use crate::{
     program::{ChannelIx, Program},
     units,
@@ -39,10 +39,7 @@ pub(crate) fn event_text(program: &Program, text: &str) -> Option<(bool, String)
     let words: Vec<&str> = text.split_whitespace().collect();
     let said = match words[..] {
         ["at", time] if units::parse_time(time).is_some() => format!("write {{ at = \"{time}\" }}"),
-        ["every", ..] => {
-            let cron = every(text.strip_prefix("every")?.trim())?;
-            format!("write {{ cron = \"{cron}\" }}")
-        }
+        ["every", ..] => often::sentence(text)?,
         _ => return None,
     };
     Some((false, said))
@@ -69,20 +66,6 @@ fn path_text(program: &Program, text: &str) -> Option<(bool, String)> {
     }
     let path = state(program, Some(text)).0;
     Some((false, format!("write {{ holds = \"{path}\" }}")))
-}
-
-/// The cron of `5m`, `5 minutes`, `2h`.
-pub(super) fn every(span: &str) -> Option<String> {
-    let minutes = units::meant(span)?.as_secs() / 60;
-    match minutes {
-        1 => Some("* * * * *".to_owned()),
-        2..60 if 60 % minutes == 0 => Some(format!("*/{minutes} * * * *")),
-        60 => Some("0 * * * *".to_owned()),
-        _ if minutes % 60 == 0 && minutes > 0 && 24 % (minutes / 60) == 0 => {
-            Some(format!("0 */{} * * *", minutes / 60))
-        }
-        _ => None,
-    }
 }
 
 /// Whether a text compares or joins something, or is a value of the house.
@@ -341,20 +324,6 @@ mod tests {
                 expected,
                 "{written}"
             );
-        }
-    }
-
-    #[test]
-    fn every_so_often_is_a_cron_where_the_hour_or_the_day_divides() {
-        for (span, expected) in [
-            ("5m", Some("*/5 * * * *")),
-            ("1 minute", Some("* * * * *")),
-            ("2h", Some("0 */2 * * *")),
-            ("7m", None),
-            ("30s", None),
-            ("often", None),
-        ] {
-            assert_eq!(every(span).as_deref(), expected, "{span}");
         }
     }
 }

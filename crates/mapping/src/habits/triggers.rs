@@ -1,6 +1,6 @@
 //! Triggers that are tables elsewhere.
 
-use super::{SOME_CHANNEL, conditions, first_text, has_any, span, text};
+use super::{SOME_CHANNEL, conditions, first_text, has_any, often, span, text};
 use crate::{
     program::Program,
     read::{Node, Table},
@@ -12,8 +12,9 @@ pub(crate) fn trigger(program: &Program, table: &Table<'_>) -> Option<String> {
     if kind == "sun" || has_any(table, &["sunset", "sunrise"]) {
         return Some(sun(table));
     }
-    if kind == "time_pattern" || has_any(table, &["minutes", "hours", "every", "interval"]) {
-        return Some(pattern(table));
+    let is_pattern = kind == "time_pattern";
+    if is_pattern || has_any(table, &["minutes", "hours", "every", "interval"]) {
+        return Some(often::table(table, is_pattern));
     }
     if kind == "mqtt" || has_any(table, &["topic", "mqtt"]) {
         let topic = first_text(table, &["topic", "mqtt"]).unwrap_or("some/topic");
@@ -65,23 +66,4 @@ fn sun(table: &Table<'_>) -> String {
     let offset = table.field("offset").and_then(span);
     let offset = offset.map_or(String::new(), |offset| format!(", offset = \"{offset}\""));
     format!("write {{ sun = \"{event}\"{offset} }}")
-}
-
-/// Every so often: as cron says it.
-fn pattern(table: &Table<'_>) -> String {
-    let step = |key: &str| {
-        let value = super::scalar(table.field(key)?)?;
-        Some(match value.strip_prefix('/') {
-            Some(step) => format!("*/{step}"),
-            None => value.to_owned(),
-        })
-    };
-    let every = first_text(table, &["every", "interval"]);
-    if let Some(cron) = every.and_then(super::texts::every) {
-        return format!("write {{ cron = \"{cron}\" }}");
-    }
-    let (minutes, hours) = (step("minutes"), step("hours"));
-    let minute = minutes.unwrap_or_else(|| if hours.is_some() { "0" } else { "*/5" }.to_owned());
-    let hour = hours.unwrap_or_else(|| "*".to_owned());
-    format!("write {{ cron = \"{minute} {hour} * * *\" }}")
 }
