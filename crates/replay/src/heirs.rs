@@ -81,6 +81,11 @@ impl Heirs {
         devices + channels + self.vars.iter().flatten().count()
     }
 
+    /// Whether no other way can reach more.
+    pub(crate) fn reaches_all(&self) -> bool {
+        self.reach() == self.devices.len() + self.channels.len() + self.vars.len()
+    }
+
     /// What `channel` of the old program is in the new one.
     pub(crate) fn channel(&self, channel: ChannelIx) -> Option<ChannelIx> {
         self.channels[channel.index()]

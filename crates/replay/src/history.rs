@@ -169,6 +169,13 @@ impl History {
         self.replayed.get()
     }
 
+    /// How many mappings were compiled so far; what a look costs beside its inputs.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn compiled(&self) -> usize {
+        self.programs.borrow().count()
+    }
+
     /// Everything that was missing or doubtful so far.
     #[must_use]
     pub fn troubles(&self) -> Vec<Trouble> {

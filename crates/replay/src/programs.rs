@@ -85,6 +85,11 @@ impl Programs {
         }
     }
 
+    /// How many are known.
+    pub(crate) fn count(&self) -> usize {
+        self.known.len()
+    }
+
     /// The mappings that others stood in for, each once.
     #[must_use]
     pub fn stand_ins(&self) -> &[StandIn] {

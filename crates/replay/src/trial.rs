@@ -450,6 +450,9 @@ fn heirs(
     tried: &Arc<Program>,
 ) -> (Heirs, Vec<Arc<Program>>) {
     let alone = Heirs::new(here.1, tried);
+    if alone.reaches_all() {
+        return (alone, Vec::new());
+    }
     let since = history.mappings_since(here.0, here.1.hash);
     match Heirs::through(here.1, since.iter().chain([tried])) {
         Some(through) if through.reach() > alone.reach() => (through, since),

@@ -272,6 +272,24 @@ fn an_input_is_no_more_work_in_a_house_of_more_lamps() {
 }
 
 #[test]
+fn mappings_that_came_later_are_not_compiled_where_everything_has_its_name_still() {
+    let mut home = an_evening_with_motion();
+    let until = home.now.wall;
+    for edit in 0..5 {
+        let rule =
+            format!("\n[rule.more-{edit}]\nwhen = \"door.bell.release\"\ndo = \"hall.lamp.on\"\n");
+        home.reload(&with_rules(&rule));
+        home.pass(10);
+    }
+    let past = home.history();
+    let tried = load(&piano_house());
+    let mut trial = Trial::new(&past, tried, UnixTime(0), Until::Wall(until)).unwrap();
+    assert_eq!(trial.next().unwrap(), None);
+    // The one that was in force, and the newest.
+    assert_eq!(past.compiled(), 2);
+}
+
+#[test]
 fn machines_get_the_same_with_stable_keys() {
     let mut home = an_evening_with_motion();
     let past = home.history();
