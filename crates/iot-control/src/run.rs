@@ -5,6 +5,7 @@ mod app;
 mod arrival;
 mod clock;
 pub(crate) mod concerns;
+mod configure;
 mod descriptors;
 pub(crate) mod desk;
 mod historian;
@@ -46,10 +47,10 @@ use tokio::{
 };
 
 use crate::{
-    cli, command,
+    cli,
     control::{client::SOCKET, server::Socket},
     log, printer,
-    settings::{self, Anonymous, Mqtt, Settings, Switch},
+    settings::{self, Anonymous, Settings, Switch},
 };
 pub(crate) use announce::count;
 pub(crate) use clock::Machine;
@@ -85,7 +86,7 @@ pub(crate) fn run(options: &cli::Run) -> anyhow::Result<ExitCode> {
 }
 
 fn start(options: &cli::Run, started: time::Instant) -> anyhow::Result<()> {
-    let settings = settings_of_a_house(options)?;
+    let settings = configure::settings(options)?;
     let house::Reading { house, reads } = house::read_to_start(&options.house);
     let seen = watch::Seen::new(&options.house, reads.unwrap_or_default());
     let house = match house {
@@ -132,19 +133,6 @@ fn start(options: &cli::Run, started: time::Instant) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The settings, where there is a house to run: in its folder, or, where that lost its files, in the state that is kept of it.
-fn settings_of_a_house(options: &cli::Run) -> anyhow::Result<Settings> {
-    let is_there = command::house::is_there(&options.house, "iot-control run HOUSE");
-    match (settings(options), is_there) {
-        (read, Ok(())) => read,
-        (Ok(read), Err(why)) => match last_in_force(options, &read) {
-            Ok(Some(_)) if !options.replace_house => Ok(read),
-            _ => Err(why),
-        },
-        (Err(_), Err(why)) => Err(why),
-    }
-}
-
 /// The house that was in force last, where the files can't come into force because of `why`: whoever comes home to a power cut
 /// needs light first.
 fn go_on(options: &cli::Run, settings: &Settings, why: &str) -> anyhow::Result<House> {
@@ -178,8 +166,7 @@ fn unless_emptied(options: &cli::Run, settings: &Settings, house: House) -> anyh
 }
 
 fn last_in_force(options: &cli::Run, settings: &Settings) -> anyhow::Result<Option<House>> {
-    let simulated = options.simulate.then_some(options.house.as_path());
-    let last = house::last_in_force(&options.house, &settings.state_folder(simulated));
+    let last = house::last_in_force(&options.house, &configure::state_folder(options, settings));
     last.map_err(|why| {
         let folder = options.house.display();
         anyhow!(
@@ -187,38 +174,6 @@ fn last_in_force(options: &cli::Run, settings: &Settings) -> anyhow::Result<Opti
             why.trim_end()
         )
     })
-}
-
-/// The settings as the options change them: simulation stays on this machine.
-fn settings(options: &cli::Run) -> anyhow::Result<Settings> {
-    let mut settings = Settings::read(&options.house)?;
-    if let Some(folder) = &options.state.folder {
-        settings.state = Some(folder.clone());
-    }
-    if options.simulate {
-        settings.mqtt.anonymous = Anonymous::Loopback;
-        if settings.broker.take().is_some() && settings.mqtt.listen.is_empty() {
-            settings.mqtt.listen = Mqtt::default().listen;
-        }
-        let mqtt = &mut settings.mqtt;
-        let others = [
-            &mut mqtt.tls_listen,
-            &mut mqtt.websocket_listen,
-            &mut mqtt.websocket_tls_listen,
-        ];
-        for address in mqtt.listen.iter_mut().chain(others.into_iter().flatten()) {
-            stay_here(address);
-        }
-        settings.udp.listen.iter_mut().for_each(stay_here);
-    }
-    Ok(settings)
-}
-
-fn stay_here(address: &mut SocketAddr) {
-    address.set_ip(match address {
-        SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
-        SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-    });
 }
 
 /// Sockets that are open already.

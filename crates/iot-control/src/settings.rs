@@ -30,7 +30,7 @@ const PREFIX: &str = "IOT_CONTROL__";
 pub(crate) const FILE: &str = "settings.toml";
 
 /// Largest settings file in bytes: a hundred times what all keys take.
-const BYTES_MAX: u64 = 200_000;
+pub(crate) const BYTES_MAX: u64 = 200_000;
 
 /// All settings; a restart applies them.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -360,11 +360,19 @@ impl Settings {
                 help: None,
             }])
         })?;
+        Self::of_text(&name, &text)
+    }
+
+    /// The same where the file `name` holds `text`.
+    ///
+    /// # Errors
+    /// All that is wrong: unknown keys, values that don't fit.
+    pub(crate) fn of_text(name: &str, text: &str) -> Result<Self, Wrong> {
         let environment = std::env::vars_os()
             .map(|(key, value)| (lossy(&key), lossy(&value)))
             .filter(|(key, _)| key.starts_with(PREFIX))
             .collect();
-        Self::parse(&name, &text, &environment)
+        Self::parse(name, text, &environment)
     }
 
     fn parse(

@@ -18,6 +18,7 @@ use types::{InputNo, Now, UnixTime};
 use super::{
     app::App,
     clock::{Clock, Machine, TimeLine},
+    configure,
     house::{self, House},
     keys,
     sealed::Sealed,
@@ -58,8 +59,7 @@ pub(super) fn recover(
     house: &House,
     machine: &Machine,
 ) -> anyhow::Result<Recovered> {
-    let simulated = options.simulate.then_some(options.house.as_path());
-    let folder = settings.state_folder(simulated);
+    let folder = configure::state_folder(options, settings);
     let (store, found) = Store::open(&folder, store_options(settings))
         .with_context(|| format!("state folder {}", folder.display()))?;
     say_what_was_wrong(&found, &house.program);
@@ -86,6 +86,16 @@ pub(super) fn recover(
     }
     if let Err(error) = whose::remember(&folder, &options.house) {
         tracing::warn!(%error, "which house the state folder belongs to can't be written down");
+    }
+    let has_settings = options
+        .house
+        .join(settings::FILE)
+        .symlink_metadata()
+        .is_ok();
+    if (has_settings || house.goes_on_since.is_none())
+        && let Err(error) = configure::keep(&folder, &options.house)
+    {
+        tracing::warn!(%error, "the settings of this start can't be kept");
     }
     let blocklist = blocks_of_today(read, &dispatcher, (has_past, is_cleared))?;
     let users = users(&store)?;

@@ -150,6 +150,36 @@ fn where_blocks_are_gone_with_the_mapping_they_stay() {
 }
 
 #[test]
+fn where_the_folder_is_gone_while_the_house_runs_its_blocks_stay() {
+    let house = House::with_rules("");
+    house.write("blocklist.toml", "[[block]]\ndevice = \"piano\"\n");
+    let dispatcher = house.start();
+    let mark = dispatcher.mark();
+    fs::remove_dir_all(house.folder()).unwrap();
+    dispatcher.says(mark, "blocklist.toml is gone along with mapping.toml");
+    assert_eq!(dispatcher.device("piano")["blocked"], "both");
+}
+
+#[test]
+fn where_settings_are_gone_with_the_mapping_those_of_the_last_start_go_on() {
+    let house = House::with_rules(RULE);
+    house.write("settings.toml", "[udp]\nlisten = \"127.0.0.1:0\"\n");
+    let mut before = house.start();
+    before.says(0, "sealed    udp://");
+    assert_eq!(before.interrupt(), Some(0));
+    fs::remove_dir_all(house.folder()).unwrap();
+    let dispatcher = house.start();
+    dispatcher.says(
+        0,
+        "settings.toml is gone; the settings of the last start go on",
+    );
+    dispatcher.says(0, "sealed    udp://");
+    // They are kept beyond a start that did without the file.
+    let dispatcher = dispatcher.kill_9_and_restart();
+    dispatcher.says(0, "sealed    udp://");
+}
+
+#[test]
 fn a_folder_without_a_house_does_not_start_the_one_of_another_folder() {
     let house = House::with_rules(RULE);
     assert_eq!(house.start().interrupt(), Some(0));

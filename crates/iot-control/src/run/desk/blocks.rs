@@ -39,7 +39,15 @@ impl Desk {
         let program = self
             .server
             .enter(|_, app, _| Arc::clone(app.dispatcher.program()));
-        let read = tokio::task::spawn_blocking(move || house::blocks(&folder, &program));
+        let read = tokio::task::spawn_blocking(move || {
+            if house::is_cleared(&folder) {
+                let folder = folder.display();
+                return Err(format!(
+                    "{folder}: blocklist.toml is gone along with mapping.toml"
+                ));
+            }
+            house::blocks(&folder, &program)
+        });
         let blocks = read.await.map_err(|error| error.to_string())??;
         if !blocks.warnings.is_empty() {
             printer::tell(blocks.warnings.trim_end());

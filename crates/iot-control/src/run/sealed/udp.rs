@@ -62,5 +62,7 @@ pub(in crate::run) async fn serve(server: Server<App>, socket: tokio::net::UdpSo
             }
             core.send(now, out, app);
         });
+        // A socket that is readable at once never lets others come in between by itself.
+        tokio::task::yield_now().await;
     }
 }
