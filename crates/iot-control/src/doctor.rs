@@ -72,7 +72,7 @@ pub(crate) fn examine(house: &Path, state: Option<&Path>) -> Vec<Finding> {
     house::examine(house, &settings, &mut findings);
     let folder = state.map_or_else(|| settings.state_folder(None), PathBuf::from);
     state::examine(&folder, &settings, &mut findings);
-    ports::examine(&settings, &mut findings);
+    ports::examine(&folder, &settings, &mut findings);
     machine::examine(Path::new("/"), &settings, &mut findings);
     findings
 }

@@ -31,6 +31,21 @@ impl Past {
     /// # Errors
     /// [`PastError`]: there is none, it can't be read, or a newer version wrote it.
     pub fn open(folder: &Path) -> Result<Self, PastError> {
+        Self::open_by(DatabaseReader::open, folder)
+    }
+
+    /// As [`Self::open`], and not even SQLite leaves anything. A dispatcher that starts meanwhile is not seen: for a glance.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_untouched(folder: &Path) -> Result<Self, PastError> {
+        Self::open_by(DatabaseReader::open_untouched, folder)
+    }
+
+    fn open_by(
+        open: impl FnOnce(&Path) -> Result<DatabaseReader, DbError>,
+        folder: &Path,
+    ) -> Result<Self, PastError> {
         let folder = StateFolder::new(folder);
         let no_house = |what| PastError::NoHouse {
             folder: folder.root().to_owned(),
@@ -50,7 +65,7 @@ impl Past {
                 Err(source) => return Err(unreadable(path)(source)),
             }
         }
-        let database = DatabaseReader::open(&folder.database())?;
+        let database = open(&folder.database())?;
         if !database.is_of_a_house()? {
             return Err(no_house("its house.db holds nothing of a house"));
         }

@@ -112,10 +112,11 @@ fn dispatcher(folder: &Path, findings: &mut Vec<Finding>) {
 
 /// Room, and whether it lasts.
 fn disk(folder: &Path, settings: &Settings, findings: &mut Vec<Finding>) {
-    let Some(there) = folder.ancestors().find(|folder| folder.exists()) else {
+    let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let Some(there) = whole.ancestors().find(|folder| folder.exists()) else {
         return;
     };
-    let shown = folder.display();
+    let shown = whole.display();
     let volume = match statvfs(there) {
         Ok(volume) => volume,
         Err(error) => {
@@ -183,7 +184,7 @@ fn room(folder: &str, free: u64, held: u64, journal_max: u64) -> Finding {
 
 /// Whether the database and the journal can be read to their end, and who has a login.
 fn whole(folder: &Path, settings: &Settings, findings: &mut Vec<Finding>) {
-    let past = match Past::open(folder) {
+    let past = match Past::open_untouched(folder) {
         Ok(past) => past,
         Err(PastError::NoHouse { .. }) => {
             findings.push(Finding::fine(

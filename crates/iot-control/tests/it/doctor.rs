@@ -1,9 +1,11 @@
 //! `iot-control doctor`: it names what is wrong with a machine and a house, and how to mend it.
 
 use std::{
+    ffi::OsString,
     fs::{self, Permissions},
     net::TcpListener,
     os::unix::fs::PermissionsExt,
+    path::Path,
 };
 
 use serde_json::Value as Json;
@@ -63,6 +65,69 @@ fn a_house_that_runs_is_well() {
             .ends_with("whole to the last one")
     );
     assert_eq!(about(&findings, "users")[0].0, "note");
+}
+
+#[test]
+fn the_dispatcher_of_another_house_is_a_stranger_on_our_port() {
+    let (house, other) = (House::new(PIANO_AND_LAMPS), House::new(PIANO_AND_LAMPS));
+    let _ours = Dispatcher::start(&house, &[]);
+    let theirs = Dispatcher::start(&other, &[]);
+    let (output, findings) = ask(&house, &format!("127.0.0.1:{}", theirs.port()));
+    assert_eq!(output.code, Some(1), "{findings:?}");
+    let (level, what) = about(&findings, "port")[0];
+    assert_eq!(level, "trouble");
+    let told = format!(
+        "the iot-control of another state (process {})",
+        theirs.pid()
+    );
+    assert!(what.contains(&told), "{what}");
+}
+
+#[test]
+fn a_look_changes_no_file_of_house_or_state() {
+    let house = House::new(PIANO_AND_LAMPS);
+    drop(Dispatcher::start(&house, &[]));
+    let before = (names(&house.folder()), names(&house.state()));
+    let (output, findings) = ask(&house, "127.0.0.1:0");
+    assert_eq!(output.code, Some(0), "{findings:?}");
+    assert_eq!((names(&house.folder()), names(&house.state())), before);
+    assert!(before.1.iter().any(|name| name == "house.db"), "{before:?}");
+}
+
+#[test]
+fn a_state_is_found_from_where_one_stands() {
+    let house = House::new(PIANO_AND_LAMPS);
+    let dispatcher = Dispatcher::start(&house, &[]);
+    let root = house.folder().parent().unwrap().to_owned();
+    let ask = |state: &str| {
+        let mut command = iot_control();
+        command
+            .current_dir(&root)
+            .args(["doctor", "house", "--json", "--state", state])
+            .env(
+                "IOT_CONTROL__MQTT__LISTEN",
+                format!("127.0.0.1:{}", dispatcher.port()),
+            )
+            .env("IOT_CONTROL__WEB__LISTEN", "");
+        finish(command, "").json().as_array().unwrap().clone()
+    };
+    let found = ask("state");
+    assert_eq!(about(&found, "dispatcher")[0].0, "fine");
+    assert_eq!(about(&found, "port")[0].0, "fine");
+    // One that is not there yet lies on a disk all the same.
+    let found = ask("new");
+    let (_, what) = about(&found, "disk")[0];
+    let there = root.join("new");
+    assert!(what.contains(there.to_str().unwrap()), "{what}");
+    assert_eq!(about(&found, "dispatcher")[0].0, "note");
+}
+
+/// What is in a folder.
+fn names(folder: &Path) -> Vec<OsString> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    names
 }
 
 #[test]

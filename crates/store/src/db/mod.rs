@@ -125,7 +125,32 @@ impl DatabaseReader {
     /// [`DbError::Newer`] where a newer version made it; what SQLite says otherwise.
     pub fn open(path: &Path) -> Result<Self, DbError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
+        Self::with(Connection::open_with_flags(path, flags)?, path)
+    }
+
+    /// As [`Self::open`], and SQLite makes no side files where nobody works on the database. Who begins to meanwhile is not seen:
+    /// for a glance, not for work.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_untouched(path: &Path) -> Result<Self, DbError> {
+        let beside = |end| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(end);
+            std::fs::metadata(name).ok().map(|file| file.len())
+        };
+        // Somebody works on it, or something of it stands in its log only.
+        if beside("-shm").is_some() || beside("-wal").is_some_and(|bytes| bytes > 0) {
+            return Self::open(path);
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_URI;
+        let address = format!("file:{}?immutable=1", in_address(path));
+        Self::with(Connection::open_with_flags(address, flags)?, path)
+    }
+
+    fn with(connection: Connection, path: &Path) -> Result<Self, DbError> {
         connection.busy_timeout(LOCK_WAIT)?;
         schema::check(&connection, path)?;
         Ok(Self { connection })
@@ -150,6 +175,18 @@ impl DatabaseReader {
     pub fn is_of_a_house(&self) -> Result<bool, DbError> {
         schema::is_ours(&self.connection)
     }
+}
+
+/// A path as it stands in an address: <https://www.sqlite.org/uri.html>.
+fn in_address(path: &Path) -> String {
+    let bytes = path.as_os_str().as_encoded_bytes().iter();
+    let as_it_is = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
+    bytes
+        .map(|byte| match as_it_is(*byte) {
+            true => char::from(*byte).to_string(),
+            false => format!("%{byte:02x}"),
+        })
+        .collect()
 }
 
 /// SQLite's integers have a sign; times and counts of a house stay far below where that matters.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use store::{Database, Options, Past, PastError, Retention, Store};
+use store::{Credential, Database, Options, Past, PastError, Retention, Store, User, UserKind};
 use types::InputNo;
 
 /// Every file below `folder`, but for the side files that SQLite's readers share.
@@ -52,6 +52,54 @@ fn a_look_changes_nothing_and_sees_what_is_whole() {
     assert!(past.unfinished().is_some());
     assert_eq!(numbers(&past, 50), (50..=59).collect::<Vec<_>>());
     assert!(files(folder.path()) == before, "a file changed");
+}
+
+/// The names in a folder, side files and all.
+fn names(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_glance_leaves_not_even_a_side_file() {
+    let folder = tempfile::tempdir().unwrap();
+    // Letters that mean something in an address.
+    let folder = folder.path().join("a house? 100% #1 ü");
+    drop(Store::open(&folder, Options::default()).unwrap());
+    let before = names(&folder);
+    let past = Past::open_untouched(&folder).unwrap();
+    assert_eq!(past.last(), InputNo(0));
+    assert!(past.database().users().unwrap().0.is_empty());
+    assert_eq!(names(&folder), before);
+    drop(past);
+    assert_eq!(names(&folder), before);
+}
+
+#[test]
+fn a_glance_sees_what_stands_in_the_log_of_the_database_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let (house, crashed) = (folder.path().join("house"), folder.path().join("crashed"));
+    drop(Store::open(&house, Options::default()).unwrap());
+    let mut database = Database::open(&house.join("house.db")).unwrap();
+    let anna = User {
+        name: "anna".to_owned(),
+        kind: UserKind::Person,
+        credential: Credential::Blake2s([9; 32]),
+        grants: String::new(),
+    };
+    database.put_user(&anna).unwrap();
+    let users = |folder: &Path| {
+        let past = Past::open_untouched(folder).unwrap();
+        past.database().users().unwrap().0.len()
+    };
+    assert_eq!(users(&house), 1, "while somebody works on it");
+    fs::create_dir_all(crashed.join("journal")).unwrap();
+    for name in ["house.db", "house.db-wal"] {
+        fs::copy(house.join(name), crashed.join(name)).unwrap();
+    }
+    assert_eq!(users(&crashed), 1, "after a crash");
 }
 
 #[test]
