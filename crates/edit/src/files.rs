@@ -18,6 +18,7 @@ mod owner;
 mod unfinished;
 
 pub use alone::{Alone, alone};
+pub use leftover::is_leftover;
 use owner::Owner;
 pub(crate) use owner::make_folder;
 use unfinished::Unfinished;

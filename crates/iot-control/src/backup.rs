@@ -2,17 +2,28 @@
 //!
 //! Called by the commands `backup` and `restore`; a dispatcher may run while a backup is made. The file is a gzipped tar
 //! of [`Manifest`], the house below `house/` and the state below `state/`: whoever has neither us nor our command can
-//! look into it. Must not know what the files say.
+//! look into it. It holds files and no links, so that nothing in it can lead anywhere. Of what the files say, only the
+//! settings' `state` is asked for: where a restored state belongs.
 
+#[cfg(test)]
+mod hostile;
+mod house;
+mod names;
 mod pack;
 mod place;
+mod read;
+mod staging;
+mod state;
+mod steps;
+#[cfg(test)]
+mod tree;
 mod unpack;
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{File, Metadata, OpenOptions},
     io::{self, Read},
-    os::unix::fs::OpenOptionsExt,
-    path::{Component, Path},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::{Component, Path, PathBuf},
 };
 
 use blake2::{Blake2s256, Digest};
@@ -47,7 +58,19 @@ struct Manifest {
     version: String,
     /// When, in UTC.
     made: String,
+    /// Those of the house, `house` itself first; each comes before what is in it.
+    #[serde(default)]
+    folders: Vec<Folder>,
     files: Vec<Entry>,
+}
+
+/// One folder of the house.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Folder {
+    /// `house/rules`.
+    path: String,
+    mode: Mode,
 }
 
 /// One file.
@@ -57,6 +80,8 @@ struct Entry {
     /// `house/rules/hall.toml`.
     path: String,
     bytes: u64,
+    #[serde(default)]
+    mode: Mode,
     /// Hexadecimal.
     blake2s: String,
 }
@@ -64,17 +89,64 @@ struct Entry {
 impl Entry {
     /// Whether its path leads nowhere but below `house/` or `state/`.
     fn is_inside(&self) -> bool {
-        let path = Path::new(&self.path);
-        let mut parts = path.components();
-        let first = parts.next();
-        let known = [HOUSE, STATE].map(|name| Some(Component::Normal(name.as_ref())));
-        known.contains(&first)
-            && self.path.len() <= NAME_BYTES_MAX
-            && parts.clone().next().is_some()
-            && parts.all(|part| matches!(part, Component::Normal(_)))
-            && !self.path.contains(['\0', '\\'])
-            // No second way to write it.
-            && path.components().collect::<std::path::PathBuf>().as_os_str() == &*self.path
+        self.path.contains('/') && leads_inside(&self.path, &[HOUSE, STATE])
+    }
+}
+
+impl Folder {
+    /// Whether it is `house` or below it.
+    fn is_inside(&self) -> bool {
+        leads_inside(&self.path, &[HOUSE])
+    }
+}
+
+/// Whether a path is one of `roots` or below one, written in the one way there is.
+fn leads_inside(text: &str, roots: &[&str]) -> bool {
+    let path = Path::new(text);
+    let root = path.components().next();
+    roots
+        .iter()
+        .any(|name| root == Some(Component::Normal(name.as_ref())))
+        && text.len() <= NAME_BYTES_MAX
+        && path
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)))
+        && !text.contains(['\0', '\\'])
+        && path.components().collect::<PathBuf>().as_os_str() == text
+}
+
+/// Who may read, write and run a file or folder: the nine bits, in JSON as octal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+struct Mode(u32);
+
+impl Mode {
+    fn of(metadata: &Metadata) -> Self {
+        Self(metadata.permissions().mode() & 0o777)
+    }
+}
+
+impl Default for Mode {
+    /// Its owner may read and write it.
+    fn default() -> Self {
+        Self(0o600)
+    }
+}
+
+impl From<Mode> for String {
+    fn from(mode: Mode) -> Self {
+        format!("{:03o}", mode.0)
+    }
+}
+
+impl TryFrom<String> for Mode {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let mode = u32::from_str_radix(&text, 8).ok();
+        let mode = mode.filter(|mode| *mode <= 0o777);
+        mode.map(Self)
+            .ok_or_else(|| format!("{text:?} is no mode of a file"))
     }
 }
 
@@ -116,6 +188,7 @@ mod tests {
             let entry = Entry {
                 path: path.to_owned(),
                 bytes: 0,
+                mode: Mode::default(),
                 blake2s: String::new(),
             };
             entry.is_inside()
@@ -138,5 +211,19 @@ mod tests {
             assert!(!is_inside(path), "{path:?}");
         }
         assert!(!is_inside(&format!("house/{}", "x".repeat(2_000))));
+    }
+
+    #[test]
+    fn a_mode_is_written_as_chmod_takes_it() {
+        let text = |mode| serde_json::to_string(&Mode(mode)).unwrap();
+        assert_eq!(
+            (text(0o600), text(0o7)),
+            ("\"600\"".into(), "\"007\"".into())
+        );
+        let mode = |text: &str| serde_json::from_str::<Mode>(text).ok();
+        assert_eq!(mode("\"750\""), Some(Mode(0o750)));
+        for wrong in ["\"4755\"", "\"8\"", "\"\"", "\"-1\"", "600"] {
+            assert_eq!(mode(wrong), None, "{wrong}");
+        }
     }
 }

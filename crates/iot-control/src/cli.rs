@@ -98,6 +98,7 @@ impl Command {
             ) => house,
             Self::Rename(options) => &options.house,
             Self::Device(Device::Import(options)) => &options.house,
+            Self::Backup(options) => &options.house,
             Self::Replay(options) => &options.mapping,
             Self::Lsp(_)
             | Self::Press(_)
@@ -108,7 +109,6 @@ impl Command {
             | Self::History(_)
             | Self::Status(_)
             | Self::Doctor(_)
-            | Self::Backup(_)
             | Self::Restore(_)
             | Self::Device(_)
             | Self::Tls(_)
@@ -163,8 +163,10 @@ pub(crate) struct Restore {
     /// Folder for the house's files
     #[arg(long, value_name = "HOUSE", default_value = "/etc/iot-control")]
     pub(crate) house: PathBuf,
-    #[command(flatten)]
-    pub(crate) state: State,
+    /// Folder for its state [default: as the settings in the backup have it, else /var/lib/iot-control for root and
+    /// ~/.local/state/iot-control for others]
+    #[arg(long, value_name = "DIR", env = "IOT_CONTROL__STATE")]
+    pub(crate) state: Option<PathBuf>,
     /// Moves aside what stands in these folders
     #[arg(long)]
     pub(crate) force: bool,

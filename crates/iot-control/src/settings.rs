@@ -347,20 +347,8 @@ impl Settings {
     /// # Errors
     /// All that is wrong: an unreadable file, unknown keys, values that don't fit.
     pub(crate) fn read(house: &Path) -> Result<Self, Wrong> {
-        let path = house.join(FILE);
-        let name = path.display().to_string();
-        let text = mapping::disk::text_or_empty(&path, BYTES_MAX).map_err(|why| {
-            let at = At::File {
-                name: name.as_str().into(),
-                place: None,
-            };
-            Wrong(vec![Complaint {
-                at,
-                message: why.to_string(),
-                help: None,
-            }])
-        })?;
-        Self::of_text(&name, &text)
+        let name = house.join(FILE).display().to_string();
+        Self::of_text(&name, &text_of(&name, house)?)
     }
 
     /// The same where the file `name` holds `text`.
@@ -368,11 +356,22 @@ impl Settings {
     /// # Errors
     /// All that is wrong: unknown keys, values that don't fit.
     pub(crate) fn of_text(name: &str, text: &str) -> Result<Self, Wrong> {
-        let environment = std::env::vars_os()
-            .map(|(key, value)| (lossy(&key), lossy(&value)))
-            .filter(|(key, _)| key.starts_with(PREFIX))
-            .collect();
-        Self::parse(name, text, &environment)
+        Self::parse(name, text, &environment())
+    }
+
+    /// Where a dispatcher of `house` that is not simulated keeps its state. No other file is looked at: what the settings name may
+    /// be on another machine. People know the settings by `name`.
+    ///
+    /// # Errors
+    /// All that is wrong with the settings themselves.
+    pub(crate) fn state_of(name: &str, house: &Path) -> Result<PathBuf, Wrong> {
+        let text = text_of(name, house)?;
+        let (settings, _, complaints) = Self::parse_alone(name, &text, &environment());
+        if complaints.is_empty() {
+            Ok(settings.state_folder(None))
+        } else {
+            Err(Wrong(complaints))
+        }
     }
 
     fn parse(
@@ -380,16 +379,26 @@ impl Settings {
         text: &str,
         environment: &BTreeMap<String, String>,
     ) -> Result<Self, Wrong> {
-        let mut settings = Self::default();
-        let mut places = read::Places::default();
-        let mut complaints = read::file(&mut settings, name, text, &mut places);
-        complaints.extend(read::environment(&mut settings, environment, &mut places));
+        let (mut settings, places, mut complaints) = Self::parse_alone(name, text, environment);
         complaints.extend(read::whole(&mut settings, name, &places));
         if complaints.is_empty() {
             Ok(settings)
         } else {
             Err(Wrong(complaints))
         }
+    }
+
+    /// What the keys say, each by itself.
+    fn parse_alone(
+        name: &str,
+        text: &str,
+        environment: &BTreeMap<String, String>,
+    ) -> (Self, read::Places, Vec<Complaint>) {
+        let mut settings = Self::default();
+        let mut places = read::Places::default();
+        let mut complaints = read::file(&mut settings, name, text, &mut places);
+        complaints.extend(read::environment(&mut settings, environment, &mut places));
+        (settings, places, complaints)
     }
 
     /// The state folder: as set, else where this user keeps state, with a folder for each house that is `simulated`.
@@ -400,6 +409,29 @@ impl Settings {
             (None, None) => default_state_folder(),
         }
     }
+}
+
+/// What stands in the settings of `house`, which people know by `name`.
+fn text_of(name: &str, house: &Path) -> Result<String, Wrong> {
+    mapping::disk::text_or_empty(&house.join(FILE), BYTES_MAX).map_err(|why| {
+        let at = At::File {
+            name: name.into(),
+            place: None,
+        };
+        Wrong(vec![Complaint {
+            at,
+            message: why.to_string(),
+            help: None,
+        }])
+    })
+}
+
+/// The variables that override a key.
+fn environment() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .map(|(key, value)| (lossy(&key), lossy(&value)))
+        .filter(|(key, _)| key.starts_with(PREFIX))
+        .collect()
 }
 
 /// Below it lies the state of simulated houses.

@@ -18,6 +18,13 @@ const DEPTH_MAX: u8 = 4;
 /// Entries that are looked at: a house has some dozens, and the folder that somebody names by mistake may be `/`.
 const ENTRIES_MAX: usize = 4_096;
 
+/// Whether a file of this name belongs to an edit that is under way or was interrupted, and is no part of the house: its note, or a
+/// text that waits beside its file.
+#[must_use]
+pub fn is_leftover(name: &str) -> bool {
+    name == NOTE || writer_of(name).is_some()
+}
+
 /// Removes what killed processes left in a house's folder. What can't be removed stays: it does no harm.
 pub(super) fn remove(folder: &Path) {
     remove_in(folder, DEPTH_MAX, &mut { ENTRIES_MAX });
@@ -98,7 +105,9 @@ mod tests {
             (".rules.toml.99999999999-0.new", None),
         ] {
             assert_eq!(writer_of(name), writer, "{name}");
+            assert_eq!(is_leftover(name), writer.is_some(), "{name}");
         }
+        assert!(is_leftover(NOTE) && !is_leftover("rules.toml"));
     }
 
     #[test]

@@ -2,29 +2,22 @@
 //! there is moved aside, never deleted.
 
 use std::{
-    collections::BTreeSet,
-    fs::{self, DirBuilder, File},
-    io::{self, Read},
-    os::unix::fs::DirBuilderExt,
+    fs::File,
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
-use flate2::read::GzDecoder;
-use store::StateFolder;
+use anyhow::{Context, Result, ensure};
+use store::{FolderLock, StateFolder};
 
 use super::{
-    BYTES_MAX, Entry, FILES_MAX, FORMAT, HOUSE, MANIFEST, Manifest, STATE, copy_hashed,
-    create_private,
-    pack::last_input,
-    place::{Staging, put},
+    HOUSE, Manifest, STATE,
+    place::{Owner, Place},
+    read::extract,
+    staging::Staging,
+    state::last_input,
+    steps::{Step, take_all},
 };
-
-/// Largest manifest, in bytes: a few hundred for each file.
-const MANIFEST_BYTES_MAX: u64 = 8 << 20;
-
-/// Most zeros behind the last file: a tar is filled up to a block of 10 KiB.
-const END_BYTES_MAX: u64 = 64 << 10;
+use crate::settings::{self, Settings};
 
 /// What was put in place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,230 +28,246 @@ pub(crate) struct Restored {
     pub(crate) made: String,
     /// The newest input; `None`: the house had never run.
     pub(crate) last_input: Option<u64>,
+    /// Where the state is now.
+    pub(crate) state: PathBuf,
     /// Where what stood there is now.
     pub(crate) moved: Vec<PathBuf>,
+    /// Where a dispatcher of this house looks for its state, where that is another folder.
+    pub(crate) looked_for: Option<PathBuf>,
 }
 
-/// Puts the house of `file` into `house` and its state into `state`. With `over`, what stands there is moved aside.
+/// Puts the house of `file` into `house` and its state into `state`, or where the settings of that house have it. With `over`,
+/// what stands there is moved aside.
 ///
 /// # Errors
-/// `file` is no whole backup, something stands there, or a dispatcher runs on the state: then nothing is changed.
-pub(crate) fn unpack(file: &Path, house: &Path, state: &Path, over: bool) -> Result<Restored> {
-    let shown = file.display();
-    let archive = File::open(file).with_context(|| shown.to_string())?;
-    for place in [house, state] {
+/// `file` is no whole backup, something stands there, it can't be written, or a dispatcher runs on the state: then nothing is
+/// changed.
+pub(crate) fn unpack(
+    file: &Path,
+    house: &Path,
+    state: Option<&Path>,
+    over: bool,
+) -> Result<Restored> {
+    Ready::new(file, house, state, over)?.put(take_all)
+}
+
+/// A backup that was unpacked beside its places; nothing is changed yet.
+struct Ready {
+    manifest: Manifest,
+    last_input: Option<u64>,
+    house: Place,
+    state: Place,
+    looked_for: Option<PathBuf>,
+    of_house: Staging,
+    of_state: Staging,
+    /// Nobody edits the house or runs on the states, neither on what is there nor on what comes.
+    _alone: (Option<edit::Alone>, Vec<FolderLock>),
+}
+
+impl Ready {
+    fn new(file: &Path, house: &Path, state: Option<&Path>, over: bool) -> Result<Self> {
+        let shown = file.display();
+        let open = || File::open(file).with_context(|| shown.to_string());
+        let house = Place::look(house)?;
+        may_be_filled(&house, over)?;
+        if let Some(state) = state {
+            may_be_filled(&Place::look(state)?, over)?;
+        }
+        let of_house = house.staging()?;
+        let staged_house = of_house.path(HOUSE);
+        let not_whole = || format!("{shown} is no whole backup; nothing was changed");
+        let manifest = extract(open()?, &[(HOUSE, &staged_house)]).with_context(not_whole)?;
+
+        let (state, looked_for) = state_of(&staged_house, state)?;
+        may_be_filled(&state, over)?;
+        apart(&house, &state)?;
+        let mut locks = Vec::from_iter(lock_of(state.path())?);
+        let edit = house.is_there().then(|| edit::alone(house.path()));
+        let edit = edit.transpose()?;
+
+        let of_state = state.staging()?;
+        let staged_state = of_state.path(STATE);
+        let again = extract(open()?, &[(STATE, &staged_state)]).with_context(not_whole)?;
         ensure!(
-            over || is_empty(place),
-            "{} is there already: --force moves it aside",
-            place.display()
+            again == manifest,
+            "{shown} changed while it was read; nothing was changed"
         );
+        let last_input = StateFolder::new(&staged_state)
+            .database()
+            .exists()
+            .then(|| {
+                // The journal of a house to which nothing happened yet is an empty folder, which no archive holds.
+                StateFolder::new(&staged_state).make()?;
+                last_input(&staged_state)
+            })
+            .transpose()
+            .with_context(|| {
+                format!("{shown} holds a state that is not whole; nothing was changed")
+            })?;
+        locks.push(StateFolder::new(&staged_state).lock()?);
+
+        // One dispatcher reads both: what is not there yet is its as well.
+        let owner: Option<Owner> = house.owner().or(state.owner());
+        house.dress(&staged_house, owner)?;
+        state.dress(&staged_state, state.owner().or(owner))?;
+        Ok(Self {
+            manifest,
+            last_input,
+            house,
+            state,
+            looked_for,
+            of_house,
+            of_state,
+            _alone: (edit, locks),
+        })
     }
-    let _alone = alone(state)?;
-    let (of_house, of_state) = (Staging::beside(house)?, Staging::beside(state)?);
-    let manifest = extract(archive, &of_house.path(HOUSE), &of_state.path(STATE))
-        .with_context(|| format!("{shown} is no whole backup; nothing was changed"))?;
-    let unpacked = of_state.path(STATE);
-    let last_input = if StateFolder::new(&unpacked).database().exists() {
-        let last = last_input(&unpacked);
-        Some(last.with_context(|| {
-            format!("{shown} holds a state that is not whole; nothing was changed")
-        })?)
-    } else {
-        None
-    };
-    let mut moved = Vec::new();
-    moved.extend(put(&of_house.path(HOUSE), house)?);
-    moved.extend(put(&unpacked, state)?);
-    Ok(Restored {
-        version: manifest.version,
-        made: manifest.made,
-        last_input,
-        moved,
-    })
+
+    /// Puts both in place; `take` takes the steps.
+    fn put(self, take: impl FnOnce(&[Step]) -> Result<()>) -> Result<Restored> {
+        let (of_state, state_aside) = self.state.steps(&self.of_state.path(STATE))?;
+        let (of_house, house_aside) = self.house.steps(&self.of_house.path(HOUSE))?;
+        // The state first: its lock keeps a dispatcher off until its house is there.
+        let mut steps = of_state;
+        for step in of_house {
+            // Both may lie in a folder that is not there yet.
+            let is_made = matches!(step, Step::Make(_)) && steps.contains(&step);
+            if !is_made {
+                steps.push(step);
+            }
+        }
+        take(&steps)?;
+        let asides = house_aside.into_iter().chain(state_aside);
+        Ok(Restored {
+            version: self.manifest.version,
+            made: self.manifest.made,
+            last_input: self.last_input,
+            state: self.state.path().to_owned(),
+            // An empty folder is not worth a word.
+            moved: asides
+                .filter(|aside| std::fs::remove_dir(aside).is_err())
+                .collect(),
+            looked_for: self.looked_for,
+        })
+    }
 }
 
-fn is_empty(folder: &Path) -> bool {
-    match fs::read_dir(folder) {
-        Ok(mut entries) => entries.next().is_none(),
-        Err(error) => error.kind() == io::ErrorKind::NotFound,
-    }
-}
-
-/// Keeps a dispatcher from running on `state` meanwhile.
-fn alone(state: &Path) -> Result<Option<store::FolderLock>> {
-    if !StateFolder::new(state).lock_file().exists() {
-        return Ok(None);
-    }
-    Ok(Some(StateFolder::new(state).lock()?))
-}
-
-/// Writes what the archive holds; every file is the one that the manifest tells of, and none is missing.
-fn extract(archive: impl Read, house: &Path, state: &Path) -> Result<Manifest> {
-    let mut archive = tar::Archive::new(GzDecoder::new(archive));
-    let mut entries = archive.entries()?;
-    let first = entries.next().ok_or_else(|| anyhow!("it is empty"))??;
+fn may_be_filled(place: &Place, over: bool) -> Result<()> {
     ensure!(
-        &*first.path_bytes() == MANIFEST.as_bytes(),
-        "it does not begin with a {MANIFEST}"
+        over || !place.is_taken()?,
+        "{} is there already: --force moves it aside",
+        place.path().display()
     );
-    let manifest = manifest(first)?;
-    for folder in [house, state] {
-        DirBuilder::new().mode(0o700).create(folder)?;
-    }
-    let mut left = manifest.files.iter();
-    for entry in entries {
-        let mut entry = entry?;
-        let told = left
-            .next()
-            .ok_or_else(|| anyhow!("it holds more than its {MANIFEST} tells of"))?;
-        ensure!(
-            &*entry.path_bytes() == told.path.as_bytes() && entry.header().entry_type().is_file(),
-            "{} is not where its {MANIFEST} has it",
-            told.path
-        );
-        let to = place_of(told, house, state)?;
-        let mut file = create_private(&to).with_context(|| to.display().to_string())?;
-        // No more than was told, whatever the archive says of itself.
-        let mut bytes = (&mut entry).take(told.bytes.saturating_add(1));
-        let found = copy_hashed(&mut bytes, &mut file)?;
-        ensure!(
-            found == (told.bytes, told.blake2s.clone()),
-            "{} is damaged",
-            told.path
-        );
-        file.sync_all()?;
-    }
-    if let Some(missing) = left.next() {
-        bail!("{} is missing", missing.path);
-    }
-    // The end of the archive and gzip's own checksum; nothing of a length stands there.
-    let mut rest = archive.into_inner().take(END_BYTES_MAX);
-    ensure!(
-        io::copy(&mut rest, &mut io::sink())? < END_BYTES_MAX,
-        "something stands behind its end"
-    );
-    Ok(manifest)
+    Ok(())
 }
 
-fn manifest(entry: impl Read) -> Result<Manifest> {
-    let mut text = Vec::new();
-    entry.take(MANIFEST_BYTES_MAX).read_to_end(&mut text)?;
-    let manifest: Manifest = serde_json::from_slice(&text).context(MANIFEST)?;
-    ensure!(
-        manifest.format == FORMAT,
-        "it has format {}, this version reads {FORMAT}: restore it with iot-control {}",
-        manifest.format,
-        manifest.version
-    );
-    ensure!(
-        manifest.files.len() <= FILES_MAX,
-        "it tells of more than {FILES_MAX} files"
-    );
-    let mut names = BTreeSet::new();
-    let mut total = 0_u64;
-    for entry in &manifest.files {
-        ensure!(
-            entry.is_inside(),
-            "{:?} would lead out of the house",
-            entry.path
-        );
-        ensure!(names.insert(&entry.path), "{} is in it twice", entry.path);
-        total = total.saturating_add(entry.bytes);
+/// Where the state belongs, and where a dispatcher of the house looks for it, if that is elsewhere.
+fn state_of(staged_house: &Path, named: Option<&Path>) -> Result<(Place, Option<PathBuf>)> {
+    let name = format!("{} of the backup", settings::FILE);
+    match (Settings::state_of(&name, staged_house), named) {
+        (Ok(wanted), None) => Ok((Place::look(&wanted)?, None)),
+        (Ok(wanted), Some(named)) => {
+            let place = Place::look(named)?;
+            let wanted = std::path::absolute(wanted)?;
+            let real = wanted.canonicalize().unwrap_or_else(|_| wanted.clone());
+            let elsewhere = (real != place.path()).then_some(wanted);
+            Ok((place, elsewhere))
+        }
+        (Err(_), Some(named)) => Ok((Place::look(named)?, None)),
+        (Err(why), None) => Err(why).context(
+            "where the house keeps its state can't be read; nothing was changed: name the folder with --state",
+        ),
     }
-    ensure!(total <= BYTES_MAX, "it tells of {total} bytes");
-    Ok(manifest)
 }
 
-/// Where a file belongs; its folder is made.
-fn place_of(entry: &Entry, house: &Path, state: &Path) -> Result<PathBuf> {
-    let path = Path::new(&entry.path);
-    let place = match path.strip_prefix(HOUSE) {
-        Ok(inside) => house.join(inside),
-        Err(_) => state.join(path.strip_prefix(STATE)?),
-    };
-    if let Some(folder) = place.parent() {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
-    }
-    Ok(place)
+/// One can't be moved aside without the other where it lies in it.
+fn apart(house: &Place, state: &Place) -> Result<()> {
+    let (house, state) = (house.path(), state.path());
+    ensure!(
+        !house.starts_with(state) && !state.starts_with(house),
+        "the house ({}) and its state ({}) would lie in each other; nothing was changed: name another folder with --state, and in \
+         {} as well",
+        house.display(),
+        state.display(),
+        settings::FILE
+    );
+    Ok(())
+}
+
+/// Keeps a dispatcher from running on a state meanwhile. Where none ever ran, nothing is made.
+fn lock_of(state: &Path) -> Result<Option<FolderLock>> {
+    let state = StateFolder::new(state);
+    let is_there = state.lock_file().exists();
+    Ok(is_there.then(|| state.lock()).transpose()?)
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use std::{fs, os::unix::fs::PermissionsExt};
 
-    use super::*;
-    use crate::backup::pack;
+    use store::{Options, Store};
 
-    /// A house that never ran, packed.
-    fn packed() -> Vec<u8> {
-        let folder = tempfile::tempdir().unwrap();
-        let house = folder.path().join("house");
-        fs::create_dir_all(house.join("rules")).unwrap();
-        fs::write(house.join("mapping.toml"), "format = 1\n").unwrap();
-        fs::write(house.join("rules/a.toml"), "# a\n").unwrap();
-        let file = folder.path().join("backup.tar.gz");
-        pack(&house, &folder.path().join("state"), &file).unwrap();
-        fs::read(&file).unwrap()
-    }
-
-    fn unpacked(bytes: &[u8]) -> (tempfile::TempDir, Result<Manifest>) {
-        let folder = tempfile::tempdir().unwrap();
-        let manifest = extract(bytes, &folder.path().join("h"), &folder.path().join("s"));
-        (folder, manifest)
-    }
+    use super::{
+        super::{pack::pack, steps::tests::failing_at, tree::Tree},
+        *,
+    };
 
     #[test]
-    fn what_was_packed_comes_back() {
-        let (folder, manifest) = unpacked(&packed());
-        let names: Vec<_> = manifest
-            .unwrap()
-            .files
-            .into_iter()
-            .map(|entry| entry.path)
-            .collect();
-        assert_eq!(names, ["house/mapping.toml", "house/rules/a.toml"]);
-        let text = fs::read_to_string(folder.path().join("h/rules/a.toml"));
-        assert_eq!(text.unwrap(), "# a\n");
-    }
-
-    #[test]
-    fn a_backup_that_was_cut_is_refused_wherever_it_was() {
-        let whole = packed();
-        for end in 0..whole.len() {
-            assert!(unpacked(&whole[..end]).1.is_err(), "{end}");
+    fn a_house_to_which_nothing_happened_yet_comes_back() {
+        let root = tempfile::tempdir().unwrap();
+        let path = |name: &str| root.path().join(name);
+        fs::create_dir(path("house")).unwrap();
+        fs::write(path("house/mapping.toml"), "format = 1\n").unwrap();
+        fs::create_dir_all(path("state/keys")).unwrap();
+        fs::write(path("state/keys/house"), "a key").unwrap();
+        for (name, mode) in [("state/keys", 0o700), ("state/keys/house", 0o600)] {
+            fs::set_permissions(path(name), fs::Permissions::from_mode(mode)).unwrap();
         }
+        let never_ran = pack(&path("house"), &path("state"), &path("never-ran")).unwrap();
+        assert_eq!((never_ran.last_input, never_ran.files), (None, 2));
+        drop(Store::open(&path("state"), Options::default()).unwrap());
+        assert_eq!(path("state/journal").read_dir().unwrap().count(), 0);
+        let packed = pack(&path("house"), &path("state"), &path("file")).unwrap();
+        assert_eq!(packed.last_input, Some(0));
+        let restored = unpack(&path("file"), &path("new"), Some(&path("its-state")), false);
+        assert_eq!(restored.unwrap().last_input, Some(0));
+        let key = fs::read_to_string(path("its-state/keys/house"));
+        assert_eq!(key.unwrap(), "a key");
+        drop(Store::open(&path("its-state"), Options::default()).unwrap());
     }
 
-    proptest! {
-        #[test]
-        fn whatever_a_file_holds_is_refused_or_is_what_was_packed(
-            at: proptest::sample::Index, byte: u8, inside: bool,
-        ) {
-            let mut bytes = packed();
-            if inside {
-                // Behind the checksum of gzip.
-                let mut plain = Vec::new();
-                GzDecoder::new(&*bytes).read_to_end(&mut plain).unwrap();
-                let at = at.index(plain.len());
-                plain[at] = byte;
-                let mut again = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-                io::Write::write_all(&mut again, &plain).unwrap();
-                bytes = again.finish().unwrap();
-            } else {
-                let at = at.index(bytes.len());
-                bytes[at] = byte;
+    #[test]
+    fn whichever_step_of_a_restore_fails_house_and_state_are_as_they_were() {
+        for is_there in [false, true] {
+            let root = tempfile::tempdir().unwrap();
+            let path = |name: &str| root.path().join(name);
+            fs::create_dir_all(path("house/rules")).unwrap();
+            fs::write(path("house/mapping.toml"), "packed").unwrap();
+            drop(Store::open(&path("state"), Options::default()).unwrap());
+            pack(&path("house"), &path("state"), &path("file")).unwrap();
+            fs::write(path("house/mapping.toml"), "since").unwrap();
+            let (house, state) = match is_there {
+                true => (path("house"), path("state")),
+                false => (path("new/house"), path("new/state")),
+            };
+            let ready = || Ready::new(&path("file"), &house, Some(&state), true).unwrap();
+            let mut steps = 0;
+            let counted = ready().put(|all| {
+                steps = all.len();
+                failing_at(all, 0)
+            });
+            assert!(counted.is_err() && steps >= 4, "{steps}");
+            // What its lock says of the process that tried is nobody's.
+            let tree = || Tree::of(root.path()).without("state/lock");
+            let before = tree();
+            for at in 0..steps {
+                let why = ready().put(|steps| failing_at(steps, at)).unwrap_err();
+                assert_eq!(why.to_string(), "nothing was changed");
+                assert_eq!(tree(), before, "{is_there} {at}");
             }
-            let (folder, manifest) = unpacked(&bytes);
-            if let Ok(manifest) = manifest {
-                for entry in manifest.files {
-                    let place = entry.path.replacen(HOUSE, "h", 1);
-                    let len = folder.path().join(place).metadata().unwrap().len();
-                    prop_assert_eq!(len, entry.bytes);
-                }
-            }
+            ready().put(take_all).unwrap();
+            let text = fs::read_to_string(house.join("mapping.toml")).unwrap();
+            assert_eq!(text, "packed");
+            assert!(house.join("rules").is_dir(), "an empty folder is kept");
         }
     }
 }

@@ -3,31 +3,42 @@
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Duration,
 };
 
+use anyhow::Context;
+
+use super::past::hand_over;
 use crate::{
     backup::{pack, unpack},
     cli::{Backup, Restore, State},
+    control::client,
     printer,
     run::count,
     settings::{self, Settings},
 };
 
+/// A card that takes so long to write some kilobytes is broken.
+const HAND_OVER_PATIENCE: Duration = Duration::from_secs(10);
+
 /// `iot-control backup FILE`.
 pub(crate) fn backup(options: &Backup) -> anyhow::Result<ExitCode> {
-    let state = state_of(&options.house, &options.state);
+    let state = state_of(&options.house, &options.state)?;
+    // What happened until now belongs into it; a dispatcher that hangs keeps nobody from a backup of what it wrote.
+    if let Ok(mut dispatcher) = client::connect(Some(&state))
+        && dispatcher.set_patience(HAND_OVER_PATIENCE).is_ok()
+    {
+        hand_over(&mut dispatcher);
+    }
     let packed = pack(&options.house, &state, &options.file)?;
-    for path in &packed.left_out {
-        printer::tell(format_args!(
-            "{} leads out of the house: it is not in the backup",
-            path.display()
-        ));
+    for left_out in &packed.left_out {
+        printer::tell(left_out);
     }
     printer::result(format_args!(
         "{}: {}, {}, {} kB",
         options.file.display(),
         count(packed.files, "file"),
-        until(packed.last_input),
+        until(packed.last_input, &state),
         packed.bytes.div_ceil(1_000),
     ));
     Ok(ExitCode::SUCCESS)
@@ -35,32 +46,42 @@ pub(crate) fn backup(options: &Backup) -> anyhow::Result<ExitCode> {
 
 /// `iot-control restore FILE`.
 pub(crate) fn restore(options: &Restore) -> anyhow::Result<ExitCode> {
-    let state = options.state.folder.clone();
-    let state = state.unwrap_or_else(settings::default_state_folder);
-    let restored = unpack(&options.file, &options.house, &state, options.force)?;
+    let state = options.state.as_deref();
+    let restored = unpack(&options.file, &options.house, state, options.force)?;
+    let state = restored.state.display();
     for moved in &restored.moved {
         printer::tell(format_args!("what stood there is in {}", moved.display()));
     }
+    if let Some(looked_for) = &restored.looked_for {
+        printer::tell(format_args!(
+            "the house looks for its state in {}: start it with --state {state}, or write state = \"{state}\" in its settings.toml",
+            looked_for.display()
+        ));
+    }
     printer::result(format_args!(
-        "{} and {}: as of {}, {}, by version {}",
+        "{} and {state}: as of {}, {}, by version {}",
         options.house.display(),
-        state.display(),
         restored.made,
-        until(restored.last_input),
+        until(restored.last_input, &restored.state),
         restored.version,
     ));
     Ok(ExitCode::SUCCESS)
 }
 
-fn until(last_input: Option<u64>) -> String {
+fn until(last_input: Option<u64>, state: &Path) -> String {
     match last_input {
         Some(last) => format!("whole to input {last}"),
-        None => "no state: the house never ran".to_owned(),
+        None => format!("no state: no house ran on {}", state.display()),
     }
 }
 
-/// Where the house's dispatcher keeps its state. Settings that can't be read keep nobody from a backup.
-fn state_of(house: &Path, state: &State) -> PathBuf {
-    let named = state.folder.clone();
-    named.unwrap_or_else(|| Settings::read(house).unwrap_or_default().state_folder(None))
+/// Where the house's dispatcher keeps its state.
+fn state_of(house: &Path, state: &State) -> anyhow::Result<PathBuf> {
+    if let Some(folder) = &state.folder {
+        return Ok(folder.clone());
+    }
+    let name = house.join(settings::FILE).display().to_string();
+    Settings::state_of(&name, house).context(
+        "where the house keeps its state can't be read: mend the settings, or name the folder with --state",
+    )
 }

@@ -109,7 +109,7 @@ fn look(options: &past::Past) -> anyhow::Result<Looked> {
 
 /// Lets a running dispatcher write what it has taken so far; says whether it still runs. What it can't write is
 /// said and left out.
-fn hand_over(dispatcher: &mut Connection) -> bool {
+pub(super) fn hand_over(dispatcher: &mut Connection) -> bool {
     let unkept = match dispatcher.ask(&Request::HandOver) {
         Ok(done) => done["unkept"].as_str().map(str::to_owned),
         Err(Unanswered::Refused(why)) => Some(why),

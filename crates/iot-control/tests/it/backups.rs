@@ -1,8 +1,13 @@
 //! A house in one file: made while its dispatcher runs, put in place on another machine, and refused where it is not whole.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::{MetadataExt, PermissionsExt, symlink},
+    path::Path,
+    process::{Command, Stdio},
+};
 
-use crate::harness::{Dispatcher, House, Output, PIANO_AND_LAMPS, finish, iot_control};
+use crate::harness::{Dispatcher, House, Output, PIANO_AND_LAMPS, finish, iot_control, until};
 
 fn run(word: &str, file: &Path, house: &House, more: &[&str]) -> Output {
     let mut command = iot_control();
@@ -114,17 +119,248 @@ fn nothing_is_changed_by_what_is_no_whole_backup_or_under_a_dispatcher() {
 }
 
 #[test]
-fn a_link_that_leads_out_of_the_house_is_told_and_left_out() {
+fn what_of_the_house_is_not_in_a_backup_is_told() {
     let house = House::new(PIANO_AND_LAMPS);
-    std::os::unix::fs::symlink("/etc/passwd", house.folder().join("elsewhere.toml")).unwrap();
+    symlink("/etc/passwd", house.folder().join("elsewhere.toml")).unwrap();
+    house.write(".git/HEAD", "ref: refs/heads/main");
     let file = house.folder().with_extension("tar.gz");
     let made = run("backup", &file, &house, &[]).ok();
-    assert!(
-        made.stderr
-            .contains("elsewhere.toml leads out of the house"),
-        "{made:?}"
-    );
+    for told in [
+        "elsewhere.toml leads out of the house",
+        ".git is the history",
+    ] {
+        assert!(made.stderr.contains(told), "{made:?}");
+    }
     let other = nowhere();
     run("restore", &file, &other, &[]).ok();
-    assert!(!other.folder().join("elsewhere.toml").exists());
+    assert_eq!(names(&other.folder()), ["mapping.toml"]);
+}
+
+#[test]
+fn keys_stay_their_owner_s_alone() {
+    let house = House::new(PIANO_AND_LAMPS);
+    house.write("tls/key.pem", "a key");
+    house.write("notes.txt", "for all");
+    let mode = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    mode(&house.folder().join("tls/key.pem"), 0o600);
+    mode(&house.folder().join("notes.txt"), 0o644);
+    mode(&house.folder(), 0o750);
+    drop(Dispatcher::start(&house, &[]));
+    let file = house.folder().with_extension("tar.gz");
+    run("backup", &file, &house, &[]).ok();
+    let other = nowhere();
+    run("restore", &file, &other, &[]).ok();
+    let modes = ["tls/key.pem", "notes.txt", ""].map(|name| {
+        let metadata = other.folder().join(name).metadata().unwrap();
+        metadata.permissions().mode() & 0o7777
+    });
+    assert_eq!(modes, [0o600, 0o644, 0o750]);
+    // Its own rights are looked at by each start.
+    drop(Dispatcher::start(&other, &[]));
+}
+
+#[test]
+fn a_backup_in_what_it_packs_is_refused() {
+    let house = House::new(PIANO_AND_LAMPS);
+    drop(Dispatcher::start(&house, &[]));
+    house.write("rules/notes.txt", "");
+    let root = house.folder().parent().unwrap().to_owned();
+    symlink(house.folder().join("rules"), root.join("way")).unwrap();
+    for file in [
+        house.folder().join("backup.tar.gz"),
+        house.folder().join("rules/backup.tar.gz"),
+        house.state().join("journal/backup.tar.gz"),
+        root.join("way/backup.tar.gz"),
+        root.join("state/../house/backup.tar.gz"),
+    ] {
+        let refused = run("backup", &file, &house, &[]);
+        assert_eq!(refused.code, Some(1), "{file:?}");
+        assert!(refused.stderr.contains("which is packed"), "{refused:?}");
+        assert!(!file.exists());
+    }
+}
+
+#[test]
+fn the_state_goes_where_the_restored_settings_have_it() {
+    let house = House::new(PIANO_AND_LAMPS);
+    let root = house.folder().parent().unwrap().to_owned();
+    let (named, file) = (root.join("kept/here"), root.join("backup.tar.gz"));
+    house.write(
+        "settings.toml",
+        &format!("state = \"{}\"\n", named.display()),
+    );
+    drop(Dispatcher::start(&house, &[]));
+    // The dispatcher of the tests is told its state; this house's is where its settings say.
+    fs::create_dir(root.join("kept")).unwrap();
+    fs::rename(house.state(), &named).unwrap();
+    let command = |word: &str, more: &[&Path]| {
+        let mut command = iot_control();
+        command
+            .arg(word)
+            .arg(&file)
+            .arg("--house")
+            .arg(house.folder());
+        finish(
+            {
+                command.args(more);
+                command
+            },
+            "",
+        )
+    };
+    let made = command("backup", &[]).ok();
+    assert!(made.stdout.contains("whole to input"), "{made:?}");
+
+    fs::remove_dir_all(house.folder()).unwrap();
+    fs::remove_dir_all(root.join("kept")).unwrap();
+    let put = command("restore", &[]).ok();
+    assert!(put.stdout.contains(named.to_str().unwrap()), "{put:?}");
+    assert!(put.stderr.is_empty(), "{put:?}");
+    assert!(named.join("house.db").exists());
+
+    // Elsewhere it is looked for in vain: what to do is said.
+    fs::remove_dir_all(house.folder()).unwrap();
+    let elsewhere = root.join("elsewhere");
+    let put = command("restore", &[Path::new("--state"), &elsewhere]).ok();
+    assert!(put.stderr.contains(named.to_str().unwrap()), "{put:?}");
+    assert!(put.stderr.contains("write state = "), "{put:?}");
+}
+
+#[test]
+fn settings_that_can_t_be_read_leave_no_state_out() {
+    let house = House::new(PIANO_AND_LAMPS);
+    let file = house.folder().with_extension("tar.gz");
+    house.write("settings.toml", "stat = \"/srv/house\"\n");
+    let backup = |more: &[&str]| {
+        let mut command = iot_control();
+        command
+            .arg("backup")
+            .arg(&file)
+            .arg("--house")
+            .arg(house.folder());
+        finish(
+            {
+                command.args(more);
+                command
+            },
+            "",
+        )
+    };
+    let refused = backup(&[]);
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.stderr.contains("--state"), "{refused:?}");
+    let state = house.state();
+    backup(&["--state", state.to_str().unwrap()]).ok();
+}
+
+#[test]
+fn a_house_and_a_state_that_would_lie_in_each_other_are_refused() {
+    let house = House::new(PIANO_AND_LAMPS);
+    let file = house.folder().with_extension("tar.gz");
+    run("backup", &file, &house, &[]).ok();
+    let before = names(&house.folder());
+    for (house_at, state_at) in [("", ""), ("", "state"), ("inner", ""), ("", "../house/x")] {
+        let mut command = iot_control();
+        command.arg("restore").arg(&file).arg("--force");
+        command.arg("--house").arg(house.folder().join(house_at));
+        command.arg("--state").arg(house.folder().join(state_at));
+        let refused = finish(command, "");
+        assert_eq!(refused.code, Some(1), "{house_at} {state_at}: {refused:?}");
+        assert_eq!(names(&house.folder()), before);
+    }
+}
+
+#[test]
+fn a_restore_into_the_folder_that_one_works_in_fills_that_very_folder() {
+    let house = House::new(PIANO_AND_LAMPS);
+    let file = house.folder().with_extension("tar.gz");
+    run("backup", &file, &house, &[]).ok();
+    house.write("mapping.toml", "format = 1\n# another house\n");
+    let before = house.folder().metadata().unwrap().ino();
+    let mut command = iot_control();
+    command
+        .current_dir(house.folder())
+        .arg("restore")
+        .arg(&file);
+    command
+        .args(["--house", ".", "--force", "--state"])
+        .arg(house.state());
+    let put = finish(command, "").ok();
+    assert!(put.stderr.contains("before-restore-1"), "{put:?}");
+    assert_eq!(house.read("mapping.toml"), PIANO_AND_LAMPS);
+    assert!(
+        house
+            .read("before-restore-1/mapping.toml")
+            .contains("another house")
+    );
+    assert_eq!(house.folder().metadata().unwrap().ino(), before);
+    // What was moved aside is not in the next backup.
+    let next = file.with_extension("next");
+    let made = run("backup", &next, &house, &[]).ok();
+    assert!(made.stdout.contains("1 file,"), "{made:?}");
+    assert!(made.stderr.contains("before-restore-1"), "{made:?}");
+}
+
+#[test]
+fn a_backup_or_restore_that_is_killed_leaves_no_half_file_and_the_next_one_tidies_up() {
+    let house = House::new(PIANO_AND_LAMPS);
+    drop(Dispatcher::start(&house, &[]));
+    let folder = house.folder().parent().unwrap().to_owned();
+    let file = folder.join("backup.tar.gz");
+    let has_begun = || {
+        let is_staging = |name: &String| name.starts_with(".iot-control-unfinished-");
+        names(&folder).iter().any(is_staging)
+    };
+    let kill = |mut command: Command| {
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        until("it begins or ends", || {
+            (has_begun() || child.try_wait().unwrap().is_some()).then_some(())
+        });
+        drop(child.kill());
+        child.wait().unwrap();
+    };
+    let command = |word: &str, at: &House| {
+        let mut command = iot_control();
+        command.arg(word).arg(&file).arg("--house").arg(at.folder());
+        command.arg("--state").arg(at.state());
+        command
+    };
+    for _ in 0..5 {
+        kill(command("backup", &house));
+        if file.exists() {
+            finish(command("restore", &nowhere()), "").ok();
+            fs::remove_file(&file).unwrap();
+        }
+        finish(command("backup", &house), "").ok();
+        assert!(!has_begun(), "{:?}", names(&folder));
+        let other = nowhere();
+        kill(command("restore", &other));
+        let mut again = command("restore", &other);
+        finish(
+            {
+                again.arg("--force");
+                again
+            },
+            "",
+        )
+        .ok();
+        let there = names(other.folder().parent().unwrap());
+        let is_known = |name: &String| name.starts_with("house") || name.starts_with("state");
+        assert!(there.iter().all(is_known), "{there:?}");
+        drop(Dispatcher::start(&other, &[]));
+        fs::remove_file(&file).unwrap();
+    }
+}
+
+/// What is in a folder.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    names
 }

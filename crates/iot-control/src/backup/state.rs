@@ -1,0 +1,108 @@
+//! A copy of a state beside whoever writes to it, and whether one is a state that a start would take.
+
+use std::{
+    fs::{self, File},
+    io,
+    os::unix::fs::DirBuilderExt,
+    path::Path,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use store::{DatabaseReader, Past, StateFolder};
+
+use super::create_private;
+
+/// Copies that are tried where the dispatcher tidies up meanwhile.
+const TRIES: usize = 5;
+
+/// What of a state folder is nothing to keep: it belongs to the process that runs.
+const OF_THE_PROCESS: [&str; 3] = ["lock", "reserve", "control.sock"];
+
+/// Copies the state to `to`, which is made, until it is one that a start takes; gives its last input, `None`: no house ran on it.
+/// The database comes first: the journal may then hold more, never less, than what follows its newest snapshot; but where
+/// retention drops a segment in between, another try is due.
+pub(super) fn copy_state(state: &Path, to: &Path) -> Result<Option<u64>> {
+    if !StateFolder::new(state).database().exists() {
+        fs::create_dir(to)?;
+        // Devices may have keys before the house runs for the first time.
+        copy_keys(&StateFolder::new(state), &StateFolder::new(to))?;
+        return Ok(None);
+    }
+    let mut why = None;
+    for _ in 0..TRIES {
+        if to.exists() {
+            fs::remove_dir_all(to)?;
+        }
+        copy_once(state, to).with_context(|| format!("copying {}", state.display()))?;
+        match last_input(to) {
+            Ok(last) => return Ok(Some(last)),
+            Err(error) => why = Some(error),
+        }
+    }
+    let why = why.map_or_else(String::new, |why| format!("{why:#}"));
+    bail!(
+        "{}: what was copied could not be started from: {why}",
+        state.display()
+    )
+}
+
+fn copy_once(state: &Path, to: &Path) -> Result<()> {
+    let (from, to) = (StateFolder::new(state), StateFolder::new(to));
+    to.make()?;
+    create_private(&to.database())?;
+    DatabaseReader::open(&from.database())?.copy_to(&to.database())?;
+    for entry in fs::read_dir(from.root())? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let is_known = OF_THE_PROCESS.iter().any(|known| name == *known);
+        let is_database = name.to_string_lossy().starts_with("house.db");
+        if entry.file_type()?.is_file() && !is_known && !is_database {
+            copy(&entry.path(), &to.root().join(&name))?;
+        }
+    }
+    copy_folder(&from.journal(), &to.journal())?;
+    copy_keys(&from, &to)
+}
+
+fn copy_keys(from: &StateFolder, to: &StateFolder) -> Result<()> {
+    if from.keys().exists() {
+        fs::DirBuilder::new().mode(0o700).create(to.keys())?;
+        copy_folder(&from.keys(), &to.keys())?;
+    }
+    Ok(())
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            copy(&entry.path(), &to.join(entry.file_name()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Copies a file that may go away meanwhile.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let mut source = match File::open(from) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        opened => opened?,
+    };
+    io::copy(&mut source, &mut create_private(to)?)?;
+    Ok(())
+}
+
+/// The last input of a state, where its journal follows on its newest snapshot.
+pub(super) fn last_input(state: &Path) -> Result<u64> {
+    let past = Past::open(state)?;
+    let (snapshot, _) = past
+        .database()
+        .newest_snapshot(types::InputNo(u64::MAX >> 1))?;
+    let snapshot = snapshot.map_or(0, |snapshot| snapshot.no.0);
+    let before_oldest = past.before_oldest().map_or(snapshot, |no| no.0);
+    ensure!(
+        before_oldest <= snapshot,
+        "its journal begins behind input {before_oldest}, its newest snapshot is of {snapshot}"
+    );
+    Ok(past.last().0.max(snapshot))
+}
