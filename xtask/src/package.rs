@@ -26,6 +26,9 @@ const FILES: &[(&str, u32)] = &[
 const EXAMPLE: &str = "usr/share/doc/iot-control/examples/evening-flat";
 const EXAMPLE_MAPPING: &str = "usr/share/doc/iot-control/examples/evening-flat/mapping.toml";
 
+/// What dpkg runs.
+const SCRIPTS: &[&str] = &["postinst", "prerm", "postrm"];
+
 /// How much of the machine the service may reach, in systemd's own measure: tenths of 0 (nothing) to 10.
 const EXPOSURE_MAX: &str = "20";
 
@@ -60,39 +63,110 @@ pub(crate) fn run() -> Result<()> {
     }
     let binary = root.join("usr/bin/iot-control");
     shell::run(Command::new(&binary).arg("--version"))?;
-    shell::run(Command::new(&binary).arg("check").arg(root.join(EXAMPLE)))?;
+    for word in ["check", "test"] {
+        shell::run(Command::new(&binary).arg(word).arg(root.join(EXAMPLE)))?;
+    }
+    scripts(&package, &out, &root)?;
     judge(&root)?;
     let megabytes = package.metadata()?.len() as f64 / 1e6;
     println!("{}: {megabytes:.1} MB", package.display());
     Ok(())
 }
 
+/// Looks at the scripts that run at an installation: dpkg would stop halfway at one that is wrong.
+fn scripts(package: &Path, out: &Path, root: &Path) -> Result<()> {
+    let control = out.join("control");
+    if control.exists() {
+        fs::remove_dir_all(&control)?;
+    }
+    let words = [package, &control];
+    shell::run(Command::new("dpkg-deb").arg("--control").args(words))?;
+    for name in SCRIPTS {
+        let script = control.join(name);
+        let text = fs::read_to_string(&script)
+            .with_context(|| format!("the package has no script {name}"))?;
+        ensure!(
+            !text.contains("#DEBHELPER#"),
+            "{name} lacks what cargo-deb writes into it"
+        );
+        shell::run(Command::new("sh").arg("-n").arg(&script))?;
+        for users in users_made(&text) {
+            let path = root.join("usr/lib/sysusers.d").join(users);
+            ensure!(
+                path.exists(),
+                "{name} makes the users of {users}, which is not in the package"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The files of users that a script has systemd make. cargo-deb adds a line for each, by the name that the file has here.
+fn users_made(script: &str) -> impl Iterator<Item = &str> {
+    let commands = script.lines().map(str::trim);
+    let commands = commands.filter(|line| line.starts_with("systemd-sysusers "));
+    commands.filter_map(|line| line.split_whitespace().last())
+}
+
 /// Lets systemd look at the unit, where this machine has it.
 fn judge(root: &Path) -> Result<()> {
     if shell::output(Command::new("systemd-analyze").arg("--version")).is_err() {
-        eprintln!("skipped: no systemd-analyze here judges the unit");
+        eprintln!("skipped: not installed: systemd-analyze, which judges the unit");
         return Ok(());
     }
-    let analyze = |words: &[&str]| {
-        let mut command = Command::new("systemd-analyze");
-        command.args(words);
-        command
-    };
-    // It names the units of Debian that this root has not.
+    // It names the binary where the package puts it.
     let unit = root.join("usr/lib/systemd/system/iot-control.service");
-    let text = fs::read_to_string(&unit)?;
-    let here = root.join("usr/bin/iot-control");
+    let here = root.join("usr/bin/iot-control").display().to_string();
+    let text = fs::read_to_string(&unit)?.replace("/usr/bin/iot-control", &here);
     let tried = root.join("iot-control.service");
-    fs::write(
-        &tried,
-        text.replace("/usr/bin/iot-control", &here.display().to_string()),
-    )?;
-    shell::run(analyze(&["verify", "--man=no"]).arg(&tried))?;
+    fs::write(&tried, text)?;
+
+    let said = analyze(&["verify", "--man=no"], &tried)?;
+    // What it only warns of, it calls a success: a setting that it doesn't know opens what it was to shut.
+    ensure!(
+        said.code == Some(0) && said.text.is_empty(),
+        "systemd finds something wrong with the unit:\n{}",
+        said.text
+    );
     let threshold = format!("--threshold={EXPOSURE_MAX}");
-    let security = ["security", "--offline=yes", "--no-pager", &threshold];
-    let report = shell::output(analyze(&security).arg(&tried))?;
-    println!("{}", report.lines().last().unwrap_or_default());
+    let said = analyze(
+        &["security", "--offline=yes", "--no-pager", &threshold],
+        &tried,
+    )?;
+    ensure!(
+        said.code == Some(0),
+        "the unit leaves more open than {EXPOSURE_MAX} tenths:\n{}",
+        open_ways(&said.text)
+    );
+    println!("{}", said.text.lines().last().unwrap_or_default());
     Ok(())
+}
+
+/// What a program said, on stdout and stderr, and how it ended.
+struct Said {
+    code: Option<i32>,
+    text: String,
+}
+
+fn analyze(words: &[&str], unit: &Path) -> Result<Said> {
+    let mut command = Command::new("systemd-analyze");
+    command.args(words).arg(unit);
+    let line = shell::line(&command);
+    eprintln!("$ {line}");
+    let output = command
+        .output()
+        .with_context(|| format!("can't start `{line}`"))?;
+    let text = [output.stdout, output.stderr].concat();
+    Ok(Said {
+        code: output.status.code(),
+        text: String::from_utf8_lossy(&text).trim().to_owned(),
+    })
+}
+
+/// Of systemd's table the ways that are open, and its sum.
+fn open_ways(table: &str) -> String {
+    let is_open = |line: &&str| !line.starts_with('\u{2713}') && !line.trim().is_empty();
+    table.lines().filter(is_open).collect::<Vec<_>>().join("\n")
 }
 
 fn newest(folder: &Path) -> Result<PathBuf> {
@@ -107,4 +181,23 @@ fn newest(folder: &Path) -> Result<PathBuf> {
         bail!("cargo-deb left no package in {}", folder.display());
     };
     Ok(newest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_script_has_systemd_make_is_found() {
+        let script = "#!/bin/sh\n  if command -v systemd-sysusers; then\n    systemd-sysusers a.conf\n  fi\n\
+            systemd-sysusers ${DPKG_ROOT:+--root=\"$DPKG_ROOT\"} b.conf\n";
+        assert_eq!(users_made(script).collect::<Vec<_>>(), ["a.conf", "b.conf"]);
+    }
+
+    #[test]
+    fn of_systemd_s_table_the_ways_that_are_open_are_shown() {
+        let table = "\u{2713} PrivateTmp= no access\n\u{2717} PrivateNetwork= access 0.5\n\n\u{2192} Overall exposure level: 1.4 OK\n";
+        let open = "\u{2717} PrivateNetwork= access 0.5\n\u{2192} Overall exposure level: 1.4 OK";
+        assert_eq!(open_ways(table), open);
+    }
 }
