@@ -364,3 +364,44 @@ fn a_rule_is_the_same_however_it_is_written() {
     let succession = Succession::new(&old, &slower);
     assert!(!succession.is_same_rule(&old[RuleIx(0)], &slower[RuleIx(0)]));
 }
+
+/// A house with a variable of each number up to `links`, which begin with `letter`, and a rule for each two neighbours. Its
+/// timer is `timer`, and the first rule does `first`.
+fn chain(links: usize, letter: char, timer: &str, first: &str) -> Arc<Program> {
+    use std::fmt::Write as _;
+
+    let (head, _) = HOUSE.split_once("[var]").unwrap();
+    let mut text = head.to_owned();
+    text += "[rule.timed]\nwhen = \"hall.button.press\"\n";
+    writeln!(text, "do = {{ start = \"{timer}\", for = \"5m\" }}").unwrap();
+    writeln!(text, "[rule.dark]\nwhen = {{ timer = \"{timer}\" }}").unwrap();
+    text += "do = \"hall.lamp.off\"\n";
+    for link in 0..links {
+        let next = link + 1;
+        let action = if link == 0 { first } else { "hall.lamp.on" };
+        writeln!(
+            text,
+            "[rule.link-{link}]\nwhen = \"hall.button.press\"\nif = \"var.{letter}{link} && var.{letter}{next}\"\ndo = \"{action}\""
+        )
+        .unwrap();
+    }
+    for link in 0..=links {
+        writeln!(text, "[var.{letter}{link}]\nkind = \"bool\"\nstart = false").unwrap();
+    }
+    program(&text)
+}
+
+#[test]
+fn an_edit_against_pair_after_pair_is_followed_for_a_while_and_then_all_are_given_up() {
+    let renamed = |links: usize| {
+        let before = chain(links, 'v', "dark", "hall.lamp.on");
+        others(&before, &chain(links, 'w', "dusk", "hall.lamp.off"))
+    };
+    let gone = |links: usize| (0..=links).map(|link| format!("var v{link}"));
+    let short = renamed(5);
+    assert!(gone(5).all(|gone| short.contains(&gone)), "{short:?}");
+    assert!(short.contains(&"timer dark>dusk".to_owned()), "{short:?}");
+    let long = renamed(60);
+    assert!(gone(60).all(|gone| long.contains(&gone)), "{long:?}");
+    assert!(long.contains(&"timer dark".to_owned()), "{long:?}");
+}

@@ -20,6 +20,10 @@ use crate::program::{
     form::{Form, Indices, Symbols},
 };
 
+/// How often pairs are looked at anew after some were taken back. An edit of a rule is seldom evidence against more than its
+/// own; where it is against one after another, all are given up: each look reads all rules, on the thread that serves everybody.
+const LOOKS_MAX: usize = 16;
+
 /// Things of the old program, each with one of the new one.
 type Pairs = BTreeMap<Thing, Thing>;
 
@@ -27,12 +31,23 @@ impl Succession<'_> {
     /// Pairs what is gone with what is new, where it is shown to be one thing under two names.
     pub(super) fn pair_renamed(&mut self) {
         let mut supposed = self.suppose();
-        // Each round takes a pair back at least, whose rules then are no evidence for another one.
-        while let Some(unproven) = self.unproven(&supposed) {
+        let in_new = match supposed.is_empty() {
+            true => return,
+            false => spoken_of_in(self.new),
+        };
+        // The rules of a pair that is taken back are no evidence for another one.
+        for _ in 0..LOOKS_MAX {
+            let unproven = self.unproven(&supposed, &in_new);
+            if unproven.is_empty() {
+                return;
+            }
             for thing in unproven {
                 supposed.remove(&thing);
                 self.take_back(thing);
             }
+        }
+        for thing in supposed {
+            self.take_back(thing);
         }
     }
 
@@ -165,11 +180,8 @@ impl Succession<'_> {
         (was.is_empty() && is.is_empty()) || was.iter().any(goes_on)
     }
 
-    /// Which of `supposed` are not shown to be one thing under two names. `None`: all are.
-    fn unproven(&self, supposed: &BTreeSet<Thing>) -> Option<BTreeSet<Thing>> {
-        if supposed.is_empty() {
-            return None;
-        }
+    /// Which of `supposed` are not shown to be one thing under two names. `in_new`: what the new rules speak of.
+    fn unproven(&self, supposed: &BTreeSet<Thing>, in_new: &BTreeSet<Thing>) -> Vec<Thing> {
         let (old, new) = (self.old, self.new);
         let (mut spoken_of, mut refuted) = (BTreeSet::new(), BTreeSet::new());
         for (was, is) in old.rules.iter().zip(self.pair_rules()) {
@@ -183,7 +195,6 @@ impl Succession<'_> {
             }
             spoken_of.extend(seen.into_iter().map(|thing| (thing, is_shown)));
         }
-        let in_new = spoken_of_in(new);
         let is_proven = |thing: &Thing| {
             let by_a_rule = spoken_of.contains(&(*thing, true));
             let by_nobody = !by_a_rule && !spoken_of.contains(&(*thing, false));
@@ -195,12 +206,8 @@ impl Succession<'_> {
                     .is_some_and(|is| !in_new.contains(&is));
             !refuted.contains(thing) && (by_a_rule || is_idle)
         };
-        let unproven: BTreeSet<Thing> = supposed
-            .iter()
-            .filter(|thing| !is_proven(thing))
-            .copied()
-            .collect();
-        (!unproven.is_empty()).then_some(unproven)
+        let unproven = supposed.iter().filter(|thing| !is_proven(thing));
+        unproven.copied().collect()
     }
 
     fn form_and_things(&self, rule: &Rule) -> (Vec<u64>, BTreeSet<Thing>) {

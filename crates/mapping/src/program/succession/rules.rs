@@ -1,12 +1,15 @@
 //! Which rules go on.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::{Succession, by_name, symbols::new_form, taken};
 use crate::program::{AfterDowntime, Rule, RuleIx, form::micros};
 
 /// Rules of the old program and of the new one that do the same.
-type Alike = (Vec<RuleIx>, Vec<RuleIx>);
+type Alike = (Vec<RuleIx>, BTreeSet<RuleIx>);
 
 impl Succession<'_> {
     /// What each rule of the old program is now, by its place: what does the same under its name, then the only one that does
@@ -30,7 +33,7 @@ impl Succession<'_> {
         let mut alike: BTreeMap<Vec<u64>, Alike> = BTreeMap::new();
         for is in after {
             let key = key(new_form(|form| form.rule(&new[is])), &new[is]);
-            alike.entry(key).or_default().1.push(is);
+            alike.entry(key).or_default().1.insert(is);
         }
         if alike.is_empty() {
             return rules;
@@ -43,13 +46,12 @@ impl Succession<'_> {
         }
         for (before, after) in alike.values_mut() {
             before.retain(|was| {
-                let is = named[was.index()].filter(|is| after.contains(is));
-                after.retain(|other| Some(*other) != is);
+                let is = named[was.index()].filter(|is| after.remove(is));
                 rules[was.index()] = is;
                 is.is_none()
             });
-            if let ([was], [is]) = (&before[..], &after[..]) {
-                rules[was.index()] = Some(*is);
+            if let ([was], 1) = (&before[..], after.len()) {
+                rules[was.index()] = after.first().copied();
             }
         }
         let is_taken = taken(&rules, new.rules.len());
