@@ -12,6 +12,10 @@ use types::InputNo;
 
 use crate::{history::History, target::Target, trouble::HistoryError};
 
+/// Mappings that are looked through for a name that is nobody's today, the newest first: each is read and compiled, and most
+/// often the name is a slip of the keyboard.
+const LOOKED_THROUGH_MAX: usize = 50;
+
 /// One thing through the mappings that are kept, back from the one that names it. Looks back only as far as it is
 /// asked about.
 pub(crate) struct Lineage<'h> {
@@ -168,7 +172,8 @@ fn bare<'t>(text: &'t str, kind: &str) -> &'t str {
 /// What the thing is called today that was `text` last.
 fn now_called(history: &History, text: &str) -> Option<String> {
     let all = history.mappings().len();
-    let (mut target, last) = (0..all).rev().find_map(|at| {
+    let mut newest = (0..all).rev().take(LOOKED_THROUGH_MAX);
+    let (mut target, last) = newest.find_map(|at| {
         let target = Target::find(&history.mapping(at), text)?;
         Some((target, at))
     })?;
