@@ -1,7 +1,8 @@
 //! Actions that are tables elsewhere: services with their data, conditions and loops among actions.
 
 use super::{
-    channel, conditions, first_text, has_any, is_foreign, path, scalar, span, texts::command,
+    channel, conditions, first_text, has_any, is_foreign, often::timer, path, scalar, span,
+    texts::command,
 };
 use crate::{
     program::Program,
@@ -19,7 +20,10 @@ pub(crate) fn action(program: &Program, table: &Table<'_>) -> Option<Vec<String>
     let one = if has_any(table, &["choose", "switch", "case"]) {
         "a rule has one condition for all that it does: make a rule of each choice, with the same `when` and an `if` of its own".to_owned()
     } else if has_any(table, &["repeat", "while", "for_each", "loop"]) {
-        "actions are not repeated: write each of them, or let a timer start itself again: do = [.., { start = \"again\", for = \"5s\" }] in a rule with when = { timer = \"again\" }".to_owned()
+        format!(
+            "actions are not repeated: write each of them, or a rule with {}",
+            timer("5s")
+        )
     } else if has_any(table, &["parallel"]) || table.field("sequence").is_some() {
         "actions take no time: write them one after the other in the list of `do`".to_owned()
     } else if has_any(table, &["wait_for_trigger", "wait_template", "wait_until"]) {

@@ -41,8 +41,9 @@ pub(super) fn table(table: &Table<'_>, is_pattern: bool) -> String {
     })
 }
 
-/// Nothing begins a timer that only starts itself, and a rule that sets itself off has to say that this is meant.
-fn timer(span: &str) -> String {
+/// The rule of a timer that starts itself. Nothing begins a timer that only does that, and a rule that sets itself off has to say
+/// that this is meant.
+pub(super) fn timer(span: &str) -> String {
     format!(
         "when = [{{ timer = \"again\" }}, \"DEVICE.online\"], do = [.., {{ start = \"again\", for = \"{span}\" }}] and allow = [\"cycle\"]: the timer starts itself again, and the other event starts it first"
     )
