@@ -368,27 +368,33 @@ fn a_rule_is_the_same_however_it_is_written() {
 /// A house with a variable of each number up to `links`, which begin with `letter`, and a rule for each two neighbours. Its
 /// timer is `timer`, and the first rule does `first`.
 fn chain(links: usize, letter: char, timer: &str, first: &str) -> Arc<Program> {
-    use std::fmt::Write as _;
-
-    let (head, _) = HOUSE.split_once("[var]").unwrap();
-    let mut text = head.to_owned();
-    text += "[rule.timed]\nwhen = \"hall.button.press\"\n";
-    writeln!(text, "do = {{ start = \"{timer}\", for = \"5m\" }}").unwrap();
-    writeln!(text, "[rule.dark]\nwhen = {{ timer = \"{timer}\" }}").unwrap();
-    text += "do = \"hall.lamp.off\"\n";
-    for link in 0..links {
-        let next = link + 1;
-        let action = if link == 0 { first } else { "hall.lamp.on" };
-        writeln!(
-            text,
-            "[rule.link-{link}]\nwhen = \"hall.button.press\"\nif = \"var.{letter}{link} && var.{letter}{next}\"\ndo = \"{action}\""
+    let (head, _) = HOUSE.split_once("[var]").expect("the house has variables");
+    let rules = (0..links).map(|link| {
+        let (next, action) = (link + 1, if link == 0 { first } else { "hall.lamp.on" });
+        format!(
+            r#"
+[rule.link-{link}]
+when = "hall.button.press"
+if = "var.{letter}{link} && var.{letter}{next}"
+do = "{action}"
+"#
         )
-        .unwrap();
-    }
-    for link in 0..=links {
-        writeln!(text, "[var.{letter}{link}]\nkind = \"bool\"\nstart = false").unwrap();
-    }
-    program(&text)
+    });
+    let vars =
+        (0..=links).map(|link| format!("[var.{letter}{link}]\nkind = \"bool\"\nstart = false\n"));
+    let timed = format!(
+        r#"
+[rule.timed]
+when = "hall.button.press"
+do = {{ start = "{timer}", for = "5m" }}
+
+[rule.dark]
+when = {{ timer = "{timer}" }}
+do = "hall.lamp.off"
+"#
+    );
+    let text: String = rules.chain(vars).collect();
+    program(&format!("{head}{timed}{text}"))
 }
 
 #[test]
