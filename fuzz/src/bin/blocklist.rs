@@ -10,7 +10,7 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     let read = blocklist::parse("blocklist.toml", text);
-    mapping::render(&read.sources, &read.diagnostics, false);
+    let _ = mapping::render(&read.sources, &read.diagnostics, false);
     let blocks = read.blocks.unwrap_or_default();
     let Some(first) = blocks.first() else {
         return;

@@ -20,6 +20,6 @@ fuzz_target!(|text: &str| {
     };
     let mut rehearsal = dispatcher::rehearsal::Rehearsal::within(program, limits);
     for test in &loaded.tests {
-        rehearsal.run(test);
+        let _ = rehearsal.run(test);
     }
 });
