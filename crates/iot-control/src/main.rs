@@ -50,7 +50,7 @@ fn main() -> ExitCode {
         Command::WhyNot(options) => command::why_not(&options),
         Command::State(options) => command::state(&options),
         Command::History(options) => command::history(&options),
-        Command::Replay(options) => return command::replay(&options),
+        Command::Replay(options) => Ok(command::replay(&options)),
         Command::Status(options) => command::status(&options),
         Command::Backup(options) => command::backup(&options),
         Command::Restore(options) => command::restore(&options),
@@ -59,11 +59,9 @@ fn main() -> ExitCode {
         Command::Tls(options) => command::tls(options),
         Command::User(options) => command::user(options),
     };
-    match done {
-        Ok(code) => code,
-        Err(why) => {
-            printer::complain(&why);
-            ExitCode::FAILURE
-        }
-    }
+    let code = done.unwrap_or_else(|why| {
+        printer::complain(&why);
+        ExitCode::FAILURE
+    });
+    printer::code_at_the_end(code)
 }

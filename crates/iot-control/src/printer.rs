@@ -1,9 +1,10 @@
-//! The one place that prints. Results go to stdout, people read stderr. A reader that went away
-//! (`| head`) ends a command quietly; a dispatcher goes on.
+//! The one place that prints. Results go to stdout, people read stderr. A command does its work and ends with its own code where
+//! the reader of its results went away (`| head`); where they can't be written otherwise, it says so and fails.
 
 use std::{
     fmt::Display,
     io::{self, IsTerminal, Write},
+    process::ExitCode,
     sync::{
         OnceLock,
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
@@ -20,10 +21,45 @@ const WAITING_LINES_MAX: usize = 1_024;
 /// Where lines for people go once [`detach`] was called; `None` ends the thread.
 static LINES: OnceLock<SyncSender<Option<Vec<u8>>>> = OnceLock::new();
 
+/// Why results are no longer printed.
+static LOST: OnceLock<io::Error> = OnceLock::new();
+
 /// Prints one line of results.
 pub(crate) fn result(line: impl Display) {
-    if stream(line).is_err() {
-        std::process::exit(0);
+    print(|out| writeln!(out, "{line}"));
+}
+
+/// Whether nobody gets results any more: what goes on only to print has no reason to.
+pub(crate) fn is_lost() -> bool {
+    LOST.get().is_some()
+}
+
+fn print(write: impl FnOnce(&mut io::StdoutLock<'static>) -> io::Result<()>) {
+    if is_lost() {
+        return;
+    }
+    if let Err(error) = write(&mut io::stdout().lock()) {
+        // Two threads at once: either reason will do.
+        let _ = LOST.set(error);
+    }
+}
+
+/// The code that a command ends with which would end with `code`: none that succeeded leaves its results unwritten, but for
+/// those that nobody wanted to the end.
+pub(crate) fn code_at_the_end(code: ExitCode) -> ExitCode {
+    print(|out| out.flush());
+    match LOST.get() {
+        Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            tell(format_args!(
+                "error: stdout: {error}; what this command printed is not all there"
+            ));
+            if code == ExitCode::SUCCESS {
+                ExitCode::FAILURE
+            } else {
+                code
+            }
+        }
+        _ => code,
     }
 }
 
@@ -37,10 +73,7 @@ pub(crate) fn stream(line: impl Display) -> io::Result<()> {
 
 /// Prints results that end with their own line feed, or none.
 pub(crate) fn results(text: impl Display) {
-    let done = write!(io::stdout().lock(), "{text}");
-    if done.is_err() {
-        std::process::exit(0);
-    }
+    print(|out| write!(out, "{text}"));
 }
 
 /// Tells people something. Nobody may be there: then it is lost.

@@ -32,6 +32,7 @@ mod importing;
 mod kept;
 mod machines;
 mod outlast;
+mod outputs;
 mod recording;
 mod reload;
 mod report;

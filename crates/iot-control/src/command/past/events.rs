@@ -35,6 +35,9 @@ pub(crate) fn events(options: &past::Events) -> anyhow::Result<ExitCode> {
     }
     while let Some(line) = dispatcher.line()? {
         printer::result(line);
+        if printer::is_lost() {
+            break;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -80,6 +83,9 @@ fn show(history: &History, options: &past::Events, until: Until) -> anyhow::Resu
     let mut teller = Teller::new(history, &travel, filters, options.past.json);
     while let Some(mut step) = travel.next()? {
         teller.tell(&mut step, printer::result);
+        if printer::is_lost() {
+            return Ok(());
+        }
     }
     for trouble in history.troubles() {
         tell(&trouble);
