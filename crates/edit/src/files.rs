@@ -12,6 +12,8 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
+use mapping::disk::{self, Unreadable};
+
 mod alone;
 mod leftover;
 mod owner;
@@ -23,6 +25,9 @@ use owner::Owner;
 pub(crate) use owner::make_folder;
 use unfinished::Unfinished;
 pub use unfinished::{finish, is_unfinished};
+
+/// Largest file in bytes that is looked at again before it is replaced: many times what a house may hold.
+const BYTES_MAX: u64 = 1 << 30;
 
 /// A file and what becomes of it.
 #[derive(Clone, Copy, Debug)]
@@ -154,6 +159,18 @@ pub fn replace(path: &Path, text: &str) -> Result<(), WriteError> {
     sync_folders([staged.path.as_path()])
 }
 
+/// As [`replace`], of the file `name` of a house.
+///
+/// # Errors
+/// It can't be written, or is a link that leads out of the house's folder.
+pub fn replace_in(folder: &Path, name: &str, text: &str) -> Result<(), WriteError> {
+    let path = folder.join(name);
+    if leads_out(folder, name) {
+        return Err(WriteError::Outside(path));
+    }
+    replace(&path, text)
+}
+
 /// Replaces the files, or none of them.
 pub(crate) fn replace_all(folder: &Path, files: &[Replacement<'_>]) -> Result<(), WriteError> {
     // Who edits the same house meanwhile waits here, and finds it changed.
@@ -236,10 +253,10 @@ fn leads_out(folder: &Path, name: &str) -> bool {
 
 /// What stands in a file; `None`: it is not there.
 fn text_of(path: &Path) -> io::Result<Option<String>> {
-    match fs::read_to_string(path) {
+    match disk::text(path, BYTES_MAX) {
         Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+        Err(Unreadable::Missing) => Ok(None),
+        Err(why) => Err(io::Error::other(why.to_string())),
     }
 }
 

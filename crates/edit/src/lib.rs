@@ -39,7 +39,9 @@ mod toml_text;
 pub use change::{Change, Line};
 pub use devices::NewDevice;
 pub use export::export;
-pub use files::{Alone, WriteError, alone, finish, is_leftover, is_unfinished, replace};
+pub use files::{
+    Alone, WriteError, alone, finish, is_leftover, is_unfinished, replace, replace_in,
+};
 pub use house::{Edit, House};
 pub use import::{
     BYTES_MAX as JSON_BYTES_MAX, ImportError, Imported, Problem, from_model, import, read_json,

@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::Context;
+use types::Shown;
 
 use super::past::hand_over;
 use crate::{
@@ -61,9 +62,9 @@ pub(crate) fn restore(options: &Restore) -> anyhow::Result<ExitCode> {
     printer::result(format_args!(
         "{} and {state}: as of {}, {}, by version {}",
         options.house.display(),
-        restored.made,
+        Shown(&restored.made),
         until(restored.last_input, &restored.state),
-        restored.version,
+        Shown(&restored.version),
     ));
     Ok(ExitCode::SUCCESS)
 }

@@ -26,7 +26,7 @@ pub(crate) fn schema(options: &Schema) -> anyhow::Result<ExitCode> {
     let text = serde_json::to_string_pretty(&schema).context("writing the schema")?;
     if options.write {
         let path = folder.join(FILE);
-        edit::replace(&path, &format!("{text}\n"))?;
+        edit::replace_in(folder, FILE, &format!("{text}\n"))?;
         printer::result(path.display());
     } else {
         printer::result(text);

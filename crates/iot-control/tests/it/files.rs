@@ -349,3 +349,29 @@ fn an_unreadable_blocklist_keeps_the_last_one_in_force_over_a_restart_too() {
     fs::remove_file(&path).unwrap();
     dispatcher.device_is("piano", "is heard again", |piano| piano["blocked"] == "");
 }
+
+#[test]
+fn an_edit_of_what_is_no_file_and_a_schema_through_a_link_change_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = folder.path().join("house");
+    fs::create_dir(&house).unwrap();
+    mkfifo(&house.join("mapping.toml"));
+    let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let path = house.to_str().unwrap();
+    let edit = run(words(&["edit", "set", path, "/rule/x/if", "true"]), "");
+    assert_eq!(edit.code, Some(1), "{edit:?}");
+    assert!(edit.stderr.contains("named pipe"), "{edit:?}");
+
+    fs::remove_file(house.join("mapping.toml")).unwrap();
+    fs::write(house.join("mapping.toml"), "format = 1\n").unwrap();
+    let victim = folder.path().join("victim");
+    fs::write(&victim, "precious").unwrap();
+    symlink(&victim, house.join("mapping.schema.json")).unwrap();
+    let schema = run(words(&["schema", path, "--write"]), "");
+    assert_eq!(schema.code, Some(1), "{schema:?}");
+    assert!(
+        schema.stderr.contains("leads out of the house"),
+        "{schema:?}"
+    );
+    assert_eq!(fs::read_to_string(victim).unwrap(), "precious");
+}
