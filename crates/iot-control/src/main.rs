@@ -26,7 +26,8 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    log::start(matches!(cli.command, Command::Run(_)));
+    let is_dispatcher = matches!(cli.command, Command::Run(_));
+    log::start(is_dispatcher);
     // Whoever reads a house finds all of an edit or none of it.
     if let Some(house) = cli.command.house()
         && let Err(why) = command::finish_edit(house)
@@ -63,5 +64,9 @@ fn main() -> ExitCode {
         printer::complain(&why);
         ExitCode::FAILURE
     });
+    if is_dispatcher {
+        // It ends though nobody reads what it printed.
+        return code;
+    }
     printer::code_at_the_end(code)
 }
