@@ -375,12 +375,13 @@ fn a_house_runs_on_a_full_disk_and_starts_on_one() {
     let mut second = client(port, "second");
     second.field(0, TARGET, "brightness", brightness(asked));
     let mark = second.mark();
-    second.publish_only(set, r#"{"brightness":77}"#);
-    second.field(mark, TARGET, "brightness", 77);
+    let kept = brightness(asked + 1);
+    second.publish_only(set, &format!(r#"{{"brightness":{kept}}}"#));
+    second.field(mark, TARGET, "brightness", kept);
     disk.run(&make_room);
     second.answered(1);
     disk.run("kill -9 $PID; wait $PID");
     let port = disk.start(&house, &state, &log(3));
-    client(port, "third").field(0, TARGET, "brightness", 77);
+    client(port, "third").field(0, TARGET, "brightness", kept);
     assert!(!fs::read_to_string(log(3)).unwrap().contains("full"));
 }
