@@ -1,5 +1,5 @@
-//! Several houses in one program: what files can't hold. All files of a house together are bounded to some 30,000 rules;
-//! the engine isn't. Called by the bench of matching.
+//! Several houses in one program: more rules than anybody writes, without the time of reading them. Called by the bench
+//! of matching.
 
 use std::sync::Arc;
 

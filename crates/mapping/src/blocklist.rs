@@ -149,7 +149,7 @@ pub fn parse(name: &str, text: &str) -> Blocklist {
     if text.len() as u64 > BYTES_MAX {
         return refused("file-too-large", "a blocklist has at most 1 MB");
     }
-    if let Err(TooMuch(said)) = Size::default().plus(&size) {
+    if let Err(TooMuch(said)) = size.fits_a_file() {
         return refused("file-too-large", &format!("a blocklist has at most {said}"));
     }
     if size.too_deep().is_some() {

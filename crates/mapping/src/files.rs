@@ -29,7 +29,7 @@ pub(crate) const MAIN: &str = "mapping.toml";
 const OTHERS: &[&str] = &[blocklist::FILE, "settings.toml"];
 
 /// Largest file in bytes.
-const BYTES_MAX: u64 = 4_000_000;
+const BYTES_MAX: u64 = Size::FILE_BYTES_MAX as u64;
 
 /// Most files that a house has.
 const FILES_MAX: usize = 1_000;
@@ -243,6 +243,14 @@ impl Reader<'_, '_> {
             }
         };
         let size = Size::of(&text);
+        if let Err(TooMuch(said)) = size.fits_a_file() {
+            let span = self.place(name, included_at);
+            let message = format!("`{name}` has more than {said}");
+            let error = Diagnostic::error("file-too-large", span, message);
+            self.report
+                .push(error.help("write groups, or put some into another file"));
+            return None;
+        }
         match self.size.plus(&size) {
             Ok(size) => self.size = size,
             Err(TooMuch(said)) => {

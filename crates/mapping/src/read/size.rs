@@ -14,22 +14,44 @@ struct Limit {
     said: &'static str,
 }
 
-/// Texts are kept as long as the house is, a few times over while it is read.
-const BYTES: Limit = Limit {
-    max: 8_000_000,
-    said: "8 MB of text",
+/// What a text, or several, may hold.
+struct Limits {
+    bytes: Limit,
+    tokens: Limit,
+    tables: Limit,
+}
+
+/// A word or sign takes about 100 bytes while its file is parsed, a table with one entry a kilobyte.
+const FILE: Limits = Limits {
+    bytes: Limit {
+        max: 4_000_000,
+        said: "4 MB of text",
+    },
+    tokens: Limit {
+        max: 1_000_000,
+        said: "1,000,000 words and signs",
+    },
+    tables: Limit {
+        max: 100_000,
+        said: "100,000 tables",
+    },
 };
 
-/// A word or sign takes about 100 bytes while its file is parsed. A rule has about 30 of them.
-const TOKENS: Limit = Limit {
-    max: 1_000_000,
-    said: "1,000,000 words and signs",
-};
-
-/// A table with one entry takes a kilobyte. A rule has about three of them.
-const TABLES: Limit = Limit {
-    max: 100_000,
-    said: "100,000 tables",
+/// Texts are kept as long as the house is, a few times over while it is read. A rule has about 30 words and signs,
+/// and three tables.
+const HOUSE: Limits = Limits {
+    bytes: Limit {
+        max: 32_000_000,
+        said: "32 MB of text",
+    },
+    tokens: Limit {
+        max: 4_000_000,
+        said: "4,000,000 words and signs",
+    },
+    tables: Limit {
+        max: 320_000,
+        said: "320,000 tables",
+    },
 };
 
 /// How large a text, or several, are.
@@ -43,13 +65,16 @@ pub(crate) struct Size {
     too_deep: Option<usize>,
 }
 
-/// Which bound is broken, e.g. `8 MB of text`.
+/// Which bound is broken, e.g. `32 MB of text`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooMuch(pub(crate) &'static str);
 
 impl Size {
     /// Most parts of a key, `a.b.c`: each is a table inside of the one before.
     pub(crate) const KEY_PARTS_MAX: usize = 16;
+
+    /// Most bytes of a file.
+    pub(crate) const FILE_BYTES_MAX: usize = FILE.bytes.max;
 
     /// Takes time in proportion to the text, and no memory.
     pub(crate) fn of(text: &str) -> Self {
@@ -85,6 +110,14 @@ impl Size {
         size
     }
 
+    /// Whether one file may be so large.
+    ///
+    /// # Errors
+    /// It is more than a file may hold.
+    pub(crate) fn fits_a_file(&self) -> Result<(), TooMuch> {
+        self.within(&FILE)
+    }
+
     /// The size of both together.
     ///
     /// # Errors
@@ -96,16 +129,20 @@ impl Size {
             tables: self.tables + other.tables,
             too_deep: None,
         };
+        both.within(&HOUSE).map(|()| both)
+    }
+
+    fn within(&self, limits: &Limits) -> Result<(), TooMuch> {
         let broken = [
-            (both.bytes, BYTES),
-            (both.tokens, TOKENS),
-            (both.tables, TABLES),
+            (self.bytes, &limits.bytes),
+            (self.tokens, &limits.tokens),
+            (self.tables, &limits.tables),
         ]
         .into_iter()
         .find(|(count, limit)| *count > limit.max);
         match broken {
             Some((_, limit)) => Err(TooMuch(limit.said)),
-            None => Ok(both),
+            None => Ok(()),
         }
     }
 
@@ -150,13 +187,13 @@ mod tests {
     #[test]
     fn sizes_add_up_to_a_bound() {
         let half = Size {
-            tables: TABLES.max / 2,
+            tables: HOUSE.tables.max / 2,
             ..Size::default()
         };
         let whole = half.plus(&half).expect("as much as may be");
         assert_eq!(
             whole.plus(&Size::of("a.b = 1")),
-            Err(TooMuch("100,000 tables"))
+            Err(TooMuch("320,000 tables"))
         );
     }
 }

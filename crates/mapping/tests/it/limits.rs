@@ -48,22 +48,20 @@ fn a_file_that_is_too_large_is_not_read() {
     );
 }
 
-#[test]
-fn a_house_holds_so_much_and_no_more() {
-    let bytes: Vec<(String, String)> = (0..3)
-        .map(|at| (format!("{at}.toml"), format!("#{}", "x".repeat(3_000_000))))
-        .collect();
+/// Files that are all included.
+fn house(files: impl Iterator<Item = String>) -> Loaded {
+    let files = files
+        .enumerate()
+        .map(|(at, text)| (format!("{at}.toml"), text));
     let mapping = (
         "mapping.toml".to_owned(),
         "include = [\"*.toml\"]".to_owned(),
     );
-    let loaded = load_texts(bytes.into_iter().chain([mapping]));
-    assert_eq!(codes(&loaded), ["house-too-large"]);
-    assert_eq!(
-        loaded.diagnostics[0].message,
-        "a house has at most 8 MB of text"
-    );
+    load_texts(files.chain([mapping]))
+}
 
+#[test]
+fn a_file_holds_so_much_and_no_more() {
     for (mapping, expected) in [
         ("a = 1\n".repeat(200_000), "1,000,000 words and signs"),
         ("=".repeat(1_000_001), "1,000,000 words and signs"),
@@ -73,15 +71,28 @@ fn a_house_holds_so_much_and_no_more() {
         ("[a]\n".repeat(100_001), "100,000 tables"),
     ] {
         let (codes, said) = said(&mapping);
-        assert_eq!(codes, ["house-too-large"], "{said}");
-        assert!(said.contains(&format!("at most {expected}")), "{said}");
+        assert_eq!(codes, ["file-too-large"], "{said}");
+        assert!(said.contains(&format!("more than {expected}")), "{said}");
     }
-    let files = (0..1_001).map(|at| (format!("{at}.toml"), String::new()));
-    let mapping = (
-        "mapping.toml".to_owned(),
-        "include = [\"*.toml\"]".to_owned(),
-    );
-    let loaded = load_texts(files.chain([mapping]));
+}
+
+#[test]
+fn a_house_holds_so_much_and_no_more() {
+    for (count, text, expected) in [
+        (11, format!("#{}", "x".repeat(3_000_000)), "32 MB of text"),
+        (5, "\n".repeat(900_000), "4,000,000 words and signs"),
+        (4, "[a]\n".repeat(90_000), "320,000 tables"),
+    ] {
+        let loaded = house((0..count).map(|_| text.clone()));
+        let mut found = loaded.diagnostics.iter();
+        let found = found.find(|found| found.code == "house-too-large");
+        let message = found.map(|found| found.message.as_str());
+        assert_eq!(
+            message,
+            Some(format!("a house has at most {expected}").as_str())
+        );
+    }
+    let loaded = house((0..1_001).map(|_| String::new()));
     assert_eq!(codes(&loaded), ["house-too-large"]);
 }
 

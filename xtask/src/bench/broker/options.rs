@@ -30,7 +30,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             runs: 5,
-            rules: vec![10, RULES, 10_000, 30_000],
+            rules: vec![10, RULES, 10_000, 100_000],
             round_trips: 3_000,
             paced: Duration::from_secs(1),
             saturated: Duration::from_secs(1),

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{metadata::Workspace, shell};
 
-/// Rules of one file: it may have 4 MB, the whole house 8.
+/// Rules of one file: it may have 4 MB, the whole house 32.
 const FILE_RULES_MAX: usize = 10_000;
 
 /// Builds the release binary; gives its path.
