@@ -14,7 +14,8 @@ const [host, port, path, peers] = process.argv.slice(2)
 const { Aedes } = await import(pathToFileURL(join(peers, 'node_modules/aedes/aedes.js')))
 
 const rules = new Map(Object.entries(JSON.parse(readFileSync(path, 'utf8'))))
-const aedes = await Aedes.createBroker()
+// With a bound its queue of messages is emptied by recursion, and a full load overflows the stack.
+const aedes = await Aedes.createBroker({ concurrency: 0 })
 
 aedes.on('publish', (packet, client) => {
   if (client === null) return // its own
