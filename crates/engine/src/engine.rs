@@ -75,6 +75,8 @@ impl Engine {
         now: Now,
     ) -> Vec<Note> {
         let mut state = self.state();
+        let (ctx, core) = self.look();
+        core.note_turned(ctx, now, &mut state);
         state.succeed(succession);
         let (engine, notes) = Self::restore(program, &state, now, Resume::Reload);
         *self = engine;

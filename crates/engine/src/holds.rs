@@ -14,6 +14,7 @@ use crate::{
     eval::truth,
     house::Look,
     plan::{HoldIx, HoldPlan, holds_condition},
+    state::State,
 };
 
 /// What is not compared with a constant is looked at so often: the resolution of `now.*`, which is what
@@ -144,7 +145,7 @@ impl Core {
         false
     }
 
-    /// A `holds` that was never looked at: a first known true is an edge, due at `now`.
+    /// A `holds` of a house that starts for the first time: a first known true is an edge, due at `now`.
     pub(crate) fn first_look(&mut self, ctx: Ctx<'_>, now: Now, ix: HoldIx) {
         let plan = &ctx.plan.holds[ix.0 as usize];
         let truth = self.truth_of(ctx, now, plan, &mut Vec::new());
@@ -154,6 +155,35 @@ impl Core {
         hold.known = truth;
         hold.pending = pending;
         self.plan_looks(ctx, now, ix);
+    }
+
+    /// A `holds` under a program that has just taken over: what is true by that alone is no edge, so that nothing
+    /// fires because of an edit. A `for` begins then: what it waits for is still to come. What was true before, and
+    /// a `for` that runs, go on.
+    pub(crate) fn meet(&mut self, ctx: Ctx<'_>, now: Now, ix: HoldIx) {
+        let plan = &ctx.plan.holds[ix.0 as usize];
+        let truth = self.truth_of(ctx, now, plan, &mut Vec::new());
+        let known = self.holds[ix.0 as usize].known;
+        let turns_true = truth == Some(true) && known == Some(false);
+        if known.is_none() || turns_true {
+            let begins = truth == Some(true) && !plan.span.is_zero();
+            let pending = begins.then(|| self.wait(plan, ix, now.at));
+            let hold = &mut self.holds[ix.0 as usize];
+            (hold.truth, hold.known, hold.pending) = (truth, truth, pending);
+        }
+        self.look_soon(ctx, ix, now);
+    }
+
+    /// Notes in `state`, which is this engine's, what has turned by `now` and nobody has looked at since: whatever
+    /// program takes over, that is the house's doing.
+    pub(crate) fn note_turned(&self, ctx: Ctx<'_>, now: Now, state: &mut State) {
+        let holds = ctx.plan.holds.iter().zip(&self.holds);
+        for ((plan, hold), saved) in holds.zip(&mut state.holds) {
+            let truth = self.truth_of(ctx, now, plan, &mut Vec::new());
+            if truth != hold.truth {
+                saved.overdue = Some(now.at);
+            }
+        }
     }
 
     /// Takes what is true now as what was true before: no edge, nothing waits.

@@ -498,7 +498,7 @@ impl Core {
             let text = holds_condition(ctx.program, plan.place).map_or("", |c| &c.text);
             let saved = saved.get_mut(&(rule, text));
             let Some(saved) = saved.and_then(VecDeque::pop_front) else {
-                self.first_look(ctx, now, ix);
+                self.meet(ctx, now, ix);
                 continue;
             };
             let pending = saved.since.map(|since| {
@@ -511,11 +511,13 @@ impl Core {
             hold.known = saved.known;
             hold.truth = saved.truth;
             hold.pending = pending;
-            if how == Resume::Reload {
-                self.look_soon(ctx, ix, now);
-            } else {
-                self.plan_looks(ctx, state.now, ix);
-                self.look_overdue(ix, saved.overdue);
+            match how {
+                Resume::Reload if saved.overdue.is_some() => self.look_soon(ctx, ix, now),
+                Resume::Reload => self.meet(ctx, now, ix),
+                Resume::Replay | Resume::Restart => {
+                    self.plan_looks(ctx, state.now, ix);
+                    self.look_overdue(ix, saved.overdue);
+                }
             }
         }
         let left = saved.into_values().flatten();

@@ -142,18 +142,148 @@ fn a_variable_whose_range_became_smaller_keeps_the_nearest_value() {
     assert_eq!(b.engine.var(level), &80.0.into());
 }
 
+/// A house in which it is dark, and what `new` does in it from the reload on.
+fn dark_before(new: R) -> Bench {
+    let mut b = bench(&[]);
+    b.report("hall.lux", 5.0);
+    assert_eq!(reload(&mut b, &[new]), []);
+    b
+}
+
 #[test]
-fn holds_keep_their_truth_unless_their_text_changed() {
+fn holds_keep_their_truth_and_what_is_true_already_is_known_at_a_reload() {
     let dark = |text: &str| [rule("dark").holds(text, 0).notify("dark")];
     let mut b = bench(&dark("state.hall.lux < 20"));
     b.report("hall.lux", 5.0);
     assert_eq!(b.fired(), ["dark"]);
-    reload(&mut b, &dark("state.hall.lux < 20"));
-    b.pass(1);
+    for text in ["state.hall.lux < 20", "state.hall.lux < 30"] {
+        reload(&mut b, &dark(text));
+        b.pass(1);
+        assert_eq!(b.fired(), [""; 0], "{text}");
+    }
+    b.report("hall.lux", 40.0);
+    b.report("hall.lux", 25.0);
+    assert_eq!(b.fired(), ["dark"]);
+}
+
+#[test]
+fn a_new_rule_whose_condition_is_true_already_waits_for_it_to_become_true() {
+    let mut b = dark_before(rule("dark").holds("state.hall.lux < 20", 0).notify("dark"));
+    b.pass(60);
     assert_eq!(b.fired(), [""; 0]);
-    reload(&mut b, &dark("state.hall.lux < 30"));
+    b.report("hall.lux", 90.0);
+    b.report("hall.lux", 4.0);
+    assert_eq!(b.fired(), ["dark"]);
+}
+
+#[test]
+fn a_new_rule_fires_once_what_was_unknown_at_the_reload_is_true() {
+    let mut b = dark_before(rule("cold").holds("state.living.temp < 20", 0).notify("x"));
+    b.pass(60);
+    assert_eq!(b.fired(), [""; 0]);
+    b.report("living.temp", 18.0);
+    assert_eq!(b.fired(), ["cold"]);
+}
+
+#[test]
+fn a_rule_that_is_enabled_again_while_its_condition_is_true_fires_nothing() {
+    let dark = rule("dark").holds("state.hall.lux < 20", 0).notify("dark");
+    let is_enabled = |enabled| {
+        let mut program = (*house(std::slice::from_ref(&dark))).clone();
+        program.rules[0].enabled = enabled;
+        std::sync::Arc::new(program)
+    };
+    let mut b = bench(std::slice::from_ref(&dark));
+    b.report("hall.lux", 90.0);
+    b.swap(&is_enabled(false), Resume::Reload);
+    b.report("hall.lux", 5.0);
+    b.swap(&is_enabled(true), Resume::Reload);
+    b.pass(60);
+    assert_eq!(b.fired(), [""; 0]);
+    b.report("hall.lux", 90.0);
+    b.report("hall.lux", 5.0);
+    assert_eq!(b.fired(), ["dark"]);
+}
+
+#[test]
+fn a_for_of_a_new_rule_begins_at_the_reload() {
+    let dark = rule("dark").holds("state.hall.lux < 20", 600);
+    let mut b = dark_before(dark.notify("dark"));
+    b.pass(599);
+    assert_eq!(b.fired(), [""; 0]);
     b.pass(1);
     assert_eq!(b.fired(), ["dark"]);
+    b.pass(6_000);
+    assert_eq!(b.fired(), [""; 0]);
+}
+
+#[test]
+fn a_for_that_is_over_does_not_begin_again_with_another_time() {
+    let open = |seconds| {
+        [rule("open")
+            .holds("state.door.contact == 'open'", seconds)
+            .notify("open")]
+    };
+    let mut b = bench(&open(60));
+    b.report("door.contact", "open");
+    b.pass(60);
+    assert_eq!(b.fired(), ["open"]);
+    reload(&mut b, &open(90));
+    b.pass(600);
+    assert_eq!(b.fired(), [""; 0]);
+}
+
+#[test]
+fn a_condition_that_is_true_because_an_edit_changed_what_it_reads_fires_nothing() {
+    let soft = |seconds| rule("soft").holds("var.level < 85", seconds).notify("soft");
+    for (seconds, fired) in [(0, &[""; 0][..]), (60, &["soft"])] {
+        let mut b = bench(&[soft(seconds)]);
+        b.var("level", 90.0);
+        b.fired();
+        let mut program = (*b.program()).clone();
+        let level = program.names.vars["level"];
+        program.vars[level.index()].ty = types::Type::Number {
+            min: 0.0,
+            max: 80.0,
+        };
+        b.swap(&std::sync::Arc::new(program), Resume::Reload);
+        b.pass(59);
+        assert_eq!(b.fired(), [""; 0]);
+        b.pass(1);
+        assert_eq!(b.fired(), fired, "{seconds}");
+    }
+}
+
+#[test]
+fn what_time_made_true_before_a_reload_fires_though_nobody_had_looked() {
+    let old = || {
+        [rule("old")
+            .holds("age(state.hall.lux) > 90", 0)
+            .notify("old")]
+    };
+    let mut b = bench(&old());
+    b.report("hall.lux", 1.0);
+    b.now = b.now.after(std::time::Duration::from_secs(100));
+    reload(&mut b, &old());
+    b.pass(0);
+    assert_eq!(b.fired(), ["old"]);
+}
+
+#[test]
+fn what_turned_true_while_the_dispatcher_was_off_fires_though_the_house_was_edited_meanwhile() {
+    let lost = rule("lost")
+        .holds("!has(state.living.temp)", 0)
+        .notify("lost");
+    let other = rule("other").on("desk.button.press").notify("other");
+    let mut b = bench(std::slice::from_ref(&lost));
+    b.report("living.temp", 21.0);
+    b.fired();
+    b.now = b.now.after(std::time::Duration::from_secs(3_600));
+    let program = b.program();
+    b.swap(&program, Resume::Restart);
+    reload(&mut b, &[lost, other]);
+    b.pass(0);
+    assert_eq!(b.fired(), ["lost"]);
 }
 
 #[test]
