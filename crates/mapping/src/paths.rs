@@ -592,6 +592,11 @@ pub(crate) fn no_argument(
     let path = program.channel_path(channel);
     let message = format!("`{}` is no argument of `{path}.{}`", key.name, row.name);
     let error = Diagnostic::error("unknown-key", key.span.clone(), message);
+    if key.name == "for" && *row.name == *"on" && program.on(channel).is_some() {
+        return error
+            .label("a command has no end")
+            .help(format!("write {{ on = \"{path}\", for = .. }}"));
+    }
     let field = program.slot(channel, key.name);
     if field.is_some_and(|slot| program[slot].settable) {
         return error

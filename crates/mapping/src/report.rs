@@ -108,6 +108,14 @@ impl Report {
             .any(|found| found.severity == Severity::Error)
     }
 
+    /// Adds a help to the first error that was reported since there were `before` complaints.
+    pub(crate) fn help_first_since(&mut self, before: usize, help: String) {
+        let mut new = self.diagnostics.iter_mut().skip(before);
+        if let Some(error) = new.find(|found| found.severity == Severity::Error) {
+            error.help.push(help);
+        }
+    }
+
     /// Adds several.
     pub(crate) fn extend(&mut self, diagnostics: impl IntoIterator<Item = Diagnostic>) {
         for diagnostic in diagnostics {

@@ -44,10 +44,24 @@ fn expected(house: &mut House<'_>, node: Node<'_>) -> Option<Vec<Expected>> {
         );
         return None;
     };
-    if let Some(name) = table.field("command") {
+    let program = &house.program;
+    let set = table.field("set").and_then(|node| node.as_text());
+    let set = set.and_then(|text| {
+        let whole = 0..text.text.len();
+        paths::targets(program, &mut Report::default(), &text, whole)
+    });
+    // A field may be called as another form.
+    let is_field = |key: &str| {
+        let mut channels = set.iter().flatten();
+        channels.any(|channel| program.slot(*channel, key).is_some())
+    };
+    let form = |key: &str| table.field(key).filter(|_| !is_field(key));
+    let (command, notify, scene_name) = (form("command"), form("notify"), form("scene"));
+    let on = form("on").filter(|on| on.as_text().is_some());
+    if let Some(name) = command {
         return with_arguments(house, &table, name);
     }
-    if let Some(to) = table.field("notify") {
+    if let Some(to) = notify {
         let report = &mut house.report;
         table.reject_unknown(report, "an expected notification", &["notify", "text"]);
         let to = to.text(report, "`notify`")?.text.into();
@@ -59,10 +73,10 @@ fn expected(house: &mut House<'_>, node: Node<'_>) -> Option<Vec<Expected>> {
             text: text.map(|text| text.text.into()),
         }]);
     }
-    if let Some(on) = table.field("on").filter(|on| on.as_text().is_some()) {
+    if let Some(on) = on {
         return switched_on(house, &table, on);
     }
-    if let Some(name) = table.field("scene") {
+    if let Some(name) = scene_name {
         table.reject_unknown(&mut house.report, "an expected scene", &["scene"]);
         let name = name.text(&mut house.report, "`scene`")?;
         return scene(house, &name);

@@ -245,6 +245,7 @@ fn states(house: &mut House<'_>, node: Node<'_>, write: Write) -> Vec<(SlotIx, V
 }
 
 fn step(house: &mut House<'_>, table: &Table<'_>, before: Duration) -> TestStep {
+    let table = &without_wait(house, table);
     // `set` takes fields of the channel beside it.
     if table.field("set").is_none() {
         table.reject_unknown(&mut house.report, STEP.what, STEP.names);
@@ -305,6 +306,20 @@ fn step(house: &mut House<'_>, table: &Table<'_>, before: Duration) -> TestStep 
             Some(text.text.into())
         }),
     }
+}
+
+/// The step without a word for time that passes, as rules and other programs have one, which is reported.
+fn without_wait<'a>(house: &mut House<'_>, table: &Table<'a>) -> Table<'a> {
+    let words = ["wait", "after", "delay", "sleep", "pause"];
+    let Some(word) = words.into_iter().find(|word| table.field(word).is_some()) else {
+        return table.clone();
+    };
+    let message = format!("`{word}` is no key of a step");
+    let error = Diagnostic::error("unknown-key", table.key_span(word), message);
+    house.report.push(error.help(
+        "`at` lets time pass: at = \"5m\" is five minutes after the start of the test, and not after the step above",
+    ));
+    table.clone().without(word)
 }
 
 /// When a step is.

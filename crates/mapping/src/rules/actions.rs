@@ -62,38 +62,79 @@ fn one(compiler: &mut Compiler<'_, '_>, node: Node<'_>) -> Option<Vec<Action>> {
         );
         return None;
     };
-    let (form, table) = form(compiler, table)?;
+    let before = compiler.house.report.len();
+    let among = forms_of(&table);
+    let sure = sure(&compiler.house.program, &table, &among);
+    let (form, table) = form(compiler, table, sure.or(among.first().copied()))?;
+    let actions = of_form(compiler, form, &table);
+    if let (None, Some(why)) = (sure, taken_for(form, &among)) {
+        compiler.house.report.help_first_since(before, why);
+    }
+    actions
+}
+
+fn of_form(
+    compiler: &mut Compiler<'_, '_>,
+    form: &'static str,
+    table: &Table<'_>,
+) -> Option<Vec<Action>> {
     match form {
-        "command" => command::read(compiler, &table),
-        "set" => set(compiler, &table),
-        "emit" => emit::read(compiler, &table),
-        "scene" => scene(compiler, &table),
-        "start" => start(compiler, &table).map(|action| vec![action]),
+        "command" => command::read(compiler, table),
+        "set" => set(compiler, table),
+        "emit" => emit::read(compiler, table),
+        "scene" => scene(compiler, table),
+        "start" => start(compiler, table).map(|action| vec![action]),
         "stop" => {
-            let text = text(compiler, &table, "stop")?;
+            let text = text(compiler, table, "stop")?;
             let timers = &mut compiler.all.timers;
             let timer = timers.take(&mut compiler.house.report, &text, Use::Stop);
             Some(vec![Action::Stop(timer)])
         }
-        "var" => var(compiler, &table).map(|action| vec![action]),
-        "on" => lasting::on(compiler, &table),
-        "hold" => lasting::hold(compiler, &table),
-        "wait" => lasting::wait(compiler, &table).map(|action| vec![action]),
-        _ => notify(compiler, &table).map(|action| vec![action]),
+        "var" => var(compiler, table).map(|action| vec![action]),
+        "on" => lasting::on(compiler, table),
+        "hold" => lasting::hold(compiler, table),
+        "wait" => lasting::wait(compiler, table).map(|action| vec![action]),
+        _ => notify(compiler, table).map(|action| vec![action]),
     }
+}
+
+/// The kinds of action whose key stands in a table.
+fn forms_of(table: &Table<'_>) -> Vec<&'static Form> {
+    let all = ACTIONS.all.iter().filter(|form| {
+        let node = table.field(form.name);
+        // `on = true` is a field whose `set` was misspelt.
+        node.is_some_and(|node| form.name != "on" || node.as_text().is_some())
+    });
+    all.collect()
+}
+
+/// Of several kinds the one of which the keys of the others are fields or arguments.
+fn sure(program: &Program, table: &Table<'_>, among: &[&'static Form]) -> Option<&'static Form> {
+    let takes_others = |form: &&&'static Form| {
+        let mut others = among.iter().filter(|other| other.name != form.name);
+        others.all(|other| {
+            let is_own = form.keys.names.contains(&other.name);
+            is_own || conditions::takes(program, form, table, other.name) == Some(true)
+        })
+    };
+    among.iter().find(takes_others).copied()
+}
+
+/// Why a table with the keys of several kinds of action is taken for one of them.
+fn taken_for(form: &str, among: &[&'static Form]) -> Option<String> {
+    let other = among.iter().find(|other| other.name != form)?.name;
+    Some(format!(
+        "this table is taken for an action with `{form}`, since it has that key; one with `{other}` is a table of its own"
+    ))
 }
 
 /// Which kind of action a table is; its keys are checked, and a misspelt one is read as what was meant.
 fn form<'a>(
     compiler: &mut Compiler<'_, '_>,
     table: Table<'a>,
+    found: Option<&'static Form>,
 ) -> Option<(&'static str, Table<'a>)> {
     let report = &mut compiler.house.report;
-    // `on = true` is a field whose `set` was misspelt.
-    let found = ACTIONS.all.iter().find(|form| {
-        let node = table.field(form.name);
-        node.is_some_and(|node| form.name != "on" || node.as_text().is_some())
-    });
     let (form, table) = match found {
         Some(form) => (form, table),
         None => {

@@ -426,3 +426,35 @@ fn fields_may_be_called_as_conditions_are_elsewhere() {
     let action = r#"{ set = "sky.wether", condition = "sunny" }"#;
     assert_eq!(codes_of_action(action), ["unknown-channel"]);
 }
+
+#[test]
+fn a_field_may_be_called_as_another_kind_of_action() {
+    let loaded = load_texts([
+        (
+            "mapping.toml",
+            "format = 1\n[kind.robot]\ntarget.scene = [\"go\", \"stay\"]\n\
+             [device.arm]\nid = 1\nio.arm = { kind = \"robot\" }\nio.button = { kind = \"button\" }\n\
+             [rule.go]\nwhen = \"arm.button.press\"\ndo = { set = \"arm.arm\", scene = \"go\" }\n"
+                .to_owned(),
+        ),
+        (
+            "tests/go.test.toml",
+            "[test.go]\nsteps = [{ event = \"arm.button.press\", expect = [{ set = \"arm.arm\", scene = \"go\" }] }]\n"
+                .to_owned(),
+        ),
+    ]);
+    assert_eq!(loaded.diagnostics, []);
+    let program = loaded.program.expect("it checks");
+    let [
+        Action::Set {
+            channel, fields, ..
+        },
+    ] = &*only_rule(&program).actions
+    else {
+        panic!("{:?}", only_rule(&program).actions);
+    };
+    assert_eq!(program.channel_path(*channel), "arm.arm");
+    assert_eq!(&*program[fields[0].0].name, "scene");
+    let expected = loaded.tests[0].steps[0].expect.as_ref();
+    assert_eq!(expected.map(Vec::len), Some(1));
+}

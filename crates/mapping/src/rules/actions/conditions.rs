@@ -34,21 +34,24 @@ pub(super) fn without<'a>(
     table.without(key.name)
 }
 
-/// Whether what an action names has a field or an argument `key`. What can't be found may have it: that is told where the
+/// Whether what an action names may have a field or an argument `key`. What can't be found may: that is told where the
 /// action is read.
 fn may_take(program: &Program, form: &Form, table: &Table<'_>, key: &str) -> bool {
+    takes(program, form, table, key).unwrap_or(true)
+}
+
+/// Whether what an action names has a field or an argument `key`; `None`: what it names can't be found.
+pub(super) fn takes(program: &Program, form: &Form, table: &Table<'_>, key: &str) -> Option<bool> {
     if form.keys.others == Others::Nothing {
-        return false;
+        return Some(false);
     }
-    let Some(name) = table.field(form.name).and_then(|node| node.as_text()) else {
-        return true;
-    };
+    let name = table.field(form.name)?.as_text()?;
     let unheard = &mut Report::default();
     let has = |fields: &[Field]| fields.iter().any(|field| &*field.name == key);
     match form.keys.others {
         Others::ArgumentsOf(_) => {
             let commands = paths::commands(program, unheard, &name);
-            commands.is_none_or(|commands| {
+            commands.map(|commands| {
                 commands.into_iter().any(|(channel, command)| {
                     has(&program[channel].commands[usize::from(command)].args)
                 })
@@ -56,7 +59,7 @@ fn may_take(program: &Program, form: &Form, table: &Table<'_>, key: &str) -> boo
         }
         Others::EventFieldsOf(_) => {
             let sources = paths::events(program, unheard, &name);
-            sources.is_none_or(|sources| {
+            sources.map(|sources| {
                 sources.into_iter().any(|source| match source {
                     Source::Event(event) => has(&program[event].fields),
                     Source::Gesture(..) => false,
@@ -65,7 +68,7 @@ fn may_take(program: &Program, form: &Form, table: &Table<'_>, key: &str) -> boo
         }
         _ => {
             let channels = paths::targets(program, unheard, &name, 0..name.text.len());
-            channels.is_none_or(|channels| {
+            channels.map(|channels| {
                 let mut channels = channels.into_iter();
                 channels.any(|channel| program.slot(channel, key).is_some())
             })
