@@ -524,7 +524,9 @@ pub fn disposition(disposition: Disposition) -> &'static str {
     }
 }
 
-pub(crate) fn gesture(kind: GestureKind) -> &'static str {
+/// The word for a gesture, as in `desk.button.double`.
+#[must_use]
+pub fn gesture(kind: GestureKind) -> &'static str {
     match kind {
         GestureKind::Click => "click",
         GestureKind::Double => "double",

@@ -15,8 +15,8 @@ use std::{
 use dispatcher::{Blocklist, Config, Dispatcher};
 use jiff::tz::TimeZone;
 use mapping::Program;
-use store::{MappingHash, Past, SnapshotInfo};
-use types::{InputNo, Now, UnixTime};
+use store::{MappingHash, Past, Record, SnapshotInfo};
+use types::{InputNo, Instant, Now, UnixTime};
 
 use crate::{
     player::Player,
@@ -24,7 +24,7 @@ use crate::{
     restore::restore,
     travel::Travel,
     trouble::{HistoryError, Trouble, Troubles},
-    words::{clock_of, minute_of},
+    words::{clock_of, from_here, minute_of},
 };
 
 /// A search backwards looks at stretches of at least so many inputs at once, but for the newest one: restoring a
@@ -140,6 +140,13 @@ impl History {
         clock_of(&self.zone, wall)
     }
 
+    /// The same, with its date where that is not the day of the newest input.
+    #[must_use]
+    pub fn moment(&self, wall: UnixTime) -> String {
+        let newest = self.last_now().map_or(wall, |now| now.wall);
+        from_here(&self.zone, newest, wall)
+    }
+
     /// The number of the newest input.
     #[must_use]
     pub fn last(&self) -> InputNo {
@@ -233,6 +240,15 @@ impl History {
         Ok(travel)
     }
 
+    /// The house after the newest snapshot that was taken by `at`, and a travel from there on until `until`.
+    pub(crate) fn after_snapshot_at(
+        &self,
+        at: Instant,
+        until: Until,
+    ) -> Result<Travel<'_>, HistoryError> {
+        self.after(self.snapshot_at(at), until)
+    }
+
     /// All that is kept.
     ///
     /// # Errors
@@ -303,6 +319,21 @@ impl History {
     /// Whether the clock can be trusted that `now` was read from.
     pub(crate) fn is_timed(&self, now: Now) -> bool {
         self.shows(now)
+    }
+
+    /// Whether `record` lies behind the end of a travel.
+    pub(crate) fn is_behind(&self, record: &Record, until: Until) -> bool {
+        match until {
+            Until::End => false,
+            Until::No(no) => record.no > no,
+            Until::Wall(wall) => self.is_past(record.now, wall),
+        }
+    }
+
+    /// The number of the newest snapshot that was taken by `at`; of the oldest, where none was.
+    pub(crate) fn snapshot_at(&self, at: Instant) -> InputNo {
+        let before = self.snapshots.iter().rfind(|info| info.now.at <= at);
+        before.map_or_else(|| self.oldest_snapshot(), |info| info.no)
     }
 
     /// The number of the newest snapshot.

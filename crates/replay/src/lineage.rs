@@ -205,6 +205,10 @@ pub(crate) fn after(succession: &Succession<'_>, target: &Target) -> Option<Targ
         Target::Channel(channel) => succession.channel(*channel).map(Target::Channel),
         Target::Slot(slot) => slot_after(succession, *slot).map(Target::Slot),
         Target::Event(event) => event_after(succession, *event).map(Target::Event),
+        Target::Gesture(channel, kind) => {
+            let channel = succession.channel(*channel)?;
+            Some(Target::Gesture(channel, *kind))
+        }
         Target::Rule(rule) => succession.rule(*rule).map(Target::Rule),
         Target::Var(var) => succession.var(*var).map(Target::Var),
         Target::Timer(timer) => succession.timer(*timer).map(Target::Timer),
@@ -235,6 +239,10 @@ fn before(succession: &Succession<'_>, target: &Target) -> Option<Target> {
                 }
             };
             Some(Target::Event(was))
+        }
+        Target::Gesture(channel, kind) => {
+            let was = succession.channel_before(*channel)?;
+            Some(Target::Gesture(was, *kind))
         }
         Target::Rule(rule) => {
             let mut all = RuleIx::all(old.rules.len());

@@ -200,6 +200,7 @@ impl Part {
                 let mut members = target.members(program).iter();
                 members.any(|channel| *own == device_of(*channel))
             }
+            (Self::Device(own), Target::Gesture(channel, _)) => *own == device_of(*channel),
             (Self::Device(own), Target::Slot(slot)) => *own == device_of(program[*slot].channel),
             (Self::Device(own), Target::Event(event)) => *own == program[*event].device,
             (Self::Var(own), Target::Var(var)) => own == var,
@@ -227,7 +228,7 @@ impl Looker<'_> {
     fn device(&self, ix: DeviceIx, target: Option<&Target>) -> DeviceState {
         let row = &self.program[ix];
         let channels = row.channels.iter().filter(|channel| match target {
-            Some(Target::Channel(own)) => *channel == own,
+            Some(Target::Channel(own) | Target::Gesture(own, _)) => *channel == own,
             Some(group @ Target::Group(_)) => group.members(self.program).contains(channel),
             Some(Target::Slot(slot)) => **channel == self.program[*slot].channel,
             _ => true,

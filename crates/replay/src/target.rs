@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
-use dispatcher::{Dispatcher, explain::Filter};
+use dispatcher::{
+    Dispatcher,
+    explain::{self, Filter},
+};
 use engine::Cause;
 use mapping::{
     Program,
-    program::{ChannelIx, DeviceIx, EventIx, RuleIx, SlotIx, TimerIx, VarIx},
+    program::{ChannelIx, DeviceIx, EventIx, GestureKind, RuleIx, SlotIx, TimerIx, VarIx},
     suggest,
 };
-use types::Value;
+use types::{Instant, Value};
 
-use crate::trouble::HistoryError;
+use crate::{trouble::HistoryError, words};
 
 /// A thing of the house, as one program names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub enum Target {
     Slot(SlotIx),
     /// `hall.motion.start`.
     Event(EventIx),
+    /// `desk.button.double`.
+    Gesture(ChannelIx, GestureKind),
     /// `rule.hall-motion`, or its bare name.
     Rule(RuleIx),
     /// `var.night`, or its bare name.
@@ -62,6 +67,7 @@ impl Target {
                     Some(field) => {
                         let slot = program.slot(channel, field).map(Self::Slot);
                         slot.or_else(|| program.event(channel, field).map(Self::Event))
+                            .or_else(|| gesture(program, channel, field))
                     }
                 }
             }
@@ -165,9 +171,17 @@ impl Target {
             Self::Var(var) => vec![Some(engine.var(*var).clone())],
             Self::Timer(timer) => {
                 let running = engine.timer(*timer);
-                vec![running.map(|running| Value::Number(running.started.0 as f64))]
+                let moments = running.map(|running| [running.started, running.due]);
+                let moment = |at: Instant| Value::Number(at.0 as f64);
+                [0, 1]
+                    .map(|place| moments.map(|all| moment(all[place])))
+                    .into()
             }
-            Self::Event(_) | Self::Rule(_) | Self::Notify(_) | Self::Group(_) => Vec::new(),
+            Self::Event(_)
+            | Self::Gesture(..)
+            | Self::Rule(_)
+            | Self::Notify(_)
+            | Self::Group(_) => Vec::new(),
         }
     }
 
@@ -202,7 +216,14 @@ impl Target {
                 false => "offline".to_owned(),
             },
             Self::Timer(timer) => match house.engine().timer(*timer) {
-                Some(_) => "running".to_owned(),
+                Some(running) => {
+                    let now = house.engine().now();
+                    let due = now.after(running.due.since(now.at)).wall;
+                    format!(
+                        "running until {}",
+                        words::from_here(&program.home.zone(), now.wall, due)
+                    )
+                }
                 None => "not running".to_owned(),
             },
             Self::Slot(slot) => match values.first() {
@@ -216,7 +237,11 @@ impl Target {
                 Some(Some(value)) => value.to_string(),
                 _ => "unknown".to_owned(),
             },
-            Self::Event(_) | Self::Rule(_) | Self::Notify(_) | Self::Group(_) => String::new(),
+            Self::Event(_)
+            | Self::Gesture(..)
+            | Self::Rule(_)
+            | Self::Notify(_)
+            | Self::Group(_) => String::new(),
         }
     }
 
@@ -231,6 +256,10 @@ impl Target {
                 format!("{}.{}", program.channel_path(row.channel), row.name)
             }
             Self::Event(event) => program.event_path(*event),
+            Self::Gesture(channel, kind) => {
+                let path = program.channel_path(*channel);
+                format!("{path}.{}", explain::gesture(*kind))
+            }
             Self::Rule(rule) => format!("rule {}", program[*rule].name),
             Self::Var(var) => format!("var.{}", program[*var].name),
             Self::Timer(timer) => format!("timer {}", program[*timer].name),
@@ -264,6 +293,9 @@ impl Target {
     pub(crate) fn is_caused(&self, program: &Program, cause: &Cause) -> bool {
         match (self, cause) {
             (Self::Event(own), Cause::Event(event, _)) => own == event,
+            (Self::Gesture(button, own), Cause::Gesture(kind, channel)) => {
+                button == channel && own == kind
+            }
             (Self::Event(own), Cause::Online(device)) => program[*device].online == *own,
             (Self::Event(own), Cause::Offline(device)) => program[*device].offline == *own,
             (Self::Channel(own), Cause::Event(event, _)) => {
@@ -277,6 +309,21 @@ impl Target {
 fn group(program: &Program, name: &str) -> Option<Target> {
     let (name, _) = program.names.groups.get_key_value(name)?;
     Some(Target::Group(Arc::clone(name)))
+}
+
+/// A gesture of a button.
+fn gesture(program: &Program, channel: ChannelIx, name: &str) -> Option<Target> {
+    let all = [
+        GestureKind::Click,
+        GestureKind::Double,
+        GestureKind::Triple,
+        GestureKind::Long,
+    ];
+    let is_button = |event| program.event(channel, event).is_some();
+    let kind = all
+        .into_iter()
+        .find(|kind| explain::gesture(*kind) == name)?;
+    (is_button("press") && is_button("release")).then_some(Target::Gesture(channel, kind))
 }
 
 /// What stands where there is no value.

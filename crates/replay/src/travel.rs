@@ -168,11 +168,8 @@ impl<'h> Travel<'h> {
                 Some(Err(error)) => return Err(HistoryError::Read(error)),
             }
         }
-        let is_end = self.ahead.as_ref().is_some_and(|record| match self.until {
-            Until::End => false,
-            Until::No(no) => record.no > no,
-            Until::Wall(wall) => self.history.is_past(record.now, wall),
-        });
+        let ahead = self.ahead.as_ref();
+        let is_end = ahead.is_some_and(|record| self.history.is_behind(record, self.until));
         Ok(if is_end { None } else { self.ahead.take() })
     }
 

@@ -11,6 +11,8 @@ use jiff::{
 };
 use types::UnixTime;
 
+use crate::words;
+
 /// What somebody meant: everything from `from` up to and without `until`. A minute for `07:02`, a day for
 /// `yesterday`, a microsecond for `now`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +77,32 @@ impl When {
             });
         }
         Ok(when)
+    }
+
+    /// The moment that it was read as, for people at home, where it is `now`: `07:02:00 today (2026-03-28)`; a whole day
+    /// without a time.
+    #[must_use]
+    pub fn words(&self, now: UnixTime, zone: &TimeZone) -> String {
+        let day = words::near_day(zone, now, self.from);
+        match self.is_day {
+            true => day,
+            false => format!("{} {day}", words::short_clock(zone, self.from)),
+        }
+    }
+
+    /// Its first moment alone.
+    #[must_use]
+    pub fn begin(&self) -> Self {
+        Self::exactly(self.from)
+    }
+
+    /// The moment at which it ends as the end of a stretch of time: all of a day, the begin of a minute.
+    #[must_use]
+    pub fn end(&self) -> Self {
+        match self.is_day {
+            true => Self::exactly(self.until),
+            false => self.begin(),
+        }
     }
 
     /// Just this moment.
@@ -372,6 +400,28 @@ mod tests {
         ] {
             check(text, from, until);
         }
+    }
+
+    #[test]
+    fn what_was_read_is_told_with_its_day() {
+        for (text, said) in [
+            ("07:02", "07:02:00 today (2026-03-28)"),
+            ("22:16", "22:16:00 yesterday (2026-03-27)"),
+            ("tuesday 8:00", "08:00:00 Tuesday (2026-03-24)"),
+            ("2026-03-21 21:00", "21:00:00 2026-03-21"),
+            ("-2h", "20:15:30 today (2026-03-28)"),
+            ("yesterday", "yesterday (2026-03-27)"),
+        ] {
+            let when = When::parse(text, now(), &berlin()).expect(text);
+            assert_eq!(when.words(now(), &berlin()), said);
+        }
+        let day = When::parse("yesterday", now(), &berlin()).expect("a day");
+        let (begin, end) = (day.begin(), day.end());
+        assert_eq!(
+            begin.words(now(), &berlin()),
+            "00:00:00 yesterday (2026-03-27)"
+        );
+        assert_eq!(end.words(now(), &berlin()), "00:00:00 today (2026-03-28)");
     }
 
     #[test]

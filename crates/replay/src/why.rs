@@ -3,13 +3,13 @@
 //! Found by searching backwards, stretch by stretch between snapshots; the one input that did it is then
 //! replayed again, with the house as it was right before.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use dispatcher::{
     Dispatcher, Effects, Input,
     explain::{self, Part},
 };
-use engine::{Disposition, Output};
+use engine::{Disposition, Outcome, Output};
 use mapping::{Program, program::RuleIx};
 use types::{InputNo, Now, Shown, Value};
 
@@ -26,8 +26,10 @@ use crate::{
 
 mod after;
 mod chain;
+mod down;
 mod earlier;
 mod json;
+mod moved;
 mod pick;
 mod teller;
 mod text;
@@ -101,6 +103,8 @@ pub enum What {
         /// Whether that is what it was told.
         as_told: bool,
     },
+    /// The dispatcher started again, and was off for so long before, at the most.
+    Down(Duration),
     /// Something that should have followed did not.
     Missing(String),
 }
@@ -142,6 +146,7 @@ pub fn why(history: &History, text: &str, when: Option<When>) -> Result<Option<W
         return Ok(None);
     };
     let mut why = chain::of(history, &found)?;
+    down::tell(history, &mut why, until)?;
     if found.idle > 0
         && let Some((now, what)) = &found.newest_idle
     {
@@ -260,9 +265,10 @@ impl<'t, 'h> Tracker<'t, 'h> {
     }
 
     fn is(&self, house: &Dispatcher) -> String {
-        self.target
-            .as_ref()
-            .map_or_else(|| "not there".to_owned(), |target| target.text(house))
+        self.target.as_ref().map_or_else(
+            || "not in the mapping".to_owned(),
+            |target| target.text(house),
+        )
     }
 
     fn look(&mut self, step: &Step<'_>) {
@@ -343,7 +349,7 @@ impl<'t, 'h> Tracker<'t, 'h> {
 /// notification. Says what.
 fn happened(target: &Target, program: &Program, effects: &Effects) -> Option<String> {
     match target {
-        Target::Event(_) | Target::Channel(_) | Target::Device(_) => {
+        Target::Event(_) | Target::Gesture(..) | Target::Channel(_) | Target::Device(_) => {
             let outputs = effects.engine.outputs.iter();
             let momentary = outputs.filter_map(|output| match output {
                 Output::Momentary {
@@ -363,8 +369,11 @@ fn happened(target: &Target, program: &Program, effects: &Effects) -> Option<Str
         }
         Target::Rule(rule) => {
             let mut traces = effects.engine.decisions.iter().flat_map(|d| &d.rules);
-            let fired = traces.any(|trace| trace.rule == *rule && explain::ran(trace));
-            fired.then(|| "fired".to_owned())
+            let ran = traces.rfind(|trace| trace.rule == *rule && explain::ran(trace))?;
+            Some(match ran.outcome {
+                Outcome::Resumed => "went on after its wait".to_owned(),
+                _ => "fired".to_owned(),
+            })
         }
         Target::Notify(wanted) => {
             let outputs = effects.engine.outputs.iter().rev();

@@ -42,6 +42,32 @@ pub(crate) fn minute_of(zone: &TimeZone, wall: UnixTime) -> String {
     shown(zone, wall, "%Y-%m-%d %H:%M")
 }
 
+/// `21:04:12.310`; `2026-03-28 21:04` where that is another day than the one of `here`.
+pub(crate) fn from_here(zone: &TimeZone, here: UnixTime, wall: UnixTime) -> String {
+    match day_of(zone, wall) == day_of(zone, here) {
+        true => clock_of(zone, wall),
+        false => minute_of(zone, wall),
+    }
+}
+
+/// `today (2026-03-28)`, `yesterday (2026-03-27)`, `Tuesday (2026-03-24)` within a week; `2026-03-01` beyond it.
+pub(crate) fn near_day(zone: &TimeZone, now: UnixTime, wall: UnixTime) -> String {
+    let (Some(now), Some(at)) = (at_home(zone, now), at_home(zone, wall)) else {
+        return "an unknown day".to_owned();
+    };
+    let date = at.strftime("%Y-%m-%d");
+    let ago = now
+        .date()
+        .since(at.date())
+        .map_or(i32::MAX, |span| span.get_days());
+    match ago {
+        0 => format!("today ({date})"),
+        1 => format!("yesterday ({date})"),
+        2..7 => format!("{} ({date})", at.strftime("%A")),
+        _ => date.to_string(),
+    }
+}
+
 /// `2026-03-28T21:04:12.31+01:00`, for machines.
 pub(crate) fn iso_of(zone: &TimeZone, wall: UnixTime) -> String {
     shown(zone, wall, "%Y-%m-%dT%H:%M:%S%.f%:z")

@@ -81,7 +81,14 @@ impl Explainer<'_> {
             let mut own = Vec::new();
             let truth = truth(expr, &view, &mut own);
             let was_asked = own.iter().all(|read| view.of(read.term).is_some());
-            own.dedup();
+            // An expression may read a thing twice.
+            let mut known: Vec<Seen> = Vec::with_capacity(own.len());
+            for read in own {
+                if known.iter().all(|before| before.term != read.term) {
+                    known.push(read);
+                }
+            }
+            let own = known;
             let text = self.expression(rule, cause, expr);
             let shows = |read: &&Seen| {
                 let term = self.term_of(rule, cause, read.term);

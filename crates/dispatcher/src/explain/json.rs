@@ -1,6 +1,6 @@
 //! A decision as JSON, for `events --json` and tools. Keys are stable; new ones may come.
 
-use engine::{Decision, Did, Sent};
+use engine::{Decision, Did, Seen, Sent};
 use types::{InputNo, Now};
 
 use super::{Explainer, disposition, outcome};
@@ -37,10 +37,18 @@ pub(super) fn decision(
         let range = trace.seen.0 as usize..trace.seen.1 as usize;
         let seen = decision.seen.get(range).unwrap_or_default();
         if let Some(step) = cause {
-            list(out, seen, |out, seen| {
-                write_text(out, &explainer.term(seen.term, trace.rule, &step.cause));
+            // An expression may read a thing twice; a key stands once.
+            let mut once: Vec<(String, &Seen)> = Vec::with_capacity(seen.len());
+            for read in seen {
+                let term = explainer.term(read.term, trace.rule, &step.cause);
+                if once.iter().all(|(known, _)| *known != term) {
+                    once.push((term, read));
+                }
+            }
+            list(out, &once, |out, (term, read)| {
+                write_text(out, term);
                 out.push(b':');
-                match &seen.value {
+                match &read.value {
                     Some(value) => write_value(out, value),
                     None => out.extend_from_slice(b"null"),
                 }

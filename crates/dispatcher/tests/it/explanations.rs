@@ -27,14 +27,24 @@ fn a_decision_reads_as_the_live_stream_shows_it() {
 
 #[test]
 fn what_a_rule_looked_at_twice_is_told_once() {
-    let rule = "[rule.twice]\nwhen = \"piano.keys.press\"\nif = \"event.key > 3 && event.velocity > 1 && event.key < 9\"\ndo = \"hall.lamp.on\"\n";
+    let rule = "[rule.twice]\nwhen = \"piano.keys.press\"\nif = \"event.key + event.velocity + event.key > 3 && event.key < 9\"\ndo = \"hall.lamp.on\"\n";
     let program = program(&format!("{HOUSE}{rule}"));
     let mut rig = Rig::of(program, dispatcher::Config::default());
     rig.connect("piano");
     let effects = rig.press(5);
-    let lines = Explainer::new(&rig.program).lines(&effects.engine.decisions[0], Detail::All);
+    let (explainer, decision) = (Explainer::new(&rig.program), &effects.engine.decisions[0]);
+    let lines = explainer.lines(decision, Detail::All);
     let seen = "  [event.key = 5, event.velocity = 64]";
     assert!(lines.iter().any(|line| line.ends_with(seen)), "{lines:?}");
+    let json = explainer.json(decision);
+    let seen = "\"seen\":{\"event.key\":5,\"event.velocity\":64}";
+    assert!(json.contains(seen), "{json}");
+    let rule = rig.program.names.rules["twice"];
+    let condition = rig.program[rule].condition.as_ref().expect("it has one");
+    let cause = Some(&decision.steps[0].cause);
+    let parts = explainer.parts(rule, condition, cause, &decision.seen);
+    let seen: Vec<&str> = parts[0].seen.iter().map(|(term, _)| &**term).collect();
+    assert_eq!(seen, ["event.key", "event.velocity"]);
 }
 
 #[test]

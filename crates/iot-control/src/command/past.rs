@@ -44,11 +44,12 @@ struct Looked {
 /// `iot-control why TARGET`.
 pub(crate) fn why(options: &past::Why) -> anyhow::Result<ExitCode> {
     let looked = look(&options.past)?;
-    let when = looked.when(options.at.as_deref())?;
+    let when = looked.at(options.at.as_deref())?;
     let answer = replay::why::why(&looked.history, &options.target, when)?;
     looked.tell_troubles();
     let Some(why) = answer else {
-        let at = options.at.as_deref();
+        let read = when.map(|when| when.words(looked.now, looked.history.zone()));
+        let at = options.at.as_deref().zip(read.as_deref());
         printer::tell(replay::why::unanswered(
             &looked.history,
             &options.target,
@@ -70,7 +71,7 @@ pub(crate) fn why(options: &past::Why) -> anyhow::Result<ExitCode> {
 /// `iot-control why-not RULE`.
 pub(crate) fn why_not(options: &past::WhyNot) -> anyhow::Result<ExitCode> {
     let looked = look(&options.past)?;
-    let when = looked.when(options.at.as_deref())?;
+    let when = looked.at(options.at.as_deref())?;
     let answer = replay::why_not::why_not(&looked.history, &options.rule, when, looked.now)?;
     looked.tell_troubles();
     if options.past.json {
@@ -84,7 +85,7 @@ pub(crate) fn why_not(options: &past::WhyNot) -> anyhow::Result<ExitCode> {
 /// `iot-control state [PATH]`.
 pub(crate) fn state(options: &past::StateAt) -> anyhow::Result<ExitCode> {
     let looked = look(&options.past)?;
-    let when = looked.when(options.at.as_deref())?;
+    let when = looked.at(options.at.as_deref())?;
     // While a dispatcher runs, nothing came since its last input.
     let when = when.or_else(|| looked.is_live.then(|| When::exactly(looked.now)));
     let answer = replay::state::state(&looked.history, options.path.as_deref(), when)?;
@@ -138,19 +139,47 @@ fn state_folder(named: Option<&Path>) -> PathBuf {
         .unwrap_or_else(settings::default_state_folder)
 }
 
+/// A moment that somebody names. All of them are read here, and it is told how: a time of day alone may be
+/// yesterday's, and the home's zone is not the reader's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Named {
+    At,
+    Since,
+    Until,
+}
+
+impl Named {
+    fn read(self, text: &str, now: UnixTime, history: &History) -> anyhow::Result<When> {
+        let zone = history.zone();
+        let when = When::parse(text, now, zone)?;
+        let (word, when) = match self {
+            Self::At if when.is_day => ("on", when),
+            Self::At => ("at", when),
+            Self::Since => ("from", when.begin()),
+            Self::Until => ("until", when.end()),
+        };
+        printer::tell(format_args!("{word} {}", when.words(now, zone)));
+        Ok(when)
+    }
+}
+
 impl Looked {
-    fn when(&self, text: Option<&str>) -> anyhow::Result<Option<When>> {
-        let parse = |text| When::parse(text, self.now, self.history.zone());
-        Ok(text.map(parse).transpose()?)
+    fn at(&self, text: Option<&str>) -> anyhow::Result<Option<When>> {
+        text.map(|text| Named::At.read(text, self.now, &self.history))
+            .transpose()
     }
 
-    /// The end that somebody means: all of a day, the begin of a minute.
+    fn since(&self, text: &str) -> anyhow::Result<UnixTime> {
+        let since = Named::Since.read(text, self.now, &self.history)?;
+        Ok(since.from)
+    }
+
     fn until(&self, text: Option<&str>) -> anyhow::Result<Until> {
-        Ok(match self.when(text)? {
-            Some(when) if when.is_day => Until::Wall(when.until),
-            Some(when) => Until::Wall(when.from),
-            None => Until::End,
-        })
+        let Some(text) = text else {
+            return Ok(Until::End);
+        };
+        let until = Named::Until.read(text, self.now, &self.history)?;
+        Ok(Until::Wall(until.from))
     }
 
     /// What is missing or doubtful; results stay clean.

@@ -5,7 +5,9 @@ use mapping::Program;
 
 use super::{
     Found, Hop, Scene, What, Why, after,
+    down::STARTED,
     earlier::{Wanted, earlier},
+    moved,
     pick::pick,
     scene,
     teller::{BACK_MAX, Teller},
@@ -25,12 +27,15 @@ pub(super) fn of(history: &History, found: &Found) -> Result<Why, HistoryError> 
     let target = found.target.as_ref();
     let mut hops = Vec::new();
     let mut told = Vec::new();
+    // Of what fell due it is the moment at which it did, and not the one at which it was looked at.
+    let mut now = found.now;
     if let Some(dropped) = &found.dropped {
         hops.extend(before_drop(history, found, dropped)?);
     }
     match target.and_then(|target| pick(target, &scene)) {
         Some(picked) => {
             let decision = &scene.effects.engine.decisions[picked.decision];
+            now = decision.now;
             let teller = Teller {
                 history,
                 program,
@@ -48,13 +53,20 @@ pub(super) fn of(history: &History, found: &Found) -> Result<Why, HistoryError> 
                 told.extend(sent.channel.map(|channel| (channel, sent.disposition)));
             }
         }
-        None => hops.push(Hop {
-            now: found.now,
-            what: What::Cause(match &found.dropped {
-                Some(dropped) => dropped.text(history),
-                None => unpicked(&scene, target),
-            }),
-        }),
+        None => {
+            let moved = moved::by_now(history, found)?;
+            let (start, edit) =
+                moved.map_or((Vec::new(), None), |(start, edit)| (start, Some(edit)));
+            hops.extend(start);
+            hops.push(Hop {
+                now,
+                what: What::Cause(match (&found.dropped, edit) {
+                    (Some(dropped), _) => dropped.text(history),
+                    (None, Some(edit)) => edit,
+                    (None, None) => unpicked(&scene, target),
+                }),
+            });
+        }
     }
     hops.extend(after::hops(history, program, found, &told)?);
     let held = scene.kept.iter().filter(|(path, _)| match target {
@@ -75,7 +87,7 @@ pub(super) fn of(history: &History, found: &Found) -> Result<Why, HistoryError> 
         is: found.is.clone(),
         was: found.was.clone(),
         no: found.no,
-        now: found.now,
+        now,
         hops,
         remarks,
     })
@@ -115,11 +127,10 @@ fn unpicked(scene: &Scene, target: Option<&Target>) -> String {
         }
         Some(Input::Resumed) => match target {
             Some(Target::Var(var)) if !program[*var].keep => format!(
-                "the dispatcher started again; var.{} does not outlive that",
+                "{STARTED}; var.{} does not outlive that",
                 program[*var].name
             ),
-            _ => staleness(program, target)
-                .unwrap_or_else(|| "the dispatcher started again".to_owned()),
+            _ => staleness(program, target).unwrap_or_else(|| STARTED.to_owned()),
         },
         Some(Input::Config(_)) => "the settings changed".to_owned(),
         _ => staleness(program, target).unwrap_or_else(|| "nothing that was recorded".to_owned()),

@@ -14,6 +14,7 @@ use crate::{
     lineage::Lineage,
     player::Fed,
     target::Target,
+    travel::Step,
     trouble::HistoryError,
     words::span,
 };
@@ -45,6 +46,20 @@ impl Wanted {
     }
 }
 
+/// A `for` that began as another mapping came into force: its condition was true then.
+fn begun_by_edit(step: &Step<'_>, program: &Program, rule: RuleIx) -> Vec<Hop> {
+    let hop = hold_of(program, rule).map(|(condition, so_long)| Hop {
+        now: step.record.now,
+        what: What::Cause(format!(
+            "another mapping came into force, and {} was true already; rule {} waits {} from then on",
+            condition.text,
+            program[rule].name,
+            span(so_long)
+        )),
+    });
+    hop.into_iter().collect()
+}
+
 /// The decision at `since`, before input `no`: its causes and the rule.
 pub(super) fn earlier(
     history: &History,
@@ -71,6 +86,10 @@ pub(super) fn earlier(
             let (no, program) = (step.record.no, Arc::clone(step.program()));
             if step.fed == Fed::Reloaded {
                 rule = rule_then(no, &program);
+                let begins = matches!(wanted, Wanted::Turned(_)) && step.record.now.at == since;
+                if let Some(rule) = rule.filter(|_| begins) {
+                    return Ok(begun_by_edit(&step, &program, rule));
+                }
             }
             let is_it = |decision: &&Decision| {
                 let mut traces = decision.rules.iter();

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value as Json, json};
 use types::{Now, Value};
 
-use super::{Hop, What, Why};
+use super::{Hop, What, Why, down};
 use crate::words::iso_of;
 
 impl Why {
@@ -60,6 +60,9 @@ fn what(what: &What) -> Json {
         What::Reported { text, as_told } => {
             json!({ "hop": "reported", "text": text, "as_told": as_told })
         }
+        What::Down(off) => json!({
+            "hop": "down", "text": down::text(*off), "off_s_max": off.as_secs_f64(),
+        }),
         What::Missing(text) => json!({ "hop": "missing", "text": text }),
     }
 }

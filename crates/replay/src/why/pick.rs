@@ -58,7 +58,9 @@ pub(super) fn pick(target: &Target, scene: &Scene) -> Option<Picked> {
                 sent: vec![line],
             })
         }
-        Target::Event(_) | Target::Device(_) | Target::Group(_) => by_cause(target, scene),
+        Target::Event(_) | Target::Gesture(..) | Target::Device(_) | Target::Group(_) => {
+            by_cause(target, scene)
+        }
         Target::Rule(rule) => decisions().find_map(|(place, decision)| {
             let (ix, trace) = last_run(decision, |trace| trace.rule == *rule)?;
             let mine = (0..).zip(&decision.sent);
@@ -148,7 +150,7 @@ fn by_cause(target: &Target, scene: &Scene) -> Option<Picked> {
     let mut decisions: Vec<(usize, &Decision)> = decisions.collect();
     decisions.sort_by_key(|(_, decision)| !by_hand(decision));
     decisions.into_iter().find_map(|(place, decision)| {
-        let wants_rules = matches!(target, Target::Event(_));
+        let wants_rules = matches!(target, Target::Event(_) | Target::Gesture(..));
         let mut steps = decision.steps.iter();
         let is_it = |step: &engine::Step| is_mine(&step.cause);
         // What a device's coming and going sets off hangs on the event that derives from it.

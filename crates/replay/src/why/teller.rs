@@ -16,6 +16,7 @@ use types::{InputNo, Instant};
 use super::{
     Hop, What,
     earlier::{Wanted, earlier},
+    moved,
 };
 use crate::{
     history::{History, Until},
@@ -72,7 +73,11 @@ impl Teller<'_> {
                     Cause::Gesture(kind, channel) if step.depth == 0 => self.waited(kind, channel),
                     _ => None,
                 };
-                let cause = self.cause(&step.cause);
+                let cause = match &step.cause {
+                    Cause::Holds(rule) if step.depth == 0 => self.held_at_first(*rule),
+                    _ => None,
+                };
+                let cause = cause.unwrap_or_else(|| self.cause(&step.cause));
                 hops.push(self.hop(What::Cause(cause + &waited.unwrap_or_default())));
             }
             // The rule in this step that led to the next one.
@@ -146,6 +151,9 @@ impl Teller<'_> {
                 let who = explain::asker(who);
                 format!("{who} asked for {}", program.channel_path(*channel))
             }
+            Cause::Var(var, value) => {
+                format!("somebody set var.{} to {value}", program[*var].name)
+            }
             Cause::Holds(rule) => match hold_of(program, *rule) {
                 Some((condition, span_of)) if !span_of.is_zero() => {
                     format!("{} has held for {}", condition.text, span(span_of))
@@ -170,6 +178,15 @@ impl Teller<'_> {
             }
             other => Explainer::new(program).cause(other),
         }
+    }
+
+    /// A condition without a `for` that nothing turned: it was true when there was a house for the first time.
+    fn held_at_first(&self, rule: RuleIx) -> Option<String> {
+        let (condition, _) = hold_of(self.program, rule).filter(|(_, span)| span.is_zero())?;
+        Some(format!(
+            "{} was true when the house started for the first time",
+            condition.text
+        ))
     }
 
     /// A gesture that no press or release completed: it was none of more presses, and that took its time to know.
@@ -241,7 +258,14 @@ impl Teller<'_> {
             }
             _ => return Ok(Vec::new()),
         };
-        earlier(self.history, (self.no, program), since, wanted, back - 1)
+        let mut hops = earlier(self.history, (self.no, program), since, wanted, back - 1)?;
+        if let Cause::Timer(timer) = cause {
+            let name = &self.program[*timer].name;
+            let there = program.names.timers.get(name).copied();
+            let before = (self.no, program);
+            hops.extend(moved::between(self.history, before, there, since)?);
+        }
+        Ok(hops)
     }
 
     pub(super) fn rule(&self, trace: &RuleTrace) -> Hop {

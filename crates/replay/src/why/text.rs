@@ -20,7 +20,7 @@ use engine::Disposition;
 use jiff::tz::TimeZone;
 use types::{Now, UnixTime, Value};
 
-use super::{Hop, What, Why};
+use super::{Hop, What, Why, down};
 use crate::{
     paint::Paint,
     words::{clock_of, day_of, roughly},
@@ -119,6 +119,7 @@ fn lines(what: &What, paint: Paint) -> Vec<String> {
                 paint.bad("reported")
             ),
         }],
+        What::Down(off) => vec![paint.doubt(&down::text(*off))],
         What::Missing(text) => vec![paint.doubt(text)],
     }
 }

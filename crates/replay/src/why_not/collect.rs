@@ -6,7 +6,7 @@ use dispatcher::{Dispatcher, Note, Observed, Sides, explain};
 use engine::{Cause, Decision, Outcome, Term};
 use mapping::{
     Program,
-    program::{ChannelIx, DeviceIx, EventIx, GestureKind, RuleIx, TimerIx, Trigger},
+    program::{ChannelIx, DeviceIx, EventIx, RuleIx, TimerIx, Trigger},
 };
 use types::{Now, Value};
 
@@ -30,9 +30,8 @@ pub(super) struct Collector {
     pub(super) facts: Vec<Fact>,
     /// The last time it looked, whatever came of it.
     pub(super) looked: Option<Looked>,
-    /// The last times at which it ran.
+    /// The last time at which it fired; that it goes on behind a wait is none.
     pub(super) fired: Option<Now>,
-    pub(super) firings: u64,
     /// When things happened last that make it look, or nearly do.
     pub(super) came: BTreeMap<What, Came>,
     /// How far its sequences got.
@@ -47,6 +46,10 @@ pub(super) struct Collector {
     pub(super) dropped: Option<Dropped>,
     /// It came into the mapping, left it, or was switched.
     pub(super) mapped: Option<Now>,
+    /// A `holds` of it is true.
+    is_held: bool,
+    /// The edit by which a `holds` of it is true since.
+    pub(super) held_by_edit: Option<Now>,
     /// The devices of its triggers, and since when they are there or not.
     pub(super) presence: BTreeMap<String, (bool, Option<Now>)>,
     /// The same devices, what a block takes from them, and since when.
@@ -109,7 +112,6 @@ impl Collector {
             facts: Vec::new(),
             looked: None,
             fired: None,
-            firings: 0,
             came: BTreeMap::new(),
             sequences: Vec::new(),
             refused: None,
@@ -117,6 +119,8 @@ impl Collector {
             waits: Vec::new(),
             dropped: None,
             mapped: None,
+            is_held: false,
+            held_by_edit: None,
             presence: BTreeMap::new(),
             blocks: BTreeMap::new(),
             synced: (now.synced, None),
@@ -125,7 +129,16 @@ impl Collector {
         collector.waits = collector
             .rule
             .map_or_else(Vec::new, |rule| waits::of(house, rule));
+        collector.is_held = collector.holds(house);
         collector
+    }
+
+    fn holds(&self, house: &Dispatcher) -> bool {
+        self.rule.is_some_and(|rule| {
+            let triggers = (0..).zip(&self.program[rule].triggers);
+            let mut holds = triggers.filter_map(|(at, _)| house.engine().hold(rule, at));
+            holds.any(|hold| hold.known == Some(true))
+        })
     }
 
     /// Looks the rule up in the mapping in force. What is still so keeps its time.
@@ -181,6 +194,10 @@ impl Collector {
         for note in &step.effects.notes {
             self.note(now, note);
         }
+        self.is_held = self.holds(step.house);
+        if !self.is_held {
+            self.held_by_edit = None;
+        }
         let Some(rule) = self.rule else {
             return;
         };
@@ -202,6 +219,9 @@ impl Collector {
             .map(|rule| self.program[rule].origin.file.to_string());
         self.rename(step.house.program());
         self.meet(step.house);
+        if !self.is_held && self.holds(step.house) {
+            self.held_by_edit = Some(step.record.now);
+        }
         let waits = (std::mem::take(&mut self.waits), &*file.unwrap_or_default());
         let decisions = &step.effects.engine.decisions;
         let dropped = waits::dropped(waits, (step.house, self.rule), decisions, step.record.now);
@@ -239,9 +259,10 @@ impl Collector {
         for cause in decision.steps.iter().map(|step| &step.cause) {
             let what = match cause {
                 Cause::Event(event, _) => What::Event(program.event_path(*event)),
-                Cause::Gesture(kind, channel) => {
-                    What::Gesture(program.channel_path(*channel), word(*kind).to_owned())
-                }
+                Cause::Gesture(kind, channel) => What::Gesture(
+                    program.channel_path(*channel),
+                    explain::gesture(*kind).to_owned(),
+                ),
                 Cause::Timer(timer) => What::Timer(program[*timer].name.to_string()),
                 Cause::At(by) if *by == rule => What::Time,
                 _ => continue,
@@ -281,10 +302,7 @@ impl Collector {
                 Outcome::Unknown if !is_pulled(decision, trace.step, &program[rule].triggers) => {
                     continue;
                 }
-                Outcome::Fired | Outcome::Resumed => {
-                    self.fired = Some(decision.now);
-                    self.firings += 1;
-                }
+                Outcome::Fired => self.fired = Some(decision.now),
                 _ => {}
             }
             self.looked = Some(self.looked_at(step, rule, decision, place));
@@ -418,13 +436,4 @@ fn devices(program: &Program, rule: RuleIx) -> Vec<DeviceIx> {
     devices.sort_unstable();
     devices.dedup();
     devices
-}
-
-pub(super) fn word(kind: GestureKind) -> &'static str {
-    match kind {
-        GestureKind::Click => "click",
-        GestureKind::Double => "double",
-        GestureKind::Triple => "triple",
-        GestureKind::Long => "long",
-    }
 }

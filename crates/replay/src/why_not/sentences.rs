@@ -6,7 +6,7 @@ use dispatcher::{
 };
 use engine::{Disposition, Outcome, Sent, Term};
 use mapping::program::{Condition, Expr, RuleIx, Trigger};
-use types::{UnixTime, Value};
+use types::{Now, UnixTime, Value};
 
 use super::{
     Asked, WhyNot,
@@ -28,7 +28,7 @@ pub(super) fn answer(asked: &Asked<'_>, house: &Dispatcher, collected: &Collecto
     let mut sentences = standing(asked, house, collected);
     if sentences.is_empty() {
         match near.filter(|_| !is_blocked_since(collected, near)) {
-            Some(looked) => sentences.extend(of_look(asked, looked, house)),
+            Some(looked) => sentences.extend(of_look(asked, looked, collected.fired, house)),
             None => sentences.extend(waits.iter().map(ToString::to_string)),
         }
         if let Some((now, late)) = collected.missed {
@@ -115,8 +115,13 @@ fn standing(asked: &Asked<'_>, house: &Dispatcher, collected: &Collector) -> Vec
     )]
 }
 
-/// What came of the last look.
-fn of_look(asked: &Asked<'_>, looked: &Looked, house: &Dispatcher) -> Vec<String> {
+/// What came of the last look; `before` is the last time at which the rule fired.
+fn of_look(
+    asked: &Asked<'_>,
+    looked: &Looked,
+    before: Option<Now>,
+    house: &Dispatcher,
+) -> Vec<String> {
     let (program, decision) = (&looked.program, &looked.decision);
     let trace = &decision.rules[looked.trace];
     let row = &program[looked.rule];
@@ -126,7 +131,23 @@ fn of_look(asked: &Asked<'_>, looked: &Looked, house: &Dispatcher) -> Vec<String
     let when = day_clock(asked, decision.now.wall);
     let came = format!("{cause} came at {when}");
     match trace.outcome {
-        Outcome::Fired | Outcome::Resumed => fired(asked, looked, house, &when),
+        Outcome::Fired => {
+            let begin = format!("it did fire, at {when}");
+            fired(asked, looked, house, begin)
+        }
+        Outcome::Resumed => {
+            let begin = match before {
+                Some(fired) => format!(
+                    "it did fire, at {}, and went on after its wait at {when}",
+                    day_clock(asked, fired.wall)
+                ),
+                None => format!(
+                    "it did fire, before {}, and went on after its wait at {when}",
+                    day_clock(asked, asked.since)
+                ),
+            };
+            fired(asked, looked, house, begin)
+        }
         Outcome::False => {
             let part = parts(looked)
                 .into_iter()
@@ -199,14 +220,14 @@ fn of_look(asked: &Asked<'_>, looked: &Looked, house: &Dispatcher) -> Vec<String
 }
 
 /// It did fire: what became of what it wished.
-fn fired(asked: &Asked<'_>, looked: &Looked, house: &Dispatcher, when: &str) -> Vec<String> {
+fn fired(asked: &Asked<'_>, looked: &Looked, house: &Dispatcher, begin: String) -> Vec<String> {
     let (program, decision) = (&looked.program, &looked.decision);
     let mine: Vec<&Sent> = decision
         .sent
         .iter()
         .filter(|sent| sent.by == Some(looked.rule))
         .collect();
-    let mut said = vec![format!("it did fire, at {when}")];
+    let mut said = vec![begin];
     for sent in &mine {
         let text = sent.text.clone();
         let device = sent

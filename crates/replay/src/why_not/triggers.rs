@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use dispatcher::Dispatcher;
+use dispatcher::{Dispatcher, explain};
 use mapping::program::{DeviceIx, EventIx, RuleIx, SequenceStep, Trigger};
 use types::{Now, UnixTime};
 
@@ -11,7 +11,7 @@ use super::{
     collect::{Came, Collector, What},
     sequence::listed,
 };
-use crate::words::{self, clock_of, roughly};
+use crate::words::{self, roughly};
 
 /// All triggers of the rule; what one says starts without the trigger's name.
 pub(super) fn all(asked: &Asked<'_>, house: &Dispatcher, collected: &Collector) -> Vec<Waiting> {
@@ -54,7 +54,7 @@ impl Teller<'_> {
             }
             Trigger::Gesture { kind, channel, .. } => {
                 let path = program.channel_path(*channel);
-                let word = super::collect::word(*kind);
+                let word = explain::gesture(*kind);
                 let came = What::Gesture(path.clone(), word.to_owned());
                 let pressed = self.collected.came(&What::Event(format!("{path}.press")));
                 match (self.collected.came(&came), pressed) {
@@ -271,12 +271,16 @@ impl Teller<'_> {
         let turned = |to: bool| self.collected.came(&What::Turned(to));
         match hold.truth {
             None => "is unknown".to_owned(),
-            Some(true) => match self.collected.fired {
-                Some(fired) => format!(
+            Some(true) => match (self.collected.held_by_edit, self.collected.fired) {
+                (Some(edit), fired) if fired.is_none_or(|fired| fired.at <= edit.at) => format!(
+                    "is true, and was when an edit of the mapping brought it at {}: a rule fires when it becomes true, not while it is",
+                    self.clock(edit)
+                ),
+                (_, Some(fired)) => format!(
                     "is true, and has been since it fired at {}: a rule fires when it becomes true, not while it is",
                     self.clock(fired)
                 ),
-                None => format!(
+                (_, None) => format!(
                     "is true, and has been since before {}: a rule fires when it becomes true, not while it is",
                     self.since()
                 ),
@@ -326,9 +330,5 @@ impl Teller<'_> {
 
 /// Of a moment: the time, with its date where it is not of the same day as `of`.
 pub(super) fn with_day(zone: &jiff::tz::TimeZone, wall: UnixTime, of: UnixTime) -> String {
-    if words::day_of(zone, wall) == words::day_of(zone, of) {
-        clock_of(zone, wall)
-    } else {
-        words::minute_of(zone, wall)
-    }
+    words::from_here(zone, of, wall)
 }

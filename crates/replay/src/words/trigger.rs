@@ -1,8 +1,9 @@
 //! What a rule waits for, in the mapping's own words.
 
+use dispatcher::explain;
 use mapping::{
     Program,
-    program::{Days, GestureKind, SequenceStep, Trigger},
+    program::{Days, SequenceStep, Trigger},
 };
 
 use super::span;
@@ -12,7 +13,11 @@ pub(crate) fn trigger(program: &Program, trigger: &Trigger) -> String {
     match trigger {
         Trigger::Event { event, .. } => program.event_path(*event),
         Trigger::Gesture { kind, channel, .. } => {
-            format!("{}.{}", program.channel_path(*channel), gesture(*kind))
+            format!(
+                "{}.{}",
+                program.channel_path(*channel),
+                explain::gesture(*kind)
+            )
         }
         Trigger::Chord {
             event,
@@ -86,15 +91,6 @@ pub(crate) fn step(program: &Program, step: &SequenceStep) -> String {
         })
         .collect();
     events.join(" or ")
-}
-
-fn gesture(kind: GestureKind) -> &'static str {
-    match kind {
-        GestureKind::Click => "click",
-        GestureKind::Double => "double",
-        GestureKind::Triple => "triple",
-        GestureKind::Long => "long",
-    }
 }
 
 fn time_of_day(second: u32) -> String {

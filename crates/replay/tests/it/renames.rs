@@ -126,7 +126,7 @@ fn devices_events_rules_timers_and_variables_are_followed_too() {
         ("somebody", "rule somebody, then rule hall-motion  fired\n"),
         (
             "timer.passage",
-            "timer passage, then timer hall-off  not running   (before: running)\n",
+            "timer passage, then timer hall-off  not running   (before: running until 20:06:10.000)\n",
         ),
         ("door.bell.press", "door.bell.press  door.bell.press\n"),
     ] {
@@ -217,7 +217,7 @@ fn what_is_new_under_a_name_that_another_had_has_no_past() {
     home.pass(10);
     begins(
         &ask(&mut home, "hall.lamp", None),
-        "hall.lamp  never set   (before: not there)\nsince Saturday 28 March 2026, 20:11:10.000",
+        "hall.lamp  never set   (before: not in the mapping)\nsince Saturday 28 March 2026, 20:11:10.000",
     );
 }
 

@@ -449,6 +449,45 @@ fn a_holds_that_is_true_for_long_or_false_or_unknown_is_told() {
 }
 
 #[test]
+fn a_holds_that_was_true_when_an_edit_brought_it_is_told() {
+    let rule = "\n[rule.dim]\nwhen = { holds = \"state.hall.lux < 50\" }\ndo = \"desk.lamp.on\"\n";
+    let mut home = Home::new(&piano_house());
+    home.lux(12);
+    home.pass(100);
+    home.reload(&with_rules(rule));
+    home.pass(100);
+    says(
+        &mut home,
+        "dim",
+        "state.hall.lux < 50 is true, and was when an edit of the mapping brought it at 20:01:50.000: a rule fires when it \
+         becomes true, not while it is",
+    );
+    home.lux(90);
+    home.lux(12);
+    home.pass(10);
+    let answer = ask(&mut home, "dim", None);
+    assert_eq!(answer.sentences[0], "it did fire, at 20:03:30.000");
+}
+
+#[test]
+fn the_end_of_a_wait_is_no_firing() {
+    let rules = "\n[rule.stay]\nwhen = \"door.bell.press\"\ndo = [\"stairs.lamp.on\", { wait = \"2m\" }, \"stairs.lamp.off\"]\n";
+    let mut home = Home::new(&with_rules(rules));
+    home.says("door", "bell/event", r#"{"event":"press"}"#);
+    home.pass(200);
+    let answer = ask(&mut home, "stay", None);
+    assert_eq!(
+        answer.sentences,
+        [
+            "it did fire, at 20:00:10.000, and went on after its wait at 20:02:10.000",
+            "stairs.lamp on=false was sent"
+        ]
+    );
+    let fired = answer.fired.expect("it fired");
+    assert_eq!(fired.wall.0, crate::home::evening().wall.0 + 10_000_000);
+}
+
+#[test]
 fn a_holds_is_shown_with_its_values_and_said_once() {
     let rules = "\n[rule.muggy]\nwhen = { holds = \"state.bath.humidity > 65 && state.living.temp > 25\", for = \"5m\" }\n\
         if = \"!var.night\"\ndo = \"bath.fan.on\"\n";

@@ -8,7 +8,7 @@ use replay::{
 };
 use serde_json::Value as Json;
 
-use crate::home::{Home, piano_house, with_rules};
+use crate::home::{Files, Home, piano_house, with_rules};
 
 /// The answer as people read it, and nothing where there is none.
 fn ask(home: &mut Home, target: &str) -> String {
@@ -107,7 +107,195 @@ fn a_restart_and_a_reload_in_between_change_no_answer() {
         .push_str("# one more\n");
     home.reload(&edited);
     home.pass(180);
-    check(&ask(&mut home, "hall.lamp"), &plain);
+    let off = "  20:03:10.000        +2 min  the dispatcher started again; it was off for 1 min 59 s at the most\n";
+    let timer = "  20:06:10.000        +5 min  timer";
+    let after = "  20:06:10.000        +3 min  timer";
+    let expected = plain.replace(timer, &format!("{off}{after}"));
+    check(&ask(&mut home, "hall.lamp"), &expected);
+}
+
+#[test]
+fn that_the_dispatcher_was_off_since_is_said_too() {
+    let mut home = lit();
+    let plain = ask(&mut home, "hall.lamp");
+    home.restart(Duration::from_secs(20));
+    home.pass(100);
+    let answer = ask(&mut home, "hall.lamp");
+    let since = "since then the dispatcher was off until 20:08:10.000, for 1 min 59 s at the most";
+    assert!(answer.contains(since), "{answer}");
+    home.restart(Duration::from_secs(20));
+    let answer = ask(&mut home, "hall.lamp");
+    let since = "since then the dispatcher was off 2 times, the last time until 20:10:10.000";
+    assert!(answer.contains(since), "{answer}");
+    assert!(!ask_at(&mut home, "hall.lamp", Some("20:07")).contains("off until"));
+    assert!(!plain.contains("off until"));
+}
+
+#[test]
+fn a_timer_that_ran_out_while_the_dispatcher_was_off_shows_one_moment_in_head_and_lines() {
+    let mut home = Home::new(&piano_house());
+    home.lux(12);
+    home.motion();
+    home.pass(100);
+    home.restart(Duration::from_secs(600));
+    home.pass(60);
+    let answer = ask(&mut home, "hall.lamp");
+    assert!(
+        answer.contains("since Saturday 28 March 2026, 20:11:50.000,"),
+        "{answer}"
+    );
+    assert!(
+        answer.contains("  20:11:50.000  +11 min 40 s  the dispatcher started again; it was off for 10 min 49 s at the most\n"),
+        "{answer}"
+    );
+    assert!(answer.contains("sent  hall.lamp on=false"), "{answer}");
+}
+
+/// The house in which the hall's timer runs for another time.
+fn lit_for(time: &str) -> Files {
+    let mut files = piano_house();
+    let rules = files.get_mut("rules.toml").unwrap();
+    *rules = rules.replace("for = \"5m\"", &format!("for = \"{time}\""));
+    files
+}
+
+#[test]
+fn a_timer_whose_time_was_edited_shows_the_end_that_holds_and_who_moved_it() {
+    let mut home = Home::new(&piano_house());
+    home.lux(12);
+    home.motion();
+    home.pass(60);
+    home.reload(&lit_for("10m"));
+    home.pass(60);
+    check(
+        &ask(&mut home, "timer.hall-off"),
+        "
+timer hall-off  running until 20:10:10.000   (before: running until 20:05:10.000)
+since Saturday 28 March 2026, 20:01:10.000, 1 min ago
+
+  20:00:10.000                hall.motion.start
+                              rule hall-motion  rules.toml:32
+                                sun.is_down           true
+                                state.hall.lux < 50   true       state.hall.lux = 12
+                                !var.night            true
+                                starts the timer hall-off for 5m, until 20:05:10.000
+  20:01:10.000        +1 min  another mapping came into force: the timer hall-off runs for 10m from its start now, until 20:10:10.000
+",
+    );
+    home.reload(&lit_for("7m"));
+    home.pass(400);
+    for asked in ["timer.hall-off", "hall.lamp"] {
+        let answer = ask(&mut home, asked);
+        assert!(
+            answer.contains("runs for 10m from its start now, until 20:10:10.000"),
+            "{answer}"
+        );
+        assert!(
+            answer.contains("runs for 7m from its start now, until 20:07:10.000"),
+            "{answer}"
+        );
+        assert!(
+            answer.contains("since Saturday 28 March 2026, 20:07:10.000"),
+            "{answer}"
+        );
+    }
+}
+
+#[test]
+fn a_for_that_began_with_an_edit_says_so() {
+    let rule = "\n[rule.muggy]\nwhen = { holds = \"state.bath.humidity > 60\", for = \"1m\" }\ndo = \"desk.lamp.on\"\n";
+    let mut home = Home::new(&piano_house());
+    home.says("bath", "humidity/state", "63");
+    home.pass(100);
+    home.reload(&with_rules(rule));
+    home.pass(100);
+    check(
+        &ask(&mut home, "muggy"),
+        "
+rule muggy  fired
+since Saturday 28 March 2026, 20:02:50.000, 40 s ago
+
+  20:01:50.000                another mapping came into force, and state.bath.humidity > 60 was true already; rule muggy waits 1m from then on
+  20:02:50.000        +1 min  state.bath.humidity > 60 has held for 1m
+                              rule muggy  rules.toml:117
+                                state.bath.humidity > 60   true       state.bath.humidity = 63
+                              sent  desk.lamp on=true
+  20:02:50.012        +12 ms  acknowledged by desk
+  20:02:50.060        +48 ms  reported  desk.lamp on=true
+",
+    );
+}
+
+#[test]
+fn what_was_true_when_the_house_began_did_not_become_so() {
+    let files = [(
+        "mapping.toml".to_owned(),
+        "format = 1\n[device.desk]\nid = 1\nio.lamp = { kind = \"switch\" }\n[var]\nnight = { kind = \"bool\", keep = true }\n\
+         [rule.day]\nwhen = { holds = \"!var.night\" }\ndo = \"desk.lamp.on\"\n"
+            .to_owned(),
+    )];
+    let answer = ask(&mut Home::new(&files.into()), "day");
+    assert!(
+        answer.contains("  !var.night was true when the house started for the first time\n"),
+        "{answer}"
+    );
+}
+
+#[test]
+fn what_a_rule_did_behind_its_wait_is_no_firing() {
+    let rules = "\n[rule.stay]\nwhen = \"door.bell.press\"\ndo = [\"stairs.lamp.on\", { wait = \"2m\" }, \"stairs.lamp.off\"]\n";
+    let mut home = Home::new(&with_rules(rules));
+    home.says("door", "bell/event", r#"{"event":"press"}"#);
+    home.pass(200);
+    let answer = ask(&mut home, "stay");
+    assert!(
+        answer.starts_with(
+            "rule stay  went on after its wait\nsince Saturday 28 March 2026, 20:02:10.000"
+        ),
+        "{answer}"
+    );
+}
+
+#[test]
+fn a_gesture_is_answered_like_an_event() {
+    let mut home = Home::new(&piano_house());
+    for event in ["press", "release", "press", "release"] {
+        home.says("desk", "button/event", &format!(r#"{{"event":"{event}"}}"#));
+    }
+    home.pass(10);
+    let answer = ask(&mut home, "desk.button.double");
+    assert!(
+        answer.starts_with("desk.button.double  desk.button.double\n"),
+        "{answer}"
+    );
+    assert!(answer.contains("rule desk-double  rules.toml:"), "{answer}");
+    assert_eq!(ask(&mut home, "desk.button.triple"), "");
+    let past = home.history();
+    assert_eq!(
+        unanswered(&past, "desk.button.triple", None),
+        "no rule waits for desk.button.triple, and a gesture that none waits for is not made out"
+    );
+    assert!(why(&past, "hall.lamp.double", None).is_err());
+}
+
+#[test]
+fn a_variable_that_somebody_set_names_them() {
+    let mut home = Home::new(&piano_house());
+    let var = home.program.names.vars["night"];
+    home.take(dispatcher::Input::Var {
+        var,
+        to: true.into(),
+    });
+    home.pass(60);
+    check(
+        &ask(&mut home, "var.night"),
+        "
+var.night  true   (before: false)
+since Saturday 28 March 2026, 20:00:10.000, 1 min ago
+
+  20:00:10.000                somebody set var.night to true
+",
+    );
 }
 
 #[test]
@@ -322,7 +510,7 @@ fn rules_timers_events_notifications_and_sensors_are_answered_too() {
     assert!(answer.contains("sent  hall.lamp on=true"), "{answer}");
     let answer = ask(&mut home, "timer.hall-off");
     assert!(
-        answer.starts_with("timer hall-off  not running   (before: running)"),
+        answer.starts_with("timer hall-off  not running   (before: running until 20:06:10.000)"),
         "{answer}"
     );
     assert!(
@@ -492,8 +680,12 @@ fn a_rule_that_never_fired_says_so_and_who_knows_why() {
          `iot-control why-not door-bell` says what it waits for"
     );
     assert_eq!(
-        unanswered(&past, "rule.door-bell", Some("20:01")),
-        "door-bell has not fired by 20:01: not once since 2026-03-28 20:00, where the journal begins. \
+        unanswered(
+            &past,
+            "rule.door-bell",
+            Some(("20:01", "20:01:00 today (2026-03-28)"))
+        ),
+        "door-bell has not fired by 20:01:00 today (2026-03-28): not once since 2026-03-28 20:00, where the journal begins. \
          `iot-control why-not door-bell --at \"20:01\"` says what it waits for"
     );
     assert_eq!(

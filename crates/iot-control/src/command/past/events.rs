@@ -13,7 +13,7 @@ use crate::{
     printer,
 };
 
-use super::{UNORDERED, look, now, state_folder, tell};
+use super::{Named, UNORDERED, look, now, state_folder, tell};
 
 /// Shows history, the live stream, or the one and then the other.
 pub(crate) fn events(options: &past::Events) -> anyhow::Result<ExitCode> {
@@ -56,7 +56,7 @@ fn show(history: &History, options: &past::Events, until: Until) -> anyhow::Resu
         .flat_map(|path| Target::filters(history.program(), path))
         .collect();
     let since = options.since.as_deref();
-    let since = since.map(|text| replay::When::parse(text, now(), history.zone()));
+    let since = since.map(|text| Named::Since.read(text, now(), history));
     let since = since.transpose()?;
     if let (Some(since), Until::Wall(until)) = (&since, until)
         && since.from >= until

@@ -55,10 +55,10 @@ pub(crate) fn record_test(options: &Test, name: &str) -> anyhow::Result<ExitCode
 fn recorded(options: &Test, name: &str) -> anyhow::Result<Recording> {
     let recorded = &options.recorded;
     let looked = look(&recorded.past())?;
-    let since = looked.when(recorded.since.as_deref())?;
-    let since = since
-        .context("--record needs to know from when on: --since 07:00, --since -10m")?
-        .from;
+    let since = recorded.since.as_deref();
+    let since =
+        since.context("--record needs to know from when on: --since 07:00, --since -10m")?;
+    let since = looked.since(since)?;
     let until = looked.until(recorded.until.as_deref())?;
     if let Until::Wall(until) = until
         && since >= until

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
+use replay::Until;
 use types::UnixTime;
 
 use crate::{cli::past, printer};
@@ -12,12 +13,11 @@ use super::{UNORDERED, look};
 /// `iot-control history TARGET`.
 pub(crate) fn history(options: &past::HistoryOf) -> anyhow::Result<ExitCode> {
     let looked = look(&options.past)?;
-    let since = looked.when(Some(&options.since))?;
-    let since = since.context("--since names no time")?.from;
-    let until = looked.when(options.until.as_deref())?;
-    let until = until.map_or(UnixTime(i64::MAX), |when| {
-        if when.is_day { when.until } else { when.from }
-    });
+    let since = looked.since(&options.since)?;
+    let until = match looked.until(options.until.as_deref())? {
+        Until::Wall(until) => until,
+        _ => UnixTime(i64::MAX),
+    };
     if since >= until {
         bail!(UNORDERED);
     }
@@ -25,7 +25,7 @@ pub(crate) fn history(options: &past::HistoryOf) -> anyhow::Result<ExitCode> {
     looked.tell_troubles();
     if all.is_empty() {
         bail!(
-            "{} has no fields: history is kept of what devices report, as of living.temp",
+            "{} has no fields: history is kept of what devices report, for example living.temp",
             options.target
         );
     }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use replay::{Until, trial::Trial};
 
 use crate::{cli::past, command::house, printer};
@@ -33,8 +33,7 @@ fn compare(options: &past::Replay) -> anyhow::Result<ExitCode> {
     };
     let looked = look(&options.past)?;
     let history = &looked.history;
-    let since = looked.when(Some(&options.since))?;
-    let since = since.context("--since names no time")?.from;
+    let since = looked.since(&options.since)?;
     let until = looked.until(options.until.as_deref())?;
     if let Until::Wall(until) = until
         && since >= until
