@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Lsp(Lsp),
     /// Makes a simulated module produce an event
     Press(Press),
+    /// Sets a variable of a running house: set var.night true
+    Set(SetVar),
     /// Shows what happened, and what happens now
     Events(past::Events),
     /// Explains the last change of a channel, rule, variable or timer: what led to it, hop by hop
@@ -102,6 +104,7 @@ impl Command {
             Self::Replay(options) => &options.mapping,
             Self::Lsp(_)
             | Self::Press(_)
+            | Self::Set(_)
             | Self::Events(_)
             | Self::Why(_)
             | Self::WhyNot(_)
@@ -322,6 +325,17 @@ pub(crate) struct Press {
     /// Event (default: the channel's first one), then its fields: key=60 velocity=90. What has no events reports its
     /// state: count=7
     pub(crate) words: Vec<String>,
+    #[command(flatten)]
+    pub(crate) state: State,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SetVar {
+    /// Name of the variable, as in the mapping: var.night, or night
+    pub(crate) name: String,
+    /// What it is to be: true, 21.5, party
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) value: String,
     #[command(flatten)]
     pub(crate) state: State,
 }

@@ -20,7 +20,7 @@ mod tls;
 mod unread;
 mod user;
 
-pub(crate) use ask::{device, press};
+pub(crate) use ask::{device, press, set};
 pub(crate) use backup::{backup, restore};
 pub(crate) use check::check;
 pub(crate) use doctor::doctor;

@@ -24,6 +24,13 @@ pub(crate) enum Request {
         /// Event name and fields, as typed.
         words: Vec<String>,
     },
+    /// A person sets a variable.
+    Set {
+        /// `var.night`, or its bare name.
+        name: String,
+        /// As typed.
+        value: String,
+    },
     /// The live stream, line by line, until the connection ends.
     Events {
         /// JSON lines instead of text.

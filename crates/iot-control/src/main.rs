@@ -46,6 +46,7 @@ fn main() -> ExitCode {
         Command::Rename(options) => command::rename(&options),
         Command::Lsp(options) => command::lsp(options),
         Command::Press(options) => command::press(options),
+        Command::Set(options) => command::set(options),
         Command::Events(options) => command::events(&options),
         Command::Why(options) => command::why(&options),
         Command::WhyNot(options) => command::why_not(&options),

@@ -15,7 +15,7 @@ use tokio::{sync::mpsc, task};
 use types::Value;
 
 use module::{Link, Module, Next, Told};
-pub(crate) use payload::words_of;
+pub(crate) use payload::{value_of, words_of};
 
 /// How many events may wait for one module; a person presses more slowly.
 const WAITING_EVENTS_MAX: usize = 64;

@@ -1,4 +1,4 @@
-//! Commands that ask a running dispatcher: `press`, `device`.
+//! Commands that ask a running dispatcher: `press`, `set`, `device`.
 
 use std::process::ExitCode;
 
@@ -10,7 +10,7 @@ use super::{
     identity,
 };
 use crate::{
-    cli::{Device, Press},
+    cli::{Device, Press, SetVar},
     control::{Request, client},
     printer,
 };
@@ -24,6 +24,15 @@ pub(crate) fn press(options: Press) -> anyhow::Result<ExitCode> {
     } = options;
     let mut connection = client::connect(state.folder.as_deref())?;
     let said = connection.ask(&Request::Press { channel, words })?;
+    printer::result(said.as_str().unwrap_or_default());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `iot-control set NAME VALUE`.
+pub(crate) fn set(options: SetVar) -> anyhow::Result<ExitCode> {
+    let SetVar { name, value, state } = options;
+    let mut connection = client::connect(state.folder.as_deref())?;
+    let said = connection.ask(&Request::Set { name, value })?;
     printer::result(said.as_str().unwrap_or_default());
     Ok(ExitCode::SUCCESS)
 }

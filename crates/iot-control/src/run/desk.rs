@@ -5,6 +5,7 @@ mod blocks;
 mod edits;
 mod keys;
 mod people;
+mod variables;
 
 use std::{
     cell::{Cell, RefCell},
@@ -200,8 +201,22 @@ impl Desk {
             simulate::Says::Event { event, .. } => program[*event].device,
             simulate::Says::State { channel, .. } => program[*channel].device,
         };
-        modules.report(device, says)?;
-        Ok(Json::from(said))
+        let sides = self
+            .server
+            .enter(|_, app, _| app.dispatcher.blocked(device));
+        if !sides.producer {
+            modules.report(device, says)?;
+            return Ok(Json::from(said));
+        }
+        // Whose login is refused too would say it much later, when the block is lifted.
+        let name = &program[device].name;
+        if !sides.consumer {
+            modules.report(device, says)?;
+        }
+        Err(format!(
+            "{name} is blocked: what it says is not heard, so nothing came of {said}. `iot-control device unblock {name}` \
+             lets it in again"
+        ))
     }
 
     /// How the house is doing, for machines.
@@ -261,6 +276,7 @@ impl Desk {
         let answer = match request {
             Request::Events { json, filters } => return self.follow(json, &filters).await,
             Request::Press { channel, words } => self.press(&channel, &words)?,
+            Request::Set { name, value } => self.set(&name, &value).await?,
             Request::House => self
                 .server
                 .enter(|_, app, _| show::house(app, &self.real_house)),

@@ -63,7 +63,7 @@ pub(crate) fn words_of(
                 .map(|(_, text)| text)
         });
         fields.push(match given {
-            Some(text) => read(&field.name, &field.ty, text)?,
+            Some(text) => value_of(&field.name, &field.ty, text)?,
             None => field
                 .default
                 .clone()
@@ -136,7 +136,7 @@ fn report_of(
             let names = state_names(program, channel);
             Wrong(format!("{path} reports no {name}; it reports {names}"))
         })?;
-        fields.push((slot, read(name, &program[slot].ty, text)?));
+        fields.push((slot, value_of(name, &program[slot].ty, text)?));
     }
     if fields.is_empty() {
         return Err(no_events(program, channel, path));
@@ -230,7 +230,7 @@ fn gesture_hint(program: &Program, channel: ChannelIx, path: &str, name: &str) -
 /// How a value is given, where the word is one.
 fn value_hint(program: &Program, channel: ChannelIx, path: &str, word: &str) -> Option<String> {
     let mut slots = program[channel].slots.iter().map(|slot| &program[*slot]);
-    let fits = slots.find(|slot| read(&slot.name, &slot.ty, word).is_ok())?;
+    let fits = slots.find(|slot| value_of(&slot.name, &slot.ty, word).is_ok())?;
     let field = &fits.name;
     Some(format!(
         ". To give it a value: iot-control press {path} {field}={word}"
@@ -253,7 +253,11 @@ fn unknown_field(program: &Program, event: EventIx, name: &str) -> Wrong {
     ))
 }
 
-fn read(name: &str, ty: &Type, text: &str) -> Result<Value, Wrong> {
+/// Reads what somebody typed for `name` as a value of `ty`.
+///
+/// # Errors
+/// It is none, or out of range.
+pub(crate) fn value_of(name: &str, ty: &Type, text: &str) -> Result<Value, Wrong> {
     let value = match ty {
         Type::Bool => text.parse().ok().map(Value::Bool),
         Type::Int { .. } | Type::Number { .. } => text

@@ -331,3 +331,30 @@ fn a_block_of_a_device_that_the_house_has_not_names_the_nearest() {
     assert_eq!(refused.code, Some(1));
     assert!(refused.stderr.contains("not blocked"), "{refused:?}");
 }
+
+#[test]
+fn a_press_on_a_blocked_device_says_that_nothing_came_of_it() {
+    let house = House::with_rules("");
+    let dispatcher = Dispatcher::start(&house, &["--simulate"]);
+    for direction in ["producer", "both"] {
+        dispatcher
+            .ask(&["device", "block", "piano", "--as", direction])
+            .ok();
+        let pressed = dispatcher.ask(&["press", "piano.keys", "key=60"]);
+        assert_eq!(pressed.code, Some(1), "{pressed:?}");
+        assert_eq!(pressed.stdout, "", "{pressed:?}");
+        let said = "piano is blocked: what it says is not heard, so nothing came of piano.keys.press key=60";
+        assert!(pressed.stderr.contains(said), "{pressed:?}");
+        assert!(
+            pressed
+                .stderr
+                .contains("`iot-control device unblock piano`"),
+            "{pressed:?}"
+        );
+        dispatcher.ask(&["device", "unblock", "piano"]).ok();
+    }
+    dispatcher
+        .ask(&["device", "block", "piano", "--as", "consumer"])
+        .ok();
+    dispatcher.ask(&["press", "piano.keys", "key=60"]).ok();
+}

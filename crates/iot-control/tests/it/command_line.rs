@@ -472,6 +472,7 @@ fn commands_without_a_running_dispatcher_say_so() {
         vec!["device", "show", "hall"],
         vec!["device", "block", "hall"],
         vec!["press", "piano.keys"],
+        vec!["set", "night", "true"],
         vec!["events"],
     ] {
         let output = run(words.iter().copied().chain(["--state", &state]), "");

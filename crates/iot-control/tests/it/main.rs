@@ -48,4 +48,5 @@ mod targets;
 mod telling;
 mod tls;
 mod tools;
+mod variables;
 mod watching;
