@@ -47,6 +47,7 @@ pub(crate) fn why(options: &past::Why) -> anyhow::Result<ExitCode> {
     let when = looked.at(options.at.as_deref())?;
     let answer = replay::why::why(&looked.history, &options.target, when)?;
     looked.tell_troubles();
+    looked.tell_off();
     let Some(why) = answer else {
         let read = when.map(|when| when.words(looked.now, looked.history.zone()));
         let at = options.at.as_deref().zip(read.as_deref());
@@ -74,6 +75,7 @@ pub(crate) fn why_not(options: &past::WhyNot) -> anyhow::Result<ExitCode> {
     let when = looked.at(options.at.as_deref())?;
     let answer = replay::why_not::why_not(&looked.history, &options.rule, when, looked.now)?;
     looked.tell_troubles();
+    looked.tell_off();
     if options.past.json {
         printer::result(answer.json(looked.history.zone()));
     } else {
@@ -180,6 +182,16 @@ impl Looked {
         };
         let until = Named::Until.read(text, self.now, &self.history)?;
         Ok(Until::Wall(until.from))
+    }
+
+    /// That no dispatcher runs, so that nothing has happened since.
+    fn tell_off(&self) {
+        if let (false, Some(last)) = (self.is_live, self.history.last_now()) {
+            printer::tell(format_args!(
+                "note: no dispatcher runs here; its last input came at {}",
+                self.history.at_home(last.wall)
+            ));
+        }
     }
 
     /// What is missing or doubtful; results stay clean.

@@ -65,8 +65,19 @@ fn a_variable_that_a_person_sets_turns_rules_and_outlives_kill_9() {
         why.contains("since then the dispatcher was off until"),
         "{why}"
     );
-    let why = dispatcher.ask(&["why", "hall.lamp"]).ok().stdout;
-    assert!(why.contains("somebody set var.night to true"), "{why}");
+    let why = dispatcher.ask(&["why", "hall.lamp"]).ok();
+    assert!(
+        why.stdout.contains("somebody set var.night to true"),
+        "{why:?}"
+    );
+    assert_eq!(why.stderr, "");
+    dispatcher.kill_9();
+    let state = house.state().display().to_string();
+    let off = "note: no dispatcher runs here; its last input came at ";
+    for words in [["why", "hall.lamp"], ["why-not", "lamp"]] {
+        let answer = run(words.into_iter().chain(["--state", &state]), "").ok();
+        assert!(answer.stderr.contains(off), "{answer:?}");
+    }
 }
 
 #[test]
