@@ -242,6 +242,8 @@ fn a_mapping_that_could_not_be_archived_is_archived_when_the_disk_is_back() {
         .0
         .unwrap();
     assert!(last.mapping(newest.mapping).unwrap().is_some());
+    // Its last words may still be on their way to us.
+    dispatcher.says(told, "(end)");
     let said = dispatcher.said(told);
     assert!(said.ends_with("drained, state kept; bye\n(end)"), "{said}");
 }
