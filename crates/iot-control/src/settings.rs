@@ -374,6 +374,14 @@ impl Settings {
         }
     }
 
+    /// Where a dispatcher keeps the state of a house of which no settings say where: as the environment has it, else where this user
+    /// keeps state.
+    pub(crate) fn state_of_machine() -> PathBuf {
+        Self::parse_alone(FILE, "", &environment())
+            .0
+            .state_folder(None)
+    }
+
     fn parse(
         name: &str,
         text: &str,

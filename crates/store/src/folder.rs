@@ -3,6 +3,7 @@
 //! Called by [`crate::Store::open`] and by the command line.
 //! Must not know what the files hold.
 
+use crate::contents;
 use crate::keys::KeyFolder;
 use crate::regular;
 use std::fmt;
@@ -33,31 +34,31 @@ impl StateFolder {
     /// The folder of the journal's segments.
     #[must_use]
     pub fn journal(&self) -> PathBuf {
-        self.root.join("journal")
+        self.root.join(contents::JOURNAL)
     }
 
     /// The database file.
     #[must_use]
     pub fn database(&self) -> PathBuf {
-        self.root.join("house.db")
+        self.root.join(contents::DATABASE)
     }
 
     /// The folder of the sealed link's keys.
     #[must_use]
     pub fn keys(&self) -> PathBuf {
-        self.root.join("keys")
+        self.root.join(contents::KEYS)
     }
 
     /// The file that only takes room, to be given back where a start finds the disk full.
     #[must_use]
     pub fn reserve(&self) -> PathBuf {
-        self.root.join("reserve")
+        self.root.join(contents::RESERVE)
     }
 
     /// The file that a running dispatcher holds locked; its text is the holder's process id.
     #[must_use]
     pub fn lock_file(&self) -> PathBuf {
-        self.root.join("lock")
+        self.root.join(contents::LOCK)
     }
 
     /// Makes what is missing, open to its owner only, and checks what is there. A folder that was

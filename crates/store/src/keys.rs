@@ -279,6 +279,14 @@ impl fmt::Display for KeyError {
 
 impl std::error::Error for KeyError {}
 
+/// Whether a file of this name in the folder of keys is one of these.
+pub(crate) fn is_file_of_keys(name: &str) -> bool {
+    let handle = name
+        .strip_suffix(DEVICE_ENDING)
+        .and_then(|name| name.strip_suffix('.'));
+    name == HOUSE_FILE || handle.is_some_and(|handle| Handle::parse(handle).is_some())
+}
+
 /// By the handle, which is public.
 fn file_of(key: &PublicKey) -> String {
     format!("{}.{DEVICE_ENDING}", Handle::of(key))

@@ -25,6 +25,7 @@
 //! # }
 //! ```
 
+pub mod contents;
 pub mod db;
 pub mod disk;
 mod folder;

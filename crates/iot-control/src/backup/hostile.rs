@@ -43,13 +43,12 @@ impl Disk {
         fs::write(self.path("source").join(name), text).unwrap();
     }
 
-    /// Restores it. Nothing outside of `target` is touched, nothing at all where it is refused, and there are plain files only.
+    /// Restores it, into places that are named. Nothing outside of `target` is touched, nothing at all where it is refused, and there are plain files only.
     fn restore(&self, archive: &[u8]) -> Result<Restored> {
         let file = self.path("backup.tar.gz");
         fs::write(&file, archive).unwrap();
         let before = Tree::of(self.0.path());
-        let (house, state) = (self.path("target/house"), self.path("target/state"));
-        let done = unpack(&file, &house, Some(&state), false);
+        let done = self.unpack(&file, Some(&self.path("target/state")));
         let after = Tree::of(self.0.path());
         assert_eq!(
             after.clone().without("target"),
@@ -69,14 +68,25 @@ impl Disk {
         done
     }
 
+    fn unpack(&self, file: &Path, state: Option<&Path>) -> Result<Restored> {
+        unpack(file, &self.path("target/house"), state, false)
+    }
+
     /// The restored files and what they hold.
     fn restored(&self) -> Vec<(PathBuf, Vec<u8>)> {
         files(&self.path("target"))
     }
 
-    /// What GNU tar makes of the sources, with a manifest that tells `told` of them.
+    /// What GNU tar makes of the sources, with a manifest that tells `told` of them; of a mapping, too, where nobody thought of one:
+    /// what has none is refused for that alone.
     fn tar(&self, told: &[Json], words: &[&str]) -> Vec<u8> {
-        self.source("manifest.json", &manifest(told));
+        let mut told = told.to_vec();
+        let mut words = words.to_vec();
+        if add_mapping(&mut told) {
+            self.source("house/mapping.toml", MAPPING);
+            words.insert(0, "house/mapping.toml");
+        }
+        self.source("manifest.json", &manifest(&told));
         let made = Command::new("tar")
             .args(["--format=gnu", "-cz", "-P", "-C"])
             .arg(self.path("source"))
@@ -109,6 +119,18 @@ fn told(path: &str, bytes: &[u8]) -> Json {
         .map(|byte| format!("{byte:02x}"))
         .collect();
     json!({ "path": path, "bytes": bytes.len(), "blake2s": hash })
+}
+
+const MAPPING: &str = "format = 1\n";
+
+/// Tells of a mapping as well, before all else. `false`: it is told of already.
+fn add_mapping(told: &mut Vec<Json>) -> bool {
+    let name = "house/mapping.toml";
+    let is_missing = !told.iter().any(|file| file["path"] == name);
+    if is_missing {
+        told.insert(0, self::told(name, MAPPING.as_bytes()));
+    }
+    is_missing
 }
 
 fn has_gnu_tar() -> bool {
@@ -315,6 +337,95 @@ fn rights_beyond_those_of_a_file_are_not_restored() {
     assert_eq!(metadata.permissions().mode() & 0o7777, 0o640);
 }
 
+#[test]
+fn a_file_of_a_name_that_no_state_has_is_refused() {
+    let disk = Disk::new();
+    for name in [
+        "state/authorized_keys",
+        "state/keys/id_ed25519",
+        "state/journal/00000001.sh",
+        "state/lock",
+        "house/.git/config",
+        "house/.iot-control-edit",
+    ] {
+        let archive = by_hand(&[told(name, b"evil")], &[(name, b'0', b"evil")]);
+        let why = format!("{:#}", disk.restore(&archive).unwrap_err());
+        assert!(
+            why.contains(name) && why.contains("nothing was changed"),
+            "{why}"
+        );
+    }
+}
+
+#[test]
+fn an_archive_without_what_a_start_needs_says_what_is_missing() {
+    let disk = Disk::new();
+    let journal = "state/journal";
+    for (names, missing) in [
+        (
+            &["house/settings.toml"][..],
+            "house/mapping.toml is missing",
+        ),
+        (&[], "house/mapping.toml is missing"),
+        (
+            &["house/mapping.toml", journal],
+            "\"state/journal\" is no file",
+        ),
+        (
+            &["house/mapping.toml", "state/journal/end"],
+            "state/house.db is missing",
+        ),
+        (
+            &["house/mapping.toml", "house/mapping.toml/x"],
+            "is a file, and a folder as well",
+        ),
+        (
+            &["house/mapping.toml", "state/house.db"],
+            "a state that is not whole",
+        ),
+    ] {
+        let told: Vec<_> = names.iter().map(|name| told(name, b"")).collect();
+        let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+        let text = manifest(&told);
+        let first = header("manifest.json", b'0', text.len());
+        archive.append(&first, text.as_bytes()).unwrap();
+        for name in names {
+            archive.append(&header(name, b'0', 0), &b""[..]).unwrap();
+        }
+        let archive = archive.into_inner().unwrap().finish().unwrap();
+        let why = format!("{:#}", disk.restore(&archive).unwrap_err());
+        assert!(
+            why.contains(missing) && why.contains("nothing was changed"),
+            "{why}"
+        );
+    }
+}
+
+#[test]
+fn an_archive_names_no_place_to_write_to() {
+    let disk = Disk::new();
+    let outside = disk.path("outside");
+    let settings = format!("state = {:?}\n", outside.join("ssh"));
+    let archive = packed(&[("mapping.toml", MAPPING), ("settings.toml", &settings)]);
+    let file = disk.path("backup.tar.gz");
+    fs::write(&file, &archive).unwrap();
+    let before = Tree::of(disk.0.path());
+    let why = format!("{:#}", disk.unpack(&file, None).unwrap_err());
+    let wanted = format!("--state {}", outside.join("ssh").display());
+    assert!(
+        why.contains(&wanted) && why.contains("nothing was changed"),
+        "{why}"
+    );
+    assert_eq!(Tree::of(disk.0.path()), before);
+    // Whoever names a place has it used, whichever the archive says.
+    let restored = disk.restore(&archive).unwrap();
+    assert_eq!(
+        restored.state,
+        disk.path("target/state").canonicalize().unwrap()
+    );
+    assert_eq!(restored.looked_for, Some(outside.join("ssh")));
+}
+
 /// A header that no program writes.
 fn header(name: &str, kind: u8, bytes: usize) -> tar::Header {
     let mut header = tar::Header::new_gnu();
@@ -330,7 +441,12 @@ fn header(name: &str, kind: u8, bytes: usize) -> tar::Header {
 
 fn by_hand(told: &[Json], entries: &[(&str, u8, &[u8])]) -> Vec<u8> {
     let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
-    let text = manifest(told);
+    let mut told = told.to_vec();
+    let mut entries = entries.to_vec();
+    if add_mapping(&mut told) {
+        entries.insert(0, ("house/mapping.toml", b'0', MAPPING.as_bytes()));
+    }
+    let text = manifest(&told);
     let mut append = |name: &str, kind, bytes: &[u8]| {
         let mut header = header(name, kind, bytes.len());
         if matches!(kind, b'1' | b'2') {
@@ -343,7 +459,7 @@ fn by_hand(told: &[Json], entries: &[(&str, u8, &[u8])]) -> Vec<u8> {
     };
     append("manifest.json", b'0', text.as_bytes());
     for (name, kind, bytes) in entries {
-        append(name, *kind, bytes);
+        append(name, kind, bytes);
     }
     archive.into_inner().unwrap().finish().unwrap()
 }
@@ -351,8 +467,8 @@ fn by_hand(told: &[Json], entries: &[(&str, u8, &[u8])]) -> Vec<u8> {
 /// Names that lead somewhere, and now and then where they should.
 fn name() -> impl Strategy<Value = String> {
     let part = prop::sample::select(vec![
-        "house", "state", "outside", "secret", "..", ".", "", "a", "a.toml", "journal", "\\",
-        "link",
+        "house", "state", "outside", "secret", "..", ".", "", "a", "a.toml", "journal", "keys",
+        "\\", "link",
     ]);
     let parts = prop::collection::vec(part, 1..6);
     (any::<bool>(), any::<bool>(), parts).prop_map(|(is_whole, is_inside, parts)| {
@@ -391,6 +507,7 @@ proptest! {
             let mut wanted: Vec<_> = files
                 .map(|(name, _, text)| (PathBuf::from(name), text.to_vec()))
                 .collect();
+            wanted.push(("house/mapping.toml".into(), MAPPING.into()));
             wanted.sort();
             prop_assert_eq!(disk.restored(), wanted);
         }

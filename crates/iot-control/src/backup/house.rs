@@ -11,7 +11,10 @@ use anyhow::{Context, Result, bail, ensure};
 use mapping::disk::Stamp;
 
 use super::{
-    FILES_MAX, Folder, HOUSE, Mode, create_private, leads_inside, place::ASIDE, staging::is_staging,
+    FILES_MAX, HOUSE, create_private,
+    manifest::{Folder, GIT, Mode, leads_inside},
+    place::ASIDE,
+    staging::is_staging,
 };
 use crate::settings;
 
@@ -40,8 +43,9 @@ pub(super) struct Source {
 /// What is in the house's folder and not in the backup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LeftOut {
-    path: PathBuf,
-    why: &'static str,
+    pub(super) path: PathBuf,
+    /// Follows the path.
+    pub(super) why: &'static str,
 }
 
 impl fmt::Display for LeftOut {
@@ -175,7 +179,7 @@ impl Search {
             if edit::is_leftover(&text) || is_staging(&name) {
                 continue;
             }
-            if text == ".git" {
+            if text == GIT {
                 self.leave_out(entry.path(), "is the history of the files, which git keeps");
             } else if text.starts_with(ASIDE) && inside == Path::new("") {
                 self.leave_out(entry.path(), "is what a restore moved aside");

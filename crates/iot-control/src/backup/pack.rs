@@ -10,15 +10,16 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use flate2::{Compression, write::GzEncoder};
 use jiff::Timestamp;
+use store::contents;
 
 use super::{
-    BYTES_MAX, Entry, FILES_MAX, FORMAT, HOUSE, MANIFEST, Manifest, Mode, STATE, copy_hashed,
-    create_private,
+    BYTES_MAX, FILES_MAX, FORMAT, HOUSE, MANIFEST, STATE, copy_hashed, create_private,
     house::{LeftOut, Source, copy_house},
+    manifest::{Entry, Manifest, Mode},
     names::rename_new,
     read::verify,
     staging::Staging,
-    state::copy_state,
+    state::{copy_state, left_out},
 };
 
 /// A backup that was made.
@@ -80,7 +81,7 @@ pub(crate) fn pack(house: &Path, state: &Path, file: &Path) -> Result<Packed> {
         files: files.len(),
         last_input,
         bytes: file.metadata()?.len(),
-        left_out: copied.left_out,
+        left_out: [copied.left_out, left_out(state)?].concat(),
     })
 }
 
@@ -136,16 +137,15 @@ fn state_files(state: &Path) -> Result<Vec<Source>> {
         entries.sort_by_key(fs::DirEntry::file_name);
         for entry in entries {
             if entry.file_type()?.is_file() {
-                let path = entry.path();
-                let name = entry.file_name();
-                let name = name
-                    .to_str()
-                    .with_context(|| format!("{}: its name is no text", path.display()))?;
-                files.push(Source {
-                    name: format!("{STATE}/{folder}{name}"),
-                    mode: Mode::default(),
-                    path,
-                });
+                let name = format!("{folder}{}", entry.file_name().display());
+                // SQLite leaves files beside a database that was looked at.
+                if contents::is_of_state(&name) {
+                    files.push(Source {
+                        name: format!("{STATE}/{name}"),
+                        mode: Mode::default(),
+                        path: entry.path(),
+                    });
+                }
             }
         }
     }

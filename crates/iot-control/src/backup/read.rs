@@ -4,7 +4,6 @@
 
 use std::{
     cell::Cell,
-    collections::BTreeSet,
     fs::{self, DirBuilder, Permissions},
     io::{self, Read},
     os::unix::fs::{DirBuilderExt, PermissionsExt},
@@ -16,7 +15,8 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use flate2::read::GzDecoder;
 
 use super::{
-    BYTES_MAX, Entry, FILES_MAX, FORMAT, HOUSE, MANIFEST, Manifest, copy_hashed, create_private,
+    HOUSE, MANIFEST, copy_hashed, create_private,
+    manifest::{Entry, Manifest},
 };
 
 /// Largest manifest, in bytes: a few hundred for each file.
@@ -63,14 +63,14 @@ pub(super) fn extract(archive: impl Read, parts: &[(&str, &Path)]) -> Result<Man
             .ok_or_else(|| anyhow!("it holds more than its {MANIFEST} tells of"))?;
         ensure!(
             &*entry.path_bytes() == told.path.as_bytes() && entry.header().entry_type().is_file(),
-            "{} is not where its {MANIFEST} has it",
+            "{:?} is not where its {MANIFEST} has it",
             told.path
         );
         left.set(told.bytes.saturating_add(BETWEEN_BYTES_MAX));
         file(entry, told, parts)?;
     }
     if let Some(missing) = untold.next() {
-        bail!("{} is missing", missing.path);
+        bail!("{:?} is missing", missing.path);
     }
     // The end of the archive and gzip's own checksum; nothing of a length stands there.
     left.set(BETWEEN_BYTES_MAX);
@@ -102,7 +102,7 @@ fn file(entry: impl Read, told: &Entry, parts: &[(&str, &Path)]) -> Result<()> {
     };
     ensure!(
         found == (told.bytes, told.blake2s.clone()),
-        "{} is damaged",
+        "{:?} is damaged",
         told.path
     );
     Ok(())
@@ -111,32 +111,7 @@ fn file(entry: impl Read, told: &Entry, parts: &[(&str, &Path)]) -> Result<()> {
 fn manifest(entry: impl Read) -> Result<Manifest> {
     let mut text = Vec::new();
     entry.take(MANIFEST_BYTES_MAX).read_to_end(&mut text)?;
-    let manifest: Manifest = serde_json::from_slice(&text).context(MANIFEST)?;
-    ensure!(
-        manifest.format == FORMAT,
-        "it has format {}, this version reads {FORMAT}: restore it with iot-control {}",
-        manifest.format,
-        manifest.version
-    );
-    ensure!(
-        manifest.files.len() + manifest.folders.len() <= FILES_MAX,
-        "it tells of more than {FILES_MAX} files"
-    );
-    let mut names = BTreeSet::new();
-    let mut total = 0_u64;
-    let folders = manifest.folders.iter();
-    let folders = folders.map(|folder| (&folder.path, folder.is_inside()));
-    let files = manifest.files.iter();
-    let files = files.map(|file| (&file.path, file.is_inside()));
-    for (path, is_inside) in folders.chain(files) {
-        ensure!(is_inside, "{path:?} would lead out of the house");
-        ensure!(names.insert(path), "{path} is in it twice");
-    }
-    for file in &manifest.files {
-        total = total.saturating_add(file.bytes);
-    }
-    ensure!(total <= BYTES_MAX, "it tells of {total} bytes");
-    Ok(manifest)
+    Manifest::read(&text)
 }
 
 /// Makes the folders of the house that are empty, and gives each who may look into it; the deepest first, since one may not be

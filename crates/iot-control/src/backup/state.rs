@@ -8,15 +8,12 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use store::{DatabaseReader, Past, StateFolder};
+use store::{DatabaseReader, Past, StateFolder, contents};
 
-use super::create_private;
+use super::{create_private, house::LeftOut};
 
 /// Copies that are tried where the dispatcher tidies up meanwhile.
 const TRIES: usize = 5;
-
-/// What of a state folder is nothing to keep: it belongs to the process that runs.
-const OF_THE_PROCESS: [&str; 3] = ["lock", "reserve", "control.sock"];
 
 /// Copies the state to `to`, which is made, until it is one that a start takes; gives its last input, `None`: no house ran on it.
 /// The database comes first: the journal may then hold more, never less, than what follows its newest snapshot; but where
@@ -54,28 +51,56 @@ fn copy_once(state: &Path, to: &Path) -> Result<()> {
     for entry in fs::read_dir(from.root())? {
         let entry = entry?;
         let name = entry.file_name();
-        let is_known = OF_THE_PROCESS.iter().any(|known| name == *known);
         let is_database = name.to_string_lossy().starts_with("house.db");
-        if entry.file_type()?.is_file() && !is_known && !is_database {
+        if !is_database && is_kept("", &entry)? {
             copy(&entry.path(), &to.root().join(&name))?;
         }
     }
-    copy_folder(&from.journal(), &to.journal())?;
+    copy_folder("journal/", &from.journal(), &to.journal())?;
     copy_keys(&from, &to)
 }
 
 fn copy_keys(from: &StateFolder, to: &StateFolder) -> Result<()> {
     if from.keys().exists() {
         fs::DirBuilder::new().mode(0o700).create(to.keys())?;
-        copy_folder(&from.keys(), &to.keys())?;
+        copy_folder("keys/", &from.keys(), &to.keys())?;
     }
     Ok(())
 }
 
-fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+/// What people put into a state folder: nothing that a restore would take.
+pub(super) fn left_out(state: &Path) -> Result<Vec<LeftOut>> {
+    let mut left_out = Vec::new();
+    for folder in ["", "journal/", "keys/"] {
+        let Ok(entries) = fs::read_dir(state.join(folder)) else {
+            continue;
+        };
+        for entry in entries {
+            let entry = entry?;
+            let is_passing = contents::is_passing(&entry.file_name().to_string_lossy());
+            let is_thing = entry.file_type()?.is_file() || entry.file_type()?.is_symlink();
+            if is_thing && !is_passing && !is_kept(folder, &entry)? {
+                left_out.push(LeftOut {
+                    path: entry.path(),
+                    why: "is no file of the state",
+                });
+            }
+        }
+    }
+    left_out.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(left_out)
+}
+
+/// Whether something in this part of a state folder (`journal/`) is a file of the state.
+fn is_kept(folder: &str, entry: &fs::DirEntry) -> io::Result<bool> {
+    let name = format!("{folder}{}", entry.file_name().to_string_lossy());
+    Ok(entry.file_type()?.is_file() && contents::is_of_state(&name))
+}
+
+fn copy_folder(name: &str, from: &Path, to: &Path) -> Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
-        if entry.file_type()?.is_file() {
+        if is_kept(name, &entry)? {
             copy(&entry.path(), &to.join(entry.file_name()))?;
         }
     }
@@ -99,7 +124,12 @@ pub(super) fn last_input(state: &Path) -> Result<u64> {
         .database()
         .newest_snapshot(types::InputNo(u64::MAX >> 1))?;
     let snapshot = snapshot.map_or(0, |snapshot| snapshot.no.0);
-    let before_oldest = past.before_oldest().map_or(snapshot, |no| no.0);
+    let before_oldest = past.before_oldest();
+    ensure!(
+        before_oldest.is_some() || snapshot == 0,
+        "its journal is missing, and its newest snapshot is of input {snapshot}"
+    );
+    let before_oldest = before_oldest.map_or(snapshot, |no| no.0);
     ensure!(
         before_oldest <= snapshot,
         "its journal begins behind input {before_oldest}, its newest snapshot is of {snapshot}"

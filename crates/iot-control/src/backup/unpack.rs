@@ -10,7 +10,8 @@ use anyhow::{Context, Result, ensure};
 use store::{FolderLock, StateFolder};
 
 use super::{
-    HOUSE, Manifest, STATE,
+    HOUSE, STATE,
+    manifest::Manifest,
     place::{Owner, Place},
     read::extract,
     staging::Staging,
@@ -36,12 +37,12 @@ pub(crate) struct Restored {
     pub(crate) looked_for: Option<PathBuf>,
 }
 
-/// Puts the house of `file` into `house` and its state into `state`, or where the settings of that house have it. With `over`,
-/// what stands there is moved aside.
+/// Puts the house of `file` into `house` and its state into `state`, or, where the settings of that house name no other folder,
+/// where a dispatcher of this machine keeps it. With `over`, what stands there is moved aside.
 ///
 /// # Errors
-/// `file` is no whole backup, something stands there, it can't be written, or a dispatcher runs on the state: then nothing is
-/// changed.
+/// `file` is no whole backup, its settings name a folder for the state and nobody else does, something stands there, it can't
+/// be written, or a dispatcher runs on the state: then nothing is changed.
 pub(crate) fn unpack(
     file: &Path,
     house: &Path,
@@ -160,11 +161,22 @@ fn may_be_filled(place: &Place, over: bool) -> Result<()> {
     Ok(())
 }
 
-/// Where the state belongs, and where a dispatcher of the house looks for it, if that is elsewhere.
+/// Where the state belongs, and where a dispatcher of the house looks for it, if that is elsewhere. What the settings of an archive
+/// name is no place to write to: whoever made it chose it.
 fn state_of(staged_house: &Path, named: Option<&Path>) -> Result<(Place, Option<PathBuf>)> {
     let name = format!("{} of the backup", settings::FILE);
     match (Settings::state_of(&name, staged_house), named) {
-        (Ok(wanted), None) => Ok((Place::look(&wanted)?, None)),
+        (Ok(wanted), None) => {
+            let own = Settings::state_of_machine();
+            ensure!(
+                is_same(&wanted, &own)?,
+                "the settings in the backup keep the state in {0}, and not in {1} as this machine does; nothing was changed: say where \
+                 it goes, with --state {0} or another folder",
+                wanted.display(),
+                own.display()
+            );
+            Ok((Place::look(&own)?, None))
+        }
         (Ok(wanted), Some(named)) => {
             let place = Place::look(named)?;
             let wanted = std::path::absolute(wanted)?;
@@ -177,6 +189,13 @@ fn state_of(staged_house: &Path, named: Option<&Path>) -> Result<(Place, Option<
             "where the house keeps its state can't be read; nothing was changed: name the folder with --state",
         ),
     }
+}
+
+/// Whether two paths are one folder, which need not be there.
+fn is_same(one: &Path, other: &Path) -> Result<bool> {
+    let (one, other) = (std::path::absolute(one)?, std::path::absolute(other)?);
+    let real = |path: &Path| path.canonicalize().ok();
+    Ok(one == other || real(&one).is_some_and(|one| real(&other) == Some(one)))
 }
 
 /// One can't be moved aside without the other where it lies in it.

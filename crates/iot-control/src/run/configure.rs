@@ -9,14 +9,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use store::contents::LAST_SETTINGS;
+
 use super::{last_in_force, whole};
 use crate::{
     cli, command, printer,
     settings::{self, Anonymous, BYTES_MAX, Mqtt, Settings},
 };
-
-/// Name of the copy of settings.toml in the state folder.
-const KEPT: &str = "last-settings.toml";
 
 /// The settings, where there is a house to run: in its folder, or, where that lost its files, in the state that is kept of it.
 pub(super) fn settings(options: &cli::Run) -> anyhow::Result<Settings> {
@@ -106,10 +105,10 @@ fn stay_here(address: &mut SocketAddr) {
 pub(super) fn keep(state: &Path, house: &Path) -> io::Result<()> {
     let text = mapping::disk::text_or_empty(&house.join(settings::FILE), BYTES_MAX)
         .map_err(|why| io::Error::other(why.to_string()))?;
-    whole::write(&state.join(KEPT), &text)
+    whole::write(&state.join(LAST_SETTINGS), &text)
 }
 
 /// What was kept. `None`: nothing was, or it can't be read.
 fn kept(state: &Path) -> Option<String> {
-    mapping::disk::text(&state.join(KEPT), BYTES_MAX).ok()
+    mapping::disk::text(&state.join(LAST_SETTINGS), BYTES_MAX).ok()
 }

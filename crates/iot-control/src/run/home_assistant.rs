@@ -7,6 +7,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use dispatcher::{Send, home_assistant::Discovery};
 use mapping::Program;
+use store::contents::HOME_ASSISTANT;
 use types::{Instant, Now};
 
 use super::whole;
@@ -14,9 +15,6 @@ use crate::{
     printer,
     settings::{HomeAssistant, Switch},
 };
-
-/// Name of the file with the topics that were published.
-const FILE: &str = "home-assistant";
 
 /// Largest such file in bytes: some ten thousand entities.
 const BYTES_MAX: u64 = 1 << 20;
@@ -38,7 +36,7 @@ pub(super) struct Announcer {
 impl Announcer {
     /// As the settings say; `None`: they don't ask for it, and nothing has to be taken back.
     pub(super) fn begin(settings: &HomeAssistant, folder: &Path) -> Option<Self> {
-        let path = folder.join(FILE);
+        let path = folder.join(HOME_ASSISTANT);
         let before = mapping::disk::text_or_empty(&path, BYTES_MAX).unwrap_or_else(|why| {
             printer::tell(format_args!(
                 "{why}; entities that Home Assistant was told of before and that are gone stay there until you delete them"
@@ -98,7 +96,7 @@ impl Announcer {
 
 /// Keeps what [`Announcer::text`] gave. One that can't be kept is told, and costs no more than that.
 pub(super) fn keep(folder: &Path, text: &str) {
-    let path = folder.join(FILE);
+    let path = folder.join(HOME_ASSISTANT);
     if let Err(error) = whole::write(&path, text) {
         printer::tell(format_args!(
             "{} can't be written ({error}); what the house loses until the next start may stay in Home Assistant",

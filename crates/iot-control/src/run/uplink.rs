@@ -25,6 +25,7 @@ use rumqttc_v5::{
         v5::{ConnectReturnCode, LastWill},
     },
 };
+use store::contents::EXTERNAL_BROKER_ID;
 use tokio::{
     sync::Notify,
     task::{JoinHandle, spawn_local},
@@ -47,9 +48,6 @@ pub(super) const USER: &str = "external broker";
 
 /// Where the external broker says whether the dispatcher is there.
 const AVAILABILITY: &str = "iot/dispatcher/availability";
-
-/// File of the state folder with the id that the external broker knows us by.
-const ID_FILE: &str = "external-broker.id";
 
 /// Longest pause before the external broker is tried again, and the first one.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
@@ -183,7 +181,7 @@ pub(super) fn start(
     settings: &Settings,
     (to, house, state): (&External, &Path, &Path),
 ) -> anyhow::Result<Running> {
-    let id = id(state).with_context(|| format!("{}", state.join(ID_FILE).display()))?;
+    let id = id(state).with_context(|| format!("{}", state.join(EXTERNAL_BROKER_ID).display()))?;
     let since_ms = server.enter(|_, _, now| u64::try_from(now.wall.0 / 1_000).unwrap_or(0));
     let road = Road {
         uplink: Rc::clone(uplink),
@@ -204,7 +202,7 @@ pub(super) fn start(
 
 /// The id of this state folder, made up at its first start.
 fn id(state: &Path) -> anyhow::Result<String> {
-    let path = state.join(ID_FILE);
+    let path = state.join(EXTERNAL_BROKER_ID);
     match fs::read_to_string(&path) {
         Ok(id) if id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) => Ok(id),
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),

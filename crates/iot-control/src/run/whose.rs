@@ -9,12 +9,10 @@ use std::{
 };
 
 use mapping::{Program, program::Device};
+use store::contents::HOUSE_FOLDER;
 use types::DeviceId;
 
 use super::whole;
-
-/// Name of the file with the paths of the house that the state folder belongs to.
-const FILE: &str = "house-folder";
 
 /// Largest such file in bytes: two paths.
 const BYTES_MAX: u64 = 1 << 14;
@@ -82,13 +80,13 @@ fn named(program: &Program) -> String {
 /// # Errors
 /// It can't be written.
 pub(super) fn remember(state: &Path, house: &Path) -> io::Result<()> {
-    whole::write(&state.join(FILE), &paths(house).join("\n"))
+    whole::write(&state.join(HOUSE_FOLDER), &paths(house).join("\n"))
 }
 
 /// Whether the state folder says that it belongs to the house in this folder: where mapping.toml is gone, a folder
 /// that was named by mistake must not start the house of another one.
 pub(super) fn is_at_home(state: &Path, house: &Path) -> bool {
-    match mapping::disk::text(&state.join(FILE), BYTES_MAX) {
+    match mapping::disk::text(&state.join(HOUSE_FOLDER), BYTES_MAX) {
         Ok(known) => {
             let paths = paths(house);
             known

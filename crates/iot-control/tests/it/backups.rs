@@ -137,6 +137,23 @@ fn what_of_the_house_is_not_in_a_backup_is_told() {
 }
 
 #[test]
+fn a_file_that_is_none_of_the_state_is_told_and_left_out() {
+    let house = House::new(PIANO_AND_LAMPS);
+    drop(Dispatcher::start(&house, &[]));
+    let note = house.state().join("notes.txt");
+    fs::write(&note, "somebody's").unwrap();
+    let file = house.folder().with_extension("tar.gz");
+    let made = run("backup", &file, &house, &[]).ok();
+    let told = format!("{} is no file of the state", note.display());
+    assert!(made.stderr.contains(&told), "{made:?}");
+    assert_eq!(made.stderr.lines().count(), 1, "{made:?}");
+    let other = nowhere();
+    run("restore", &file, &other, &[]).ok();
+    assert!(!other.state().join("notes.txt").exists());
+    assert!(other.state().join("house-folder").exists());
+}
+
+#[test]
 fn keys_stay_their_owner_s_alone() {
     let house = House::new(PIANO_AND_LAMPS);
     house.write("tls/key.pem", "a key");
@@ -181,7 +198,7 @@ fn a_backup_in_what_it_packs_is_refused() {
 }
 
 #[test]
-fn the_state_goes_where_the_restored_settings_have_it() {
+fn the_state_goes_where_the_settings_in_the_backup_have_it_once_somebody_says_so() {
     let house = House::new(PIANO_AND_LAMPS);
     let root = house.folder().parent().unwrap().to_owned();
     let (named, file) = (root.join("kept/here"), root.join("backup.tar.gz"));
@@ -213,9 +230,24 @@ fn the_state_goes_where_the_restored_settings_have_it() {
 
     fs::remove_dir_all(house.folder()).unwrap();
     fs::remove_dir_all(root.join("kept")).unwrap();
-    let put = command("restore", &[]).ok();
+    // Whoever made the archive chose what it says.
+    let refused = command("restore", &[]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    let how = format!("--state {}", named.display());
+    assert!(refused.stderr.contains(&how), "{refused:?}");
+    assert!(!named.exists() && !house.folder().exists());
+    let put = command("restore", &[Path::new("--state"), &named]).ok();
     assert!(put.stdout.contains(named.to_str().unwrap()), "{put:?}");
     assert!(put.stderr.is_empty(), "{put:?}");
+    assert!(named.join("house.db").exists());
+    // Where the machine keeps states there anyway, it need not be said.
+    fs::remove_dir_all(house.folder()).unwrap();
+    fs::remove_dir_all(&named).unwrap();
+    let mut by_machine = iot_control();
+    by_machine.arg("restore").arg(&file);
+    by_machine.arg("--house").arg(house.folder());
+    by_machine.env("STATE_DIRECTORY", &named);
+    finish(by_machine, "").ok();
     assert!(named.join("house.db").exists());
 
     // Elsewhere it is looked for in vain: what to do is said.

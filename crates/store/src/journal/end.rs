@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use types::{InputNo, UnixTime};
 
 /// The file's name in the journal's folder.
-const NAME: &str = "end";
+pub(super) const NAME: &str = "end";
 /// Number (u64), wall time in microseconds (i64) and CRC-32 of both; integers little endian.
 const BYTES: usize = 20;
 

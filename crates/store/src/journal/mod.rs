@@ -39,6 +39,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use types::{InputNo, Instant};
 
+/// Whether a file of this name in the journal's folder is one of these.
+pub(crate) fn is_file_of_journal(name: &str) -> bool {
+    name == end::NAME || segment::is_of_segment(name)
+}
+
 /// How long inputs are kept: the house at any moment that is not older can be looked at. A segment goes
 /// when no such moment needs it or the journal is too large, but never one that a restart needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -40,15 +40,25 @@ impl Sequence {
 
     /// The segment of this name, exactly as [`Self::path`] spells it.
     pub(super) fn of(path: &Path) -> Option<Self> {
-        let name = path.file_name()?.to_str()?;
-        let number = name.strip_suffix(".journal")?.parse().ok()?;
-        let named_so = format!("{number:08}.journal") == name;
+        Self::of_name(path.file_name()?.to_str()?, "journal")
+    }
+
+    /// The segment whose file of this kind (`journal`, `torn`) has this name, exactly as we spell it.
+    fn of_name(name: &str, ending: &str) -> Option<Self> {
+        let number = name.strip_suffix(ending)?.strip_suffix('.')?.parse().ok()?;
+        let named_so = format!("{number:08}.{ending}") == name;
         (named_so && number <= SEQUENCE_MAX).then_some(Self(number))
     }
 
     pub(super) fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
+}
+
+/// Whether a file of this name in the journal's folder is a segment, or what was set aside of one.
+pub(super) fn is_of_segment(name: &str) -> bool {
+    let mut endings = ["journal", "torn", "damaged"].into_iter();
+    endings.any(|ending| Sequence::of_name(name, ending).is_some())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
