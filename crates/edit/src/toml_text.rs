@@ -28,14 +28,7 @@ pub(crate) fn text(text: &str) -> String {
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
             // What turns the direction of writing shows other texts than there are.
-            '\u{61c}'
-            | '\u{200e}'
-            | '\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}' => {
-                let _ = write!(out, "\\u{:04X}", u32::from(letter));
-            }
-            letter if letter.is_control() => {
+            letter if types::is_acting(letter) => {
                 // Writing to a string can't fail.
                 let _ = write!(out, "\\u{:04X}", u32::from(letter));
             }

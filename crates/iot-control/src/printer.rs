@@ -1,8 +1,11 @@
 //! The one place that prints. Results go to stdout, people read stderr. A command does its work and ends with its own code where
 //! the reader of its results went away (`| head`); where they can't be written otherwise, it says so and fails.
+//!
+//! Texts come from mappings, devices, journals and other machines: whatever is printed, no character of it acts on a terminal, but
+//! for line feeds and, in what is [`painted`], colours. A line feed in a text is its writer's to escape, who knows which are lines.
 
 use std::{
-    fmt::Display,
+    fmt::{self, Display},
     io::{self, IsTerminal, Write},
     process::ExitCode,
     sync::{
@@ -13,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use types::Shown;
+use types::ShownLines;
 
 /// Lines for people that may wait; more are lost.
 const WAITING_LINES_MAX: usize = 1_024;
@@ -26,7 +29,8 @@ static LOST: OnceLock<io::Error> = OnceLock::new();
 
 /// Prints one line of results.
 pub(crate) fn result(line: impl Display) {
-    print(|out| writeln!(out, "{line}"));
+    let line = line.to_string();
+    print(|out| writeln!(out, "{}", ShownLines(&line)));
 }
 
 /// Whether nobody gets results any more: what goes on only to print has no reason to.
@@ -68,17 +72,52 @@ pub(crate) fn code_at_the_end(code: ExitCode) -> ExitCode {
 /// # Errors
 /// The reader went away.
 pub(crate) fn stream(line: impl Display) -> io::Result<()> {
-    writeln!(io::stdout().lock(), "{line}")
+    let line = line.to_string();
+    writeln!(io::stdout().lock(), "{}", ShownLines(&line))
+}
+
+/// Prints a line that nobody can be told again.
+///
+/// # Errors
+/// Nobody got it, so nothing may be built on it.
+pub(crate) fn once(line: &str) -> anyhow::Result<()> {
+    result(line);
+    print(|out| out.flush());
+    match LOST.get() {
+        Some(error) => Err(anyhow::anyhow!("stdout: {error}")),
+        None => Ok(()),
+    }
 }
 
 /// Prints results that end with their own line feed, or none.
 pub(crate) fn results(text: impl Display) {
-    print(|out| write!(out, "{text}"));
+    let text = text.to_string();
+    print(|out| write!(out, "{}", ShownLines(&text)));
+}
+
+/// Prints results in colours, as for [`is_terminal`]; whoever painted them escaped what is in them.
+pub(crate) fn painted(text: &str) {
+    print(|out| {
+        write!(
+            out,
+            "{}",
+            Painted {
+                text,
+                has_colors: is_terminal()
+            }
+        )
+    });
 }
 
 /// Tells people something. Nobody may be there: then it is lost.
 pub(crate) fn tell(line: impl Display) {
-    People.write_line(&format!("{line}\n"));
+    People.write_line(&format!("{}\n", ShownLines(&line.to_string())));
+}
+
+/// Tells people what was drawn for them, as for [`has_colors`]; whoever drew it escaped what is in it.
+pub(crate) fn tell_drawn(text: &str) {
+    let has_colors = has_colors();
+    People.write_line(&format!("{}\n", Painted { text, has_colors }));
 }
 
 /// From now on lines for people are written by a thread of their own: a terminal that was stopped,
@@ -146,7 +185,37 @@ impl Writer {
     }
 }
 
-/// stderr, as tracing writes to it.
+/// A text in which colours act on a terminal, and nothing else.
+struct Painted<'a> {
+    text: &'a str,
+    has_colors: bool,
+}
+
+impl Display for Painted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.text;
+        while self.has_colors
+            && let Some((at, end)) = color(rest)
+        {
+            ShownLines(&rest[..at]).fmt(f)?;
+            f.write_str(&rest[at..end])?;
+            rest = &rest[end..];
+        }
+        ShownLines(rest).fmt(f)
+    }
+}
+
+/// Where the first colour of a text is: `ESC [ 1;31 m`.
+fn color(text: &str) -> Option<(usize, usize)> {
+    text.match_indices("\u{1b}[").find_map(|(at, begin)| {
+        let from = at + begin.len();
+        let is_number = |c: char| c.is_ascii_digit() || c == ';';
+        let end = from + text[from..].find(|c| !is_number(c))?;
+        text[end..].starts_with('m').then_some((at, end + 1))
+    })
+}
+
+/// stderr, as tracing writes to it: a line at a time, in which it has escaped what would paint.
 #[derive(Clone, Copy)]
 pub(crate) struct People;
 
@@ -161,7 +230,13 @@ impl People {
 
 impl Write for People {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_line(&String::from_utf8_lossy(bytes));
+        let text = String::from_utf8_lossy(bytes);
+        // What it logs comes from outside as well: only the end of the whole is the end of a line.
+        let line = text.strip_suffix('\n').unwrap_or(&text);
+        let line = line.replace('\n', "\\n");
+        let has_colors = has_colors();
+        let text = &line;
+        self.write_line(&format!("{}\n", Painted { text, has_colors }));
         Ok(bytes.len())
     }
 
@@ -172,16 +247,7 @@ impl Write for People {
 
 /// Tells people what went wrong, with everything that led to it. What it quotes comes from files, arguments and other machines.
 pub(crate) fn complain(why: &anyhow::Error) {
-    tell(shown(&format!("error: {why:#}")));
-}
-
-/// Lines of which none can act on a terminal.
-fn shown(text: &str) -> String {
-    let lines: Vec<String> = text
-        .split('\n')
-        .map(|line| Shown(line).to_string())
-        .collect();
-    lines.join("\n")
+    tell(format_args!("error: {why:#}"));
 }
 
 /// Whether stdout is a terminal.
@@ -192,4 +258,24 @@ pub(crate) fn is_terminal() -> bool {
 /// Whether stderr shows colours.
 pub(crate) fn has_colors() -> bool {
     io::stderr().is_terminal()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_but_colours_acts_where_there_are_colours_and_nothing_at_all_elsewhere() {
+        let text =
+            "\u{1b}[1;31mred\u{1b}[0m \u{1b}[2J\u{1b}]0;x\u{7}\u{9b}31m\u{202e}\u{1b}[\nend\u{1b}[";
+        let shown = |has_colors| Painted { text, has_colors }.to_string();
+        assert_eq!(
+            shown(true),
+            "\u{1b}[1;31mred\u{1b}[0m \\u001b[2J\\u001b]0;x\\u0007\\u009b31m\\u202e\\u001b[\nend\\u001b["
+        );
+        assert_eq!(
+            shown(false),
+            "\\u001b[1;31mred\\u001b[0m \\u001b[2J\\u001b]0;x\\u0007\\u009b31m\\u202e\\u001b[\nend\\u001b["
+        );
+    }
 }

@@ -95,7 +95,7 @@ fn start(options: &cli::Run, started: time::Instant) -> anyhow::Result<()> {
     };
     log::go_by(Explainer::new(&house.program).zone().clone());
     if !house.warnings.is_empty() {
-        printer::tell(house.warnings.trim_end());
+        printer::tell_drawn(house.warnings.trim_end());
     }
     if house.tests_left > 0 {
         printer::tell(format_args!(
@@ -136,7 +136,7 @@ fn start(options: &cli::Run, started: time::Instant) -> anyhow::Result<()> {
 /// The house that was in force last, where the files can't come into force because of `why`: whoever comes home to a power cut
 /// needs light first.
 fn go_on(options: &cli::Run, settings: &Settings, why: &str) -> anyhow::Result<House> {
-    printer::tell(why.trim_end());
+    printer::tell_drawn(why.trim_end());
     let folder = options.house.display();
     let refused = format!("{folder}: this house can't come into force");
     if options.replace_house {

@@ -9,7 +9,7 @@ use mapping::{
     vocabulary,
 };
 use serde_json::{Value as Json, json};
-use types::Type;
+use types::{Shown, Type};
 
 use crate::{
     around::{Around, Typed},
@@ -108,9 +108,9 @@ pub(crate) fn as_json(lines: &Lines<'_>, range: &Range<usize>, proposals: &[Prop
     let range = lines.range(range);
     let items = proposals.iter().map(|proposal| {
         json!({
-            "label": proposal.label,
+            "label": Shown(&proposal.label).to_string(),
             "kind": proposal.kind as u8,
-            "detail": proposal.detail,
+            "detail": Shown(&proposal.detail).to_string(),
             "sortText": format!("{}{}", proposal.rank, proposal.label),
             "filterText": proposal.text,
             "textEdit": { "range": range, "newText": proposal.text },
@@ -319,7 +319,8 @@ fn text(name: &str, about: &str, kind: Icon, quotes: Quotes, out: &mut Vec<Propo
     out.push(Proposal {
         label: name.to_owned(),
         text: match quotes {
-            Quotes::Add => format!("\"{name}\""),
+            // TOML reads what is escaped so.
+            Quotes::Add => format!("\"{}\"", Shown(name)),
             Quotes::Are => name.to_owned(),
         },
         detail: about.to_owned(),

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use mapping::{Diagnostic, Severity, Sources};
 use serde_json::{Value as Json, json};
+use types::ShownLines;
 
 use crate::{houses::House, position::Lines, uri};
 
@@ -49,7 +50,7 @@ fn collect(
                 let uri = uri::of_path(&path(label.span.file));
                 json!({
                     "location": { "uri": uri, "range": range(&label.span) },
-                    "message": label.text,
+                    "message": ShownLines(&label.text).to_string(),
                 })
             })
             .collect();
@@ -58,7 +59,7 @@ fn collect(
             "severity": if found.severity == Severity::Error { 1 } else { 2 },
             "code": found.code,
             "source": "iot-control",
-            "message": message,
+            "message": ShownLines(&message).to_string(),
             "relatedInformation": related,
         });
         all.entry(path(first.span.file))

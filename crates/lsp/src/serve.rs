@@ -7,6 +7,7 @@ use std::{
 };
 
 use serde_json::json;
+use types::ShownLines;
 
 use crate::{
     Values,
@@ -59,7 +60,8 @@ pub fn serve(
         match message.transpose()? {
             None => return Ok(server.is_shut_down()),
             Some(Incoming::Strange(why)) => {
-                let error = json!({ "code": -32700, "message": why });
+                let message = ShownLines(&why).to_string();
+                let error = json!({ "code": -32700, "message": message });
                 wire::write(to, &json!({ "jsonrpc": "2.0", "id": null, "error": error }))?;
             }
             Some(Incoming::Message(message)) => {

@@ -11,6 +11,7 @@ use lsp_types::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
+use types::ShownLines;
 
 use crate::{Values, diagnostics, houses::Houses, uri};
 
@@ -220,6 +221,7 @@ fn params_of<T: DeserializeOwned>(params: Json) -> Result<T, Refused> {
 }
 
 fn error(id: &RequestId, fault: Fault, message: &str) -> Json {
+    let message = ShownLines(message).to_string();
     let error = json!({ "code": fault as i32, "message": message });
     json!({ "jsonrpc": "2.0", "id": id, "error": error })
 }

@@ -1,11 +1,13 @@
 //! Diagnostics for people (as rustc draws its own) and for machines.
 //!
-//! Called by the command line and by reload. Must not print.
+//! Called by the command line and by reload. Must not print. What is drawn comes from files that anybody may have written: nothing
+//! of them acts on a terminal.
 
 use std::{borrow::Cow, ops::Range};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde::Serialize;
+use types::{Shown, ShownLines};
 
 use crate::{
     diagnostic::{Diagnostic, Label, Severity},
@@ -54,13 +56,18 @@ pub fn summary(diagnostics: &[Diagnostic]) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
+/// Words of a diagnostic, which quote what stands in files.
+fn words(text: &str) -> String {
+    ShownLines(text).to_string()
+}
+
 fn group<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic) -> Group<'a> {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
     let title = level
-        .primary_title(diagnostic.message.as_str())
+        .primary_title(words(&diagnostic.message))
         .id(diagnostic.code);
     let mut files: Vec<FileIx> = Vec::new();
     for label in &diagnostic.labels {
@@ -88,7 +95,7 @@ fn group<'a>(sources: &'a Sources, diagnostic: &'a Diagnostic) -> Group<'a> {
         }
     }
     for help in &diagnostic.help {
-        group = group.element(Level::HELP.message(help.as_str()));
+        group = group.element(Level::HELP.message(words(help)));
     }
     group
 }
@@ -108,7 +115,7 @@ fn lines_of(sources: &Sources, file: FileIx, labels: &[(usize, &Label)]) -> Rang
 /// Where a label stands, without the line itself.
 fn place<'a>(sources: &'a Sources, file: FileIx, label: &Label) -> Origin<'a> {
     let (line, column) = sources.line_column(file, label.span.bytes.start);
-    let place = Origin::path(&*sources.file(file).name);
+    let place = Origin::path(words(&sources.file(file).name));
     place.line(line as usize).char_column(column as usize)
 }
 
@@ -136,35 +143,46 @@ fn snippet<'a>(
         // A table's span begins at its header: the header says which table it is.
         let first_line = text[start..end].split('\n').next().unwrap_or_default();
         let end = start + first_line.trim_end_matches('\r').len();
-        let drawn = |at: usize| at - from - line_ends(text, from, at);
-        let annotation = kind.span(drawn(start)..drawn(end));
+        let place = |at: usize| {
+            let (before, behind) = (&text[from..at], &text[at..]);
+            // The end of a line ends with a letter that is not drawn; anywhere else it is.
+            let is_cut = before.ends_with('\r') && !behind.is_empty() && !behind.starts_with('\n');
+            drawn(before).len() + if is_cut { "\\r".len() } else { 0 }
+        };
+        let annotation = kind.span(place(start)..place(end));
         if label.text.is_empty() {
             annotation
         } else {
-            annotation.label(label.text.as_str())
+            annotation.label(words(&label.text))
         }
     });
     Snippet::source(drawn(&text[from..to]))
         .line_start(sources.line_column(file, from).0 as usize)
-        .path(&*source.name)
+        .path(words(&source.name))
         .annotations(annotations.collect::<Vec<_>>())
 }
 
-/// A text as it is drawn: without the second letter of Windows' line ends, and with a mark where U+FEFF stands unseen, which is as
-/// many bytes long.
+/// A text as it is drawn: without the second letter of Windows' line ends, with a mark where U+FEFF stands unseen, and with all that
+/// would act on a terminal escaped. What is drawn of a part of it is that part of what is drawn.
 fn drawn(text: &str) -> Cow<'_, str> {
-    if !text.contains(['\r', '\u{feff}']) {
+    if !text.contains(|c| c == '\u{feff}' || (types::is_acting(c) && c != '\n')) {
         return Cow::Borrowed(text);
     }
-    let text = text.strip_suffix('\r').unwrap_or(text);
-    Cow::Owned(text.replace("\r\n", "\n").replace('\u{feff}', "\u{fffd}"))
-}
-
-/// How many letters [`drawn`] leaves out between `from` and the place `at`.
-fn line_ends(text: &str, from: usize, at: usize) -> usize {
-    let before = &text.as_bytes()[from..text.len().min(at + 1)];
-    let pairs = before.windows(2);
-    pairs.filter(|pair| *pair == b"\r\n").count()
+    let mut out = String::with_capacity(text.len());
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\r' if letters.peek().is_none_or(|next| *next == '\n') => {}
+            '\u{feff}' => out.push('\u{fffd}'),
+            // Tabs are drawn as blanks.
+            '\n' | '\t' => out.push(letter),
+            letter if types::is_acting(letter) => {
+                out.push_str(&Shown(letter.encode_utf8(&mut [0; 4])).to_string());
+            }
+            letter => out.push(letter),
+        }
+    }
+    Cow::Owned(out)
 }
 
 fn boundary(text: &str, at: usize) -> usize {

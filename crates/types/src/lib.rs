@@ -11,7 +11,7 @@ mod shown;
 mod time;
 mod value;
 
-pub use shown::Shown;
+pub use shown::{Shown, ShownLines, is_acting};
 pub use time::{Instant, Now, UnixTime};
 pub use value::{Refusal, Type, Value};
 

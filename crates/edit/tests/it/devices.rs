@@ -71,7 +71,7 @@ fn what_a_comment_says_can_end_no_line_and_is_cut() {
     let text = plug("plug", &loud).text();
     let first = text.lines().next().expect("it has lines");
     assert!(
-        first.starts_with("# a\\n[device.x]\\u{1b}yyy")
+        first.starts_with("# a\\n[device.x]\\u001byyy")
             && first.ends_with("..")
             && first.len() < 200
     );

@@ -58,7 +58,7 @@ pub(crate) fn check(options: &House) -> anyhow::Result<ExitCode> {
         for (sources, diagnostics) in found {
             let rendered = mapping::render(sources, diagnostics, printer::has_colors());
             if !rendered.is_empty() {
-                printer::tell(rendered.trim_end());
+                printer::tell_drawn(rendered.trim_end());
             }
         }
         for complaint in settings.iter().flat_map(|wrong| &wrong.0) {

@@ -30,7 +30,7 @@ pub(crate) fn export(options: &Export) -> anyhow::Result<ExitCode> {
         let mut errors = read.loaded.diagnostics.clone();
         errors.retain(|found| found.severity == Severity::Error);
         let colors = printer::has_colors();
-        printer::tell(mapping::render(&read.loaded.sources, &errors, colors).trim_end());
+        printer::tell_drawn(mapping::render(&read.loaded.sources, &errors, colors).trim_end());
         bail!(
             "{}: it does not check, so it is not exported",
             folder.display()

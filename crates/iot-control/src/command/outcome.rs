@@ -50,7 +50,7 @@ impl Outcome {
         let Err(unfit) = &self.0 else {
             return;
         };
-        printer::tell(unfit.to_string().trim_end());
+        printer::tell_drawn(unfit.to_string().trim_end());
         let so_far = if dry_run {
             "with this edit"
         } else {

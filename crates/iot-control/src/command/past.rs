@@ -64,7 +64,7 @@ pub(crate) fn why(options: &past::Why) -> anyhow::Result<ExitCode> {
     if options.past.json {
         printer::result(why.json(looked.history.zone()));
     } else {
-        printer::results(why.text(looked.history.zone(), looked.now, paint()));
+        printer::painted(&why.text(looked.history.zone(), looked.now, paint()));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -79,7 +79,7 @@ pub(crate) fn why_not(options: &past::WhyNot) -> anyhow::Result<ExitCode> {
     if options.past.json {
         printer::result(answer.json(looked.history.zone()));
     } else {
-        printer::results(answer.text(looked.history.zone(), paint()));
+        printer::painted(&answer.text(looked.history.zone(), paint()));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -95,7 +95,7 @@ pub(crate) fn state(options: &past::StateAt) -> anyhow::Result<ExitCode> {
     if options.past.json {
         printer::result(answer.json(looked.history.zone()));
     } else {
-        printer::results(answer.text(looked.history.zone(), paint()));
+        printer::painted(&answer.text(looked.history.zone(), paint()));
     }
     Ok(ExitCode::SUCCESS)
 }

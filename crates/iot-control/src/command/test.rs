@@ -34,7 +34,9 @@ pub(crate) fn test(options: &Test) -> anyhow::Result<ExitCode> {
             printer::result(json!({ "problems": found }));
         } else {
             let colors = printer::has_colors();
-            printer::tell(mapping::render(&loaded.sources, &loaded.diagnostics, colors).trim_end());
+            printer::tell_drawn(
+                mapping::render(&loaded.sources, &loaded.diagnostics, colors).trim_end(),
+            );
             printer::tell(format_args!(
                 "{}: it does not check, so nothing was tested",
                 house.display()

@@ -12,7 +12,7 @@ use dispatcher::{Blocklist, Conduct, Config, Dispatcher, Effects};
 use jiff::Timestamp;
 use mapping::program::Program;
 use replay::Programs;
-use store::{KeyFolder, Options, Retention, StateFolder, Store};
+use store::{KeyFolder, Options, Retention, StateFolder, Store, contents::TIME_LINE};
 use types::{InputNo, Now, UnixTime};
 
 use super::{
@@ -35,9 +35,6 @@ mod broker;
 #[cfg(test)]
 mod kills;
 mod tail;
-
-/// Name of the file that carries the time line from one start to the next.
-const TIME_LINE: &str = "time-line";
 
 /// Lines that a start tells of what it had to forget.
 const LINES_MAX: usize = 5;
@@ -67,7 +64,7 @@ pub(super) fn recover(
     let now = clock.at(machine);
     let read = house::blocks(&options.house, &house.program).map(|blocks| {
         if !blocks.warnings.is_empty() {
-            printer::tell(blocks.warnings.trim_end());
+            printer::tell_drawn(blocks.warnings.trim_end());
         }
         blocks.list
     });
@@ -251,16 +248,16 @@ fn blocks_of_today(
         }
         Ok(list) => Ok(list),
         Err(why) if has_past => {
-            printer::tell(why.trim_end());
+            printer::tell_drawn(why.trim_end());
             printer::tell(
                 "blocklist.toml is not in force; the blocks that were in force last stay until it is mended",
             );
             Ok(dispatcher.blocklist().clone())
         }
-        Err(why) => anyhow::bail!(
-            "{}\nmend blocklist.toml: nobody knows whom it should keep out",
-            why.trim_end()
-        ),
+        Err(why) => {
+            printer::tell_drawn(why.trim_end());
+            anyhow::bail!("mend blocklist.toml: nobody knows whom it should keep out")
+        }
     }
 }
 

@@ -46,6 +46,7 @@ mod switching;
 mod taplo;
 mod targets;
 mod telling;
+mod terminal;
 mod tls;
 mod tools;
 mod variables;

@@ -12,6 +12,7 @@ use mapping::{
     index::{Mention, Symbol},
 };
 use serde_json::{Value as Json, json};
+use types::ShownLines;
 
 use super::{Fault, Refused, Server, params_of};
 use crate::{complete, houses::House, hover, position, position::Lines, uri};
@@ -48,7 +49,7 @@ impl Server {
                     let (bytes, said) =
                         hover::at(house, &place.name, &place.text, place.offset, values)?;
                     Some(json!({
-                        "contents": { "kind": "markdown", "value": said },
+                        "contents": { "kind": "markdown", "value": ShownLines(&said).to_string() },
                         "range": Lines::of(&place.text).range(&bytes),
                     }))
                 }))

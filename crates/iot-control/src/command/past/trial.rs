@@ -25,7 +25,9 @@ fn compare(options: &past::Replay) -> anyhow::Result<ExitCode> {
     let loaded = mapping::load(&options.mapping);
     let Some(program) = loaded.program else {
         let colors = printer::has_colors();
-        printer::tell(mapping::render(&loaded.sources, &loaded.diagnostics, colors).trim_end());
+        printer::tell_drawn(
+            mapping::render(&loaded.sources, &loaded.diagnostics, colors).trim_end(),
+        );
         bail!(
             "{}: it does not check, so it was not tried",
             options.mapping.display()
@@ -54,7 +56,7 @@ fn compare(options: &past::Replay) -> anyhow::Result<ExitCode> {
         if options.past.json {
             printer::result(difference.json(history.zone()));
         } else {
-            printer::results(difference.text(history.zone(), &mut day, paint()));
+            printer::painted(&difference.text(history.zone(), &mut day, paint()));
         }
     }
     let summary = trial.summary();

@@ -26,7 +26,7 @@ impl Desk {
             }
             Err(why) => {
                 self.blocklist_spoilt.set(true);
-                printer::tell(why.trim_end());
+                printer::tell_drawn(why.trim_end());
                 printer::tell("blocklist.toml is not in force; the last one stays");
             }
         }
@@ -50,7 +50,7 @@ impl Desk {
         });
         let blocks = read.await.map_err(|error| error.to_string())??;
         if !blocks.warnings.is_empty() {
-            printer::tell(blocks.warnings.trim_end());
+            printer::tell_drawn(blocks.warnings.trim_end());
         }
         Ok(self.server.enter(|core, app, now| {
             let changes = app.dispatcher.blocklist().changes_to(&blocks.list);

@@ -23,7 +23,7 @@ impl Desk {
                 Edit::Good(house) => self.reload(&house),
                 Edit::Bad(why) => {
                     self.spoilt.set(true);
-                    printer::tell(why.trim_end());
+                    printer::tell_drawn(why.trim_end());
                     printer::tell("the edited files are not in force; the house goes on as before");
                 }
                 Edit::Blocklist => self.take_blocklist().await,
@@ -43,7 +43,7 @@ impl Desk {
         }
         self.spoilt.set(false);
         if !house.warnings.is_empty() {
-            printer::tell(house.warnings.trim_end());
+            printer::tell_drawn(house.warnings.trim_end());
         }
         self.tell_concerns(&house.program);
         let (time, changes, announced) = self.server.enter(|core, app, now| {
