@@ -4,7 +4,7 @@ use dispatcher::Dispatcher;
 use mapping::program::{ChannelIx, RuleIx, SlotIx, TimerIx};
 use types::{Now, UnixTime, Value};
 
-use super::scope::Scope;
+use super::{scope::Scope, steady::Steady};
 use crate::{
     history::{History, Until},
     player::Fed,
@@ -49,6 +49,26 @@ pub(super) fn waiting(house: &Dispatcher, now: Now, scope: Option<&Scope>) -> Op
         }
     }
     None
+}
+
+/// The first second from which on nothing waits in a house, or in a part of it, as it goes on.
+pub(super) fn quiet_after(
+    travel: &mut Steady<'_>,
+    scope: Option<&Scope>,
+) -> Result<Option<UnixTime>, HistoryError> {
+    let mut part = scope;
+    while let Some(step) = travel.next()? {
+        if step.fed == Fed::Reloaded {
+            // The part is told by its places in the mapping before: behind an edit all of the house has to be quiet.
+            part = None;
+        }
+        let now = step.record.now;
+        if step.fed == Fed::Applied && waiting(travel.house(), now, part).is_none() {
+            // What came within that second is part of what is given.
+            return Ok(Some(UnixTime(second(now.wall).0 + 1_000_000)));
+        }
+    }
+    Ok(None)
 }
 
 /// How far back a quiet moment is looked for.

@@ -8,19 +8,25 @@ use mapping::{
 };
 use types::Value;
 
-use super::{Sent, names::Names};
+use super::{
+    moments::{Moment, place, written},
+    names::Names,
+    sent::Sent,
+};
 use crate::words;
 
 /// A test that is being written.
 pub(super) struct Test {
     head: String,
     steps: Vec<Line>,
+    /// When something fell due, whether or not a step looks at it, in microseconds since the start.
+    due: Vec<i64>,
 }
 
 /// A step.
 #[derive(Default)]
 pub(super) struct Line {
-    at: Duration,
+    moment: Moment,
     /// What happens; empty: only time passes.
     said: String,
     expect: Option<Vec<Sent>>,
@@ -33,6 +39,7 @@ impl Test {
         Self {
             head: format!("[test.{name}]\nstart = {}\n", text(start)),
             steps: Vec::new(),
+            due: Vec::new(),
         }
     }
 
@@ -59,14 +66,24 @@ impl Test {
         }
     }
 
-    /// Adds a step. Of those in which nothing comes one is enough at a moment.
+    /// Adds a step. Of those that only let pass what nobody asks about the last one is enough.
     pub(super) fn push(&mut self, line: Line) {
-        let is_idle = |line: &Line| line.said.is_empty() && line.expect.is_none();
-        let mut last = self.steps.last().into_iter();
-        if is_idle(&line) && last.any(|last| is_idle(last) && last.at == line.at) {
-            return;
+        if line.is_idle() {
+            self.end();
         }
         self.steps.push(line);
+    }
+
+    /// Something fell due, in microseconds since the start.
+    pub(super) fn fell_due(&mut self, us: i64) {
+        self.due.push(us);
+    }
+
+    /// Takes off what only lets time pass: nothing comes of it that anybody expects.
+    pub(super) fn end(&mut self) {
+        while self.steps.last().is_some_and(Line::is_idle) {
+            self.steps.pop();
+        }
     }
 
     /// What came of the last step besides, a little later.
@@ -85,8 +102,9 @@ impl Test {
     pub(super) fn text(&self) -> String {
         let mut out = self.head.clone();
         out.push_str("steps = [\n");
-        for step in &self.steps {
-            let _ = writeln!(out, "  {}", step.text());
+        let moments: Vec<Moment> = self.steps.iter().map(|step| step.moment).collect();
+        for (step, at) in self.steps.iter().zip(place(&moments, &self.due)) {
+            let _ = writeln!(out, "  {}", step.text(at));
         }
         out.push_str("]\n");
         out
@@ -143,8 +161,13 @@ impl Line {
         }
     }
 
-    pub(super) fn at(self, at: Duration) -> Self {
-        Self { at, ..self }
+    pub(super) fn at(self, moment: Moment) -> Self {
+        Self { moment, ..self }
+    }
+
+    /// Whether nothing comes in it, and nothing is expected.
+    fn is_idle(&self) -> bool {
+        self.said.is_empty() && self.expect.is_none()
     }
 
     pub(super) fn expecting(self, expect: Option<Vec<Sent>>) -> Self {
@@ -158,8 +181,8 @@ impl Line {
         }
     }
 
-    fn text(&self) -> String {
-        let mut keys = vec![format!("at = {}", text(&words::span(self.at)))];
+    fn text(&self, at: Duration) -> String {
+        let mut keys = vec![format!("at = {}", text(&written(at)))];
         if !self.said.is_empty() {
             keys.push(self.said.clone());
         }
@@ -280,7 +303,8 @@ pub(super) fn text(text: &str) -> String {
         match letter {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
-            letter if letter.is_control() => {
+            // Also what turns the direction of writing: the file is read by people.
+            letter if types::is_acting(letter) => {
                 let _ = write!(out, "\\u{:04X}", u32::from(letter));
             }
             letter => out.push(letter),

@@ -33,6 +33,8 @@ pub enum Unrecordable {
     Gap,
     /// Nothing happened.
     Nothing,
+    /// Nothing of what was asked for happened.
+    NothingOfPart,
     /// More than [`STEPS_MAX`] steps.
     TooMuch {
         /// When that many were full.
@@ -74,6 +76,9 @@ impl fmt::Display for Unrecordable {
             ),
             Self::Gap => f.write_str("inputs of that time are missing in the journal"),
             Self::Nothing => f.write_str("nothing happened in that time that a test could tell"),
+            Self::NothingOfPart => f.write_str(
+                "nothing happened in that time that is about what --rule or --device name",
+            ),
             Self::TooMuch { at } => write!(
                 f,
                 "that is more than {STEPS_MAX} steps, which nobody reads: end at --until \"{at}\", or say --rule or --device"

@@ -302,7 +302,11 @@ impl Home {
 
     /// Lets time pass, deadline by deadline.
     pub(crate) fn pass_ms(&mut self, ms: u64) {
-        let until = self.now.after(Duration::from_millis(ms));
+        self.pass_us(ms * 1_000);
+    }
+
+    pub(crate) fn pass_us(&mut self, us: u64) {
+        let until = self.now.after(Duration::from_micros(us));
         loop {
             let house = self.dispatcher.next_deadline(self.now);
             let modules = self.due.keys().next().map(|(at, _)| *at);

@@ -6,6 +6,7 @@
 )]
 
 mod chronicles;
+mod close_records;
 mod home;
 mod record_edits;
 mod records;

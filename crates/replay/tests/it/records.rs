@@ -23,7 +23,11 @@ pub(crate) fn home(files: &Files) -> Home {
     home
 }
 
-fn recorded(home: &mut Home, since: UnixTime, only: &[&str]) -> Result<Recording, Unrecordable> {
+pub(crate) fn recorded(
+    home: &mut Home,
+    since: UnixTime,
+    only: &[&str],
+) -> Result<Recording, Unrecordable> {
     let wanted = Wanted {
         name: "recorded".to_owned(),
         since,
@@ -334,6 +338,84 @@ fn a_part_holds_what_it_needs_and_nothing_else_of_the_house() {
 }
 
 #[test]
+fn a_stretch_with_nothing_of_what_is_asked_for_says_so() {
+    let files = piano_house();
+    let mut home = home(&files);
+    let since = home.now.wall;
+    for _ in 0..3 {
+        home.motion();
+        home.press(36);
+        home.pass(400);
+    }
+    home.press(36);
+    for part in ["rule.door-bell", "rule.wake-up", "door"] {
+        let refused = recorded(&mut home, since, &[part]).unwrap_err();
+        assert!(
+            matches!(refused, Unrecordable::NothingOfPart),
+            "{part}: {refused}"
+        );
+        let said = refused.to_string();
+        assert!(said.contains("what --rule or --device name"), "{said}");
+    }
+}
+
+#[test]
+fn no_step_of_a_part_is_empty_where_nothing_falls_due_between() {
+    let files = piano_house();
+    let mut home = home(&files);
+    let since = home.now.wall;
+    home.press(36);
+    for _ in 0..3 {
+        home.pass(2);
+        home.says("door", "bell/event", r#"{"event":"press"}"#);
+        home.says("door", "bell/event", r#"{"event":"release"}"#);
+        home.press(60);
+        home.pass(20);
+        home.press(80);
+    }
+    home.pass(20);
+    home.press(36);
+    let bell = recorded(&mut home, since, &["rule.door-bell"]).unwrap();
+    passes(&files, &bell);
+    let steps: Vec<&str> = bell
+        .text
+        .lines()
+        .filter(|line| line.contains("at ="))
+        .collect();
+    assert_eq!(steps.len(), 3, "{}", bell.text);
+    for step in steps {
+        assert!(step.contains("door.bell.press"), "{}", bell.text);
+    }
+    assert!(!bell.text.contains("piano"), "{}", bell.text);
+}
+
+#[test]
+fn texts_that_act_on_a_terminal_are_escaped_and_stay_what_they_are() {
+    let more = "[device.extra]\nid = 99\nio.screen = { kind = \"teller\" }\n\
+        [kind.teller]\nstate.says = \"text\"\nevents.word = { text = \"text\" }\n\
+        [rule.say]\nwhen = \"extra.screen.word\"\ndo = { notify = \"all\", text = \"it said ${event.text}\" }\n";
+    let files = with_rules(more);
+    let mut home = home(&files);
+    home.connect("extra");
+    home.pass(60);
+    let since = home.now.wall;
+    home.pass(10);
+    let text = r#"{"event":"word","text":"a\u202eb\u009b31m\u2066\u001b[2J\u200f"}"#;
+    home.says("extra", "screen/event", text);
+    let recording = recorded(&mut home, since, &["rule.say"]).unwrap();
+    let acts = |c: char| types::is_acting(c) && c != '\n';
+    assert!(!recording.text.contains(acts), "{:?}", recording.text);
+    assert!(
+        recording
+            .text
+            .contains(r"a\u202Eb\u009B31m\u2066\u001B[2J\u200F"),
+        "{}",
+        recording.text
+    );
+    passes(&files, &recording);
+}
+
+#[test]
 fn commands_of_several_rules_in_one_step_name_them() {
     let rules = "\n[rule.also]\nwhen = \"piano.keys.press\"\nif = \"event.key == 60\"\ndo = \"bath.fan.on\"\n";
     let files = with_rules(rules);
@@ -417,8 +499,12 @@ fn is_recorded(history: &[Does], part: Option<&str>) {
     let only: Vec<&str> = part.into_iter().collect();
     match recorded(&mut home, since, &only) {
         Ok(recording) => passes(&files, &recording),
-        Err(refused) => assert!(matches!(refused, Unrecordable::Nothing), "{refused}"),
+        Err(refused) => assert!(is_nothing(&refused), "{refused}"),
     }
+}
+
+fn is_nothing(refused: &Unrecordable) -> bool {
+    matches!(refused, Unrecordable::Nothing | Unrecordable::NothingOfPart)
 }
 
 #[test]
@@ -483,7 +569,7 @@ proptest! {
                 let failed = failures(&files, &recording);
                 prop_assert!(failed.is_none(), "{}\n{}", failed.unwrap_or_default(), recording.text);
             }
-            Err(refused) => prop_assert!(matches!(refused, Unrecordable::Nothing), "{refused}"),
+            Err(refused) => prop_assert!(is_nothing(&refused), "{refused}"),
         }
     }
 }

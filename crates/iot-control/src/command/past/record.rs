@@ -1,6 +1,12 @@
 //! `iot-control test --record NAME`: what happened as a house test, which is run before it is written.
 
-use std::{collections::BTreeMap, io::Write as _, path::Path, process::ExitCode};
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, Write as _},
+    path::Path,
+    process::ExitCode,
+};
 
 use anyhow::{Context, bail};
 use dispatcher::rehearsal;
@@ -41,8 +47,7 @@ pub(crate) fn record_test(options: &Test, name: &str) -> anyhow::Result<ExitCode
     }
     let folder = house.join(FOLDER);
     std::fs::create_dir_all(&folder)
-        .and_then(|()| std::fs::File::create_new(&path))
-        .and_then(|mut file| file.write_all(recording.text.as_bytes()))
+        .and_then(|()| write_new(&path, &recording.text))
         .with_context(|| format!("writing {}", path.display()))?;
     printer::result(path.display());
     printer::tell(format_args!(
@@ -50,6 +55,15 @@ pub(crate) fn record_test(options: &Test, name: &str) -> anyhow::Result<ExitCode
         recording.steps, recording.commands
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// All of it, or nothing: half a test would fail the house's.
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = File::create_new(path)?;
+    let written = file
+        .write_all(text.as_bytes())
+        .and_then(|()| file.sync_all());
+    written.inspect_err(|_| drop(std::fs::remove_file(path)))
 }
 
 fn recorded(options: &Test, name: &str) -> anyhow::Result<Recording> {
@@ -98,7 +112,9 @@ fn try_out(house: &Path, file: &str, name: &str, recording: &Recording) -> anyho
     let test = loaded.tests.iter().find(|test| &*test.name == name);
     let (Some(program), Some(test), false) = (&loaded.program, test, loaded.has_errors()) else {
         let colors = printer::has_colors();
-        printer::tell(mapping::render(&loaded.sources, &loaded.diagnostics, colors).trim_end());
+        printer::tell_drawn(
+            mapping::render(&loaded.sources, &loaded.diagnostics, colors).trim_end(),
+        );
         bail!(
             "{}: with the recorded test it does not check, so the test was not written",
             house.display()
