@@ -119,17 +119,8 @@ impl fmt::Display for WriteError {
     }
 }
 
-impl std::error::Error for WriteError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::File(_, error)
-            | Self::Unsynced(_, error)
-            | Self::Interrupted(_, error)
-            | Self::Half { error, .. } => Some(error),
-            Self::Gone(_) | Self::Changed(_) | Self::Busy(_) | Self::Outside(_) => None,
-        }
-    }
-}
+/// What the system said stands in the words themselves.
+impl std::error::Error for WriteError {}
 
 /// A new text that lies beside its file.
 struct Staged<'a> {

@@ -3,7 +3,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{ErrorKind, Write as _},
+    io::{self, ErrorKind, Seek as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, anyhow, bail};
 use link::Own;
 use serde_json::Value as Json;
-use wire::{Identity, PublicKey, Secret, Site};
+use wire::{IDENTITY_LEN, Identity, PublicKey, Secret, Site};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -93,11 +93,22 @@ impl Block {
             _ => anyhow!("{}: {error}", path.display()),
         })?;
         let path = path.to_owned();
-        Ok(Self {
+        let mut block = Self {
             path,
             file,
             is_written: false,
-        })
+        };
+        block
+            .reserve()
+            .with_context(|| format!("{}; nothing was changed", block.path.display()))?;
+        Ok(block)
+    }
+
+    /// Takes the room that it needs: once the device is let in with a key, a full disk must not lose it.
+    fn reserve(&mut self) -> io::Result<()> {
+        self.file.write_all(&[0; IDENTITY_LEN])?;
+        self.file.sync_all()?;
+        self.file.rewind()
     }
 
     fn write(

@@ -71,7 +71,7 @@ fn init(house: &Path, names: Vec<String>, renew: bool) -> anyhow::Result<()> {
             .with_context(|| format!("{}: it is no key of a CA", at(CA_KEY).display()))?;
         let ca = Issuer::from_ca_cert_pem(&text(&at(CA))?, key)
             .with_context(|| format!("{}: it is no certificate of a CA", at(CA).display()))?;
-        write_server(&folder, &ca, &names)?;
+        put(server(&folder, &ca, &names)?)?;
         printer::tell(format_args!(
             "{} and its key are new, for {}; a running dispatcher takes them up by itself",
             at(SERVER).display(),
@@ -102,9 +102,12 @@ fn init(house: &Path, names: Vec<String>, renew: bool) -> anyhow::Result<()> {
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let certificate = params.self_signed(&key)?.pem();
-    write(&at(CA_KEY), &key.serialize_pem(), 0o600)?;
-    write(&at(CA), &certificate, 0o644)?;
-    write_server(&folder, &Issuer::new(params, key), &names)?;
+    let of_ca = [
+        New::stage(at(CA_KEY), &key.serialize_pem(), 0o600)?,
+        New::stage(at(CA), &certificate, 0o644)?,
+    ];
+    let of_server = server(&folder, &Issuer::new(params, key), &names)?;
+    put(of_ca.into_iter().chain(of_server))?;
     say(house, &folder, &names);
     Ok(())
 }
@@ -118,7 +121,8 @@ fn params(names: Vec<String>, days: u64) -> anyhow::Result<CertificateParams> {
     Ok(params)
 }
 
-fn write_server(folder: &Path, ca: &Issuer<'_, KeyPair>, names: &[String]) -> anyhow::Result<()> {
+/// A certificate for these names and its key.
+fn server(folder: &Path, ca: &Issuer<'_, KeyPair>, names: &[String]) -> anyhow::Result<[New; 2]> {
     let key = KeyPair::generate()?;
     let mut params = params(names.to_vec(), SERVER_DAYS)
         .with_context(|| format!("{}: not all of them are names of hosts", names.join(", ")))?;
@@ -128,25 +132,60 @@ fn write_server(folder: &Path, ca: &Issuer<'_, KeyPair>, names: &[String]) -> an
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     let certificate = params.signed_by(&key, ca)?.pem();
-    write(&folder.join(SERVER_KEY), &key.serialize_pem(), 0o600)?;
-    write(&folder.join(SERVER), &certificate, 0o644)
+    Ok([
+        New::stage(folder.join(SERVER_KEY), &key.serialize_pem(), 0o600)?,
+        New::stage(folder.join(SERVER), &certificate, 0o644)?,
+    ])
 }
 
-/// Beside it and then in its place: nobody ever reads half of it, or with another mode.
-fn write(path: &Path, text: &str, mode: u32) -> anyhow::Result<()> {
-    let made = path.with_extension("new");
-    let written = (|| {
-        let _ = fs::remove_file(&made);
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(mode)
-            .open(&made)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&made, path)
-    })();
-    written.with_context(|| format!("{}: it can't be written", path.display()))
+/// A file beside its place, which goes unless it is put there: of a key and its certificate there are both or none, whatever the
+/// disk does, and nobody ever reads half of one, or with another mode.
+struct New {
+    beside: PathBuf,
+    path: PathBuf,
+}
+
+impl New {
+    fn stage(path: PathBuf, text: &str, mode: u32) -> anyhow::Result<Self> {
+        let mut beside = path.clone().into_os_string();
+        beside.push(".new");
+        let beside = PathBuf::from(beside);
+        let new = Self { beside, path };
+        let written = (|| {
+            let _ = fs::remove_file(&new.beside);
+            let mut options = OpenOptions::new();
+            let mut file = options
+                .write(true)
+                .create_new(true)
+                .mode(mode)
+                .open(&new.beside)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        })();
+        written.with_context(|| {
+            format!(
+                "{}: it can't be written; nothing was changed",
+                new.path.display()
+            )
+        })?;
+        Ok(new)
+    }
+}
+
+impl Drop for New {
+    fn drop(&mut self) {
+        // Where it was put in its place nothing is there any more.
+        let _ = fs::remove_file(&self.beside);
+    }
+}
+
+/// Puts all of them in place.
+fn put(files: impl IntoIterator<Item = New>) -> anyhow::Result<()> {
+    for file in files {
+        fs::rename(&file.beside, &file.path)
+            .with_context(|| format!("{}: it can't be written", file.path.display()))?;
+    }
+    Ok(())
 }
 
 fn text(path: &Path) -> anyhow::Result<String> {

@@ -66,12 +66,24 @@ fn add(user: NewUser, password_stdin: bool, state: &State) -> anyhow::Result<()>
         (login::hash_generated(&password), Some(password))
     };
     let user = NewUser { hash, ..user };
-    let said = ask(state, &Request::UserAdd { user })?;
-    printer::tell(said.as_str().unwrap_or_default());
+    // What nobody lets in needs no password.
+    users::row(&user)?;
+    let is_shown = generated.is_some();
     if let Some(password) = generated {
-        printer::tell("its password, shown this once:");
-        printer::result(password);
+        // What can't be reached takes nobody in either.
+        ask(state, &Request::Users)?;
+        // Before it counts: a login that nobody was told would keep out whoever had the old one.
+        printer::tell(format_args!(
+            "the password of {}, shown this once:",
+            user.name
+        ));
+        printer::once(&password).context("the password can't be shown, so nothing was changed")?;
     }
+    let said = ask(state, &Request::UserAdd { user }).with_context(|| match is_shown {
+        true => "nothing was changed, and the password above is nobody's",
+        false => "nothing was changed",
+    })?;
+    printer::tell(said.as_str().unwrap_or_default());
     Ok(())
 }
 

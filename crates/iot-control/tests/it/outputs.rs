@@ -69,6 +69,38 @@ fn what_fails_fails_whoever_reads_it() {
 }
 
 #[test]
+fn a_password_that_nobody_gets_lets_nobody_in() {
+    let house = House::with_rules(RULE);
+    let state = house.state();
+    let user = |words: &[&str]| {
+        let mut command = iot_control();
+        command.arg("user").args(words).arg("--state").arg(&state);
+        command
+    };
+    let names = || {
+        let listed = user(&["list"]).output().unwrap();
+        String::from_utf8(listed.stdout).unwrap()
+    };
+    let add = || user(&["add", "hall", "--device", "hall"]);
+    for (code, said) in [unwritten(add()), unread(add())] {
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("nothing was changed"), "{said}");
+        assert!(!said.contains("may now speak"), "{said}");
+        assert_eq!(names(), "");
+    }
+    let added = add().output().unwrap();
+    assert_eq!(added.status.code(), Some(0), "{added:?}");
+    assert_eq!(added.stdout.len(), 27, "{added:?}");
+    assert!(names().contains("hall"));
+    // Who is refused is told no password.
+    let refused = user(&["add", "z2m", "--bridge", "zigbee2mqtt"])
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert!(refused.stdout.is_empty(), "{refused:?}");
+}
+
+#[test]
 fn an_export_that_has_no_room_says_so() {
     let house = House::with_rules(RULE);
     let mut export = iot_control();

@@ -264,3 +264,44 @@ fn a_certificate_that_cannot_be_used_ends_the_start_with_how_to_mend_it() {
         "{said}"
     );
 }
+
+#[test]
+fn keys_and_certificates_are_all_made_or_none() {
+    let house = House::with_rules("");
+    let folder = house.folder().display().to_string();
+    let make = |more: &[&str]| {
+        let words = ["tls", "init", &folder, "--name", "localhost"];
+        run(words.iter().chain(more), "")
+    };
+    let names = || {
+        let entries = fs::read_dir(house.folder().join("tls")).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
+    };
+    // The last of them can't be written.
+    let stuck = house.folder().join("tls/server.pem.new");
+    fs::create_dir_all(&stuck).unwrap();
+    let refused = make(&[]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(
+        refused.stderr.contains("nothing was changed"),
+        "{refused:?}"
+    );
+    assert_eq!(names(), ["server.pem.new"]);
+    fs::remove_dir(&stuck).unwrap();
+    make(&[]).ok();
+    let made = ["ca.key", "ca.pem", "server.key", "server.pem"];
+    assert_eq!(names(), made);
+    // A new key without its certificate would end the next start.
+    fs::create_dir(&stuck).unwrap();
+    let key = house.read("tls/server.key");
+    let refused = make(&["--renew"]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert_eq!(house.read("tls/server.key"), key);
+    fs::remove_dir(&stuck).unwrap();
+    make(&["--renew"]).ok();
+    assert_ne!(house.read("tls/server.key"), key);
+    assert_eq!(names(), made);
+}
