@@ -477,11 +477,6 @@ fn lossy(text: &std::ffi::OsStr) -> String {
 
 /// Where a user keeps state: `/var/lib/iot-control` for root and the service, else `~/.local/state/iot-control`.
 pub(crate) fn default_state_folder() -> PathBuf {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that reads the environment"
-    )]
-    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     if let Some(folder) = variable("STATE_DIRECTORY") {
         return PathBuf::from(folder);
     }
@@ -492,6 +487,21 @@ pub(crate) fn default_state_folder() -> PathBuf {
         .map(PathBuf::from)
         .or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".local/state")));
     base.unwrap_or_else(std::env::temp_dir).join("iot-control")
+}
+
+/// The folder in memory that systemd gives a service, and that outlives its process: what the journal has not synced yet
+/// stays there. Elsewhere nobody promises that a folder in memory is still there after kill -9.
+pub(crate) fn memory_folder() -> Option<PathBuf> {
+    let folders = variable("RUNTIME_DIRECTORY")?;
+    folders.split(':').next().map(PathBuf::from)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the environment"
+)]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 #[cfg(test)]

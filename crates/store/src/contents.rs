@@ -55,10 +55,15 @@ pub fn is_of_state(name: &str) -> bool {
     }
 }
 
-/// Whether a file of a state folder is worth a copy to nobody: it belongs to the process that runs, or is half written.
+/// Whether a file of a state folder, by its path there, is worth a copy to nobody: it belongs to the process that runs, or is
+/// half written.
 #[must_use]
 pub fn is_passing(name: &str) -> bool {
-    [LOCK, RESERVE].contains(&name) || name.ends_with(".new")
+    [LOCK, RESERVE].contains(&name)
+        || name.ends_with(".new")
+        || name
+            .split_once('/')
+            .is_some_and(|(folder, name)| folder == JOURNAL && journal::leads_to_memory(name))
 }
 
 #[cfg(test)]
@@ -97,6 +102,7 @@ mod tests {
             "journal/+0000001.journal",
             "journal/00000001.toml",
             "journal/authorized_keys",
+            "journal/memory",
             "journal/x/00000001.journal",
             "journal/../house.db",
             "keys",
@@ -109,6 +115,16 @@ mod tests {
             "x/end",
         ] {
             assert!(!is_of_state(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_belongs_to_the_process_is_told_to_nobody_where_it_belongs() {
+        for name in ["lock", "reserve", "time-line.new", "journal/memory"] {
+            assert!(is_passing(name) && !is_of_state(name), "{name}");
+        }
+        for name in ["memory", "journal/lock", "keys/memory", "notes.txt"] {
+            assert!(!is_passing(name), "{name}");
         }
     }
 }

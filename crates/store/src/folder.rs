@@ -6,6 +6,7 @@
 use crate::contents;
 use crate::keys::KeyFolder;
 use crate::regular;
+use std::ffi::OsString;
 use std::fmt;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
@@ -35,6 +36,15 @@ impl StateFolder {
     #[must_use]
     pub fn journal(&self) -> PathBuf {
         self.root.join(contents::JOURNAL)
+    }
+
+    /// The files of the journal, by name, and where each is to be read: what the newest holds may stand in memory as yet.
+    /// What only leads there is none of them.
+    ///
+    /// # Errors
+    /// The folder can't be read.
+    pub fn journal_files(&self) -> io::Result<Vec<(OsString, PathBuf)>> {
+        crate::journal::files(&self.journal())
     }
 
     /// The database file.

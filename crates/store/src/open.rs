@@ -98,6 +98,9 @@ impl Store {
             path: folder.journal(),
             source,
         })?;
+        if let Err(error) = journal.work_in(options.memory.as_deref()) {
+            warnings.push(not_in_memory(options.memory.as_deref(), &error));
+        }
         let recovered = Recovered {
             tail: journal.view().reader(from.next()),
             torn: found.torn,
@@ -213,6 +216,19 @@ fn open_database(folder: &StateFolder, warnings: &mut Vec<String>) -> Result<Dat
             Ok(database)
         }
         Err(error) => Err(error),
+    }
+}
+
+/// What the journal goes without, in words.
+fn not_in_memory(memory: Option<&Path>, error: &io::Error) -> String {
+    match memory {
+        Some(memory) => format!(
+            "{} can't be used ({error}): inputs are written to the disk one by one, which wears out an SD card sooner",
+            memory.display()
+        ),
+        None => format!(
+            "what an earlier run has left of the journal in memory stays there, for the disk does not take it: {error}"
+        ),
     }
 }
 

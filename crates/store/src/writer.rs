@@ -11,6 +11,7 @@ use crate::health::{Health, HealthState, StoreError};
 use crate::journal::{Batch, Begun, Durability, Journal, Keep, Retention};
 use crate::queue::{Job, Queue, QueueLimits};
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use types::InputNo;
@@ -40,6 +41,9 @@ pub struct Options {
     pub shutdown_wait: Duration,
     /// What the journal writes with.
     pub disk: Arc<dyn Disk>,
+    /// A folder in memory that outlives this process: what is not synced yet stays there and comes to the disk together,
+    /// which spares a card the pages that the kernel writes by itself. Without it records go to the disk's file at once.
+    pub memory: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -56,6 +60,7 @@ impl Default for Options {
             retry_max: Duration::from_secs(4),
             shutdown_wait: Duration::from_secs(5),
             disk: Arc::new(crate::disk::RealDisk),
+            memory: None,
         }
     }
 }
@@ -149,6 +154,9 @@ impl Writer {
             }
             let wrote = self.write_if_due();
             self.sync_if_due();
+            if wrote {
+                self.sync_full_pages_if_due();
+            }
             if self.looks_at().is_some_and(|at| at <= Instant::now()) {
                 // What comes of it stands in the health.
                 let _ = self.look();
@@ -234,6 +242,8 @@ impl Writer {
         self.acknowledge(soon);
         if !self.pending.is_empty() {
             self.sync()?;
+            // People change little: what they did is worth a page.
+            self.journal.note_end();
             self.acknowledge(self.pending.len());
         }
         Ok(())
@@ -260,12 +270,20 @@ impl Writer {
                 Err(error) => error,
             };
             self.pending_written = error.written;
-            let newest = self.snapshots.first().map_or(InputNo(0), |s| s.no.next());
-            if !is_full(&error.source) || self.journal.drop_oldest(newest)?.segments == 0 {
+            if !self.makes_room_after(&error.source)? {
                 return Err(error.source);
             }
-            self.health().segments_sacrificed += 1;
         }
+    }
+
+    /// Whether a try after `error` may come further: the disk was full, and the oldest segment went.
+    fn makes_room_after(&mut self, error: &io::Error) -> io::Result<bool> {
+        let newest = self.snapshots.first().map_or(InputNo(0), |s| s.no.next());
+        if !is_full(error) || self.journal.drop_oldest(newest)?.segments == 0 {
+            return Ok(false);
+        }
+        self.health().segments_sacrificed += 1;
+        Ok(true)
     }
 
     /// Reports the first `count` pending batches as written, and makes room for as many.
@@ -285,7 +303,11 @@ impl Writer {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.journal.sync()?;
+        while let Err(error) = self.journal.sync() {
+            if !self.makes_room_after(&error)? {
+                return Err(error);
+            }
+        }
         self.unsynced_since = None;
         Ok(())
     }
@@ -300,6 +322,24 @@ impl Writer {
                 self.recovered();
                 self.retain();
             }
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    /// Where records wait in memory and half the interval is over, pages that are full come to the disk: a sync of all
+    /// writes the last page again and again, and a busy house needs none. What is left in memory came just now.
+    fn sync_full_pages_if_due(&mut self) {
+        let half = self.options.sync_interval / 2;
+        if self.retry.is_some()
+            || self
+                .unsynced_since
+                .is_none_or(|since| since.elapsed() < half)
+        {
+            return;
+        }
+        match self.journal.sync_full_pages() {
+            Ok(Some(_)) => self.unsynced_since = Some(Instant::now()),
+            Ok(None) => {}
             Err(error) => self.failed(&error),
         }
     }
@@ -419,7 +459,9 @@ impl Writer {
             }
             self.write_if_due();
         }
-        self.sync().map_err(StoreError::Io)?;
+        self.sync()
+            .and_then(|()| self.journal.close())
+            .map_err(StoreError::Io)?;
         if let Err(gone) = self.check_folder() {
             return Err(DbError::Gone(gone.to_string()).into());
         }

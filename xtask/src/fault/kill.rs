@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use super::{
     Way,
     findings::{Findings, percentile},
-    rig::{BELL, Bell, Dice, House, SOURCES, Steady, Tally, mapping},
+    rig::{BELL, Bell, Dice, House, Memory, SOURCES, Steady, Tally, mapping},
 };
 use crate::bench::broker::{packet::Login, server::Server};
 
@@ -86,6 +86,8 @@ struct Found {
 
 struct Trial {
     house: House,
+    /// What the journal has not synced yet is there, or on the disk; from one start to the next that may change.
+    memory: Memory,
     dice: Dice,
     logins: Vec<Login>,
     bell: Bell,
@@ -107,6 +109,7 @@ impl Trial {
             logins: Steady::logins(&house)?,
             bell: Bell::of(&house)?,
             house,
+            memory: Memory::new("kill")?,
             dice: Dice::new(way.seed),
             tally: Tally::default(),
             found: Found::default(),
@@ -167,6 +170,12 @@ impl Trial {
     }
 
     fn start(&mut self) -> Result<Server> {
+        // Twice as the service, then as without a service manager, which takes up what is in memory.
+        let variables = match self.found.ready_ms.len() % 3 {
+            2 => Vec::new(),
+            _ => vec![self.memory.variable()],
+        };
+        self.house.has_variables(variables);
         let server = self.house.start(&self.logins[0])?;
         self.found.ready_ms.push(server.ready.as_secs_f64() * 1e3);
         Ok(server)

@@ -56,8 +56,23 @@ fn copy_once(state: &Path, to: &Path) -> Result<()> {
             copy(&entry.path(), &to.root().join(&name))?;
         }
     }
-    copy_folder("journal/", &from.journal(), &to.journal())?;
+    copy_journal(&from, &to)?;
     copy_keys(&from, &to)
+}
+
+/// Where the newest file is worked on in memory, that copy holds all of it; it may come to the disk, and go, meanwhile.
+fn copy_journal(from: &StateFolder, to: &StateFolder) -> Result<()> {
+    for (name, source) in from.journal_files()? {
+        if contents::is_of_state(&format!("journal/{}", name.to_string_lossy())) {
+            let to = to.journal().join(&name);
+            let is_there = copy(&source, &to)?;
+            let own = from.journal().join(&name);
+            if !is_there && source != own {
+                copy(&own, &to)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn copy_keys(from: &StateFolder, to: &StateFolder) -> Result<()> {
@@ -77,7 +92,8 @@ pub(super) fn left_out(state: &Path) -> Result<Vec<LeftOut>> {
         };
         for entry in entries {
             let entry = entry?;
-            let is_passing = contents::is_passing(&entry.file_name().to_string_lossy());
+            let name = entry.file_name();
+            let is_passing = contents::is_passing(&format!("{folder}{}", name.to_string_lossy()));
             let is_thing = entry.file_type()?.is_file() || entry.file_type()?.is_symlink();
             if is_thing && !is_passing && !is_kept(folder, &entry)? {
                 left_out.push(LeftOut {
@@ -107,14 +123,14 @@ fn copy_folder(name: &str, from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Copies a file that may go away meanwhile.
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
+/// Copies a file that may go away meanwhile; whether it was there.
+fn copy(from: &Path, to: &Path) -> io::Result<bool> {
     let mut source = match File::open(from) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         opened => opened?,
     };
     io::copy(&mut source, &mut create_private(to)?)?;
-    Ok(())
+    Ok(true)
 }
 
 /// The last input of a state, where its journal follows on its newest snapshot.

@@ -171,6 +171,7 @@ fn store_options(settings: &Settings) -> Options {
             ),
             bytes_max: settings.journal.size_mib_max << 20,
         },
+        memory: settings::memory_folder(),
         ..Options::default()
     }
 }
@@ -187,7 +188,7 @@ fn say_what_was_wrong(found: &store::Recovered, program: &Program) {
     }
     if let Some(cut_off) = &found.cut_off {
         let time = local_time(cut_off.until_wall, program);
-        printer::tell(format_args!("{cut_off}; the last came on {time}"));
+        printer::tell(format_args!("{cut_off}; the last of them came on {time}"));
     }
     for damage in &found.damaged {
         printer::tell(damage);

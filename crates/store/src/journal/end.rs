@@ -1,8 +1,11 @@
 //! The last input that was written, noted beside the segments: of a segment that was cut nothing else tells what
 //! stood behind the cut.
 //!
-//! Written by [`super::Journal`] after each append, without an fsync of its own: where a power cut takes the note,
-//! less is known, and nothing wrong. Read once at start. A journal without the note is as good as any.
+//! Written by [`super::Journal`] with the first sync of a run, every half hour with one, where people change something,
+//! and at an orderly end: each note costs a page of the disk, which at every sync was a third of all that was written.
+//! So a cut that takes only what came after the last note goes unnoticed, and of one that takes more the last minutes
+//! are not in the numbers. It has no fsync of its own: where a power cut takes the note, less is known, and nothing
+//! wrong. Read once at start. A journal without the note is as good as any.
 
 use super::segment::field;
 use crate::regular;
@@ -81,7 +84,7 @@ pub struct CutOff {
     pub file: PathBuf,
     /// The last input that is there.
     pub after: InputNo,
-    /// The last that was written.
+    /// The last that was noted as written; what came within half an hour behind it is not known.
     pub until: InputNo,
     /// When that one came.
     pub until_wall: UnixTime,
@@ -109,7 +112,7 @@ impl fmt::Display for CutOff {
         match self.lost_from() {
             Some(first) => write!(
                 f,
-                "{} lost, which a power cut does to the newest ones. Look whether lights and timers are as they should be; \
+                "{} lost, and what came in the half hour behind. Look whether lights and timers are as they should be; \
                  check the disk, or what cut the file",
                 these(first, until)
             ),

@@ -7,12 +7,18 @@
 //! thousands of appends, so that an fsync writes data and not the inode's size each time. The length
 //! is sparse, so a disk that fills up says so at a write, where it is handled, and a nearly full one
 //! still takes what fits. A segment that is done is cut to what it holds. Zeros mean "nothing yet".
+//!
+//! Where there is a folder in memory that outlives the process, the newest segment is worked on there (`journal/memory.rs`) and
+//! comes to the disk at each sync. What an append promises is the same: it survives the end of the process. That a disk
+//! is full is noticed with a sync, and appends are refused from then on until one succeeds.
 
+mod active;
 mod batch;
 mod cursor;
 mod damage;
 mod end;
 mod lost;
+mod memory;
 mod open;
 mod reader;
 mod record;
@@ -22,19 +28,20 @@ pub use batch::{Batch, Durability, Refused};
 pub use damage::{Damage, Gap, GapCause, TornTail};
 pub use end::CutOff;
 pub use lost::{Begun, Lost};
+pub(crate) use memory::{files, leads_to_memory};
 pub use open::{Found, JournalError};
 pub use reader::{JournalReader, JournalView, ReadError};
 pub use record::{BODY_BYTES_MAX, Class, Record};
 
-use crate::disk::{Disk, DiskFile};
+use crate::disk::Disk;
+use active::Active;
 use end::{End, Note};
 use reader::Segment;
 use record::{Chain, FRAME_BYTES_MAX, Meta};
 use segment::{HEADER_BYTES, Header, Sequence};
 use std::fmt;
 use std::io;
-use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use types::{InputNo, Instant};
@@ -84,23 +91,17 @@ pub struct Journal {
     next_sequence: Sequence,
     last: InputNo,
     last_at: Instant,
-    note: Note,
+    /// The last record that stands in the segments.
+    end: Option<End>,
+    /// The last one before the newest write, and where that one began in the newest segment.
+    before: Option<(End, u64)>,
+    notes: Note,
+    /// When the end was noted last, in this run.
+    noted_at: Option<Instant>,
+    /// Where new segments are worked on in memory.
+    memory: Option<PathBuf>,
     /// Reused by every append.
     buffer: Vec<u8>,
-}
-
-/// The segment that is written.
-#[derive(Debug)]
-struct Active {
-    file: Box<dyn DiskFile>,
-    path: PathBuf,
-    /// Where the next frame goes.
-    end: u64,
-    chain: Chain,
-    /// Everything before this place is on the disk.
-    synced: u64,
-    /// An fsync failed: the kernel may take the pages for clean although they are not on the disk.
-    suspect: bool,
 }
 
 /// What retention dropped.
@@ -179,10 +180,12 @@ impl Journal {
     }
 
     /// Appends the batches' records but for the first `skip`, all that fit a segment with one
-    /// write(2). They survive the end of the process then, and a power cut after [`Self::sync`].
+    /// write(2), to the disk's file or to its copy in memory. They survive the end of the process then, and a power
+    /// cut after [`Self::sync`].
     ///
     /// # Errors
-    /// [`AppendError`] says how far it came; readers see exactly what came so far.
+    /// [`AppendError`] says how far it came; readers see exactly what came so far. In memory, after a sync that failed,
+    /// what the disk says to the next one.
     pub fn append(&mut self, batches: &[Batch], skip: usize) -> Result<InputNo, AppendError> {
         let mut written = skip;
         let mut records = batches
@@ -192,6 +195,7 @@ impl Journal {
             .peekable();
         while let Some((first, _)) = records.peek().copied() {
             let fail = |source| AppendError { written, source };
+            self.expect_disk().map_err(fail)?;
             if !self.has_room(first, records.peek().map_or(0, |(_, body)| body.len())) {
                 self.roll(first).map_err(fail)?;
             }
@@ -208,33 +212,67 @@ impl Journal {
                 chain = chain.encode(meta, body, &mut self.buffer);
                 count += 1;
             }
-            active.check().map_err(fail)?;
-            active
-                .file
-                .write_all_at(&self.buffer, active.end)
-                .map_err(fail)?;
-            active.end += self.buffer.len() as u64;
-            active.chain = chain;
+            self.write(chain).map_err(fail)?;
             written += count;
-            self.last = chain.no;
-            self.last_at = chain.now.at;
-            if let Some(segment) = self.view.segments().last_mut() {
-                segment.end = active.end;
-            }
-            let wall = chain.now.wall;
-            let no = self.last;
-            self.note.set(&self.folder, End { no, wall });
         }
         self.buffer.shrink_to(BUFFER_BYTES_KEPT);
         Ok(self.last)
     }
 
-    /// Looks whether what was appended is still there.
+    /// Writes what is in the buffer, whose last frame leaves `chain`.
+    fn write(&mut self, chain: Chain) -> io::Result<()> {
+        self.check()?;
+        let Some(active) = &mut self.active else {
+            return Ok(());
+        };
+        let mut written = active.write(&self.buffer);
+        if written.is_err() && active.copy().is_some() {
+            // Memory is full; the disk is there.
+            self.leave_memory()?;
+            written = self
+                .active
+                .as_ref()
+                .map_or(Ok(()), |active| active.write(&self.buffer));
+        }
+        written?;
+        if let Some(active) = &mut self.active {
+            self.before = self.end.map(|end| (end, active.end));
+            active.advance(self.buffer.len(), chain);
+            if let Some(segment) = self.view.segments().last_mut() {
+                segment.end = active.end;
+            }
+        }
+        self.last = chain.no;
+        self.last_at = chain.now.at;
+        self.end = Some(End {
+            no: chain.no,
+            wall: chain.now.wall,
+        });
+        Ok(())
+    }
+
+    /// In memory an append always succeeds: where the last sync failed, another one has to succeed before anything
+    /// more is taken, or a disk that is full for days would be noticed by nobody.
+    fn expect_disk(&mut self) -> io::Result<()> {
+        match &self.active {
+            Some(active) if active.is_suspect() && active.copy().is_some() => self.sync(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Looks whether what was appended is still there. A copy in memory that is not, is left.
     ///
     /// # Errors
     /// It is not, or what the operating system says.
-    pub fn check(&self) -> io::Result<()> {
-        self.active.as_ref().map_or(Ok(()), Active::check)
+    pub fn check(&mut self) -> io::Result<()> {
+        let Some(active) = &self.active else {
+            return Ok(());
+        };
+        active.check()?;
+        if active.copy_stands() {
+            return Ok(());
+        }
+        self.leave_memory()
     }
 
     /// Puts on the disk what was appended.
@@ -246,17 +284,114 @@ impl Journal {
         let Some(active) = &mut self.active else {
             return Ok(());
         };
-        active.check()?;
-        if active.suspect {
-            active.write_again()?;
-        } else if active.synced == active.end {
-            return Ok(());
+        active.sync()?;
+        if self.is_note_due() {
+            self.note_end();
         }
-        active.suspect = true;
-        active.file.sync()?;
-        active.suspect = false;
-        active.synced = active.end;
         Ok(())
+    }
+
+    /// Puts the pages on the disk that are full, where they are in memory only: none of them is written again. Gives the
+    /// last record before the newest append where that is on the disk by this, with all before it.
+    ///
+    /// # Errors
+    /// As [`Self::sync`].
+    pub fn sync_full_pages(&mut self) -> io::Result<Option<InputNo>> {
+        let Some(active) = &mut self.active else {
+            return Ok(None);
+        };
+        let full = active.sync_full_pages()?;
+        let known = self.before.zip(full);
+        let Some(((end, _), _)) = known.filter(|((_, begin), full)| begin <= full) else {
+            return Ok(None);
+        };
+        if self.is_note_due() {
+            self.note(end);
+        }
+        Ok(Some(end.no))
+    }
+
+    fn is_note_due(&self) -> bool {
+        let since = self.noted_at.map(|noted| self.last_at.since(noted));
+        since.is_none_or(|since| since >= NOTE_EVERY)
+    }
+
+    /// Ends orderly: all is on the disk, its end is noted, and nothing is left in memory.
+    ///
+    /// # Errors
+    /// As [`Self::sync`]; what is in memory stays there then.
+    pub fn close(&mut self) -> io::Result<()> {
+        self.sync()?;
+        self.note_end();
+        self.leave_memory()
+    }
+
+    /// Notes the last record, so that a cut of the newest segment is told with its number; what is synced is noted by
+    /// itself, but only every half hour.
+    pub fn note_end(&mut self) {
+        if let Some(end) = self.end {
+            self.note(end);
+        }
+    }
+
+    fn note(&mut self, end: End) {
+        self.notes.set(&self.folder, end);
+        self.noted_at = Some(self.last_at);
+    }
+
+    /// Has the newest segment worked on in `memory`, a folder in memory that outlives this process; `None`: nowhere
+    /// but on the disk. What a process before left in another one comes to the disk. To be called before the first
+    /// append.
+    ///
+    /// # Errors
+    /// The folder can't be used, or the disk does not take what was in another one. All goes on as it was, and no
+    /// segment comes to `memory`.
+    pub fn work_in(&mut self, memory: Option<&Path>) -> io::Result<()> {
+        let copy = self.active.as_ref().and_then(Active::copy);
+        if copy.is_some_and(|copy| copy.parent() != memory) {
+            self.leave_memory()?;
+        }
+        memory::note(&self.folder, memory)?;
+        let Some(memory) = memory else {
+            return Ok(());
+        };
+        self.memory = Some(memory.to_owned());
+        let made = self.make_copy();
+        if made.is_err() {
+            self.memory = None;
+        }
+        let copy = self.active.as_ref().and_then(Active::copy);
+        memory::sweep(memory, &self.folder, copy, &*self.disk);
+        made
+    }
+
+    /// Works on the newest segment in memory, where that is wished and not so yet.
+    fn make_copy(&mut self) -> io::Result<()> {
+        let (Some(memory), Some(active)) = (&self.memory, &mut self.active) else {
+            return Ok(());
+        };
+        if active.copy().is_none() {
+            let path = memory::path_of(memory, &self.folder, active.path())?;
+            active.make_copy(&*self.disk, path)?;
+            self.list_copy();
+        }
+        Ok(())
+    }
+
+    fn leave_memory(&mut self) -> io::Result<()> {
+        if let Some(active) = &mut self.active {
+            active.leave_copy(&*self.disk)?;
+            self.list_copy();
+        }
+        Ok(())
+    }
+
+    /// Tells readers where the newest segment is to be read.
+    fn list_copy(&self) {
+        let copy = self.active.as_ref().and_then(Active::copy);
+        if let Some(segment) = self.view.segments().last_mut() {
+            segment.copy = copy.map(Path::to_owned);
+        }
     }
 
     /// Drops the oldest segments that `retention` allows to go, as of `now`, but for what is in `keep`. The
@@ -366,11 +501,14 @@ impl Journal {
             sequence,
             path: path.clone(),
             header,
+            copy: None,
             has_header: true,
             end: HEADER_BYTES as u64,
         });
         self.active = Some(Active::new(file, path, HEADER_BYTES as u64, header.chain()));
         self.next_sequence = sequence.next();
+        // Where memory has no room, there is the disk.
+        let _ = self.make_copy();
         Ok(())
     }
 
@@ -379,41 +517,20 @@ impl Journal {
         let Some(active) = &mut self.active else {
             return Ok(());
         };
-        active.file.set_len(active.end)?;
-        self.sync()?;
+        active.set_len(active.end)?;
+        active.sync()?;
+        self.leave_memory()?;
         self.active = None;
         Ok(())
     }
 }
+
+/// A note costs a page of the disk: at each sync it would be as much as all records together.
+const NOTE_EVERY: Duration = Duration::from_secs(30 * 60);
 
 /// Encoding memory that is kept between appends.
 const BUFFER_BYTES_KEPT: usize = 256 * 1024;
 
 fn frame_bytes(body_bytes: usize) -> usize {
     body_bytes + FRAME_BYTES_MAX
-}
-
-impl Active {
-    fn new(file: Box<dyn DiskFile>, path: PathBuf, end: u64, chain: Chain) -> Self {
-        Self {
-            file,
-            path,
-            end,
-            chain,
-            synced: end,
-            suspect: false,
-        }
-    }
-
-    /// # Errors
-    /// What was written is not there any more, or the operating system's error.
-    fn check(&self) -> io::Result<()> {
-        self.file.check_at(&self.path, self.end)
-    }
-
-    fn write_again(&self) -> io::Result<()> {
-        let mut bytes = vec![0; usize::try_from(self.end - self.synced).unwrap_or(0)];
-        crate::regular::open(&self.path)?.read_exact_at(&mut bytes, self.synced)?;
-        self.file.write_all_at(&bytes, self.synced)
-    }
 }

@@ -6,6 +6,7 @@
 use super::cursor::{Cursor, Step, is_mostly_zeros, used_bytes};
 use super::damage::{Damage, TornTail};
 use super::end::{CutOff, End, Note};
+use super::memory::{self, Copy};
 use super::reader::{JournalView, Segment};
 use super::record::{Chain, FRAME_BYTES_MIN};
 use super::segment::{HEADER_BYTES, Header, HeaderError, Sequence};
@@ -101,7 +102,11 @@ impl Journal {
             next_sequence: sequences.last().map_or(Sequence(1), |last| last.next()),
             last: InputNo(0),
             last_at: Instant::default(),
-            note: Note::default(),
+            end: None,
+            before: None,
+            notes: Note::default(),
+            noted_at: None,
+            memory: None,
             buffer: Vec::new(),
         };
         let mut found = Found::default();
@@ -175,6 +180,7 @@ impl Journal {
             Ok(header) => self.view.segments().push(Segment {
                 sequence,
                 path,
+                copy: None,
                 header,
                 has_header: true,
                 end,
@@ -244,6 +250,7 @@ impl Journal {
             self.view.segments().push(Segment {
                 sequence,
                 path,
+                copy: None,
                 header: Header {
                     first: meta.no,
                     previous: meta.before(),
@@ -256,8 +263,8 @@ impl Journal {
         }
     }
 
-    /// Finds the end of the last segment and cuts what is behind it. Goes on writing there if it is the
-    /// newest and whole.
+    /// Finds the end of the last segment and cuts what is behind it. Goes on writing there, or in its copy in memory, if
+    /// it is the newest and whole.
     fn resume(
         &mut self,
         last: &Segment,
@@ -265,10 +272,10 @@ impl Journal {
         found: &mut Found,
     ) -> Result<(), JournalError> {
         let io = io_at(&last.path);
-        let mut cursor = last.cursor(
-            regular::open(&last.path).map_err(&io)?,
-            last.header.previous,
-        );
+        let copy = self.copy_of(last);
+        let last = &copy.as_ref().map_or(last.clone(), |(copy, _)| copy.clone());
+        let file = last.open().map_err(&io)?;
+        let mut cursor = last.cursor(file, last.header.previous);
         let mut now = cursor.chain().now;
         // Damage, and how many records came before it.
         let mut damaged: Vec<(Damage, u64)> = Vec::new();
@@ -311,9 +318,14 @@ impl Journal {
         let end = cursor.offset();
         self.last = cursor.chain().no;
         self.last_at = now.at;
+        self.end = (records > 0).then_some(End {
+            no: self.last,
+            wall: now.wall,
+        });
         found.last_now = Some(now);
         if let Some(listed) = self.view.segments().last_mut() {
             listed.end = end;
+            listed.copy.clone_from(&last.copy);
         }
         let is_whole = damaged.is_empty() && last.has_header;
         if !damaged.is_empty() {
@@ -345,12 +357,42 @@ impl Journal {
         if is_newest && is_whole {
             // Where the disk does not take it, appends get longer one by one.
             let _ = file.set_len(self.segment_bytes.max(end));
-            let mut active = Active::new(file, last.path.clone(), end, cursor.chain());
+            let active = Active::new(file, last.path.clone(), end, cursor.chain());
             // What the process before left to the kernel may not be on the disk yet.
-            active.synced = HEADER_BYTES as u64;
-            self.active = Some(active);
+            let active = active.synced_until(HEADER_BYTES as u64);
+            self.active = Some(match copy {
+                Some((segment, read)) => self.with_copy(active, segment, read).map_err(&io)?,
+                None => active,
+            });
         }
         Ok(())
+    }
+
+    fn with_copy(&self, active: Active, segment: Segment, read: File) -> io::Result<Active> {
+        let path = segment.copy.unwrap_or(segment.path);
+        let copy = Copy::open(&*self.disk, path, read, active.end)?;
+        active.with_copy(copy)
+    }
+
+    /// The copy of the newest segment in memory, as a segment, and its file: where there is one that is whole and goes at
+    /// least as far as the segment itself.
+    fn copy_of(&self, newest: &Segment) -> Option<(Segment, File)> {
+        if !newest.has_header {
+            return None;
+        }
+        let (path, file) = memory::find(&self.folder, &newest.path, newest.header)?;
+        let bytes = file.metadata().ok()?.len();
+        let segment = Segment {
+            copy: Some(path),
+            end: bytes,
+            ..newest.clone()
+        };
+        let mut cursor = Cursor::new(segment.open().ok()?, newest.header);
+        while let Step::Record(..) = cursor.step(bytes) {}
+        let whole = cursor.offset();
+        let mut own = Cursor::new(regular::open(&newest.path).ok()?, newest.header);
+        own.count_to(newest.end);
+        (!cursor.resync(bytes) && own.offset() <= whole).then_some((segment, file))
     }
 
     /// Copies the torn bytes to a file of their own: should it be damage and no torn write, what

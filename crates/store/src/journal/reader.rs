@@ -26,6 +26,8 @@ pub struct JournalView {
 pub(super) struct Segment {
     pub(super) sequence: Sequence,
     pub(super) path: PathBuf,
+    /// Its copy in memory, where it is worked on in one: the file may hold less then.
+    pub(super) copy: Option<PathBuf>,
     /// As it stands there; as its records say where it is damaged.
     pub(super) header: Header,
     pub(super) has_header: bool,
@@ -34,6 +36,14 @@ pub(super) struct Segment {
 }
 
 impl Segment {
+    /// Opens it where all of it is. A copy that is gone was put on the disk before.
+    pub(super) fn open(&self) -> io::Result<File> {
+        match &self.copy {
+            Some(copy) => regular::open(copy).or_else(|_| regular::open(&self.path)),
+            None => regular::open(&self.path),
+        }
+    }
+
     /// A cursor at its start. Without a header the first step is [`Step::Bad`], and `before` is what was
     /// read last.
     pub(super) fn cursor(&self, file: File, before: InputNo) -> Cursor {
@@ -156,7 +166,9 @@ impl JournalReader {
                 Step::End if open.next.is_none() => return Ok(None),
                 Step::End => self.follow()?,
                 step @ (Step::Blank | Step::Bad) => {
-                    open.look_again(&self.view)?;
+                    if open.look_again(&self.view)? {
+                        continue;
+                    }
                     // A power cut can take back that a full segment was cut to its length.
                     if step == Step::Blank && open.is_complete() {
                         self.follow()?;
@@ -296,7 +308,7 @@ fn record(meta: Meta, body: &[u8]) -> Record {
 
 impl Open {
     fn new(segment: Segment, before: InputNo) -> Result<Self, ReadError> {
-        match regular::open(&segment.path) {
+        match segment.open() {
             Ok(file) => Ok(Self {
                 cursor: segment.cursor(file, before),
                 segment,
@@ -309,27 +321,36 @@ impl Open {
         }
     }
 
-    /// Learns where the segment ends by now and which one follows.
-    fn look_again(&mut self, view: &JournalView) -> Result<(), ReadError> {
+    /// Learns where the segment ends by now and which one follows; whether it is read from another file from now on,
+    /// because the copy in memory is not worked on any more.
+    fn look_again(&mut self, view: &JournalView) -> Result<bool, ReadError> {
         let segments = view.segments();
         let listed = segments
             .iter()
-            .find(|segment| segment.sequence == self.segment.sequence);
-        let end = listed.map(|segment| segment.end);
+            .find(|segment| segment.sequence == self.segment.sequence)
+            .cloned();
         self.next = segments
             .iter()
             .find(|segment| segment.sequence > self.segment.sequence)
             .cloned();
         drop(segments);
-        self.segment.end = match end {
-            Some(end) => end,
+        let Some(listed) = listed else {
             // Retention dropped it while it was being read; the open file still has all of it.
-            None => match self.cursor.file().metadata() {
-                Ok(metadata) => metadata.len(),
-                Err(source) => return Err(self.io(source)),
-            },
+            let metadata = self.cursor.file().metadata();
+            self.segment.end = metadata.map_err(|source| self.io(source))?.len();
+            return Ok(false);
         };
-        Ok(())
+        self.segment.end = listed.end;
+        if listed.copy == self.segment.copy {
+            return Ok(false);
+        }
+        self.segment.copy = listed.copy;
+        // Where it was dropped since, the open copy has all that was written to it.
+        let Ok(file) = self.segment.open() else {
+            return Ok(false);
+        };
+        self.cursor = self.cursor.beside(file);
+        Ok(true)
     }
 
     /// Whether the next segment says that it follows the last record read.
@@ -341,7 +362,7 @@ impl Open {
 
     /// How many records stand from the cursor on.
     fn count_rest(&self) -> Result<u64, ReadError> {
-        let file = regular::open(&self.segment.path).map_err(|source| self.io(source))?;
+        let file = self.segment.open().map_err(|source| self.io(source))?;
         Ok(self.cursor.beside(file).count_to(self.segment.end))
     }
 

@@ -9,6 +9,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use crate::disk::is_in_memory;
 use store::disk::{Disk, DiskFile, RealDisk};
 
 /// What a disk writes as a whole, or not at all.
@@ -88,7 +89,7 @@ impl CutDisk {
         disk
     }
 
-    /// Writes into `to` what a power cut at this moment may leave.
+    /// Writes into `to` what a power cut at this moment may leave; nothing of what is in memory.
     pub(crate) fn cut(&self, to: &Path, dice: &mut Dice) {
         let state = self.0.lock().unwrap();
         // What was made or removed since the folder was synced is there or not.
@@ -96,7 +97,7 @@ impl CutDisk {
             .files
             .iter()
             .filter(|(path, _)| state.listed.contains(*path) || dice.coin());
-        let made: Vec<_> = made.collect();
+        let made: Vec<_> = made.filter(|(path, _)| !is_in_memory(path)).collect();
         let back = state
             .removed
             .iter()

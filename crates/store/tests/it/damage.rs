@@ -392,3 +392,51 @@ proptest! {
         goes_on(folder.path(), journal, segment_bytes);
     }
 }
+
+#[test]
+fn the_end_is_noted_with_the_first_sync_and_every_half_hour_and_a_cut_is_told_up_to_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut journal, _) = open_fast(folder.path(), 1 << 20);
+    let note = || std::fs::read(folder.path().join("end")).ok();
+    let mut notes = BTreeSet::new();
+    // A record a second: an hour, with a sync every half minute.
+    for no in 1..=3_600 {
+        append(&mut journal, &[record(no)]);
+        if no % 30 == 0 {
+            journal.sync().unwrap();
+            notes.extend(note());
+        }
+    }
+    assert_eq!(notes.len(), 2, "at 30 s and half an hour later");
+    drop(journal);
+    let newest = segments(folder.path()).remove(0);
+    let bytes = std::fs::read(&newest).unwrap();
+    std::fs::write(&newest, &bytes[..4_096]).unwrap();
+    let (journal, _) = open_fast(folder.path(), 1 << 20);
+    let cut_off = journal.cut_off(InputNo(0)).unwrap();
+    assert_eq!(cut_off.until, InputNo(1_830));
+    assert_eq!(cut_off.lost_from(), Some(journal.last().next()));
+    let told = cut_off.to_string();
+    assert!(told.contains("to 1830 are lost"), "{told}");
+    assert!(told.contains("half hour"), "{told}");
+}
+
+#[test]
+fn an_orderly_end_is_noted_and_a_run_without_records_notes_nothing_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut journal, _) = open_fast(folder.path(), 1 << 20);
+    append(&mut journal, &(1..=100).map(record).collect::<Vec<_>>());
+    journal.close().unwrap();
+    let (mut journal, _) = open_fast(folder.path(), 1 << 20);
+    // A snapshot was newer than the journal; nothing is written behind it.
+    journal.skip_to(InputNo(500)).unwrap();
+    journal.close().unwrap();
+    let (journal, _) = open_fast(folder.path(), 1 << 20);
+    assert_eq!(journal.cut_off(InputNo(0)), None, "nothing is missing");
+    let newest = segments(folder.path()).remove(0);
+    let bytes = std::fs::read(&newest).unwrap();
+    std::fs::write(&newest, &bytes[..1_000]).unwrap();
+    drop(journal);
+    let (journal, _) = open_fast(folder.path(), 1 << 20);
+    assert_eq!(journal.cut_off(InputNo(0)).unwrap().until, InputNo(100));
+}

@@ -21,6 +21,8 @@ pub(crate) struct Faults {
     /// How many writes of records and headers, and fsyncs of files, succeeded.
     pub(crate) writes: usize,
     pub(crate) syncs: usize,
+    /// Copies in memory can't be written; nothing else strikes them.
+    pub(crate) memory_is_full: bool,
     /// Told about each fsync of a file.
     pub(crate) on_sync: Option<std::sync::mpsc::SyncSender<()>>,
 }
@@ -44,24 +46,31 @@ impl FaultyDisk {
 #[derive(Debug)]
 struct FaultyFile(Box<dyn DiskFile>, Arc<Mutex<Faults>>);
 
+/// A copy of a segment in memory.
+#[derive(Debug)]
+struct MemoryFile(Box<dyn DiskFile>, Arc<Mutex<Faults>>);
+
+/// Copies in memory are named by three numbers, segments by one.
+pub(crate) fn is_in_memory(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| name.to_string_lossy().contains('-'))
+}
+
 impl Disk for FaultyDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(FaultyFile(
-            RealDisk.create(path)?,
-            Arc::clone(&self.0),
-        )))
+        if is_in_memory(path) && self.0.lock().unwrap().memory_is_full {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(self.file(RealDisk.create(path)?, path))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(FaultyFile(
-            RealDisk.open(path)?,
-            Arc::clone(&self.0),
-        )))
+        Ok(self.file(RealDisk.open(path)?, path))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         let mut faults = self.0.lock().unwrap();
-        if let Some(room) = faults.room {
+        if let Some(room) = faults.room.filter(|_| !is_in_memory(path)) {
             faults.room = Some(room + faults.segment_bytes);
         }
         RealDisk.remove(path)
@@ -72,6 +81,39 @@ impl Disk for FaultyDisk {
             return Ok(());
         }
         RealDisk.sync_folder(path)
+    }
+}
+
+impl FaultyDisk {
+    fn file(&self, real: Box<dyn DiskFile>, path: &Path) -> Box<dyn DiskFile> {
+        let faults = Arc::clone(&self.0);
+        if is_in_memory(path) {
+            Box::new(MemoryFile(real, faults))
+        } else {
+            Box::new(FaultyFile(real, faults))
+        }
+    }
+}
+
+impl DiskFile for MemoryFile {
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        if self.1.lock().unwrap().memory_is_full {
+            self.0.write_all_at(&bytes[..bytes.len() / 2], offset)?;
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.0.write_all_at(bytes, offset)
+    }
+
+    fn set_len(&self, bytes: u64) -> io::Result<()> {
+        self.0.set_len(bytes)
+    }
+
+    fn check_at(&self, path: &Path, bytes: u64) -> io::Result<()> {
+        self.0.check_at(path, bytes)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        panic!("memory is never synced")
     }
 }
 

@@ -23,9 +23,17 @@ fn a_reader_goes_on_where_the_writer_went_on() {
 
 #[test]
 fn readers_beside_a_writer_see_whole_records_in_order() {
+    let memory = tempfile::tempdir().unwrap();
+    for memory in [None, Some(memory.path())] {
+        read_beside_a_writer(memory);
+    }
+}
+
+fn read_beside_a_writer(memory: Option<&std::path::Path>) {
     const LAST: u64 = 20_000;
     let folder = tempfile::tempdir().unwrap();
     let (mut journal, _) = open(folder.path(), 16_384);
+    journal.work_in(memory).unwrap();
     let threads: Vec<_> = (0..3)
         .map(|ix| {
             let view = journal.view().clone();

@@ -14,6 +14,7 @@ mod disk;
 mod folder;
 mod journal;
 mod kill;
+mod memory;
 mod model;
 mod past;
 mod power_cut;

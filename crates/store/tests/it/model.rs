@@ -1,4 +1,4 @@
-//! The journal against a `Vec`: any order of appends, reopenings, retention and failing writes.
+//! The journal against a `Vec`: any order of appends, reopenings, retention and failing writes, in memory and without.
 
 use crate::disk::FaultyDisk;
 use crate::{batch, record};
@@ -17,7 +17,11 @@ enum Op {
     /// The same with a disk that fails in the middle of a write; then repeated.
     FailThenAppend(u64, bool),
     Sync,
-    Reopen,
+    /// As after kill -9, working in memory or not.
+    Reopen(bool),
+    /// The copy in memory is deleted, or memory is full for one append.
+    LoseMemory,
+    FillMemory(u64),
     /// Keeping the newest so many records.
     Retain(u64),
     ReadFrom(u64),
@@ -28,7 +32,9 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         4 => (1..30_u64).prop_map(Op::Append),
         2 => (1..30_u64, any::<bool>()).prop_map(|(n, full)| Op::FailThenAppend(n, full)),
         1 => Just(Op::Sync),
-        2 => Just(Op::Reopen),
+        2 => any::<bool>().prop_map(Op::Reopen),
+        1 => Just(Op::LoseMemory),
+        1 => (1..30_u64).prop_map(Op::FillMemory),
         1 => (0..50_u64).prop_map(Op::Retain),
         2 => (1..200_u64).prop_map(Op::ReadFrom),
     ];
@@ -59,7 +65,9 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let disk = FaultyDisk::unsynced();
         let open = || Journal::open(folder.path(), segment_bytes, Arc::new(disk.clone())).unwrap();
+        let memory = tempfile::tempdir().unwrap();
         let mut journal = open().0;
+        journal.work_in(Some(memory.path())).unwrap();
         let mut model = Model { records: Vec::new(), next: 1 };
         for op in ops {
             match op {
@@ -81,10 +89,23 @@ proptest! {
                     journal.append(&new, skip).unwrap();
                 }
                 Op::Sync => journal.sync().unwrap(),
-                Op::Reopen => {
+                Op::Reopen(in_memory) => {
                     let (again, found) = open();
                     prop_assert!(found.torn.is_none() && found.damaged.is_empty());
                     journal = again;
+                    journal.work_in(in_memory.then_some(memory.path())).unwrap();
+                }
+                Op::LoseMemory => {
+                    for copy in memory.path().read_dir().unwrap() {
+                        std::fs::remove_file(copy.unwrap().path()).unwrap();
+                    }
+                    journal.check().unwrap();
+                }
+                Op::FillMemory(count) => {
+                    let new = model.take(count);
+                    disk.set(|faults| faults.memory_is_full = true);
+                    journal.append(&[batch(&new, Durability::Soon)], 0).unwrap();
+                    disk.set(|faults| faults.memory_is_full = false);
                 }
                 Op::Retain(count) => {
                     let keep_from = InputNo(model.next.saturating_sub(count));

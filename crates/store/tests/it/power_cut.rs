@@ -35,15 +35,17 @@ struct Life {
 #[test]
 fn after_a_power_cut_the_journal_opens_with_all_that_was_synced() {
     for seed in 0..cases() {
-        let outcome = std::panic::catch_unwind(|| live_and_cut(seed));
-        assert!(outcome.is_ok(), "seed {seed}");
+        for in_memory in [false, true] {
+            let outcome = std::panic::catch_unwind(|| live_and_cut(seed, in_memory));
+            assert!(outcome.is_ok(), "seed {seed}, in memory: {in_memory}");
+        }
     }
 }
 
-/// A few powers of one house, one after the other.
-fn live_and_cut(seed: u64) {
+/// A few powers of one house, one after the other; each takes with it what was in memory.
+fn live_and_cut(seed: u64, in_memory: bool) {
     let mut dice = Dice::new(seed);
-    let segment_bytes = 200 + dice.below(4_000);
+    let segment_bytes = 200 + dice.below(4_000) * (1 + dice.below(2) * 4);
     let mut folder = tempfile::tempdir().unwrap();
     let mut life = Life::default();
     for _ in 0..1 + dice.below(3) {
@@ -51,6 +53,9 @@ fn live_and_cut(seed: u64) {
         let opened = Journal::open(folder.path(), segment_bytes, Arc::new(disk.clone()));
         let (mut journal, _) = opened.expect("a power cut keeps no journal from opening");
         check(&journal, &mut life);
+        let memory = tempfile::tempdir().unwrap();
+        let works_in = in_memory.then_some(memory.path());
+        journal.work_in(works_in).unwrap();
         work(&mut journal, &mut life, &mut dice);
         let left = tempfile::tempdir().unwrap();
         disk.cut(left.path(), &mut dice);
@@ -65,7 +70,7 @@ fn live_and_cut(seed: u64) {
 /// Appends, syncs, drops what is old.
 fn work(journal: &mut Journal, life: &mut Life, dice: &mut Dice) {
     for _ in 0..dice.below(12) {
-        match dice.below(6) {
+        match dice.below(7) {
             0..=3 => {
                 let count = 1 + dice.below(20);
                 let new: Vec<Record> = (life.last + 1..=life.last + count).map(record).collect();
@@ -76,6 +81,13 @@ fn work(journal: &mut Journal, life: &mut Life, dice: &mut Dice) {
             4 => {
                 journal.sync().unwrap();
                 life.synced.append(&mut life.written);
+            }
+            5 => {
+                if let Some(last) = journal.sync_full_pages().unwrap() {
+                    let rest = life.written.split_off(&(last.0 + 1));
+                    life.synced.append(&mut life.written);
+                    life.written = rest;
+                }
             }
             _ => {
                 let synced = life.synced.last().copied().unwrap_or(0);

@@ -173,8 +173,11 @@ impl Bench {
         let is_downtime = |record: &store::Record| {
             Input::decode(&house.program, &record.body).is_ok_and(|input| input == Input::Resumed)
         };
-        // A process that ended there had noted no later end.
-        fs::remove_file(self.state.join("journal/end")).expect("the journal's end was noted");
+        // A process that ended there had noted no later end, if any.
+        let note = self.state.join("journal/end");
+        if note.exists() {
+            fs::remove_file(note).expect("it can be removed");
+        }
         loop {
             let past = Past::open(&self.state).expect("it can be looked at");
             let records = past

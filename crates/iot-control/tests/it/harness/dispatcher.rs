@@ -67,6 +67,7 @@ impl<'h> Dispatcher<'h> {
             .arg("--state")
             .arg(house.state())
             .args(more)
+            .envs(house.surroundings())
             .env("IOT_CONTROL__WEB__LISTEN", "")
             .env("IOT_CONTROL__MQTT__LISTEN", "127.0.0.1:0")
             .envs(settings)

@@ -79,6 +79,8 @@ pub struct Login {
 pub struct House {
     root: TempDir,
     logins: RefCell<BTreeMap<String, Login>>,
+    /// What stands for the folder in memory that systemd gives a service.
+    memory: Option<TempDir>,
 }
 
 impl House {
@@ -87,6 +89,7 @@ impl House {
         let house = Self {
             root: tempfile::tempdir().unwrap(),
             logins: RefCell::default(),
+            memory: Some(tempfile::tempdir().unwrap()),
         };
         fs::create_dir(house.folder()).unwrap();
         house.write("mapping.toml", mapping);
@@ -115,6 +118,18 @@ impl House {
         self.root.path().join("state")
     }
 
+    /// Its dispatcher is given no folder in memory, as where no service manager starts it: all is on the disk at once.
+    pub fn without_memory(mut self) -> Self {
+        self.memory = None;
+        self
+    }
+
+    /// Variables that a service manager sets.
+    pub fn surroundings(&self) -> Option<(&'static str, &Path)> {
+        let memory = self.memory.as_ref()?;
+        Some(("RUNTIME_DIRECTORY", memory.path()))
+    }
+
     /// Writes a file as an editor does: whole, then renamed.
     pub fn write(&self, name: &str, text: &str) {
         let path = self.folder().join(name);
@@ -140,6 +155,7 @@ impl House {
         let words = [Path::new("run"), &folder, Path::new("--state"), &state];
         let mut child = iot_control()
             .args(words)
+            .envs(self.surroundings())
             .env("IOT_CONTROL__WEB__LISTEN", "")
             .env("IOT_CONTROL__MQTT__LISTEN", "127.0.0.1:0")
             .stdin(Stdio::null())
@@ -162,6 +178,7 @@ impl House {
         let mut command = iot_control();
         command
             .args([Path::new("run"), &folder, Path::new("--state"), &state])
+            .envs(self.surroundings())
             .env("IOT_CONTROL__WEB__LISTEN", "")
             .env("IOT_CONTROL__MQTT__LISTEN", address);
         let ended = finish(command, "");
