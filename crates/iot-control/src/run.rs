@@ -209,7 +209,11 @@ async fn serve(
     let _outlives = outlive_file_size_limit()?;
     let addresses = tls::addresses(&listeners)?;
     let certificate = certificate.map(tls::InForce::new).map(Rc::new);
-    let listeners = tls::wrapped(listeners, certificate.as_deref());
+    let listeners = tls::wrapped(
+        listeners,
+        &settings.mqtt.websocket_origins.iter().cloned().collect(),
+        certificate.as_deref(),
+    );
     let watched = match settings.stream {
         Some(switch) => switch == Switch::On,
         None => options.json || printer::is_terminal(),

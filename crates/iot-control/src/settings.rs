@@ -21,6 +21,8 @@ use std::{
     time::Duration,
 };
 
+use broker::tcp::Origin;
+
 pub(crate) use self::{external::External, notify::Notify};
 
 /// Prefix of environment variables that override a key.
@@ -70,6 +72,8 @@ pub(crate) struct Mqtt {
     pub(crate) websocket_listen: Vec<SocketAddr>,
     /// The same through WebSocket and TLS.
     pub(crate) websocket_tls_listen: Vec<SocketAddr>,
+    /// Pages of other hosts that may come in from a browser.
+    pub(crate) websocket_origins: Vec<Origin>,
     /// Who may come in without a user.
     pub(crate) anonymous: Anonymous,
     /// How many connections at most.
@@ -187,6 +191,7 @@ impl Default for Mqtt {
             tls_listen: Vec::new(),
             websocket_listen: Vec::new(),
             websocket_tls_listen: Vec::new(),
+            websocket_origins: Vec::new(),
             anonymous: Anonymous::Never,
             connections_max: 4_096,
             address_connections_per_s_max: 100,

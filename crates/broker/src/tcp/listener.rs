@@ -5,14 +5,15 @@ use std::{cell::RefCell, fmt, rc::Rc, sync::Arc};
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
 
-use super::Certificate;
+use super::{Certificate, Origins};
 
 /// A listening socket: for MQTT as it is, unless said otherwise.
 #[derive(Debug)]
 pub struct Listener {
     pub(super) socket: TcpListener,
     pub(super) tls: Option<Tls>,
-    pub(super) is_websocket: bool,
+    /// Pages that may come in, where it takes WebSocket.
+    pub(super) websocket: Option<Origins>,
 }
 
 impl From<TcpListener> for Listener {
@@ -20,7 +21,7 @@ impl From<TcpListener> for Listener {
         Self {
             socket,
             tls: None,
-            is_websocket: false,
+            websocket: None,
         }
     }
 }
@@ -33,10 +34,10 @@ impl Listener {
         self
     }
 
-    /// Takes WebSocket only.
+    /// Takes WebSocket only; from browsers, for pages of this host and of these origins.
     #[must_use]
-    pub fn with_websocket(mut self) -> Self {
-        self.is_websocket = true;
+    pub fn with_websocket(mut self, origins: Origins) -> Self {
+        self.websocket = Some(origins);
         self
     }
 }

@@ -11,6 +11,7 @@ mod connection;
 mod durable;
 mod handshake;
 mod listener;
+mod origin;
 mod verify;
 mod websocket;
 mod wrap;
@@ -32,6 +33,7 @@ use types::{Instant, Now};
 pub use certificate::{Certificate, CertificateError, Part};
 pub use durable::Durable;
 pub use listener::{Listener, Tls};
+pub use origin::{NoOrigin, Origin, Origins};
 
 use crate::{Application, ConnKey, Core, Denied};
 use burst::Burst;
@@ -136,7 +138,7 @@ impl<A: Application + 'static> Server<A> {
     /// Takes a connection that somebody else accepted, such as one end of a pair inside this process. Ends when its other
     /// end does. Needs a `LocalSet` around it.
     pub fn attach(&self, stream: TcpStream, peer: SocketAddr) {
-        self.shared.open((None, false), stream, peer);
+        self.shared.open((None, None), stream, peer);
     }
 
     /// Serves until `shutdown` is done; then says goodbye to all clients and waits a second at
@@ -248,7 +250,7 @@ impl<A: Application + 'static> Shared<A> {
     /// A socket came, and what its connection is wrapped in.
     fn open(
         self: &Rc<Self>,
-        (tls, is_websocket): (Option<&Tls>, bool),
+        (tls, websocket): (Option<&Tls>, Option<&Origins>),
         stream: TcpStream,
         peer: SocketAddr,
     ) {
@@ -269,7 +271,7 @@ impl<A: Application + 'static> Shared<A> {
         let socket = Rc::new(Socket::new(
             key,
             write,
-            self.wrapped((tls, is_websocket), peer),
+            self.wrapped((tls, websocket), peer),
         ));
         let mut sockets = self.sockets.borrow_mut();
         if sockets.len() <= key.index() {
@@ -289,15 +291,16 @@ impl<A: Application + 'static> Shared<A> {
 
     fn wrapped(
         &self,
-        (tls, is_websocket): (Option<&Tls>, bool),
+        (tls, websocket): (Option<&Tls>, Option<&Origins>),
         peer: SocketAddr,
     ) -> Option<Wrapped> {
-        if tls.is_none() && !is_websocket {
+        if tls.is_none() && websocket.is_none() {
             return None;
         }
-        let web = is_websocket.then(|| {
+        let web = websocket.map(|origins| {
             let packet_bytes_max = self.core.borrow().limits().packet_bytes_max;
-            WebSocket::new(packet_bytes_max.saturating_mul(PACKETS_PER_FRAME_MAX))
+            let frame_bytes_max = packet_bytes_max.saturating_mul(PACKETS_PER_FRAME_MAX);
+            WebSocket::new(frame_bytes_max, origins.clone())
         });
         Some(Wrapped::new(Wrap::new(tls.is_some(), web), peer))
     }
@@ -322,7 +325,8 @@ async fn accept<A: Application + 'static>(shared: Rc<Shared<A>>, listener: Liste
     loop {
         match listener.socket.accept().await {
             Ok((stream, peer)) => {
-                shared.open((listener.tls.as_ref(), listener.is_websocket), stream, peer);
+                let wraps = (listener.tls.as_ref(), listener.websocket.as_ref());
+                shared.open(wraps, stream, peer);
             }
             Err(error) => {
                 tracing::warn!(%error, "can't accept a connection; trying again");

@@ -17,7 +17,7 @@ use tungstenite::{
     },
 };
 
-use super::wrap::Broken;
+use super::{Origins, wrap::Broken};
 
 /// Longest request; browsers send about one KiB, and cookies.
 const REQUEST_BYTES_MAX: usize = 8 * 1024;
@@ -49,6 +49,8 @@ pub(super) struct WebSocket {
     stage: Stage,
     /// Longest frame that is taken.
     frame_bytes_max: u64,
+    /// Pages that may come in.
+    origins: Origins,
 }
 
 #[derive(Debug)]
@@ -89,10 +91,11 @@ enum Kind {
 }
 
 impl WebSocket {
-    pub(super) fn new(frame_bytes_max: u32) -> Self {
+    pub(super) fn new(frame_bytes_max: u32, origins: Origins) -> Self {
         Self {
             stage: Stage::Request(Vec::new()),
             frame_bytes_max: frame_bytes_max.into(),
+            origins,
         }
     }
 
@@ -112,7 +115,7 @@ impl WebSocket {
         answers: &mut Vec<u8>,
     ) -> Result<(), Broken> {
         let taken = match &mut self.stage {
-            Stage::Request(request) => match upgrade(request, bytes, answers) {
+            Stage::Request(request) => match upgrade(request, bytes, &self.origins, answers) {
                 Ok(None) => return Ok(()),
                 Ok(Some(rest)) => {
                     let mut frames = Frames::default();
@@ -149,6 +152,7 @@ impl WebSocket {
 fn upgrade<'b>(
     request: &mut Vec<u8>,
     bytes: &'b [u8],
+    origins: &Origins,
     answers: &mut Vec<u8>,
 ) -> Result<Option<&'b [u8]>, Broken> {
     const END: &[u8] = b"\r\n\r\n";
@@ -178,6 +182,10 @@ fn upgrade<'b>(
     let Ok(mut response) = create_response(&asked) else {
         return Err(refuse("400 Bad Request", no_websocket, answers));
     };
+    if !may_come_in(&asked, origins) {
+        let why = "no page of this origin may come in here; those of other hosts are listed in mqtt.websocket_origins";
+        return Err(refuse("403 Forbidden", why, answers));
+    }
     let named = asked.headers().get_all("Sec-WebSocket-Protocol").iter();
     let mut named = named
         .filter_map(|value| value.to_str().ok())
@@ -195,6 +203,19 @@ fn upgrade<'b>(
     }
     *request = Vec::new();
     Ok(bytes.get(end - before..))
+}
+
+/// Whether a browser asks for a page that may: what asks without an origin is no browser.
+fn may_come_in(asked: &Request, origins: &Origins) -> bool {
+    let only = |name: &str| {
+        let mut values = asked.headers().get_all(name).iter();
+        let value = values.next().filter(|_| values.next().is_none());
+        value.and_then(|value| value.to_str().ok())
+    };
+    match only("Origin") {
+        Some(origin) => origins.admit(origin, only("Host")),
+        None => !asked.headers().contains_key("Origin"),
+    }
 }
 
 fn refuse(status: &str, why: &'static str, answers: &mut Vec<u8>) -> Broken {
@@ -386,7 +407,7 @@ mod tests {
 
     /// What comes of frames behind a good request, handed over in pieces of `piece` bytes.
     fn take(frames: &[u8], piece: usize) -> (Vec<u8>, Vec<u8>, Result<(), Broken>) {
-        let mut socket = WebSocket::new(1_000);
+        let mut socket = WebSocket::new(1_000, Origins::default());
         let (mut plain, mut answers) = (Vec::new(), Vec::new());
         for part in REQUEST.chunks(piece) {
             socket.take(part, &mut plain, &mut answers).unwrap();
@@ -403,7 +424,7 @@ mod tests {
 
     #[test]
     fn a_request_is_answered_as_the_rfc_shows() {
-        let mut socket = WebSocket::new(1_000);
+        let mut socket = WebSocket::new(1_000, Origins::default());
         let (mut plain, mut answers) = (Vec::new(), Vec::new());
         let all = [REQUEST, &masked(0x82, b"both at once")].concat();
         socket.take(&all, &mut plain, &mut answers).unwrap();
@@ -499,7 +520,7 @@ mod tests {
             ("\u{10}\u{1}\r\n\r\n".to_owned(), "400"),
             ("x".repeat(9_000), "431"),
         ] {
-            let mut socket = WebSocket::new(1_000);
+            let mut socket = WebSocket::new(1_000, Origins::default());
             let (mut plain, mut answers) = (Vec::new(), Vec::new());
             let taken = socket.take(request.as_bytes(), &mut plain, &mut answers);
             assert!(matches!(taken, Err(Broken::Misuse(_))), "{request}");
@@ -508,6 +529,53 @@ mod tests {
                 answer.starts_with(&format!("HTTP/1.1 {status} ")),
                 "{answer}"
             );
+        }
+    }
+
+    #[test]
+    fn a_page_from_elsewhere_is_refused_and_what_is_no_browser_comes_in() {
+        let text = String::from_utf8(REQUEST.to_vec()).unwrap();
+        let (head, rest) = text.split_once("Host: ").unwrap();
+        let (_, rest) = rest.split_once("\r\n").unwrap();
+        let rest: String = rest
+            .split_inclusive("\r\n")
+            .filter(|line| !line.starts_with("Origin"))
+            .collect();
+        let listed: [crate::tcp::Origin; 1] = ["https://panel.example.org".parse().unwrap()];
+        let origins: Origins = listed.into_iter().collect();
+        for (headers, status) in [
+            ("Host: 10.0.0.1:8083\r\n", "101"),
+            ("Host: 10.0.0.1:8083\r\nOrigin: http://10.0.0.1\r\n", "101"),
+            (
+                "Host: 10.0.0.1:8083\r\nOrigin: https://panel.example.org\r\n",
+                "101",
+            ),
+            (
+                "Host: 10.0.0.1:8083\r\nOrigin: https://evil.example\r\n",
+                "403",
+            ),
+            ("Host: 10.0.0.1:8083\r\nOrigin: null\r\n", "403"),
+            ("Host: 10.0.0.1:8083\r\nOrigin: \r\n", "403"),
+            ("Origin: http://10.0.0.1\r\n", "403"),
+            (
+                "Host: 10.0.0.1\r\nOrigin: http://10.0.0.1\r\nOrigin: https://evil.example\r\n",
+                "403",
+            ),
+            (
+                "Host: 10.0.0.1\r\nHost: evil.example\r\nOrigin: http://10.0.0.1\r\n",
+                "403",
+            ),
+        ] {
+            let mut socket = WebSocket::new(1_000, origins.clone());
+            let (mut plain, mut answers) = (Vec::new(), Vec::new());
+            let request = format!("{head}{headers}{rest}");
+            let taken = socket.take(request.as_bytes(), &mut plain, &mut answers);
+            let answer = String::from_utf8(answers).unwrap();
+            assert!(
+                answer.starts_with(&format!("HTTP/1.1 {status} ")),
+                "{headers}: {answer}"
+            );
+            assert_eq!(taken.is_ok(), status == "101", "{headers}");
         }
     }
 }

@@ -15,7 +15,7 @@ use std::{
 };
 
 use anyhow::{Context, anyhow, bail};
-use broker::tcp::{self, Certificate, Listener, Part};
+use broker::tcp::{self, Certificate, Listener, Origins, Part};
 use serde_json::{Value as Json, json};
 use tokio::{net::TcpListener, task::spawn_blocking};
 use types::UnixTime;
@@ -103,12 +103,13 @@ pub(super) fn addresses(listeners: &[(Way, TcpListener)]) -> io::Result<Vec<Addr
 /// Listeners as the broker takes them.
 pub(super) fn wrapped(
     listeners: Vec<(Way, TcpListener)>,
+    origins: &Origins,
     certificate: Option<&InForce>,
 ) -> Vec<Listener> {
     let wrap = |(way, listener): (Way, TcpListener)| {
         let mut listener = Listener::from(listener);
         if matches!(way, Way::WebSocket | Way::WebSocketTls) {
-            listener = listener.with_websocket();
+            listener = listener.with_websocket(origins.clone());
         }
         match (way, certificate) {
             (Way::Tls | Way::WebSocketTls, Some(certificate)) => {

@@ -3,6 +3,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use broker::tcp::NoOrigin;
+
 use super::{
     Anonymous, External, Settings, Switch,
     given::Given,
@@ -108,6 +110,19 @@ pub(super) const KEYS: &[Key] = &[
         path: "mqtt.websocket_tls_listen",
         set: |settings, _, given| {
             settings.mqtt.websocket_tls_listen = given.addresses()?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "mqtt.websocket_origins",
+        set: |settings, _, given| {
+            let origins = given.texts()?.into_iter();
+            let origins = origins.map(|text| {
+                let text = text.trim();
+                text.parse()
+                    .map_err(|why: NoOrigin| format!("{text:?}: {why}"))
+            });
+            settings.mqtt.websocket_origins = origins.collect::<Result<_, _>>()?;
             Ok(())
         },
     },

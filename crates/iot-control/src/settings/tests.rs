@@ -42,6 +42,11 @@ const VALUES: &[(&str, &str, &str)] = &[
         "127.0.0.1:8083",
     ),
     ("mqtt.websocket_tls_listen", "\"[::]:8084\"", "[::]:8084"),
+    (
+        "mqtt.websocket_origins",
+        "[\"https://panel.example.org\", \"http://192.168.1.6:1880\"]",
+        "https://panel.example.org, http://192.168.1.6:1880",
+    ),
     ("mqtt.anonymous", "\"loopback\"", "loopback"),
     ("mqtt.connections_max", "7", "7"),
     ("mqtt.address_connections_per_s_max", "8", "8"),

@@ -196,6 +196,34 @@ fn what_is_no_websocket_of_mqtt_is_told_so() {
 }
 
 #[test]
+fn a_page_of_another_host_is_kept_out_unless_it_is_listed() {
+    let house = House::with_rules("");
+    let settings = [
+        ("MQTT__WEBSOCKET_LISTEN", "127.0.0.1:0"),
+        ("MQTT__WEBSOCKET_ORIGINS", "https://panel.example.org"),
+    ];
+    let dispatcher = Dispatcher::start_with(&house, &[], &settings);
+    let port = dispatcher.connect_by(("ws", "".as_ref()), None, &[]).port;
+    for (origin, status) in [
+        ("https://panel.example.org", "101"),
+        ("http://127.0.0.1:8080", "101"),
+        ("https://evil.example", "403"),
+    ] {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let request = format!(
+            "GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: {origin}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        let expected = format!("HTTP/1.1 {status}");
+        assert_eq!(String::from_utf8_lossy(&answer), expected, "{origin}");
+    }
+    dispatcher.says(0, "listed in mqtt.websocket_origins");
+}
+
+#[test]
 fn a_renewed_certificate_needs_no_restart_and_a_broken_one_changes_nothing() {
     let house = House::with_rules("");
     init(&house, &[]);
