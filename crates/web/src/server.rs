@@ -1,6 +1,7 @@
 //! The thread, its sockets, and how much of everything there may be.
 
 use std::{
+    collections::VecDeque,
     convert::Infallible,
     io,
     net::TcpListener,
@@ -14,9 +15,9 @@ use hyper::{Request, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::TcpStream,
-    sync::{Mutex, Semaphore, mpsc, oneshot},
-    task::LocalSet,
-    time::timeout,
+    sync::{Mutex, mpsc, oneshot},
+    task::{AbortHandle, LocalSet, spawn_local},
+    time::{sleep_until, timeout},
 };
 
 use crate::{Names, Question, Report, answer};
@@ -24,8 +25,12 @@ use crate::{Names, Question, Report, answer};
 /// Whoever asks within this time of the last report gets the same.
 pub const FRESH: Duration = Duration::from_millis(200);
 
-/// Connections at a time; the kernel holds some more until there is room.
+/// Connections of a listener at a time; the kernel holds some more until there is room.
 const CONNECTIONS_MAX: usize = 32;
+
+/// Where there is no room, the connection that is open longest goes once it is as old as this: whoever asks at once is
+/// answered by then, and whoever dawdles keeps nobody waiting. It is also what bounds how many come in a second.
+const ROOM_AFTER: Duration = Duration::from_millis(250);
 
 /// A connection is closed after this, whatever is left to send: a slow reader holds one of them for so long at most.
 const CONNECTION_MAX: Duration = Duration::from_secs(10);
@@ -74,7 +79,6 @@ pub fn start(
             names,
             questions,
             newest: Mutex::default(),
-            room: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
         });
         let tasks = LocalSet::new();
         for listener in listeners {
@@ -93,27 +97,38 @@ struct Shared {
     questions: mpsc::Sender<Question>,
     /// Held by whoever asks; all others wait for what that one hears.
     newest: Mutex<Option<(Instant, Arc<Report>)>>,
-    room: Arc<Semaphore>,
 }
 
 async fn accept(shared: Rc<Shared>, listener: tokio::net::TcpListener) {
+    let mut open = VecDeque::new();
     loop {
-        // It is never closed.
-        let Ok(place) = Arc::clone(&shared.room).acquire_owned().await else {
-            return;
-        };
+        make_room(&mut open).await;
         match listener.accept().await {
             Ok((stream, _)) => {
-                let shared = Rc::clone(&shared);
-                tokio::task::spawn_local(async move {
-                    let _place = place;
-                    connection(shared, stream).await;
-                });
+                let task = spawn_local(connection(Rc::clone(&shared), stream));
+                open.push_back((Instant::now(), task.abort_handle()));
             }
             Err(error) => {
                 tracing::warn!(%error, "can't accept an HTTP connection; trying again");
                 tokio::time::sleep(ACCEPT_RETRY).await;
             }
+        }
+    }
+}
+
+/// Waits until one more connection may come, and ends the oldest for it where need be.
+async fn make_room(open: &mut VecDeque<(Instant, AbortHandle)>) {
+    loop {
+        open.retain(|(_, task)| !task.is_finished());
+        let Some((since, oldest)) = open.front().filter(|_| open.len() >= CONNECTIONS_MAX) else {
+            return;
+        };
+        if since.elapsed() >= ROOM_AFTER {
+            tracing::debug!("an HTTP connection went to make room for another one");
+            oldest.abort();
+            open.pop_front();
+        } else {
+            sleep_until((*since + ROOM_AFTER).into()).await;
         }
     }
 }

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     io::{Read, Write},
     net::TcpStream,
+    process::{Command, Stdio},
 };
 
 use serde_json::{Value as Json, json};
@@ -159,6 +160,50 @@ fn a_house_whose_inputs_are_not_kept_is_live_and_not_ready() {
     let (_, _, body) = get(port, "/metrics");
     assert_eq!(parse(&body)["iot_control_store_good"], 0.0);
     assert_eq!(health(port, "/health/live").0, 200);
+}
+
+/// Waits of a thread, by which strace holds it up.
+const WAITS: &str = "epoll_wait,epoll_pwait,epoll_pwait2";
+
+#[test]
+fn a_house_whose_thread_hangs_is_not_live_until_it_goes_on() {
+    let house = House::with_rules("");
+    let (dispatcher, port) = start(&house);
+    assert_eq!(health(port, "/health/live").0, 200);
+    // The thread that switches the lights, and no other, is held up at its next wait for longer than the test takes.
+    let strace = Command::new("strace")
+        .args([
+            "-qq",
+            "-o",
+            "/dev/null",
+            "-p",
+            &dispatcher.pid().to_string(),
+        ])
+        .args(["-e", &format!("trace={WAITS}")])
+        .args(["-e", &format!("inject={WAITS}:delay_enter=600s")])
+        .stderr(Stdio::null())
+        .spawn();
+    let Ok(mut strace) = strace else {
+        eprintln!("skipped: strace is not installed");
+        return;
+    };
+    let hangs = until("it to hang", || {
+        if strace.try_wait().unwrap().is_some() {
+            return Some(false);
+        }
+        (health(port, "/health/live").0 == 503).then_some(true)
+    });
+    if !hangs {
+        eprintln!("skipped: strace may not look at our own process");
+        return;
+    }
+    let (_, said) = health(port, "/health/live");
+    assert_eq!(said["why"][0], "the house did not answer in time");
+    strace.kill().unwrap();
+    strace.wait().unwrap();
+    until("it to go on", || {
+        (health(port, "/health/live").0 == 200).then_some(())
+    });
 }
 
 #[test]
