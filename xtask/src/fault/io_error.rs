@@ -2,7 +2,7 @@
 //! why it does not start, or serves; and what was acknowledged is there when the disk works again.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use super::{
     Way,
     findings::{Findings, Unable},
-    rig::{House, SOURCES, Steady, Tally, Tracer, mapping},
+    rig::{House, Memory, SOURCES, Steady, Tally, Tracer, mapping},
 };
 use crate::{bench::broker::packet::Login, shell};
 
@@ -35,6 +35,28 @@ const PER_S: u32 = 400;
 /// An error that comes once is over with the next try.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// Calls that put something on the disk: an error of one that nobody looks at loses what people count on.
+const WRITES: [&str; 4] = ["pwrite64", "write", "fsync", "fdatasync"];
+
+/// Calls that change what is on the disk.
+const CHANGES: [&str; 9] = [
+    "pwrite64",
+    "write",
+    "fsync",
+    "fdatasync",
+    "ftruncate",
+    "mkdir",
+    "rename",
+    "unlink",
+    "fchmod",
+];
+
+/// Calls that take room on the disk.
+const TAKES_ROOM: [&str; 3] = ["pwrite64", "write", "ftruncate"];
+
+/// Of so many writes to one file each fails in the short form, evenly over the run.
+const QUICK_WRITES: usize = 4;
+
 /// See the module.
 ///
 /// # Errors
@@ -43,47 +65,61 @@ pub(crate) fn run(way: &Way) -> Result<Findings> {
     let mut trial = Trial::new(way)?;
     let calls = trial.calls()?;
     let mut findings = Findings::default();
-    let quick = [("EIO", "", 6), ("ENOSPC", "", 4)];
-    let full = [
-        ("EIO", "", calls.len()),
-        ("ENOSPC", "", calls.len()),
-        ("EIO", "+", calls.len()),
+    let quick = [
+        ("EIO", "", sample(&calls, quick_of)),
+        (
+            "ENOSPC",
+            "",
+            sample(&calls, |name| usize::from(TAKES_ROOM.contains(&name))),
+        ),
     ];
-    let ways = if way.quick { &quick[..] } else { &full[..] };
-    for (error, more, cases) in ways {
+    let all = sample(&calls, |_| usize::MAX);
+    let full = [
+        ("EIO", "", all.clone()),
+        ("ENOSPC", "", all.clone()),
+        ("EIO", "+", all.clone()),
+    ];
+    for (error, more, cases) in if way.quick { &quick[..] } else { &full[..] } {
         let mut ended = 0;
-        let step = calls.len().div_ceil(*cases).max(1);
-        for (name, number) in calls.iter().skip(step / 2).step_by(step) {
+        for (name, number) in cases {
             let what = format!("{error} at {name} {number}{more}");
-            match trial.strike(
-                name,
-                (error, &format!("{number}{more}")),
-                Path::new("/dev/null"),
-            ) {
+            let when = format!("{number}{more}");
+            match trial.strike(name, (error, &when), Path::new("/dev/null")) {
                 Ok(Came::Ended) => ended += 1,
-                Ok(Came::Served) => {}
+                Ok(Came::Served { .. }) => {}
                 Err(wrong) => findings.holds(&format!("{what}: {wrong:#}"), false),
             }
         }
         let from = if more.is_empty() { "at" } else { "from" };
         findings.note(format!(
             "{error} {from} {} of {} calls: {ended} starts refused, the others served",
-            calls.len().div_ceil(step),
-            calls.len(),
+            cases.len(),
+            all.len(),
         ));
     }
     findings.none("acknowledged reports lost", trial.lost);
     findings.none("blocks lost that people heard were done", trial.undone);
     findings.none("refused starts that did not say why", trial.silent);
+    trial.changes_need_the_disk(&mut findings)?;
     findings.none("panics", trial.house.panics());
     Ok(findings)
+}
+
+/// How many calls of a name on a file fail in the short form.
+fn quick_of(name: &str) -> usize {
+    if WRITES.contains(&name) {
+        QUICK_WRITES
+    } else {
+        1
+    }
 }
 
 /// What a failing call came to.
 enum Came {
     /// It ended by itself.
     Ended,
-    Served,
+    /// Somebody blocked a device meanwhile, and heard that it is done or that it is not.
+    Served { blocked: bool },
 }
 
 struct Trial {
@@ -130,8 +166,38 @@ impl Trial {
         })
     }
 
-    /// Calls of a run in which nothing fails, by their names and numbers: strace counts them so, each thread for itself.
-    fn calls(&mut self) -> Result<Vec<(String, usize)>> {
+    /// kill -9 shows no write that never came to the disk itself, but what people hear does: a block is not done while
+    /// nothing is synced, nor, with records in memory, while nothing is written.
+    fn changes_need_the_disk(&mut self, findings: &mut Findings) -> Result<()> {
+        let memory = Memory::new("io-error")?;
+        for (name, in_memory) in [
+            ("fdatasync", false),
+            ("fdatasync", true),
+            ("pwrite64", true),
+        ] {
+            let variables = in_memory.then(|| memory.variable());
+            self.house.has_variables(variables.into_iter().collect());
+            let calls = self.calls()?;
+            let of_block = calls
+                .iter()
+                .filter(|call| call.name == name && call.file.ends_with(".journal"))
+                .map(|call| call.number)
+                .max()
+                .with_context(|| format!("a block makes no {name} of the journal"))?;
+            let when = format!("{of_block}+");
+            let came = self.strike(name, ("EIO", &when), Path::new("/dev/null"))?;
+            let place = if in_memory { ", records in memory" } else { "" };
+            findings.holds(
+                &format!("no block is done where each {name} from its own on fails{place}"),
+                matches!(came, Came::Served { blocked: false }),
+            );
+        }
+        self.house.has_variables(Vec::new());
+        Ok(())
+    }
+
+    /// Calls of a run in which nothing fails, numbered as strace counts them: each name in each thread for itself.
+    fn calls(&mut self) -> Result<Vec<Call>> {
         let trace = self.house.folder().join("trace");
         let came = self.strike(CALLS, ("EIO", NEVER), &trace)?;
         let lines = fs::read_to_string(&trace).unwrap_or_default();
@@ -180,7 +246,7 @@ impl Trial {
                 server.kill_9()?;
                 tally = steady.last_words();
                 anyhow::ensure!(tally.stale == 0, "a stale target was told");
-                Came::Served
+                Came::Served { blocked }
             }
         };
         let server = self.house.start(&self.logins[0]);
@@ -201,27 +267,66 @@ impl Trial {
     }
 }
 
-/// The calls of a trace, each with its numbers up to the most that one thread made of it.
-fn counted(trace: &str) -> Vec<(String, usize)> {
+/// A call of a run in which nothing fails.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Call {
+    name: String,
+    /// The name of the file that it is about.
+    file: String,
+    /// The how manieth of its name in its thread.
+    number: usize,
+}
+
+/// The calls of a trace; those of two threads that can't be told apart are one.
+fn counted(trace: &str) -> Vec<Call> {
     let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    let mut calls = BTreeSet::new();
     for line in trace.lines() {
-        // `2299  mkdir("/state", 0700) = -1 EEXIST (File exists)`
-        let mut words = line.split_whitespace();
-        let name = words.nth(1).and_then(|call| call.split_once('('));
-        if let (Some(thread), Some((name, _))) = (line.split(' ').next(), name) {
-            *counts.entry((name, thread)).or_default() += 1;
-        }
+        // `2299  mkdir("/state", 0700) = -1 EEXIST (File exists)`, `2299  fsync(3</state/house.db>) = 0`
+        let Some((thread, (name, rest))) = line
+            .split_once(' ')
+            .and_then(|(thread, call)| Some((thread, call.trim_start().split_once('(')?)))
+        else {
+            continue;
+        };
+        let number = counts.entry((name, thread)).or_default();
+        *number += 1;
+        // A path in quotes is in the folder that is open.
+        let path = match rest.starts_with("AT_FDCWD") || rest.starts_with('"') {
+            true => rest.split('"').nth(1),
+            false => rest.split(['<', '>']).nth(1),
+        };
+        let path = path.unwrap_or_default();
+        calls.insert(Call {
+            name: name.to_owned(),
+            file: path.rsplit('/').next().unwrap_or_default().to_owned(),
+            number: *number,
+        });
     }
-    let mut most: BTreeMap<&str, usize> = BTreeMap::new();
-    for ((name, _), count) in counts {
-        let of_one = most.entry(name).or_default();
-        *of_one = count.max(*of_one);
+    calls.into_iter().collect()
+}
+
+/// Of the calls of each name on each file as many as `most` says for the name, evenly over the run: names and numbers. What
+/// changes nothing is sampled by its name alone.
+fn sample(calls: &[Call], most: impl Fn(&str) -> usize) -> Vec<(String, usize)> {
+    let mut groups: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
+    for call in calls {
+        let file = if CHANGES.contains(&&*call.name) {
+            &*call.file
+        } else {
+            ""
+        };
+        let group = groups.entry((&call.name, file)).or_default();
+        group.push(call.number);
     }
-    let numbers = most.into_iter();
-    let numbers = numbers.flat_map(|(name, most)| (1..=most).map(move |number| (name, number)));
-    numbers
-        .map(|(name, number)| (name.to_owned(), number))
-        .collect()
+    let mut chosen = BTreeSet::new();
+    for ((name, _), numbers) in groups {
+        let most = most(name).min(numbers.len());
+        // Each stands in the middle of its part.
+        let places = (0..most).map(|ix| (2 * ix + 1) * numbers.len() / (2 * most));
+        chosen.extend(places.filter_map(|place| Some((name.to_owned(), *numbers.get(place)?))));
+    }
+    chosen.into_iter().collect()
 }
 
 /// All files in a folder, and the folders.
@@ -250,13 +355,55 @@ mod tests {
     use super::*;
 
     #[test]
-    fn calls_are_counted_by_name_and_thread() {
-        let trace = "7  openat(AT_FDCWD, \"a\", O_RDONLY) = 3\n7  pread64(3, \"\", 9, 0) = 0\n\
-                     8  pread64(3, \"\", 9, 0) = 0\n8  pread64(3, \"\", 9, 0) = -1 EIO (Input) (INJECTED)\n8  +++ exited with 0 +++\n";
-        let of = |name: &str, number| (name.to_owned(), number);
+    fn calls_are_counted_by_name_and_thread_and_know_their_file() {
+        let trace = "7  openat(AT_FDCWD</s>, \"/s/a\", O_RDONLY) = 3</s/a>\n7  pread64(3</s/a>, \"\", 9, 0) = 0\n\
+                     8  pread64(3</s/b>, \"</c>\", 9, 0) = 0\n8  pread64(3</s/b>, \"\", 9, 0) = -1 EIO (Input) (INJECTED)\n\
+                     8  rename(\"/s/b\", \"/s/c\") = 0\n8  +++ exited with 0 +++\n";
+        let call = |name: &str, file: &str, number| Call {
+            name: name.to_owned(),
+            file: file.to_owned(),
+            number,
+        };
         assert_eq!(
             counted(trace),
-            [of("openat", 1), of("pread64", 1), of("pread64", 2)]
+            [
+                call("openat", "a", 1),
+                call("pread64", "a", 1),
+                call("pread64", "b", 1),
+                call("pread64", "b", 2),
+                call("rename", "b", 1),
+            ]
         );
+    }
+
+    #[test]
+    fn a_sample_has_calls_of_every_name_on_every_file_evenly_over_the_run() {
+        let call = |name: &str, file: &str, number| Call {
+            name: name.to_owned(),
+            file: file.to_owned(),
+            number,
+        };
+        let mut calls: Vec<Call> = (1..=100).map(|number| call("write", "a", number)).collect();
+        calls.extend([
+            call("write", "b", 101),
+            call("read", "a", 1),
+            call("read", "b", 1),
+        ]);
+        let of = |name: &str, number| (name.to_owned(), number);
+        let some = sample(&calls, |name| if name == "write" { 2 } else { 1 });
+        assert_eq!(
+            some,
+            [
+                of("read", 1),
+                of("write", 26),
+                of("write", 76),
+                of("write", 101)
+            ]
+        );
+        assert_eq!(
+            sample(&calls, |name| usize::from(name == "read")),
+            [of("read", 1)]
+        );
+        assert_eq!(sample(&calls, |_| usize::MAX).len(), 102);
     }
 }

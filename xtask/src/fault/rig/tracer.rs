@@ -49,7 +49,7 @@ impl Tracer {
     }
 
     /// Words before a command some of whose `calls` fail with `error`: those that `when` says, which counts each name in each thread for itself. Only
-    /// calls on these files count; a line for each of them goes to `log`. The command is the process that we start, and
+    /// calls on these files count; a line for each of them goes to `log`, with the paths of what is open. The command is the process that we start, and
     /// strace its child, so that whoever kills the one does not leave the other.
     ///
     /// # Errors
@@ -61,7 +61,7 @@ impl Tracer {
         log: &Path,
     ) -> Result<Vec<String>> {
         let mut words = vec![strace()?];
-        words.extend(["-D", "-f", "--seccomp-bpf", "-o"].map(str::to_owned));
+        words.extend(["-D", "-f", "-y", "--seccomp-bpf", "-o"].map(str::to_owned));
         words.push(log.display().to_string());
         words.extend(["-e".to_owned(), format!("trace={calls}")]);
         words.push("-e".to_owned());
