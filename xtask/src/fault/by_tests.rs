@@ -29,7 +29,23 @@ pub(crate) fn power_cut(way: &Way) -> Result<Findings> {
     passes(&mut command, &format!("{cases} power cuts"))
 }
 
-/// Calls of the journal on its disk that fail, one after the other.
+/// Days of a house of 200 devices, by the dispatcher without sockets on virtual time.
+///
+/// # Errors
+/// The tests can't be run.
+pub(crate) fn day(way: &Way) -> Result<Findings> {
+    let cases = if way.quick { "1" } else { "100" };
+    let mut command = shell::cargo(["test"]);
+    if !way.quick {
+        command.arg("--release");
+    }
+    command
+        .args(["--package", "dispatcher", "--test", "it", "day::"])
+        .env(CASES_VARIABLE, cases);
+    passes(&mut command, &format!("{cases} days"))
+}
+
+/// Restarts of a real mosquitto between a house and its modules.
 ///
 /// # Errors
 /// The tests can't be run.

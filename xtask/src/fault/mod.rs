@@ -73,6 +73,13 @@ const FAULTS: &[Fault] = &[
         run: by_tests::power_cut,
     },
     Fault {
+        name: "day",
+        what: "days of 200 devices on virtual time, with whatever happens in one",
+        takes: "3 min",
+        is_quick: false,
+        run: by_tests::day,
+    },
+    Fault {
         name: "disk-full",
         what: "a disk that is full in the middle of the work, and has room again",
         takes: "1 min",

@@ -6,6 +6,7 @@ mod absolute_targets;
 mod blocklist;
 mod command_arguments;
 mod conduct;
+mod day;
 mod dead_man;
 mod deliver;
 mod docs;
