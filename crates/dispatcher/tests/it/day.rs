@@ -23,6 +23,9 @@ const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// How long a lamp stays on behind the last motion.
 const STAYS_ON: Duration = Duration::from_secs(5 * 60);
 
+/// A lamp that is there, and is not wished otherwise, is as it is wished after so long.
+const SETTLES: Duration = Duration::from_secs(30);
+
 /// On average, between two motions in a room, two reports of a sensor, two things that go wrong in the house.
 const MOTION_EVERY_S: u64 = 6 * 60;
 const CLIMATE_EVERY_S: u64 = 5 * 60;
@@ -94,6 +97,8 @@ struct Lamp {
     is_blocked: bool,
     /// What the broker keeps for it.
     retained: Vec<u8>,
+    /// Since when it is there.
+    since: Instant,
     /// When the last thing that is under way arrives: a line keeps its order.
     last_arrival: Instant,
     target: SlotIx,
@@ -157,6 +162,7 @@ impl Day {
             is_on: false,
             is_blocked: false,
             retained: Vec::new(),
+            since: Instant::default(),
             last_arrival: Instant::default(),
             target: rig.slot(&format!("lamp{room}.light"), "on"),
         };
@@ -359,6 +365,7 @@ impl Day {
 
     fn lamp_back(&mut self, room: usize) {
         self.lamps[room].is_there = true;
+        self.lamps[room].since = self.rig.now.at;
         let effects = self.rig.connect(&format!("lamp{room}"));
         self.carry(&effects);
         self.lamp_reports(room);
@@ -533,12 +540,13 @@ impl Day {
         self.everybody_connects();
     }
 
-    /// Each lamp is wished on as long as its timer says, and not a step longer.
+    /// Each lamp is wished on as long as its timer says, and not a step longer; and where nothing is under way, so it is.
     fn is_safe(&self) {
         let now = self.rig.now.at;
         for (room, lamp) in self.lamps.iter().enumerate() {
             // Before its first target a lamp may be as it likes.
-            let wished = self.moved[room].is_some_and(|moved| now.since(moved) < STAYS_ON);
+            let still = self.moved[room].map(|moved| now.since(moved));
+            let wished = still.is_some_and(|still| still < STAYS_ON);
             let target = self.rig.dispatcher.engine().target(lamp.target);
             let is_on = target == Some(&Value::Bool(true));
             assert_eq!(
@@ -546,6 +554,12 @@ impl Day {
                 "room {room} at {now:?}, moved {:?}",
                 self.moved[room]
             );
+            let changed = still.map(|still| still.checked_sub(STAYS_ON).unwrap_or(still));
+            let is_quiet = lamp.is_there && !lamp.is_blocked && lamp.last_arrival < now;
+            if is_quiet && now.since(lamp.since) > SETTLES && changed.is_some_and(|it| it > SETTLES)
+            {
+                assert_eq!(lamp.is_on, wished, "lamp {room} at {now:?}");
+            }
         }
     }
 }
