@@ -251,6 +251,8 @@ enum Others {
     Things,
     /// The same, and there is one more of each.
     ThingsBesideNew,
+    /// Variables and timers, among each other.
+    ThingsExchanged,
 }
 
 fn others() -> impl Strategy<Value = Others> {
@@ -259,11 +261,12 @@ fn others() -> impl Strategy<Value = Others> {
         Just(Others::RulesExchanged),
         Just(Others::Things),
         Just(Others::ThingsBesideNew),
+        Just(Others::ThingsExchanged),
     ]
 }
 
 /// The rules that such names can be told by: those that exchange theirs differ, and what is new beside others that have no
-/// rule is none of these.
+/// rule is none of these; of things that exchange theirs, each has a rule.
 fn told_by(rules: Vec<R>, others: Others) -> Vec<R> {
     match others {
         Others::Rules | Others::Things => rules,
@@ -271,7 +274,7 @@ fn told_by(rules: Vec<R>, others: Others) -> Vec<R> {
             .zip(rules)
             .map(|(ix, rule)| rule.notify(&format!("rule {ix}")))
             .collect(),
-        Others::ThingsBesideNew => {
+        Others::ThingsBesideNew | Others::ThingsExchanged => {
             let speaks = rule("speaks").timer("t").timer("u").timer("v");
             let condition =
                 "var.night && var.level > 98 && var.mood == 'glad' && state.mode.away == 'open'";
@@ -296,6 +299,7 @@ fn with_other_names(program: &Program, others: Others) -> Arc<Program> {
             let rules = program.rules.iter_mut();
             rules.zip(names).for_each(|(rule, name)| rule.name = name);
         }
+        Others::ThingsExchanged => {}
         Others::Things | Others::ThingsBesideNew => {
             program.vars.iter_mut().for_each(|var| other(&mut var.name));
             let timers = program.timers.iter_mut();
@@ -306,6 +310,9 @@ fn with_other_names(program: &Program, others: Others) -> Arc<Program> {
                 .filter(is_virtual)
                 .for_each(|device| other(&mut device.name));
         }
+    }
+    if others == Others::ThingsExchanged {
+        exchange_names(&mut program);
     }
     if others == Others::ThingsBesideNew {
         add_one_of_each(&mut program);
@@ -345,6 +352,21 @@ fn with_other_names(program: &Program, others: Others) -> Arc<Program> {
         .map(|(ix, row)| (row.name.clone(), DeviceIx(ix)))
         .collect();
     Arc::new(program)
+}
+
+/// Each variable and timer has the name of the next one, also in the rules.
+fn exchange_names(program: &mut Program) {
+    let mut names: Vec<_> = program.vars.iter().map(|var| var.name.clone()).collect();
+    names.rotate_left(1);
+    let vars = program.vars.iter_mut();
+    vars.zip(names).for_each(|(var, name)| var.name = name);
+    let mut names: Vec<_> = program.timers.iter().map(|row| row.name.clone()).collect();
+    names.rotate_left(1);
+    let timers = program.timers.iter_mut();
+    timers.zip(names).for_each(|(row, name)| row.name = name);
+    for rule in &mut program.rules {
+        rule.fingerprint = rule.fingerprint.wrapping_add(1);
+    }
 }
 
 /// A variable, a timer and a virtual device, each like one that is there.

@@ -3,9 +3,11 @@
 //! Used at a reload, so that what runs goes on under its new name. A thing is what bears its name still; a device,
 //! what bears its number. What is gone and what is new are one thing under two names where they are declared alike,
 //! a rule that keeps its name spoke of the one and now speaks of the other in the same place, and no such rule says
-//! otherwise: so a rename is found whoever made it, with a tool or by hand, and in a replay without being told. Must
-//! not guess: in doubt one thing is gone and another is new, for nothing may go on that nobody began.
+//! otherwise: so a rename is found whoever made it, with a tool or by hand, and in a replay without being told. What bears
+//! a name still is another thing all the same where names were exchanged: every such rule says so, and the declarations.
+//! Must not guess: in doubt one thing is gone and another is new, for nothing may go on that nobody began.
 
+mod exchange;
 mod rename;
 mod rules;
 mod symbols;
@@ -54,10 +56,23 @@ impl Thing {
     }
 }
 
+/// Things of the old program, each with one of the new one.
+type Pairs = BTreeMap<Thing, Thing>;
+
 impl<'p> Succession<'p> {
     /// Compares two programs: `new` takes over from `old`.
     #[must_use]
     pub fn new(old: &'p Program, new: &'p Program) -> Self {
+        let mut succession = Self::by_names(old, new);
+        succession.pair_otherwise_named();
+        succession.rules = succession.pair_rules();
+        succession.devices_before = before(&succession.devices, new.devices.len());
+        succession.channels_before = before(&succession.channels, new.channels.len());
+        succession
+    }
+
+    /// Each thing is what bears its name, a device what bears its number.
+    fn by_names(old: &'p Program, new: &'p Program) -> Self {
         let mut succession = Self {
             devices: devices(old, new),
             channels: vec![None; old.channels.len()],
@@ -66,11 +81,33 @@ impl<'p> Succession<'p> {
             ..Self::of_nothing(old, new)
         };
         succession.pair_channels_by_name();
-        succession.pair_renamed();
-        succession.rules = succession.pair_rules();
-        succession.devices_before = before(&succession.devices, new.devices.len());
-        succession.channels_before = before(&succession.channels, new.channels.len());
         succession
+    }
+
+    /// Finds what has another name now: what exchanged names first, since that leaves nothing gone. An exchange that does not fit
+    /// to what else has another name is dropped.
+    fn pair_otherwise_named(&mut self) {
+        let mut looks = rename::LOOKS_MAX;
+        let mut exchanges = self.pair_exchanged();
+        loop {
+            self.pair_renamed(&mut looks);
+            if exchanges.is_empty() {
+                return;
+            }
+            let contradicted = self.contradicted();
+            let all = exchanges.len();
+            exchanges.retain(|moved| !moved.keys().any(|was| contradicted.contains(was)));
+            if exchanges.len() == all {
+                return;
+            }
+            if looks == 0 {
+                exchanges.clear();
+            }
+            *self = Self::by_names(self.old, self.new);
+            for exchange in &exchanges {
+                self.exchange(exchange);
+            }
+        }
     }
 
     /// Nothing of the old program is in the new one.

@@ -1,5 +1,7 @@
 //! What the things of one program are in the program that takes over.
 
+mod exchanges;
+
 use std::sync::Arc;
 
 use mapping::{

@@ -11,7 +11,7 @@ use std::{
 use types::DeviceId;
 
 use super::{
-    Place, Succession, Thing,
+    Pairs, Place, Succession, Thing,
     symbols::{Blanks, Successors, new_form},
     taken,
 };
@@ -22,21 +22,19 @@ use crate::program::{
 
 /// How often pairs are looked at anew after some were taken back. An edit of a rule is seldom evidence against more than its
 /// own; where it is against one after another, all are given up: each look reads all rules, on the thread that serves everybody.
-const LOOKS_MAX: usize = 16;
-
-/// Things of the old program, each with one of the new one.
-type Pairs = BTreeMap<Thing, Thing>;
+pub(super) const LOOKS_MAX: usize = 16;
 
 impl Succession<'_> {
-    /// Pairs what is gone with what is new, where it is shown to be one thing under two names.
-    pub(super) fn pair_renamed(&mut self) {
+    /// Pairs what is gone with what is new, where it is shown to be one thing under two names; looks at most so often.
+    pub(super) fn pair_renamed(&mut self, looks: &mut usize) {
         let mut supposed = self.suppose();
         let in_new = match supposed.is_empty() {
             true => return,
             false => spoken_of_in(self.new),
         };
         // The rules of a pair that is taken back are no evidence for another one.
-        for _ in 0..LOOKS_MAX {
+        while let Some(left) = looks.checked_sub(1) {
+            *looks = left;
             let unproven = self.unproven(&supposed, &in_new);
             if unproven.is_empty() {
                 return;
@@ -141,7 +139,7 @@ impl Succession<'_> {
     }
 
     /// Whether two things are declared alike; of channels, those of `shown` count as well as those that keep their name.
-    fn is_alike(&self, was: Thing, is: Thing, shown: &Pairs) -> bool {
+    pub(super) fn is_alike(&self, was: Thing, is: Thing, shown: &Pairs) -> bool {
         let (old, new) = (self.old, self.new);
         match (was, is) {
             // What has a number has another one now: it is another device.
@@ -210,6 +208,22 @@ impl Succession<'_> {
         unproven.copied().collect()
     }
 
+    /// What rules that keep their names speak of though they say something else now.
+    pub(super) fn contradicted(&self) -> BTreeSet<Thing> {
+        let (old, new) = (self.old, self.new);
+        let mut contradicted = BTreeSet::new();
+        for was in &old.rules {
+            let Some(is) = new.names.rules.get(&was.name) else {
+                continue;
+            };
+            let (form, seen) = self.form_and_things(was);
+            if form != new_form(|form| form.rule(&new[*is])) {
+                contradicted.extend(seen);
+            }
+        }
+        contradicted
+    }
+
     fn form_and_things(&self, rule: &Rule) -> (Vec<u64>, BTreeSet<Thing>) {
         let seen = RefCell::default();
         let symbols = Successors {
@@ -223,7 +237,7 @@ impl Succession<'_> {
     }
 
     /// The same, by its place in the new program.
-    fn successor(&self, thing: Thing) -> Option<Thing> {
+    pub(super) fn successor(&self, thing: Thing) -> Option<Thing> {
         match thing {
             Thing::Device(device) => self.device(device).map(Thing::Device),
             Thing::Channel(channel) => self.channel(channel).map(Thing::Channel),
@@ -232,7 +246,7 @@ impl Succession<'_> {
         }
     }
 
-    fn pair(&mut self, was: Thing, is: Thing) {
+    pub(super) fn pair(&mut self, was: Thing, is: Thing) {
         match (was, is) {
             (Thing::Device(was), Thing::Device(is)) => self.devices[was.index()] = Some(is),
             (Thing::Channel(was), Thing::Channel(is)) => self.channels[was.index()] = Some(is),

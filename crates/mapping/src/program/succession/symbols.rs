@@ -1,6 +1,12 @@
 //! Which number stands for each thing when rules of two programs are compared.
 
-use std::{cell::RefCell, collections::BTreeSet};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use types::DeviceId;
 
 use super::{Succession, Thing};
 use crate::program::{
@@ -195,6 +201,85 @@ impl<S: Symbols> Symbols for Blanks<'_, S> {
         } else {
             0
         }
+    }
+}
+
+/// Numbers of names, for as long as forms are compared.
+pub(super) type Numbers = BTreeMap<Arc<str>, u64>;
+
+/// How far the number of a field, an event or a command stands from that of its channel.
+const NAME_SHIFT: u32 = 36;
+
+/// Blanks for all that may have exchanged its name: forms that are equal so show, in the order in which these were seen, what
+/// stands where. What a channel is told or says counts by its name. Devices with a number are themselves, as `of` has them.
+pub(super) struct Shapes<'a, S> {
+    /// Whose things they are.
+    pub(super) program: &'a Program,
+    pub(super) of: S,
+    pub(super) numbers: &'a RefCell<Numbers>,
+    pub(super) seen: RefCell<Vec<Thing>>,
+}
+
+impl<S> Shapes<'_, S> {
+    fn blank(&self, thing: Thing) -> u64 {
+        self.seen.borrow_mut().push(thing);
+        BLANK
+    }
+
+    fn number(&self, name: &Arc<str>) -> u64 {
+        let mut numbers = self.numbers.borrow_mut();
+        let next = numbers.len() as u64 + 1;
+        *numbers.entry(Arc::clone(name)).or_insert(next)
+    }
+}
+
+impl<S: Symbols> Symbols for Shapes<'_, S> {
+    fn device(&self, device: DeviceIx) -> u64 {
+        if self.program[device].id == DeviceId(0) {
+            self.blank(Thing::Device(device))
+        } else {
+            self.of.device(device)
+        }
+    }
+
+    fn channel(&self, channel: ChannelIx) -> u64 {
+        let device = self.device(self.program[channel].device);
+        self.blank(Thing::Channel(channel));
+        BLANK_CHANNEL | device
+    }
+
+    fn slot(&self, slot: SlotIx) -> u64 {
+        let row = &self.program[slot];
+        self.channel(row.channel) | self.number(&row.name) << NAME_SHIFT
+    }
+
+    fn event(&self, event: EventIx) -> u64 {
+        let row = &self.program[event];
+        let of = match row.channel {
+            Some(channel) => self.channel(channel),
+            None => self.device(row.device),
+        };
+        of | self.number(&row.name) << NAME_SHIFT
+    }
+
+    fn var(&self, var: VarIx) -> u64 {
+        self.blank(Thing::Var(var))
+    }
+
+    fn timer(&self, timer: TimerIx) -> u64 {
+        self.blank(Thing::Timer(timer))
+    }
+
+    fn field(&self, event: EventIx, place: u8) -> u64 {
+        let fields = &self.program[event].fields;
+        let field = fields.get(usize::from(place));
+        field.map_or(0, |field| self.number(&field.name))
+    }
+
+    fn command(&self, channel: ChannelIx, place: u8) -> u64 {
+        let commands = &self.program[channel].commands;
+        let command = commands.get(usize::from(place));
+        command.map_or(0, |command| self.number(&command.name))
     }
 }
 
