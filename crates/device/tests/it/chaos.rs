@@ -69,7 +69,7 @@ fn go(house: &mut House, step: &Step) {
             house.roles[LAMPS] = crate::house::role(&three(role));
             house.config_rev += 1;
             if house.dispatcher.is_online(handle(LAMPS)) {
-                house.send_role(LAMPS);
+                house.send_all(LAMPS);
             }
         }
     }

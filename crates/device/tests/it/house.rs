@@ -262,6 +262,11 @@ impl House {
 
     fn online(&mut self, of: usize) {
         self.onlines[of] += 1;
+        self.send_all(of);
+    }
+
+    /// The role and the whole desired state, as where a session begins or a role is another.
+    pub(crate) fn send_all(&mut self, of: usize) {
         self.send_role(of);
         let wishes: Vec<_> = self.wishes.clone().into_iter().collect();
         let wishes = wishes.iter().filter(|((module, _), _)| *module == of);
