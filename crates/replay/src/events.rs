@@ -7,7 +7,10 @@ use dispatcher::{
     explain::{self, Explainer, Filter, Told},
 };
 use jiff::tz::TimeZone;
-use mapping::Program;
+use mapping::{
+    Program,
+    program::{Renamed, Succession},
+};
 use serde_json::json;
 use types::{InputNo, Now, UnixTime};
 
@@ -17,6 +20,7 @@ use crate::{
     player::Fed,
     target::Target,
     travel::{Step, Travel},
+    trouble::HistoryError,
     words::{clock_of, day_of, roughly},
 };
 
@@ -26,6 +30,8 @@ pub struct Teller<'h> {
     asked: Vec<Asked<'h>>,
     /// What is wanted, as the mapping in force calls it.
     filters: Vec<Filter>,
+    /// The mapping in force.
+    program: Arc<Program>,
     json: bool,
     day: String,
     last: Option<Now>,
@@ -40,7 +46,8 @@ struct Asked<'h> {
 
 impl<'h> Teller<'h> {
     /// For people, or as JSON, one object a line; of what `travel` meets from now on. Without filters everything is
-    /// told. They go by the names of today, and what they name is told under its earlier ones as well.
+    /// told. They go by the names of today, and what they name is told under its earlier ones as well. What is nobody's name today
+    /// is what had it last: [`History::filters`] gives and says it.
     #[must_use]
     pub fn new(
         history: &'h History,
@@ -49,14 +56,14 @@ impl<'h> Teller<'h> {
         json: bool,
     ) -> Self {
         let asked = filters.into_iter().map(|filter| Asked {
-            lineage: Target::find(history.program(), filter.path())
-                .map(|target| Lineage::of_today(history, target)),
+            lineage: Lineage::of_last(history, filter.path()).ok(),
             filter,
         });
         let mut teller = Self {
             zone: history.zone().clone(),
             asked: asked.collect(),
             filters: Vec::new(),
+            program: Arc::clone(travel.house().program()),
             json,
             day: String::new(),
             last: None,
@@ -86,6 +93,7 @@ impl<'h> Teller<'h> {
         }
         let program = Arc::clone(step.program());
         if step.fed == Fed::Reloaded {
+            self.rename(now, &program, &mut print);
             self.meet(no, &program);
         }
         explain::fill_texts(&program, step.effects);
@@ -102,6 +110,24 @@ impl<'h> Teller<'h> {
             if !text.is_empty() {
                 self.begin_day(told_at(&told), &mut print);
                 print(text);
+            }
+        }
+    }
+
+    /// What of what is wanted has another name in `program`, which takes over.
+    fn rename(&mut self, now: Now, program: &Arc<Program>, print: &mut impl FnMut(String)) {
+        let before = std::mem::replace(&mut self.program, Arc::clone(program));
+        let succession = Succession::new(&before, program);
+        for renamed in succession.renamed() {
+            let mut wanted = self.filters.iter();
+            if !self.filters.is_empty() && !wanted.any(|filter| renamed.is_about(filter.path())) {
+                continue;
+            }
+            if self.json {
+                print(renamed_json(&renamed, now, &self.zone));
+            } else {
+                self.begin_day(now.wall, print);
+                print(renamed_text(&renamed, now, &self.zone));
             }
         }
     }
@@ -158,6 +184,39 @@ impl<'h> Teller<'h> {
             self.day = day;
         }
     }
+}
+
+impl History {
+    /// What the live stream and the past are filtered by to see what is about `text`, in the names of today: what is called so,
+    /// else what was called so last. Says with the answer what became of that; what is gone is filtered by its last name.
+    ///
+    /// # Errors
+    /// Nothing is called so, and nothing ever was; with the nearest name.
+    pub fn filters(&self, text: &str) -> Result<Vec<Filter>, HistoryError> {
+        let lineage = Lineage::of_last(self, text)?;
+        Ok(match lineage.gone() {
+            Some(gone) => Target::filters(&self.mapping(gone.at), &lineage.words()),
+            None => Target::filters(self.program(), &lineage.words()),
+        })
+    }
+}
+
+/// A line of the stream, for people: something has another name now.
+#[must_use]
+pub fn renamed_text(renamed: &Renamed, now: Now, zone: &TimeZone) -> String {
+    format!("{} {}", clock_of(zone, now.wall), renamed.text())
+}
+
+/// The same for machines.
+#[must_use]
+pub fn renamed_json(renamed: &Renamed, now: Now, zone: &TimeZone) -> String {
+    let line = json!({
+        "wall_us": now.wall.0,
+        "time": clock_of(zone, now.wall),
+        "renamed": renamed.was,
+        "is": renamed.is,
+    });
+    line.to_string()
 }
 
 fn told_at(told: &Told<'_>) -> UnixTime {

@@ -10,12 +10,12 @@ use mapping::{
     Program,
     program::{ChannelIx, DeviceIx, EventIx, RuleIx, SlotIx, Succession, VarIx},
 };
-use types::Value;
+use types::{InputNo, Value};
 
-use crate::lineage;
+use crate::{history::History, lineage};
 
 /// What the things of one program are in another one, and back.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Heirs {
     old: Arc<Program>,
     new: Arc<Program>,
@@ -53,25 +53,27 @@ impl Heirs {
         }
     }
 
-    /// From `program` to the last of `since`, by way of each of them; `None`: it is the same.
-    pub(crate) fn through<'p>(
+    /// From `program`, in force after input `no`, to the mapping in force last, by way of each that came in between; `None`: it
+    /// is that one.
+    pub(crate) fn today(
+        history: &History,
+        no: InputNo,
         program: &Arc<Program>,
-        since: impl Iterator<Item = &'p Arc<Program>>,
-    ) -> Option<Self> {
-        let mut here = Arc::clone(program);
-        let mut all: Option<Self> = None;
-        for next in since {
-            if next.hash == here.hash {
-                continue;
-            }
-            let step = Self::new(&here, next);
-            all = Some(match all {
-                Some(all) => all.and(&step),
-                None => step,
-            });
-            here = Arc::clone(next);
+    ) -> Option<Arc<Self>> {
+        let at = history.mapping_after(no, program.hash);
+        if history.mapping(at).hash == program.hash {
+            return history.heirs_since(at);
         }
-        all
+        // It was in force too shortly for a snapshot.
+        let next = at + 1;
+        if next >= history.mappings().len() {
+            return None;
+        }
+        let step = Self::new(program, &history.mapping(next));
+        Some(Arc::new(match history.heirs_since(next) {
+            Some(rest) => step.and(&rest),
+            None => step,
+        }))
     }
 
     /// How much of the old program has an heir.
@@ -121,7 +123,7 @@ impl Heirs {
     }
 
     /// From the old program of these to the new one of `next`, which goes on where these end.
-    pub(crate) fn and(self, next: &Self) -> Self {
+    pub(crate) fn and(&self, next: &Self) -> Self {
         Self {
             devices: through(&self.devices, |ix| next.device(ix)),
             channels: through(&self.channels, |ix| next.channel(ix)),
@@ -129,7 +131,7 @@ impl Heirs {
             events: through(&self.events, |ix| next.event(ix)),
             vars: through(&self.vars, |ix| next.var(ix)),
             rules: through(&self.rules, |ix| next.rule(ix)),
-            old: self.old,
+            old: Arc::clone(&self.old),
             new: Arc::clone(&next.new),
         }
     }
@@ -223,6 +225,27 @@ impl Heirs {
             Some((self.new.slot(channel, &row.name)?, value.clone()))
         });
         moved.collect()
+    }
+}
+
+impl History {
+    /// From the mapping at this place of [`Self::mappings`] to the last one; `None`: it is the last one. Composed from the last
+    /// one backwards and kept: whoever goes through all mappings compares each with the next one only once.
+    pub(crate) fn heirs_since(&self, at: usize) -> Option<Arc<Heirs>> {
+        let last = self.mappings().len() - 1;
+        let from_last = last - at;
+        let mut known = self.heirs().borrow_mut();
+        while known.len() < from_last {
+            let at = last - 1 - known.len();
+            let step = Heirs::new(&self.mapping(at), &self.mapping(at + 1));
+            let heirs = match known.last() {
+                Some(rest) => step.and(rest),
+                None => step,
+            };
+            known.push(Arc::new(heirs));
+        }
+        let newest = from_last.checked_sub(1)?;
+        known.get(newest).map(Arc::clone)
     }
 }
 

@@ -19,6 +19,7 @@ use store::{MappingHash, Past, Record, SnapshotInfo};
 use types::{InputNo, Instant, Now, UnixTime};
 
 use crate::{
+    heirs::Heirs,
     player::Player,
     programs::Programs,
     restore::restore,
@@ -47,6 +48,8 @@ pub struct History {
     /// counts for nothing.
     has_clock: bool,
     programs: RefCell<Programs>,
+    /// From the mapping before the last one to that, from the one before, and so on.
+    heirs: RefCell<Vec<Arc<Heirs>>>,
     troubles: RefCell<Troubles>,
     replayed: Cell<u64>,
 }
@@ -110,6 +113,7 @@ impl History {
             newest,
             has_clock,
             programs: RefCell::new(programs),
+            heirs: RefCell::default(),
             troubles: RefCell::new(troubles),
             replayed: Cell::new(0),
             past,
@@ -384,6 +388,10 @@ impl History {
 
     pub(crate) fn count_input(&self) {
         self.replayed.set(self.replayed.get() + 1);
+    }
+
+    pub(crate) fn heirs(&self) -> &RefCell<Vec<Arc<Heirs>>> {
+        &self.heirs
     }
 
     pub(crate) fn programs(&self) -> &RefCell<Programs> {

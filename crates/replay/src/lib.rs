@@ -7,6 +7,7 @@ pub mod archive;
 mod chronicle;
 mod comparison;
 pub mod events;
+mod fate;
 mod heirs;
 mod history;
 mod hold;
@@ -30,6 +31,7 @@ mod words;
 
 pub use comparison::Differing;
 pub use history::{History, Until, Window};
+pub use lineage::path_after;
 pub use paint::Paint;
 pub use player::{Fed, Player};
 pub use programs::{Programs, StandIn};

@@ -10,11 +10,12 @@ use mapping::{
 };
 use types::InputNo;
 
-use crate::{history::History, target::Target, trouble::HistoryError};
-
-/// Mappings that are looked through for a name that is nobody's today, the newest first: each is read and compiled, and most
-/// often the name is a slip of the keyboard.
-const LOOKED_THROUGH_MAX: usize = 50;
+use crate::{
+    fate::{Fate, Gone},
+    history::{History, Until},
+    target::Target,
+    trouble::{HistoryError, Trouble},
+};
 
 /// One thing through the mappings that are kept, back from the one that names it. Looks back only as far as it is
 /// asked about.
@@ -28,13 +29,16 @@ pub(crate) struct Lineage<'h> {
     known: Vec<Option<Target>>,
     /// The oldest name so far: what was taken out of the mapping and came back is the same again.
     oldest: String,
+    /// It is no longer in the mapping.
+    gone: Option<Gone>,
 }
 
 impl<'h> Lineage<'h> {
-    /// Of what the mapping in force last calls `text`, else of what the one in force after input `no` did.
+    /// Of what the mapping in force last calls `text`, else of what the one in force after input `no` did, else of what had that
+    /// name last and was taken out.
     ///
     /// # Errors
-    /// Neither has it; with the nearest name, or the one that it has now.
+    /// Nothing has it or had; with the nearest name, or the one that it has now.
     pub(crate) fn find(
         history: &'h History,
         text: &str,
@@ -46,7 +50,68 @@ impl<'h> Lineage<'h> {
         let (no, program) = then()?;
         match Target::find(&program, text) {
             Some(target) => Ok(Self::of(history, no, &program, target)),
-            None => Err(unknown(history, history.program(), text)),
+            None => match history.fate(text) {
+                Some(Fate::Gone(gone)) => Ok(Self::of_gone(history, gone)),
+                _ => Err(history.unknown(text)),
+            },
+        }
+    }
+
+    /// Of what the mapping in force last calls `text`, else of what had that name last, wherever it is now. Says so with the
+    /// answer.
+    ///
+    /// # Errors
+    /// Nothing has it or had; with the nearest name.
+    pub(crate) fn of_last(history: &'h History, text: &str) -> Result<Self, HistoryError> {
+        let text = text.trim();
+        let name = match history.fate(text) {
+            Some(Fate::Gone(gone)) => {
+                gone.note(history);
+                return Ok(Self::of_gone(history, gone));
+            }
+            Some(Fate::Renamed(name)) => {
+                let renamed = Trouble::Renamed {
+                    was: text.to_owned(),
+                    is: name.clone(),
+                };
+                history.trouble(|troubles| troubles.add(renamed));
+                name
+            }
+            None => text.to_owned(),
+        };
+        let target = Target::find(history.program(), &name);
+        let target = target.ok_or_else(|| history.unknown(&name))?;
+        Ok(Self::of_today(history, target))
+    }
+
+    fn of_gone(history: &'h History, gone: Gone) -> Self {
+        let program = history.mapping(gone.at);
+        Self {
+            gone: Some(gone.clone()),
+            ..Self::new(history, gone.at, &program, gone.target)
+        }
+    }
+
+    /// As somebody would ask for it in the mapping that names it.
+    pub(crate) fn words(&self) -> String {
+        let program = self.history.mapping(self.top);
+        let target = self.known[0].as_ref();
+        target.map_or_else(|| self.name.clone(), |target| target.words(&program))
+    }
+
+    /// What is no longer in the mapping.
+    pub(crate) fn gone(&self) -> Option<&Gone> {
+        self.gone.as_ref()
+    }
+
+    /// The end of what is asked about it: `asked`, or when it was taken out. Says so with the answer.
+    pub(crate) fn until(&self, asked: Until) -> Until {
+        match &self.gone {
+            Some(gone) => {
+                gone.note(self.history);
+                gone.until(self.history, asked)
+            }
+            None => asked,
         }
     }
 
@@ -80,6 +145,7 @@ impl<'h> Lineage<'h> {
             top,
             oldest: target.words(program),
             known: vec![Some(target)],
+            gone: None,
         }
     }
 
@@ -96,7 +162,11 @@ impl<'h> Lineage<'h> {
 
     /// What it was in `program`, in force after input `no`; `None`: it was not there.
     pub(crate) fn then(&mut self, no: InputNo, program: &Arc<Program>) -> Option<Target> {
-        let at = self.history.mapping_after(no, program.hash).min(self.top);
+        let at = self.history.mapping_after(no, program.hash);
+        if self.gone.is_some() && at > self.top {
+            return None;
+        }
+        let at = at.min(self.top);
         while self.top - at >= self.known.len() {
             self.look_back();
         }
@@ -134,58 +204,9 @@ impl<'h> Lineage<'h> {
     }
 }
 
-impl History {
-    /// That nothing is called `text` today; and what it is called now, where it had that name.
-    #[must_use]
-    pub fn unknown(&self, text: &str) -> HistoryError {
-        unknown(self, self.program(), text)
-    }
-}
-
-/// That nothing of `program` is called `text`; and what it is called now, where it had that name.
-pub(crate) fn unknown(history: &History, program: &Program, text: &str) -> HistoryError {
-    if let Some(renamed) = renamed(history, text, "") {
-        return renamed;
-    }
-    match Target::expect(program, text) {
-        Err(unknown) => unknown,
-        Ok(_) => HistoryError::Unknown(text.to_owned()),
-    }
-}
-
-/// That what was called `text` has another name now; `None`: nothing was, or something still is. Without `kind`, as in
-/// `rule.`, where only such things are asked about.
-pub(crate) fn renamed(history: &History, text: &str, kind: &str) -> Option<HistoryError> {
-    if Target::find(history.program(), text).is_some() {
-        return None;
-    }
-    let name = now_called(history, text)?;
-    let (text, name) = (bare(text, kind).escape_debug(), bare(&name, kind));
-    let said = format!("\"{text}\" has another name now: ask about {name}");
-    Some(HistoryError::Unknown(said))
-}
-
-fn bare<'t>(text: &'t str, kind: &str) -> &'t str {
-    text.strip_prefix(kind).unwrap_or(text)
-}
-
-/// What the thing is called today that was `text` last.
-fn now_called(history: &History, text: &str) -> Option<String> {
-    let all = history.mappings().len();
-    let mut newest = (0..all).rev().take(LOOKED_THROUGH_MAX);
-    let (mut target, last) = newest.find_map(|at| {
-        let target = Target::find(&history.mapping(at), text)?;
-        Some((target, at))
-    })?;
-    for at in last + 1..all {
-        let (old, new) = (history.mapping(at - 1), history.mapping(at));
-        target = after(&Succession::new(&old, &new), &target)?;
-    }
-    Some(target.words(history.program()))
-}
-
 /// What the thing is called in the program that takes over that the old one called `path`; `None`: it is gone.
-pub(crate) fn path_after(succession: &Succession<'_>, path: &str) -> Option<String> {
+#[must_use]
+pub fn path_after(succession: &Succession<'_>, path: &str) -> Option<String> {
     let (old, new) = succession.programs();
     let target = after(succession, &Target::find(old, path)?)?;
     Some(target.words(new))
@@ -212,7 +233,8 @@ pub(crate) fn after(succession: &Succession<'_>, target: &Target) -> Option<Targ
         Target::Rule(rule) => succession.rule(*rule).map(Target::Rule),
         Target::Var(var) => succession.var(*var).map(Target::Var),
         Target::Timer(timer) => succession.timer(*timer).map(Target::Timer),
-        Target::Notify(_) | Target::Group(_) => Some(target.clone()),
+        Target::Notify(_) => Some(target.clone()),
+        Target::Group(name) => has_group(succession.programs().1, name).then(|| target.clone()),
     }
 }
 
@@ -259,8 +281,14 @@ fn before(succession: &Succession<'_>, target: &Target) -> Option<Target> {
             let was = all.find(|was| succession.timer(*was) == Some(*timer));
             was.map(Target::Timer)
         }
-        Target::Notify(_) | Target::Group(_) => Some(target.clone()),
+        Target::Notify(_) => Some(target.clone()),
+        Target::Group(name) => has_group(old, name).then(|| target.clone()),
     }
+}
+
+/// Groups are known by their names.
+fn has_group(program: &Program, name: &str) -> bool {
+    program.names.groups.contains_key(name)
 }
 
 pub(crate) fn slot_after(succession: &Succession<'_>, slot: SlotIx) -> Option<SlotIx> {

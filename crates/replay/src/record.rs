@@ -99,7 +99,7 @@ pub fn record(history: &History, wanted: &Wanted) -> Result<Recording, Unrecorda
         let quiet = quiet_after(&mut travel, scope.as_ref())?;
         let earlier = match quiet {
             Some(_) => None,
-            None => quiet_before(history, start, scope.as_ref())?,
+            None => quiet_before(history, start, (&program, scope.as_ref()))?,
         };
         let words = |at| second_of(history.zone(), at);
         return Err(Unrecordable::Waits {

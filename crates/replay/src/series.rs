@@ -1,5 +1,7 @@
 //! `history`: how fields changed, as far back as long-term history goes.
 
+use std::sync::Arc;
+
 use mapping::{
     Program,
     program::{ChannelIx, SlotIx},
@@ -9,7 +11,7 @@ use store::Chronicle;
 use types::{UnixTime, Value};
 
 use crate::{
-    chronicle::names, history::History, lineage, target::Target, trouble::HistoryError, words,
+    chronicle::names, fate::Fate, history::History, target::Target, trouble::HistoryError, words,
 };
 
 /// One field over time.
@@ -23,29 +25,37 @@ pub struct Series {
 
 impl History {
     /// How the fields of `target` changed from `since` on and before `until`: a device, a channel or a field. What it was
-    /// called before counts as its name.
+    /// called before counts as its name. Of what was taken out of the mapping: until then.
     ///
     /// # Errors
-    /// There is no such thing, or it can't be read.
+    /// There is no such thing and was none, or it can't be read.
     pub fn series(
         &self,
         target: &str,
         since: UnixTime,
         until: UnixTime,
     ) -> Result<Vec<Series>, HistoryError> {
-        let program = self.program();
-        let target =
-            Target::find(program, target).ok_or_else(|| lineage::unknown(self, program, target))?;
-        let slots = slots_of(program, &target);
+        let (program, target, until) = match Target::find(self.program(), target) {
+            Some(target) => (Arc::clone(self.program()), target, until),
+            None => match self.fate(target) {
+                Some(Fate::Gone(gone)) => {
+                    gone.note(self);
+                    (self.mapping(gone.at), gone.target, until.min(gone.now.wall))
+                }
+                _ => return Err(self.unknown(target)),
+            },
+        };
+        let slots = slots_of(&program, &target);
         let database = self.past().database();
         let newest = self.newest_chronicle()?;
         let mut all = Vec::new();
         for slot in slots {
-            let (channel, field) = names(program, slot);
-            let stored = match written_as(&newest, &channel) {
-                Some(channel) => database.history(channel, &field, since, until, u32::MAX)?,
-                None => Vec::new(),
-            };
+            let (channel, field) = names(&program, slot);
+            let mut stored = Vec::new();
+            for name in written_as(&newest, &channel) {
+                stored.extend(database.history(name, &field, since, until, u32::MAX)?);
+            }
+            stored.sort_by_key(|(at, _)| *at);
             let newer = newest.changes.iter().filter(|change| {
                 change.channel == channel
                     && change.field == field
@@ -64,14 +74,14 @@ impl History {
     }
 }
 
-/// The name under which is written what was before `newest`; `None`: the channel was not there.
-fn written_as<'c>(newest: &'c Chronicle, channel: &'c str) -> Option<&'c str> {
-    let mut renames = newest.renames.iter();
-    if let Some(renamed) = renames.clone().find(|rename| *rename.is == *channel) {
-        return Some(&renamed.was);
-    }
-    let is_others = renames.any(|rename| *rename.was == *channel);
-    (!is_others).then_some(channel)
+/// The names under which is written what will be `channel`'s once `newest` is written: of all that had its name at last, one
+/// after the other, and what stood under it before where nothing took that along to another name.
+fn written_as<'c>(newest: &'c Chronicle, channel: &'c str) -> impl Iterator<Item = &'c str> {
+    let renames = newest.renames.iter();
+    let is_others = renames.clone().any(|rename| *rename.was == *channel);
+    let renamed = renames.filter(move |rename| *rename.is == *channel);
+    let moved = renamed.map(|rename| &*rename.was);
+    moved.chain((!is_others).then_some(channel))
 }
 
 impl Series {

@@ -11,8 +11,9 @@ use mapping::{
 use types::{InputNo, Instant, Now, UnixTime, Value};
 
 use crate::{
+    fate,
     history::{History, Until},
-    lineage::{self, Lineage},
+    lineage::Lineage,
     target::Target,
     trouble::HistoryError,
     when::When,
@@ -179,7 +180,7 @@ fn named(
     let today = Target::find(history.program(), path);
     let then = today.and_then(|target| Lineage::of_today(history, target).then(no, program));
     then.or_else(|| Target::find(program, path))
-        .ok_or_else(|| lineage::unknown(history, program, path))
+        .ok_or_else(|| fate::unknown(history, program, path))
 }
 
 /// A part of the answer.

@@ -6,6 +6,7 @@
 //! and what the real one reported says nothing about it.
 
 use std::{
+    cell::OnceCell,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
@@ -43,6 +44,8 @@ pub struct Trial<'h> {
     other: Dispatcher,
     /// What the things of the mapping in force are in the tried one.
     heirs: Heirs,
+    /// The same of the mapping in force last, once it was needed; `None` in it: that is the tried one.
+    from_last: OnceCell<Option<Heirs>>,
     now: Now,
     /// Differences that were found and not handed out yet, in the order of time.
     found: std::collections::VecDeque<Difference>,
@@ -130,7 +133,12 @@ impl<'h> Trial<'h> {
             Err(_) => Dispatcher::new(Arc::clone(&program), config, Blocklist::default(), now),
         };
         let here = (travel.last(), house.program());
-        let (heirs, by_way_of) = heirs(history, here, &program);
+        let from_last = OnceCell::new();
+        let (heirs, is_by_way) = heirs(history, here, (&program, &from_last));
+        let by_way_of = match is_by_way {
+            true => history.mappings_since(here.0, here.1.hash),
+            false => Vec::new(),
+        };
         for next in by_way_of.into_iter().chain([program]) {
             if other.program().hash != next.hash {
                 other.replace(now, next, &mut Effects::default());
@@ -146,6 +154,7 @@ impl<'h> Trial<'h> {
             looks: 0,
             runs_on: None,
             heirs,
+            from_last,
             history,
             other,
             travel,
@@ -200,7 +209,8 @@ impl<'h> Trial<'h> {
         let program = Arc::clone(step.program());
         if step.fed == Fed::Reloaded {
             let here = (step.record.no, &program);
-            (self.heirs, _) = heirs(self.history, here, self.other.program());
+            let tried = (self.other.program(), &self.from_last);
+            (self.heirs, _) = heirs(self.history, here, tried);
         }
         let mut was = match step.fed {
             Fed::Applied | Fed::Reloaded => commands::of(&program, step.effects),
@@ -443,19 +453,29 @@ impl<'h> Trial<'h> {
 }
 
 /// What the things of the mapping in force after an input are in `tried`. Where the two alone don't tell who is who, as behind
-/// a rename that another edit followed, by way of those that came into force since: which they are.
+/// a rename that another edit followed, by way of those that came into force since: whether it was. `from_last` keeps what the last of them is in `tried`.
 fn heirs(
     history: &History,
-    here: (InputNo, &Arc<Program>),
-    tried: &Arc<Program>,
-) -> (Heirs, Vec<Arc<Program>>) {
-    let alone = Heirs::new(here.1, tried);
+    (no, program): (InputNo, &Arc<Program>),
+    (tried, from_last): (&Arc<Program>, &OnceCell<Option<Heirs>>),
+) -> (Heirs, bool) {
+    let alone = Heirs::new(program, tried);
     if alone.reaches_all() {
-        return (alone, Vec::new());
+        return (alone, false);
     }
-    let since = history.mappings_since(here.0, here.1.hash);
-    match Heirs::through(here.1, since.iter().chain([tried])) {
-        Some(through) if through.reach() > alone.reach() => (through, since),
-        _ => (alone, Vec::new()),
+    let Some(to_last) = Heirs::today(history, no, program) else {
+        return (alone, false);
+    };
+    let last = history.program();
+    let from_last =
+        from_last.get_or_init(|| (last.hash != tried.hash).then(|| Heirs::new(last, tried)));
+    let through = match from_last {
+        Some(rest) => to_last.and(rest),
+        None => Heirs::clone(&to_last),
+    };
+    if through.reach() > alone.reach() {
+        (through, true)
+    } else {
+        (alone, false)
     }
 }

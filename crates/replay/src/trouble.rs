@@ -8,7 +8,7 @@ use types::InputNo;
 
 use crate::{comparison::Differing, programs::StandIn, when::WhenError};
 
-/// Something that is missing or doubtful; each is told once.
+/// Something that is missing or doubtful, or is told of another time or name than was asked for; each is told once.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Trouble {
@@ -28,6 +28,20 @@ pub enum Trouble {
         why: DecodeError,
         /// How many there are.
         count: u64,
+    },
+    /// What was asked about is no longer in the mapping: it is told as it was.
+    Removed {
+        /// Its last name, as somebody would ask for it.
+        name: String,
+        /// When another mapping took it out, at home.
+        at: String,
+    },
+    /// What was asked about has another name now, under which it is told as well.
+    Renamed {
+        /// The name that was asked about.
+        was: String,
+        /// The one of today.
+        is: String,
     },
     /// Replayed, inputs led to something else than when they came: another version took them.
     Differs(Differing),
@@ -51,6 +65,15 @@ impl fmt::Display for Trouble {
             Self::Unreadable { no, why, count } => {
                 write!(f, "{count} inputs can't be told; the first is {no}: {why}")
             }
+            Self::Removed { name, at } => write!(
+                f,
+                "{name} was taken out of the mapping at {at}; it is told as it was until then"
+            ),
+            Self::Renamed { was, is } => write!(
+                f,
+                "{} is called {is} now and is told under both names",
+                was.escape_debug()
+            ),
             Self::Differs(differing) => differing.fmt(f),
         }
     }

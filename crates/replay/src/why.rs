@@ -138,6 +138,7 @@ pub fn why(history: &History, text: &str, when: Option<When>) -> Result<Option<W
         let then = history.travel_to(until)?;
         Ok((then.last(), Arc::clone(then.house().program())))
     })?;
+    let until = asked.until(until);
     let mut parts = asked.parts();
     if parts.is_empty() {
         parts.push(asked);

@@ -10,8 +10,9 @@ use types::{Now, UnixTime};
 use dispatcher::explain::Part;
 
 use crate::{
+    fate,
     history::{History, Until},
-    lineage::{self, Lineage},
+    lineage::Lineage,
     target::Target,
     trouble::HistoryError,
     when::When,
@@ -107,6 +108,12 @@ pub fn why_not(
     // Who looks back a day may begin where history does; who asks about a moment before it gets no answer.
     history.windows(until, None)?;
     let mut rule = rule_of(history, rule, until)?;
+    let until = rule.until(until);
+    let at = match rule.gone() {
+        // Of what is gone its last moments are asked about.
+        Some(gone) if when.is_none() => gone.now.wall,
+        _ => at,
+    };
     let from = UnixTime(at.0.saturating_sub_unsigned(BACK.as_micros() as u64));
     let mut travel = history.from_or_oldest(from, until)?;
     let mut watched = rule.rule_name(travel.last(), travel.house().program());
@@ -165,7 +172,7 @@ fn rule_of<'h>(
         Ok((then.last(), Arc::clone(then.house().program())))
     });
     found.map_err(|error| match error {
-        HistoryError::Unknown(_) => lineage::renamed(history, &full, "rule.")
+        HistoryError::Unknown(_) => fate::renamed(history, &full, "rule.")
             .unwrap_or_else(|| HistoryError::Unknown(no_rule(history, text, bare))),
         other => other,
     })

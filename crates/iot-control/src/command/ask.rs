@@ -8,6 +8,7 @@ use types::Shown;
 use super::{
     counters::{note_of, refusal_of},
     identity,
+    past::with_what_became,
 };
 use crate::{
     cli::{Device, Press, SetVar},
@@ -23,7 +24,9 @@ pub(crate) fn press(options: Press) -> anyhow::Result<ExitCode> {
         state,
     } = options;
     let mut connection = client::connect(state.folder.as_deref())?;
-    let said = connection.ask(&Request::Press { channel, words })?;
+    let names = [channel.clone()];
+    let said = connection.ask(&Request::Press { channel, words });
+    let said = said.map_err(|why| with_what_became(why, state.folder.as_deref(), &names))?;
     printer::result(said.as_str().unwrap_or_default());
     Ok(ExitCode::SUCCESS)
 }
@@ -67,7 +70,9 @@ pub(crate) fn device(command: Device) -> anyhow::Result<ExitCode> {
     let answer = if request == Request::Devices {
         identity::list(&state)?
     } else {
-        client::connect(state.folder.as_deref())?.ask(&request)?
+        let folder = state.folder.as_deref();
+        let answer = client::connect(folder)?.ask(&request);
+        answer.map_err(|why| with_what_became(why, folder, named(&request).as_slice()))?
     };
     if json {
         printer::result(answer);
@@ -75,6 +80,16 @@ pub(crate) fn device(command: Device) -> anyhow::Result<ExitCode> {
         show(&answer);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The device that a request names.
+fn named(request: &Request) -> Option<String> {
+    match request {
+        Request::Device { name } | Request::Block { name, .. } | Request::Unblock { name } => {
+            Some(name.clone())
+        }
+        _ => None,
+    }
 }
 
 fn show_word(answer: &Json) {

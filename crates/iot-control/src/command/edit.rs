@@ -4,12 +4,15 @@ use std::{path::Path, process::ExitCode};
 
 use anyhow::{anyhow, bail};
 use edit::{Change, Edit, House, Model, Pointer};
-use mapping::{index::Symbol, program::Carrier};
+use mapping::{
+    index::Symbol,
+    program::{Carrier, Succession},
+};
 
 use types::Shown;
 
 use super::{house, outcome::Outcome};
-use crate::{cli, printer};
+use crate::{cli, printer, run::desk::edits::other_names};
 
 /// Changes a value or a rule.
 pub(crate) fn edit(command: cli::Edit) -> anyhow::Result<ExitCode> {
@@ -141,6 +144,14 @@ pub(super) fn finish(
         printer::tell("nothing is written: --dry-run");
     } else {
         change.write(folder)?;
+    }
+    let loaded = [before.analysis(), change.analysis()].map(|it| it.loaded.program.as_ref());
+    if let [Some(old), Some(new)] = loaded {
+        // What runs goes on under these names.
+        let others = other_names(&Succession::new(old, new));
+        if !others.is_empty() {
+            printer::tell(others.trim_start_matches("; "));
+        }
     }
     let outcome = Outcome::of(&change.analysis().loaded);
     outcome.tell(how.dry_run, Some(&before.analysis().loaded));

@@ -7,6 +7,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use anyhow::anyhow;
 use replay::{History, Paint, Trouble, Until, When};
 use types::UnixTime;
 
@@ -124,6 +125,26 @@ pub(super) fn hand_over(dispatcher: &mut Connection) -> bool {
         ));
     }
     true
+}
+
+/// Why a running dispatcher refused, with what became of the first of `names` that nothing is called today, where its past knows
+/// it.
+pub(super) fn with_what_became(
+    why: Unanswered,
+    folder: Option<&Path>,
+    names: &[String],
+) -> anyhow::Error {
+    let became = || {
+        if !matches!(why, Unanswered::Refused(_)) {
+            return None;
+        }
+        let history = History::open(&state_folder(folder)).ok()?;
+        names.iter().find_map(|name| history.became(name))
+    };
+    match became() {
+        Some(became) => anyhow!("{why}; {became}"),
+        None => why.into(),
+    }
 }
 
 /// The named folder; else, of the places where a dispatcher keeps its state, the one that holds a house.

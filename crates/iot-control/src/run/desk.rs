@@ -2,7 +2,7 @@
 //! children change something.
 
 mod blocks;
-mod edits;
+pub(crate) mod edits;
 mod keys;
 mod people;
 mod variables;

@@ -11,7 +11,10 @@ use std::{
 };
 
 use dispatcher::explain::Filter;
+use mapping::program::Succession;
+use replay::events;
 use tokio::sync::mpsc;
+use types::Now;
 
 use crate::printer::{self, Writer};
 
@@ -138,6 +141,39 @@ impl Stream {
             };
             if !line.is_empty() {
                 reader.send(line);
+            }
+        }
+    }
+
+    /// Those who look for something by its name go on with the one that it has in the mapping that takes over, and hear of it. The
+    /// terminal of a start is told otherwise.
+    pub(crate) fn rename(&mut self, now: Now, succession: &Succession<'_>) {
+        self.forget_gone();
+        if self.readers.is_empty() {
+            return;
+        }
+        let zone = succession.programs().0.home.zone();
+        let renamed = succession.renamed();
+        for reader in self.readers.iter_mut().filter(|reader| !reader.sums_up) {
+            for renamed in &renamed {
+                let mut filters = reader.filters.iter();
+                if !reader.filters.is_empty() && !filters.any(|it| renamed.is_about(it.path())) {
+                    continue;
+                }
+                let line = match reader.json {
+                    true => events::renamed_json(renamed, now, &zone),
+                    false => events::renamed_text(renamed, now, &zone),
+                };
+                reader.send(&line.into());
+            }
+            for filter in &mut reader.filters {
+                if renamed
+                    .iter()
+                    .any(|renamed| renamed.is_about(filter.path()))
+                    && let Some(name) = replay::path_after(succession, filter.path())
+                {
+                    *filter = Filter::new(&name);
+                }
             }
         }
     }

@@ -724,3 +724,49 @@ fn simulated_devices_of_each_make_do_what_they_are_told_and_say_so_in_their_word
         "nothing was said that is not understood: {refused:?}"
     );
 }
+
+#[test]
+fn who_asks_with_an_old_name_hears_the_one_of_today_and_events_are_followed_to_it() {
+    let piano =
+        "[device.piano]\nid = 17\nio.keys = { kind = \"midi\", first_key = 36, keys = 49 }\n";
+    let desk = "[device.desk]\nid = 25\nio.lamp = { kind = \"switch\" }\n";
+    let rule = "[rule.key]\nwhen = \"piano.keys.press\"\ndo = \"desk.lamp.toggle\"\n";
+    let text = format!("format = 1\n{piano}{desk}{rule}");
+    let house = House::new(&text);
+    let dispatcher = simulated_with(&house, "piano");
+    dispatcher.ask(&["press", "piano.keys", "key=60"]).ok();
+    let said = dispatcher.mark();
+    house.write("mapping.toml", &text.replace("piano", "keyboard"));
+    let told = dispatcher.says(said, "are in force");
+    assert!(told.contains("; renamed: piano -> keyboard"), "{told}");
+    assert!(!told.contains("changed"), "{told}");
+    dispatcher.device_is("keyboard", "is there", |device| device["online"] == true);
+
+    let pressed = dispatcher.ask(&["press", "piano.keys", "key=61"]);
+    assert_eq!(pressed.code, Some(1), "{pressed:?}");
+    let now = "it is called keyboard.keys now";
+    assert!(pressed.stderr.contains(now), "{pressed:?}");
+    dispatcher.ask(&["press", "keyboard.keys", "key=62"]).ok();
+    let shown = dispatcher.ask(&["device", "show", "piano"]);
+    assert!(
+        shown.stderr.contains("it is called keyboard now"),
+        "{shown:?}"
+    );
+    let live = dispatcher.ask(&["events", "--filter", "piano"]);
+    assert_eq!(live.code, Some(1), "{live:?}");
+    assert!(
+        live.stderr.contains("it is called keyboard now"),
+        "{live:?}"
+    );
+
+    let events = ["events", "--since", "-1h", "--filter", "piano"];
+    let events = dispatcher.ask(&events).ok();
+    for line in [
+        "piano.keys.press key=60",
+        "piano is called keyboard now",
+        "keyboard.keys.press key=62",
+    ] {
+        assert!(events.stdout.contains(line), "{line}: {events:?}");
+    }
+    assert!(events.stderr.contains("under both names"), "{events:?}");
+}

@@ -11,6 +11,7 @@ mod exchange;
 mod rename;
 mod rules;
 mod symbols;
+mod told;
 
 use std::collections::BTreeMap;
 
@@ -20,6 +21,7 @@ use super::{
     ChannelIx, Condition, DeviceIx, Program, Rule, RuleIx, TimerIx, Trigger, VarIx, form::Form,
 };
 use symbols::{Successors, new_form};
+pub use told::{Renamed, Renumbered};
 
 /// Who is who in the program that takes over.
 #[derive(Debug)]
@@ -171,6 +173,13 @@ impl<'p> Succession<'p> {
     #[must_use]
     pub fn is_same_rule(&self, old: &Rule, new: &Rule) -> bool {
         self.form(|form| form.rule(old)) == new_form(|form| form.rule(new))
+    }
+
+    /// As [`Self::is_same_rule`], and they run alike: as often, as late, several at once or not.
+    #[must_use]
+    pub fn is_only_renamed(&self, old: &Rule, new: &Rule) -> bool {
+        let form = self.form(|form| form.rule(old));
+        rules::key(form, old) == rules::key(new_form(|form| form.rule(new)), new)
     }
 
     /// Whether a trigger of the old program and one of the new one fire at the same.

@@ -1,7 +1,10 @@
 //! Where a test may begin: a house in which nothing waits, and what of it grows old.
 
 use dispatcher::Dispatcher;
-use mapping::program::{ChannelIx, RuleIx, SlotIx, TimerIx};
+use mapping::{
+    Program,
+    program::{ChannelIx, RuleIx, SlotIx, TimerIx},
+};
 use types::{Now, UnixTime, Value};
 
 use super::{scope::Scope, steady::Steady};
@@ -74,11 +77,12 @@ pub(super) fn quiet_after(
 /// How far back a quiet moment is looked for.
 const BACK_US: i64 = 24 * 3_600 * 1_000_000;
 
-/// The last second before `since` at which nothing waited and a test could begin.
+/// The last second before `since` at which nothing waited and a test could begin. `scope` is told by its places in `program`:
+/// before an edit all of the house has to be quiet.
 pub(super) fn quiet_before(
     history: &History,
     since: UnixTime,
-    scope: Option<&Scope>,
+    (program, scope): (&Program, Option<&Scope>),
 ) -> Result<Option<UnixTime>, HistoryError> {
     let from = UnixTime(since.0.saturating_sub(BACK_US));
     let mut travel = history.from_or_oldest(from, Until::Wall(since))?;
@@ -86,7 +90,8 @@ pub(super) fn quiet_before(
     while let Some(step) = travel.next()? {
         let now = step.record.now;
         last = next.filter(|at| *at <= now.wall).or(last);
-        let is_quiet = step.fed == Fed::Applied && waiting(step.house, now, scope).is_none();
+        let part = scope.filter(|_| step.program().hash == program.hash);
+        let is_quiet = step.fed == Fed::Applied && waiting(step.house, now, part).is_none();
         next = is_quiet.then(|| UnixTime(second(now.wall).0 + 1_000_000));
     }
     Ok(next.filter(|at| *at < since).or(last))

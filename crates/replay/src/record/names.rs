@@ -15,17 +15,16 @@ pub(super) struct Names {
     program: Arc<Program>,
     today: Arc<Program>,
     /// `None`: it is in force still.
-    heirs: Option<Heirs>,
+    heirs: Option<Arc<Heirs>>,
 }
 
 impl Names {
     /// Of `program`, in force after input `no`.
     pub(super) fn of(history: &History, no: InputNo, program: &Arc<Program>) -> Self {
-        let since = history.mappings_since(no, program.hash);
         Self {
             program: Arc::clone(program),
             today: Arc::clone(history.program()),
-            heirs: Heirs::through(program, since.iter()),
+            heirs: Heirs::today(history, no, program),
         }
     }
 
@@ -36,7 +35,7 @@ impl Names {
         heir: impl Fn(&Heirs, Ix) -> Option<Ix>,
         name: impl Fn(&Program, Ix) -> String,
     ) -> String {
-        let heir = self.heirs.as_ref().and_then(|heirs| heir(heirs, ix));
+        let heir = self.heirs.as_deref().and_then(|heirs| heir(heirs, ix));
         match heir {
             Some(heir) => name(&self.today, heir),
             None => name(&self.program, ix),

@@ -333,6 +333,51 @@ fn a_series_goes_on_under_the_name_of_today() {
 }
 
 #[test]
+fn a_series_under_a_name_that_two_had_one_after_the_other_holds_both() {
+    let values = |home: &mut Home, path: &str| -> Vec<f64> {
+        let all = home.history().series(path, UnixTime(0), UnixTime(i64::MAX));
+        let changes = all.unwrap().into_iter().flat_map(|series| series.changes);
+        changes.filter_map(|(_, value)| value.as_number()).collect()
+    };
+    let house = |sensors: &[(u16, &str)]| {
+        let mut files = piano_house();
+        let devices = files.get_mut("devices.toml").unwrap();
+        for (id, name) in sensors {
+            devices.push_str(&format!(
+                "\n[device.{name}]\nid = {id}\nio.lux = {{ kind = \"lux\" }}\n"
+            ));
+        }
+        files
+    };
+    let mut home = Home::new(&house(&[(31, "a"), (33, "c")]));
+    home.says("a", "lux/state", "10");
+    home.pass(90);
+    home.says("c", "lux/state", "30");
+    home.pass(90);
+    home.snapshot();
+    let written = home.history().chronicle(InputNo(0)).unwrap().unwrap();
+    home.write_history(written);
+    // What was `a` is `b`, and is gone; what was `c` is `b` then.
+    home.reload(&house(&[(31, "b"), (33, "c")]));
+    home.pass(10);
+    home.reload(&house(&[(33, "c")]));
+    home.pass(10);
+    home.reload(&house(&[(33, "b")]));
+    home.connect("b");
+    home.says("b", "lux/state", "35");
+    home.pass(90);
+    assert_eq!(values(&mut home, "b.lux"), [10.0, 30.0, 35.0]);
+    // And so it is once all is written down.
+    home.snapshot();
+    let reader = store::Database::open(&home.state().join("house.db")).unwrap();
+    let from = reader.read().history_up_to().unwrap().unwrap_or_default();
+    drop(reader);
+    let written = home.history().chronicle(from).unwrap().unwrap();
+    home.write_history(written);
+    assert_eq!(values(&mut home, "b.lux"), [10.0, 30.0, 35.0]);
+}
+
+#[test]
 fn a_mapping_with_other_names_is_tried_on_what_came_before_them() {
     let mut home = renamed_twice();
     home.says("floor", "motion/event", r#"{"event":"start"}"#);
@@ -409,4 +454,50 @@ fn events_of_before_a_rename_are_filtered_by_the_name_of_today() {
     assert!(all.contains("-> hall.lamp on=true (sent)"), "{all}");
     assert!(all.contains("-> floor.light on=true (sent)"), "{all}");
     assert!(!all.contains("lux"), "{all}");
+}
+
+/// What is told of what `path` names, from the begin on.
+fn told(home: &mut Home, path: &str, json: bool) -> (Vec<String>, Vec<String>) {
+    let past = home.history();
+    let filters = past.filters(path).unwrap();
+    let mut travel = past.all(Until::End).unwrap();
+    let mut teller = Teller::new(&past, &travel, filters, json);
+    let mut lines = Vec::new();
+    while let Some(mut step) = travel.next().unwrap() {
+        teller.tell(&mut step, |line| lines.push(line));
+    }
+    let notes = past.troubles();
+    (lines, notes.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn events_are_followed_from_an_old_name_to_the_one_of_today_and_say_so() {
+    let mut home = renamed_twice();
+    home.says("floor", "motion/event", r#"{"event":"start"}"#);
+    let (by_new, nothing) = told(&mut home, "floor.light", false);
+    let (by_old, notes) = told(&mut home, "hall.lamp", false);
+    assert_eq!(by_old, by_new);
+    assert_eq!(nothing, [""; 0]);
+    assert_eq!(
+        notes,
+        ["hall.lamp is called floor.light now and is told under both names"]
+    );
+    let all = by_old.join("\n");
+    for line in [
+        "-> hall.lamp on=true (sent)",
+        "20:07:50.000 hall is called floor now",
+        "20:09:30.000 floor.lamp is called floor.light now",
+        "-> floor.light on=true (sent)",
+    ] {
+        assert!(all.contains(line), "{line}: {all}");
+    }
+    let (lines, _) = told(&mut home, "hall.lamp", true);
+    let renamed = lines
+        .iter()
+        .find(|line| line.contains("\"renamed\":\"hall\""));
+    let renamed = renamed.expect("it is told");
+    assert!(renamed.contains("\"is\":\"floor\""), "{renamed}");
+    // It is none of the piano's.
+    let (lines, _) = told(&mut home, "piano", false);
+    assert!(!lines.join("\n").contains("is called"), "{lines:?}");
 }

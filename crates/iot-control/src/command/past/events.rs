@@ -1,19 +1,22 @@
 //! `iot-control events`: what happened, then what happens, without a seam in between.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{path::Path, process::ExitCode};
 
 use anyhow::bail;
 use dispatcher::explain::Filter;
-use replay::{History, Target, Until, events::Teller};
+use replay::{History, Until, events::Teller};
 use types::InputNo;
 
 use crate::{
     cli::past,
-    control::{Request, client},
+    control::{
+        Request,
+        client::{self, Connection},
+    },
     printer,
 };
 
-use super::{Named, UNORDERED, look, now, state_folder, tell};
+use super::{Named, UNORDERED, hand_over, look, now, state_folder, tell};
 
 /// Shows history, the live stream, or the one and then the other.
 pub(crate) fn events(options: &past::Events) -> anyhow::Result<ExitCode> {
@@ -23,10 +26,21 @@ pub(crate) fn events(options: &past::Events) -> anyhow::Result<ExitCode> {
     }
     let folder = options.past.state.folder.as_deref();
     let mut dispatcher = client::connect(folder)?;
+    let filters = match has_past {
+        // They may be of what has another name now, or is gone.
+        true => names_of_today(&mut dispatcher, folder, &options.filter)?,
+        false => options.filter.clone(),
+    };
+    if filters.is_empty() && !options.filter.is_empty() {
+        history(options)?;
+        printer::tell("none of it is in the mapping any more: nothing of it will happen");
+        return Ok(ExitCode::SUCCESS);
+    }
     let answer = dispatcher.ask(&Request::Events {
         json: options.past.json,
-        filters: options.filter.clone(),
-    })?;
+        filters: filters.clone(),
+    });
+    let answer = answer.map_err(|why| super::with_what_became(why, folder, &filters))?;
     if has_past {
         // The stream began behind this input, which is in the journal by now.
         let last = InputNo(answer["last"].as_u64().unwrap_or(0));
@@ -42,6 +56,22 @@ pub(crate) fn events(options: &past::Events) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Those of `filters` that something is called today, and what the others are called now; without what is gone.
+fn names_of_today(
+    dispatcher: &mut Connection,
+    folder: Option<&Path>,
+    filters: &[String],
+) -> anyhow::Result<Vec<String>> {
+    if filters.is_empty() {
+        return Ok(Vec::new());
+    }
+    hand_over(dispatcher);
+    let history = History::open(&state_folder(folder))?;
+    let names = filters.iter().map(|name| history.name_of_today(name));
+    let names = names.collect::<Result<Vec<_>, _>>()?;
+    Ok(names.into_iter().flatten().collect())
+}
+
 fn history(options: &past::Events) -> anyhow::Result<ExitCode> {
     let looked = look(&options.past)?;
     let until = looked.until(options.until.as_deref())?;
@@ -50,11 +80,9 @@ fn history(options: &past::Events) -> anyhow::Result<ExitCode> {
 }
 
 fn show(history: &History, options: &past::Events, until: Until) -> anyhow::Result<()> {
-    let filters: Vec<Filter> = options
-        .filter
-        .iter()
-        .flat_map(|path| Target::filters(history.program(), path))
-        .collect();
+    let filters = options.filter.iter().map(|path| history.filters(path));
+    let filters = filters.collect::<Result<Vec<_>, _>>()?;
+    let filters: Vec<Filter> = filters.into_iter().flatten().collect();
     let since = options.since.as_deref();
     let since = since.map(|text| Named::Since.read(text, now(), history));
     let since = since.transpose()?;
@@ -74,12 +102,6 @@ fn show(history: &History, options: &past::Events, until: Until) -> anyhow::Resu
         }
         None => history.all(until)?,
     };
-    for path in &options.filter {
-        let known = |program: &Arc<mapping::Program>| Target::find(program, path).is_some();
-        if !known(history.program()) && !known(travel.house().program()) {
-            return Err(history.unknown(path).into());
-        }
-    }
     let mut teller = Teller::new(history, &travel, filters, options.past.json);
     while let Some(mut step) = travel.next()? {
         teller.tell(&mut step, printer::result);

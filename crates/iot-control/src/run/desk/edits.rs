@@ -1,12 +1,9 @@
 //! Edited files: what of them comes into force, and what people hear of it.
 
-use std::rc::Rc;
+use std::{fmt::Display, rc::Rc, sync::Arc};
 
 use dispatcher::explain::Explainer;
-use mapping::{
-    Program,
-    program::{RuleIx, Succession},
-};
+use mapping::program::{RuleIx, Succession};
 use tokio::{sync::mpsc, task::spawn_blocking};
 
 use super::Desk;
@@ -47,8 +44,11 @@ impl Desk {
         }
         self.tell_concerns(&house.program);
         let (time, changes, announced) = self.server.enter(|core, app, now| {
-            let changes = changed_rules(app.dispatcher.program(), &house.program);
+            let before = Arc::clone(app.dispatcher.program());
+            let succession = Succession::new(&before, &house.program);
+            app.stream.rename(now, &succession);
             app.reload(core, now, house);
+            let changes = changes(&succession);
             let explainer = Explainer::new(app.dispatcher.program());
             log::go_by(explainer.zone().clone());
             (explainer.time(now.wall), changes, app.announced())
@@ -77,67 +77,117 @@ impl Desk {
     }
 }
 
-/// Which rules an edit brought, changed, renamed and took, for people; empty where it did none of that.
-fn changed_rules(old: &Program, new: &Program) -> String {
-    const SHOWN_MAX: usize = 5;
-    let succession = Succession::new(old, new);
-    let [mut came, mut changed, mut renamed, mut gone] = [const { Vec::new() }; 4];
+/// Which rules an edit brought, changed and took, and what it gave other names and numbers, for people; empty where it did none
+/// of that.
+fn changes(succession: &Succession<'_>) -> String {
+    let (old, new) = succession.programs();
+    let [mut came, mut changed, mut gone] = [const { Vec::new() }; 3];
     let mut before = vec![None; new.rules.len()];
     for ix in RuleIx::all(old.rules.len()) {
         match succession.rule(ix) {
             Some(is) => before[is.index()] = Some(&old[ix]),
-            None => gone.push(old[ix].name.to_string()),
+            None => gone.push(&old[ix].name),
         }
     }
     for (rule, was) in new.rules.iter().zip(before) {
         match was {
-            None => came.push(rule.name.to_string()),
-            Some(was) if was.name != rule.name => {
-                renamed.push(format!("{} to {}", was.name, rule.name));
-            }
-            Some(was) if was.fingerprint != rule.fingerprint => changed.push(rule.name.to_string()),
-            Some(_) => {}
+            None => came.push(&rule.name),
+            Some(was) if was.fingerprint == rule.fingerprint => {}
+            // What it speaks of has another name, which is told by itself.
+            Some(was) if succession.is_only_renamed(was, rule) => {}
+            Some(_) => changed.push(&rule.name),
         }
     }
-    let told = [
-        ("new", came),
-        ("changed", changed),
-        ("renamed", renamed),
-        ("gone", gone),
-    ];
-    let mut text = String::new();
-    for (word, names) in told {
-        if let (Some(shown), false) = (names.get(..names.len().min(SHOWN_MAX)), names.is_empty()) {
-            let more = names.len() - shown.len();
-            text.push_str(&format!("; {word}: {}", shown.join(", ")));
-            if more > 0 {
-                text.push_str(&format!(" and {more} more"));
-            }
-        }
+    let mut text = listed("new", &came) + &listed("changed", &changed);
+    text += &listed("gone", &gone);
+    text + &other_names(succession)
+}
+
+/// What an edit gave other names and numbers, for people; empty where it gave none.
+pub(crate) fn other_names(succession: &Succession<'_>) -> String {
+    let renamed = listed("renamed", &succession.renamed());
+    renamed + &listed("other ids", &succession.renumbered())
+}
+
+fn listed(word: &str, all: &[impl Display]) -> String {
+    const SHOWN_MAX: usize = 5;
+    if all.is_empty() {
+        return String::new();
     }
-    text
+    let shown: Vec<String> = all
+        .iter()
+        .take(SHOWN_MAX)
+        .map(ToString::to_string)
+        .collect();
+    let more = match all.len() - shown.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("; {word}: {}{more}", shown.join(", "))
 }
 
 #[cfg(test)]
 mod tests {
+    use mapping::Program;
+
     use super::*;
+
+    const DEVICE: &str = "[device.hall]\nid = 1\nio.lamp = { kind = \"switch\" }\n";
+
+    fn program(text: &str) -> Arc<Program> {
+        let text = format!("format = 1\nallow = [\"device-unused\"]\n{text}");
+        let loaded = mapping::load_texts([("mapping.toml", text)]);
+        loaded.program.expect("it checks")
+    }
+
+    fn house(rules: &str) -> Arc<Program> {
+        program(&(DEVICE.to_owned() + rules))
+    }
+
+    fn told(old: &Program, new: &Program) -> String {
+        changes(&Succession::new(old, new))
+    }
 
     #[test]
     fn an_edit_says_which_rules_it_is_about() {
-        let house = |rules: &str| {
-            let device = "[device.hall]\nid = 1\nio.lamp = { kind = \"switch\" }\n";
-            let text = format!("format = 1\nallow = [\"device-unused\"]\n{device}{rules}");
-            let loaded = mapping::load_texts([("mapping.toml", text)]);
-            loaded.program.expect("it checks")
-        };
         let rule = |name: &str, to: &str| {
             format!("[rule.{name}]\nwhen = \"hall.online\"\ndo = \"hall.lamp.{to}\"\n")
         };
         let old = house(&(rule("a", "on") + &rule("b", "on") + &rule("c", "on")));
         let new = house(&(rule("a", "on") + &rule("b", "off") + &rule("d", "toggle")));
-        assert_eq!(changed_rules(&old, &new), "; new: d; changed: b; gone: c");
+        assert_eq!(told(&old, &new), "; new: d; changed: b; gone: c");
         let new = house(&(rule("a", "on") + &rule("b", "on") + &rule("d", "on")));
-        assert_eq!(changed_rules(&old, &new), "; renamed: c to d");
-        assert_eq!(changed_rules(&old, &old), "");
+        assert_eq!(told(&old, &new), "; renamed: rule.c -> rule.d");
+        assert_eq!(told(&old, &old), "");
+    }
+
+    #[test]
+    fn what_has_another_name_or_number_is_told_and_not_the_rules_that_name_it() {
+        let old = "[rule.a]\nwhen = \"hall.online\"\ndo = [\"hall.lamp.on\", { start = \"t\", for = \"5m\" }]\n\
+                   [rule.b]\nwhen = { timer = \"t\" }\ndo = \"hall.lamp.off\"\n";
+        let renamed = |names: &[(&str, &str)]| {
+            let text = DEVICE.to_owned() + old;
+            let text = names
+                .iter()
+                .fold(text, |text, (was, is)| text.replace(was, is));
+            program(&text)
+        };
+        let old = renamed(&[]);
+        let floor = renamed(&[("hall", "floor")]);
+        assert_eq!(told(&old, &floor), "; renamed: hall -> floor");
+        let both = renamed(&[("hall", "floor"), ("lamp", "light"), ("\"t\"", "\"dark\"")]);
+        assert_eq!(
+            told(&old, &both),
+            "; renamed: hall -> floor, hall.lamp -> floor.light, timer.t -> timer.dark"
+        );
+        let edited = renamed(&[("hall", "floor"), ("5m", "6m")]);
+        assert_eq!(told(&old, &edited), "; changed: a; renamed: hall -> floor");
+        let other = renamed(&[("id = 1", "id = 7")]);
+        assert_eq!(told(&old, &other), "; other ids: hall 1 -> 7");
+        let limited = renamed(&[
+            ("hall", "floor"),
+            ("[rule.b]", "[rule.b]\nlimit = \"1 per 30s\""),
+        ]);
+        assert_eq!(told(&old, &limited), "; changed: b; renamed: hall -> floor");
     }
 }

@@ -75,7 +75,7 @@ impl Succession<'_> {
 }
 
 /// A rule's form, and how it runs, which that does not hold.
-fn key(mut form: Vec<u64>, rule: &Rule) -> Vec<u64> {
+pub(super) fn key(mut form: Vec<u64>, rule: &Rule) -> Vec<u64> {
     let (how, late) = match rule.after_downtime {
         None => (0, Duration::ZERO),
         Some(AfterDowntime::Resume) => (1, Duration::ZERO),
