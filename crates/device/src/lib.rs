@@ -7,14 +7,14 @@
 //! ```
 //! use device::{Drive, Output};
 //! use link::Millis;
-//! use wire::{Channel, ChannelKind, Fields, Options, Set, Value};
+//! use wire::{Channel, ChannelKind, Fields, Options, RoleId, Set, Value};
 //!
 //! let lamp = Channel { kind: ChannelKind::Dimmer, options: Options::default() };
 //! let mut lamp = Output::new(&lamp, None, Millis(0)).expect("a dimmer is an output");
 //! assert_eq!(lamp.poll_drive(), Some(Drive::Lamp([0, 0, 0, 0])));
 //!
 //! let fields = Fields::new(&[("brightness", Value::Number(40.0))])?;
-//! let set = Set { rev: 1, channel: 0, command: None, fields, fade_ms: Some(1_000), for_ms: None };
+//! let set = Set { rev: 1, role: RoleId::default(), channel: 0, command: None, fields, fade_ms: Some(1_000), for_ms: None };
 //! lamp.set(&set, Millis(0)).expect("a dimmer has a brightness");
 //! lamp.handle_timeout(Millis(500));
 //! assert_eq!(lamp.poll_drive(), Some(Drive::Lamp([0, 0, 0, 2_000])));

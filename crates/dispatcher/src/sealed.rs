@@ -9,7 +9,7 @@ use mapping::{
     program::{ChannelIx, DeviceIx, SlotIx},
 };
 use types::Value;
-use wire::{BodyError, Event, FIELDS_MAX, Fields, Set, State};
+use wire::{BodyError, Event, FIELDS_MAX, Fields, RoleId, Set, State};
 
 use crate::{
     blocklist::Subject,
@@ -83,7 +83,7 @@ impl Tell {
         }
     }
 
-    /// Its body, for a channel that has this place in the device's role; `None`: it is none that a SET says. The link
+    /// Its body, for a channel that has this place in this role of the device; `None`: it is none that a SET says. The link
     /// numbers it.
     ///
     /// # Errors
@@ -91,7 +91,7 @@ impl Tell {
     pub fn set<'t>(
         &'t self,
         program: &'t Program,
-        place: u8,
+        (role, place): (RoleId, u8),
     ) -> Result<Option<Set<'t>>, BodyError> {
         let ms = |span: &Duration| span.as_micros().div_ceil(1_000).try_into();
         // What takes longer than 49 days takes as long as that.
@@ -108,6 +108,7 @@ impl Tell {
                 let named = named.map(|(slot, value)| (&*program[*slot].name, value));
                 Some(Set {
                     rev: 0,
+                    role,
                     channel: place,
                     command: None,
                     fields: written(named)?,
@@ -129,6 +130,7 @@ impl Tell {
                 let named = named.map(|(field, value)| (&*field.name, value));
                 Some(Set {
                     rev: 0,
+                    role,
                     channel: place,
                     command: Some(&command.name),
                     fields: written(named)?,

@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use link::{Address, Device, Dispatcher, Limits, Millis, Own, ResetKey, Told};
-//! use wire::{Event, Fields, HelloFlags, HelloPayload, Identity, PublicKey, Secret, Site};
+//! use wire::{Event, Fields, HelloFlags, HelloPayload, Identity, PublicKey, RoleId, Secret, Site};
 //! # #[derive(Clone)]
 //! # struct Rng(u64);
 //! # impl rand_core::RngCore for Rng {
@@ -31,7 +31,7 @@
 //! let mut dispatcher = Dispatcher::new(own, resets, Limits::default(), now, &mut rng);
 //! let handle = dispatcher.register(identity.device_public, identity.psk.clone(), now);
 //! let mut device = Device::new(&identity, about, now);
-//! device.event(Event { seq: 0, channel: 0, name: "press", fields: Fields::default(), t_ms: 0 }, now)?;
+//! device.event(Event { seq: 0, role: RoleId::default(), channel: 0, name: "press", fields: Fields::default(), t_ms: 0 }, now)?;
 //!
 //! // The transport: whatever one end gives is brought to the other, until both are done.
 //! loop {

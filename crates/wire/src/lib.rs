@@ -51,6 +51,6 @@ pub use payload::{HelloFlags, HelloPayload, VERSION, WelcomePayload};
 pub use plain::{Kind, PLAIN_HEADER_LEN, Plain, PlainError};
 pub use role::{
     Buses, Channel, ChannelKind, Fallback, Options, PINS_MAX, Pin, Pins, Pull, ROLE_LEN_MAX, Role,
-    RoleError,
+    RoleError, RoleId,
 };
 pub use topic::{Topic, TopicText};

@@ -1,7 +1,7 @@
 //! A role as it comes in the parts of CONFIG, and the one that is played. In RAM alone: a flash that somebody reads out
 //! shows drivers, and not what they are for. Called by the runtime; must not know channels' machines.
 
-use wire::{Channel, Config, PART_LEN_MAX, ROLE_LEN_MAX, Role, RoleError};
+use wire::{Channel, Config, PART_LEN_MAX, ROLE_LEN_MAX, Role, RoleError, RoleId};
 
 /// Why a role is not played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,35 +69,37 @@ enum Stage {
     Coming(Which, u32),
     /// It is played.
     Played(Which),
-    /// It can't be played: the role that is, is not the one that targets are meant for.
+    /// It can't be played.
     Refused(Which),
 }
 
 /// Parts that come, and the role that is played.
 pub(super) struct Roles {
     played: Text,
+    id: RoleId,
     /// The one before, until the machines have changed over.
     coming: Text,
     stage: Stage,
 }
 
 impl Roles {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             played: Text::EMPTY,
+            id: RoleId::of(&[]),
             coming: Text::EMPTY,
             stage: Stage::Idle,
         }
     }
 
-    /// Whether targets may be meant for a role that is not played yet.
-    pub(super) fn is_behind(&self) -> bool {
-        matches!(self.stage, Stage::Coming(..) | Stage::Refused(_)) || self.played.len == 0
-    }
-
     /// A session begins: its dispatcher counts revisions as it likes.
     pub(super) fn begin(&mut self) {
         self.stage = Stage::Idle;
+    }
+
+    /// Which role is played.
+    pub(super) fn id(&self) -> RoleId {
+        self.id
     }
 
     /// The role that is played; `None`: none yet.
@@ -155,6 +157,7 @@ impl Roles {
             return Ok(Came::Same);
         }
         core::mem::swap(&mut self.coming, &mut self.played);
+        self.id = RoleId::of(self.played.get());
         Ok(Came::New)
     }
 
@@ -165,14 +168,6 @@ impl Roles {
         core::iter::from_fn(move || {
             let pair = (before.next(), after.next());
             (pair != (None, None)).then_some(pair)
-        })
-    }
-
-    /// Of the role that is played: another one has another, but for one in four thousand million. FNV-1a.
-    pub(super) fn hash(&self) -> u32 {
-        let bytes = self.played.get().iter();
-        bytes.fold(0x811C_9DC5, |hash, byte| {
-            (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
         })
     }
 }

@@ -7,7 +7,9 @@ mod record;
 
 use link::{Device, Millis};
 use rand_core::CryptoRngCore;
-use wire::{Body, Event, HelloFlags, HelloPayload, Identity, Role, Set, State};
+use wire::{
+    Body, BodyError, Event, Fields, HelloFlags, HelloPayload, Identity, Role, RoleId, Set, State,
+};
 
 use crate::{
     input::{Happened, Input, Misfit, Sample},
@@ -119,7 +121,7 @@ pub struct Runtime<const N: usize> {
     is_new_role: bool,
     slots: [Slot; N],
     /// Targets that came before the role that they are of.
-    held: [Option<Order>; N],
+    held: [Option<(RoleId, Order)>; N],
     heard: Millis,
     is_lost: bool,
     record: Record<N>,
@@ -164,6 +166,12 @@ impl<const N: usize> Runtime<N> {
     #[must_use]
     pub fn is_up(&self) -> bool {
         self.link.is_up() && !self.is_lost
+    }
+
+    /// Which role it plays.
+    #[must_use]
+    pub fn role_id(&self) -> RoleId {
+        self.roles.id()
     }
 
     /// The role that it plays; `None`: none since the boot.
@@ -230,7 +238,7 @@ impl<const N: usize> Runtime<N> {
 
     /// Another role is played: channels that stay as they were go on, others begin.
     fn change_over(&mut self, now: Millis) {
-        let hash = self.roles.hash();
+        let RoleId(hash) = self.roles.id();
         let mut changes = self.roles.changes();
         for (place, slot) in self.slots.iter_mut().enumerate() {
             let (before, after) = changes.next().unwrap_or_default();
@@ -252,13 +260,13 @@ impl<const N: usize> Runtime<N> {
             Ok(order) => order,
             Err(why) => return self.refuse(set.channel, why),
         };
-        // It may be of the role that is on its way.
-        if self.roles.is_behind() {
+        // It may be of the role that is on its way, or of one that was: here its place is another channel.
+        if set.role != self.roles.id() {
             let held = self.held.get_mut(usize::from(set.channel));
             if let Some(held) = held
                 && order.is_target()
             {
-                *held = Some(order);
+                *held = Some((set.role, order));
             }
             return;
         }
@@ -280,7 +288,9 @@ impl<const N: usize> Runtime<N> {
 
     fn do_held(&mut self, now: Millis) {
         for channel in 0..N.min(u8::MAX.into()) {
-            if let Some(order) = self.held.get_mut(channel).and_then(Option::take) {
+            if let Some((role, order)) = self.held.get_mut(channel).and_then(Option::take)
+                && role == self.roles.id()
+            {
                 self.take(channel as u8, &order, now);
             }
         }
@@ -301,20 +311,56 @@ impl<const N: usize> Runtime<N> {
         let Some(Slot::Input(input)) = self.slots.get_mut(usize::from(channel)) else {
             return Err(Misfit::Sample);
         };
-        let (link, boot) = (&mut self.link, self.boot);
+        let (link, boot, role) = (&mut self.link, self.boot, self.roles.id());
         input.sample(sample, now, &mut |happened| {
-            tell(link, channel, happened, boot, now);
+            tell(link, (role, channel), happened, boot, now);
         })
+    }
+
+    /// Tells an event that no input here makes: of hardware that this crate has no driver for, or of none.
+    ///
+    /// # Errors
+    /// It is beyond a limit of the link.
+    pub fn event(
+        &mut self,
+        channel: u8,
+        name: &str,
+        fields: Fields<'_>,
+        now: Millis,
+    ) -> Result<(), BodyError> {
+        let event = Event {
+            seq: 0,
+            role: self.roles.id(),
+            channel,
+            name,
+            fields,
+            t_ms: now.since(self.boot) as u32,
+        };
+        self.link.event(event, now).map(|_| ())
+    }
+
+    /// Reports what no input here knows; a newer report of the channel replaces it.
+    ///
+    /// # Errors
+    /// It is beyond a limit of the link, or more channels wait than there is room for.
+    pub fn state(&mut self, channel: u8, fields: Fields<'_>, now: Millis) -> Result<(), BodyError> {
+        let state = State {
+            rev: 0,
+            role: self.roles.id(),
+            channel,
+            fields,
+        };
+        self.link.state(&state, now)
     }
 
     /// Does what fell due.
     pub fn handle_timeout(&mut self, now: Millis) {
-        let (link, boot) = (&mut self.link, self.boot);
+        let (link, boot, role) = (&mut self.link, self.boot, self.roles.id());
         for (channel, slot) in (0..).zip(&mut self.slots) {
             match slot {
                 Slot::Output(output) => output.handle_timeout(now),
                 Slot::Input(input) => input.handle_timeout(now, &mut |happened| {
-                    tell(link, channel, happened, boot, now);
+                    tell(link, (role, channel), happened, boot, now);
                 }),
                 Slot::Empty => {}
             }
@@ -410,6 +456,7 @@ impl<const N: usize> Runtime<N> {
             }
             let state = State {
                 rev,
+                role: self.roles.id(),
                 channel,
                 fields,
             };
@@ -442,9 +489,16 @@ impl<const N: usize> Runtime<N> {
     }
 }
 
-fn tell(link: &mut Device, channel: u8, happened: Happened, boot: Millis, now: Millis) {
+fn tell(
+    link: &mut Device,
+    (role, channel): (RoleId, u8),
+    happened: Happened,
+    boot: Millis,
+    now: Millis,
+) {
     let event = Event {
         seq: 0,
+        role,
         channel,
         name: happened.name(),
         fields: happened.fields(),

@@ -12,7 +12,7 @@ use proptest::{
 use rand_core::{CryptoRng, RngCore};
 use wire::{
     Body, Buses, Channel, ChannelKind, Config, Fallback, Handle, HelloFlags, HelloPayload,
-    Identity, Kind, Options, PART_LEN_MAX, PublicKey, Role, Secret, Set, Site, Value,
+    Identity, Kind, Options, PART_LEN_MAX, PublicKey, Role, RoleId, Secret, Set, Site, Value,
 };
 
 use crate::stage::channel;
@@ -81,11 +81,17 @@ pub(crate) struct House {
     pub(crate) network: Network,
     /// Nothing gets to the modules; what they say is heard.
     pub(crate) is_deaf: bool,
+    /// Nothing gets from the modules.
+    pub(crate) is_mute: bool,
     pub(crate) roles: [Vec<u8>; 2],
+    /// A role that targets are meant for already, and that is not told yet.
+    late: [Vec<u8>; 2],
     pub(crate) config_rev: u32,
     pub(crate) wishes: BTreeMap<(usize, u8), Wish>,
     /// What modules said, with its time: `0/press`.
     pub(crate) events: Vec<(u64, String)>,
+    /// The role that each of them was said under.
+    pub(crate) said_under: Vec<RoleId>,
     /// States that came: module, channel, revision, `on=true`.
     pub(crate) states: Vec<(usize, u8, u32, String)>,
     pub(crate) onlines: [usize; 2],
@@ -175,10 +181,13 @@ impl House {
             modules: [TASTER, LAMPS].map(|of| boot(of, 1, &[], now)),
             network: reliable,
             is_deaf: false,
+            is_mute: false,
             roles: [role(taster), role(lamps)],
+            late: [vec![], vec![]],
             config_rev: 1,
             wishes: BTreeMap::new(),
             events: Vec::new(),
+            said_under: Vec::new(),
             states: Vec::new(),
             onlines: [0; 2],
             pins: BTreeMap::new(),
@@ -233,6 +242,7 @@ impl House {
     pub(crate) fn tell(&mut self, of: usize, channel: u8, wish: &Wish) {
         let set = Set {
             rev: 0,
+            role: self.role_id(of),
             channel,
             command: None,
             fields: wire::Fields::new(&wish.fields).expect("eight at most"),
@@ -240,6 +250,24 @@ impl House {
             for_ms: wish.for_ms,
         };
         let _ = self.dispatcher.set(handle(of), set, self.now);
+    }
+
+    /// Which role targets are meant for.
+    pub(crate) fn role_id(&self, of: usize) -> RoleId {
+        let roles = [&self.roles[of], &self.late[of]];
+        let role = roles.into_iter().find(|role| !role.is_empty());
+        RoleId::of(role.map_or(&[], Vec::as_slice))
+    }
+
+    /// The role is told later than its targets.
+    pub(crate) fn withhold_role(&mut self, of: usize) {
+        self.late[of] = std::mem::take(&mut self.roles[of]);
+    }
+
+    /// Tells the role that was withheld.
+    pub(crate) fn send_late_role(&mut self, of: usize) {
+        self.roles[of] = std::mem::take(&mut self.late[of]);
+        self.send_role(of);
     }
 
     /// A role in its parts.
@@ -390,6 +418,7 @@ impl House {
                 for event in events.iter() {
                     let text = format!("{}/{} {}", event.channel, event.name, words(&event.fields));
                     self.events.push((self.now.0, text.trim_end().to_owned()));
+                    self.said_under.push(event.role);
                 }
                 self.dispatcher.journalled(device, boot_id, seq, self.now);
             }
@@ -410,7 +439,7 @@ impl House {
     }
 
     fn send(&mut self, to: Option<usize>, from: usize, bytes: &[u8]) {
-        if self.is_deaf && to.is_some() {
+        if self.is_deaf && to.is_some() || self.is_mute && to.is_none() {
             return;
         }
         for _ in 0..(self.network)(&mut self.dice) {

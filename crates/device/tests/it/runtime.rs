@@ -2,7 +2,7 @@
 
 use device::{Drive, LOST_MS, Moving, Refused, Runtime, Sample};
 use link::Millis;
-use wire::{ChannelKind, Fallback, Set, Value};
+use wire::{ChannelKind, Fallback, Fields, Set, Value};
 
 use crate::house::{
     House, LAMPS, TASTER, Wish, bad, bright, button, cut, handle, lamp, plain, reliable, role,
@@ -51,6 +51,23 @@ fn a_module_that_boots_gets_its_role_and_then_has_its_outputs() {
     assert_eq!(house.state(LAMPS, 0), Some("on=false"));
     assert_eq!(house.state(LAMPS, 1), Some("moving=stopped"));
     assert_eq!(house.onlines, [1, 1]);
+}
+
+#[test]
+fn what_hardware_without_a_driver_says_is_heard_as_well() {
+    let mut house = usual();
+    house.network = bad;
+    let now = house.now;
+    let fields = Fields::new(&[("key", Value::Number(60.0))]).expect("one field");
+    let module = &mut house.modules[TASTER];
+    module.event(0, "press", fields, now).expect("an event");
+    let fields = Fields::new(&[("lux", Value::Number(12.5))]).expect("one field");
+    module.state(1, fields, now).expect("a state");
+    assert!(module.event(64, "press", fields, now).is_err());
+    house.run(5_000);
+    let events: Vec<&str> = house.events.iter().map(|(_, event)| &**event).collect();
+    assert_eq!(events, ["0/press key=60"]);
+    assert_eq!(house.state(TASTER, 1), Some("lux=12.5"));
 }
 
 #[test]
@@ -272,6 +289,7 @@ fn a_meter_is_told_to_count_from_zero() {
     );
     let reset = Set {
         rev: 0,
+        role: house.role_id(TASTER),
         channel: 0,
         command: Some("reset"),
         fields: wire::Fields::default(),

@@ -2,7 +2,7 @@
 
 use device::{Drive, Kept, Output, Refused};
 use link::Millis;
-use wire::{Channel, ChannelKind, Fields, Options, Set, Value};
+use wire::{Channel, ChannelKind, Fields, Options, RoleId, Set, Value};
 
 pub(crate) fn channel(kind: ChannelKind, options: Options) -> Channel {
     Channel { kind, options }
@@ -12,6 +12,7 @@ pub(crate) fn channel(kind: ChannelKind, options: Options) -> Channel {
 pub(crate) fn target(rev: u32, fields: &[(&'static str, Value<'static>)]) -> Set<'static> {
     Set {
         rev,
+        role: RoleId::default(),
         channel: 0,
         command: None,
         fields: Fields::new(fields).expect("eight at most"),

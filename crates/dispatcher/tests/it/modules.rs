@@ -7,7 +7,7 @@ use device::{Happened, Input, Output, Sample};
 use link::Millis;
 use mapping::kinds::{self, EffectSpec, Kind, Shape};
 use types::{Type, Value};
-use wire::{Channel, ChannelKind, Fields, Options, Pin, Pins, Set};
+use wire::{Channel, ChannelKind, Fields, Options, Pin, Pins, RoleId, Set};
 
 /// A matrix of two keys, where it is one; else nothing is said.
 fn channel(kind: &Kind) -> Channel {
@@ -146,6 +146,7 @@ fn every_target_and_command_of_the_table_is_taken_and_comes_back_as_its_state() 
         let mut now = Millis(0);
         let mut set = Set {
             rev: 0,
+            role: RoleId::default(),
             channel: 0,
             command: None,
             fields: Fields::default(),

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use dispatcher::{Effects, Input, Publisher, Reason, Said, Subject, Tell};
 use types::{DeviceId, Value};
-use wire::{Event, Fields, State};
+use wire::{Event, Fields, RoleId, State};
 
 use crate::house::{Rig, orders, sent};
 
@@ -42,6 +42,7 @@ fn press(key: f64, seq: u32) -> Said<'static> {
     let fields = [("key", number(key)), ("velocity", number(64.0))];
     let event = Event {
         seq,
+        role: RoleId::default(),
         channel: 0,
         name: "press",
         fields: Fields::new(&fields).unwrap(),
@@ -53,6 +54,7 @@ fn press(key: f64, seq: u32) -> Said<'static> {
 fn lamp(fields: &[(&'static str, wire::Value<'static>)]) -> Said<'static> {
     Said::State(State {
         rev: 1,
+        role: RoleId::default(),
         channel: 0,
         fields: Fields::new(fields).unwrap(),
     })
@@ -90,10 +92,11 @@ fn an_event_becomes_a_target_for_the_link_and_everybody_sees_both() {
         (*channel, &fields[..]),
         (rig.channel("hall.lamp"), &[on][..])
     );
-    let set = tell.set(program, 3).unwrap().unwrap();
+    let set = tell.set(program, (RoleId(9), 3)).unwrap().unwrap();
     let fields: Vec<_> = set.fields.iter().collect();
     assert_eq!(fields, [("on", wire::Value::Bool(true))]);
-    assert_eq!((set.channel, set.command, set.for_ms), (3, None, None));
+    assert_eq!((set.role, set.channel), (RoleId(9), 3));
+    assert_eq!((set.command, set.for_ms), (None, None));
 }
 
 #[test]
@@ -219,7 +222,7 @@ fn a_session_begins_with_the_role_and_all_that_should_be_and_a_momentary_command
     let [bell @ Tell::Command { .. }] = &rings.tells[..] else {
         panic!("{:?}", rings.tells)
     };
-    let set = bell.set(&rig.program, 0).unwrap().unwrap();
+    let set = bell.set(&rig.program, (RoleId(9), 0)).unwrap().unwrap();
     assert_eq!((set.command, set.fields.iter().count()), (Some("beep"), 1));
 
     rig.asks("iot/living/heater/set", r#"{"on":true,"for":"10m"}"#);
@@ -233,7 +236,7 @@ fn a_session_begins_with_the_role_and_all_that_should_be_and_a_momentary_command
     };
     assert_eq!((*first, *last), (living, living));
     assert_eq!(target.channel(), Some(heater));
-    let set = target.set(&rig.program, 1).unwrap().unwrap();
+    let set = target.set(&rig.program, (RoleId(9), 1)).unwrap().unwrap();
     assert_eq!(set.for_ms, Some(540_000), "what is left of it");
 }
 

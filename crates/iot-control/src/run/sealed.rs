@@ -290,12 +290,11 @@ impl Sealed {
             Err(why) => {
                 let device = &program[device].name;
                 tracing::warn!(%device, "gets no role over the sealed link: {why}");
-                row.places.clear();
                 return Ok(());
             }
         };
         self.deadline.set(None);
-        row.begin_role(program, device);
+        row.begin_role();
         let parts = bytes.chunks(PART_LEN_MAX);
         let count = parts.len() as u8;
         for (part, bytes) in (0..).zip(parts) {
@@ -332,11 +331,11 @@ impl Sealed {
         let (Some(row), Some(link)) = (self.rows.get_mut(&handle), &mut self.link) else {
             return Err(SendError::Unknown);
         };
-        let Some(place) = tell.channel().and_then(|channel| row.place_of(channel)) else {
+        let Some((role, place)) = tell.channel().and_then(|channel| row.place_of(channel)) else {
             // It has no role, and people were told why.
             return Ok(());
         };
-        let Some(set) = tell.set(program, place).map_err(SendError::Body)? else {
+        let Some(set) = tell.set(program, (role, place)).map_err(SendError::Body)? else {
             return Ok(());
         };
         self.deadline.set(None);

@@ -138,7 +138,6 @@ impl Dispatcher {
             .as_ref()
             .is_some_and(|live| live.index == index);
         if let Some(ack) = plain.ack.filter(|_| current) {
-            let awaited_role = peer.awaits_role;
             peer.queue.retain(|_, pending| {
                 let taken = pending.tries.taken(ack);
                 if let Some(rev) = pending.rev.filter(|_| taken) {
@@ -147,9 +146,6 @@ impl Dispatcher {
                 !taken
             });
             peer.look_for_role();
-            if awaited_role && !peer.awaits_role {
-                told.push(Told::RoleTaken { device });
-            }
         }
         if current {
             peer.revive(now);

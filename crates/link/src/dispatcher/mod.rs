@@ -194,11 +194,6 @@ pub enum Told {
         /// What [`Dispatcher::set`] gave.
         rev: u32,
     },
-    /// The device took all parts of the role that was sent last: what it says from now on is of that role.
-    RoleTaken {
-        /// Which.
-        device: Handle,
-    },
     /// A message was said eight times and not taken. It is said again once the device is heard, but for something
     /// momentary, which is over.
     Unheard {

@@ -1,7 +1,7 @@
 //! From boot to UP, events and targets, whatever gets lost.
 
 use link::{Device, Limits, Millis, Rate, SendError, Told};
-use wire::{Body, Config, Fields, Frame, Kind, Set, State, Value};
+use wire::{Body, Config, Fields, Frame, Kind, RoleId, Set, State, Value};
 
 use crate::house::{House, about, address, bad, handle, identity, press, reliable};
 
@@ -9,6 +9,7 @@ fn set(brightness: f64) -> Set<'static> {
     let fields = Fields::new(&[("brightness", Value::Number(brightness))]).expect("one");
     Set {
         rev: 0,
+        role: RoleId::default(),
         channel: 3,
         command: None,
         fields,
@@ -221,6 +222,7 @@ fn what_was_told_in_vain_is_told_again_in_the_same_session_but_for_what_was_mome
         .expect("online");
     let state = State {
         rev: 0,
+        role: RoleId::default(),
         channel: 3,
         fields: Fields::default(),
     };
@@ -303,6 +305,7 @@ fn states_arrive_and_a_newer_one_replaces_the_older() {
     for rev in 1..=3 {
         let state = State {
             rev,
+            role: RoleId::default(),
             channel: 3,
             fields: Fields::default(),
         };
@@ -334,6 +337,7 @@ fn an_older_state_that_comes_late_is_not_told() {
     for rev in 1..=500 {
         let state = State {
             rev,
+            role: RoleId::default(),
             channel: 3,
             fields: Fields::default(),
         };

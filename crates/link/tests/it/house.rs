@@ -6,7 +6,8 @@ use link::{Address, Device, Dispatcher, Limits, Millis, Own, ResetKey, Told};
 use proptest::prelude::Rng;
 use rand_core::{CryptoRng, RngCore};
 use wire::{
-    Body, Event, Fields, Handle, HelloFlags, HelloPayload, Identity, Kind, PublicKey, Secret, Site,
+    Body, Event, Fields, Handle, HelloFlags, HelloPayload, Identity, Kind, PublicKey, RoleId,
+    Secret, Site,
 };
 
 /// The tests' random numbers, as the link takes them.
@@ -97,6 +98,7 @@ pub(crate) fn about(boot: u32) -> HelloPayload {
 pub(crate) fn press() -> Event<'static> {
     Event {
         seq: 0,
+        role: RoleId::default(),
         channel: 0,
         name: "press",
         fields: Fields::default(),

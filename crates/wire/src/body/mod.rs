@@ -14,7 +14,7 @@ use minicbor::{Decoder, Encoder, encode::write::Cursor};
 pub use cbor::CHANNELS_MAX;
 pub use value::{FIELDS_MAX, Fields, NAME_LEN_MAX, TEXT_LEN_MAX, Value};
 
-use crate::{Kind, PLAIN_HEADER_LEN, PLAIN_LEN_MAX, PublicKey};
+use crate::{Kind, PLAIN_HEADER_LEN, PLAIN_LEN_MAX, PublicKey, RoleId};
 use cbor::{Out, array, bounded, bytes, channel, checked_channel, end, name, optional};
 
 /// Bytes of a body at most.
@@ -89,7 +89,9 @@ impl<E> From<minicbor::encode::Error<E>> for BodyError {
 pub struct Event<'a> {
     /// Counted within the boot, from 1; with device and boot it makes a repeated event harmless.
     pub seq: u32,
-    /// Which of the device's channels, by its place in the role.
+    /// The role that was played when it happened.
+    pub role: RoleId,
+    /// Which of the device's channels, by its place in that role.
     pub channel: u8,
     /// `press`, `start`.
     pub name: &'a str,
@@ -104,7 +106,9 @@ pub struct Event<'a> {
 pub struct Set<'a> {
     /// Counted within the session, from 1; an older one than the newest of its channel is ignored.
     pub rev: u32,
-    /// Which output.
+    /// The role that it is meant for; a device that plays another one does not do it.
+    pub role: RoleId,
+    /// Which output, by its place in that role.
     pub channel: u8,
     /// `stop`, `beep`; `None`: the fields are the target.
     pub command: Option<&'a str>,
@@ -121,7 +125,9 @@ pub struct Set<'a> {
 pub struct State<'a> {
     /// Newest SET of the channel that it follows; 0: none.
     pub rev: u32,
-    /// Which channel.
+    /// The role that is played.
+    pub role: RoleId,
+    /// Which channel, by its place in that role.
     pub channel: u8,
     /// What is.
     pub fields: Fields<'a>,
@@ -222,8 +228,9 @@ impl Event<'_> {
         let mut encoder = Encoder::new(Cursor::new(out));
         name(self.name)?;
         encoder
-            .array(5)?
+            .array(6)?
             .u32(self.seq)?
+            .u32(self.role.0)?
             .u8(checked_channel(self.channel)?)?
             .str(self.name)?;
         self.fields.encode(&mut encoder)?;
@@ -336,11 +343,12 @@ impl<'a> Body<'a> {
             Kind::Event => Self::Event(events(body, d)?),
             Kind::Set => Self::Set(set(d)?),
             Kind::State => {
-                array(d, 3, "rev, channel, fields")?;
-                let (rev, channel) = (d.u32()?, channel(d)?);
+                array(d, 4, "rev, role, channel, fields")?;
+                let (rev, role, channel) = (d.u32()?, RoleId(d.u32()?), channel(d)?);
                 let fields = Fields::decode(d)?;
                 Self::State(State {
                     rev,
+                    role,
                     channel,
                     fields,
                 })
@@ -397,8 +405,9 @@ impl<'a> Body<'a> {
             }
             Self::Set(set) => write_set(set, &mut e)?,
             Self::State(state) => {
-                e.array(3)?
+                e.array(4)?
                     .u32(state.rev)?
+                    .u32(state.role.0)?
                     .u8(checked_channel(state.channel)?)?;
                 state.fields.encode(&mut e)?;
             }
@@ -452,9 +461,10 @@ fn events<'a>(body: &'a [u8], d: &mut Decoder<'a>) -> Result<Events<'a>, BodyErr
 }
 
 fn event<'a>(d: &mut Decoder<'a>) -> Result<Event<'a>, BodyError> {
-    array(d, 5, "seq, channel, name, fields, t_ms")?;
+    array(d, 6, "seq, role, channel, name, fields, t_ms")?;
     Ok(Event {
         seq: d.u32()?,
+        role: RoleId(d.u32()?),
         channel: channel(d)?,
         name: name(d.str()?)?,
         fields: Fields::decode(d)?,
@@ -463,9 +473,10 @@ fn event<'a>(d: &mut Decoder<'a>) -> Result<Event<'a>, BodyError> {
 }
 
 fn set<'a>(d: &mut Decoder<'a>) -> Result<Set<'a>, BodyError> {
-    array(d, 6, "rev, channel, command, fields, fade_ms, for_ms")?;
+    array(d, 7, "rev, role, channel, command, fields, fade_ms, for_ms")?;
     Ok(Set {
         rev: d.u32()?,
+        role: RoleId(d.u32()?),
         channel: channel(d)?,
         command: optional(d, Decoder::str)?.map(name).transpose()?,
         fields: Fields::decode(d)?,
@@ -475,8 +486,9 @@ fn set<'a>(d: &mut Decoder<'a>) -> Result<Set<'a>, BodyError> {
 }
 
 fn write_set(set: &Set<'_>, e: &mut Encoder<Out<'_>>) -> Result<(), BodyError> {
-    e.array(6)?
+    e.array(7)?
         .u32(set.rev)?
+        .u32(set.role.0)?
         .u8(checked_channel(set.channel)?)?;
     e.encode(set.command.map(name).transpose()?)?;
     set.fields.encode(e)?;

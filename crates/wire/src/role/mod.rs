@@ -132,6 +132,26 @@ pub struct Buses {
     pub uart: Option<(Pin, Option<Pin>)>,
 }
 
+/// Which role: the same bytes have the same, others another, but for one in four thousand million. Both ends make it from
+/// the bytes, so it means the same after any restart. Whatever names a channel by its place says of which role: on its way
+/// it may be overtaken by another role, where the same place is another channel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RoleId(pub u32);
+
+impl RoleId {
+    /// Of a role's bytes; of no bytes while none is played. FNV-1a.
+    ///
+    /// ```
+    /// assert_eq!(wire::RoleId::of(b"a"), wire::RoleId(0xE40C_292C));
+    /// ```
+    #[must_use]
+    pub fn of(role: &[u8]) -> Self {
+        Self(role.iter().fold(0x811C_9DC5, |hash, byte| {
+            (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+        }))
+    }
+}
+
 /// One channel.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Channel {

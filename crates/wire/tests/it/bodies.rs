@@ -1,7 +1,7 @@
 //! One vector for each kind, and each limit.
 
 use wire::{
-    Body, BodyError, Config, Event, Events, Fields, Kind, Ota, PublicKey, Set, State, Value,
+    Body, BodyError, Config, Event, Events, Fields, Kind, Ota, PublicKey, RoleId, Set, State, Value,
 };
 
 fn fields<'a>(of: &[(&'a str, Value<'a>)]) -> Fields<'a> {
@@ -35,6 +35,7 @@ fn press(seq: u32) -> Event<'static> {
     ]);
     Event {
         seq,
+        role: RoleId(1),
         channel: 3,
         name: "press",
         fields,
@@ -53,6 +54,7 @@ fn each_kind_has_its_bytes() {
     ]);
     let set = Set {
         rev: 7,
+        role: RoleId(u32::MAX),
         channel: 0,
         command: None,
         fields: on,
@@ -61,7 +63,7 @@ fn each_kind_has_its_bytes() {
     };
     check(
         &Body::Set(set),
-        "860700f6a2626f6ef56a6272696768746e6573731828191f40f6",
+        "87071affffffff00f6a2626f6ef56a6272696768746e6573731828191f40f6",
     );
     let beep = Set {
         command: Some("stop"),
@@ -69,15 +71,16 @@ fn each_kind_has_its_bytes() {
         fade_ms: None,
         ..set
     };
-    check(&Body::Set(beep), "8607006473746f70a0f6f6");
+    check(&Body::Set(beep), "87071affffffff006473746f70a0f6f6");
     let lux = fields(&[("lux", Value::Number(0.5)), ("mood", Value::Text("calm"))]);
     check(
         &Body::State(State {
             rev: 7,
+            role: RoleId(0),
             channel: 63,
             fields: lux,
         }),
-        "8307183fa2636c7578fa3f000000646d6f6f646463616c6d",
+        "840700183fa2636c7578fa3f000000646d6f6f646463616c6d",
     );
     check(
         &Body::Config(Config {
@@ -145,7 +148,7 @@ fn each_kind_has_its_bytes() {
 
 #[test]
 fn an_event_body_holds_one_to_four_events() {
-    let one = "85010365707265737 3a2636b6579183c6876656c6f6369747918571903e8".replace(' ', "");
+    let one = "8601010365707265737 3a2636b6579183c6876656c6f6369747918571903e8".replace(' ', "");
     let mut parts = [[0; wire::EVENT_LEN_MAX]; 5];
     let lens: Vec<usize> = (1..)
         .zip(&mut parts)
@@ -182,6 +185,7 @@ fn numbers_keep_their_value() {
     for number in [0.0, -1.0, 1.5, 0.1, 21.3, 9_007_199_254_740_992.0, -1e300] {
         let state = State {
             rev: 0,
+            role: RoleId(0),
             channel: 0,
             fields: fields(&[("n", Value::Number(number))]),
         };
@@ -202,22 +206,26 @@ fn what_is_beyond_a_limit_is_refused() {
         assert!(found.is_err(), "{text}: {found:?}");
     };
     // Channel 64, a name in capitals, the same name twice, nine fields, NaN, infinity, 2^53 + 1.
-    refused(Kind::State, "83001840a0");
-    refused(Kind::State, "830000a1614101");
-    refused(Kind::State, "830000a2616101616102");
+    refused(Kind::State, "8400001840a0");
+    refused(Kind::State, "84000000a1614101");
+    refused(Kind::State, "84000000a2616101616102");
     let nine: String = (b'a'..=b'i')
         .map(|name| format!("61{name:02x}01"))
         .collect();
-    refused(Kind::State, &format!("830000a9{nine}"));
-    refused(Kind::State, "830000a16161f97e00");
-    refused(Kind::State, "830000a16161fb7ff0000000000000");
-    refused(Kind::State, "830000a161611b0020000000000001");
-    // A text of 65 bytes, a map without length, a rev beyond 32 bits, an array of another length.
-    refused(Kind::State, &format!("830000a161617841{}", "78".repeat(65)));
-    refused(Kind::State, "830000bf616101ff");
-    refused(Kind::State, "831b000000010000000000a0");
-    refused(Kind::State, "820000");
-    refused(Kind::State, "9f0000a0ff");
+    refused(Kind::State, &format!("84000000a9{nine}"));
+    refused(Kind::State, "84000000a16161f97e00");
+    refused(Kind::State, "84000000a16161fb7ff0000000000000");
+    refused(Kind::State, "84000000a161611b0020000000000001");
+    // A text of 65 bytes, a map without length, a rev and a role beyond 32 bits, an array of another length.
+    refused(
+        Kind::State,
+        &format!("84000000a161617841{}", "78".repeat(65)),
+    );
+    refused(Kind::State, "84000000bf616101ff");
+    refused(Kind::State, "841b00000001000000000000a0");
+    refused(Kind::State, "83000000");
+    refused(Kind::State, "9f000000a0ff");
+    refused(Kind::State, "84001b000000010000000000a0");
     // Part 1 of 1, 17 parts, a key of 31 bytes, a log line of 257, a step that there is not.
     refused(Kind::Config, "8402010140");
     refused(Kind::Config, "8402001140");

@@ -91,11 +91,6 @@ impl App {
                     body,
                 } => self.take_sealed_state(now, device, &body, out),
                 Told::Taken { device, rev } => self.sealed_took(now, device, rev),
-                Told::RoleTaken { device } => {
-                    if let Some(row) = self.sealed.row(device) {
-                        row.role_taken();
-                    }
-                }
                 Told::Clone { device, why } => self.tell_clone(device, why, out),
                 Told::Pending { key, .. } => tracing::info!(
                     handle = %Handle::of(&key),
@@ -111,7 +106,7 @@ impl App {
             return;
         };
         let was_here = row.is_here;
-        row.begin(!rekeyed);
+        row.begin();
         let Some(device) = row.device else { return };
         if rekeyed {
             self.effects.clear();
@@ -155,7 +150,7 @@ impl App {
             // Not acknowledged: the device says it for ten seconds more.
             return;
         }
-        let channel = event.and_then(|event| row?.channel_at(event.channel));
+        let channel = event.and_then(|event| row?.channel_at(event.role, event.channel));
         let admitted = event.zip(channel).map(|(event, channel)| {
             let boot = boot_id;
             self.dispatcher
@@ -170,7 +165,7 @@ impl App {
                 }
             }
             Some(Err(refusal)) => self.note_refusal(now, &refusal),
-            // Of a device that the mapping does not have, or a channel that it had.
+            // Of a device that the mapping does not have, or a channel that it had, or a role that nobody here knows.
             Some(Ok(None)) | None => {}
         }
         self.sealed.journalled(now, handle, boot_id, seq);
@@ -181,7 +176,7 @@ impl App {
             return;
         };
         let row = { self.sealed.row(handle) }.filter(|row| now.at >= row.held_until);
-        let Some(channel) = row.and_then(|row| row.channel_at(state.channel)) else {
+        let Some(channel) = row.and_then(|row| row.channel_at(state.role, state.channel)) else {
             return;
         };
         match self

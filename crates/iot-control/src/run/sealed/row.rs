@@ -1,6 +1,6 @@
 //! One device that has a key, as the mapping in force knows it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use dispatcher::{Dispatcher, Subject, Token, role};
 use mapping::{
@@ -9,7 +9,18 @@ use mapping::{
 };
 use store::SealedDevice;
 use types::{DeviceId, Instant};
-use wire::PublicKey;
+use wire::{PublicKey, RoleId};
+
+/// Roles that are remembered. An event is on its way for ten seconds at most, a state is told anew under the next role; nobody
+/// brings more edits into force meanwhile.
+const ROLES_KEPT: usize = 16;
+
+/// A role that a device may play.
+struct Role {
+    id: RoleId,
+    /// Its channels by their places, as they are in the mapping in force; `None`: that channel went since.
+    places: Vec<Option<ChannelIx>>,
+}
 
 /// A device that has a key.
 pub(in crate::run) struct Row {
@@ -18,11 +29,12 @@ pub(in crate::run) struct Row {
     pub(super) key: PublicKey,
     /// `None`: the mapping does not have it.
     pub(in crate::run) device: Option<DeviceIx>,
-    /// Its channels by their places in the role that it plays. After an edit it plays the one before for a moment.
-    played: Vec<Option<ChannelIx>>,
-    /// Its channels by their places in the role that it was told.
-    pub(super) places: Vec<ChannelIx>,
-    /// Of the role that it was told.
+    /// The roles of the mappings that were in force, the newest last. What a device says names the role that it was said
+    /// under: after an edit it plays the one before for a moment, and says again what was not heard of it.
+    roles: VecDeque<Role>,
+    /// Whether the newest is what the mapping in force says; if not, firmware could not play that.
+    has_role: bool,
+    /// Revision of the role that it was told.
     pub(super) rev: u32,
     /// Whether it has a session.
     pub(in crate::run) is_here: bool,
@@ -39,8 +51,8 @@ impl Row {
             id: device.id,
             key: device.key,
             device: None,
-            played: Vec::new(),
-            places: Vec::new(),
+            roles: VecDeque::new(),
+            has_role: false,
             rev: 0,
             is_here: false,
             held_until: Instant::default(),
@@ -72,9 +84,11 @@ impl Row {
             let mut channels = program[device].channels.iter().copied();
             channels.find(|ix| program[*ix].name == channel.name)
         };
-        self.played = self.played.iter().map(moved).collect();
+        for role in &mut self.roles {
+            role.places = role.places.iter().map(moved).collect();
+        }
         self.device = found;
-        self.places = found.map_or_else(Vec::new, |device| role::places(program, device));
+        self.know_role(program);
         if let Some(device) = found {
             self.id = Some(program[device].id);
             self.name = program[device].name.to_string();
@@ -82,35 +96,50 @@ impl Row {
         name_before.as_deref() != found.map(|device| &*program[device].name)
     }
 
-    /// A session began; `is_new_boot`: the device knows nothing of the one before.
-    pub(in crate::run) fn begin(&mut self, is_new_boot: bool) {
-        self.is_here = true;
-        self.awaits.clear();
-        if is_new_boot || self.played.is_empty() {
-            // What it says before it has a role, it said under the one that it had when we were gone: most likely this.
-            self.role_taken();
+    /// The newest role is that of the mapping in force.
+    fn know_role(&mut self, program: &Program) {
+        let device = self.device;
+        let encoded = device.and_then(|device| Some((device, role::encode(program, device).ok()?)));
+        self.has_role = encoded.is_some();
+        let Some((device, bytes)) = encoded else {
+            return;
+        };
+        let id = RoleId::of(&bytes);
+        // One that comes again is the same for the device, whatever its channels are called.
+        self.roles.retain(|known| known.id != id);
+        if self.roles.len() >= ROLES_KEPT {
+            self.roles.pop_front();
         }
+        let places = role::places(program, device);
+        let places = places.into_iter().map(Some).collect();
+        self.roles.push_back(Role { id, places });
     }
 
-    pub(super) fn begin_role(&mut self, program: &Program, device: DeviceIx) {
-        self.places = role::places(program, device);
+    /// A session began.
+    pub(in crate::run) fn begin(&mut self) {
+        self.is_here = true;
+        self.awaits.clear();
+    }
+
+    /// It is told its role.
+    pub(super) fn begin_role(&mut self) {
         self.rev += 1;
         self.awaits.clear();
     }
 
-    /// From now on it plays the role that it was told last.
-    pub(in crate::run) fn role_taken(&mut self) {
-        self.played = self.places.iter().copied().map(Some).collect();
+    /// The channel that it means by a place in this role.
+    pub(in crate::run) fn channel_at(&self, role: RoleId, place: u8) -> Option<ChannelIx> {
+        let role = self.roles.iter().find(|known| known.id == role)?;
+        *role.places.get(usize::from(place))?
     }
 
-    /// The channel that it means.
-    pub(in crate::run) fn channel_at(&self, place: u8) -> Option<ChannelIx> {
-        *self.played.get(usize::from(place))?
-    }
-
-    /// Where a channel stands in the role that it was told.
-    pub(super) fn place_of(&self, channel: ChannelIx) -> Option<u8> {
-        let place = self.places.iter().position(|known| *known == channel)?;
-        place.try_into().ok()
+    /// Where a channel stands in the role of the mapping in force.
+    pub(super) fn place_of(&self, channel: ChannelIx) -> Option<(RoleId, u8)> {
+        let role = self.roles.back().filter(|_| self.has_role)?;
+        let place = role
+            .places
+            .iter()
+            .position(|known| *known == Some(channel))?;
+        Some((role.id, place.try_into().ok()?))
     }
 }

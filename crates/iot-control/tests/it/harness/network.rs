@@ -32,6 +32,7 @@ pub type Seen = (bool, Vec<u8>);
 pub struct Network {
     address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
+    is_mute: Arc<AtomicBool>,
     ended: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -47,12 +48,13 @@ impl Network {
         }
         let address = near.local_addr().unwrap();
         let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
-        let ended: Arc<AtomicBool> = Arc::default();
+        let (is_mute, ended): (Arc<AtomicBool>, Arc<AtomicBool>) = Default::default();
         let module: Arc<Mutex<Option<SocketAddr>>> = Arc::default();
         let mut threads = Vec::new();
         for is_up in [true, false] {
             let (near, far) = (near.try_clone().unwrap(), far.try_clone().unwrap());
             let (seen, ended, module) = (seen.clone(), ended.clone(), module.clone());
+            let is_mute = is_mute.clone();
             let mut dice = Dice(seed.wrapping_mul(2) + u64::from(is_up));
             threads.push(thread::spawn(move || {
                 let mut room = [0; 2_048];
@@ -78,7 +80,8 @@ impl Network {
                     };
                     let bytes = &room[..len];
                     seen.lock().unwrap().push((is_up, bytes.to_vec()));
-                    if dice.below(100) < faults.lost {
+                    let is_mute = is_up && is_mute.load(Ordering::Relaxed);
+                    if is_mute || dice.below(100) < faults.lost {
                         continue;
                     }
                     if held.is_none() && dice.below(100) < faults.late {
@@ -96,6 +99,7 @@ impl Network {
         Self {
             address,
             seen,
+            is_mute,
             ended,
             threads,
         }
@@ -104,6 +108,11 @@ impl Network {
     /// Where the module sends to.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Whether nothing of what the module says gets through from now on.
+    pub fn mute(&self, is_mute: bool) {
+        self.is_mute.store(is_mute, Ordering::Relaxed);
     }
 
     /// All that was sent so far, also what was lost.
