@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{control::Direction, discover::Source};
+use crate::{control::Direction, discover::Source, simulate::Faults};
 
 pub(crate) mod past;
 
@@ -128,6 +128,15 @@ pub(crate) struct Run {
     /// Runs simulated modules for every device of the house, and lets any client on this machine in
     #[arg(long)]
     pub(crate) simulate: bool,
+    /// With --simulate: modules of ours are sealed, with the runtime of their firmware and keys that are made for this run
+    #[arg(long, requires = "simulate")]
+    pub(crate) sealed: bool,
+    /// With --sealed: how bad their network is, as in loss=0.2,dup=0.05,reorder=0.1
+    #[arg(long, requires = "sealed", value_name = "FAULTS")]
+    pub(crate) faults: Option<Faults>,
+    /// With --faults: which datagrams that are; the same ones for the same number
+    #[arg(long, requires = "faults", default_value_t = 1)]
+    pub(crate) seed: u64,
     /// Prints the live stream as JSON lines
     #[arg(long)]
     pub(crate) json: bool,

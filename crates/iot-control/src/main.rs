@@ -7,6 +7,7 @@ mod control;
 mod discover;
 mod doctor;
 mod hex;
+mod kernel;
 mod log;
 mod login;
 mod printer;

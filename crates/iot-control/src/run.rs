@@ -51,6 +51,7 @@ use crate::{
     control::{client::SOCKET, server::Socket},
     log, printer,
     settings::{self, Anonymous, Settings, Switch},
+    simulate,
 };
 pub(crate) use announce::count;
 pub(crate) use clock::Machine;
@@ -273,10 +274,6 @@ async fn serve(
     if let Some(since) = house.goes_on_since {
         desk.goes_on(since);
     }
-    if options.simulate {
-        desk.simulate(&house.program)?;
-    }
-    spawn_local(socket.serve(Rc::clone(&desk)));
     let mut udp_addresses = Vec::new();
     for socket in udp {
         udp_addresses.push(socket.local_addr()?);
@@ -284,6 +281,17 @@ async fn serve(
         let socket = tokio::net::UdpSocket::from_std(socket)?;
         spawn_local(sealed::udp::serve(server.clone(), socket));
     }
+    if options.simulate {
+        if let Some(address) = udp_addresses.first().filter(|_| options.sealed) {
+            desk.seal_simulation(simulate::Ways {
+                to: *address,
+                faults: options.faults.unwrap_or_default(),
+                seed: options.seed,
+            });
+        }
+        desk.simulate(&house.program)?;
+    }
+    spawn_local(socket.serve(Rc::clone(&desk)));
     if let Some(certificate) = certificate {
         certificate.tell();
         spawn_local(certificate.watch());

@@ -1,9 +1,12 @@
-//! Simulated modules: one MQTT client for each device of the house, over real sockets, on a thread of
-//! their own. Started by `run --simulate`; must not touch the dispatcher other than through MQTT.
+//! Simulated modules: one MQTT client for each device of the house, or the runtime of its firmware with a key, over real
+//! sockets, on a thread of their own. Started by `run --simulate`; must not touch the dispatcher other than through those.
 
+mod faults;
 mod foreign;
 mod module;
 mod payload;
+mod sealed;
+mod told;
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, thread};
 
@@ -13,9 +16,12 @@ use mapping::{
 };
 use tokio::{sync::mpsc, task};
 use types::Value;
+use wire::Identity;
 
-use module::{Link, Module, Next, Told};
+pub(crate) use faults::Faults;
+use module::{Link, Module};
 pub(crate) use payload::{value_of, words_of};
+use told::{Next, Told};
 
 /// How many events may wait for one module; a person presses more slowly.
 const WAITING_EVENTS_MAX: usize = 64;
@@ -27,8 +33,22 @@ const WAITING_ARRIVALS_MAX: usize = 16;
 pub(crate) struct Modules {
     program: Arc<Program>,
     broker: SocketAddr,
-    running: BTreeMap<DeviceIx, mpsc::Sender<Told>>,
-    arrivals: mpsc::Sender<Vec<Module>>,
+    /// How modules of ours come in over the sealed link; `None`: they are plain ones.
+    ways: Option<Ways>,
+    running: BTreeMap<DeviceIx, Running>,
+    arrivals: mpsc::Sender<Vec<Arrival>>,
+}
+
+/// A module that runs.
+struct Running {
+    inbox: mpsc::Sender<Told>,
+    is_sealed: bool,
+}
+
+/// A module on its way to the thread that runs it.
+enum Arrival {
+    Plain(Box<Module>),
+    Sealed(Box<sealed::Module>),
 }
 
 /// Something a module is asked to report.
@@ -43,21 +63,27 @@ pub(crate) enum Says {
     },
 }
 
+/// How modules come in over the sealed link.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ways {
+    /// Where they find the dispatcher.
+    pub(crate) to: SocketAddr,
+    /// How bad their network is.
+    pub(crate) faults: Faults,
+    /// Which datagrams that are.
+    pub(crate) seed: u64,
+}
+
 /// Passwords of the simulated modules by user name; made anew at each start of the dispatcher.
 pub(crate) type Passwords = BTreeMap<Arc<str>, String>;
 
 impl Modules {
-    /// Starts a module for each device of `program`; they connect to `broker` and connect again when
-    /// the connection breaks.
+    /// Starts the thread on which modules run that connect to `broker`, and none yet.
     ///
     /// # Errors
     /// The thread can't be started.
-    pub(crate) fn start(
-        program: &Arc<Program>,
-        broker: SocketAddr,
-        passwords: &Passwords,
-    ) -> std::io::Result<Self> {
-        let (arrivals, mut arriving) = mpsc::channel::<Vec<Module>>(WAITING_ARRIVALS_MAX);
+    pub(crate) fn start(broker: SocketAddr, ways: Option<Ways>) -> std::io::Result<Self> {
+        let (arrivals, mut arriving) = mpsc::channel::<Vec<Arrival>>(WAITING_ARRIVALS_MAX);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -68,53 +94,85 @@ impl Modules {
                 tasks.block_on(&runtime, async move {
                     while let Some(modules) = arriving.recv().await {
                         for module in modules {
-                            task::spawn_local(module.run());
+                            match module {
+                                Arrival::Plain(module) => task::spawn_local(module.run()),
+                                Arrival::Sealed(module) => task::spawn_local(module.run()),
+                            };
                         }
                     }
                 });
                 // They say that they leave.
                 runtime.block_on(tasks);
             })?;
-        let mut modules = Self {
+        Ok(Self {
             program: Arc::new(Program::default()),
             broker,
+            ways,
             running: BTreeMap::new(),
             arrivals,
-        };
-        modules.follow(program, passwords);
-        Ok(modules)
+        })
     }
 
-    /// Goes on with another mapping: what is the same module there stays connected, one whose device changed connects anew
-    /// and is what it was, others come and go. `passwords` are those of today. Says how many connect.
-    pub(crate) fn follow(&mut self, program: &Arc<Program>, passwords: &Passwords) -> usize {
+    /// Goes on with another mapping, at first from none: what is the same module there stays connected, one whose device changed
+    /// connects anew and is what it was, others come and go. One on the sealed link stays connected whatever changed: its new
+    /// role comes to it. `passwords` are those of today, `lend` gives a key. Says how many connect.
+    ///
+    /// # Errors
+    /// No key can be made.
+    pub(crate) fn follow(
+        &mut self,
+        program: &Arc<Program>,
+        passwords: &Passwords,
+        mut lend: impl FnMut(DeviceIx) -> anyhow::Result<Option<Identity>>,
+    ) -> anyhow::Result<usize> {
         let before = std::mem::replace(&mut self.program, Arc::clone(program));
         let succession = Succession::new(&before, program);
         let mut were_running = std::mem::take(&mut self.running);
         let (mut connect, mut came) = (0, Vec::new());
         for device in DeviceIx::all(program.devices.len()) {
+            let is_sealed = self.ways.is_some() && sealed::can_run(program, device);
             let was = succession.device_before(device);
-            let inbox = was.and_then(|was| Some((was, were_running.remove(&was)?)));
-            if let Some((was, inbox)) = inbox {
-                let stays = is_same_module((&before, was), (program, device));
+            let running = was.and_then(|was| Some((was, were_running.remove(&was)?)));
+            let running = running.filter(|(_, running)| running.is_sealed == is_sealed);
+            if let Some((was, running)) = running {
+                let stays = is_sealed || is_same_module((&before, was), (program, device));
                 let link = (!stays).then(|| self.link(device, passwords));
                 let next = Next::new(&succession, program, (was, device), link);
-                if inbox.try_send(Told::Next(Box::new(next))).is_ok() {
+                if running.inbox.try_send(Told::Next(Box::new(next))).is_ok() {
                     connect += usize::from(!stays);
-                    self.running.insert(device, inbox);
+                    self.running.insert(device, running);
                     continue;
                 }
             }
-            let (inbox, told) = mpsc::channel(WAITING_EVENTS_MAX);
-            let link = self.link(device, passwords);
-            came.push(Module::new(Arc::clone(program), device, link, told));
-            self.running.insert(device, inbox);
+            let identity = if is_sealed { lend(device)? } else { None };
+            came.push(self.arrival(device, passwords, identity));
         }
         connect += came.len();
         if self.arrivals.try_send(came).is_err() {
             tracing::warn!("new simulated modules could not be started; edit the house again");
         }
-        connect
+        Ok(connect)
+    }
+
+    /// A module that runs from now on; with a key it comes in over the sealed link.
+    fn arrival(
+        &mut self,
+        device: DeviceIx,
+        passwords: &Passwords,
+        identity: Option<Identity>,
+    ) -> Arrival {
+        let (inbox, told) = mpsc::channel(WAITING_EVENTS_MAX);
+        let program = Arc::clone(&self.program);
+        let key = self.ways.zip(identity);
+        let is_sealed = key.is_some();
+        self.running.insert(device, Running { inbox, is_sealed });
+        match key {
+            Some(key) => Arrival::Sealed(Box::new(sealed::Module::new(program, device, key, told))),
+            None => {
+                let link = self.link(device, passwords);
+                Arrival::Plain(Box::new(Module::new(program, device, link, told)))
+            }
+        }
     }
 
     fn link(&self, device: DeviceIx, passwords: &Passwords) -> Link {
@@ -130,12 +188,13 @@ impl Modules {
     /// # Errors
     /// What is in the way, for people.
     pub(crate) fn report(&self, device: DeviceIx, says: Vec<Says>) -> Result<(), &'static str> {
-        let inbox = self
+        let running = self
             .running
             .get(&device)
             .ok_or("this device has no simulated module")?;
         says.into_iter().try_for_each(|said| {
-            inbox
+            running
+                .inbox
                 .try_send(Told::Says(said))
                 .map_err(|_| "the simulated module does not keep up; try again")
         })

@@ -86,6 +86,9 @@ fn as_options_say(mut settings: Settings, options: &cli::Run) -> Settings {
         for address in mqtt.listen.iter_mut().chain(others.into_iter().flatten()) {
             stay_here(address);
         }
+        if options.sealed && settings.udp.listen.is_empty() {
+            settings.udp.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
+        }
         settings.udp.listen.iter_mut().for_each(stay_here);
     }
     settings

@@ -63,6 +63,8 @@ pub(crate) struct Desk {
     modules: RefCell<Option<Modules>>,
     /// Of the simulated modules.
     passwords: RefCell<Passwords>,
+    /// How simulated modules of ours come in over the sealed link; `None`: they are plain ones.
+    sealed_simulation: Cell<Option<simulate::Ways>>,
     store: store::StoreHandle,
     durable: tcp::Durable,
     settings: Settings,
@@ -99,6 +101,7 @@ impl Desk {
             broker,
             modules: RefCell::default(),
             passwords: RefCell::default(),
+            sealed_simulation: Cell::default(),
             store,
             settings,
             certificate,
@@ -143,6 +146,11 @@ impl Desk {
         printer::tell(format_args!("warning: {text}"));
     }
 
+    /// From now on simulated modules of ours have keys.
+    pub(super) fn seal_simulation(&self, ways: simulate::Ways) {
+        self.sealed_simulation.set(Some(ways));
+    }
+
     /// Starts simulated modules, or brings those that run to another mapping.
     pub(super) fn simulate(&self, program: &Arc<Program>) -> anyhow::Result<()> {
         let mut passwords = self.passwords.borrow_mut();
@@ -162,17 +170,18 @@ impl Desk {
         }
         self.server.enter(|_, app, _| app.logins.simulated = logins);
         let mut modules = self.modules.borrow_mut();
-        let connect = match &mut *modules {
-            Some(modules) => modules.follow(program, &passwords),
-            none => {
+        let running = match modules.take() {
+            Some(running) => running,
+            None => {
                 let broker = self
                     .broker
                     .context("simulated modules need a broker here")?;
-                *none = Some(Modules::start(program, broker, &passwords)?);
-                program.devices.len()
+                Modules::start(broker, self.sealed_simulation.get())?
             }
         };
-        if connect > 0 {
+        let running = modules.insert(running);
+        let lend = |device| self.server.enter(|_, app, now| app.lend_key(device, now));
+        if running.follow(program, &passwords, lend)? > 0 {
             self.server.enter(|_, app, now| app.expect_modules(now));
         }
         Ok(())

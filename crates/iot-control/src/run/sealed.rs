@@ -15,42 +15,12 @@ use std::{
 use dispatcher::{Dispatcher, Sides, Subject, Tell, Token, role};
 use link::{Address, Limits, Millis, Own, ResetKey, SendError, Told};
 use mapping::{Program, program::DeviceIx};
-use rand_core::{CryptoRng, RngCore};
 use store::{HouseKeys, SealedDevice};
 use types::{InputNo, Instant, Now};
-use wire::{Body, Config, Handle, PART_LEN_MAX, PublicKey};
+use wire::{Body, Config, Handle, PART_LEN_MAX, PublicKey, Site};
 
+use crate::kernel::Kernel;
 use row::Row;
-
-/// The kernel's random numbers.
-struct Kernel;
-
-impl RngCore for Kernel {
-    fn next_u32(&mut self) -> u32 {
-        self.next_u64() as u32
-    }
-
-    fn next_u64(&mut self) -> u64 {
-        let mut bytes = [0; 8];
-        self.fill_bytes(&mut bytes);
-        u64::from_le_bytes(bytes)
-    }
-
-    #[expect(
-        clippy::expect_used,
-        reason = "it gave some at the start, and without any no key may be made"
-    )]
-    fn fill_bytes(&mut self, out: &mut [u8]) {
-        getrandom::fill(out).expect("the kernel has random numbers");
-    }
-
-    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), rand_core::Error> {
-        self.fill_bytes(out);
-        Ok(())
-    }
-}
-
-impl CryptoRng for Kernel {}
 
 /// An event whose acknowledgement waits for the journal.
 struct Unacked {
@@ -65,6 +35,8 @@ struct Unacked {
 pub(super) struct Sealed {
     /// `None`: the house has no keys, for nobody needed any.
     link: Option<link::Dispatcher>,
+    /// Who the house is for devices.
+    own: Option<(PublicKey, Site)>,
     rows: BTreeMap<Handle, Row>,
     handles: BTreeMap<DeviceIx, Handle>,
     sockets: Vec<UdpSocket>,
@@ -100,6 +72,7 @@ impl Sealed {
     /// From now on the house has keys.
     fn begin(&mut self, house: &HouseKeys, now: Now) {
         let own = Own::new(house.secret.clone());
+        self.own = Some((own.public(), house.site));
         let resets = ResetKey::new(house.resets.clone());
         let at = millis(now);
         let link = link::Dispatcher::new(own, resets, Limits::default(), at, &mut Kernel);
@@ -128,14 +101,28 @@ impl Sealed {
         if self.link.is_none() {
             self.begin(house, now);
         }
-        if let Some(key) = before {
-            self.rows.remove(&Handle::of(&key));
-            if let Some(link) = self.link_mut() {
-                link.revoke(key);
-            }
-            self.is_restless = true;
-        }
+        self.drop_key(before);
         self.put(device, now);
+    }
+
+    /// Who the house is for devices; `None`: it has no keys.
+    pub(super) fn own(&self) -> Option<(PublicKey, Site)> {
+        self.own
+    }
+
+    /// Lets a device in for as long as this process lives, in place of one that had another key.
+    pub(super) fn lend(&mut self, now: Now, device: &SealedDevice, before: Option<PublicKey>) {
+        self.drop_key(before);
+        self.put(device, now);
+    }
+
+    fn drop_key(&mut self, key: Option<PublicKey>) {
+        let Some(key) = key else { return };
+        self.rows.remove(&Handle::of(&key));
+        if let Some(link) = self.link_mut() {
+            link.revoke(key);
+        }
+        self.is_restless = true;
     }
 
     fn put(&mut self, device: &SealedDevice, now: Now) {

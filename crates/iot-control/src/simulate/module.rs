@@ -9,9 +9,7 @@ use std::{
 
 use mapping::{
     Program,
-    program::{
-        CarriedValue, Carrier, ChannelIx, Codec, DeviceIx, EventIx, Foreign, Preset, Succession,
-    },
+    program::{CarriedValue, Carrier, ChannelIx, Codec, DeviceIx, EventIx, Foreign, Preset},
 };
 use rumqttc::{
     AsyncClient, Broker, Event as Mqtt, EventLoop, Incoming, LastWill, MqttOptions, PublishOptions,
@@ -24,6 +22,7 @@ use super::{
     Says,
     foreign::{self, States},
     payload,
+    told::{Next, Told},
 };
 
 /// Pause before a module that lost its connection tries again.
@@ -42,46 +41,6 @@ const TOLD: [&str; 2] = [TARGET, COMMAND];
 pub(super) struct Link {
     pub(super) broker: SocketAddr,
     pub(super) password: String,
-}
-
-/// What a module hears of this process.
-pub(super) enum Told {
-    /// It is to report something.
-    Says(Says),
-    /// Another mapping is in force.
-    Next(Box<Next>),
-}
-
-/// What a module is in another mapping.
-pub(super) struct Next {
-    program: Arc<Program>,
-    device: DeviceIx,
-    /// What its channels are there, those of another kind left out.
-    channels: BTreeMap<ChannelIx, ChannelIx>,
-    /// How it connects anew; `None`: it stays connected.
-    link: Option<Link>,
-}
-
-impl Next {
-    /// What `was` is as `is` in `program`.
-    pub(super) fn new(
-        succession: &Succession<'_>,
-        program: &Arc<Program>,
-        (was, is): (DeviceIx, DeviceIx),
-        link: Option<Link>,
-    ) -> Self {
-        let (old, new) = succession.programs();
-        let pairs = old[was].channels.iter().filter_map(|channel| {
-            let is = succession.channel(*channel)?;
-            (old[*channel].kind == new[is].kind).then_some((*channel, is))
-        });
-        Self {
-            program: Arc::clone(program),
-            device: is,
-            channels: pairs.collect(),
-            link,
-        }
-    }
 }
 
 pub(super) struct Module {
@@ -157,21 +116,10 @@ impl Module {
 
     /// Goes on as what it is in another mapping: channels that it has there are as they were.
     fn become_next(&mut self, next: Next) {
-        let was = std::mem::replace(&mut self.program, next.program);
+        let states = std::mem::take(&mut self.state);
+        self.state = next.states(&self.program, states);
+        self.program = next.program;
         self.device = next.device;
-        let states = payload::first_states(&self.program, self.device);
-        for (channel, state) in std::mem::replace(&mut self.state, states) {
-            let Some(is) = next.channels.get(&channel) else {
-                continue;
-            };
-            for (slot, value) in state {
-                let slot = self.program.slot(*is, &was[slot].name);
-                let slot = slot.filter(|slot| self.program[*slot].ty.check(&value).is_ok());
-                if let Some(slot) = slot {
-                    payload::write(self.state.entry(*is).or_default(), slot, value);
-                }
-            }
-        }
         for times in [&mut self.ends, &mut self.reports] {
             let before = std::mem::take(times).into_iter();
             let moved =

@@ -38,6 +38,7 @@ mod reload;
 mod report;
 mod rubbish;
 mod sealed;
+mod sealed_simulation;
 mod simulation;
 mod status;
 mod supervised;

@@ -8,7 +8,7 @@ use std::{
 
 use crate::harness::{Client, Dispatcher, House, Kind, Login};
 
-fn example() -> PathBuf {
+pub(crate) fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/piano-house")
 }
 

@@ -6,13 +6,13 @@ use std::{collections::BTreeMap, sync::Arc};
 use broker::{Ack, Core, Outbox};
 use dispatcher::{ALL, Input, LastWill, Notify, Said};
 use link::{Address, CloneSign, Told};
-use mapping::Program;
+use mapping::{Program, program::DeviceIx};
 use store::{HouseKeys, SealedDevice};
 use types::Now;
-use wire::{Body, Handle, Kind, PublicKey};
+use wire::{Body, Handle, Identity, Kind, PublicKey};
 
 use super::App;
-use crate::run::{journal::Haste, sealed::Sealed};
+use crate::run::{journal::Haste, keys, sealed::Sealed};
 
 impl App {
     /// From now on these devices are let in over the sealed link. To be called before the house is announced.
@@ -51,6 +51,45 @@ impl App {
         if let Some(uplink) = &self.uplink {
             uplink.reloaded.notify_one();
         }
+    }
+
+    /// Gives a simulated module a key for as long as this process lives. `None`: the house has no keys.
+    ///
+    /// # Errors
+    /// The kernel has no random numbers.
+    pub(in crate::run) fn lend_key(
+        &mut self,
+        device: DeviceIx,
+        now: Now,
+    ) -> anyhow::Result<Option<Identity>> {
+        let Some((dispatcher, site)) = self.sealed.own() else {
+            return Ok(None);
+        };
+        let program = Arc::clone(self.dispatcher.program());
+        let row = &program[device];
+        let (secret, psk) = (keys::random()?, keys::random()?);
+        let key = link::Own::new(secret.clone()).public();
+        let lent = SealedDevice {
+            name: row.name.to_string(),
+            id: Some(row.id),
+            key,
+            psk: psk.clone(),
+        };
+        let before = self.sealed.key_of(device);
+        self.sealed.lend(now, &lent, before);
+        self.dispatcher.seal(self.sealed.subjects());
+        self.sealed.recognise(&program, &self.dispatcher);
+        Ok(Some(Identity {
+            flags: 0,
+            device_secret: secret,
+            device_public: key,
+            dispatcher,
+            dispatcher_next: None,
+            psk,
+            site,
+            seed: keys::random()?,
+            ota_key: PublicKey([0; 32]),
+        }))
     }
 
     /// Takes a datagram, and what it leads to.
@@ -235,7 +274,7 @@ impl App {
     }
 
     /// Another mapping is in force: who is who on the sealed link, and which devices have a session under another name.
-    pub(super) fn recognise_sealed(&mut self, before: &Program) -> Vec<mapping::program::DeviceIx> {
+    pub(super) fn recognise_sealed(&mut self, before: &Program) -> Vec<DeviceIx> {
         self.sealed.recognise(before, &self.dispatcher)
     }
 

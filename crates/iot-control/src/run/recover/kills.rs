@@ -127,6 +127,9 @@ impl Bench {
         let options = cli::Run {
             replace_house: false,
             house: folder,
+            sealed: false,
+            faults: None,
+            seed: 1,
             simulate: false,
             json: false,
             state: cli::State { folder: None },

@@ -1,0 +1,93 @@
+//! `run --simulate --sealed`: modules whose firmware's runtime runs in the dispatcher's process, with keys.
+
+use crate::{
+    harness::{Client, Dispatcher, House, Kind},
+    simulation::example,
+};
+
+#[test]
+fn sealed_modules_play_their_firmware_through_a_network_that_loses_much() {
+    let house = House::copy(&example());
+    let words = [
+        "--simulate",
+        "--sealed",
+        "--faults",
+        "loss=0.2,dup=0.05,reorder=0.1",
+    ];
+    let dispatcher = Dispatcher::start(&house, &words);
+    let sealed = |name: &str| {
+        let what = "is there with a key";
+        dispatcher.device_is(name, what, |device| {
+            device["online"] == true && device["sealed"].is_string()
+        });
+    };
+    ["piano", "hall"].into_iter().for_each(sealed);
+    let anybody = dispatcher.connect(None, &["iot/#"]);
+    let mut watcher = Client::connect(Kind::RumqttcV5, &anybody).expect("nobody needs a user");
+    let pressed = dispatcher.ask(&["press", "piano.keys", "key=60"]).ok();
+    assert!(pressed.stdout.contains("key=60"), "{pressed:?}");
+    watcher.field(0, "iot/piano/keys/event", "event", "press");
+    watcher.field(0, "iot/hall/lamp/target", "on", true);
+    watcher.field(0, "iot/hall/lamp/state", "on", true);
+    dispatcher
+        .ask(&["press", "living.temp", "temperature=17"])
+        .ok();
+    watcher.field(0, "iot/living/temp/state", "temperature", 17);
+    let forged = watcher.publish("iot/piano/keys/event", r#"{"event":"press","key":60}"#);
+    assert_ne!(forged, 0, "nobody else speaks for a module with a key");
+}
+
+/// Edits the house, and presses at once what the edit brought and moved.
+fn presses_after_an_edit_arrive(faults: &[&str]) {
+    let house = House::copy(&example());
+    let words = [&["--simulate", "--sealed"], faults].concat();
+    let dispatcher = Dispatcher::start(&house, &words);
+    let is_sealed = |name: &str| {
+        let what = "is there with a key";
+        dispatcher.device_is(name, what, |device| {
+            device["online"] == true && device["sealed"].is_string()
+        });
+    };
+    is_sealed("stairs");
+    let anybody = dispatcher.connect(None, &["iot/+/+/event"]);
+    let watcher = Client::connect(Kind::RumqttcV5, &anybody).expect("nobody needs a user");
+    let (said, devices) = (dispatcher.mark(), house.read("devices.toml"));
+    let lamp = r#"io.lamp   = { kind = "switch", pin = 4 }"#;
+    // In front of all others: every place is another's.
+    let shifted = devices.replace(
+        lamp,
+        &format!("{lamp}\nio.aaa = {{ kind = \"button\", pin = 7 }}"),
+    );
+    let attic = "\n[device.attic]\nid = 77\nio.bell = { kind = \"button\", pin = 4 }\n";
+    house.write("devices.toml", &(shifted + attic));
+    dispatcher.says(said, "are in force");
+    let pressed = ["stairs.aaa", "stairs.top", "attic.bell"];
+    for channel in pressed {
+        dispatcher.ask(&["press", channel]).ok();
+    }
+    let topic = |channel: &str| format!("iot/{}/event", channel.replace('.', "/"));
+    for channel in pressed {
+        watcher.field(0, &topic(channel), "event", "press");
+    }
+    is_sealed("attic");
+    let mut topics: Vec<String> = { watcher.messages(0).into_iter() }
+        .filter(|told| told.json()["event"] == "press")
+        .map(|told| told.topic)
+        .collect();
+    topics.sort();
+    let mut expected = pressed.map(topic);
+    expected.sort();
+    assert_eq!(topics, expected, "each is of its own button, once");
+    let reconnected = dispatcher.said(said).matches("stairs is").count();
+    assert_eq!(reconnected, 0, "{}", dispatcher.said(said));
+}
+
+#[test]
+fn an_edit_gives_sealed_modules_their_new_roles_and_new_ones_keys() {
+    presses_after_an_edit_arrive(&[]);
+}
+
+#[test]
+fn a_press_waits_for_the_role_that_has_its_button() {
+    presses_after_an_edit_arrive(&["--faults", "loss=0.4"]);
+}
