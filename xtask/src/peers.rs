@@ -55,10 +55,16 @@ pub(crate) fn all() -> Vec<Peer> {
             && shell::installed("node").is_some(),
         install: "apt-get install nodejs npm; cargo xtask peers",
     };
+    let nats = Peer {
+        name: "nats-server",
+        found: shell::installed("nats-server").is_some(),
+        install: "apt-get install nats-server",
+    };
     vec![
         system("mosquitto"),
         system("mosquitto_pub"),
         system("mosquitto_sub"),
+        nats,
         mqtt_js,
         paho,
         taplo,

@@ -45,7 +45,7 @@ pub(crate) fn day(way: &Way) -> Result<Findings> {
     passes(&mut command, &format!("{cases} days"))
 }
 
-/// Restarts of a real mosquitto between a house and its modules.
+/// Restarts of a real mosquitto, and of a NATS where it is installed, between a house and its modules.
 ///
 /// # Errors
 /// The tests can't be run.
@@ -61,7 +61,10 @@ pub(crate) fn external_broker(_: &Way) -> Result<Findings> {
         "it",
         "external_broker::",
     ];
-    passes(&mut shell::cargo(words), "restarts of a real mosquitto")
+    passes(
+        &mut shell::cargo(words),
+        "restarts of a real mosquitto and NATS",
+    )
 }
 
 fn passes(command: &mut Command, what: &str) -> Result<Findings> {

@@ -284,6 +284,8 @@ impl App {
     /// What crosses over to an external broker under the mapping in force.
     pub(super) fn outside(&self) -> dispatcher::Outside {
         let mut outside = self.dispatcher.outside();
+        let texts = self.teller.topics().map(ToString::to_string);
+        outside.told.extend(texts);
         if let Some(prefix) = self.announcer.as_ref().map(Announcer::prefix) {
             outside.told.insert(format!("{prefix}/#"));
             outside.heard.insert(format!("{prefix}/status"));

@@ -42,6 +42,7 @@ pub(super) fn status(core: &Core, app: &App, health: &Health, beside: &Beside) -
         "sealed": app.sealed_counters(),
         "external_broker": app.uplink.as_ref().map(|uplink| json!({
             "address": uplink.address(),
+            "version": uplink.version(),
             "reached": uplink.trouble().is_none(),
             "trouble": uplink.trouble(),
             "lost": uplink.lost(),

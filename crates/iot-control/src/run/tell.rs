@@ -47,6 +47,11 @@ impl Teller {
         }
     }
 
+    /// Where texts are published.
+    pub(super) fn topics(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.topics.iter().map(|(_, topic)| topic)
+    }
+
     /// Waits a little for what has not left yet.
     pub(super) fn finish(self, patience: Duration) {
         if !self.carriers.finish(patience) {

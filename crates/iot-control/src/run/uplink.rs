@@ -1,10 +1,14 @@
 //! The way to an external broker. Our own broker stays inside, without listeners, and keeps what waits, in which order, and
 //! when something is acknowledged; this is one client of it and one of the other broker, and passes messages between them.
 //!
-//! Called by `run`. A message is acknowledged at one end when the other end has acknowledged it: what the external broker
-//! forgot is in the journal, and what the house forgot is at the external broker. Must not decide what a message means.
+//! Called by `run`. Spoken is MQTT 5, or 3.1.1 with a broker that does not know 5. A message is acknowledged at one end when
+//! the other end has acknowledged it: what the external broker forgot is in the journal, and what the house forgot is at the
+//! external broker. Must not decide what a message means.
 
 mod claim;
+mod client;
+mod echoes;
+mod lost;
 mod pass;
 mod session;
 
@@ -18,13 +22,6 @@ use std::{
 
 use anyhow::{Context, anyhow};
 use broker::{Access, Admission, tcp};
-use rumqttc_v5::{
-    ConnectionError, MqttOptions, Transport,
-    mqttbytes::{
-        QoS,
-        v5::{ConnectReturnCode, LastWill},
-    },
-};
 use store::contents::EXTERNAL_BROKER_ID;
 use tokio::{
     sync::Notify,
@@ -34,6 +31,9 @@ use tokio::{
 
 use self::{
     claim::Claim,
+    client::Version,
+    echoes::Echoes,
+    lost::Choice,
     pass::Ended,
     session::{End, Said},
 };
@@ -64,6 +64,8 @@ pub(super) struct Uplink {
     /// Why it is not reached; `None`: it is.
     trouble: RefCell<Option<String>>,
     lost: Cell<u64>,
+    /// The version that was spoken last.
+    version: Cell<Option<Version>>,
     /// Another mapping is in force.
     pub(super) reloaded: Notify,
     stop: Notify,
@@ -82,6 +84,7 @@ impl Uplink {
             address: to.to_string(),
             trouble: RefCell::new(Some("not tried yet".to_owned())),
             lost: Cell::default(),
+            version: Cell::default(),
             reloaded: Notify::new(),
             stop: Notify::new(),
             is_stopping: Cell::default(),
@@ -115,15 +118,28 @@ impl Uplink {
         self.lost.get()
     }
 
+    /// The version of MQTT that was spoken with it last.
+    pub(super) fn version(&self) -> Option<&'static str> {
+        self.version.get().map(|version| match version {
+            Version::Five => "5",
+            Version::Three => "3.1.1",
+        })
+    }
+
     /// Why this dispatcher must not go on.
     pub(super) fn fatal(&self) -> Option<String> {
         self.fatal.take()
     }
 
-    fn reached(&self) {
+    fn reached(&self, version: Version) {
+        self.version.set(Some(version));
+        let by = match version {
+            Version::Five => "",
+            Version::Three => " by MQTT 3.1.1",
+        };
         if self.trouble.take().is_some() {
             printer::tell(format_args!(
-                "the external broker {} is reached",
+                "the external broker {} is reached{by}",
                 self.address
             ));
         }
@@ -185,7 +201,9 @@ pub(super) fn start(
     let since_ms = server.enter(|_, _, now| u64::try_from(now.wall.0 / 1_000).unwrap_or(0));
     let road = Road {
         uplink: Rc::clone(uplink),
-        options: options(settings, to, &id)?,
+        reach: Reach::new(settings, to, &id)?,
+        choice: Cell::new(Choice::FIRST),
+        echoes: RefCell::default(),
         packet_bytes_max: settings.mqtt.packet_bytes_max,
         claim: Claim {
             since_ms,
@@ -215,34 +233,94 @@ fn id(state: &Path) -> anyhow::Result<String> {
     }
 }
 
-fn options(settings: &Settings, to: &External, id: &str) -> anyhow::Result<MqttOptions> {
-    let mut options = MqttOptions::new(format!("iot-control-{id}"), (to.host.clone(), to.port));
-    if let Some(user) = &to.user {
+/// How the external broker is reached, in either version.
+struct Reach {
+    id: String,
+    host: String,
+    port: u16,
+    login: Option<(String, String)>,
+    tls: Option<Tls>,
+}
+
+/// Whose certificates are trusted.
+enum Tls {
+    /// Those of a CA of the house's own, as PEM.
+    Own(Vec<u8>),
+    /// Those that this machine trusts.
+    Machine,
+}
+
+impl Reach {
+    fn new(settings: &Settings, to: &External, id: &str) -> anyhow::Result<Self> {
         let password = settings.broker_password.as_ref();
         let password = password.map_or("", |password| password.reveal());
-        options.set_credentials(user.clone(), password.to_owned());
-    }
-    if to.tls {
-        options.set_transport(match &settings.broker_ca {
+        let tls = match &settings.broker_ca {
+            _ if !to.tls => None,
             Some(path) => {
-                let ca =
-                    fs::read(path).with_context(|| format!("{} (broker_ca)", path.display()))?;
-                Transport::tls(ca, None, None)
+                let ca = fs::read(path);
+                let ca = ca.with_context(|| format!("{} (broker_ca)", path.display()))?;
+                Some(Tls::Own(ca))
             }
-            None => Transport::try_tls_with_default_config()
-                .context("this machine's certificates; broker_ca names others")?,
-        });
+            None => Some(Tls::Machine),
+        };
+        let reach = Self {
+            id: format!("iot-control-{id}"),
+            host: to.host.clone(),
+            port: to.port,
+            login: to.user.clone().map(|user| (user, password.to_owned())),
+            tls,
+        };
+        // What is wrong with this machine's certificates is told at the start.
+        reach.five()?;
+        Ok(reach)
     }
-    let will = LastWill::new(AVAILABILITY, "offline", QoS::AtLeastOnce, true, None);
-    options.set_last_will(will);
-    Ok(options)
+
+    fn five(&self) -> anyhow::Result<rumqttc_v5::MqttOptions> {
+        use rumqttc_v5::{Transport, mqttbytes::QoS, mqttbytes::v5::LastWill};
+        let mut options = rumqttc_v5::MqttOptions::new(&*self.id, (self.host.clone(), self.port));
+        if let Some((user, password)) = &self.login {
+            options.set_credentials(user.clone(), password.clone());
+        }
+        if let Some(tls) = &self.tls {
+            options.set_transport(match tls {
+                Tls::Own(ca) => Transport::tls(ca.clone(), None, None),
+                Tls::Machine => Transport::try_tls_with_default_config().context(MACHINE_TLS)?,
+            });
+        }
+        let will = LastWill::new(AVAILABILITY, "offline", QoS::AtLeastOnce, true, None);
+        options.set_last_will(will);
+        Ok(options)
+    }
+
+    fn three(&self) -> anyhow::Result<rumqttc::MqttOptions> {
+        use rumqttc::{LastWill, QoS, Transport};
+        let mut options = rumqttc::MqttOptions::new(&*self.id, (self.host.clone(), self.port));
+        if let Some((user, password)) = &self.login {
+            options.set_credentials(user.clone(), password.clone());
+        }
+        if let Some(tls) = &self.tls {
+            options.set_transport(match tls {
+                Tls::Own(ca) => Transport::tls(ca.clone(), None, None),
+                Tls::Machine => Transport::try_tls_with_default_config().context(MACHINE_TLS)?,
+            });
+        }
+        let will = LastWill::new(AVAILABILITY, "offline", QoS::AtLeastOnce, true);
+        options.set_last_will(will);
+        Ok(options)
+    }
 }
+
+const MACHINE_TLS: &str = "this machine's certificates; broker_ca names others";
 
 /// Everything that one connection after the other needs.
 struct Road {
     uplink: Rc<Uplink>,
     server: tcp::Server<App>,
-    options: MqttOptions,
+    reach: Reach,
+    /// The version that is spoken there.
+    choice: Cell<Choice>,
+    /// What comes back to us there.
+    echoes: RefCell<Echoes>,
     packet_bytes_max: u32,
     claim: Claim,
 }
@@ -271,10 +349,18 @@ impl Road {
 
     /// One connection from its beginning to its end.
     async fn connection(&self, pause_max: &mut Duration) -> Ended {
-        let mut outside = End::start(self.options.clone(), self.packet_bytes_max);
+        let choice = self.choice.get();
+        let mut outside = match self.outside(choice.version) {
+            Ok(outside) => outside,
+            Err(why) => return Ended::Lost(format!("{why:#}")),
+        };
         match outside.said.recv().await {
-            Some(Said::Connected) => {}
-            Some(Said::Lost(why)) => return Ended::Lost(reason(&why)),
+            Some(Said::Connected { resumes: true }) => {}
+            Some(Said::Connected { resumes: false }) => self.echoes.borrow_mut().forget(),
+            Some(Said::Lost(lost)) => {
+                self.choice.set(choice.after(lost.verdict));
+                return Ended::Lost(lost.why);
+            }
             _ => return Ended::Lost("it says other things than MQTT does".to_owned()),
         }
         let early = match pass::claimed(&mut outside, &self.claim).await {
@@ -286,11 +372,19 @@ impl Road {
             Err(error) => return Ended::Lost(format!("our own broker: {error}")),
         };
         match inside.said.recv().await {
-            Some(Said::Connected) => {}
+            Some(Said::Connected { .. }) => {}
             other => return Ended::Lost(format!("our own broker: {other:?}")),
         }
         *pause_max = PAUSE_FIRST;
         pass::between(self, outside, inside, early).await
+    }
+
+    /// A connection to the external broker, of which nothing is known yet.
+    fn outside(&self, version: Version) -> anyhow::Result<End> {
+        Ok(match version {
+            Version::Five => End::five(self.reach.five()?, self.packet_bytes_max),
+            Version::Three => End::three(self.reach.three()?, self.packet_bytes_max),
+        })
     }
 
     async fn inside(&self) -> io::Result<End> {
@@ -298,7 +392,7 @@ impl Road {
         self.server.attach(theirs, peer);
         let mut options = session::through(ours, USER);
         options.set_credentials(USER, self.uplink.password.to_vec());
-        Ok(End::start(options, self.packet_bytes_max))
+        Ok(End::five(options, self.packet_bytes_max))
     }
 }
 
@@ -306,22 +400,4 @@ impl Road {
 fn jittered(pause_max: Duration) -> Duration {
     let random = getrandom::u32().unwrap_or(u32::MAX);
     pause_max.mul_f64(f64::from(random) / f64::from(u32::MAX))
-}
-
-/// Why a connection failed, and what to do.
-fn reason(error: &ConnectionError) -> String {
-    match error {
-        ConnectionError::ConnectionRefused(
-            ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized,
-        ) => "it refuses our login: look at the user in `broker` and at broker_password, or IOT_CONTROL__BROKER_PASSWORD"
-            .to_owned(),
-        ConnectionError::ConnectionRefused(
-            ConnectReturnCode::RefusedProtocolVersion | ConnectReturnCode::UnsupportedProtocolVersion,
-        ) => "it speaks no MQTT 5, which this needs".to_owned(),
-        ConnectionError::Tls(error) => {
-            format!("TLS: {error}; where its certificate is of a CA of your own, broker_ca names that")
-        }
-        ConnectionError::Io(error) => error.to_string(),
-        error => error.to_string(),
-    }
 }

@@ -1,10 +1,46 @@
-//! The house at a broker that is not ours: the same dispatcher, as a client of a real mosquitto.
+//! The house at a broker that is not ours: the same dispatcher, as a client of a real mosquitto, by MQTT 5, and of a real NATS,
+//! by 3.1.1.
 
 use serde_json::json;
 
 use crate::harness::{
-    Dispatcher, External, House, Kind, Login, finish, iot_control, until, write_passwords,
+    Dispatcher, External, House, Login, finish, iot_control, until, write_passwords,
 };
+
+/// Each of these as a test of its own at each broker.
+macro_rules! at_each_broker {
+    ($($name:ident,)*) => {
+        mod mosquitto {
+            $(#[test]
+            fn $name() {
+                if let Some(mut external) = super::External::start() {
+                    super::$name(&mut external);
+                }
+            })*
+        }
+
+        mod nats {
+            $(#[test]
+            fn $name() {
+                if let Some(mut external) = super::External::nats() {
+                    super::$name(&mut external);
+                }
+            })*
+        }
+    };
+}
+
+at_each_broker! {
+    an_event_at_the_external_broker_becomes_a_target_there,
+    a_last_will_at_the_external_broker_says_that_a_module_is_gone,
+    a_blocked_lamp_loses_its_target_at_the_external_broker_and_a_blocked_piano_is_not_heard,
+    a_house_that_was_killed_answers_what_it_missed_and_takes_back_what_is_gone,
+    an_edit_is_followed_at_the_external_broker,
+    what_is_acknowledged_survives_restarts_of_the_external_broker_and_the_newest_target_wins,
+    the_second_dispatcher_of_a_broker_says_so_and_ends,
+    what_rules_do_on_a_virtual_device_comes_back_as_nothing_and_others_speak_for_it_all_the_same,
+    a_text_for_people_is_told_at_the_external_broker,
+}
 
 const KEYS: &str = "iot/piano/keys/event";
 const TARGET: &str = "iot/hall/lamp/target";
@@ -36,14 +72,10 @@ fn at<'h>(external: &External, house: &'h House) -> Dispatcher<'h> {
     dispatcher
 }
 
-#[test]
-fn an_event_at_the_external_broker_becomes_a_target_there() {
-    let Some(external) = External::start() else {
-        return;
-    };
+fn an_event_at_the_external_broker_becomes_a_target_there(external: &External) {
     let house = House::with_rules("");
-    let dispatcher = at(&external, &house);
-    for kind in [Kind::RumqttcV4, Kind::RumqttcV5] {
+    let dispatcher = at(external, &house);
+    for &kind in external.kinds() {
         let lamp = external.client(kind, "hall", &[TARGET, ROLE]);
         let mut piano = external.client(kind, "piano", &[]);
         for (key, on) in [(60, true), (61, false)] {
@@ -63,6 +95,8 @@ fn an_event_at_the_external_broker_becomes_a_target_there() {
     }
     let status = dispatcher.ask(&["status", "--json"]).ok().json();
     assert_eq!(status["external_broker"]["reached"], true);
+    let version = if external.is_v5() { "5" } else { "3.1.1" };
+    assert_eq!(status["external_broker"]["version"], version);
     assert_eq!(
         status["refusals"],
         json!({}),
@@ -70,30 +104,24 @@ fn an_event_at_the_external_broker_becomes_a_target_there() {
     );
 }
 
-#[test]
-fn a_last_will_at_the_external_broker_says_that_a_module_is_gone() {
-    let Some(external) = External::start() else {
-        return;
-    };
+fn a_last_will_at_the_external_broker_says_that_a_module_is_gone(external: &External) {
     let house = House::with_rules("");
-    let dispatcher = at(&external, &house);
-    let mut hall = external.device_client(Kind::RumqttcV5, "hall", &[TARGET]);
+    let dispatcher = at(external, &house);
+    let mut hall = external.device_client(external.kind(), "hall", &[TARGET]);
     hall.publish_retained("iot/hall/availability", "online");
     dispatcher.device_is("hall", "is online", |hall| hall["online"] == true);
     hall.vanish();
     dispatcher.device_is("hall", "is offline", |hall| hall["online"] == false);
 }
 
-#[test]
-fn a_blocked_lamp_loses_its_target_at_the_external_broker_and_a_blocked_piano_is_not_heard() {
-    let Some(external) = External::start() else {
-        return;
-    };
+fn a_blocked_lamp_loses_its_target_at_the_external_broker_and_a_blocked_piano_is_not_heard(
+    external: &External,
+) {
     let house = House::with_rules("");
-    let dispatcher = at(&external, &house);
-    let lamp = external.client(Kind::RumqttcV5, "hall", &[TARGET]);
-    let desk = external.client(Kind::RumqttcV5, "desk", &["iot/desk/lamp/target"]);
-    let mut piano = external.client(Kind::RumqttcV5, "piano", &[]);
+    let dispatcher = at(external, &house);
+    let lamp = external.client(external.kind(), "hall", &[TARGET]);
+    let desk = external.client(external.kind(), "desk", &["iot/desk/lamp/target"]);
+    let mut piano = external.client(external.kind(), "piano", &[]);
     piano.publish(KEYS, &press(60));
     lamp.field(0, TARGET, "on", true);
 
@@ -112,15 +140,11 @@ fn a_blocked_lamp_loses_its_target_at_the_external_broker_and_a_blocked_piano_is
     assert!(!lamp.messages(mark).iter().any(went_off));
 }
 
-#[test]
-fn a_house_that_was_killed_answers_what_it_missed_and_takes_back_what_is_gone() {
-    let Some(external) = External::start() else {
-        return;
-    };
+fn a_house_that_was_killed_answers_what_it_missed_and_takes_back_what_is_gone(external: &External) {
     let house = House::with_rules("");
-    let dispatcher = at(&external, &house);
-    let lamp = external.client(Kind::RumqttcV5, "hall", &[TARGET, "iot/desk/role"]);
-    let mut piano = external.client(Kind::RumqttcV5, "piano", &[]);
+    let dispatcher = at(external, &house);
+    let lamp = external.client(external.kind(), "hall", &[TARGET, "iot/desk/role"]);
+    let mut piano = external.client(external.kind(), "piano", &[]);
     lamp.find(0, "the role of desk", |it| it.topic == "iot/desk/role");
     dispatcher.kill_9();
     piano.publish(KEYS, &press(60));
@@ -133,20 +157,16 @@ fn a_house_that_was_killed_answers_what_it_missed_and_takes_back_what_is_gone() 
     house.write("mapping.toml", &format!("{desk_is_gone}\n{rules}"));
 
     let mark = lamp.mark();
-    let _dispatcher = at(&external, &house);
+    let _dispatcher = at(external, &house);
     lamp.field(mark, TARGET, "on", true);
     lamp.text(mark, "iot/desk/role", "");
 }
 
-#[test]
-fn an_edit_is_followed_at_the_external_broker() {
-    let Some(external) = External::start() else {
-        return;
-    };
+fn an_edit_is_followed_at_the_external_broker(external: &External) {
     let house = House::with_rules("");
-    let dispatcher = at(&external, &house);
-    let lamp = external.client(Kind::RumqttcV5, "hall", &[TARGET]);
-    let mut old_piano = external.client(Kind::RumqttcV5, "old", &[]);
+    let dispatcher = at(external, &house);
+    let lamp = external.client(external.kind(), "hall", &[TARGET]);
+    let mut old_piano = external.client(external.kind(), "old", &[]);
     let mark = dispatcher.mark();
     let text = house.read("mapping.toml");
     house.write("mapping.toml", &format!("{text}\n{OLD_PIANO}"));
@@ -159,17 +179,15 @@ fn an_edit_is_followed_at_the_external_broker() {
     });
 }
 
-#[test]
-fn what_is_acknowledged_survives_restarts_of_the_external_broker_and_the_newest_target_wins() {
-    let Some(mut external) = External::start() else {
-        return;
-    };
+fn what_is_acknowledged_survives_restarts_of_the_external_broker_and_the_newest_target_wins(
+    external: &mut External,
+) {
     let house = House::with_rules("");
-    let dispatcher = at(&external, &house);
+    let dispatcher = at(external, &house);
     let mut acknowledged = 0_u64;
     for round in 1..=20_u32 {
         let mark = dispatcher.mark();
-        let mut piano = external.client(Kind::RumqttcV5, "piano", &[]);
+        let mut piano = external.client(external.kind(), "piano", &[]);
         for brightness in 1..=round {
             assert_eq!(piano.publish(KEYS, &dim(brightness)), 0);
             acknowledged += 1;
@@ -183,21 +201,82 @@ fn what_is_acknowledged_survives_restarts_of_the_external_broker_and_the_newest_
     until("every event in the journal", || {
         (inputs() >= Some(acknowledged)).then_some(())
     });
-    let lamp = external.client(Kind::RumqttcV4, "hall", &[TARGET]);
+    let lamp = external.client(external.kinds()[0], "hall", &[TARGET]);
     let newest = 16;
     lamp.field(0, TARGET, "brightness", newest);
-    assert_eq!(dispatcher.said(0).matches("is not reached").count(), 20);
+    let status = dispatcher.ask(&["status", "--json"]).ok().json();
+    assert_eq!(status["external_broker"]["lost"], 20);
+    if external.is_v5() {
+        // Each is told once.
+        assert_eq!(dispatcher.said(0).matches("is not reached").count(), 20);
+    }
 }
 
-#[test]
-fn the_second_dispatcher_of_a_broker_says_so_and_ends() {
-    let Some(external) = External::start() else {
-        return;
+/// A bell that a rule rings, with a lamp that changes with each ring; somebody may ring it at the broker too.
+const BELL: &str = r#"
+[device.bell]
+virtual = true
+io.button = { kind = "button" }
+io.lamp = { kind = "switch" }
+
+[rule.ring]
+when = "piano.keys.press"
+if = "event.key == 50"
+do = { emit = "bell.button.press" }
+
+[rule.shine]
+when = "bell.button.press"
+do = "bell.lamp.toggle"
+"#;
+
+fn what_rules_do_on_a_virtual_device_comes_back_as_nothing_and_others_speak_for_it_all_the_same(
+    external: &External,
+) {
+    let (rung, lamp) = ("iot/bell/button/event", "iot/bell/lamp/state");
+    let house = House::with_rules(BELL);
+    let _dispatcher = at(external, &house);
+    let watcher = external.client(external.kind(), "watcher", &[rung, lamp]);
+    let mut piano = external.client(external.kind(), "piano", &[]);
+    let ring = |piano: &mut crate::harness::Client, by: &str, text: &str, on: bool| {
+        let mark = watcher.mark();
+        piano.publish(by, text);
+        watcher.field(mark, lamp, "on", on);
     };
+    for round in 1..=10 {
+        ring(&mut piano, KEYS, &press(50), round % 2 == 1);
+    }
+    ring(&mut piano, rung, "{\"event\":\"press\"}", true);
+    // What comes later is answered: an echo would have rung by then.
+    ring(&mut piano, KEYS, &press(50), false);
+    let messages = watcher.messages(0);
+    let count = |topic: &str| {
+        messages
+            .iter()
+            .filter(|it| it.topic == topic && !it.retain)
+            .count()
+    };
+    assert_eq!((count(rung), count(lamp)), (12, 12));
+}
+
+fn a_text_for_people_is_told_at_the_external_broker(external: &External) {
+    let rule = "[rule.tell]\nwhen = \"piano.keys.press\"\nif = \"event.key == 50\"\n\
+                do = { notify = \"wall\", text = \"key ${event.key}\" }\n";
+    let house = House::with_rules(rule);
+    house.write("settings.toml", "[notify.wall]\nkind = \"mqtt\"\n");
+    let _dispatcher = at(external, &house);
+    let topic = "iot/dispatcher/notify/wall";
+    let wall = external.client(external.kind(), "wall", &[topic]);
+    external
+        .client(external.kind(), "piano", &[])
+        .publish(KEYS, &press(50));
+    wall.text(0, topic, "key 50");
+}
+
+fn the_second_dispatcher_of_a_broker_says_so_and_ends(external: &External) {
     let attic = "[device.attic]\nid = 40\nio.lamp = { kind = \"switch\", pin = 4 }\n";
     let (house, other) = (House::with_rules(""), House::with_rules(attic));
-    let watcher = external.client(Kind::RumqttcV5, "watcher", &["iot/#"]);
-    let first = at(&external, &house);
+    let watcher = external.client(external.kind(), "watcher", &["iot/#"]);
+    let first = at(external, &house);
     watcher.text(0, "iot/dispatcher/availability", "online");
     let mark = watcher.mark();
     let mut second = iot_control();
@@ -223,7 +302,7 @@ fn the_second_dispatcher_of_a_broker_says_so_and_ends() {
 
     // One that died without a word holds nobody up.
     first.kill_9();
-    at(&external, &other);
+    at(external, &other);
 }
 
 #[test]

@@ -8,12 +8,7 @@ use std::{
 };
 
 use rumqttc_v5::{
-    AckMode, AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, PersistedAckMode,
-    PersistedSession, SessionStore, SessionStoreError, SessionStoreKey,
-    mqttbytes::{
-        QoS,
-        v5::{Packet, Publish},
-    },
+    PersistedAckMode, PersistedSession, SessionStore, SessionStoreError, SessionStoreKey,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -22,7 +17,12 @@ use tokio::{
     time::timeout,
 };
 
-/// How long both brokers keep our session and what waits in it.
+use super::{
+    client::{Client, Heard},
+    lost::Lost,
+};
+
+/// How long both brokers keep our session and what waits in it; of 3.1.1, which has no such time, each in its own way.
 const SESSION_EXPIRY: Duration = Duration::from_secs(7 * 24 * 3_600);
 
 /// Messages that may be on their way to us without an acknowledgement.
@@ -30,6 +30,9 @@ const RECEIVE_MAX: u16 = 64;
 
 /// Messages that were heard and wait here. More of QoS 1 than [`RECEIVE_MAX`] can't be.
 const HEARD_MAX: usize = 1_024;
+
+/// As [`HEARD_MAX`] with 3.1.1, where we can't ask for less: each of QoS 1 has a packet identifier of its own.
+const HEARD_THREE_MAX: usize = u16::MAX as usize + HEARD_MAX;
 
 /// Requests that wait for a socket.
 const REQUESTS_MAX: usize = 64;
@@ -43,21 +46,25 @@ const GOODBYE_MAX: Duration = Duration::from_secs(1);
 /// What an end says.
 #[derive(Debug)]
 pub(super) enum Said {
-    Connected,
-    Message(Box<Publish>),
-    Lost(Box<ConnectionError>),
+    Connected {
+        /// The broker still has what it kept for us.
+        resumes: bool,
+    },
+    Message(Box<Heard>),
+    Lost(Lost),
 }
 
 /// An end that connects, or is connected. Dropped, it closes its socket without a goodbye.
 pub(super) struct End {
-    pub(super) client: AsyncClient,
+    pub(super) client: Client,
     pub(super) said: mpsc::Receiver<Said>,
     /// Polls the socket: whoever publishes must not, or both wait for each other.
     _polling: JoinSet<()>,
 }
 
 impl End {
-    pub(super) fn start(mut options: MqttOptions, packet_bytes_max: u32) -> Self {
+    /// A client of MQTT 5. Packets that are larger than `packet_bytes_max` are not sent to it.
+    pub(super) fn five(mut options: rumqttc_v5::MqttOptions, packet_bytes_max: u32) -> Self {
         let expiry = u32::try_from(SESSION_EXPIRY.as_secs()).unwrap_or(u32::MAX);
         options
             .set_keep_alive(KEEP_ALIVE_S)
@@ -66,13 +73,34 @@ impl End {
             .set_receive_maximum(Some(RECEIVE_MAX))
             .set_max_packet_size(Some(packet_bytes_max))
             .set_session_store(NothingLeft)
-            .set_ack_mode(AckMode::Manual);
-        let (client, events) = AsyncClient::builder(options).capacity(REQUESTS_MAX).build();
+            .set_ack_mode(rumqttc_v5::AckMode::Manual);
+        let builder = rumqttc_v5::AsyncClient::builder(options);
+        let (client, events) = builder.capacity(REQUESTS_MAX).build();
         let (says, said) = mpsc::channel(HEARD_MAX);
         let mut polling = JoinSet::new();
-        polling.spawn_local(poll(events, says));
+        polling.spawn_local(poll_five(client.clone(), events, Says(says)));
         Self {
-            client,
+            client: Client::Five(client),
+            said,
+            _polling: polling,
+        }
+    }
+
+    /// A client of MQTT 3.1.1. Packets that are larger than `packet_bytes_max` end its connection.
+    pub(super) fn three(mut options: rumqttc::MqttOptions, packet_bytes_max: u32) -> Self {
+        let bytes_max = usize::try_from(packet_bytes_max).unwrap_or(usize::MAX);
+        options
+            .set_keep_alive(KEEP_ALIVE_S)
+            .set_clean_session(false)
+            .set_max_packet_size(bytes_max, bytes_max)
+            .set_ack_mode(rumqttc::AckMode::Manual);
+        let builder = rumqttc::AsyncClient::builder(options);
+        let (client, events) = builder.capacity(REQUESTS_MAX).build();
+        let (says, said) = mpsc::channel(HEARD_THREE_MAX);
+        let mut polling = JoinSet::new();
+        polling.spawn_local(poll_three(client.clone(), events, Says(says)));
+        Self {
+            client: Client::Three(client),
             said,
             _polling: polling,
         }
@@ -89,26 +117,61 @@ impl End {
     }
 }
 
-async fn poll(mut events: EventLoop, says: mpsc::Sender<Said>) {
+async fn poll_five(client: rumqttc_v5::AsyncClient, mut events: rumqttc_v5::EventLoop, says: Says) {
+    use rumqttc_v5::{Event, mqttbytes::v5::Packet};
     loop {
-        let said = match events.poll().await {
-            Ok(Event::Incoming(Packet::ConnAck(_))) => Said::Connected,
-            Ok(Event::Incoming(Packet::Publish(message))) => Said::Message(Box::new(message)),
-            Ok(_) => continue,
-            Err(error) => {
-                // It is the last; a full queue is emptied first.
-                drop(says.send(Said::Lost(Box::new(error))).await);
-                return;
+        let is_told = match events.poll().await {
+            Ok(Event::Incoming(Packet::ConnAck(answer))) => says.connected(answer.session_present),
+            Ok(Event::Incoming(Packet::Publish(message))) => {
+                says.message(Heard::five(&client, message))
             }
+            Ok(_) => true,
+            Err(error) => return says.lost(Lost::five(&error)).await,
         };
-        // What is not acknowledged may be lost, and has to leave room for what is.
-        let is_loose = matches!(&said, Said::Message(message) if message.qos == QoS::AtMostOnce);
-        if is_loose && says.capacity() <= usize::from(RECEIVE_MAX) + 2 {
-            continue;
-        }
-        if says.try_send(said).is_err() {
+        if !is_told {
             return;
         }
+    }
+}
+
+async fn poll_three(client: rumqttc::AsyncClient, mut events: rumqttc::EventLoop, says: Says) {
+    use rumqttc::{Event, Packet};
+    loop {
+        let is_told = match events.poll().await {
+            Ok(Event::Incoming(Packet::ConnAck(answer))) => says.connected(answer.session_present),
+            Ok(Event::Incoming(Packet::Publish(message))) => {
+                says.message(Heard::three(&client, message))
+            }
+            Ok(_) => true,
+            Err(error) => return says.lost(Lost::three(&error)).await,
+        };
+        if !is_told {
+            return;
+        }
+    }
+}
+
+/// Tells what an end says, without waiting for whoever hears it: who waited could not acknowledge any more. False: it is
+/// not told, and the connection has to end.
+struct Says(mpsc::Sender<Said>);
+
+impl Says {
+    fn connected(&self, resumes: bool) -> bool {
+        self.0.try_send(Said::Connected { resumes }).is_ok()
+    }
+
+    fn message(&self, message: Heard) -> bool {
+        // What is not acknowledged may be lost, and has to leave room for what is.
+        let room_of_acknowledged = self.0.max_capacity() - (HEARD_MAX - usize::from(RECEIVE_MAX));
+        if message.ack.is_none() && self.0.capacity() <= room_of_acknowledged + 2 {
+            return true;
+        }
+        self.0.try_send(Said::Message(Box::new(message))).is_ok()
+    }
+
+    /// It is the last; a full queue is emptied first.
+    async fn lost(&self, lost: Lost) {
+        drop(self.0.send(Said::Lost(lost)).await);
     }
 }
 
@@ -146,9 +209,9 @@ impl SessionStore for NothingLeft {
 }
 
 /// Options of a client that speaks through `stream` and never through another socket.
-pub(super) fn through(stream: TcpStream, id: &str) -> MqttOptions {
+pub(super) fn through(stream: TcpStream, id: &str) -> rumqttc_v5::MqttOptions {
     let stream = Arc::new(Mutex::new(Some(stream)));
-    let mut options = MqttOptions::new(id, ("127.0.0.1", 0));
+    let mut options = rumqttc_v5::MqttOptions::new(id, ("127.0.0.1", 0));
     options.set_socket_connector(move |_, _| {
         let taken = stream.lock().ok().and_then(|mut stream| stream.take());
         async move { taken.ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected)) }

@@ -1,4 +1,4 @@
-//! A mosquitto of a test's own: with a port, a folder and a store that outlives its restarts.
+//! A mosquitto, or a NATS, of a test's own: with a port, a folder and a store that outlives its restarts.
 
 use std::{
     fs,
@@ -18,11 +18,20 @@ use super::{
     wait::until,
 };
 
-/// A running mosquitto; killed when dropped.
+/// A running broker; killed when dropped.
 pub struct External {
+    make: Make,
     folder: tempfile::TempDir,
     port: u16,
     child: Option<Child>,
+}
+
+/// Whose broker it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Make {
+    Mosquitto,
+    /// Its MQTT is 3.1.1 and nothing else.
+    Nats,
 }
 
 impl External {
@@ -45,11 +54,7 @@ impl External {
         if !say_if_missing("mosquitto", version.is_ok()) {
             return None;
         }
-        let mut external = Self {
-            folder: tempfile::tempdir().unwrap(),
-            port: free_port(),
-            child: None,
-        };
+        let mut external = Self::of(Make::Mosquitto);
         let folder = external.folder.path().display().to_string();
         make();
         let config = format!(
@@ -59,6 +64,54 @@ impl External {
         fs::write(external.file("mosquitto.conf"), config).unwrap();
         external.begin();
         Some(external)
+    }
+
+    /// Starts a NATS that lets everybody in; `None`: it is not installed, and need not be.
+    pub fn nats() -> Option<Self> {
+        let version = Command::new("nats-server")
+            .arg("--version")
+            .stdout(Stdio::null())
+            .status();
+        if !say_if_missing("nats-server", version.is_ok()) {
+            return None;
+        }
+        let mut external = Self::of(Make::Nats);
+        let folder = external.folder.path().display().to_string();
+        let config = format!(
+            "server_name: test\nhost: 127.0.0.1\nport: -1\njetstream {{ store_dir: \"{folder}\" }}\n\
+             mqtt {{ host: 127.0.0.1, port: {} }}\n",
+            external.port
+        );
+        fs::write(external.file("nats.conf"), config).unwrap();
+        external.begin();
+        Some(external)
+    }
+
+    fn of(make: Make) -> Self {
+        Self {
+            make,
+            folder: tempfile::tempdir().unwrap(),
+            port: free_port(),
+            child: None,
+        }
+    }
+
+    /// Makes of clients that it can have, the newest version last.
+    pub fn kinds(&self) -> &'static [Kind] {
+        match self.make {
+            Make::Mosquitto => &[Kind::RumqttcV4, Kind::RumqttcV5],
+            Make::Nats => &[Kind::RumqttcV4],
+        }
+    }
+
+    /// A make of client that speaks the newest version that it knows.
+    pub fn kind(&self) -> Kind {
+        *self.kinds().last().unwrap()
+    }
+
+    /// Whether it speaks MQTT 5.
+    pub fn is_v5(&self) -> bool {
+        self.make == Make::Mosquitto
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -72,9 +125,13 @@ impl External {
 
     /// Starts it again, and waits until it listens.
     pub fn begin(&mut self) {
-        let mut child = Command::new("mosquitto")
+        let (program, config) = match self.make {
+            Make::Mosquitto => ("mosquitto", "mosquitto.conf"),
+            Make::Nats => ("nats-server", "nats.conf"),
+        };
+        let mut child = Command::new(program)
             .arg("-c")
-            .arg(self.file("mosquitto.conf"))
+            .arg(self.file(config))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -83,11 +140,11 @@ impl External {
         let stderr = child.stderr.take().unwrap();
         thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                println!("mosquitto: {line}");
+                println!("{program}: {line}");
             }
         });
         self.child = Some(child);
-        until("mosquitto", || {
+        until(program, || {
             TcpStream::connect(("127.0.0.1", self.port)).ok()
         });
     }
