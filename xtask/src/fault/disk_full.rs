@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use super::{
     Way,
     findings::Findings,
-    rig::{House, Module, SOURCES, SmallDisk, Steady, Tally, mapping},
+    rig::{House, Memory, Module, SOURCES, SmallDisk, Steady, Tally, mapping},
 };
 
 /// Room on the whole disk.
@@ -47,12 +47,21 @@ const LAMP: &str = "iot/desk/lamp/target";
 /// # Errors
 /// The dispatcher can't be started or asked, or the machine gives us no disk.
 pub(crate) fn run(way: &Way) -> Result<Findings> {
+    let mut findings = Findings::default();
+    fill(way, None, &mut findings)?;
+    findings.note("records in memory:");
+    fill(way, Some(&Memory::new("disk-full")?), &mut findings)?;
+    Ok(findings)
+}
+
+/// Fills the disk under a house that works on its newest journal file there, or in `memory`.
+fn fill(way: &Way, memory: Option<&Memory>, findings: &mut Findings) -> Result<()> {
     let mut house = House::new(way, "disk-full", &mapping(MORE))?;
     let disk = SmallDisk::mount(&house.state(), DISK_BYTES)?;
     house.goes_within(disk.within());
+    house.has_variables(memory.map_or_else(Vec::new, Memory::variables));
     let logins = Steady::logins(&house)?;
     let desk = house.device_login("desk")?;
-    let mut findings = Findings::default();
     // Long enough that the pauses between two tries have grown.
     let spans: &[u64] = if way.quick { &[1] } else { &[2, 30] };
     let mut tally = Tally::default();
@@ -128,7 +137,7 @@ pub(crate) fn run(way: &Way) -> Result<Findings> {
         "s",
     );
     drop(server);
-    Ok(findings)
+    Ok(())
 }
 
 /// Reports until what fits in the pages that are there is used up.

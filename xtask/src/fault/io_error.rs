@@ -63,44 +63,16 @@ const QUICK_WRITES: usize = 4;
 /// The machine does not let us trace, or the dispatcher does not work where nothing fails.
 pub(crate) fn run(way: &Way) -> Result<Findings> {
     let mut trial = Trial::new(way)?;
-    let calls = trial.calls()?;
     let mut findings = Findings::default();
-    let quick = [
-        ("EIO", "", sample(&calls, quick_of)),
-        (
-            "ENOSPC",
-            "",
-            sample(&calls, |name| usize::from(TAKES_ROOM.contains(&name))),
-        ),
-    ];
-    let all = sample(&calls, |_| usize::MAX);
-    let full = [
-        ("EIO", "", all.clone()),
-        ("ENOSPC", "", all.clone()),
-        ("EIO", "+", all.clone()),
-    ];
-    for (error, more, cases) in if way.quick { &quick[..] } else { &full[..] } {
-        let mut ended = 0;
-        for (name, number) in cases {
-            let what = format!("{error} at {name} {number}{more}");
-            let when = format!("{number}{more}");
-            match trial.strike(name, (error, &when), Path::new("/dev/null")) {
-                Ok(Came::Ended) => ended += 1,
-                Ok(Came::Served { .. }) => {}
-                Err(wrong) => findings.holds(&format!("{what}: {wrong:#}"), false),
-            }
-        }
-        let from = if more.is_empty() { "at" } else { "from" };
-        findings.note(format!(
-            "{error} {from} {} of {} calls: {ended} starts refused, the others served",
-            cases.len(),
-            all.len(),
-        ));
-    }
+    trial.strike_each(way, &mut findings)?;
+    let memory = Memory::new("io-error")?;
+    trial.house.has_variables(memory.variables());
+    findings.note("records in memory:");
+    trial.strike_each(way, &mut findings)?;
     findings.none("acknowledged reports lost", trial.lost);
     findings.none("blocks lost that people heard were done", trial.undone);
     findings.none("refused starts that did not say why", trial.silent);
-    trial.changes_need_the_disk(&mut findings)?;
+    trial.changes_need_the_disk(&memory, &mut findings)?;
     findings.none("panics", trial.house.panics());
     Ok(findings)
 }
@@ -166,10 +138,47 @@ impl Trial {
         })
     }
 
+    /// Lets each call fail, or in the short form some of each kind.
+    fn strike_each(&mut self, way: &Way, findings: &mut Findings) -> Result<()> {
+        let calls = self.calls()?;
+        let quick = [
+            ("EIO", "", sample(&calls, quick_of)),
+            (
+                "ENOSPC",
+                "",
+                sample(&calls, |name| usize::from(TAKES_ROOM.contains(&name))),
+            ),
+        ];
+        let all = sample(&calls, |_| usize::MAX);
+        let full = [
+            ("EIO", "", all.clone()),
+            ("ENOSPC", "", all.clone()),
+            ("EIO", "+", all.clone()),
+        ];
+        for (error, more, cases) in if way.quick { &quick[..] } else { &full[..] } {
+            let mut ended = 0;
+            for (name, number) in cases {
+                let what = format!("{error} at {name} {number}{more}");
+                let when = format!("{number}{more}");
+                match self.strike(name, (error, &when), Path::new("/dev/null")) {
+                    Ok(Came::Ended) => ended += 1,
+                    Ok(Came::Served { .. }) => {}
+                    Err(wrong) => findings.holds(&format!("{what}: {wrong:#}"), false),
+                }
+            }
+            let from = if more.is_empty() { "at" } else { "from" };
+            findings.note(format!(
+                "{error} {from} {} of {} calls: {ended} starts refused, the others served",
+                cases.len(),
+                all.len(),
+            ));
+        }
+        Ok(())
+    }
+
     /// kill -9 shows no write that never came to the disk itself, but what people hear does: a block is not done while
     /// nothing is synced, nor, with records in memory, while nothing is written.
-    fn changes_need_the_disk(&mut self, findings: &mut Findings) -> Result<()> {
-        let memory = Memory::new("io-error")?;
+    fn changes_need_the_disk(&mut self, memory: &Memory, findings: &mut Findings) -> Result<()> {
         for (name, in_memory) in [
             ("fdatasync", false),
             ("fdatasync", true),

@@ -96,7 +96,7 @@ const FAULTS: &[Fault] = &[
     Fault {
         name: "io-error",
         what: "each call on the state's files fails in turn",
-        takes: "15 min",
+        takes: "30 min",
         is_quick: true,
         run: io_error::run,
     },

@@ -35,6 +35,12 @@ impl Memory {
         Ok(Self(path))
     }
 
+    /// As [`Self::variable`], with a sync each second: a disk that errs is noticed by then.
+    pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
+        let often = ("IOT_CONTROL__JOURNAL__SYNC_S", "1".to_owned());
+        vec![self.variable(), often]
+    }
+
     /// The variable by which a dispatcher hears of it.
     pub(crate) fn variable(&self) -> (&'static str, String) {
         ("RUNTIME_DIRECTORY", self.0.display().to_string())
