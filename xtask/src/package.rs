@@ -20,6 +20,7 @@ const FILES: &[(&str, u32)] = &[
     ("usr/lib/systemd/system/iot-control.service", 0o644),
     ("usr/lib/sysusers.d/iot-control.conf", 0o644),
     ("usr/share/doc/iot-control/service.md", 0o644),
+    ("usr/share/doc/iot-control/examples/presence.sh", 0o755),
     (EXAMPLE_MAPPING, 0o644),
 ];
 

@@ -79,6 +79,9 @@ pub(crate) enum Command {
     /// Adds, lists and removes people and MQTT clients
     #[command(subcommand)]
     User(User),
+    /// Prints who may do what, for an external broker
+    #[command(subcommand)]
+    Acl(Acl),
 }
 
 impl Command {
@@ -101,6 +104,7 @@ impl Command {
             Self::Rename(options) => &options.house,
             Self::Device(Device::Import(options)) => &options.house,
             Self::Backup(options) => &options.house,
+            Self::Acl(Acl::Export { house, .. }) => house,
             Self::Replay(options) => &options.mapping,
             Self::Lsp(_)
             | Self::Press(_)
@@ -500,6 +504,18 @@ pub(crate) enum User {
     Remove {
         /// Name of the user
         name: String,
+        #[command(flatten)]
+        state: State,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Acl {
+    /// Prints mosquitto's acl_file for the house: each device may speak for itself and for nothing else
+    Export {
+        /// Folder that holds mapping.toml
+        #[arg(default_value = "/etc/iot-control")]
+        house: PathBuf,
         #[command(flatten)]
         state: State,
     },

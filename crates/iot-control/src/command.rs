@@ -1,5 +1,6 @@
 //! The commands besides `run`: each a function from its options to an exit code.
 
+mod acl;
 mod ask;
 mod backup;
 mod check;
@@ -20,6 +21,7 @@ mod tls;
 mod unread;
 mod user;
 
+pub(crate) use acl::acl;
 pub(crate) use ask::{device, press, set};
 pub(crate) use backup::{backup, restore};
 pub(crate) use check::check;

@@ -1,8 +1,9 @@
 //! What keeps a house from running well on this machine, and how to mend it: `iot-control doctor`.
 //!
-//! Called by the command. Looks and changes nothing, with or without a dispatcher that runs. Each part looks at one
+//! Called by the command. Looks and changes nothing (an external broker is asked to take one message that it should refuse), with or without a dispatcher that runs. Each part looks at one
 //! thing and must not depend on what another found, so that a machine in a sorry state is told all of it at once.
 
+mod broker;
 mod house;
 mod machine;
 mod ports;
@@ -72,6 +73,7 @@ pub(crate) fn examine(house: &Path, state: Option<&Path>) -> Vec<Finding> {
     house::examine(house, &settings, &mut findings);
     let folder = state.map_or_else(|| settings.state_folder(None), PathBuf::from);
     state::examine(&folder, &settings, &mut findings);
+    broker::examine(house, &settings, &mut findings);
     ports::examine(&folder, &settings, &mut findings);
     machine::examine(Path::new("/"), &settings, &mut findings);
     findings

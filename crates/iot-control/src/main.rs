@@ -1,5 +1,6 @@
 //! `iot-control`: the dispatcher of a home and its command line.
 
+mod acl;
 mod backup;
 mod cli;
 mod command;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
         Command::Device(options) => command::device(options),
         Command::Tls(options) => command::tls(options),
         Command::User(options) => command::user(options),
+        Command::Acl(options) => command::acl(&options),
     };
     let code = done.unwrap_or_else(|why| {
         printer::complain(&why);

@@ -25,7 +25,7 @@ pub(crate) mod stream;
 mod supervisor;
 mod tell;
 pub(crate) mod tls;
-mod uplink;
+pub(crate) mod uplink;
 pub(crate) mod users;
 mod vitals;
 mod watch;

@@ -129,6 +129,8 @@ fn show_rows(devices: &[Json]) {
         };
         let sealed = match device["sealed"].is_string() {
             true => "  sealed",
+            // Anybody at an external broker may be speaking for it.
+            false if device["verified"] == false => "  unverified",
             false => "",
         };
         printer::result(format!(

@@ -1,19 +1,19 @@
 //! The house for people and machines: devices with what they report, should do, and were refused.
 
-use std::path::Path;
+use std::{path::Path, rc::Rc};
 
 use broker::{Core, Filter};
 use dispatcher::Sides;
 use jiff::tz::TimeZone;
 use mapping::{
     Program,
-    program::{ChannelIx, DeviceIx, SlotIx, VarIx},
+    program::{Carrier, ChannelIx, DeviceIx, SlotIx, VarIx},
     suggest,
 };
 use serde_json::{Map, Value as Json, json};
 use types::{Instant, Now, UnixTime, Value};
 
-use super::app::App;
+use super::{app::App, uplink::Uplink};
 use crate::simulate::Says;
 
 /// More retained messages than this are not told at once, in bytes.
@@ -144,11 +144,16 @@ fn summary(app: &App, now: Now, device: DeviceIx) -> Json {
         Sides::CONSUMER => "consumer",
         _ => "",
     };
+    let sealed = app.sealed.handle_of(device);
+    // Who has a key, and what nobody else speaks for, is known from itself.
+    let is_plain = sealed.is_none() && row.carrier != Carrier::Virtual;
+    let confines = |uplink: &Rc<Uplink>| uplink.confines();
     json!({
         "name": &*row.name,
         "id": row.id.0,
         "online": app.dispatcher.online(device),
-        "sealed": app.sealed.handle_of(device).map(|handle| handle.to_string()),
+        "sealed": sealed.map(|handle| handle.to_string()),
+        "verified": !is_plain || app.uplink.as_ref().is_none_or(confines),
         "blocked": blocked,
         "last_heard": heard.and_then(timestamp).map(|at| at.to_string()),
         "silent_s": heard.map(|heard| now.wall.since(heard).as_secs()),

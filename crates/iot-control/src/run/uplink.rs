@@ -5,6 +5,7 @@
 //! the other end has acknowledged it: what the external broker forgot is in the journal, and what the house forgot is at the
 //! external broker. Must not decide what a message means.
 
+pub(crate) mod canary;
 mod claim;
 mod client;
 mod echoes;
@@ -39,7 +40,7 @@ use self::{
 };
 use super::app::App;
 use crate::{
-    printer,
+    acl, printer,
     settings::{External, Settings},
 };
 
@@ -61,6 +62,10 @@ pub(super) struct Uplink {
     /// Of this start; nobody else knows it.
     password: [u8; 32],
     address: String,
+    /// Ours at that broker.
+    user: Option<String>,
+    /// It holds devices to their own topics, as it showed when it was tried last.
+    confines: Cell<bool>,
     /// Why it is not reached; `None`: it is.
     trouble: RefCell<Option<String>>,
     lost: Cell<u64>,
@@ -82,6 +87,8 @@ impl Uplink {
         Ok(Rc::new(Self {
             password,
             address: to.to_string(),
+            user: to.user.clone(),
+            confines: Cell::default(),
             trouble: RefCell::new(Some("not tried yet".to_owned())),
             lost: Cell::default(),
             version: Cell::default(),
@@ -106,6 +113,16 @@ impl Uplink {
     /// Where the external broker is.
     pub(super) fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Whether it holds each device to its own topics, so that a topic says who speaks.
+    pub(super) fn confines(&self) -> bool {
+        self.confines.get()
+    }
+
+    /// The list by which it would.
+    fn list(&self, program: &mapping::Program) -> acl::List {
+        acl::List::new(program, self.user.as_deref())
     }
 
     /// Why the external broker is not reached; `None`: it is.
@@ -146,6 +163,7 @@ impl Uplink {
     }
 
     fn not_reached(&self, why: &str) {
+        self.confines.set(false);
         let was = self.trouble.replace(Some(why.to_owned()));
         if was.is_none() {
             self.lost.set(self.lost.get() + 1);
@@ -276,7 +294,7 @@ impl Reach {
     }
 
     fn five(&self) -> anyhow::Result<rumqttc_v5::MqttOptions> {
-        use rumqttc_v5::{Transport, mqttbytes::QoS, mqttbytes::v5::LastWill};
+        use rumqttc_v5::Transport;
         let mut options = rumqttc_v5::MqttOptions::new(&*self.id, (self.host.clone(), self.port));
         if let Some((user, password)) = &self.login {
             options.set_credentials(user.clone(), password.clone());
@@ -287,13 +305,11 @@ impl Reach {
                 Tls::Machine => Transport::try_tls_with_default_config().context(MACHINE_TLS)?,
             });
         }
-        let will = LastWill::new(AVAILABILITY, "offline", QoS::AtLeastOnce, true, None);
-        options.set_last_will(will);
         Ok(options)
     }
 
     fn three(&self) -> anyhow::Result<rumqttc::MqttOptions> {
-        use rumqttc::{LastWill, QoS, Transport};
+        use rumqttc::Transport;
         let mut options = rumqttc::MqttOptions::new(&*self.id, (self.host.clone(), self.port));
         if let Some((user, password)) = &self.login {
             options.set_credentials(user.clone(), password.clone());
@@ -304,11 +320,11 @@ impl Reach {
                 Tls::Machine => Transport::try_tls_with_default_config().context(MACHINE_TLS)?,
             });
         }
-        let will = LastWill::new(AVAILABILITY, "offline", QoS::AtLeastOnce, true);
-        options.set_last_will(will);
         Ok(options)
     }
 }
+
+const NO_MQTT: &str = "it says other things than MQTT does";
 
 const MACHINE_TLS: &str = "this machine's certificates; broker_ca names others";
 
@@ -350,6 +366,9 @@ impl Road {
     /// One connection from its beginning to its end.
     async fn connection(&self, pause_max: &mut Duration) -> Ended {
         let choice = self.choice.get();
+        if let Err(ended) = self.claim(choice).await {
+            return ended;
+        }
         let mut outside = match self.outside(choice.version) {
             Ok(outside) => outside,
             Err(why) => return Ended::Lost(format!("{why:#}")),
@@ -357,16 +376,9 @@ impl Road {
         match outside.said.recv().await {
             Some(Said::Connected { resumes: true }) => {}
             Some(Said::Connected { resumes: false }) => self.echoes.borrow_mut().forget(),
-            Some(Said::Lost(lost)) => {
-                self.choice.set(choice.after(lost.verdict));
-                return Ended::Lost(lost.why);
-            }
-            _ => return Ended::Lost("it says other things than MQTT does".to_owned()),
+            Some(Said::Lost(lost)) => return Ended::Lost(lost.why),
+            _ => return Ended::Lost(NO_MQTT.to_owned()),
         }
-        let early = match pass::claimed(&mut outside, &self.claim).await {
-            Ok(early) => early,
-            Err(ended) => return ended,
-        };
         let mut inside = match self.inside().await {
             Ok(inside) => inside,
             Err(error) => return Ended::Lost(format!("our own broker: {error}")),
@@ -376,14 +388,53 @@ impl Road {
             other => return Ended::Lost(format!("our own broker: {other:?}")),
         }
         *pause_max = PAUSE_FIRST;
-        pass::between(self, outside, inside, early).await
+        pass::between(self, outside, inside).await
+    }
+
+    /// Claims the house, over a connection of its own; finds out which version the broker speaks.
+    async fn claim(&self, choice: Choice) -> Result<(), Ended> {
+        let name = format!("{}-claim", self.reach.id);
+        let started = match choice.version {
+            Version::Five => self.reach.five().map(|mut options| {
+                options.set_client_id(name);
+                End::brief(options, self.packet_bytes_max)
+            }),
+            Version::Three => self.reach.three().map(|mut options| {
+                options.set_client_id(name);
+                End::brief_three(options, self.packet_bytes_max)
+            }),
+        };
+        let mut asking = started.map_err(|why| Ended::Lost(format!("{why:#}")))?;
+        match asking.said.recv().await {
+            Some(Said::Connected { .. }) => {}
+            Some(Said::Lost(lost)) => {
+                self.choice.set(choice.after(lost.verdict));
+                return Err(Ended::Lost(lost.why));
+            }
+            _ => return Err(Ended::Lost(NO_MQTT.to_owned())),
+        }
+        let claimed = pass::claimed(&mut asking, &self.claim).await;
+        asking.leave().await;
+        claimed
     }
 
     /// A connection to the external broker, of which nothing is known yet.
     fn outside(&self, version: Version) -> anyhow::Result<End> {
         Ok(match version {
-            Version::Five => End::five(self.reach.five()?, self.packet_bytes_max),
-            Version::Three => End::three(self.reach.three()?, self.packet_bytes_max),
+            Version::Five => {
+                use rumqttc_v5::mqttbytes::{QoS, v5::LastWill};
+                let will = LastWill::new(AVAILABILITY, "offline", QoS::AtLeastOnce, true, None);
+                let mut options = self.reach.five()?;
+                options.set_last_will(will);
+                End::five(options, self.packet_bytes_max)
+            }
+            Version::Three => {
+                use rumqttc::{LastWill, QoS};
+                let will = LastWill::new(AVAILABILITY, "offline", QoS::AtLeastOnce, true);
+                let mut options = self.reach.three()?;
+                options.set_last_will(will);
+                End::three(options, self.packet_bytes_max)
+            }
         })
     }
 

@@ -14,10 +14,12 @@
 #![allow(unreachable_pub, reason = "the modules share a harness")]
 
 mod access;
+mod at_home;
 mod availability;
 mod backups;
 mod blocks;
 mod command_line;
+mod confined;
 mod damage;
 mod disk;
 mod doctor;

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use rumqttc_v5::mqttbytes::v5::{Publish as PublishFive, PublishProperties};
+use rumqttc_v5::mqttbytes::v5::{PubAckReason, Publish as PublishFive, PublishProperties};
 use tokio::time::timeout;
 
 /// How long a broker may take to answer a subscription.
@@ -119,12 +119,12 @@ impl Client {
                 Self::Five(client) => {
                     let filters = filters.iter().map(Filter::five);
                     let notice = client.subscribe_many_tracked(filters).await?;
-                    refused(notice.wait_async().await)
+                    refused(notice.wait_completion_async().await)
                 }
                 Self::Three(client) => {
                     let filters = filters.iter().map(Filter::three);
                     let notice = client.subscribe_many_tracked(filters).await?;
-                    refused(notice.wait_async().await)
+                    refused(notice.wait_completion_async().await)
                 }
             }
         };
@@ -225,7 +225,11 @@ pub(super) enum Notice {
 pub(super) enum Answer {
     Taken,
     /// It would say the same each time.
-    Refused(String),
+    Refused {
+        reason: String,
+        /// Our user may not do it.
+        for_rights: bool,
+    },
     /// The connection is over: nobody knows.
     None(String),
 }
@@ -234,12 +238,15 @@ impl Notice {
     pub(super) async fn answer(self) -> Answer {
         use rumqttc_v5::PublishNoticeError;
         match self {
-            Self::Five(notice) => match notice.wait_async().await {
+            Self::Five(notice) => match notice.wait_completion_async().await {
                 Ok(_) => Answer::Taken,
-                Err(PublishNoticeError::V5PubAck(reason)) => Answer::Refused(format!("{reason:?}")),
+                Err(PublishNoticeError::V5PubAck(reason)) => Answer::Refused {
+                    for_rights: reason == PubAckReason::NotAuthorized,
+                    reason: format!("{reason:?}"),
+                },
                 Err(error) => Answer::None(error.to_string()),
             },
-            Self::Three(notice) => match notice.wait_async().await {
+            Self::Three(notice) => match notice.wait_completion_async().await {
                 Ok(_) => Answer::Taken,
                 Err(error) => Answer::None(error.to_string()),
             },

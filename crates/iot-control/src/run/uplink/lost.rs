@@ -37,6 +37,11 @@ impl Lost {
                 ConnectReturnCode::RefusedProtocolVersion
                 | ConnectReturnCode::UnsupportedProtocolVersion,
             ) => Self::of("it does not speak MQTT 5".to_owned(), Verdict::Unknown),
+            ConnectionError::MqttState(
+                StateError::Deserialization(rumqttc_v5::mqttbytes::Error::Io(error))
+                | StateError::Io(error),
+            )
+            | ConnectionError::Io(error) => Self::io(error),
             ConnectionError::NotConnAck(_)
             | ConnectionError::MqttState(StateError::Deserialization(_)) => {
                 Self::of(error.to_string(), Verdict::Unknown)
@@ -45,7 +50,6 @@ impl Lost {
                 Self::of(error.to_string(), Verdict::Silent)
             }
             ConnectionError::Tls(error) => Self::tls(error),
-            ConnectionError::Io(error) => Self::io(error),
             error => Self::of(error.to_string(), Verdict::Nothing),
         }
     }
@@ -60,6 +64,10 @@ impl Lost {
                 let why = "it speaks neither MQTT 5 nor 3.1.1";
                 Self::of(why.to_owned(), Verdict::Unknown)
             }
+            ConnectionError::MqttState(
+                StateError::Deserialization(rumqttc::Error::Io(error)) | StateError::Io(error),
+            )
+            | ConnectionError::Io(error) => Self::io(error),
             ConnectionError::NotConnAck(_)
             | ConnectionError::MqttState(StateError::Deserialization(_)) => {
                 Self::of(error.to_string(), Verdict::Unknown)
@@ -68,7 +76,6 @@ impl Lost {
                 Self::of(error.to_string(), Verdict::Silent)
             }
             ConnectionError::Tls(error) => Self::tls(error),
-            ConnectionError::Io(error) => Self::io(error),
             error => Self::of(error.to_string(), Verdict::Nothing),
         }
     }

@@ -1,6 +1,6 @@
 //! One connection to the external broker: whose the house is, what crosses over, and in which order it is acknowledged.
 
-use std::{collections::VecDeque, future::pending, rc::Rc, time::Duration};
+use std::{future::pending, rc::Rc, time::Duration};
 
 use dispatcher::Outside;
 use tokio::{
@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::{
-    AVAILABILITY, Road,
+    AVAILABILITY, Road, canary,
     claim::{ASK, CLAIM, Claim},
     client::{Ack, Answer, Client, Filter, Gone, Heard, Notice, Say, Version},
     session::{End, Said},
@@ -17,6 +17,9 @@ use super::{
 
 /// How long a dispatcher that is alive may take to say so.
 const ANSWER_MAX: Duration = Duration::from_secs(3);
+
+/// How often it is tried whether the broker holds devices to their own topics.
+const PROVE_EVERY: Duration = Duration::from_secs(60);
 
 /// Acknowledgements that wait for the other end.
 const WAITING_MAX: usize = 256;
@@ -37,55 +40,36 @@ impl From<Gone> for Ended {
     }
 }
 
-/// Looks for another dispatcher, and claims the house where none answers. Gives what else was heard meanwhile.
-pub(super) async fn claimed(outside: &mut End, claim: &Claim) -> Result<VecDeque<Heard>, Ended> {
+/// Looks for another dispatcher, and claims the house where none answers; over a connection that hears nothing else. What waits
+/// for the house at the broker would be in the way of an answer: it is not acknowledged before the house has it.
+pub(super) async fn claimed(asking: &mut End, claim: &Claim) -> Result<(), Ended> {
     let filters = [CLAIM, ASK].map(Filter::of_all);
-    outside.client.subscribe(&filters).await?;
+    asking.client.subscribe(&filters).await?;
     // Our own question comes back after what lies retained.
-    say(&outside.client, ASK, claim.id.clone(), false).await?;
-    let mut early = VecDeque::new();
+    say(&asking.client, ASK, claim.id.clone(), false).await?;
     let mut was_claimed = false;
     loop {
-        let message = next(outside).await?;
+        let message = next(asking).await?;
+        asking.client.acknowledge(message.ack).await?;
         match &*message.topic {
             CLAIM => was_claimed |= claim.of_other(&message.payload).is_some(),
-            ASK if message.payload == claim.id.as_bytes() => {
-                outside.client.acknowledge(message.ack).await?;
-                break;
-            }
-            ASK => {}
-            _ => {
-                early.push_back(message);
-                continue;
-            }
-        }
-        outside.client.acknowledge(message.ack).await?;
-    }
-    if was_claimed {
-        let answered = timeout(ANSWER_MAX, answer(outside, claim, &mut early)).await;
-        if let Ok(ended) = answered {
-            outside.leave().await;
-            return Err(ended?);
+            _ if message.payload == claim.id.as_bytes() => break,
+            _ => {}
         }
     }
-    say(&outside.client, CLAIM, claim.text(), true).await?;
-    Ok(early)
+    if was_claimed && let Ok(ended) = timeout(ANSWER_MAX, answer(asking, claim)).await {
+        return Err(ended?);
+    }
+    say(&asking.client, CLAIM, claim.text(), true).await
 }
 
 /// Waits until a dispatcher that was there before says that it is alive.
-async fn answer(
-    outside: &mut End,
-    claim: &Claim,
-    early: &mut VecDeque<Heard>,
-) -> Result<Ended, Ended> {
+async fn answer(asking: &mut End, claim: &Claim) -> Result<Ended, Ended> {
     loop {
-        let message = next(outside).await?;
-        if message.topic != CLAIM {
-            early.push_back(message);
-            continue;
-        }
-        outside.client.acknowledge(message.ack).await?;
-        let other = claim.of_other(&message.payload).filter(|_| !message.retain);
+        let message = next(asking).await?;
+        asking.client.acknowledge(message.ack).await?;
+        let other = claim.of_other(&message.payload);
+        let other = other.filter(|_| message.topic == CLAIM && !message.retain);
         if let Some(why) = other.and_then(|other| claim.yields_to(&other)) {
             return Ok(Ended::Yields(why));
         }
@@ -93,16 +77,12 @@ async fn answer(
 }
 
 /// Passes messages both ways until one end is lost.
-pub(super) async fn between(
-    road: &Road,
-    outside: End,
-    inside: End,
-    early: VecDeque<Heard>,
-) -> Ended {
+pub(super) async fn between(road: &Road, outside: End, inside: End) -> Ended {
     let mut crossing = crossing(road);
     let (out, into) = (outside.client.clone(), inside.client.clone());
     let begun = async {
         into.subscribe(&told(&crossing.told)).await?;
+        out.subscribe(&[CLAIM, ASK].map(Filter::of_others)).await?;
         out.subscribe(&heard(&crossing)).await?;
         say(&out, AVAILABILITY, "online".to_owned(), true).await
     };
@@ -124,6 +104,7 @@ pub(super) async fn between(
             crossing = new;
         }
     };
+    let proof = prove(road, &out, seen.clone());
     let inward = Inward {
         road,
         out: &out,
@@ -139,12 +120,29 @@ pub(super) async fn between(
         waits: waits_out,
     };
     tokio::select! {
-        ended = inward.pass(outside, early) => ended,
+        ended = inward.pass(outside) => ended,
         ended = outward.pass(inside) => ended,
         ended = acknowledge(&out, acks_out, "our own broker") => ended,
         ended = acknowledge(&into, acks_in, "the external broker") => ended,
         ended = follow => ended,
+        ended = proof => ended,
         () = stopped(road, &out) => Ended::Stopped,
+    }
+}
+
+/// Tries again and again whether the broker holds devices to their own topics: somebody may change its list at any time.
+async fn prove(road: &Road, out: &Client, mut crossing: watch::Receiver<Rc<Outside>>) -> Ended {
+    loop {
+        let list = road
+            .server
+            .enter(|_, app, _| road.uplink.list(app.dispatcher.program()));
+        match canary::is_refused(out, list.canary()).await {
+            Ok(is_refused) => road.uplink.confines.set(is_refused),
+            // The end that is lost says why.
+            Err(_) => return pending().await,
+        }
+        // Another mapping has another list; that nobody can tell us any more, the others hear too.
+        drop(timeout(PROVE_EVERY, crossing.changed()).await);
     }
 }
 
@@ -193,14 +191,9 @@ struct Inward<'a> {
 }
 
 impl Inward<'_> {
-    async fn pass(self, mut outside: End, early: VecDeque<Heard>) -> Ended {
-        let mut early = early;
+    async fn pass(self, mut outside: End) -> Ended {
         loop {
-            let message = match early.pop_front() {
-                Some(message) => Ok(message),
-                None => next(&mut outside).await,
-            };
-            let taken = match message {
+            let taken = match next(&mut outside).await {
                 Ok(message) => self.take(message).await,
                 Err(ended) => Err(ended),
             };
@@ -348,7 +341,7 @@ async fn acknowledge(sender: &Client, mut waiting: mpsc::Receiver<Waiting>, othe
         match notice.answer().await {
             Answer::Taken => {}
             // The house's own refusals are counted and told there.
-            Answer::Refused(reason) => tracing::debug!(reason, "{other} refused a message"),
+            Answer::Refused { reason, .. } => tracing::debug!(reason, "{other} refused a message"),
             Answer::None(error) => {
                 tracing::debug!(error, "a message comes again");
                 // The end that is lost says why.
@@ -398,7 +391,7 @@ async fn say(out: &Client, topic: &str, text: String, retain: bool) -> Result<()
     });
     match said.await?.answer().await {
         Answer::Taken => Ok(()),
-        Answer::Refused(reason) => Err(Ended::Lost(format!(
+        Answer::Refused { reason, .. } => Err(Ended::Lost(format!(
             "it does not let us publish on {topic} ({reason}): give our user the right to iot/#"
         ))),
         Answer::None(error) => Err(Ended::Lost(error)),

@@ -63,16 +63,22 @@ pub(super) struct End {
 }
 
 impl End {
-    /// A client of MQTT 5. Packets that are larger than `packet_bytes_max` are not sent to it.
+    /// A client of MQTT 5 whose session the broker keeps. Packets that are larger than `packet_bytes_max` are not sent to it.
     pub(super) fn five(mut options: rumqttc_v5::MqttOptions, packet_bytes_max: u32) -> Self {
         let expiry = u32::try_from(SESSION_EXPIRY.as_secs()).unwrap_or(u32::MAX);
         options
-            .set_keep_alive(KEEP_ALIVE_S)
             .set_clean_start(false)
             .set_session_expiry_interval(Some(expiry))
+            .set_session_store(NothingLeft);
+        Self::brief(options, packet_bytes_max)
+    }
+
+    /// As [`Self::five`], of whom the broker keeps nothing when it goes.
+    pub(super) fn brief(mut options: rumqttc_v5::MqttOptions, packet_bytes_max: u32) -> Self {
+        options
+            .set_keep_alive(KEEP_ALIVE_S)
             .set_receive_maximum(Some(RECEIVE_MAX))
             .set_max_packet_size(Some(packet_bytes_max))
-            .set_session_store(NothingLeft)
             .set_ack_mode(rumqttc_v5::AckMode::Manual);
         let builder = rumqttc_v5::AsyncClient::builder(options);
         let (client, events) = builder.capacity(REQUESTS_MAX).build();
@@ -86,12 +92,18 @@ impl End {
         }
     }
 
-    /// A client of MQTT 3.1.1. Packets that are larger than `packet_bytes_max` end its connection.
+    /// A client of MQTT 3.1.1 whose session the broker keeps. Packets that are larger than `packet_bytes_max` end its
+    /// connection.
     pub(super) fn three(mut options: rumqttc::MqttOptions, packet_bytes_max: u32) -> Self {
+        options.set_clean_session(false);
+        Self::brief_three(options, packet_bytes_max)
+    }
+
+    /// As [`Self::three`], of whom the broker keeps nothing when it goes.
+    pub(super) fn brief_three(mut options: rumqttc::MqttOptions, packet_bytes_max: u32) -> Self {
         let bytes_max = usize::try_from(packet_bytes_max).unwrap_or(usize::MAX);
         options
             .set_keep_alive(KEEP_ALIVE_S)
-            .set_clean_session(false)
             .set_max_packet_size(bytes_max, bytes_max)
             .set_ack_mode(rumqttc::AckMode::Manual);
         let builder = rumqttc::AsyncClient::builder(options);

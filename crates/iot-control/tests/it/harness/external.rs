@@ -118,6 +118,12 @@ impl External {
         self.folder.path().join(name)
     }
 
+    /// Has it read its lists again, as its service does.
+    pub fn reload(&self) {
+        let child = self.child.as_ref().unwrap();
+        kill_process(Pid::from_child(child), Signal::HUP).unwrap();
+    }
+
     /// `mqtt://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("mqtt://127.0.0.1:{}", self.port)
@@ -204,12 +210,15 @@ fn free_port() -> u16 {
 }
 
 /// Writes a file of logins as mosquitto reads it.
-pub fn write_passwords(path: &Path, login: &Login) {
-    let made = Command::new("mosquitto_passwd")
-        .args(["-b", "-c"])
-        .arg(path)
-        .args([&login.user, &login.password])
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{made:?}");
+pub fn write_passwords(path: &Path, logins: &[Login]) {
+    fs::write(path, "").unwrap();
+    for login in logins {
+        let made = Command::new("mosquitto_passwd")
+            .arg("-b")
+            .arg(path)
+            .args([&login.user, &login.password])
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{made:?}");
+    }
 }

@@ -1,0 +1,181 @@
+//! Who may do what at an external broker, as mosquitto's `acl_file` has it.
+//!
+//! Called by `acl export`, by `doctor`, and by the way to an external broker, which tries whether the list is in force there:
+//! it names one topic, after the list's own text, on which even the dispatcher may not publish. Where that is refused, the
+//! broker goes by this list and by no older one. Only texts in and texts out.
+
+use std::fmt::Write as _;
+
+use dispatcher::access::{self, Access};
+use mapping::{
+    Program,
+    program::{Carrier, Preset},
+};
+
+use crate::run::users::{Users, name_for};
+
+/// Below this the topic lies on which nobody may publish.
+const CANARIES: &str = "iot/dispatcher/canary";
+
+/// The dispatcher's user where the settings name none: such a list can't be in force for it.
+const NO_USER: &str = "iot-control";
+
+/// The login that Zigbee2MQTT gets where the house has its devices and no bridge of its own.
+const ZIGBEE2MQTT: (&str, &str) = ("zigbee2mqtt", "zigbee2mqtt/#");
+
+const HEAD: &str = "\
+# Made by `iot-control acl export`; make it anew when devices come, go or get other names.
+# Logins are in the broker's password file. Who has none here may do nothing.
+";
+
+/// The rights of the devices of a house. What people and programs may do is beside the point: it is not part of what is
+/// tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct List {
+    /// The dispatcher's user.
+    dispatcher: String,
+    devices: String,
+}
+
+impl List {
+    /// `user` is the dispatcher's at that broker.
+    pub(crate) fn new(program: &Program, user: Option<&str>) -> Self {
+        let mut devices = String::new();
+        for (place, row) in program.devices.iter().enumerate() {
+            let is_of_bridge = is_of_zigbee2mqtt(&row.carrier);
+            if row.carrier == Carrier::Virtual || is_of_bridge {
+                continue;
+            }
+            let device = mapping::program::DeviceIx::all(program.devices.len()).nth(place);
+            if let Some(device) = device {
+                write_user(
+                    &mut devices,
+                    &name_for(&row.name),
+                    &access::of_device(program, device),
+                );
+            }
+        }
+        Self {
+            dispatcher: user.unwrap_or(NO_USER).to_owned(),
+            devices,
+        }
+    }
+
+    /// The topic on which a broker that goes by this list lets nobody publish.
+    pub(crate) fn canary(&self) -> String {
+        let text = format!("{}\n{}", self.dispatcher, self.devices);
+        format!("{CANARIES}/{:08x}", crc32fast::hash(text.as_bytes()))
+    }
+
+    /// The whole file, with the people, programs and bridges of `users`. `told_at`: where Home Assistant is told of the
+    /// house, if it is.
+    pub(crate) fn file(&self, program: &Program, users: &Users, told_at: Option<&str>) -> String {
+        let mut file = HEAD.to_owned();
+        let canary = self.canary();
+        let _ = write!(
+            file,
+            "\n# The dispatcher. What it may not is how it sees that this list is in force.\nuser {}\ntopic readwrite #\ntopic deny {canary}\n",
+            self.dispatcher
+        );
+        file.push_str("\n# Devices: each for itself.\n");
+        file.push_str(&self.devices);
+        let is_device = |name: &str| {
+            program
+                .devices
+                .iter()
+                .any(|row| name_for(&row.name) == name)
+        };
+        let others = users.iter().filter(|(_, known)| known.device.is_none());
+        let others: Vec<_> = others.filter(|(name, _)| !is_device(name)).collect();
+        let has_bridge = others.iter().any(|(_, known)| !known.bridge.is_empty());
+        let needs_bridge = program
+            .devices
+            .iter()
+            .any(|row| is_of_zigbee2mqtt(&row.carrier));
+        file.push_str("\n# People, programs, bridges.\n");
+        if needs_bridge && !has_bridge {
+            let (name, filter) = ZIGBEE2MQTT;
+            write_user(&mut file, name, &access::of_bridge(&[filter.to_owned()]));
+        }
+        for (name, known) in others {
+            let mut access = match known.kind {
+                _ if !known.bridge.is_empty() => access::of_bridge(&known.bridge),
+                store::db::UserKind::Tool => access::of_tool(program, told_at),
+                _ => access::of_person(program, &[]),
+            };
+            access.subscribe.extend_from_slice(&known.read);
+            write_user(&mut file, name, &access);
+        }
+        file
+    }
+}
+
+fn is_of_zigbee2mqtt(carrier: &Carrier) -> bool {
+    matches!(carrier, Carrier::Foreign(foreign)
+        if matches!(foreign.preset, Some((Preset::Zigbee2Mqtt, _))))
+}
+
+fn write_user(file: &mut String, name: &str, access: &Access) {
+    let _ = writeln!(file, "user {name}");
+    let writes = access.publish.iter().map(|filter| ("write", filter));
+    let reads = access.subscribe.iter().map(|filter| ("read", filter));
+    for (may, filter) in writes.chain(reads) {
+        let _ = writeln!(file, "topic {may} {filter}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUSE: &str = r#"
+format = 1
+[device.piano]
+id = 1
+io.keys = { kind = "keyboard" }
+[device.old_lamp]
+id = 2
+mqtt = { state = "home/lamp", target = "home/lamp/set" }
+io.lamp = { kind = "switch" }
+[device.door]
+id = 3
+mqtt = { preset = "zigbee2mqtt", name = "front door" }
+io.contact = { kind = "contact", from = "contact" }
+[device.mode]
+virtual = true
+io.evening = { kind = "button" }
+"#;
+
+    fn program(text: &str) -> std::sync::Arc<Program> {
+        let loaded = mapping::load_texts([("mapping.toml", text.to_owned())]);
+        loaded.program.expect("it checks")
+    }
+
+    #[test]
+    fn each_device_has_its_own_topics_and_the_dispatcher_all_but_one() {
+        let program = program(HOUSE);
+        let list = List::new(&program, Some("house"));
+        let file = list.file(&program, &Users::default(), None);
+        let canary = list.canary();
+        let expected = format!(
+            "{HEAD}\n# The dispatcher. What it may not is how it sees that this list is in force.\n\
+             user house\ntopic readwrite #\ntopic deny {canary}\n\n# Devices: each for itself.\n\
+             user piano\ntopic write iot/piano/+/event\ntopic write iot/piano/+/state\n\
+             topic write iot/piano/availability\ntopic read iot/piano/+/target\n\
+             topic read iot/piano/+/command\ntopic read iot/piano/role\n\
+             user old_lamp\ntopic write home/lamp\ntopic read home/lamp/set\n\n\
+             # People, programs, bridges.\nuser zigbee2mqtt\ntopic write zigbee2mqtt/#\n\
+             topic read zigbee2mqtt/#\n"
+        );
+        assert_eq!(file, expected);
+    }
+
+    #[test]
+    fn another_list_has_another_topic_that_nobody_may_write() {
+        let (one, other) = (program(HOUSE), program(&HOUSE.replace("piano", "organ")));
+        let canary = |program, user| List::new(program, user).canary();
+        assert_eq!(canary(&one, Some("house")), canary(&one, Some("house")));
+        assert_ne!(canary(&one, Some("house")), canary(&other, Some("house")));
+        assert_ne!(canary(&one, Some("house")), canary(&one, None));
+    }
+}

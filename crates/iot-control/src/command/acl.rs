@@ -1,0 +1,56 @@
+//! `iot-control acl export`: the list by which an external broker holds each device to its own topics.
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+use store::Past;
+
+use super::house;
+use crate::{
+    acl::List,
+    cli::Acl,
+    printer,
+    run::users::Users,
+    settings::{Settings, Switch},
+};
+
+/// Prints it.
+pub(crate) fn acl(command: &Acl) -> anyhow::Result<ExitCode> {
+    let Acl::Export {
+        house: folder,
+        state,
+    } = command;
+    house::is_there(folder, "iot-control acl export HOUSE")?;
+    let Some(program) = mapping::load(folder).program else {
+        bail!(
+            "{0}: it does not check, and `iot-control check {0}` says why",
+            folder.display()
+        );
+    };
+    let settings = Settings::read(folder)?;
+    let user = settings.broker.as_ref().map(|to| to.user.as_deref());
+    match user {
+        None => printer::tell(
+            "the house meets at its own broker, which needs no list; this one is for `broker = \"mqtt://USER@HOST\"` in settings.toml",
+        ),
+        Some(None) => printer::tell(
+            "`broker` in the settings names no user: the list has `iot-control` for the dispatcher; write mqtt://iot-control@HOST",
+        ),
+        Some(Some(_)) => {}
+    }
+    let there = state.folder.clone();
+    let users = users(&there.unwrap_or_else(|| settings.state_folder(None)));
+    let is_told = settings.home_assistant.discovery == Switch::On;
+    let told_at = is_told.then_some(&*settings.home_assistant.prefix);
+    let list = List::new(&program, user.flatten());
+    printer::results(list.file(&program, &users, told_at));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// People, programs and bridges of the state; none where there is no state that can be read.
+fn users(folder: &std::path::Path) -> Users {
+    let rows = Past::open_untouched(folder)
+        .ok()
+        .and_then(|past| past.database().users().ok());
+    rows.map_or_else(Users::default, |(rows, _)| Users::new(&rows))
+}
