@@ -223,10 +223,13 @@ impl House {
                 self.known_rule(rule)?;
                 let mut at = rule_path(rule);
                 at.0.push("enabled".into());
-                if *on && self.model().at(&at.0).is_none() {
-                    return self.finish(self.texts());
+                let model = self.model();
+                match (on, model.at(&at.0)) {
+                    // Without the key a rule is enabled: the file is again as it was before it was disabled.
+                    (true, Some(Model::Bool(false))) => self.change_model(&at, None, None),
+                    (true, None | Some(Model::Bool(true))) => self.finish(self.texts()),
+                    _ => self.change_model(&at, Some(&Model::Bool(*on)), None),
                 }
-                self.change_model(&at, Some(&Model::Bool(*on)), None)
             }
             Edit::Rename { symbol, to } => rename::rename(self, symbol, to),
         }

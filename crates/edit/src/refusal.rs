@@ -42,8 +42,8 @@ pub enum Refusal {
     },
     /// Something of that name is there already; holds what it is and its name.
     Taken(&'static str, String),
-    /// Not a name for that; holds it.
-    BadName(String),
+    /// Not a name for that; holds it, and why with what can be.
+    BadName(String, String),
     /// Nothing has that name; holds it, and where known the nearest one.
     Unknown(String, Option<String>),
     /// Several things have that name; holds it, and how each is told apart.
@@ -107,7 +107,7 @@ impl fmt::Display for Refusal {
                 )
             }
             Self::Taken(what, name) => write!(f, "there is a {what} `{name}` already"),
-            Self::BadName(name) => write!(f, "`{name}` can't be a name there"),
+            Self::BadName(name, why) => write!(f, "`{name}` can't be a name there: {why}"),
             Self::Unknown(name, near) => {
                 write!(f, "nothing is called `{name}`")?;
                 match near {

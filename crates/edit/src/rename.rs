@@ -99,8 +99,8 @@ pub(crate) fn rename(house: &House, symbol: &Symbol, to: &str) -> Result<Change,
     if analysis.index.declaration(symbol).is_none() {
         return Err(unknown());
     }
-    if !mapping::is_name(names, to) {
-        return Err(Refusal::BadName(to.to_owned()));
+    if let Some(why) = mapping::why_no_name(names, to) {
+        return Err(Refusal::BadName(to.to_owned(), why));
     }
     let to: Arc<str> = to.into();
     let new = with_word(symbol, &to);

@@ -1,4 +1,5 @@
-//! Rules that set each other off: by events that they emit, by variables, timers and `holds`.
+//! Rules that set each other off: by events that they emit, by variables, timers and `holds`, be it of a target or of
+//! the reported state that follows it.
 //!
 //! Called once all rules are compiled. An `emit` that leads back to itself without a pause never comes to rest: an
 //! error. Any other circle may be what somebody wants, a lamp that blinks: a warning, which `allow = ["cycle"]`

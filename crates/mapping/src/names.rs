@@ -55,11 +55,7 @@ pub(crate) fn check(report: &mut Report, key: &Key<'_>, what: &str, letters: Let
     let name = key.name;
     if !matches(name, letters) {
         let message = format!("`{name}` can't be the name of a {what}");
-        let hyphen = if letters.hyphens() { ", `-`" } else { "" };
-        let rule = format!(
-            "a name begins with a letter a-z; then come a-z, 0-9, `_`{hyphen}; at most {}",
-            letters.bytes_max()
-        );
+        let rule = pattern(letters);
         let mut error = Diagnostic::error("bad-name", key.span.clone(), message);
         if let Some(mended) = mended(name, letters) {
             error = error.help(format!("for example `{mended}`"));
@@ -67,22 +63,50 @@ pub(crate) fn check(report: &mut Report, key: &Key<'_>, what: &str, letters: Let
         report.push(error.help(rule));
     } else if letters != Letters::Sentence && RESERVED.contains(&name) {
         let message = format!("`{name}` can't be the name of a {what}: it is reserved");
-        let mut words = RESERVED.to_vec();
-        words.sort_unstable();
-        let help = format!("reserved are {}", crate::read::list(&words));
-        report.push(Diagnostic::error("reserved-name", key.span.clone(), message).help(help));
+        report.push(Diagnostic::error("reserved-name", key.span.clone(), message).help(reserved()));
     }
 }
 
-/// Whether `name` can be the name of such a thing.
-#[must_use]
-pub fn is_name(of: Names, name: &str) -> bool {
-    let letters = match of {
+/// What a name is made of, in a sentence.
+fn pattern(letters: Letters) -> String {
+    let hyphen = if letters.hyphens() { ", `-`" } else { "" };
+    let most = letters.bytes_max();
+    format!("a name begins with a letter a-z; then come a-z, 0-9, `_`{hyphen}; at most {most}")
+}
+
+fn reserved() -> String {
+    let mut words = RESERVED.to_vec();
+    words.sort_unstable();
+    format!("reserved are {}", crate::read::list(&words))
+}
+
+fn letters_of(of: Names) -> Letters {
+    match of {
         Names::Rule | Names::Scene | Names::Timer | Names::NewTimer => Letters::Hyphens,
-        Names::Test => return matches(name, Letters::Sentence),
+        Names::Test => Letters::Sentence,
         _ => Letters::Expression,
-    };
-    matches(name, letters) && !RESERVED.contains(&name)
+    }
+}
+
+/// Why `name` can't be the name of such a thing, and what can be, for people; `None` where it can.
+#[must_use]
+pub fn why_no_name(of: Names, name: &str) -> Option<String> {
+    if is_name(of, name) {
+        return None;
+    }
+    let letters = letters_of(of);
+    if matches(name, letters) {
+        return Some(format!("it is reserved; {}", reserved()));
+    }
+    let example = mended(name, letters).filter(|name| is_name(of, name));
+    let example = example.map_or_else(String::new, |name| format!(", for example `{name}`"));
+    Some(format!("{}{example}", pattern(letters)))
+}
+
+/// Whether `name` can be the name of such a thing.
+fn is_name(of: Names, name: &str) -> bool {
+    let letters = letters_of(of);
+    matches(name, letters) && (letters == Letters::Sentence || !RESERVED.contains(&name))
 }
 
 /// Whether `name` follows the pattern.

@@ -98,8 +98,24 @@ fn what_can_t_be_a_name_or_is_one_already_is_refused() {
         Refusal::Taken("rule", _)
     ));
     for to in ["Hall", "", "a.b", "a-b", "state", "x y"] {
-        assert_eq!(refused("hall", to), Refusal::BadName(to.to_owned()));
+        assert!(matches!(refused("hall", to), Refusal::BadName(name, _) if name == to));
     }
+    let told = |what, to| refused(what, to).to_string();
+    assert_eq!(
+        told("hall", "Hall-2"),
+        "`Hall-2` can't be a name there: a name begins with a letter a-z; then come a-z, 0-9, `_`; at most 32, for example \
+         `hall_2`"
+    );
+    let rule = told("rule.off", "Off");
+    assert!(
+        rule.contains("0-9, `_`, `-`; at most 32, for example `off`"),
+        "{rule}"
+    );
+    let state = told("hall", "state");
+    assert!(
+        state.contains(": it is reserved; reserved are `dispatcher`"),
+        "{state}"
+    );
     assert_eq!(
         refused("halll", "x"),
         Refusal::Unknown("halll".to_owned(), Some("hall".to_owned()))

@@ -33,6 +33,8 @@ enum Deed {
     Target(SlotIx, Option<String>),
     /// A field of reported state.
     State(SlotIx, Option<String>),
+    /// The same, because a rule told the device so.
+    Followed(SlotIx, Option<String>, RuleIx),
     Timer(TimerIx),
     /// An event is emitted, with those of its fields that are constants.
     Emit(EventIx, Vec<Option<String>>),
@@ -53,6 +55,8 @@ struct Here {
     node: usize,
     action: (RuleIx, usize),
     emits: bool,
+    /// Some time passes before it has an effect.
+    pause: bool,
 }
 
 /// Which rules look at what, by rule and trigger.
@@ -81,7 +85,7 @@ impl Readers {
         let found = match deed {
             Deed::Var(var, _) => self.vars.get(var),
             Deed::Target(slot, _) => self.targets.get(slot),
-            Deed::State(slot, _) => self.states.get(slot),
+            Deed::State(slot, _) | Deed::Followed(slot, ..) => self.states.get(slot),
             Deed::Timer(timer) => self.timers.get(timer),
             Deed::Emit(event, _) => self.events.get(event),
         };
@@ -147,6 +151,7 @@ impl<'p> Links<'p> {
                     node,
                     action: (rule, place),
                     emits: false,
+                    pause: false,
                 };
                 links.action(here, action);
             }
@@ -224,7 +229,7 @@ impl<'p> Links<'p> {
         }
     }
 
-    /// A write of a target, and of the reported state where that is taken from it.
+    /// A write of a target, and of the reported state, which is taken from it or follows it.
     fn target(&mut self, here: Here, channel: ChannelIx, fields: &[(SlotIx, Option<&Value>)]) {
         const LIT: Value = Value::Bool(true);
         let mut written = fields.to_vec();
@@ -245,16 +250,34 @@ impl<'p> Links<'p> {
             self.deed(here, deed, leads);
             if assumed {
                 self.state(here, slot, value);
+            } else if self.program[channel].consumer {
+                self.follows(here, channel, slot, value);
             }
         }
     }
 
-    fn state(&mut self, here: Here, slot: SlotIx, value: Option<&Value>) {
-        let known = |part: &Expr| match part {
-            Expr::State(read) if *read == slot => value.cloned(),
-            Expr::Has(read) if *read == slot => Some(Value::Bool(true)),
-            _ => None,
+    /// What a consumer was told is what it reports, a moment later.
+    fn follows(&mut self, here: Here, channel: ChannelIx, slot: SlotIx, value: Option<&Value>) {
+        let here = Here {
+            pause: true,
+            ..here
         };
+        let (program, writer) = (self.program, here.action.0);
+        let known = reports(slot, value);
+        let deed = Deed::Followed(slot, value.map(ToString::to_string), writer);
+        let alone = writes_once(&program[writer], channel);
+        let leads = |rule: &Rule, place: usize| {
+            // It fired because the condition had become true; a write that leaves it so, and no other in the rule,
+            // fires it no second time.
+            let is_own = std::ptr::eq(rule, &raw const program[writer]);
+            let stays = is_own && alone && stays_true(rule, place, &known);
+            turns(rule, place, &known).filter(|_| !stays)
+        };
+        self.deed(here, deed, leads);
+    }
+
+    fn state(&mut self, here: Here, slot: SlotIx, value: Option<&Value>) {
+        let known = reports(slot, value);
         let deed = Deed::State(slot, value.map(ToString::to_string));
         let leads = |rule: &Rule, place| turns(rule, place, &known);
         self.deed(here, deed, leads);
@@ -302,7 +325,7 @@ impl<'p> Links<'p> {
         };
         let label = Label {
             emits: here.emits,
-            pause: false,
+            pause: here.pause,
             action: Some(here.action),
         };
         self.graph.edge(here.node, node, label);
@@ -314,6 +337,30 @@ fn constant(operand: &Operand) -> Option<&Value> {
         Operand::Const(value) => Some(value),
         Operand::Expr(_) => None,
     }
+}
+
+/// What is known of expressions once `slot` is reported as `value`.
+fn reports(slot: SlotIx, value: Option<&Value>) -> impl Fn(&Expr) -> Option<Value> {
+    move |part| match part {
+        Expr::State(read) if *read == slot => value.cloned(),
+        Expr::Has(read) if *read == slot => Some(Value::Bool(true)),
+        _ => None,
+    }
+}
+
+/// Whether one action of the rule, and no other one, writes `channel`.
+fn writes_once(rule: &Rule, channel: ChannelIx) -> bool {
+    let writes = rule.actions.iter().filter(|action| match action {
+        Action::Set { channel: set, .. } | Action::Command { channel: set, .. } => *set == channel,
+        _ => false,
+    });
+    writes.count() == 1
+}
+
+/// Whether the condition of a `holds` is true for certain.
+fn stays_true(rule: &Rule, place: usize, known: &impl Fn(&Expr) -> Option<Value>) -> bool {
+    matches!(rule.triggers.get(place), Some(Trigger::Holds { condition, .. })
+        if guess::value(&condition.expr, known) == Some(Value::Bool(true)))
 }
 
 /// Whether a `holds` may turn true, and whether only after some time.

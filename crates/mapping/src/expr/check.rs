@@ -177,10 +177,25 @@ impl<'c, 's, 'r> Checker<'c, 's, 'r> {
             && contradiction::contradicts(parts)
         {
             let message = "this is never true: its parts exclude each other";
+            let help = self.around_midnight(node, parts);
             self.report
-                .warning("never-true", &node.range, message, |w| w);
+                .warning("never-true", &node.range, message, |w| match help {
+                    Some(help) => w.help(help),
+                    None => w,
+                });
         }
         expr
+    }
+
+    /// What to write instead of `now.hour >= 22 && now.hour < 6`, which goes over no midnight.
+    fn around_midnight(&self, node: &Node, parts: &[Expr]) -> Option<String> {
+        if !contradiction::leaves_a_gap(parts) {
+            return None;
+        }
+        let (low, high) = self.written(&node.range).split_once("&&")?;
+        let (low, high) = (low.trim(), high.trim());
+        // More than the two parts that exclude each other: which belongs to what, only the writer knows.
+        (!high.contains("&&")).then(|| format!("for what lies outside write `{low} || {high}`"))
     }
 
     /// `a || b || ..`, with a lint where one of the parts is always true.

@@ -7,7 +7,7 @@ use crate::{
     diagnostic::Diagnostic,
     kinds::Kind,
     program::{Codec, Foreign, Meaning, Measure, Part, Preset},
-    read::{Key, Table, Text, did_you_mean, list},
+    read::{Key, Table, Text, did_you_mean, its_fields},
     report::Report,
 };
 
@@ -175,9 +175,8 @@ fn fields(
             );
             let error = Diagnostic::error("unknown-field", ours.span.clone(), message);
             let near = did_you_mean(error.clone(), ours.name, names.iter().copied());
-            let none = near.help.is_empty() && !names.is_empty();
-            report.push(if none {
-                error.help(format!("its fields are {}", list(&names)))
+            report.push(if near.help.is_empty() {
+                error.help(its_fields(&names))
             } else {
                 near
             });

@@ -311,7 +311,7 @@ impl<'r> Reader<'r> {
             let names: Vec<&str> = self.kind.fields.iter().map(|field| &*field.name).collect();
             let near = did_you_mean(error.clone(), name, names.iter().copied());
             self.report.push(if near.help.is_empty() {
-                error.help(format!("its fields are {}", list(&names)))
+                error.help(crate::read::its_fields(&names))
             } else {
                 near
             });

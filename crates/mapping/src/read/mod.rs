@@ -11,7 +11,7 @@ mod slip;
 mod text;
 mod unquoted;
 
-pub(crate) use node::{Key, Node, Table, did_you_mean, list, one_of, unknown_key};
+pub(crate) use node::{Key, Node, Table, did_you_mean, its_fields, list, one_of, unknown_key};
 pub(crate) use sections::{Document, head, sections};
 pub(crate) use size::{Size, TooMuch};
 pub(crate) use text::Text;

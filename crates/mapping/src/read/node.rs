@@ -512,6 +512,15 @@ pub(crate) fn list(words: &[&str]) -> String {
     joined(words, "and")
 }
 
+/// What fields something has, for a help line; that it has none is a sentence of its own.
+pub(crate) fn its_fields(words: &[&str]) -> String {
+    if words.is_empty() {
+        "it has no fields".to_owned()
+    } else {
+        format!("its fields are {}", list(words))
+    }
+}
+
 /// `a`, `b` or `c`.
 pub(crate) fn one_of(words: &[&str]) -> String {
     joined(words, "or")

@@ -352,6 +352,13 @@ fn syntax(text: &str, span: Span, message: &str) -> Diagnostic {
         };
         return Diagnostic::error("syntax", span, message).help(help);
     }
+    if let Some((blank, help)) = blank_in_header(text, span.bytes.start) {
+        let span = Span {
+            bytes: blank,
+            ..span
+        };
+        return Diagnostic::error("syntax", span, "a name can't have a space").help(help);
+    }
     let behind_text = text[..span.bytes.start].ends_with('"');
     let (message, help) = match message {
         message if behind_text && message.starts_with("unexpected key or value") => (
@@ -372,7 +379,7 @@ fn syntax(text: &str, span: Span, message: &str) -> Diagnostic {
         ),
         message if message.starts_with("invalid unquoted key") => (
             "a name can't have this letter",
-            "names are made of a-z, 0-9 and _, as in `kueche`",
+            letters(text, span.bytes.start),
         ),
         message => (message, ""),
     };
@@ -382,6 +389,51 @@ fn syntax(text: &str, span: Span, message: &str) -> Diagnostic {
     } else {
         error.help(help)
     }
+}
+
+/// Which letters a name may have where `at` stands: those of rules, scenes, timers and tests may have hyphens.
+fn letters(text: &str, at: usize) -> &'static str {
+    let begin = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    let header = text[begin..].trim_start().trim_start_matches('[');
+    let hyphens = ["rule.", "scene.", "timer."];
+    if hyphens.iter().any(|of| header.starts_with(of)) {
+        "names are made of a-z, 0-9, _ and -, as in `kueche`"
+    } else {
+        "names are made of a-z, 0-9 and _, as in `kueche`"
+    }
+}
+
+/// The blanks between two words of the header that `at` stands in, as in `[rule.b c]`, and what to write.
+fn blank_in_header(text: &str, at: usize) -> Option<(Range<usize>, String)> {
+    let begin = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    let line = text[begin..].lines().next()?;
+    let open = line.len() - line.trim_start().trim_start_matches('[').len();
+    let header = &line[open..open + line[open..].find(']')?];
+    if !line.trim_start().starts_with('[') || header.contains(['"', '\'', '=', '#']) {
+        return None;
+    }
+    let is_blank = |c: char| c.is_ascii_whitespace();
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let from = header.char_indices().find_map(|(at, letter)| {
+        let behind = header[at..].trim_start();
+        let parts = header[..at].ends_with(is_word) && behind.starts_with(is_word);
+        (is_blank(letter) && parts).then_some(at)
+    })?;
+    let behind = header[from..].trim_start();
+    let blank = begin + open + from;
+    let mark = if letters(text, at).contains("and -") {
+        "-"
+    } else {
+        "_"
+    };
+    let brackets = line[..open].trim_start();
+    let close = "]".repeat(brackets.len());
+    let help = format!(
+        "write {brackets}{}{mark}{}{close}",
+        &header[..from],
+        behind.trim_end()
+    );
+    Some((blank..blank + header.len() - from - behind.len(), help))
 }
 
 /// The place of a byte order mark at `at` or right before it.

@@ -265,7 +265,7 @@ fn set(compiler: &mut Compiler<'_, '_>, table: &Table<'_>) -> Option<Vec<Action>
             Some(channel) => {
                 let names = paths::field_names(&compiler.house.program, *channel, true);
                 let names: Vec<&str> = names.iter().map(|name| &**name).collect();
-                error.help(format!("its fields are {}", crate::read::list(&names)))
+                error.help(crate::read::its_fields(&names))
             }
             None => error,
         });

@@ -74,6 +74,23 @@ fn event(program: &Program, channel: &str, name: &str) -> EventIx {
 }
 
 #[test]
+fn a_write_that_leaves_a_condition_as_true_as_it_was_is_no_circle() {
+    const HOUSE: &str = "format = 1\n[device.hall]\nid = 1\nio.lamp = { kind = \"dimmer\" }\n";
+    let codes = |rules: &str| {
+        let loaded = load_texts([("mapping.toml", format!("{HOUSE}{rules}"))]);
+        let codes = loaded.diagnostics.iter().map(|found| found.code);
+        codes.collect::<Vec<_>>()
+    };
+    let rule = |does: &str| {
+        format!("[rule.a]\nwhen = {{ holds = \"state.hall.lamp.on\" }}\ndo = {does}\n")
+    };
+    assert!(codes(&rule("\"hall.lamp.off\"")).is_empty());
+    assert!(codes(&rule("{ set = \"hall.lamp\", brightness = 40 }")).is_empty());
+    let blinks = rule("[\"hall.lamp.off\", { wait = \"1s\" }, \"hall.lamp.on\"]");
+    assert_eq!(codes(&blinks), ["cycle"]);
+}
+
+#[test]
 fn a_wildcard_stands_for_every_device() {
     let program = compiled(
         "[rule.a]\nwhen = \"*.offline\"\ndo = { notify = \"all\", text = \"${event.device}\" }",

@@ -49,6 +49,28 @@ pub(super) fn contradicts(parts: &[Expr]) -> bool {
     })
 }
 
+/// Where `parts` are two bounds of one number and the lower one lies above the upper one, as in `now.hour >= 22 &&
+/// now.hour < 6`: whoever wrote that may mean what lies outside.
+pub(super) fn leaves_a_gap(parts: &[Expr]) -> bool {
+    let [one, other] = parts else { return false };
+    let (Some((read, one, bound)), Some((again, other, end))) =
+        (comparison(one), comparison(other))
+    else {
+        return false;
+    };
+    let (Some(bound), Some(end)) = (bound.as_number(), end.as_number()) else {
+        return false;
+    };
+    let is_lower = |operator| matches!(operator, Binary::Gt | Binary::Ge);
+    let is_upper = |operator| matches!(operator, Binary::Lt | Binary::Le);
+    let outside = if is_lower(one) && is_upper(other) {
+        bound > end
+    } else {
+        is_upper(one) && is_lower(other) && bound < end
+    };
+    read == again && outside
+}
+
 /// Whether one of `parts` is always true, where their values are known: then their opposites exclude each other.
 pub(super) fn exhausts(parts: &[Expr]) -> bool {
     if parts.len() > PARTS_MAX {
