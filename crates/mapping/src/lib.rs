@@ -39,7 +39,7 @@ pub use house::options::of_kind as options_of;
 pub use load::{Analysis, Loaded, analyze, load, load_texts};
 #[doc(hidden)]
 pub use load::{Stage, load_texts_in_stages};
-pub use names::why_no_name;
+pub use names::{is_name, why_no_name};
 pub use program::Program;
 pub use render::{Finding, findings, render, summary};
 pub use schema::schema;

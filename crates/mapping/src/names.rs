@@ -104,7 +104,8 @@ pub fn why_no_name(of: Names, name: &str) -> Option<String> {
 }
 
 /// Whether `name` can be the name of such a thing.
-fn is_name(of: Names, name: &str) -> bool {
+#[must_use]
+pub fn is_name(of: Names, name: &str) -> bool {
     let letters = letters_of(of);
     matches(name, letters) && (letters == Letters::Sentence || !RESERVED.contains(&name))
 }
