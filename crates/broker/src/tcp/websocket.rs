@@ -456,6 +456,7 @@ mod tests {
     }
 
     #[test]
+    // A frame that is not binary: MQTT-6.0.0-1 of both versions.
     fn what_is_no_frame_of_mqtt_is_closed_with_its_code() {
         let unmasked = b"\x82\x01x".to_vec();
         let mut long = masked(0x82, &[0; 1_001]);

@@ -9,6 +9,7 @@
 mod access;
 mod alias;
 mod bytes;
+mod closes;
 mod connect;
 mod harness;
 mod hostile;

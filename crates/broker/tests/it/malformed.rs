@@ -1,4 +1,5 @@
-//! Every sentence of the specifications that ends in "must close the connection", and then some.
+//! Packets that no client may send, beyond one for each statement of the specifications (those stand in `closes`), and nothing of
+//! what follows them is looked at.
 
 use crate::harness::*;
 use broker::Version;

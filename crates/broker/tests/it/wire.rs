@@ -22,7 +22,7 @@ use types::{InputNo, Instant, Now, UnixTime};
 use crate::harness::{self, Got, Relay, decode, message, own, packet, qos, text, v3, v5};
 
 /// A broker on a port of its own.
-struct Wire {
+pub struct Wire {
     port: u16,
     server: Server<Relay>,
     /// How often the broker asked what time it is.
@@ -37,7 +37,7 @@ struct Wire {
 const BURST_PAUSE_MAX: Duration = Duration::from_secs(10);
 
 /// Runs a test next to a broker, on the thread they share.
-fn with_broker<F: Future<Output = ()>>(limits: Limits, test: impl FnOnce(Rc<Wire>) -> F) {
+pub fn with_broker<F: Future<Output = ()>>(limits: Limits, test: impl FnOnce(Rc<Wire>) -> F) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -83,6 +83,11 @@ fn with_broker<F: Future<Output = ()>>(limits: Limits, test: impl FnOnce(Rc<Wire
 }
 
 impl Wire {
+    /// A socket that has not said anything yet.
+    pub async fn connect(&self) -> TcpStream {
+        TcpStream::connect(("127.0.0.1", self.port)).await.unwrap()
+    }
+
     async fn raw(&self, hello: &harness::Hello) -> TcpStream {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
         stream.write_all(&hello.packet()).await.unwrap();
@@ -114,7 +119,7 @@ impl Wire {
 }
 
 /// Reads until there are so many packets, or the end.
-async fn read_packets(stream: &mut TcpStream, version: Version, count: usize) -> Vec<Got> {
+pub async fn read_packets(stream: &mut TcpStream, version: Version, count: usize) -> Vec<Got> {
     let mut bytes = Vec::new();
     let mut buffer = [0; 65_536];
     loop {
