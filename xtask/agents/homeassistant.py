@@ -82,7 +82,7 @@ REPORTS = {
     "door": "open",
     "temp": "21.5",
     "power": '{"value":40}',
-    "blind": '{"position":60,"moving":"stopped"}',
+    "blind": '{"position":60}',
     "bell": "false",
     "pulses": '{"count":7,"rate":1.5}',
     "vane": '{"angle":90}',

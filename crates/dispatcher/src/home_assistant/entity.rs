@@ -163,7 +163,7 @@ impl View<'_> {
             "set_position_topic": set,
             "set_position_template": template::set_number("position", "position"),
             "state_topic": state,
-            "value_template": template::plain("moving", false),
+            "value_template": template::COVER,
         })
     }
 

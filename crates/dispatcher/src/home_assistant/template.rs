@@ -34,6 +34,9 @@ pub(super) fn plain(field: &str, is_bare: bool) -> String {
     )
 }
 
+/// What a cover does, or else by its position what it is: one that never says that it moves would be unknown for ever.
+pub(super) const COVER: &str = "{% if value_json is mapping %}{% set m = value_json.get('moving') %}{% set p = value_json.get('position') %}{% if p is none or m in ['opening', 'closing'] %}{% if m is not none %}{{ m }}{% endif %}{% else %}{{ 'closed' if p|float == 0 else 'open' }}{% endif %}{% endif %}";
+
 /// `hue,saturation`.
 pub(super) const HUE: &str = "{% if value_json is mapping and value_json.get('hue') is not none and value_json.get('saturation') is not none %}{{ value_json.hue }},{{ value_json.saturation }}{% endif %}";
 

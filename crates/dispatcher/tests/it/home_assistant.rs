@@ -93,6 +93,14 @@ fn each_channel_is_the_entity_that_fits() {
     let power = &configs["homeassistant/sensor/iot_control_21/power/config"];
     assert_eq!(power["unit_of_measurement"], "W");
     assert_eq!(power["device_class"], "power");
+    let blind = &configs["homeassistant/cover/iot_control_21/blind/config"];
+    let shows = blind["value_template"].as_str().unwrap();
+    for words in [
+        "'opening', 'closing'",
+        "'closed' if p|float == 0 else 'open'",
+    ] {
+        assert!(shows.contains(words), "{shows}");
+    }
     let button = &configs["homeassistant/event/iot_control_21/button/config"];
     assert_eq!(button["event_types"], json!(["press", "release"]));
     let deaf = &configs["homeassistant/switch/iot_control_23/lamp/config"];
