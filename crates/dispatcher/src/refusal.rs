@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use mapping::program::DeviceIx;
 
+use crate::explain;
+
 /// A message that was not taken.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Refusal {
@@ -162,7 +164,8 @@ impl Reason {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let topic = Shown(&self.topic);
-        write!(f, "{topic} from {}: {}", Shown(&self.who), self.reason)
+        let who = explain::asker(&self.who);
+        write!(f, "{topic} from {}: {}", Shown(who), self.reason)
     }
 }
 

@@ -75,10 +75,7 @@ impl Announcement<'_> {
             f,
             "  nobody can log in yet; from a second terminal, while this runs:"
         )?;
-        let state = match self.is_default_state {
-            true => String::new(),
-            false => format!(" --state {}", for_shell(self.state)),
-        };
+        let state = self.state_option();
         let modules = self.program.devices.iter();
         let modules: Vec<&str> = modules
             .filter(|device| device.carrier != Carrier::Virtual)
@@ -115,6 +112,14 @@ impl Announcement<'_> {
         Ok(())
     }
 
+    /// What a command of a second terminal needs to find this house; empty where it finds it by itself.
+    fn state_option(&self) -> String {
+        match self.is_default_state {
+            true => String::new(),
+            false => format!(" --state {}", for_shell(self.state)),
+        }
+    }
+
     fn simulation(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
@@ -133,7 +138,7 @@ impl Announcement<'_> {
                 .first()
                 .map_or(1883, |first| first.address.port());
             writeln!(f, "  try, from a second terminal:")?;
-            writeln!(f, "    iot-control press {path}")?;
+            writeln!(f, "    iot-control press {path}{}", self.state_option())?;
             writeln!(f, "    mosquitto_sub -p {port} -t 'iot/#' -v")?;
             writeln!(
                 f,

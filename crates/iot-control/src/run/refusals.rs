@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use broker::{Denied, Reason, Refused};
-use dispatcher::Refusal;
+use dispatcher::{Refusal, explain::asker};
 use types::{Instant, Now};
 
 /// One log line in this time for each sender and reason; the rest is counted, and told after it.
@@ -114,7 +114,7 @@ impl Refusals {
                 unlogged,
             } = due;
             tracing::warn!(
-                %who,
+                who = asker(&who),
                 "refused {unlogged} more of the same kind within {} s; the newest: {text}",
                 LOG_EVERY.as_secs()
             );
@@ -137,7 +137,7 @@ impl Refusals {
         let due = self.due(now, &who, why, &text);
         if let Some(Due { who, unlogged, .. }) = &due {
             let unlogged = (*unlogged > 0).then_some(*unlogged);
-            tracing::warn!(%who, unlogged, "refused: {text}");
+            tracing::warn!(who = asker(who), unlogged, "refused: {text}");
         }
         if let Some(device) = device {
             self.remember(now, Arc::clone(device), text.clone());

@@ -267,7 +267,10 @@ pub(crate) fn value_of(name: &str, ty: &Type, text: &str) -> Result<Value, Wrong
             .map(Value::Number),
         _ => Some(Value::from(text)),
     };
-    let value = value.ok_or_else(|| Wrong(format!("{name}={text}: that is no {}", ty.name())))?;
+    let value = value.ok_or_else(|| {
+        let expected = mapping::type_in_words(ty);
+        Wrong(format!("{name}={text}: write {expected}"))
+    })?;
     ty.check(&value)
         .map_err(|refusal| Wrong(format!("{name} {refusal}")))?;
     Ok(value)

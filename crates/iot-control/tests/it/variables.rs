@@ -91,10 +91,10 @@ fn what_can_not_be_set_is_refused_with_the_reason() {
             ["set", "hall.lamp", "true"],
             "hall.lamp is no variable; ask for a target with an MQTT client, on iot/hall/lamp/set",
         ),
-        (["set", "night", "7"], "var.night=7: that is no bool"),
+        (["set", "night", "7"], "var.night=7: write true or false"),
         (
             ["set", "comfort", "warm"],
-            "var.comfort=warm: that is no number",
+            "var.comfort=warm: write a number from 5 to 28",
         ),
         (
             ["set", "comfort", "-3"],
