@@ -41,7 +41,7 @@ cargo xtask COMMAND
   package                  a Debian package, unpacked, looked at and its unit judged by systemd; needs cargo-deb
   ci                       check, then test --require-peers
   bench [--quick]          latency, throughput and memory beside mosquitto's bare relay, mosquitto with a Python dict and
-                           with Node-RED, and aedes (--runs N, --rules N,..)
+                           with Node-RED, and aedes (--runs N, --rules N,..); --ours: the dispatcher alone, which takes a minute
   bench engine [--quick]   matching beside a scan, loading, memory, conditions beside CEL and Rhai
   bench travel             questions about two weeks of a house (--days N, --events N, --runs N)
   fault [NAME.. | all]     what a house survives: kill -9, disks, clocks, crowds (--quick); lists them without a name

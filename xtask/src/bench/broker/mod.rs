@@ -74,7 +74,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if let Some(load) = load_average().filter(|load| *load > QUIET_MAX) {
         eprintln!("this machine is busy (load {load}): the numbers will be of little use");
     }
-    if !options.is_quick {
+    if !options.is_quick && !options.is_alone {
         peers::install(true)?;
     }
     let bench = Bench {
@@ -171,6 +171,9 @@ impl Bench<'_> {
 
     /// Who takes part in a run with so many rules; in a quick one only who is installed.
     fn systems(&self, run: usize, rules: usize) -> Vec<System> {
+        if self.options.is_alone {
+            return vec![System::Ours];
+        }
         let mut systems = match rules {
             options::RULES if run % OTHERS_EVERY == 1 => System::ALL.to_vec(),
             _ => vec![System::Relay, System::Ours],

@@ -22,6 +22,8 @@ pub(crate) struct Options {
     pub(crate) idle_clients: usize,
     /// Whether systems that are not installed are left out: a full run fails without them.
     pub(crate) is_quick: bool,
+    /// Whether nobody but the dispatcher takes part: what is a ratio of its own numbers needs no other.
+    pub(crate) is_alone: bool,
     /// Whether docs/performance.md is written.
     pub(crate) writes_docs: bool,
 }
@@ -36,6 +38,7 @@ impl Default for Options {
             saturated: Duration::from_secs(1),
             idle_clients: 2_000,
             is_quick: false,
+            is_alone: false,
             writes_docs: false,
         }
     }
@@ -57,6 +60,7 @@ impl Options {
             };
             match *word {
                 "--quick" => options = options.quick(),
+                "--ours" => options.is_alone = true,
                 "--docs" => options.writes_docs = true,
                 "--runs" => options.runs = value()?.parse().context("--runs needs a number")?,
                 "--rules" => {
@@ -75,9 +79,12 @@ impl Options {
             bail!("bench needs a run, and {} rules at least", route::PRODUCERS);
         }
         let all = Self::default();
-        let is_all = options.rules == all.rules && options.runs >= all.runs && !options.is_quick;
+        let is_part = options.is_quick || options.is_alone;
+        let is_all = options.rules == all.rules && options.runs >= all.runs && !is_part;
         if options.writes_docs && !is_all {
-            bail!("--docs takes the numbers of a whole run: no --quick, no --rules, no fewer runs");
+            bail!(
+                "--docs takes the numbers of a whole run: no --quick, no --ours, no --rules, no fewer runs"
+            );
         }
         Ok(options)
     }
@@ -108,6 +115,8 @@ mod tests {
             (quick.runs, quick.rules, quick.round_trips, quick.is_quick),
             (7, vec![10, 100], 600, true)
         );
+        let alone = Options::parse(&["--ours"]).expect("it exists");
+        assert!(alone.is_alone && !alone.is_quick);
         for wrong in [
             &["--fast"][..],
             &["--runs"],
@@ -124,6 +133,7 @@ mod tests {
         assert!(Options::parse(&["--docs"]).is_ok_and(|options| options.writes_docs));
         for part in [
             &["--docs", "--quick"][..],
+            &["--docs", "--ours"],
             &["--docs", "--runs", "2"],
             &["--rules", "10", "--docs"],
         ] {
