@@ -8,6 +8,7 @@ mod constraint;
 mod interval;
 #[doc(hidden)]
 pub mod naive;
+mod numbers;
 mod table;
 
 #[cfg(test)]

@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
+use mapping::program::Few;
 use types::{Type, Value};
 
-use super::{Hit, constraint::Allowed, interval::Intervals};
+use super::{Hit, constraint::Allowed, interval::Intervals, numbers::Numbers};
 
 /// A rule of this event and what it demands, by the place of the field in the event.
 pub(super) struct Entry {
@@ -31,18 +32,16 @@ struct FieldTable {
     /// The field's place in the event.
     field: usize,
     truths: [Box<[Hit]>; 2],
-    numbers: Sorted<f64>,
+    numbers: Numbers,
     texts: Sorted<Arc<str>>,
     intervals: Intervals,
 }
 
-/// Keys in ascending order, and behind each what stands under it.
+/// Keys in ascending order, and what stands under each.
 #[derive(Debug)]
 struct Sorted<K> {
     keys: Box<[K]>,
-    /// `hits[starts[n]..starts[n + 1]]` stand under `keys[n]`.
-    starts: Box<[u32]>,
-    hits: Box<[Hit]>,
+    hits: Box<[Few<Hit>]>,
 }
 
 impl Table {
@@ -159,8 +158,8 @@ impl FieldTable {
         Self {
             field,
             truths: truths.map(Into::into),
-            numbers: Sorted::new(numbers, f64::total_cmp),
-            texts: Sorted::new(texts, Ord::cmp),
+            numbers: Numbers::new(numbers),
+            texts: Sorted::new(texts),
             intervals: Intervals::new(intervals),
         }
     }
@@ -171,43 +170,43 @@ impl FieldTable {
             Some(Value::Bool(truth)) => out.extend_from_slice(&self.truths[usize::from(*truth)]),
             Some(Value::Number(number)) => {
                 let number = number + 0.0;
-                out.extend_from_slice(self.numbers.under(|key| key.total_cmp(&number)));
+                out.extend(self.numbers.under(number));
                 self.intervals.holding(number, out);
             }
             Some(Value::Text(text)) => {
-                out.extend_from_slice(self.texts.under(|key| (**key).cmp(text)));
+                out.extend(self.texts.under(|key| (**key).cmp(text)));
             }
             None => {}
         }
     }
 }
 
-impl<K: PartialEq> Sorted<K> {
-    fn new(mut rows: Vec<(K, Hit)>, order: fn(&K, &K) -> std::cmp::Ordering) -> Self {
-        rows.sort_by(|a, b| order(&a.0, &b.0).then(a.1.cmp(&b.1)));
-        rows.dedup();
-        let mut keys = Vec::new();
-        let mut starts = Vec::new();
-        let mut hits = Vec::with_capacity(rows.len());
-        for (key, hit) in rows {
-            if keys.last() != Some(&key) {
-                keys.push(key);
-                starts.push(hits.len() as u32);
-            }
-            hits.push(hit);
-        }
-        starts.push(hits.len() as u32);
+impl<K: Ord> Sorted<K> {
+    fn new(mut rows: Vec<(K, Hit)>) -> Self {
+        rows.sort();
+        let (keys, hits) = by_key(rows).into_iter().unzip::<_, _, Vec<K>, Vec<_>>();
         Self {
             keys: keys.into(),
-            starts: starts.into(),
             hits: hits.into(),
         }
     }
 
     fn under(&self, order: impl FnMut(&K) -> std::cmp::Ordering) -> &[Hit] {
-        match self.keys.binary_search_by(order) {
-            Ok(at) => &self.hits[self.starts[at] as usize..self.starts[at + 1] as usize],
-            Err(_) => &[],
+        let at = self.keys.binary_search_by(order);
+        at.map_or(&[], |at| &self.hits[at])
+    }
+}
+
+/// Each key once, with the hits of its rows, each of them once too. Equal rows must be neighbours.
+pub(super) fn by_key<K: PartialEq>(rows: Vec<(K, Hit)>) -> Vec<(K, Few<Hit>)> {
+    let mut by_key: Vec<(K, Vec<Hit>)> = Vec::new();
+    for (key, hit) in rows {
+        match by_key.last_mut().filter(|(last, _)| *last == key) {
+            Some((_, hits)) if hits.last() == Some(&hit) => {}
+            Some((_, hits)) => hits.push(hit),
+            None => by_key.push((key, vec![hit])),
         }
     }
+    let few = |(key, hits): (K, Vec<Hit>)| (key, Few::from(hits));
+    by_key.into_iter().map(few).collect()
 }
