@@ -344,7 +344,8 @@ impl App {
     pub(super) fn snapshot(&mut self, now: Now, core: &Core) {
         self.wants_snapshot = false;
         self.journal.hand_over(now);
-        self.journal.snapshot_taken();
+        let (body, broker) = (self.dispatcher.state(), core.kept().facts());
+        self.journal.snapshot_taken(body.len() + broker.len());
         self.snapshot_due = now.at.after(SNAPSHOT_EVERY);
         let Some(store) = self.journal.store() else {
             return;
@@ -355,8 +356,8 @@ impl App {
             mapping: MappingHash(self.dispatcher.program().hash),
             format: dispatcher::STATE_FORMAT,
             binary: env!("CARGO_PKG_VERSION").to_owned(),
-            body: self.dispatcher.state(),
-            broker: Some(core.kept().facts()),
+            body,
+            broker: Some(broker),
         };
         self.keeper.keep(store, snapshot, self.journal.durable());
     }

@@ -33,6 +33,13 @@ const HELD_BYTES_MAX: usize = 16 << 10;
 /// Inputs and facts after which a snapshot is taken: replaying so many takes a tenth of a second.
 const SNAPSHOT_RECORDS: u64 = 50_000;
 
+/// A snapshot waits until the records behind the last one are so many times as large as that was: writing the whole house
+/// down shall cost little beside what happens in it, however large it is.
+const SNAPSHOT_TIMES: u64 = 8;
+
+/// Bytes of records for which a large snapshot waits at the most: replaying them takes half a second.
+const SNAPSHOT_BYTES_MAX: u64 = 16 << 20;
+
 /// Bytes of facts after which one is taken. What a restart needs is never dropped, however large the journal is, and a
 /// client may send the largest messages all day.
 const SNAPSHOT_FACTS_BYTES: u64 = 16 << 20;
@@ -103,8 +110,12 @@ pub(super) struct Journal {
     submitted: InputNo,
     /// Inputs and facts since the last snapshot.
     since_snapshot: u64,
+    /// Their bytes.
+    bytes_since_snapshot: u64,
     /// Bytes of the facts among them.
     facts_bytes: u64,
+    /// Bytes of the last snapshot.
+    snapshot_bytes: u64,
     /// Bytes of all inputs since the process started.
     pub(super) bytes: u64,
     /// Inputs that could not be kept since the process started.
@@ -128,7 +139,9 @@ impl Journal {
             seen: None,
             submitted: InputNo::default(),
             since_snapshot: 0,
+            bytes_since_snapshot: 0,
             facts_bytes: 0,
+            snapshot_bytes: 0,
             bytes: 0,
             unkept: 0,
         }
@@ -180,6 +193,7 @@ impl Journal {
         let no = self.last.next();
         self.last = no;
         self.since_snapshot += 1;
+        self.bytes_since_snapshot += body.len() as u64 + FRAME_BYTES;
         let full = self.batch.bytes() > OPEN_BYTES_MAX;
         if full || self.batch.push(no, now, class, body).is_err() {
             self.unkept += 1;
@@ -193,7 +207,10 @@ impl Journal {
 
     /// Whether so much came since the last snapshot that a restart would take long, or the journal could not drop it.
     pub(super) fn wants_snapshot(&self) -> bool {
-        self.since_snapshot >= SNAPSHOT_RECORDS || self.facts_bytes >= SNAPSHOT_FACTS_BYTES
+        let bytes_due = (self.snapshot_bytes * SNAPSHOT_TIMES).min(SNAPSHOT_BYTES_MAX);
+        let is_due =
+            self.since_snapshot >= SNAPSHOT_RECORDS && self.bytes_since_snapshot >= bytes_due;
+        is_due || self.facts_bytes >= SNAPSHOT_FACTS_BYTES
     }
 
     /// Takes what the input that was numbered last put out, before it is handed out.
@@ -276,9 +293,11 @@ impl Journal {
         }
     }
 
-    /// A snapshot is on its way; the next one is counted for from here.
-    pub(super) fn snapshot_taken(&mut self) {
+    /// A snapshot of so many bytes is on its way; the next one is counted for from here.
+    pub(super) fn snapshot_taken(&mut self, bytes: usize) {
+        self.snapshot_bytes = bytes as u64;
         self.since_snapshot = 0;
+        self.bytes_since_snapshot = 0;
         self.facts_bytes = 0;
     }
 
@@ -430,9 +449,33 @@ mod tests {
             journal.keep(now(2), &large, false);
         }
         assert!(journal.wants_snapshot());
-        journal.snapshot_taken();
+        journal.snapshot_taken(0);
         assert!(!journal.wants_snapshot());
         assert_eq!(journal.unkept, 8, "beyond what waits in memory");
+    }
+
+    /// How many inputs of 100 bytes behind a snapshot of so many bytes ask for the next one.
+    fn inputs_until_a_snapshot(snapshot_bytes: usize) -> u64 {
+        let mut journal = Journal::after(InputNo(0));
+        journal.snapshot_taken(snapshot_bytes);
+        let body = [0; 100 - FRAME_BYTES as usize];
+        (1..)
+            .find(|_| {
+                journal.add(now(1), Class::Input, &body);
+                journal.wants_snapshot()
+            })
+            .expect("it comes to an end")
+    }
+
+    #[test]
+    fn a_large_house_is_written_down_after_more_inputs_and_never_after_too_many() {
+        assert_eq!(inputs_until_a_snapshot(0), SNAPSHOT_RECORDS);
+        assert_eq!(inputs_until_a_snapshot(500_000), SNAPSHOT_RECORDS);
+        assert_eq!(inputs_until_a_snapshot(1_000_000), 80_000);
+        assert_eq!(
+            inputs_until_a_snapshot(1 << 30),
+            SNAPSHOT_BYTES_MAX.div_ceil(100)
+        );
     }
 
     #[test]
