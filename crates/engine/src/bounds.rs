@@ -12,7 +12,7 @@ use types::{Instant, Now, Value};
 use crate::{
     agenda::{Due, Key},
     cascade::{Core, Ctx},
-    input::Who,
+    house::Origin,
 };
 
 /// For how long a written `on` lasts.
@@ -31,17 +31,17 @@ pub(crate) enum Lasts {
 pub(crate) struct How<'a> {
     /// The rule that does it.
     pub(crate) by: Option<RuleIx>,
-    pub(crate) who: &'a Who,
+    pub(crate) origin: &'a Origin,
     pub(crate) fade: Option<Duration>,
     pub(crate) lasts: Lasts,
 }
 
 impl<'a> How<'a> {
     /// At once and for good.
-    pub(crate) fn plain(by: Option<RuleIx>, who: &'a Who) -> Self {
+    pub(crate) fn plain(by: Option<RuleIx>, origin: &'a Origin) -> Self {
         Self {
             by,
-            who,
+            origin,
             fade: None,
             lasts: Lasts::ForGood,
         }
@@ -53,7 +53,7 @@ impl<'a> How<'a> {
 pub(crate) struct Bound {
     pub(crate) key: Key,
     /// Who set it.
-    pub(crate) who: Who,
+    pub(crate) origin: Origin,
 }
 
 impl Core {
@@ -86,8 +86,8 @@ impl Core {
         }
         if let Some(span) = span {
             let key = self.agenda.create(now.at.after(span), Due::Bound(channel));
-            let who = how.who.clone();
-            self.bounds.insert(channel, Bound { key, who });
+            let origin = how.origin.clone();
+            self.bounds.insert(channel, Bound { key, origin });
         }
     }
 
@@ -103,12 +103,12 @@ impl Core {
             return;
         };
         if let Some(on) = ctx.program.on(channel) {
-            let rule = match &bound.who {
-                Who::Rule(name) => ctx.program.names.rules.get(name).copied(),
-                Who::Person(_) | Who::Local => None,
+            let rule = match bound.origin {
+                Origin::Rule(rule) => Some(rule),
+                Origin::Other(_) => None,
             };
             let off = [(on, Value::Bool(false))];
-            self.write(ctx, now, channel, &off, How::plain(rule, &bound.who));
+            self.write(ctx, now, channel, &off, How::plain(rule, &bound.origin));
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     decision::{Cause, Outcome, Step},
     gesture::{Button, Chord, Gesture, Moment, strike},
     holds::HoldState,
-    house::House,
+    house::{House, Origin},
     input::{Input, Who},
     output::Effects,
     plan::{AtIx, ChordIx, Edge, HoldIx, Place, Plan, derived_fields, stale_after},
@@ -243,9 +243,10 @@ impl Core {
                 if let Some(span) = hold {
                     self.keep(now, channel, span, None);
                 }
+                let origin = Origin::Other(who);
                 let how = How {
                     lasts: bound.map_or(Lasts::ForGood, Lasts::For),
-                    ..How::plain(None, &who)
+                    ..How::plain(None, &origin)
                 };
                 self.write(ctx, now, channel, &fields, how);
                 self.look(ctx, now, depth);
@@ -258,7 +259,8 @@ impl Core {
                 who,
             } => {
                 let name = who.name();
-                self.command(ctx, now, channel, command, args, How::plain(None, &who));
+                let origin = Origin::Other(who);
+                self.command(ctx, now, channel, command, args, How::plain(None, &origin));
                 self.look(ctx, now, depth);
                 Cause::Set(channel, name)
             }

@@ -251,8 +251,9 @@ impl Engine {
 
     /// Who wrote the desired value of `slot`.
     #[must_use]
-    pub fn desired_origin(&self, slot: SlotIx) -> Option<&Who> {
-        self.core.house.slots[slot.index()].origin.as_ref()
+    pub fn desired_origin(&self, slot: SlotIx) -> Option<Who> {
+        let origin = self.core.house.slots[slot.index()].origin.as_ref();
+        origin.map(|origin| origin.who(&self.program))
     }
 
     /// Until when rules must not write `channel`.

@@ -4,11 +4,11 @@
 //! values are taken, then the actions of those that fire run in file order. So all of them see one snapshot,
 //! and relative commands see what an earlier rule of the same step wrote.
 
-use std::{sync::Arc, time::Duration};
+use std::{hint::black_box, sync::Arc, time::Duration};
 
 use mapping::program::{
-    Action, ChannelIx, CommandEffect, EventIx, Operand, Piece, Program, RuleIx, SlotIx, Template,
-    TimerIx, Trigger,
+    Action, ChannelIx, CommandEffect, EventIx, Expr, Operand, Piece, Program, Rule, RuleIx, SlotIx,
+    Template, TimerIx, Trigger,
 };
 use types::{Now, Value};
 
@@ -18,7 +18,7 @@ use crate::{
     cascade::{Core, Ctx, Running, What},
     decision::{Did, Disposition, Outcome, RuleTrace, Seen},
     eval::{eval, truth},
-    house::Look,
+    house::{Look, Origin},
     input::Who,
     output::Cut,
     plan::{Place, holds_condition, trigger},
@@ -49,6 +49,8 @@ impl Core {
         fields: &[Value],
     ) {
         let rule = &ctx.program[place.rule];
+        self.rates.fetch(place.rule);
+        fetch(rule);
         let map: &[u8] = match trigger(rule, place.trigger) {
             Some(Trigger::Event { fields, .. }) => fields,
             _ => &[],
@@ -171,8 +173,8 @@ impl Core {
                 if self.is_kept(now, channel) {
                     self.skip(ctx, rule, Some(channel), name, Disposition::Held);
                 } else if let Some(values) = values {
-                    let who = Who::Rule(Arc::clone(&ctx.program[rule].name));
-                    let how = How::plain(Some(rule), &who);
+                    let origin = Origin::Rule(rule);
+                    let how = How::plain(Some(rule), &origin);
                     self.command(ctx, now, channel, *command, values, how);
                 } else {
                     self.skip(ctx, rule, Some(channel), name, Disposition::Unknown);
@@ -283,11 +285,11 @@ impl Core {
             let text = format!("{}=unknown", ctx.program[slot].name);
             self.skip(ctx, rule, Some(channel), &text, Disposition::Unknown);
         } else {
-            let who = Who::Rule(Arc::clone(&ctx.program[rule].name));
+            let origin = Origin::Rule(rule);
             let how = How {
                 fade,
                 lasts: bound.map_or(Lasts::ForGood, Lasts::For),
-                ..How::plain(Some(rule), &who)
+                ..How::plain(Some(rule), &origin)
             };
             self.write(ctx, now, channel, &values, how);
         }
@@ -344,7 +346,7 @@ impl Core {
         if fields.is_empty() {
             return;
         }
-        if *how.who != Who::Local {
+        if *how.origin != Origin::Other(Who::Local) {
             let bound = self.bounded_until(channel);
             self.work.touch(ctx, &self.house, channel, bound, how);
         }
@@ -354,7 +356,7 @@ impl Core {
             if state.target != value {
                 dirty.extend(&ctx.plan.slots[slot.index()].target);
             }
-            state.origin = value.is_some().then(|| how.who.clone());
+            state.origin = value.is_some().then(|| how.origin.clone());
             state.target = value;
         });
         self.bind(ctx, now, channel, fields, how);
@@ -456,6 +458,25 @@ pub(crate) fn compute(
         Action::Notify { text, .. } => take(Some(Value::Text(render(text, view, seen).into()))),
         Action::Start { .. } | Action::Stop(_) | Action::Hold { .. } | Action::Wait(_) => {}
     }
+}
+
+/// Reads a word of each piece of memory behind the row of `rule` that its firing needs. In a large house none of them is in a
+/// cache: these reads wait for memory together, where each would be waited for on its own when it is used.
+fn fetch(rule: &Rule) {
+    let condition = rule.condition.as_ref().map(|condition| &condition.expr);
+    let computed = match rule.actions.first() {
+        Some(Action::Set { fields, .. }) => fields.first().map(|(_, operand)| operand),
+        Some(Action::Command { args, .. } | Action::Emit { fields: args, .. }) => args.first(),
+        _ => None,
+    };
+    let computed = match computed {
+        Some(Operand::Expr(expr)) => Some(expr),
+        _ => None,
+    };
+    black_box((
+        condition.map(Expr::first_kind),
+        computed.map(Expr::first_kind),
+    ));
 }
 
 fn render(template: &Template, view: &Look<'_>, seen: &mut Vec<Seen>) -> String {

@@ -2,7 +2,9 @@
 //!
 //! Read by expressions through [`Look`], written by the engine. Must not decide anything.
 
-use mapping::program::{self, DeviceIx, Program, SlotIx, Sun, VarIx};
+use std::sync::Arc;
+
+use mapping::program::{self, DeviceIx, Program, RuleIx, SlotIx, Sun, VarIx};
 use types::{Instant, Now, Value};
 
 use crate::{clock::Clock, eval::View, input::Who};
@@ -27,7 +29,27 @@ pub(crate) struct SlotState {
     /// What is desired.
     pub(crate) target: Option<Value>,
     /// Who wished it.
-    pub(crate) origin: Option<Who>,
+    pub(crate) origin: Option<Origin>,
+}
+
+/// Who wished something. A rule stands here by its place: its name would be counted at each write, twice, in memory that
+/// nothing else of an event touches.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Origin {
+    /// A rule of the program.
+    Rule(RuleIx),
+    /// Anybody else; also a rule that is gone.
+    Other(Who),
+}
+
+impl Origin {
+    /// By name.
+    pub(crate) fn who(&self, program: &Program) -> Who {
+        match self {
+            Self::Rule(rule) => Who::Rule(Arc::clone(&program[*rule].name)),
+            Self::Other(who) => who.clone(),
+        }
+    }
 }
 
 impl House {

@@ -2,7 +2,10 @@
 //!
 //! Called by the engine when a rule's condition is true. Must not know what a rule does.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    hint::black_box,
+};
 
 use mapping::program::{LimitRate, RuleIx};
 use types::Instant;
@@ -35,6 +38,11 @@ impl Rates {
             bursts: vec![Burst::default(); rules],
             windows: BTreeMap::new(),
         }
+    }
+
+    /// Has memory bring what [`Self::admit`] will read of `rule`.
+    pub(crate) fn fetch(&self, rule: RuleIx) {
+        black_box(self.bursts[rule.index()].count);
     }
 
     /// Whether `rule` may fire now; counts it where it may.

@@ -272,7 +272,7 @@ impl Core {
                 self.put_back(program, slot, reported, at);
             }
             let state = &mut self.house.slots[slot.index()];
-            state.origin = value.origin.as_ref().map(|origin| origin.who());
+            state.origin = value.origin.as_ref().map(|origin| origin.of(program));
             state.origin = state.origin.take().filter(|_| target.is_some());
             state.target = target;
         }
@@ -284,8 +284,8 @@ impl Core {
         if let Some(bound) = saved.bound.as_ref().filter(|_| lit) {
             let due = Due::Bound(channel);
             let key = self.agenda.restore(bound.until.at, bound.until.order, due);
-            let who = bound.who.who();
-            self.bounds.insert(channel, Bound { key, who });
+            let origin = bound.who.of(program);
+            self.bounds.insert(channel, Bound { key, origin });
         }
         if let Some(button) = &saved.button {
             self.load_button(ctx, channel, button, notes);

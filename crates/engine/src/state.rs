@@ -3,6 +3,7 @@
 //! Made by [`crate::Engine::state`], taken by [`crate::Engine::restore`]. Lists are in the program's order,
 //! so that equal engines encode to equal bytes. Must not know indices: they mean nothing in another program.
 
+use mapping::program::{Program, SlotIx};
 use minicbor::{Decode, Encode};
 use types::{Instant, Now, UnixTime, Value};
 
@@ -10,7 +11,7 @@ use crate::{
     almanac::Almanac,
     cascade::{Core, Ctx},
     gesture::Moment,
-    house::SlotState,
+    house::{Origin, SlotState},
     input::Who,
     plan::{Place, chord_key, holds_condition, key_at},
     sequence,
@@ -371,9 +372,7 @@ impl Core {
             let slots: Vec<SlotSaved> = program[channel]
                 .slots
                 .iter()
-                .filter_map(|slot| {
-                    SlotSaved::of(&program[*slot].name, &self.house.slots[slot.index()])
-                })
+                .filter_map(|slot| SlotSaved::of(program, *slot, &self.house.slots[slot.index()]))
                 .collect();
             let kept = self.kept.get(&channel).copied();
             let kept = kept.filter(|until| self.last.at < *until);
@@ -393,7 +392,7 @@ impl Core {
                     at: bound.key.at,
                     order: bound.key.order(),
                 },
-                who: OriginSaved::of(&bound.who),
+                who: OriginSaved::new(program, &bound.origin),
             });
             let nothing_else = kept.is_none() && button.is_none() && bound.is_none();
             let empty = slots.is_empty() && nothing_else;
@@ -536,33 +535,37 @@ impl Core {
 }
 
 impl SlotSaved {
-    fn of(name: &str, state: &SlotState) -> Option<Self> {
+    fn of(program: &Program, slot: SlotIx, state: &SlotState) -> Option<Self> {
         let empty = state.reported.is_none() && state.target.is_none();
         (!empty).then(|| Self {
-            name: name.to_owned(),
+            name: program[slot].name.to_string(),
             reported: state.reported.clone(),
             reported_at: state.reported.as_ref().map(|_| state.reported_at),
             target: state.target.clone(),
-            origin: state.origin.as_ref().map(OriginSaved::of),
+            origin: (state.origin.as_ref()).map(|origin| OriginSaved::new(program, origin)),
         })
     }
 }
 
 impl OriginSaved {
-    fn of(who: &Who) -> Self {
-        match who {
+    fn new(program: &Program, origin: &Origin) -> Self {
+        match origin.who(program) {
             Who::Rule(name) => Self::Rule(name.to_string()),
             Who::Person(name) => Self::Person(name.to_string()),
             Who::Local => Self::Local,
         }
     }
 
-    pub(crate) fn who(&self) -> Who {
-        match self {
-            Self::Rule(name) => Who::Rule(name.as_str().into()),
+    /// Who that is in `program`.
+    pub(crate) fn of(&self, program: &Program) -> Origin {
+        Origin::Other(match self {
+            Self::Rule(name) => match program.names.rules.get(name.as_str()) {
+                Some(rule) => return Origin::Rule(*rule),
+                None => Who::Rule(name.as_str().into()),
+            },
             Self::Person(name) => Who::Person(name.as_str().into()),
             Self::Local => Who::Local,
-        }
+        })
     }
 }
 

@@ -277,7 +277,9 @@ impl Looker<'_> {
             reported: reported.zip(at).map(|(value, at)| (value, self.wall(at))),
             is_stale,
             wanted: engine.target(slot).cloned().map(|value| {
-                let who = engine.desired_origin(slot).map_or_else(String::new, origin);
+                let who = engine
+                    .desired_origin(slot)
+                    .map_or_else(String::new, |who| origin(&who));
                 (value, who)
             }),
         }

@@ -163,7 +163,7 @@ fn a_module_whose_clock_is_faster_ends_it_and_is_neither_a_hand_nor_wrong() {
     assert_eq!(rig.target("garden.pump", "on"), Some(false.into()));
     let slot = rig.slot("garden.pump", "on");
     let origin = rig.dispatcher.engine().desired_origin(slot);
-    assert_eq!(origin, Some(&Who::Rule("water".into())));
+    assert_eq!(origin, Some(Who::Rule("water".into())));
     assert!(effects.notifications.is_empty());
     assert!(
         rig.pass(seconds(60)).sends.is_empty(),

@@ -44,7 +44,7 @@ fn a_later_unprompted_report_is_somebodys_hand_and_is_adopted() {
     let slot = rig.slot("hall.lamp", "on");
     assert_eq!(
         rig.dispatcher.engine().desired_origin(slot),
-        Some(&Who::Local)
+        Some(Who::Local)
     );
     assert_eq!(
         sent(&effects),

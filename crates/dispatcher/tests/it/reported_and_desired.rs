@@ -47,7 +47,7 @@ fn the_state_of_a_consumer_that_never_reports_is_assumed() {
 fn the_last_input_wins_whoever_it_is_and_is_remembered() {
     let mut rig = Rig::awake();
     let on = rig.slot("hall.lamp", "on");
-    let origin = |rig: &Rig| rig.dispatcher.engine().desired_origin(on).cloned();
+    let origin = |rig: &Rig| rig.dispatcher.engine().desired_origin(on);
     rig.press(60);
     assert_eq!(origin(&rig), Some(Who::Rule("middle-c".into())));
     rig.asks("iot/hall/lamp/set", "off");

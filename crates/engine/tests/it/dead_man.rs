@@ -38,7 +38,7 @@ fn it_goes_with_its_bound_and_ends_with_it() {
     assert_eq!(decision.steps[0].cause, Cause::Bound(fan));
     assert_eq!(decision.sent[0].by, Some(rule));
     let origin = b.engine.desired_origin(slot(&b.program(), "hall.fan"));
-    assert_eq!(origin, Some(&Who::Rule("pump".into())));
+    assert_eq!(origin, Some(Who::Rule("pump".into())));
 }
 
 #[test]

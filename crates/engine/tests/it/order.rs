@@ -127,11 +127,11 @@ fn each_desired_value_keeps_its_origin() {
     b.person("hall.lamp.on", false, None);
     assert_eq!(
         b.engine.desired_origin(brightness),
-        Some(&Who::Rule("r".into()))
+        Some(Who::Rule("r".into()))
     );
     assert_eq!(
         b.engine.desired_origin(on),
-        Some(&Who::Person("anna".into()))
+        Some(Who::Person("anna".into()))
     );
     let (now, channel) = (b.now, b.channel("hall.lamp"));
     b.out();
@@ -140,7 +140,7 @@ fn each_desired_value_keeps_its_origin() {
         .adopt(now, channel, vec![(on, true.into())], &mut b.effects);
     assert!(b.effects.outputs.is_empty());
     assert_eq!(b.engine.target(on), Some(&true.into()));
-    assert_eq!(b.engine.desired_origin(on), Some(&Who::Local));
+    assert_eq!(b.engine.desired_origin(on), Some(Who::Local));
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Compiled expressions: typed at load, so that evaluating one can only yield a value or *unknown*.
 
-use std::sync::Arc;
+use std::{
+    mem::{Discriminant, discriminant},
+    sync::Arc,
+};
 
 use types::Value;
 
@@ -51,6 +54,20 @@ pub enum Expr {
 }
 
 impl Expr {
+    /// What its first part is, one step down; its own kind where it has none.
+    #[must_use]
+    pub fn first_kind(&self) -> Discriminant<Self> {
+        discriminant(match self {
+            Self::Not(inner) | Self::Neg(inner) | Self::In(inner, _) => inner,
+            Self::And(parts) | Self::Or(parts) | Self::Count(parts) | Self::Call(_, parts) => {
+                parts.first().unwrap_or(self)
+            }
+            Self::Binary(_, sides) => &sides.0,
+            Self::If(parts) => &parts.0,
+            _ => self,
+        })
+    }
+
     /// Calls `visit` with this expression and each part of it, the outer ones first.
     pub fn walk(&self, visit: &mut impl FnMut(&Self)) {
         visit(self);
