@@ -26,13 +26,17 @@ pub use condition::{Part, Truth};
 pub use stream::{Arrival, Filter, Told, told};
 
 /// How decisions name what a device reported without being asked, and what therefore is the wish: its switch on the wall.
-pub const LOCAL: &str = "local";
+pub const LOCAL: &str = engine::Who::LOCAL;
 
 /// How decisions name a client that needed no user, where those are let in.
 pub(crate) const SUPERUSER: &str = "superuser";
 
 /// How decisions name whoever asked at an external broker.
 pub(crate) const EXTERNAL_BROKER: &str = "external-broker";
+
+/// Names that stand in decisions and refusals for whoever has no login: nobody may log in under one of them, or would be
+/// taken for it. Every [`crate::Publisher`] without a name of its own gets one of these.
+pub const WITHOUT_LOGIN: [&str; 3] = [LOCAL, SUPERUSER, EXTERNAL_BROKER];
 
 /// Time of day, as the stream and the log show it: `10:32:07.123`.
 pub const TIME_OF_DAY: &str = "%H:%M:%S%.3f";

@@ -164,8 +164,14 @@ impl Reason {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let topic = Shown(&self.topic);
-        let who = explain::asker(&self.who);
-        write!(f, "{topic} from {}: {}", Shown(who), self.reason)
+        // A device may be called as those without a login are.
+        let is_device = self.device.as_ref() == Some(&self.who);
+        let who = Shown(if is_device {
+            &self.who
+        } else {
+            explain::asker(&self.who)
+        });
+        write!(f, "{topic} from {who}: {}", self.reason)
     }
 }
 

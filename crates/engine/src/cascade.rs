@@ -422,7 +422,7 @@ impl Who {
     fn name(&self) -> Arc<str> {
         match self {
             Self::Rule(name) | Self::Person(name) => Arc::clone(name),
-            Self::Local => "local".into(),
+            Self::Local => Self::LOCAL.into(),
         }
     }
 }

@@ -16,6 +16,11 @@ pub enum Who {
     Local,
 }
 
+impl Who {
+    /// The name under which decisions show [`Who::Local`].
+    pub const LOCAL: &str = "local";
+}
+
 /// One input. Each runs to completion before the next.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {

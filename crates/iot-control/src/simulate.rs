@@ -74,7 +74,7 @@ pub(crate) struct Ways {
     pub(crate) seed: u64,
 }
 
-/// Passwords of the simulated modules by user name; made anew at each start of the dispatcher.
+/// Passwords of the simulated modules by device; made anew at each start of the dispatcher.
 pub(crate) type Passwords = BTreeMap<Arc<str>, String>;
 
 impl Modules {

@@ -18,7 +18,7 @@ use super::{
     stage::{Came, Stage, What},
     verdict::{Failure, Unmet},
 };
-use crate::span::Span;
+use crate::{explain, span::Span};
 
 /// What is wrong after `step`; `None`: everything is as expected. Beside it what came of its commands.
 pub(super) fn step<'t>(stage: &Stage, step: &'t TestStep) -> (Option<Failure>, Odd<'t>) {
@@ -178,7 +178,7 @@ fn value_of(
     {
         came = match who {
             Who::Rule(rule) => format!("{came}, written by rule {rule}"),
-            Who::Person(person) => format!("{came}, set by {person}"),
+            Who::Person(person) => format!("{came}, set by {}", explain::asker(person)),
             Who::Local => format!("{came}, as the device itself said"),
         };
     }

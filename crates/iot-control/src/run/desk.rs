@@ -162,7 +162,7 @@ impl Desk {
                 None => login::generate()?,
             };
             logins.put(&users::row(&NewUser {
-                name: device.name.to_string(),
+                name: users::name_for(&device.name),
                 kind: NewUserKind::Device(device.name.to_string()),
                 hash: login::hash_generated(&password),
             })?);

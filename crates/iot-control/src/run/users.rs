@@ -5,13 +5,16 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use anyhow::{anyhow, bail};
 use broker::password;
+use dispatcher::explain::WITHOUT_LOGIN;
 use serde_json::{Value as Json, json};
 use store::db::{Credential, Database, User, UserKind};
 
+use super::{identity, uplink};
 use crate::control::{NewUser, NewUserKind, Request};
 
-/// Names that a user can't have: the dispatcher's own.
-const RESERVED: [&str; 3] = ["dispatcher", super::identity::ANONYMOUS, ""];
+/// Names that a user can't have: what this process calls itself and the clients that need no user of the database. What
+/// decisions call those is not a user's name either ([`WITHOUT_LOGIN`]).
+const RESERVED: [&str; 3] = ["dispatcher", identity::ANONYMOUS, uplink::USER];
 
 /// What checking a hash may take: its memory in KiB, rounds and lanes. Our own take 19,456, 2 and 1; 64 MiB is what a
 /// small machine can spare for a moment.
@@ -149,10 +152,14 @@ impl From<&User> for Known {
 /// A name that can't be used, a filter or a hash that is none.
 pub(crate) fn row(user: &NewUser) -> anyhow::Result<User> {
     let name = user.name.as_str();
-    if RESERVED.contains(&name) || name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control)
-    {
+    if is_reserved(name) {
         bail!(
-            "'{}' can't be a user's name: take 1 to {NAME_BYTES_MAX} printable characters, not `dispatcher` or `anonymous`",
+            "'{name}' can't be a user's name: that is what the dispatcher calls itself or a client without a login"
+        );
+    }
+    if name.is_empty() || name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control) {
+        bail!(
+            "'{}' can't be a user's name: take 1 to {NAME_BYTES_MAX} printable characters",
             name.escape_default()
         );
     }
@@ -194,9 +201,14 @@ fn is_affordable(phc: &str) -> bool {
     known.all(|fits| fits)
 }
 
+/// Whether a name stands for somebody without a login, so that nobody may log in under it.
+fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name) || WITHOUT_LOGIN.contains(&name)
+}
+
 /// A user's name for a device: its own, where a user may have that.
 pub(crate) fn name_for(device: &str) -> String {
-    if RESERVED.contains(&device) {
+    if is_reserved(device) {
         format!("module-{device}")
     } else {
         device.to_owned()
@@ -375,6 +387,25 @@ mod tests {
             let why = row(&device_login(&dear)).expect_err("it costs too much");
             assert!(why.to_string().contains("too much"), "{why}");
         }
+    }
+
+    #[test]
+    fn nobody_logs_in_under_what_stands_for_somebody_without_a_login() {
+        let hash = login::hash_generated("secret");
+        for name in RESERVED.into_iter().chain(WITHOUT_LOGIN) {
+            let user = |name: &str| NewUser {
+                name: name.into(),
+                ..device_login(&hash)
+            };
+            let why = row(&user(name)).expect_err("it is the dispatcher's");
+            assert!(why.to_string().contains("without a login"), "{why}");
+            assert!(row(&user(&name_for(name))).is_ok(), "{name}");
+        }
+        for name in ["superuser", "external-broker", "external broker", "local"] {
+            assert!(is_reserved(name), "{name}");
+        }
+        assert!(row(&device_login(&hash)).is_ok());
+        assert_eq!(name_for("hall"), "hall");
     }
 
     #[test]

@@ -24,6 +24,7 @@ use super::{
     payload,
     told::{Next, Told},
 };
+use crate::run::users;
 
 /// Pause before a module that lost its connection tries again.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
@@ -160,7 +161,7 @@ impl Module {
         let broker = Broker::tcp(self.link.broker.ip().to_string(), self.link.broker.port());
         let mut options = MqttOptions::new(format!("simulated-{name}"), broker);
         options.set_keep_alive(30);
-        options.set_credentials(name.to_string(), self.link.password.clone());
+        options.set_credentials(users::name_for(name), self.link.password.clone());
         if let Some(topic) = self.availability() {
             options.set_last_will(LastWill::new(
                 topic,

@@ -1,6 +1,7 @@
 //! A house in one file: made while its dispatcher runs, put in place on another machine, and refused where it is not whole.
 
 use std::{
+    ffi::{OsStr, OsString},
     fs::{self, Permissions},
     os::unix::fs::{MetadataExt, PermissionsExt, symlink},
     path::Path,
@@ -10,13 +11,21 @@ use std::{
 use crate::harness::{Dispatcher, House, Output, PIANO_AND_LAMPS, finish, iot_control, until};
 
 fn run(word: &str, file: &Path, house: &House, more: &[&str]) -> Output {
+    let state = ["--state".into(), house.state().into_os_string()];
+    let more = more.iter().map(OsString::from);
+    run_stateless(word, file, house, state.into_iter().chain(more))
+}
+
+/// As [`run`], where nobody says in which folder the state is.
+fn run_stateless(
+    word: &str,
+    file: &Path,
+    house: &House,
+    more: impl IntoIterator<Item = impl AsRef<OsStr>>,
+) -> Output {
     let mut command = iot_control();
-    command
-        .arg(word)
-        .arg(file)
-        .arg("--house")
-        .arg(house.folder());
-    command.arg("--state").arg(house.state()).args(more);
+    command.arg(word).arg(file);
+    command.arg("--house").arg(house.folder()).args(more);
     finish(command, "")
 }
 
@@ -210,21 +219,7 @@ fn the_state_goes_where_the_settings_in_the_backup_have_it_once_somebody_says_so
     // The dispatcher of the tests is told its state; this house's is where its settings say.
     fs::create_dir(root.join("kept")).unwrap();
     fs::rename(house.state(), &named).unwrap();
-    let command = |word: &str, more: &[&Path]| {
-        let mut command = iot_control();
-        command
-            .arg(word)
-            .arg(&file)
-            .arg("--house")
-            .arg(house.folder());
-        finish(
-            {
-                command.args(more);
-                command
-            },
-            "",
-        )
-    };
+    let command = |word: &str, more: &[&Path]| run_stateless(word, &file, &house, more);
     let made = command("backup", &[]).ok();
     assert!(made.stdout.contains("whole to input"), "{made:?}");
 
@@ -263,21 +258,7 @@ fn settings_that_can_t_be_read_leave_no_state_out() {
     let house = House::new(PIANO_AND_LAMPS);
     let file = house.folder().with_extension("tar.gz");
     house.write("settings.toml", "stat = \"/srv/house\"\n");
-    let backup = |more: &[&str]| {
-        let mut command = iot_control();
-        command
-            .arg("backup")
-            .arg(&file)
-            .arg("--house")
-            .arg(house.folder());
-        finish(
-            {
-                command.args(more);
-                command
-            },
-            "",
-        )
-    };
+    let backup = |more: &[&str]| run_stateless("backup", &file, &house, more);
     let refused = backup(&[]);
     assert_eq!(refused.code, Some(1));
     assert!(refused.stderr.contains("--state"), "{refused:?}");
@@ -371,15 +352,7 @@ fn a_backup_or_restore_that_is_killed_leaves_no_half_file_and_the_next_one_tidie
         assert!(!has_begun(), "{:?}", names(&folder));
         let other = nowhere();
         kill(command("restore", &other));
-        let mut again = command("restore", &other);
-        finish(
-            {
-                again.arg("--force");
-                again
-            },
-            "",
-        )
-        .ok();
+        run("restore", &file, &other, &["--force"]).ok();
         let there = names(other.folder().parent().unwrap());
         let is_known = |name: &String| name.starts_with("house") || name.starts_with("state");
         assert!(there.iter().all(is_known), "{there:?}");

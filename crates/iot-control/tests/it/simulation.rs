@@ -43,6 +43,29 @@ fn a_press_in_a_second_terminal_switches_the_lamp_and_any_client_sees_it() {
 }
 
 #[test]
+fn a_simulated_device_may_be_called_as_the_dispatcher_calls_itself_and_others() {
+    let device = |(id, name): (usize, &&str)| {
+        format!(
+            "[device.{name}]\nid = {}\nio.lamp = {{ kind = \"switch\" }}\n",
+            id + 1
+        )
+    };
+    let names = [
+        "dispatcher",
+        "anonymous",
+        "superuser",
+        "external-broker",
+        "local",
+    ];
+    let devices: String = names.iter().enumerate().map(device).collect();
+    let house = House::new(&format!("format = 1\n{devices}"));
+    let dispatcher = Dispatcher::start(&house, &["--simulate"]);
+    for name in names {
+        dispatcher.device_is(name, "is simulated", |device| device["online"] == true);
+    }
+}
+
+#[test]
 fn any_client_may_speak_for_a_simulated_device() {
     for kind in Kind::installed() {
         let house = House::copy(&example());

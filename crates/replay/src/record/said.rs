@@ -1,6 +1,6 @@
 //! An input as a test says it.
 
-use dispatcher::{Dispatcher, Input};
+use dispatcher::{Dispatcher, Input, explain};
 use engine::Who;
 use mapping::{Program, program::CommandEffect};
 use types::Now;
@@ -72,7 +72,7 @@ impl Recorder<'_> {
                 let is_momentary = matches!(command.effect, CommandEffect::Momentary);
                 if is_momentary || target.is_empty() {
                     let who = match who {
-                        Who::Person(name) => &**name,
+                        Who::Person(name) => explain::asker(name),
                         _ => "somebody",
                     };
                     let path = program.channel_path(*channel);

@@ -1,6 +1,6 @@
 //! `test --record`: what happened, as a house test that passes.
 
-use dispatcher::{Sides, explain::Filter, rehearsal};
+use dispatcher::{Publisher, Sides, explain::Filter, rehearsal};
 use mapping::Loaded;
 use proptest::prelude::*;
 use replay::{
@@ -226,6 +226,18 @@ fn what_can_not_be_recorded_is_refused_with_its_place() {
         refused(&|home| home.asks("anna", "iot/living/blind/set", "stop")),
         "anna asked for living.blind.stop at 2026-03-28 20:03:00",
     );
+    for (from, said) in [
+        (Publisher::Superuser, "a client without a login asked for"),
+        (
+            Publisher::ExternalBroker,
+            "a client of the external broker asked for",
+        ),
+    ] {
+        expect(
+            refused(&|home| home.publish(&from, "iot/living/blind/set", "stop")),
+            said,
+        );
+    }
     expect(
         refused(&|home| {
             let edited =
