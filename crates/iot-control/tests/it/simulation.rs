@@ -50,13 +50,7 @@ fn a_simulated_device_may_be_called_as_the_dispatcher_calls_itself_and_others() 
             id + 1
         )
     };
-    let names = [
-        "dispatcher",
-        "anonymous",
-        "superuser",
-        "external-broker",
-        "local",
-    ];
+    let names = ["anonymous", "superuser", "local"];
     let devices: String = names.iter().enumerate().map(device).collect();
     let house = House::new(&format!("format = 1\n{devices}"));
     let dispatcher = Dispatcher::start(&house, &["--simulate"]);
