@@ -21,8 +21,8 @@ mod unfinished;
 
 pub use alone::{Alone, alone};
 pub use leftover::is_leftover;
+pub(crate) use owner::MadeFolders;
 use owner::Owner;
-pub(crate) use owner::make_folder;
 use unfinished::Unfinished;
 pub use unfinished::{finish, is_unfinished};
 
@@ -145,8 +145,11 @@ impl Drop for Staged<'_> {
 /// It can't be written; [`WriteError::Unsynced`] where it was, and the disk may not have it.
 pub fn replace(path: &Path, text: &str) -> Result<(), WriteError> {
     let failed = |error| WriteError::File(path.to_owned(), error);
-    let staged = stage(path.to_owned(), text, None, Owner::KeptWhereAllowed).map_err(failed)?;
+    let mut made = MadeFolders::default();
+    let owner = Owner::KeptWhereAllowed;
+    let staged = stage(path.to_owned(), text, None, owner, &mut made).map_err(failed)?;
     fs::rename(&staged.beside, &staged.path).map_err(failed)?;
+    made.keep();
     sync_folders([staged.path.as_path()])
 }
 
@@ -166,7 +169,9 @@ pub fn replace_in(folder: &Path, name: &str, text: &str) -> Result<(), WriteErro
 pub(crate) fn replace_all(folder: &Path, files: &[Replacement<'_>]) -> Result<(), WriteError> {
     // Who edits the same house meanwhile waits here, and finds it changed.
     let _alone = alone(folder)?;
-    let staged = stage_all(folder, files)?;
+    // Behind the files that are staged: they leave them first.
+    let mut made = MadeFolders::default();
+    let staged = stage_all(folder, files, &mut made)?;
     for file in &staged {
         let now =
             text_of(&file.path).map_err(|error| WriteError::File(file.path.clone(), error))?;
@@ -190,6 +195,9 @@ pub(crate) fn replace_all(folder: &Path, files: &[Replacement<'_>]) -> Result<()
             }
             Ok(()) => {}
         }
+    }
+    if replaced.is_ok() {
+        made.keep();
     }
     let synced =
         replaced.and_then(|()| sync_folders(staged.iter().map(|file| file.path.as_path())));
@@ -217,14 +225,18 @@ fn sync_folders<'a>(files: impl IntoIterator<Item = &'a Path>) -> Result<(), Wri
     Ok(())
 }
 
-fn stage_all<'a>(folder: &Path, files: &[Replacement<'a>]) -> Result<Vec<Staged<'a>>, WriteError> {
+fn stage_all<'a>(
+    folder: &Path,
+    files: &[Replacement<'a>],
+    made: &mut MadeFolders,
+) -> Result<Vec<Staged<'a>>, WriteError> {
     let mut staged = Vec::with_capacity(files.len());
     for file in files {
         let path = folder.join(file.name);
         if leads_out(folder, file.name) {
             return Err(WriteError::Outside(path));
         }
-        let one = stage(path.clone(), file.new, file.old, Owner::Kept);
+        let one = stage(path.clone(), file.new, file.old, Owner::Kept, made);
         staged.push(one.map_err(|error| WriteError::File(path, error))?);
     }
     Ok(staged)
@@ -256,6 +268,7 @@ fn stage<'a>(
     text: &str,
     old: Option<&'a str>,
     owner: Owner,
+    made: &mut MadeFolders,
 ) -> io::Result<Staged<'a>> {
     // A link stays a link: what it leads to is replaced.
     let path = match path.canonicalize() {
@@ -263,7 +276,7 @@ fn stage<'a>(
         other => other?,
     };
     if let Some(folder) = path.parent() {
-        owner::make_folder(folder)?;
+        made.make(folder)?;
     }
     let (beside, mut new) = create_beside(&path)?;
     let staged = Staged { path, beside, old };
@@ -335,7 +348,11 @@ mod tests {
         let refused = replace_all(folder.path(), &stale);
         assert!(matches!(refused, Err(WriteError::Changed(_))));
         assert_eq!((read("a"), read("b/c")), ("2".to_owned(), "new".to_owned()));
-        let impossible = [file("a", Some("2"), "3"), file("z", None, "3")];
+        let impossible = [
+            file("a", Some("2"), "3"),
+            file("new/below", None, "3"),
+            file("z", None, "3"),
+        ];
         assert!(replace_all(folder.path(), &impossible).is_err());
         assert_eq!(read("a"), "2");
         let names = fs::read_dir(folder.path()).unwrap().count();

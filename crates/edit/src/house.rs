@@ -6,7 +6,7 @@ use std::{
 };
 
 use mapping::{
-    Analysis, Severity, analyze, blocklist,
+    Analysis, Diagnostic, Severity, analyze, blocklist,
     disk::{self, Unreadable},
     grammar,
     index::Symbol,
@@ -123,8 +123,7 @@ impl Blocklist {
 }
 
 impl House {
-    /// Reads the house in a folder. A house with mistakes can be edited too, but for the files that can't be
-    /// read.
+    /// Reads the house in a folder. A house with mistakes can be edited too, unless a file of it can't be read.
     #[must_use]
     pub fn open(folder: &Path) -> Self {
         Self {
@@ -190,11 +189,28 @@ impl House {
         texts
     }
 
+    /// Whether all files can be read: what stands in another one may be what an edit is about.
+    pub(crate) fn is_whole(&self) -> Result<(), Refusal> {
+        let analysis = &self.analysis;
+        let unread: Vec<Diagnostic> = analysis.unread().cloned().collect();
+        if !unread.is_empty() {
+            let messages = mapping::render(&analysis.loaded.sources, &unread, false);
+            return Err(Refusal::Unread(messages));
+        }
+        let files = analysis.mapping.iter().chain(&analysis.tests);
+        let mut files = files.map(|file| analysis.loaded.sources.file(*file));
+        match files.find(|file| !reads(&file.text)) {
+            Some(file) => Err(Refusal::Unreadable(file.name.to_string())),
+            None => Ok(()),
+        }
+    }
+
     /// What the edit changes.
     ///
     /// # Errors
-    /// It can't be done, or the house would not check any more, though it does now.
+    /// It can't be done, a file of the house can't be read, or the house would not check any more, though it does now.
     pub fn edit(&self, edit: &Edit) -> Result<Change, Refusal> {
+        self.is_whole()?;
         match edit {
             Edit::Set { at, value } => self.change_model(at, Some(value), None),
             Edit::Remove { at } => self.change_model(at, None, None),

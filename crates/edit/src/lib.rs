@@ -26,6 +26,7 @@ mod files;
 mod house;
 mod import;
 
+mod list;
 mod model;
 mod page;
 mod place;

@@ -8,6 +8,7 @@ use std::ops::Range;
 use mapping::outline::{Inside, Outline, Pair, Section, Step, Value};
 
 use crate::{
+    list,
     model::Model,
     page::Planned,
     splice::Splices,
@@ -70,8 +71,15 @@ pub(crate) fn replaced(
         let mut values = pairs.filter_map(|pair| pair.value.as_ref());
         values.any(|other| other.span == value.span)
     });
+    let with_comments = match (&value.inside, new) {
+        (Inside::List(old), Model::List(new)) => {
+            list::with_comments(text, value.span.clone(), old, new)
+        }
+        _ => None,
+    };
+    let new = with_comments.unwrap_or_else(|| written(new, own_line, text));
     let mut splices = Splices::default();
-    splices.replace(value.span.clone(), written(new, own_line, text));
+    splices.replace(value.span.clone(), new);
     Some(splices.into())
 }
 

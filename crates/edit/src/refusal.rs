@@ -23,8 +23,10 @@ pub enum Refusal {
         /// What stands there.
         there: Model,
     },
-    /// A file that would change can't be read as TOML; holds its name.
+    /// A file can't be read as TOML, so that what it says is not known; holds its name.
     Unreadable(String),
+    /// Files can't be read at all; holds the messages as `check` draws them, each with its file and how to mend it.
+    Unread(String),
     /// The result would not check; holds the messages as `check` draws them.
     DoesNotCheck(String),
     /// What should stand above a value is not there, and as something new it would not check.
@@ -82,6 +84,10 @@ impl fmt::Display for Refusal {
                     "{file} can't be read; mend it first: iot-control check says where"
                 )
             }
+            Self::Unread(messages) => write!(
+                f,
+                "the house can't be read whole, so nothing was changed; mend this first:\n{messages}"
+            ),
             Self::DoesNotCheck(messages) => {
                 write!(f, "the house would not check any more:\n{messages}")
             }

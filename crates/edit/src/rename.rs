@@ -24,8 +24,9 @@ impl House {
     /// so on where several things have one name.
     ///
     /// # Errors
-    /// Nothing is called that, or several things are.
+    /// Nothing is called that, or several things are; or a file can't be read, which may declare it.
     pub fn symbol(&self, name: &str) -> Result<Symbol, Refusal> {
+        self.is_whole()?;
         let declared = declared(&self.analysis().index);
         let mut found: Vec<&Symbol> = declared
             .iter()

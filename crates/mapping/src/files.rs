@@ -8,6 +8,7 @@ mod reads;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -36,6 +37,22 @@ const FILES_MAX: usize = 1_000;
 
 /// Longest way from mapping.toml to an included file.
 const DEPTH_MAX: usize = 16;
+
+/// Codes of what says that a file can't be read at all.
+const UNREADABLE: [&str; 7] = [
+    "missing-file",
+    "outside-folder",
+    "not-a-file",
+    "file-too-large",
+    "not-utf8",
+    "not-a-text",
+    "unreadable-file",
+];
+
+/// Whether this says that a file of the house can't be read at all, whatever is in it.
+pub(crate) fn is_unreadable(found: &Diagnostic) -> bool {
+    UNREADABLE.contains(&found.code)
+}
 
 /// Where files come from.
 #[derive(Clone, Copy, Debug)]
@@ -346,7 +363,8 @@ impl Reader<'_, '_> {
                 }
                 did_you_mean(error, name, names.iter().map(String::as_str))
             }
-            Unreadable::Dangling => Diagnostic::error("missing-file", span, message),
+            Unreadable::Dangling => Diagnostic::error("missing-file", span, message)
+                .help("let the link lead to a file, or put a file there"),
             Unreadable::NotAFile(what) => {
                 let error = Diagnostic::error("not-a-file", span, message);
                 if *what == "a folder" {
@@ -362,6 +380,10 @@ impl Reader<'_, '_> {
             }
             Unreadable::Binary(_) => Diagnostic::error("not-a-text", span, message)
                 .help("save it as UTF-8 in your editor"),
+            Unreadable::Refused(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                Diagnostic::error("unreadable-file", span, message)
+                    .help("it must be readable by the user who runs this")
+            }
             Unreadable::Refused(_) => Diagnostic::error("unreadable-file", span, message),
         }
     }

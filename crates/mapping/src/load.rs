@@ -61,6 +61,14 @@ pub struct Analysis {
     pub tests: Vec<FileIx>,
 }
 
+impl Analysis {
+    /// What says of a file that it can't be read at all: what it declares, and names, is not known.
+    pub fn unread(&self) -> impl Iterator<Item = &Diagnostic> {
+        let found = self.loaded.diagnostics.iter();
+        found.filter(|found| files::is_unreadable(found))
+    }
+}
+
 /// Reads a house for tools: from `texts`, by their names relative to the house's folder, and from
 /// `folder` what is not among them.
 #[must_use]

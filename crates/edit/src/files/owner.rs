@@ -4,7 +4,7 @@ use std::{
     fs::{self, File, Metadata},
     io,
     os::unix::fs::{MetadataExt, fchown},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// What becomes of a file's owner and group where this process can't keep them.
@@ -60,20 +60,44 @@ pub(super) fn as_its_folder(path: &Path, new: &File) {
     }
 }
 
-/// Makes a folder and those above it, each its parent's owner's where root makes it.
-pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
-    if folder.as_os_str().is_empty() || folder.is_dir() {
-        return Ok(());
+/// Folders that were made for files; those in which nothing stands go with it, unless they are to stay.
+#[derive(Debug, Default)]
+pub(crate) struct MadeFolders(Vec<PathBuf>);
+
+impl MadeFolders {
+    /// Makes a folder and those above it, each its parent's owner's where root makes it.
+    ///
+    /// # Errors
+    /// One of them can't be made.
+    pub(crate) fn make(&mut self, folder: &Path) -> io::Result<()> {
+        if folder.as_os_str().is_empty() || folder.is_dir() {
+            return Ok(());
+        }
+        if let Some(parent) = folder.parent() {
+            self.make(parent)?;
+        }
+        match fs::create_dir(folder) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
+            Err(error) => Err(error),
+            Ok(()) => {
+                self.0.push(folder.to_owned());
+                as_its_folder(folder, &File::open(folder)?);
+                Ok(())
+            }
+        }
     }
-    if let Some(parent) = folder.parent() {
-        make_folder(parent)?;
+
+    /// What they were made for is in them.
+    pub(crate) fn keep(mut self) {
+        self.0.clear();
     }
-    match fs::create_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
-        Err(error) => Err(error),
-        Ok(()) => {
-            as_its_folder(folder, &File::open(folder)?);
-            Ok(())
+}
+
+impl Drop for MadeFolders {
+    fn drop(&mut self) {
+        for folder in self.0.iter().rev() {
+            // What somebody else put there meanwhile keeps it.
+            let _ = fs::remove_dir(folder);
         }
     }
 }

@@ -202,7 +202,7 @@ fn put_new(from: &Path, to: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Replacement, replace_all, stage_all};
+    use super::super::{MadeFolders, Replacement, replace_all, stage_all};
     use super::*;
 
     const FILES: [&str; 3] = ["a.toml", "b.toml", "c/d.toml"];
@@ -232,7 +232,7 @@ mod tests {
     /// Dies after so many files; `None`: before the note.
     fn die(folder: &Path, after: Option<usize>) {
         let files = replacements();
-        let staged = stage_all(folder, &files).unwrap();
+        let staged = stage_all(folder, &files, &mut MadeFolders::default()).unwrap();
         if let Some(after) = after {
             let note = Unfinished::note(folder, &staged).unwrap();
             for file in &staged[..after] {
@@ -324,7 +324,7 @@ mod tests {
         let folder = house();
         die(folder.path(), Some(0));
         let files = replacements();
-        let staged = stage_all(folder.path(), &files).unwrap();
+        let staged = stage_all(folder.path(), &files, &mut MadeFolders::default()).unwrap();
         let second = Unfinished::note(folder.path(), &staged);
         assert!(matches!(second, Err(WriteError::Busy(_))));
     }

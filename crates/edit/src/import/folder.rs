@@ -8,7 +8,7 @@ use std::{
 use mapping::{Loaded, Severity, analyze};
 
 use super::Imported;
-use crate::files::{self, Replacement, WriteError};
+use crate::files::{self, MadeFolders, Replacement, WriteError};
 
 /// Why an imported house was not written.
 #[derive(Debug)]
@@ -87,9 +87,15 @@ impl Imported {
                 new: text,
             })
             .collect();
-        files::make_folder(folder)
-            .map_err(|error| ImportError::Unreadable(folder.to_owned(), error))?;
-        files::replace_all(folder, &files).map_err(ImportError::Write)?;
+        let mut made = MadeFolders::default();
+        made.make(folder)
+            .map_err(|error| ImportError::Write(WriteError::File(folder.to_owned(), error)))?;
+        let written = files::replace_all(folder, &files);
+        // Files whose names the disk may lose are there all the same.
+        if matches!(written, Ok(()) | Err(WriteError::Unsynced(..))) {
+            made.keep();
+        }
+        written.map_err(ImportError::Write)?;
         Ok(together)
     }
 }

@@ -166,3 +166,64 @@ fn a_house_with_mistakes_can_be_renamed_in_but_for_files_that_can_t_be_read() {
         Err(Refusal::Unreadable("mapping.toml".to_owned()))
     );
 }
+
+#[test]
+fn an_edit_of_a_house_with_a_file_that_can_t_be_read_is_refused_with_that_file_and_how_to_mend_it()
+{
+    let including = HOUSE.replacen("format = 1", "format = 1\ninclude = [\"rules.toml\"]", 1);
+    let rules = "[rule.more]\nwhen = \"hall.top.press\"\ndo = \"hall.lamp.on\"\n";
+    let edits = |house: &House| {
+        let set = Edit::set("/rule/more/limit", "3 per 10s").unwrap();
+        let enable = Edit::Enable {
+            rule: "more".to_owned(),
+            on: false,
+        };
+        [
+            rename(house, "hall", "corridor").map(drop),
+            house.edit(&set).map(drop),
+            house.edit(&Edit::remove("/rule/more").unwrap()).map(drop),
+            house.edit(&enable).map(drop),
+        ]
+    };
+    let whole = House::from_texts([("mapping.toml", &*including), ("rules.toml", rules)]);
+    assert_eq!(edits(&whole), [Ok(()), Ok(()), Ok(()), Ok(())]);
+    let cut = House::from_texts([("mapping.toml", &*including), ("rules.toml", &rules[..40])]);
+    for refused in edits(&cut) {
+        assert_eq!(refused, Err(Refusal::Unreadable("rules.toml".to_owned())));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("mapping.toml"), &including).unwrap();
+    let spoil: [(&dyn Fn(), &str); 3] = [
+        (
+            &|| std::fs::write(path("rules.toml"), b"\xff").unwrap(),
+            "save it as UTF-8",
+        ),
+        (
+            &|| std::os::unix::fs::symlink("nowhere", path("rules.toml")).unwrap(),
+            "let the link lead to a file",
+        ),
+        (&|| {}, "there is no file"),
+    ];
+    for (spoil, mend) in spoil {
+        spoil();
+        for refused in edits(&House::open(folder.path())) {
+            let said = refused.expect_err("it can't be read").to_string();
+            assert!(
+                said.contains("`rules.toml`") && said.contains(mend),
+                "{said}"
+            );
+        }
+        drop(std::fs::remove_file(path("rules.toml")));
+    }
+    // A main file that leads nowhere declares nothing; that is not what is wrong.
+    std::fs::remove_file(path("mapping.toml")).unwrap();
+    std::os::unix::fs::symlink("nowhere", path("mapping.toml")).unwrap();
+    for refused in edits(&House::open(folder.path())) {
+        let said = refused.expect_err("it leads nowhere").to_string();
+        assert!(
+            said.contains("`mapping.toml` is a link that leads to nothing"),
+            "{said}"
+        );
+    }
+}

@@ -12,7 +12,7 @@ use std::{
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
-use crate::harness::{Client, Connect, Dispatcher, House, Kind, until};
+use crate::harness::{Client, Connect, Dispatcher, House, Kind, run, until};
 
 const KEYS: &str = "iot/piano/keys/event";
 const TARGET: &str = "iot/hall/lamp/target";
@@ -386,4 +386,34 @@ fn a_house_runs_on_a_full_disk_and_starts_on_one() {
     let port = disk.start(&house, &state, &log(3));
     client(port, "third").field(0, TARGET, "brightness", kept);
     assert!(!fs::read_to_string(log(3)).unwrap().contains("full"));
+}
+
+#[test]
+fn an_import_that_finds_no_room_leaves_nothing_and_says_so() {
+    let house = House::with_rules("");
+    let exported = run(["export", &house.folder().display().to_string()], "").ok();
+    house.write("house.json", &exported.stdout);
+    let disk = tempfile::tempdir().unwrap();
+    let script = "mount -t tmpfs -o size=64k,mode=700 small \"$0\" && echo mounted && \
+                  { cat /dev/zero >\"$0/fill\" 2>/dev/null; \
+                  \"$1\" import \"$2\" --into \"$0/new/house\"; echo \"ended with $?\"; ls -A \"$0\"; }";
+    let Ok(made) = Command::new("unshare")
+        .args(["-Urm", "sh", "-c", script])
+        .arg(disk.path())
+        .arg(env!("CARGO_BIN_EXE_iot-control"))
+        .arg(house.folder().join("house.json"))
+        .output()
+    else {
+        return println!("skipped: this machine gives us no disk of our own");
+    };
+    let said = String::from_utf8_lossy(&made.stdout);
+    if !said.starts_with("mounted") {
+        return println!("skipped: this machine gives us no disk of our own");
+    }
+    assert_eq!(said, "mounted\nended with 1\nfill\n", "{made:?}");
+    let told = String::from_utf8_lossy(&made.stderr);
+    assert!(
+        told.contains("No space left") && told.contains("nothing was changed"),
+        "{told}"
+    );
 }
