@@ -1,12 +1,14 @@
 //! Readers of inputs. Each gives what its kind's machine takes; when to ask is the firmware's: at an interrupt, or every
 //! millisecond.
 
+use core::array;
+
 use embedded_hal::{
     delay::DelayNs,
     digital::{InputPin, OutputPin},
 };
 
-use crate::input::Sample;
+use crate::input::{ROWS_MAX, Sample};
 
 /// A button, a contact, a motion detector, a meter at a pin.
 #[derive(Debug)]
@@ -57,27 +59,33 @@ impl<E, A: InputPin<Error = E>, B: InputPin<Error = E>> Knob<A, B> {
 /// From a row's switching on until its columns are what they are: wires of a keyboard charge within a microsecond.
 const SETTLE_US: u32 = 5;
 
+/// Columns of a matrix at most: a bit for each.
+const COLUMNS_MAX: usize = u16::BITS as usize;
+
 /// A matrix of keys: rows that are switched on one after the other, columns that pull down and are high where a key
 /// conducts.
 #[derive(Debug)]
-pub struct Matrix<R, C, const ROWS: usize, const COLUMNS: usize> {
-    rows: [R; ROWS],
-    columns: [C; COLUMNS],
-    keys: [u16; ROWS],
+pub struct Matrix<R, C> {
+    rows: [Option<R>; ROWS_MAX],
+    columns: [Option<C>; COLUMNS_MAX],
+    keys: [u16; ROWS_MAX],
 }
 
-impl<E, R, C, const ROWS: usize, const COLUMNS: usize> Matrix<R, C, ROWS, COLUMNS>
+impl<E, R, C> Matrix<R, C>
 where
     R: OutputPin<Error = E>,
     C: InputPin<Error = E>,
 {
-    /// Takes the pins in the order of the role; 16 of each at the most.
-    pub fn new(rows: [R; ROWS], columns: [C; COLUMNS]) -> Self {
-        const { assert!(ROWS <= crate::ROWS_MAX && COLUMNS <= u16::BITS as usize) };
+    /// Takes the pins in the order of the role; what is beyond 16 of each is left out, as no role has them.
+    pub fn new(
+        rows: impl IntoIterator<Item = R>,
+        columns: impl IntoIterator<Item = C>,
+    ) -> Self {
+        let (mut rows, mut columns) = (rows.into_iter(), columns.into_iter());
         Self {
-            rows,
-            columns,
-            keys: [0; ROWS],
+            rows: array::from_fn(|_| rows.next()),
+            columns: array::from_fn(|_| columns.next()),
+            keys: [0; ROWS_MAX],
         }
     }
 
@@ -86,21 +94,23 @@ where
     /// # Errors
     /// A pin's; no row stays on that can be switched off.
     pub fn sample(&mut self, delay: &mut impl DelayNs) -> Result<Sample<'_>, E> {
-        for (row, keys) in self.rows.iter_mut().zip(&mut self.keys) {
+        let mut count = 0;
+        for (row, keys) in self.rows.iter_mut().flatten().zip(&mut self.keys) {
             row.set_high()?;
             delay.delay_us(SETTLE_US);
-            let read = read(&mut self.columns);
+            let read = read(self.columns.iter_mut().flatten());
             row.set_low()?;
             *keys = read?;
+            count += 1;
         }
-        Ok(Sample::Keys(&self.keys))
+        Ok(Sample::Keys(&self.keys[..count]))
     }
 }
 
 /// A bit for each column.
-fn read<C: InputPin>(columns: &mut [C]) -> Result<u16, C::Error> {
+fn read<'c, C: InputPin + 'c>(columns: impl Iterator<Item = &'c mut C>) -> Result<u16, C::Error> {
     let mut keys = 0;
-    for (place, column) in columns.iter_mut().enumerate() {
+    for (place, column) in columns.enumerate() {
         keys |= u16::from(column.is_high()?) << place;
     }
     Ok(keys)

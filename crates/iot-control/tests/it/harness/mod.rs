@@ -2,6 +2,7 @@
 //! with a deadline. Knows the binary only by its command line, topics and output.
 
 mod agent;
+mod board;
 mod client;
 mod command;
 mod dispatcher;
@@ -16,6 +17,7 @@ pub mod raw;
 mod rumqtt;
 mod wait;
 
+pub use board::{Board, Flash, image};
 pub use client::{Client, Connect, Message, Will};
 pub use command::{Output, finish, iot_control, run};
 pub use dispatcher::Dispatcher;
