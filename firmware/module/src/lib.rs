@@ -158,6 +158,7 @@ impl<P: Pins, F: NorFlash> Module<P, F> {
             && let Some(role) = self.runtime.role()
         {
             self.wiring.wire(&role);
+            info!("a role of {} channels", role.channels().count());
         }
         self.wiring.sample(&mut self.runtime, now());
         while let Some((channel, drive)) = self.runtime.poll_drive() {

@@ -7,6 +7,7 @@ use core::{
 
 use critical_section::Mutex;
 use log::{LevelFilter, Log, Metadata, Record};
+use portable_atomic::{AtomicBool, Ordering};
 
 use crate::{clint, pins, plic};
 
@@ -25,6 +26,8 @@ const LINE_MAX: usize = 128;
 
 static LINE: Mutex<RefCell<heapless::Vec<u8, LINE_MAX>>> =
     Mutex::new(RefCell::new(heapless::Vec::new()));
+
+static LISTENING: AtomicBool = AtomicBool::new(false);
 
 struct Port;
 
@@ -59,7 +62,11 @@ impl Log for Logger {
     fn log(&self, record: &Record<'_>) {
         let us = clint::now();
         let (s, us) = (us / 1_000_000, us % 1_000_000);
-        tell(format_args!("log {s}.{us:06} {} {}", record.level(), record.args()));
+        tell(format_args!(
+            "log {s}.{us:06} {} {}",
+            record.level(),
+            record.args()
+        ));
     }
 
     fn flush(&self) {}
@@ -72,13 +79,17 @@ pub(crate) fn begin() {
         let _ = log::set_logger_racy(&LOGGER);
         log::set_max_level_racy(LevelFilter::Info);
         UART.add(FCR).write_volatile(1);
-        UART.add(IER).write_volatile(1);
     }
     plic::enable(INTERRUPT);
 }
 
-/// Takes what came in; whole lines go to the pins.
+/// Takes what came in. A whole line goes to the pins; the next one waits until what it changed was looked at, as a hand at a
+/// button is slower than the firmware.
 pub(crate) fn on_interrupt() {
+    // One that was on its way when they were switched off.
+    if !LISTENING.load(Ordering::Relaxed) {
+        return;
+    }
     critical_section::with(|section| {
         let mut line = LINE.borrow(section).borrow_mut();
         // SAFETY: a 16550 lies there.
@@ -95,6 +106,15 @@ pub(crate) fn on_interrupt() {
                 let _ = writeln!(Port, "log what is {text:?}?");
             }
             line.clear();
+            listen(false);
+            return;
         }
     });
+}
+
+/// Whether lines are taken.
+pub(crate) fn listen(is_on: bool) {
+    LISTENING.store(is_on, Ordering::Relaxed);
+    // SAFETY: a 16550 lies there.
+    unsafe { UART.add(IER).write_volatile(is_on.into()) };
 }

@@ -17,7 +17,7 @@ use module::{NoPin, Pins};
 use portable_atomic::{AtomicBool, Ordering};
 use wire::{Pin, Pull};
 
-use crate::console::tell;
+use crate::console::{self, tell};
 
 /// Pins in use at most: a keyboard has 32.
 const PINS_MAX: usize = 64;
@@ -76,7 +76,11 @@ impl State {
         let other = || Some((pin, Pin::parse(argument)?.code()));
         match word {
             "pin" => self.levels.insert(pin, argument == "1").ok().map(drop),
-            "analog" => self.analog.insert(pin, argument.parse().ok()?).ok().map(drop),
+            "analog" => self
+                .analog
+                .insert(pin, argument.parse().ok()?)
+                .ok()
+                .map(drop),
             "join" => self.joins.push(other()?).ok(),
             "part" => {
                 let other = other()?;
@@ -89,9 +93,8 @@ impl State {
 
     fn is_high(&self, pin: u16, pull: Option<Pull>) -> bool {
         let mut joins = self.joins.iter();
-        let is_driven = joins.any(|(out, into)| {
-            *into == pin && self.on.get(out).copied().unwrap_or_default()
-        });
+        let is_driven =
+            joins.any(|(out, into)| *into == pin && self.on.get(out).copied().unwrap_or_default());
         let rests = pull == Some(Pull::Up);
         is_driven || self.levels.get(&pin).copied().unwrap_or(rests)
     }
@@ -120,7 +123,9 @@ impl Pins for Bank {
     }
 
     fn analog(&mut self, pin: Pin) -> Result<f32, NoPin> {
-        Ok(with(|state| state.analog.get(&pin.code()).copied().unwrap_or_default()))
+        Ok(with(|state| {
+            state.analog.get(&pin.code()).copied().unwrap_or_default()
+        }))
     }
 
     fn serial(&mut self, _: Pin) -> Result<(), NoPin> {
@@ -134,10 +139,15 @@ impl Pins for Bank {
     async fn changed(&mut self) {
         poll_fn(|context| {
             WAKER.register(context.waker());
-            match CHANGED.swap(false, Ordering::Acquire) {
-                true => Poll::Ready(()),
-                false => Poll::Pending,
-            }
+            // No line may come in between.
+            critical_section::with(|_| {
+                if CHANGED.swap(false, Ordering::Acquire) {
+                    return Poll::Ready(());
+                }
+                // All that changed was looked at.
+                console::listen(true);
+                Poll::Pending
+            })
         })
         .await;
     }

@@ -26,7 +26,9 @@ const DEVICES: usize = 8;
 const PAGES: usize = 8;
 
 #[repr(align(4096))]
-struct Pages(#[expect(dead_code, reason = "read and written by its address")] [u8; PAGES * PAGE_SIZE]);
+struct Pages(
+    #[expect(dead_code, reason = "read and written by its address")] [u8; PAGES * PAGE_SIZE],
+);
 
 static mut POOL: Pages = Pages([0; PAGES * PAGE_SIZE]);
 static USED: AtomicUsize = AtomicUsize::new(0);

@@ -77,10 +77,7 @@ where
     C: InputPin<Error = E>,
 {
     /// Takes the pins in the order of the role; what is beyond 16 of each is left out, as no role has them.
-    pub fn new(
-        rows: impl IntoIterator<Item = R>,
-        columns: impl IntoIterator<Item = C>,
-    ) -> Self {
+    pub fn new(rows: impl IntoIterator<Item = R>, columns: impl IntoIterator<Item = C>) -> Self {
         let (mut rows, mut columns) = (rows.into_iter(), columns.into_iter());
         Self {
             rows: array::from_fn(|_| rows.next()),

@@ -93,7 +93,10 @@ pub(crate) fn on_interrupt(_: u32) {
     // SAFETY: the card's registers are words at these places.
     unsafe {
         let about = registers.add(STATUS).cast::<u32>().read_volatile();
-        registers.add(ACKNOWLEDGE).cast::<u32>().write_volatile(about);
+        registers
+            .add(ACKNOWLEDGE)
+            .cast::<u32>()
+            .write_volatile(about);
     }
     WAKER.wake();
 }
@@ -115,7 +118,9 @@ impl RxToken for In<'_> {
         let frame = &mut card.frames[place];
         // SAFETY: it is the frame that was lent for this token.
         let came = unsafe { card.device.receive_complete(self.token, frame) };
-        let bytes = came.ok().and_then(|(head, len)| frame.get_mut(head..head + len));
+        let bytes = came
+            .ok()
+            .and_then(|(head, len)| frame.get_mut(head..head + len));
         let taken = take(bytes.unwrap_or_default());
         card.lend(place);
         taken

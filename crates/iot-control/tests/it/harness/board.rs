@@ -59,16 +59,31 @@ impl Flash {
             port: to.port(),
             ..Net::default()
         };
-        let mut bytes = vec![0xFF; SECTORS * SECTOR];
+        let flash = Self::erased();
+        let mut bytes = vec![0xFF; 2 * SECTOR];
         let block = identity.encode();
         bytes[..block.len()].copy_from_slice(&block);
         net.encode(&mut bytes[SECTOR..]).unwrap();
+        let mut file = File::options().write(true).open(flash.file()).unwrap();
+        file.write_all(&bytes).unwrap();
+        flash
+    }
+
+    /// As it comes from its maker.
+    pub fn erased() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let flash = Self { folder };
-        fs::write(flash.file(), bytes).unwrap();
+        fs::write(flash.file(), vec![0xFF; SECTORS * SECTOR]).unwrap();
         let file = File::options().write(true).open(flash.file()).unwrap();
         file.set_len(FLASH_LEN).unwrap();
         flash
+    }
+
+    /// What is used of it.
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut bytes = fs::read(self.file()).unwrap();
+        bytes.truncate(SECTORS * SECTOR);
+        bytes
     }
 
     fn file(&self) -> PathBuf {
@@ -95,7 +110,11 @@ impl Board {
             .args(["-display", "none", "-monitor", "none", "-serial", "stdio"])
             .args(["-global", "virtio-mmio.force-legacy=false"])
             .args(["-netdev", "user,id=net", "-device"])
-            .args(["virtio-net-device,netdev=net", "-device", "virtio-rng-device"])
+            .args([
+                "virtio-net-device,netdev=net",
+                "-device",
+                "virtio-rng-device",
+            ])
             .args(["-drive", &chip, "-device", &program])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
