@@ -31,6 +31,7 @@ extern crate std;
 
 mod every;
 mod input;
+mod limit;
 mod output;
 pub mod pins;
 mod runtime;

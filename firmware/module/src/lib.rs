@@ -111,7 +111,7 @@ where
     let mut kept = [0; record_len(CHANNELS_MAX)];
     let kept = memory.kept(&mut kept).await;
     info!("boot {boot_count}, the dispatcher is at {}:{}", net.host, net.port);
-    let module = Module {
+    let mut module = Module {
         runtime: Runtime::new(&identity, about, kept, now()),
         wiring: Wiring::new(pins),
         memory,
@@ -136,7 +136,7 @@ struct Module<P: Pins, F> {
 }
 
 impl<P: Pins, F: NorFlash> Module<P, F> {
-    async fn live(mut self, mut way: Way<'_>) -> ! {
+    async fn live(&mut self, mut way: Way<'_>) -> ! {
         let mut room = [0; wire::FRAME_LEN_MAX + 1];
         loop {
             self.turn(&mut way, &mut room).await;

@@ -2,7 +2,7 @@
 //!
 //! - `pin 4 1`: the level that is put at an input
 //! - `join 2 9`, `part 2 9`: two pins are connected, as by a key of a matrix, and no longer
-//! - `analog 3 0.5`: what an analog input measures, as a share of its range
+//! - `analog 3 500`: what an analog input measures, in thousandths of its range
 //! - `serial 903c40`: bytes of the serial line
 //!
 //! and reads what outputs do: `pin 5 1`, `duty 6 250 1000`.
@@ -33,7 +33,7 @@ struct State {
     /// Outputs that are on.
     on: LinearMap<u16, bool, PINS_MAX>,
     joins: Vec<(u16, u16), JOINS_MAX>,
-    analog: LinearMap<u16, f32, PINS_MAX>,
+    analog: LinearMap<u16, u16, PINS_MAX>,
     bytes: Deque<u8, BYTES_MAX>,
 }
 
@@ -123,9 +123,8 @@ impl Pins for Bank {
     }
 
     fn analog(&mut self, pin: Pin) -> Result<f32, NoPin> {
-        Ok(with(|state| {
-            state.analog.get(&pin.code()).copied().unwrap_or_default()
-        }))
+        let thousandths = with(|state| state.analog.get(&pin.code()).copied());
+        Ok(f32::from(thousandths.unwrap_or_default()) / f32::from(FULL))
     }
 
     fn serial(&mut self, _: Pin) -> Result<(), NoPin> {

@@ -5,6 +5,8 @@
 use link::Millis;
 use wire::{Fields, Options, Value};
 
+use crate::limit::within;
+
 use super::{
     Drive, FULL, Kept, Machine, Refused,
     colour::{Tint, bent, mix},
@@ -68,8 +70,9 @@ impl Lamp {
     }
 
     fn new(has_colour: bool, has_white: bool, options: &Options, kept: Option<Kept>) -> Self {
-        let share =
-            |end: Option<f64>, or: f64| (end.unwrap_or(or).clamp(0.0, 100.0) * 100.0) as u16;
+        let share = |end: Option<f64>, or: f32| {
+            (within(end.map_or(or, |end| end as f32), 0.0, 100.0) * 100.0) as u16
+        };
         let low = share(options.min, 1.0);
         let dark = Shown {
             brightness: 0,

@@ -3,6 +3,8 @@
 use link::Millis;
 use wire::{Fields, Options, Value};
 
+use crate::limit::within;
+
 use super::{
     Drive, Kept, Machine, Refused,
     order::{Command, Has, Target},
@@ -24,7 +26,7 @@ impl Servo {
         let min = options.min.unwrap_or(0.0) as f32;
         let max = (options.max.unwrap_or(180.0) as f32).max(min);
         let angle = match kept {
-            Some(Kept::Servo(angle)) => angle.map(|angle| angle.clamp(min, max)),
+            Some(Kept::Servo(angle)) => angle.map(|angle| within(angle, min, max)),
             _ => None,
         };
         Self {

@@ -3,7 +3,10 @@
 
 use embedded_hal::{digital::OutputPin, digital::PinState, pwm::SetDutyCycle};
 
-use crate::output::{Drive, FULL, Moving};
+use crate::{
+    limit::within,
+    output::{Drive, FULL, Moving},
+};
 
 /// A switch or a buzzer at a pin.
 #[derive(Debug)]
@@ -150,7 +153,7 @@ impl<P: SetDutyCycle> ServoPin<P> {
         };
         let span = self.max - self.min;
         let share = if span > 0.0 {
-            ((angle - self.min) / span).clamp(0.0, 1.0)
+            within((angle - self.min) / span, 0.0, 1.0)
         } else {
             0.0
         };

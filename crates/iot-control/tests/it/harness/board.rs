@@ -14,12 +14,12 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use wire::{Identity, Net, Transport};
 
-use super::{kind::say_if_missing, wait::Log};
+use super::wait::Log;
 
 /// QEMU's name for the machine, and for what it is made of.
 const QEMU: &str = "qemu-system-riscv32";
-/// Where the firmware is built, from the target folder on.
-const IMAGE: &str = "firmware/riscv32imc-unknown-none-elf/release/qemu-riscv";
+/// Where `cargo xtask firmware` builds it, from this crate on.
+const IMAGE: &str = "../../target/firmware/riscv32imc-unknown-none-elf/release/qemu-riscv";
 /// How the machine sees the host that it runs on.
 const HOST: &str = "10.0.2.2";
 /// Of the machine's flash chip.
@@ -29,19 +29,17 @@ const SECTOR: usize = 256 << 10;
 const SECTORS: usize = 4;
 
 /// The firmware's image, where it was built and QEMU is installed; else says what is missing.
-///
-/// # Panics
-/// It is missing and the environment demands it.
 pub fn image() -> Option<PathBuf> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"),
-        PathBuf::from,
-    );
-    let image = target.join(IMAGE);
-    let has_qemu = Command::new(QEMU).arg("--version").output().is_ok();
-    let is_there = say_if_missing(QEMU, has_qemu)
-        && say_if_missing("the firmware: cargo xtask firmware", image.is_file());
-    is_there.then_some(image)
+    let image = Path::new(env!("CARGO_MANIFEST_DIR")).join(IMAGE);
+    if Command::new(QEMU).arg("--version").output().is_err() {
+        println!("skipped: not installed ({QEMU})");
+        return None;
+    }
+    if !image.is_file() {
+        println!("skipped: not built (cargo xtask firmware)");
+        return None;
+    }
+    Some(image)
 }
 
 /// A flash chip: it keeps what it holds while there is no power.
