@@ -178,7 +178,7 @@ fn value_of(
     {
         came = match who {
             Who::Rule(rule) => format!("{came}, written by rule {rule}"),
-            Who::Person(person) => format!("{came}, set by {}", explain::asker(person)),
+            Who::Person(person) => format!("{came}, set by {}", explain::asker(&person)),
             Who::Local => format!("{came}, as the device itself said"),
         };
     }

@@ -1,6 +1,6 @@
 //! The firmware's image on virtual boards, against the binary: real instructions, network packets and flash.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use serde_json::json;
 use wire::{Identity, Secret};
@@ -24,7 +24,7 @@ fn start(house: &House) -> Dispatcher<'_> {
 }
 
 /// A board that was flashed as `name`, and plays its role.
-fn up(image: &PathBuf, house: &House, dispatcher: &Dispatcher<'_>, name: &str) -> (Board, Flash) {
+fn up(image: &Path, house: &House, dispatcher: &Dispatcher<'_>, name: &str) -> (Board, Flash) {
     let flash = Flash::new(&house.identity(name), dispatcher.sealed());
     let board = Board::boot(image, &flash);
     board.says(0, "a role of");
