@@ -199,7 +199,7 @@ impl Core {
             Resume::Replay | Resume::Restart => BTreeMap::new(),
         };
         for saved in &state.timers {
-            self.load_timer(ctx, saved, &starts, &mut notes);
+            self.load_timer(ctx, saved, now, &starts, &mut notes);
         }
         self.load_ats(ctx, state, now, how);
         self.load_chords(ctx, state, &mut notes);
@@ -328,6 +328,7 @@ impl Core {
         &mut self,
         ctx: Ctx<'_>,
         saved: &TimerSaved,
+        now: Now,
         starts: &Starts<'_>,
         notes: &mut Vec<Note>,
     ) {
@@ -341,7 +342,8 @@ impl Core {
         let of_timer = starts.get(&timer).map_or(&[][..], Vec::as_slice);
         if let Some(new) = new_span(of_timer, &saved.by, span) {
             span = new;
-            at = saved.started.after(new);
+            // Not before the edit that says so.
+            at = saved.started.after(new).max(now.at);
             notes.push(Note::TimerMoved { timer: name });
         }
         self.timers[timer.index()] = Some(Running {
@@ -501,9 +503,15 @@ impl Core {
                 self.meet(ctx, now, ix);
                 continue;
             };
+            // Nothing is due before it was asked for: an edit may have made the time shorter than what has passed of it.
+            let asked = match how {
+                Resume::Reload => now.at,
+                Resume::Replay | Resume::Restart => state.now.at,
+            };
             let pending = saved.since.map(|since| {
                 let at = since.after(plan.span);
                 let order = saved.order.or((at > state.now.at).then_some(0));
+                let at = at.max(asked);
                 let key = order.map(|order| self.agenda.restore(at, order, Due::Hold(ix)));
                 Pending { since, key }
             });

@@ -47,6 +47,35 @@ fn a_changed_duration_counts_from_the_start() {
 }
 
 #[test]
+fn what_an_edit_makes_shorter_than_what_has_passed_fires_with_the_edit() {
+    let open = |seconds| {
+        rule("open")
+            .holds("state.door.contact == 'open'", seconds)
+            .notify("open")
+    };
+    let rules =
+        |seconds| -> Vec<R> { motion(seconds).into_iter().chain([open(seconds)]).collect() };
+    for is_restored in [false, true] {
+        let mut b = bench(&rules(60));
+        b.report("door.contact", "open");
+        b.event("hall.motion.start", &[]);
+        b.pass(6);
+        b.fired();
+        reload(&mut b, &rules(2));
+        if is_restored {
+            // The moment of a snapshot between the edit and the next input.
+            let program = b.program();
+            b.swap(&program, Resume::Replay);
+        }
+        let due = b.engine.next_deadline(b.now);
+        b.pass(0);
+        assert_eq!(b.fired(), ["open", "off"]);
+        assert_eq!(due, Some(b.now.at));
+        assert_eq!(b.engine.next_deadline(b.now), None);
+    }
+}
+
+#[test]
 fn a_timer_that_its_rule_starts_in_two_ways_keeps_the_way_it_was_started() {
     let twice = [
         rule("on")

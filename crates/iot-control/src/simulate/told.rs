@@ -35,10 +35,10 @@ impl Next {
         (was, is): (DeviceIx, DeviceIx),
         link: Option<Link>,
     ) -> Self {
-        let (old, new) = succession.programs();
+        let (old, _) = succession.programs();
         let pairs = old[was].channels.iter().filter_map(|channel| {
             let is = succession.channel(*channel)?;
-            (old[*channel].kind == new[is].kind).then_some((*channel, is))
+            succession.is_same_kind(*channel, is).then_some((*channel, is))
         });
         Self {
             program: Arc::clone(program),

@@ -41,7 +41,7 @@ pub struct Kind {
 }
 
 /// A state field.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct FieldSpec {
     /// Its name.
     pub name: Arc<str>,
@@ -52,7 +52,7 @@ pub struct FieldSpec {
 }
 
 /// An event.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct EventSpec {
     /// Its name.
     pub name: Arc<str>,
@@ -63,7 +63,7 @@ pub struct EventSpec {
 }
 
 /// A field of an event, or what a command takes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ArgSpec {
     /// Its name.
     pub name: Arc<str>,
@@ -74,7 +74,7 @@ pub struct ArgSpec {
 }
 
 /// A state field that an event writes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CarriedSpec {
     /// The state field.
     pub field: Arc<str>,
@@ -83,7 +83,7 @@ pub struct CarriedSpec {
 }
 
 /// A command.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CommandSpec {
     /// Its name.
     pub name: Arc<str>,
@@ -94,7 +94,7 @@ pub struct CommandSpec {
 }
 
 /// What a command does to the target.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum EffectSpec {
     /// Writes constants.
     Set(Vec<(Arc<str>, Value)>),
@@ -107,7 +107,7 @@ pub enum EffectSpec {
 }
 
 /// What values a field takes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Shape {
     /// The same on every channel.
     Fixed(Type),
@@ -145,6 +145,14 @@ impl Kind {
             "a"
         };
         format!("{article} {name}")
+    }
+
+    /// Whether channels of both kinds hold, say and take the same, whatever the kinds are called.
+    #[must_use]
+    pub fn is_alike(&self, other: &Self) -> bool {
+        (self.consumer, &self.fields, &self.events)
+            == (other.consumer, &other.fields, &other.events)
+            && self.commands == other.commands
     }
 
     /// Whether it has gestures: its `press` and `release` are those of one button.

@@ -11,6 +11,7 @@ mod exchange;
 mod rename;
 mod rules;
 mod symbols;
+mod timers;
 mod told;
 
 use std::collections::BTreeMap;
@@ -67,6 +68,7 @@ impl<'p> Succession<'p> {
     pub fn new(old: &'p Program, new: &'p Program) -> Self {
         let mut succession = Self::by_names(old, new);
         succession.pair_otherwise_named();
+        succession.pair_timers_of_renamed_rules();
         succession.rules = succession.pair_rules();
         succession.devices_before = before(&succession.devices, new.devices.len());
         succession.channels_before = before(&succession.channels, new.channels.len());
@@ -192,6 +194,20 @@ impl<'p> Succession<'p> {
     #[must_use]
     pub fn is_same_condition(&self, old: &Condition, new: &Condition) -> bool {
         self.form(|form| form.condition(old)) == new_form(|form| form.condition(new))
+    }
+
+    /// Whether a channel of the old program and one of the new one are of one kind: of one name, or the house's own kind of the one
+    /// is gone, that of the other is new, and both say the same.
+    #[must_use]
+    pub fn is_same_kind(&self, was: ChannelIx, is: ChannelIx) -> bool {
+        let (was, is) = (&self.old[was].kind, &self.new[is].kind);
+        let (old, new) = (&self.old.kinds, &self.new.kinds);
+        let is_renamed = || {
+            let kinds = old.find(was).zip(new.find(is));
+            let is_alike = kinds.is_some_and(|(was, is)| was.is_alike(is));
+            is_alike && new.find(was).is_none() && old.find(is).is_none()
+        };
+        was == is || is_renamed()
     }
 
     /// The old program and the new one.

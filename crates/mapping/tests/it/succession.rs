@@ -368,7 +368,7 @@ fn a_rule_is_the_same_however_it_is_written() {
 }
 
 /// A house with a variable of each number up to `links`, which begin with `letter`, and a rule for each two neighbours. Its
-/// timer is `timer`, and the first rule does `first`.
+/// timer, and a variable that another rule asks for, are called `timer`; the first rule does `first`.
 fn chain(links: usize, letter: char, timer: &str, first: &str) -> Arc<Program> {
     let (head, _) = HOUSE.split_once("[var]").expect("the house has variables");
     let rules = (0..links).map(|link| {
@@ -388,11 +388,16 @@ do = "{action}"
         r#"
 [rule.timed]
 when = "hall.button.press"
+if = "!var.{timer}"
 do = {{ start = "{timer}", for = "5m" }}
 
 [rule.dark]
 when = {{ timer = "{timer}" }}
 do = "hall.lamp.off"
+
+[var.{timer}]
+kind = "bool"
+start = false
 "#
     );
     let text: String = rules.chain(vars).collect();
@@ -408,8 +413,72 @@ fn an_edit_against_pair_after_pair_is_followed_for_a_while_and_then_all_are_give
     let gone = |links: usize| (0..=links).map(|link| format!("var v{link}"));
     let short = renamed(5);
     assert!(gone(5).all(|gone| short.contains(&gone)), "{short:?}");
-    assert!(short.contains(&"timer dark>dusk".to_owned()), "{short:?}");
+    assert!(short.contains(&"var dark>dusk".to_owned()), "{short:?}");
     let long = renamed(60);
     assert!(gone(60).all(|gone| long.contains(&gone)), "{long:?}");
-    assert!(long.contains(&"timer dark".to_owned()), "{long:?}");
+    assert!(long.contains(&"var dark".to_owned()), "{long:?}");
+}
+
+#[test]
+fn a_timer_goes_on_where_all_its_rules_have_other_names_too() {
+    check(
+        &[
+            ("\"dark\"", "\"shade\""),
+            ("rule.lamp-on]", "rule.come]"),
+            ("rule.lamp-off]", "rule.go]"),
+        ],
+        &["timer dark>shade", "rule lamp-off>go", "rule lamp-on>come"],
+    );
+    // Two timers, and rules that differ in nothing but them: nobody can tell which was which.
+    let house = |rules: &[&str], timers: &[&str]| {
+        let rules = rules.iter().zip(timers).map(|(rule, timer)| {
+            let start = format!("{{ start = \"{timer}\", for = \"5m\" }}");
+            let on = format!("[rule.{rule}-on]\nwhen = \"hall.online\"\ndo = {start}\n");
+            let off = format!("[rule.{rule}-off]\nwhen = {{ timer = \"{timer}\" }}\n");
+            on + &off + "do = \"hall.lamp.off\"\n"
+        });
+        let device = "[device.hall]\nid = 1\nio.lamp = { kind = \"switch\" }\n";
+        program(&(device.to_owned() + &rules.collect::<String>()))
+    };
+    let both = house(&["a", "b"], &["one", "two"]);
+    let others_now = house(&["c", "d"], &["three", "four"]);
+    let gone = others(&both, &others_now);
+    assert!(gone.contains(&"timer one".to_owned()), "{gone:?}");
+    assert!(gone.contains(&"timer two".to_owned()), "{gone:?}");
+    // Where one of them kept its names the other one can be told.
+    let one_now = house(&["a", "d"], &["one", "four"]);
+    let found = others(&both, &one_now);
+    assert!(found.contains(&"timer two>four".to_owned()), "{found:?}");
+}
+
+#[test]
+fn a_timer_that_a_new_rule_uses_as_well_is_another_one() {
+    let more = "[rule.more]\nwhen = { timer = \"shade\" }\ndo = \"hall.lamp.on\"\n\n[rule.go]";
+    check(
+        &[
+            ("\"dark\"", "\"shade\""),
+            ("rule.lamp-on]", "rule.come]"),
+            ("[rule.lamp-off]", more),
+        ],
+        &["timer dark", "rule lamp-off", "rule lamp-on"],
+    );
+}
+
+#[test]
+fn a_kind_and_a_channel_of_it_may_have_other_names_at_once() {
+    let house = |kind: &str, says: &str, channel: &str| {
+        program(&format!(
+            "[kind.{kind}]\ntarget.{says} = [\"low\", \"high\"]\n\n[device.door]\nvirtual = true\n\
+             io.{channel} = {{ kind = \"{kind}\" }}\n\n[device.hall]\nid = 1\nio.button = {{ kind = \"button\" }}\n\n\
+             [rule.loud]\nwhen = \"hall.button.press\"\ndo = {{ set = \"door.{channel}\", {says} = \"high\" }}\n"
+        ))
+    };
+    let before = house("siren", "tone", "siren");
+    assert_eq!(
+        others(&before, &house("horn", "tone", "brass")),
+        ["channel siren>brass"]
+    );
+    // One that holds something else is another kind.
+    let gone = others(&before, &house("horn", "sound", "brass"));
+    assert_eq!(gone, ["channel siren"]);
 }

@@ -199,6 +199,7 @@ impl Succession<'_> {
             }
             (Thing::Channel(was), Thing::Channel(is)) => {
                 self.device(old[was].device) == Some(new[is].device)
+                    && self.is_same_kind(was, is)
                     && declared(old, was) == declared(new, is)
             }
             _ => self.is_alike(was, is, &Pairs::new()),
@@ -251,14 +252,17 @@ fn holders<Ix: Place>(
     before.filter_map(move |(is, was)| Some((thing(Ix::at(is)), thing(was?))))
 }
 
-/// All that a channel is declared with but its name: its part of the role, where pins stand, and what only we know.
+/// All that a channel is declared with but its name and its kind: its part of the role, where pins stand, and what only we know.
 fn declared(program: &Program, channel: ChannelIx) -> impl PartialEq + use<> {
     let row = &program[channel];
     let role: serde_json::Value =
         serde_json::from_str(&program[row.device].role).unwrap_or_default();
-    let wiring = role["io"][&*row.name].clone();
+    let mut wiring = role["io"][&*row.name].clone();
+    if let Some(wiring) = wiring.as_object_mut() {
+        wiring.remove("kind");
+    }
     let treated = (row.stale_after, row.deliver, row.enforce);
-    (row.kind.clone(), wiring, treated, row.codec.clone())
+    (wiring, treated, row.codec.clone())
 }
 
 /// The form of a rule whatever its things are called, and these, in its order.

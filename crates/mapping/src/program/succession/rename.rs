@@ -148,8 +148,8 @@ impl Succession<'_> {
                 is_virtual && self.has_a_channel_of(was, is, shown)
             }
             (Thing::Channel(was), Thing::Channel(is)) => {
-                let (was, is) = (&old[was], &new[is]);
-                was.kind == is.kind && self.device(was.device) == Some(is.device)
+                let device = self.device(old[was].device);
+                self.is_same_kind(was, is) && device == Some(new[is].device)
             }
             (Thing::Var(was), Thing::Var(is)) => {
                 let (was, is) = (&old[was], &new[is]);
@@ -172,7 +172,7 @@ impl Succession<'_> {
                     Some(shown) => *shown == Thing::Channel(*ix),
                     None => new[*ix].name == row.name,
                 };
-                is_named && new[*ix].kind == row.kind
+                is_named && self.is_same_kind(*channel, *ix)
             })
         };
         (was.is_empty() && is.is_empty()) || was.iter().any(goes_on)
@@ -272,7 +272,7 @@ impl Succession<'_> {
 }
 
 /// The form of a rule with blanks for what is `unknown`, and what that is, in its order.
-fn blanked(
+pub(super) fn blanked(
     program: &Program,
     rule: &Rule,
     of: impl Symbols,
@@ -300,12 +300,12 @@ fn spoken_of_in(program: &Program) -> BTreeSet<Thing> {
         .collect()
 }
 
-fn gone<Ix: Place>(successors: &[Option<Ix>]) -> impl Iterator<Item = Ix> {
+pub(super) fn gone<Ix: Place>(successors: &[Option<Ix>]) -> impl Iterator<Item = Ix> {
     let gone = (0..).zip(successors).filter(|(_, is)| is.is_none());
     gone.map(|(place, _)| Ix::at(place))
 }
 
-fn came<Ix: Place>(successors: &[Option<Ix>], new: usize) -> impl Iterator<Item = Ix> {
+pub(super) fn came<Ix: Place>(successors: &[Option<Ix>], new: usize) -> impl Iterator<Item = Ix> {
     let came = (0..).zip(taken(successors, new)).filter(|(_, is)| !is);
     came.map(|(place, _)| Ix::at(place))
 }

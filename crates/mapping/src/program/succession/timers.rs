@@ -1,0 +1,113 @@
+//! Timers that have another name together with the rules that speak of them.
+//!
+//! A timer is nothing but what its rules make of it: where each of them says the same as exactly one rule of the new program, up
+//! to the names of timers, what runs does under the new names just what it would have done under the old ones. So no rule need
+//! have kept its name, which one rename after the other would ask for. Variables and channels are more than their rules: people
+//! and modules know them, and a new one that is used as an old one was is a new one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Succession, Thing,
+    rename::{blanked, came, gone},
+    rules::key,
+    symbols::Successors,
+};
+use crate::program::{Rule, TimerIx, form::Indices};
+
+/// How often what was found is used to find more.
+const ROUNDS_MAX: usize = 4;
+
+/// A rule that speaks of timers that are gone or new: its name, and these, in its order.
+struct Speaker<'p> {
+    name: &'p str,
+    timers: Vec<Thing>,
+}
+
+/// By what they say up to these timers: the rules of the old program, and of the new one.
+type Alike<'p> = BTreeMap<Vec<u64>, (Vec<Speaker<'p>>, Vec<Speaker<'p>>)>;
+
+impl Succession<'_> {
+    /// Pairs timers that are gone with such as are new where all their rules show it, whatever these are called now.
+    pub(super) fn pair_timers_of_renamed_rules(&mut self) {
+        for _ in 0..ROUNDS_MAX {
+            let pairs = self.timers_shown();
+            if pairs.is_empty() {
+                return;
+            }
+            for (was, is) in pairs {
+                self.pair(was, is);
+            }
+        }
+    }
+
+    fn timers_shown(&self) -> Vec<(Thing, Thing)> {
+        let gone: BTreeSet<Thing> = gone(&self.timers).map(Thing::Timer).collect();
+        let came = came::<TimerIx>(&self.timers, self.new.timers.len());
+        let came: BTreeSet<Thing> = came.map(Thing::Timer).collect();
+        if gone.is_empty() || came.is_empty() {
+            return Vec::new();
+        }
+        let (mut pairs, mut doubtful_before, mut doubtful_after) =
+            (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        for (mut before, mut after) in self.speakers(&gone, &came).into_values() {
+            // Among several that say the same, a name that was kept tells.
+            before.retain(|was| {
+                let is = after.iter().position(|is| is.name == was.name);
+                let is = is.map(|is| after.remove(is));
+                is.iter().for_each(|is| add(&mut pairs, was, is));
+                is.is_none()
+            });
+            if let ([was], [is]) = (&before[..], &after[..]) {
+                add(&mut pairs, was, is);
+            } else {
+                doubtful_before.extend(before.iter().flat_map(|rule| &rule.timers).copied());
+                doubtful_after.extend(after.iter().flat_map(|rule| &rule.timers).copied());
+            }
+        }
+        let (mut of_gone, mut of_came) = (BTreeMap::new(), BTreeMap::new());
+        for (was, is) in &pairs {
+            *of_gone.entry(*was).or_insert(0) += 1;
+            *of_came.entry(*is).or_insert(0) += 1;
+        }
+        let is_clear = |(was, is): &(Thing, Thing)| {
+            let is_doubtful = doubtful_before.contains(was) || doubtful_after.contains(is);
+            of_gone[was] == 1 && of_came[is] == 1 && !is_doubtful
+        };
+        pairs.into_iter().filter(is_clear).collect()
+    }
+
+    fn speakers(&self, gone: &BTreeSet<Thing>, came: &BTreeSet<Thing>) -> Alike<'_> {
+        let (old, new) = (self.old, self.new);
+        let of = || Successors {
+            succession: self,
+            seen: None,
+        };
+        let mut alike = Alike::new();
+        for rule in &old.rules {
+            let said = blanked(old, rule, of(), gone);
+            if let Some((key, speaker)) = speaker(rule, said) {
+                alike.entry(key).or_default().0.push(speaker);
+            }
+        }
+        for rule in &new.rules {
+            let said = blanked(new, rule, Indices, came);
+            if let Some((key, speaker)) = speaker(rule, said) {
+                alike.entry(key).or_default().1.push(speaker);
+            }
+        }
+        alike
+    }
+}
+
+/// A rule as one of those that speak of such timers; `None`: it speaks of none.
+fn speaker(rule: &Rule, (form, timers): (Vec<u64>, Vec<Thing>)) -> Option<(Vec<u64>, Speaker<'_>)> {
+    let name = &*rule.name;
+    (!timers.is_empty()).then(|| (key(form, rule), Speaker { name, timers }))
+}
+
+/// What stands in the one rule where it stood in the other.
+fn add(pairs: &mut BTreeSet<(Thing, Thing)>, was: &Speaker<'_>, is: &Speaker<'_>) {
+    let places = was.timers.iter().zip(&is.timers);
+    pairs.extend(places.map(|(was, is)| (*was, *is)));
+}
