@@ -87,7 +87,7 @@ impl History {
     #[must_use]
     pub fn became(&self, text: &str) -> Option<String> {
         Some(match self.fate(text)? {
-            Fate::Renamed(name) => format!("it is called {name} now"),
+            Fate::Renamed(name) => format!("{} is called {name} now", text.escape_debug()),
             Fate::Gone(gone) => gone.text(self),
         })
     }

@@ -127,8 +127,8 @@ pub(super) fn hand_over(dispatcher: &mut Connection) -> bool {
     true
 }
 
-/// Why a running dispatcher refused, with what became of the first of `names` that nothing is called today, where its past knows
-/// it.
+/// Why a running dispatcher refused; where its past knows the first of `names` that nothing is called today, what became of that
+/// instead: who has the answer needs no list of what there is.
 pub(super) fn with_what_became(
     why: Unanswered,
     folder: Option<&Path>,
@@ -142,7 +142,7 @@ pub(super) fn with_what_became(
         names.iter().find_map(|name| history.became(name))
     };
     match became() {
-        Some(became) => anyhow!("{why}; {became}"),
+        Some(became) => anyhow!("{became}"),
         None => why.into(),
     }
 }

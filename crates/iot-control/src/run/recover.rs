@@ -10,7 +10,7 @@ use ::broker::Kept;
 use anyhow::Context;
 use dispatcher::{Blocklist, Conduct, Config, Dispatcher, Effects};
 use jiff::Timestamp;
-use mapping::program::Program;
+use mapping::program::{Program, Succession};
 use replay::Programs;
 use store::{KeyFolder, Options, Retention, StateFolder, Store, contents::TIME_LINE};
 use types::{InputNo, Now, UnixTime};
@@ -19,6 +19,7 @@ use super::{
     app::App,
     clock::{Clock, Machine, TimeLine},
     configure,
+    desk::edits::other_names,
     house::{self, House},
     keys,
     sealed::Sealed,
@@ -96,6 +97,8 @@ pub(super) fn recover(
     }
     let blocklist = blocks_of_today(read, &dispatcher, (has_past, is_cleared))?;
     let users = users(&store)?;
+    let logins: Vec<String> = users.of_no_device(&house.program).collect();
+    let before = has_past.then(|| Arc::clone(dispatcher.program()));
     let kept = broker::bring_back(&store)?;
     let mut app = App::new(dispatcher, users, settings.mqtt.anonymous, last, now);
     app.teller = Teller::start(&settings.notify).context(settings::FILE)?;
@@ -103,6 +106,10 @@ pub(super) fn recover(
         app.begin(now, begun);
     }
     app.adopt(house, conduct(settings), &blocklist, has_past, now);
+    if let Some(before) = before {
+        tell_other_names(&before, &house.program);
+    }
+    summed_up(logins.into_iter()).iter().for_each(printer::tell);
     app.let_in(sealed(&folder, settings, house, now)?);
     Ok(Recovered {
         app,
@@ -111,6 +118,14 @@ pub(super) fn recover(
         folder,
         kept,
     })
+}
+
+/// Says what an edit gave other names and numbers while the house was down.
+fn tell_other_names(before: &Program, program: &Program) {
+    let others = other_names(&Succession::new(before, program));
+    if !others.is_empty() {
+        printer::tell(others.trim_start_matches("; "));
+    }
 }
 
 /// The first lines, and how many more there are.

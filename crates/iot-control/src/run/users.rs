@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use anyhow::{anyhow, bail};
 use broker::password;
 use dispatcher::explain::WITHOUT_LOGIN;
+use mapping::Program;
 use serde_json::{Value as Json, json};
 use store::db::{Credential, Database, User, UserKind};
 
@@ -71,6 +72,20 @@ impl Users {
     /// Removes; false: there was none.
     pub(crate) fn remove(&mut self, name: &str) -> bool {
         self.0.remove(name).is_some()
+    }
+
+    /// What people must hear of those that speak for a device which `program` does not have: it may have another name now. A login
+    /// stands for a name, since whoever uses it speaks on that name's topics.
+    pub(super) fn of_no_device(&self, program: &Program) -> impl Iterator<Item = String> {
+        self.0.iter().filter_map(|(name, user)| {
+            let device = user.device.as_deref()?;
+            program.device(device).is_none().then(|| {
+                format!(
+                    "the login {name} speaks for the device {device}, which the house does not have, so for nobody: iot-control \
+                     user add {name} --device DEVICE says for which one now"
+                )
+            })
+        })
     }
 
     /// All users for people and machines; never their hashes.

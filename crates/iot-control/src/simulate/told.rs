@@ -38,7 +38,9 @@ impl Next {
         let (old, _) = succession.programs();
         let pairs = old[was].channels.iter().filter_map(|channel| {
             let is = succession.channel(*channel)?;
-            succession.is_same_kind(*channel, is).then_some((*channel, is))
+            succession
+                .is_same_kind(*channel, is)
+                .then_some((*channel, is))
         });
         Self {
             program: Arc::clone(program),

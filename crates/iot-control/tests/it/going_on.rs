@@ -239,3 +239,26 @@ fn a_folder_of_another_house_does_not_start_the_one_that_was_in_force() {
     let said = house.start_fails();
     assert!(said.contains("it holds another house"), "{said}");
 }
+
+#[test]
+fn a_start_says_what_got_another_name_meanwhile_and_which_login_speaks_for_nobody_now() {
+    let text = "format = 1\n[device.hall]\nid = 1\nio.lamp = { kind = \"switch\" }\n\
+                [device.desk]\nid = 2\nio.lamp = { kind = \"switch\" }\n\
+                [rule.bright]\nwhen = \"hall.online\"\ndo = \"hall.lamp.on\"\n";
+    let house = House::new(text);
+    let mut before = house.start();
+    for device in ["hall", "desk"] {
+        let added = ["user", "add", device, "--device", device];
+        before.ask(&added).ok();
+    }
+    assert_eq!(before.interrupt(), Some(0));
+    house.write("mapping.toml", &text.replace("hall", "floor"));
+    let dispatcher = house.start();
+    dispatcher.says(0, "renamed: hall -> floor");
+    dispatcher.says(
+        0,
+        "the login hall speaks for the device hall, which the house does not have",
+    );
+    let said = dispatcher.said(0);
+    assert!(!said.contains("the login desk"), "{said}");
+}

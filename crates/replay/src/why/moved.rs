@@ -1,10 +1,13 @@
-//! Timers whose end an edit of the mapping moved while they ran.
+//! Timers, and the `for` of rules, whose end an edit of the mapping moved while they ran.
 
 use std::sync::Arc;
 
 use dispatcher::Dispatcher;
 use engine::RunningTimer;
-use mapping::{Program, program::TimerIx};
+use mapping::{
+    Program,
+    program::{RuleIx, TimerIx},
+};
 use types::{InputNo, Instant, Now};
 
 use super::{
@@ -14,6 +17,7 @@ use super::{
 };
 use crate::{
     history::{History, Until},
+    hold::hold_of,
     lineage::Lineage,
     player::Fed,
     target::Target,
@@ -84,6 +88,62 @@ pub(super) fn between(
         due = is.map(|is| is.due);
     }
     Ok(hops)
+}
+
+/// The edits since `since` and before input `no` that gave the `for` of a rule of `program` another length.
+pub(super) fn holds_between(
+    history: &History,
+    (no, program): (InputNo, &Arc<Program>),
+    rule: RuleIx,
+    since: Instant,
+) -> Result<Vec<Hop>, HistoryError> {
+    let mut hops = Vec::new();
+    if history.mappings().len() < 2 {
+        return Ok(hops);
+    }
+    let before = InputNo(no.0.saturating_sub(1));
+    let mut travel = history.after_snapshot_at(since, Until::No(before))?;
+    let length = |no: InputNo, there: &Arc<Program>| {
+        let lineage = Lineage::of(history, before, program, Target::Rule(rule));
+        let then = rule_in(lineage, no, there)?;
+        hold_of(there, then).map(|(_, so_long)| (then, so_long))
+    };
+    let mut was = length(travel.last(), travel.house().program());
+    while let Some(step) = travel.next()? {
+        if step.fed != Fed::Reloaded {
+            continue;
+        }
+        let now = step.record.now;
+        let is = length(step.record.no, step.program());
+        if let (Some((_, was)), Some((rule, is))) = (was, is)
+            && was != is
+            && now.at > since
+        {
+            let name = &step.program()[rule].name;
+            let due = since.after(is);
+            let until = match due > now.at {
+                true => format!(
+                    "until {}",
+                    history.moment(now.after(due.since(now.at)).wall)
+                ),
+                false => "which is over".to_owned(),
+            };
+            let (was, is) = (span(was), span(is));
+            let what = What::Cause(format!(
+                "another mapping came into force: the `for` of rule {name} is {is} from its start now instead of {was}, {until}"
+            ));
+            hops.push(Hop { now, what });
+        }
+        was = is;
+    }
+    Ok(hops)
+}
+
+fn rule_in(mut lineage: Lineage<'_>, no: InputNo, program: &Arc<Program>) -> Option<RuleIx> {
+    match lineage.then(no, program)? {
+        Target::Rule(rule) => Some(rule),
+        _ => None,
+    }
 }
 
 fn timer_in(mut lineage: Lineage<'_>, no: InputNo, program: &Arc<Program>) -> Option<TimerIx> {

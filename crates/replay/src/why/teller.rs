@@ -259,11 +259,17 @@ impl Teller<'_> {
             _ => return Ok(Vec::new()),
         };
         let mut hops = earlier(self.history, (self.no, program), since, wanted, back - 1)?;
-        if let Cause::Timer(timer) = cause {
-            let name = &self.program[*timer].name;
-            let there = program.names.timers.get(name).copied();
-            let before = (self.no, program);
-            hops.extend(moved::between(self.history, before, there, since)?);
+        let before = (self.no, program);
+        match cause {
+            Cause::Timer(timer) => {
+                let name = &self.program[*timer].name;
+                let there = program.names.timers.get(name).copied();
+                hops.extend(moved::between(self.history, before, there, since)?);
+            }
+            Cause::Holds(rule) => {
+                hops.extend(moved::holds_between(self.history, before, *rule, since)?);
+            }
+            _ => {}
         }
         Ok(hops)
     }

@@ -202,6 +202,28 @@ since Saturday 28 March 2026, 20:01:10.000, 1 min ago
 }
 
 #[test]
+fn a_for_that_an_edit_made_shorter_fires_with_the_edit_and_says_so() {
+    let muggy = |so_long: &str| {
+        with_rules(&format!(
+            "\n[rule.muggy]\nwhen = {{ holds = \"state.bath.humidity > 60\", for = \"{so_long}\" }}\ndo = \"desk.lamp.on\"\n"
+        ))
+    };
+    let mut home = Home::new(&muggy("1m"));
+    home.pass(10);
+    home.says("bath", "humidity/state", "63");
+    home.pass(6);
+    home.reload(&muggy("2s"));
+    home.pass(100);
+    let answer = ask(&mut home, "muggy");
+    let moved = "another mapping came into force: the `for` of rule muggy is 2s from its start now instead of 1m, which is over";
+    assert!(answer.contains(moved), "{answer}");
+    assert!(
+        answer.contains("since Saturday 28 March 2026, 20:00:16.000"),
+        "{answer}"
+    );
+}
+
+#[test]
 fn a_for_that_began_with_an_edit_says_so() {
     let rule = "\n[rule.muggy]\nwhen = { holds = \"state.bath.humidity > 60\", for = \"1m\" }\ndo = \"desk.lamp.on\"\n";
     let mut home = Home::new(&piano_house());
