@@ -503,15 +503,14 @@ impl Core {
                 self.meet(ctx, now, ix);
                 continue;
             };
-            // Nothing is due before it was asked for: an edit may have made the time shorter than what has passed of it.
-            let asked = match how {
-                Resume::Reload => now.at,
-                Resume::Replay | Resume::Restart => state.now.at,
-            };
             let pending = saved.since.map(|since| {
                 let at = since.after(plan.span);
                 let order = saved.order.or((at > state.now.at).then_some(0));
-                let at = at.max(asked);
+                // Nothing is due before it was asked for: an edit may have made the time shorter than what has passed of it.
+                let at = match how {
+                    Resume::Reload => at.max(now.at),
+                    Resume::Replay | Resume::Restart => saved.due.unwrap_or(at),
+                };
                 let key = order.map(|order| self.agenda.restore(at, order, Due::Hold(ix)));
                 Pending { since, key }
             });

@@ -193,6 +193,9 @@ pub(crate) struct HoldSaved {
     /// It should have been looked at then and would have turned, but no input came since: right after a start.
     #[n(6)]
     pub(crate) overdue: Option<Instant>,
+    /// The end of its `for`, where that is not its length after `since`: an edit made it shorter than what had passed of it.
+    #[n(7)]
+    pub(crate) due: Option<Instant>,
 }
 
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
@@ -438,6 +441,10 @@ impl Core {
                     since: hold.pending.map(|pending| pending.since),
                     order: hold.pending.and_then(|p| p.key).map(|key| key.order()),
                     overdue: self.overdue_look(ctx, plan, hold),
+                    due: hold.pending.and_then(|pending| {
+                        let at = pending.key?.at;
+                        (at != pending.since.after(plan.span)).then_some(at)
+                    }),
                 })
             })
             .collect()

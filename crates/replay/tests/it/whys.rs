@@ -218,7 +218,7 @@ fn a_for_that_an_edit_made_shorter_fires_with_the_edit_and_says_so() {
     let moved = "another mapping came into force: the `for` of rule muggy is 2s from its start now instead of 1m, which is over";
     assert!(answer.contains(moved), "{answer}");
     assert!(
-        answer.contains("since Saturday 28 March 2026, 20:00:16.000"),
+        answer.contains("since Saturday 28 March 2026, 20:00:26.000"),
         "{answer}"
     );
 }
