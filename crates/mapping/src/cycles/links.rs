@@ -9,8 +9,8 @@ use types::Value;
 
 use super::{graph::Graph, guess};
 use crate::program::{
-    Action, CarriedValue, ChannelIx, CommandEffect, EventIx, Expr, GestureKind, Operand, Program,
-    Rule, RuleIx, SlotIx, TimerIx, Trigger, VarIx,
+    Action, CarriedValue, ChannelIx, CommandEffect, EventIx, Expr, GestureKind, Mode, Operand,
+    Program, Rule, RuleIx, SlotIx, TimerIx, Trigger, VarIx,
 };
 
 /// How one node leads to another.
@@ -33,8 +33,8 @@ enum Deed {
     Target(SlotIx, Option<String>),
     /// A field of reported state.
     State(SlotIx, Option<String>),
-    /// The same, because a rule told the device so.
-    Followed(SlotIx, Option<String>, RuleIx),
+    /// The same, because a rule told the device so, and whether that rule takes no firing then.
+    Followed(SlotIx, Option<String>, RuleIx, bool),
     Timer(TimerIx),
     /// An event is emitted, with those of its fields that are constants.
     Emit(EventIx, Vec<Option<String>>),
@@ -262,16 +262,19 @@ impl<'p> Links<'p> {
             pause: true,
             ..here
         };
-        let (program, writer) = (self.program, here.action.0);
+        let (program, (writer, action)) = (self.program, here.action);
         let known = reports(slot, value);
-        let deed = Deed::Followed(slot, value.map(ToString::to_string), writer);
+        let busy = is_busy_behind(&program[writer], action);
+        let deed = Deed::Followed(slot, value.map(ToString::to_string), writer, busy);
         let alone = writes_once(&program[writer], channel);
         let leads = |rule: &Rule, place: usize| {
             // It fired because the condition had become true; a write that leaves it so, and no other in the rule,
             // fires it no second time.
             let is_own = std::ptr::eq(rule, &raw const program[writer]);
             let stays = is_own && alone && stays_true(rule, place, &known);
-            turns(rule, place, &known).filter(|_| !stays)
+            // The report comes at once, while the rule waits and drops what fires it.
+            let drops = |later: bool| is_own && busy && !later;
+            turns(rule, place, &known).filter(|later| !stays && !drops(*later))
         };
         self.deed(here, deed, leads);
     }
@@ -355,6 +358,12 @@ fn writes_once(rule: &Rule, channel: ChannelIx) -> bool {
         _ => false,
     });
     writes.count() == 1
+}
+
+/// Whether the rule waits again behind this action, and drops what fires it meanwhile.
+fn is_busy_behind(rule: &Rule, action: usize) -> bool {
+    let mut behind = rule.actions.iter().skip(action + 1);
+    rule.mode == Mode::Single && behind.any(|action| matches!(action, Action::Wait(_)))
 }
 
 /// Whether the condition of a `holds` is true for certain.

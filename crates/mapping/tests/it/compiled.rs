@@ -88,6 +88,13 @@ fn a_write_that_leaves_a_condition_as_true_as_it_was_is_no_circle() {
     assert!(codes(&rule("{ set = \"hall.lamp\", brightness = 40 }")).is_empty());
     let blinks = rule("[\"hall.lamp.off\", { wait = \"1s\" }, \"hall.lamp.on\"]");
     assert_eq!(codes(&blinks), ["cycle"]);
+    // While it waits once more, `single` drops what would fire it.
+    let more = |last: &str| {
+        let actions = format!("[\"hall.lamp.off\", {{ wait = \"1s\" }}, \"hall.lamp.on\"{last}]");
+        rule(&actions) + "mode = \"single\"\n"
+    };
+    assert!(codes(&more(", { wait = \"20s\" }, \"hall.lamp.off\"")).is_empty());
+    assert_eq!(codes(&more("")), ["cycle"]);
 }
 
 #[test]
