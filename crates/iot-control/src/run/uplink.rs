@@ -406,7 +406,7 @@ impl Road {
         };
         let mut asking = started.map_err(|why| Ended::Lost(format!("{why:#}")))?;
         match asking.said.recv().await {
-            Some(Said::Connected { .. }) => {}
+            Some(Said::Connected { .. }) => self.choice.set(choice.answered()),
             Some(Said::Lost(lost)) => {
                 self.choice.set(choice.after(lost.verdict));
                 return Err(Ended::Lost(lost.why));

