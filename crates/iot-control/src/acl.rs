@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use dispatcher::access::{self, Access};
 use mapping::{
     Program,
-    program::{Carrier, Preset},
+    program::{Carrier, DeviceIx, Preset},
 };
 
 use crate::run::users::{Users, name_for};
@@ -41,19 +41,13 @@ impl List {
     /// `user` is the dispatcher's at that broker.
     pub(crate) fn new(program: &Program, user: Option<&str>) -> Self {
         let mut devices = String::new();
-        for (place, row) in program.devices.iter().enumerate() {
-            let is_of_bridge = is_of_zigbee2mqtt(&row.carrier);
-            if row.carrier == Carrier::Virtual || is_of_bridge {
+        for device in DeviceIx::all(program.devices.len()) {
+            let row = &program[device];
+            if row.carrier == Carrier::Virtual || is_of_zigbee2mqtt(&row.carrier) {
                 continue;
             }
-            let device = mapping::program::DeviceIx::all(program.devices.len()).nth(place);
-            if let Some(device) = device {
-                write_user(
-                    &mut devices,
-                    &name_for(&row.name),
-                    &access::of_device(program, device),
-                );
-            }
+            let rights = access::of_device(program, device);
+            write_user(&mut devices, &name_for(&row.name), &rights);
         }
         Self {
             dispatcher: user.unwrap_or(NO_USER).to_owned(),
