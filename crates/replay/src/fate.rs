@@ -10,7 +10,7 @@ use types::{InputNo, Now};
 
 use crate::{
     history::{History, Until},
-    lineage::after,
+    lineage::over,
     target::Target,
     trouble::{HistoryError, Trouble},
 };
@@ -117,7 +117,7 @@ impl History {
         })?;
         for at in last..all.saturating_sub(1) {
             let (old, new) = (self.mapping(at), self.mapping(at + 1));
-            match after(&Succession::new(&old, &new), &target) {
+            match over(&Succession::new(&old, &new), &target) {
                 Some(heir) => target = heir,
                 None => return Some(Fate::Gone(self.gone(at, &old, target))),
             }

@@ -8,11 +8,11 @@ use dispatcher::Input;
 use engine::Who;
 use mapping::{
     Program,
-    program::{ChannelIx, DeviceIx, EventIx, RuleIx, SlotIx, Succession, VarIx},
+    program::{ChannelIx, DeviceIx, Kin, RuleIx, SlotIx, Succession, TimerIx, VarIx},
 };
 use types::{InputNo, Value};
 
-use crate::{history::History, lineage};
+use crate::history::History;
 
 /// What the things of one program are in another one, and back.
 #[derive(Clone, Debug)]
@@ -22,8 +22,8 @@ pub(crate) struct Heirs {
     devices: Vec<Option<DeviceIx>>,
     channels: Vec<Option<ChannelIx>>,
     channels_before: Vec<Option<ChannelIx>>,
-    events: Vec<Option<EventIx>>,
     vars: Vec<Option<VarIx>>,
+    timers: Vec<Option<TimerIx>>,
     rules: Vec<Option<RuleIx>>,
 }
 
@@ -33,7 +33,6 @@ impl Heirs {
         let devices = DeviceIx::all(old.devices.len());
         let channels = ChannelIx::all(old.channels.len());
         let channels_before = ChannelIx::all(new.channels.len());
-        let events = EventIx::all(old.events.len());
         let vars = VarIx::all(old.vars.len());
         Self {
             devices: devices.map(|ix| succession.device(ix)).collect(),
@@ -41,10 +40,10 @@ impl Heirs {
             channels_before: channels_before
                 .map(|ix| succession.channel_before(ix))
                 .collect(),
-            events: events
-                .map(|ix| lineage::event_after(&succession, ix))
-                .collect(),
             vars: vars.map(|ix| succession.var(ix)).collect(),
+            timers: TimerIx::all(old.timers.len())
+                .map(|ix| succession.timer(ix))
+                .collect(),
             rules: RuleIx::all(old.rules.len())
                 .map(|ix| succession.rule(ix))
                 .collect(),
@@ -88,30 +87,9 @@ impl Heirs {
         self.reach() == self.devices.len() + self.channels.len() + self.vars.len()
     }
 
-    /// What `channel` of the old program is in the new one.
-    pub(crate) fn channel(&self, channel: ChannelIx) -> Option<ChannelIx> {
-        self.channels[channel.index()]
-    }
-
     /// What `channel` of the new program was in the old one.
     pub(crate) fn channel_before(&self, channel: ChannelIx) -> Option<ChannelIx> {
         self.channels_before[channel.index()]
-    }
-
-    pub(crate) fn device(&self, device: DeviceIx) -> Option<DeviceIx> {
-        self.devices[device.index()]
-    }
-
-    pub(crate) fn event(&self, event: EventIx) -> Option<EventIx> {
-        self.events[event.index()]
-    }
-
-    pub(crate) fn rule(&self, rule: RuleIx) -> Option<RuleIx> {
-        self.rules[rule.index()]
-    }
-
-    pub(crate) fn var(&self, var: VarIx) -> Option<VarIx> {
-        self.vars[var.index()]
     }
 
     /// Whether everything of the old program has an heir.
@@ -128,8 +106,8 @@ impl Heirs {
             devices: through(&self.devices, |ix| next.device(ix)),
             channels: through(&self.channels, |ix| next.channel(ix)),
             channels_before: through(&next.channels_before, |ix| self.channel_before(ix)),
-            events: through(&self.events, |ix| next.event(ix)),
             vars: through(&self.vars, |ix| next.var(ix)),
+            timers: through(&self.timers, |ix| next.timer(ix)),
             rules: through(&self.rules, |ix| next.rule(ix)),
             old: Arc::clone(&self.old),
             new: Arc::clone(&next.new),
@@ -194,18 +172,12 @@ impl Heirs {
                 command,
                 args,
                 who,
-            } => {
-                let name = &self.old[*channel].commands.get(usize::from(*command))?.name;
-                let channel = self.channel(*channel)?;
-                let mut commands = self.new[channel].commands.iter();
-                let command = commands.position(|command| command.name == *name)?;
-                Input::Command {
-                    channel,
-                    command: u8::try_from(command).ok()?,
-                    args: args.clone(),
-                    who: Who::clone(who),
-                }
-            }
+            } => Input::Command {
+                channel: self.channel(*channel)?,
+                command: self.command(*channel, *command)?,
+                args: args.clone(),
+                who: Who::clone(who),
+            },
             Input::Var { var, to } => Input::Var {
                 var: self.var(*var)?,
                 to: to.clone(),
@@ -219,12 +191,35 @@ impl Heirs {
     }
 
     fn fields(&self, fields: &[(SlotIx, Value)]) -> Option<Vec<(SlotIx, Value)>> {
-        let moved = fields.iter().map(|(slot, value)| {
-            let row = &self.old[*slot];
-            let channel = self.channel(row.channel)?;
-            Some((self.new.slot(channel, &row.name)?, value.clone()))
-        });
+        let moved = fields.iter();
+        let moved = moved.map(|(slot, value)| Some((self.slot(*slot)?, value.clone())));
         moved.collect()
+    }
+}
+
+impl Kin for Heirs {
+    fn sides(&self) -> (&Program, &Program) {
+        (&self.old, &self.new)
+    }
+
+    fn device(&self, device: DeviceIx) -> Option<DeviceIx> {
+        self.devices[device.index()]
+    }
+
+    fn channel(&self, channel: ChannelIx) -> Option<ChannelIx> {
+        self.channels[channel.index()]
+    }
+
+    fn var(&self, var: VarIx) -> Option<VarIx> {
+        self.vars[var.index()]
+    }
+
+    fn timer(&self, timer: TimerIx) -> Option<TimerIx> {
+        self.timers[timer.index()]
+    }
+
+    fn rule(&self, rule: RuleIx) -> Option<RuleIx> {
+        self.rules[rule.index()]
     }
 }
 

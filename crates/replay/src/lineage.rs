@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use mapping::{
     Program,
-    program::{ChannelIx, EventIx, RuleIx, SlotIx, Succession, TimerIx, VarIx},
+    program::{Kin, Succession},
 };
 use types::InputNo;
 
@@ -176,7 +176,7 @@ impl<'h> Lineage<'h> {
             return Some(target.clone());
         }
         // It was in force too shortly for a snapshot.
-        after(&Succession::new(&known, program), target)
+        over(&Succession::new(&known, program), target)
     }
 
     /// Of a rule: its bare name then; the oldest that it had, where it was not there yet.
@@ -192,7 +192,7 @@ impl<'h> Lineage<'h> {
         let newer = self.history.mapping(newer_at);
         let older = self.history.mapping(newer_at - 1);
         let was = match self.known.last().and_then(Option::as_ref) {
-            Some(target) => before(&Succession::new(&older, &newer), target),
+            Some(target) => over(&Succession::new(&older, &newer).before(), target),
             // What had its name meanwhile was something else.
             None if Target::find(&newer, &self.oldest).is_some() => None,
             None => Target::find(&older, &self.oldest),
@@ -208,7 +208,7 @@ impl<'h> Lineage<'h> {
 #[must_use]
 pub fn path_after(succession: &Succession<'_>, path: &str) -> Option<String> {
     let (old, new) = succession.programs();
-    let target = after(succession, &Target::find(old, path)?)?;
+    let target = over(succession, &Target::find(old, path)?)?;
     Some(target.words(new))
 }
 
@@ -219,95 +219,22 @@ pub(crate) fn timer_after(succession: &Succession<'_>, name: &str) -> Option<Str
     Some(new[timer].name.to_string())
 }
 
-/// What `target` of the old program is in the new one.
-pub(crate) fn after(succession: &Succession<'_>, target: &Target) -> Option<Target> {
-    match target {
-        Target::Device(device) => succession.device(*device).map(Target::Device),
-        Target::Channel(channel) => succession.channel(*channel).map(Target::Channel),
-        Target::Slot(slot) => slot_after(succession, *slot).map(Target::Slot),
-        Target::Event(event) => event_after(succession, *event).map(Target::Event),
-        Target::Gesture(channel, kind) => {
-            let channel = succession.channel(*channel)?;
-            Some(Target::Gesture(channel, *kind))
+/// What `target` of the one program is in the other one.
+pub(crate) fn over(kin: &impl Kin, target: &Target) -> Option<Target> {
+    Some(match target {
+        Target::Device(device) => Target::Device(kin.device(*device)?),
+        Target::Channel(channel) => Target::Channel(kin.channel(*channel)?),
+        Target::Slot(slot) => Target::Slot(kin.slot(*slot)?),
+        Target::Event(event) => Target::Event(kin.event(*event)?),
+        Target::Gesture(channel, kind) => Target::Gesture(kin.channel(*channel)?, *kind),
+        Target::Rule(rule) => Target::Rule(kin.rule(*rule)?),
+        Target::Var(var) => Target::Var(kin.var(*var)?),
+        Target::Timer(timer) => Target::Timer(kin.timer(*timer)?),
+        Target::Notify(_) => target.clone(),
+        // Groups are known by their names.
+        Target::Group(name) => {
+            let groups = &kin.sides().1.names.groups;
+            groups.contains_key(name).then(|| target.clone())?
         }
-        Target::Rule(rule) => succession.rule(*rule).map(Target::Rule),
-        Target::Var(var) => succession.var(*var).map(Target::Var),
-        Target::Timer(timer) => succession.timer(*timer).map(Target::Timer),
-        Target::Notify(_) => Some(target.clone()),
-        Target::Group(name) => has_group(succession.programs().1, name).then(|| target.clone()),
-    }
-}
-
-/// What `target` of the new program was in the old one.
-fn before(succession: &Succession<'_>, target: &Target) -> Option<Target> {
-    let (old, new) = succession.programs();
-    match target {
-        Target::Device(device) => succession.device_before(*device).map(Target::Device),
-        Target::Channel(channel) => succession.channel_before(*channel).map(Target::Channel),
-        Target::Slot(slot) => {
-            let channel = succession.channel_before(new[*slot].channel)?;
-            old.slot(channel, &new[*slot].name).map(Target::Slot)
-        }
-        Target::Event(event) => {
-            let row = &new[*event];
-            let was = match row.channel {
-                Some(channel) => old.event(succession.channel_before(channel)?, &row.name)?,
-                None => {
-                    let device = &old[succession.device_before(row.device)?];
-                    match new[row.device].online == *event {
-                        true => device.online,
-                        false => device.offline,
-                    }
-                }
-            };
-            Some(Target::Event(was))
-        }
-        Target::Gesture(channel, kind) => {
-            let was = succession.channel_before(*channel)?;
-            Some(Target::Gesture(was, *kind))
-        }
-        Target::Rule(rule) => {
-            let mut all = RuleIx::all(old.rules.len());
-            let was = all.find(|was| succession.rule(*was) == Some(*rule));
-            was.map(Target::Rule)
-        }
-        Target::Var(var) => {
-            let mut all = VarIx::all(old.vars.len());
-            let was = all.find(|was| succession.var(*was) == Some(*var));
-            was.map(Target::Var)
-        }
-        Target::Timer(timer) => {
-            let mut all = TimerIx::all(old.timers.len());
-            let was = all.find(|was| succession.timer(*was) == Some(*timer));
-            was.map(Target::Timer)
-        }
-        Target::Notify(_) => Some(target.clone()),
-        Target::Group(name) => has_group(old, name).then(|| target.clone()),
-    }
-}
-
-/// Groups are known by their names.
-fn has_group(program: &Program, name: &str) -> bool {
-    program.names.groups.contains_key(name)
-}
-
-pub(crate) fn slot_after(succession: &Succession<'_>, slot: SlotIx) -> Option<SlotIx> {
-    let (old, new) = succession.programs();
-    let channel: ChannelIx = succession.channel(old[slot].channel)?;
-    new.slot(channel, &old[slot].name)
-}
-
-pub(crate) fn event_after(succession: &Succession<'_>, event: EventIx) -> Option<EventIx> {
-    let (old, new) = succession.programs();
-    let row = &old[event];
-    if let Some(channel) = row.channel {
-        return new.event(succession.channel(channel)?, &row.name);
-    }
-    let device = &new[succession.device(row.device)?];
-    let is_online = old[row.device].online == event;
-    Some(if is_online {
-        device.online
-    } else {
-        device.offline
     })
 }

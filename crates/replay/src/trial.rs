@@ -14,7 +14,7 @@ use std::{
 use dispatcher::{Blocklist, Config, Dispatcher, Effects, Input};
 use mapping::{
     Program,
-    program::{ChannelIx, SlotIx},
+    program::{ChannelIx, Kin, SlotIx},
 };
 use types::{InputNo, Now, UnixTime, Value};
 

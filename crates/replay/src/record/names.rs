@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mapping::{
     Program,
-    program::{ChannelIx, DeviceIx, EventIx, RuleIx, VarIx},
+    program::{ChannelIx, DeviceIx, EventIx, Kin, RuleIx, VarIx},
 };
 use types::InputNo;
 

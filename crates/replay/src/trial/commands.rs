@@ -5,7 +5,10 @@ use dispatcher::{
     explain::{self, Explainer},
 };
 use engine::{Disposition, Output};
-use mapping::{Program, program::ChannelIx};
+use mapping::{
+    Program,
+    program::{ChannelIx, Kin},
+};
 use types::Now;
 
 use crate::heirs::Heirs;

@@ -8,7 +8,7 @@ use std::{
 
 use types::DeviceId;
 
-use super::{Succession, Thing};
+use super::{Kin, Succession, Thing};
 use crate::program::{
     ChannelIx, DeviceIx, EventIx, Program, SlotIx, TimerIx, VarIx,
     form::{Form, Indices, Symbols},
@@ -25,23 +25,6 @@ impl Successors<'_> {
     fn see(&self, symbol: Thing) {
         if let Some(seen) = self.seen {
             seen.borrow_mut().insert(symbol);
-        }
-    }
-
-    fn new_event(&self, event: EventIx) -> Option<EventIx> {
-        let Succession { old, new, .. } = self.succession;
-        let row = &old[event];
-        match row.channel {
-            Some(channel) => new.event(self.succession.channel(channel)?, &row.name),
-            None => {
-                let device = &new[self.succession.device(row.device)?];
-                let is_online = old[row.device].online == event;
-                Some(if is_online {
-                    device.online
-                } else {
-                    device.offline
-                })
-            }
         }
     }
 }
@@ -61,11 +44,8 @@ impl Symbols for Successors<'_> {
     }
 
     fn slot(&self, slot: SlotIx) -> u64 {
-        let row = &self.succession.old[slot];
-        self.channel(row.channel);
-        let channel = self.succession.channel(row.channel);
-        let is = channel.and_then(|channel| self.succession.new.slot(channel, &row.name));
-        number(is.map(|is| is.0), slot.0)
+        self.channel(self.succession.old[slot].channel);
+        number(self.succession.slot(slot).map(|is| is.0), slot.0)
     }
 
     fn event(&self, event: EventIx) -> u64 {
@@ -74,7 +54,7 @@ impl Symbols for Successors<'_> {
             Some(channel) => self.channel(channel),
             None => self.device(row.device),
         };
-        number(self.new_event(event).map(|is| is.0), event.0)
+        number(self.succession.event(event).map(|is| is.0), event.0)
     }
 
     fn var(&self, var: VarIx) -> u64 {
@@ -88,24 +68,13 @@ impl Symbols for Successors<'_> {
     }
 
     fn field(&self, event: EventIx, place: u8) -> u64 {
-        let Succession { old, new, .. } = self.succession;
-        let is = self.new_event(event).and_then(|is| {
-            let name = &old[event].fields.get(usize::from(place))?.name;
-            new[is].fields.iter().position(|field| field.name == *name)
-        });
-        number(is.map(|is| is as u32), place.into())
+        let is = self.succession.field(event, place);
+        number(is.map(u32::from), place.into())
     }
 
     fn command(&self, channel: ChannelIx, place: u8) -> u64 {
-        let Succession { old, new, .. } = self.succession;
-        let is = self.succession.channel(channel).and_then(|is| {
-            let name = &old[channel].commands.get(usize::from(place))?.name;
-            new[is]
-                .commands
-                .iter()
-                .position(|command| command.name == *name)
-        });
-        number(is.map(|is| is as u32), place.into())
+        let is = self.succession.command(channel, place);
+        number(is.map(u32::from), place.into())
     }
 }
 
