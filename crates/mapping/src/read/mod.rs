@@ -3,6 +3,7 @@
 //!
 //! Used by everything that reads a house's files. Must not know what the tables mean.
 
+mod headers;
 mod mistakes;
 mod node;
 mod sections;

@@ -12,6 +12,7 @@ use std::{
 use toml::{Spanned, de::DeTable};
 
 use super::{
+    headers::headers,
     mistakes,
     node::{Table, Within},
     slip, unquoted,
@@ -198,6 +199,12 @@ impl<'a> Document<'a> {
         // The line of the last one that was told.
         let mut line: Option<Range<usize>> = None;
         let mut in_list = false;
+        // What it swallowed lacks its brackets too.
+        let is_endless = |problem: &&toml::de::Error| endless(problem.message()).is_some();
+        let problems = match problems.iter().find(is_endless) {
+            Some(endless) => std::slice::from_ref(endless),
+            None => problems,
+        };
         for problem in problems.iter().take(MISTAKES_MAX) {
             let span = self.span(base, problem);
             let start = span.bytes.start;
@@ -345,6 +352,16 @@ fn syntax(text: &str, span: Span, message: &str) -> Diagnostic {
         let message = format!("this nests deeper than {} levels", mistakes::DEPTH_MAX);
         return Diagnostic::error("syntax", span, message).help("a house needs three or four");
     }
+    if let Some((quotes, message)) = endless(message)
+        && let Some(start) = text[..span.bytes.start].rfind(quotes)
+    {
+        // Where it ends nobody knows.
+        let span = Span {
+            bytes: start..start + quotes.len(),
+            ..span
+        };
+        return Diagnostic::error("syntax", span, message);
+    }
     if let Some((from, message, help)) = slip::look(text, span.bytes.start) {
         let span = Span {
             bytes: from,
@@ -389,6 +406,25 @@ fn syntax(text: &str, span: Span, message: &str) -> Diagnostic {
     } else {
         error.help(help)
     }
+}
+
+/// The quotes of a text of several lines of which the parser says that it has no end, and what is said of it.
+fn endless(message: &str) -> Option<(&'static str, &'static str)> {
+    let kinds = [
+        (
+            "basic string, expected `\"`",
+            "\"\"\"",
+            "this text has no closing `\"\"\"`",
+        ),
+        (
+            "literal string, expected `'`",
+            "'''",
+            "this text has no closing `'''`",
+        ),
+    ];
+    let of = message.strip_prefix("invalid multi-line ")?;
+    let kind = kinds.into_iter().find(|(end, ..)| of == *end)?;
+    Some((kind.1, kind.2))
 }
 
 /// Which letters a name may have where `at` stands: those of rules, scenes, timers and tests may have hyphens.
@@ -482,22 +518,4 @@ pub(crate) fn sections(text: &str) -> Vec<Range<usize>> {
         .map(|(start, end)| start..end)
         .filter(|section| !section.is_empty())
         .collect()
-}
-
-/// Offsets of lines that look like a table's header: a bracket, then a letter.
-fn headers(text: &str) -> Vec<usize> {
-    let mut at = 0;
-    let mut found = Vec::new();
-    for line in text.split_inclusive('\n') {
-        let inner = line.trim_start();
-        let name = inner
-            .strip_prefix("[[")
-            .or_else(|| inner.strip_prefix('['))
-            .map(str::trim_start);
-        if name.is_some_and(|name| name.starts_with(|c: char| c.is_ascii_alphabetic())) {
-            found.push(at + line.len() - inner.len());
-        }
-        at += line.len();
-    }
-    found
 }
