@@ -253,7 +253,13 @@ impl<'p> Explainer<'p> {
             Cause::Chord(event) => format!("chord on {}", program.event_path(*event)),
             Cause::Sequence(rule) => format!("the sequence of {} is complete", program[*rule].name),
             Cause::Timer(timer) => format!("timer {} ran out", program[*timer].name),
-            Cause::Holds(rule) => format!("the condition of {} holds", program[*rule].name),
+            Cause::Holds(rule, place) => {
+                let text = format!("the condition of {} holds", program[*rule].name);
+                match self.one_of_several(*rule, *place) {
+                    Some(which) => format!("{text}: {which}"),
+                    None => text,
+                }
+            }
             Cause::At(rule) => format!("the time of {} came", program[*rule].name),
             Cause::Bound(channel) => {
                 format!("the time of {} is over", program.channel_path(*channel))
@@ -261,6 +267,18 @@ impl<'p> Explainer<'p> {
             Cause::Waited(rule) => format!("the wait of {} is over", program[*rule].name),
             Cause::Turn(rule) => format!("it is {}'s turn", program[*rule].name),
             Cause::Tick => "time passed".to_owned(),
+        }
+    }
+
+    /// The `holds` with this place among the triggers of a rule that has more than one.
+    fn one_of_several(&self, rule: RuleIx, place: u32) -> Option<&str> {
+        let triggers = &self.program[rule].triggers;
+        let holds = triggers
+            .iter()
+            .filter(|it| matches!(it, Trigger::Holds { .. }));
+        match triggers.get(place as usize)? {
+            Trigger::Holds { condition, .. } if holds.count() > 1 => Some(&condition.text),
+            _ => None,
         }
     }
 

@@ -160,7 +160,7 @@ impl Core {
             What::Hold(hold) => {
                 let place = ctx.plan.holds[hold.0 as usize].place;
                 self.fire_places(ctx, now, depth, &[place]);
-                Cause::Holds(place.rule)
+                Cause::Holds(place.rule, place.trigger)
             }
             What::Look(hold) => {
                 self.work.dirty.push(hold);
@@ -185,7 +185,7 @@ impl Core {
                 let place = ctx.plan.ats[at.0 as usize].place;
                 self.fire_places(ctx, now, depth, &[place]);
                 if self.sun_stays(ctx, now, at) {
-                    self.trace(place.rule, Outcome::SunStays, (0, 0));
+                    self.trace(place.rule, None, Outcome::SunStays, (0, 0));
                 }
                 Cause::At(place.rule)
             }

@@ -68,8 +68,8 @@ pub enum Cause {
     Sequence(RuleIx),
     /// A timer ran out.
     Timer(TimerIx),
-    /// A rule's `holds` stayed true for its time, or became true.
-    Holds(RuleIx),
+    /// A rule's `holds` stayed true for its time, or became true: the one with this place among its triggers.
+    Holds(RuleIx, u32),
     /// A rule's time came: `at`, `cron` or `sun`.
     At(RuleIx),
     /// What was on for so long is off.
@@ -89,6 +89,8 @@ pub struct RuleTrace {
     pub rule: RuleIx,
     /// Index into [`Decision::steps`].
     pub step: u16,
+    /// Where a `holds` of it made it look, its place among its triggers.
+    pub holds: Option<u32>,
     /// What came of it.
     pub outcome: Outcome,
     /// Range of [`Decision::seen`]: start and end.

@@ -64,7 +64,8 @@ impl Core {
         };
         let seen = &mut self.work.decision.seen;
         let start = seen.len() as u32;
-        if let Some(edge) = holds_condition(ctx.program, place) {
+        let holds = holds_condition(ctx.program, place);
+        if let Some(edge) = holds {
             // It is true; this only writes down why.
             truth(&edge.expr, &view, seen);
         }
@@ -81,9 +82,10 @@ impl Core {
             _ => {}
         }
         let end = self.work.decision.seen.len() as u32;
+        let holds = holds.map(|_| place.trigger);
         match outcome {
-            Outcome::Depth | Outcome::Fuse => self.cut(place.rule, outcome, (start, end)),
-            _ => self.trace(place.rule, outcome, (start, end)),
+            Outcome::Depth | Outcome::Fuse => self.cut(place.rule, holds, outcome, (start, end)),
+            _ => self.trace(place.rule, holds, outcome, (start, end)),
         }
     }
 
@@ -108,16 +110,24 @@ impl Core {
     }
 
     /// Writes down that a rule was cut; people are told.
-    pub(crate) fn cut(&mut self, rule: RuleIx, why: Outcome, seen: (u32, u32)) {
+    pub(crate) fn cut(&mut self, rule: RuleIx, holds: Option<u32>, why: Outcome, seen: (u32, u32)) {
         self.work.cuts.push(Cut { rule, why });
-        self.trace(rule, why, seen);
+        self.trace(rule, holds, why, seen);
     }
 
-    pub(crate) fn trace(&mut self, rule: RuleIx, outcome: Outcome, seen: (u32, u32)) {
+    /// Writes down what came of a look; `holds` is the place of the trigger, where it is one.
+    pub(crate) fn trace(
+        &mut self,
+        rule: RuleIx,
+        holds: Option<u32>,
+        outcome: Outcome,
+        seen: (u32, u32),
+    ) {
         let decision = &mut self.work.decision;
         decision.rules.push(RuleTrace {
             rule,
             step: u16::try_from(decision.steps.len()).unwrap_or(u16::MAX),
+            holds,
             outcome,
             seen,
         });
@@ -206,7 +216,7 @@ impl Core {
                     return;
                 };
                 if !self.derive(What::Var(*var, value), depth) {
-                    self.cut(rule, Outcome::Depth, (0, 0));
+                    self.cut(rule, None, Outcome::Depth, (0, 0));
                 }
             }
             Action::Emit { event, fields } => self.emit(ctx, depth, rule, *event, fields),
@@ -248,7 +258,7 @@ impl Core {
             let fields = values;
             self.work.wish(Some(rule), Wished::Event { event, fields });
         } else {
-            self.cut(rule, Outcome::Depth, (0, 0));
+            self.cut(rule, None, Outcome::Depth, (0, 0));
         }
     }
 

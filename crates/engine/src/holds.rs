@@ -13,7 +13,7 @@ use crate::{
     decision::{Outcome, Seen},
     eval::truth,
     house::Look,
-    plan::{HoldIx, HoldPlan, holds_condition},
+    plan::{HoldIx, HoldPlan, Place, holds_condition},
     state::State,
 };
 
@@ -66,9 +66,10 @@ impl Core {
         if let Some(outcome) = outcome {
             let range = (start as u32, seen.len() as u32);
             self.work.decision.seen = seen;
+            let Place { rule, trigger } = plan.place;
             match outcome {
-                Outcome::Depth => self.cut(plan.place.rule, outcome, range),
-                _ => self.trace(plan.place.rule, outcome, range),
+                Outcome::Depth => self.cut(rule, Some(trigger), outcome, range),
+                _ => self.trace(rule, Some(trigger), outcome, range),
             }
         } else {
             seen.truncate(start);

@@ -150,7 +150,7 @@ impl Core {
             });
         }
         let end = work.decision.seen.len() as u32;
-        self.trace(rule, how, (start, end));
+        self.trace(rule, None, how, (start, end));
         self.perform(ctx, now, depth, rule, (run.next, run.fields));
         self.work.operands.clear();
         self.look(ctx, now, depth);
@@ -174,7 +174,7 @@ impl Core {
         if all_wait_for_it && !self.derive(What::Turn(rule), depth) {
             // Nothing would ever wake them.
             self.runs.remove(&rule);
-            self.cut(rule, Outcome::Depth, (0, 0));
+            self.cut(rule, None, Outcome::Depth, (0, 0));
         }
     }
 

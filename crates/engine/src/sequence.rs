@@ -180,7 +180,7 @@ impl Core {
             let start = all.len() as u32;
             all.append(&mut seen);
             let end = all.len() as u32;
-            self.trace(place.rule, Outcome::Unknown, (start, end));
+            self.trace(place.rule, None, Outcome::Unknown, (start, end));
         }
         truth == Some(true)
     }

@@ -19,8 +19,8 @@ pub(crate) struct Wait {
     pub(crate) due: Option<Instant>,
     /// What for, in words.
     pub(crate) what: String,
-    /// Whether it fired and waits between its actions; else its condition has begun to hold.
-    pub(crate) is_run: bool,
+    /// The place of the `holds` that has begun to be true; `None`: it fired and waits between its actions.
+    pub(crate) holds: Option<u32>,
 }
 
 /// What was dropped when another mapping came into force.
@@ -46,7 +46,7 @@ pub(crate) fn of(house: &Dispatcher, rule: RuleIx) -> Vec<Wait> {
             since,
             due,
             what: words::trigger(program, trigger),
-            is_run: false,
+            holds: Some(place),
         })
     });
     let runs = engine.runs(rule).filter_map(|run| {
@@ -59,7 +59,7 @@ pub(crate) fn of(house: &Dispatcher, rule: RuleIx) -> Vec<Wait> {
             since: Instant(run.until?.0.saturating_sub(us)),
             due: run.until,
             what: format!("its next action, {} later", span(*so_long)),
-            is_run: true,
+            holds: None,
         })
     });
     holds.chain(runs).collect()
@@ -80,7 +80,7 @@ pub(crate) fn dropped(
     let after = rule.map_or_else(Vec::new, |rule| of(house, rule));
     let goes_on = |wait: &Wait| {
         let mut after = after.iter();
-        after.any(|it| (it.since, it.is_run) == (wait.since, wait.is_run))
+        after.any(|it| (it.since, it.holds.is_some()) == (wait.since, wait.holds.is_some()))
     };
     let gone = before.into_iter().filter(|wait| !goes_on(wait));
     gone.map(|wait| Dropped {

@@ -202,7 +202,7 @@ impl Explainer<'_> {
                 format!("{}.{}", program.channel_path(*channel), gesture(*kind))
             }
             Cause::Timer(timer) => format!("timer.{}", program[*timer].name),
-            Cause::Holds(ix)
+            Cause::Holds(ix, _)
             | Cause::At(ix)
             | Cause::Sequence(ix)
             | Cause::Waited(ix)

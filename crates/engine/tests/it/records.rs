@@ -54,8 +54,32 @@ fn a_holds_rule_shows_what_made_it_true() {
     b.handle(engine::Input::Tick);
     let decision = &b.effects.decisions[0];
     let rule = b.program().names.rules["cold"];
-    assert_eq!(decision.steps[0].cause, Cause::Holds(rule));
+    assert_eq!(decision.steps[0].cause, Cause::Holds(rule, 0));
     assert_eq!(decision.seen[0].value, Some(17.0.into()));
+}
+
+#[test]
+fn of_two_holds_of_a_rule_the_one_that_turned_and_fired_is_named() {
+    let mut b = bench(&[rule("cold")
+        .holds("state.living.temp < 10", 60)
+        .holds("state.living.temp < 20", 30)
+        .notify("x")]);
+    let rule = b.program().names.rules["cold"];
+    b.report("living.temp", 18.0);
+    let looks = |b: &crate::bench::Bench| -> Vec<(Option<u32>, Outcome)> {
+        let traces = b.effects.decisions.iter().flat_map(|d| &d.rules);
+        traces.map(|trace| (trace.holds, trace.outcome)).collect()
+    };
+    assert!(
+        looks(&b).contains(&(Some(1), Outcome::Waiting)),
+        "{:?}",
+        looks(&b)
+    );
+    b.now = b.now.after(std::time::Duration::from_secs(30));
+    b.handle(engine::Input::Tick);
+    let decision = &b.effects.decisions[0];
+    assert_eq!(decision.steps[0].cause, Cause::Holds(rule, 1));
+    assert_eq!(looks(&b)[0], (Some(1), Outcome::Fired));
 }
 
 #[test]

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     history::{History, Until},
+    hold::Hold,
     target::Target,
     trouble::HistoryError,
     waits::Dropped,
@@ -104,9 +105,9 @@ fn before_drop(
     let Some(rule) = found.rule_before else {
         return Ok(Vec::new());
     };
-    let wanted = match dropped.wait.is_run {
-        true => Wanted::Ran(Some(rule)),
-        false => Wanted::Turned(rule),
+    let wanted = match dropped.wait.holds {
+        None => Wanted::Ran(Some(rule)),
+        Some(place) => Wanted::Turned(Hold { rule, place }),
     };
     let since = dropped.wait.since;
     earlier(history, (found.no, program), since, wanted, BACK_MAX)

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     history::{History, Until},
-    hold::hold_of,
+    hold::Hold,
     lineage::Lineage,
     player::Fed,
     target::Target,
@@ -90,11 +90,11 @@ pub(super) fn between(
     Ok(hops)
 }
 
-/// The edits since `since` and before input `no` that gave the `for` of a rule of `program` another length.
+/// The edits since `since` and before input `no` that gave the `for` of a `holds` of `program` another length.
 pub(super) fn holds_between(
     history: &History,
     (no, program): (InputNo, &Arc<Program>),
-    rule: RuleIx,
+    hold: Hold,
     since: Instant,
 ) -> Result<Vec<Hop>, HistoryError> {
     let mut hops = Vec::new();
@@ -104,9 +104,10 @@ pub(super) fn holds_between(
     let before = InputNo(no.0.saturating_sub(1));
     let mut travel = history.after_snapshot_at(since, Until::No(before))?;
     let length = |no: InputNo, there: &Arc<Program>| {
-        let lineage = Lineage::of(history, before, program, Target::Rule(rule));
+        let lineage = Lineage::of(history, before, program, Target::Rule(hold.rule));
         let then = rule_in(lineage, no, there)?;
-        hold_of(there, then).map(|(_, so_long)| (then, so_long))
+        let then_hold = hold.in_other(program, (there, then))?;
+        then_hold.of(there).map(|(_, so_long)| (then, so_long))
     };
     let mut was = length(travel.last(), travel.house().program());
     while let Some(step) = travel.next()? {

@@ -6,7 +6,7 @@ use dispatcher::{
     Note,
     explain::{self, Explainer, LOCAL},
 };
-use engine::{Cause, Decision, Outcome, RuleTrace, Sent};
+use engine::{Cause, Decision, RuleTrace, Sent};
 use mapping::{
     Program,
     program::{Action, ChannelIx, GestureKind, RuleIx, Trigger},
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     history::{History, Until},
-    hold::hold_of,
+    hold::Hold,
     trouble::HistoryError,
     waits,
     words::{self, span},
@@ -74,7 +74,10 @@ impl Teller<'_> {
                     _ => None,
                 };
                 let cause = match &step.cause {
-                    Cause::Holds(rule) if step.depth == 0 => self.held_at_first(*rule),
+                    Cause::Holds(rule, place) if step.depth == 0 => self.held_at_first(Hold {
+                        rule: *rule,
+                        place: *place,
+                    }),
                     _ => None,
                 };
                 let cause = cause.unwrap_or_else(|| self.cause(&step.cause));
@@ -131,7 +134,7 @@ impl Teller<'_> {
                 .iter()
                 .any(|action| matches!(action, Action::Emit { event: e, .. } if e == event)),
             // Whatever it wrote may have turned a condition.
-            Cause::Holds(_) => true,
+            Cause::Holds(..) => true,
             _ => false,
         }
     }
@@ -154,7 +157,12 @@ impl Teller<'_> {
             Cause::Var(var, value) => {
                 format!("somebody set var.{} to {value}", program[*var].name)
             }
-            Cause::Holds(rule) => match hold_of(program, *rule) {
+            Cause::Holds(rule, place) => match (Hold {
+                rule: *rule,
+                place: *place,
+            })
+            .of(program)
+            {
                 Some((condition, span_of)) if !span_of.is_zero() => {
                     format!("{} has held for {}", condition.text, span(span_of))
                 }
@@ -181,8 +189,8 @@ impl Teller<'_> {
     }
 
     /// A condition without a `for` that nothing turned: it was true when there was a house for the first time.
-    fn held_at_first(&self, rule: RuleIx) -> Option<String> {
-        let (condition, _) = hold_of(self.program, rule).filter(|(_, span)| span.is_zero())?;
+    fn held_at_first(&self, hold: Hold) -> Option<String> {
+        let (condition, _) = hold.of(self.program).filter(|(_, span)| span.is_zero())?;
         Some(format!(
             "{} was true when the house started for the first time",
             condition.text
@@ -218,7 +226,7 @@ impl Teller<'_> {
     /// What happened earlier and only came to its end now: a timer that was started, a condition that turned, a wait.
     fn before(&self, cause: &Cause, back: u8) -> Result<Vec<Hop>, HistoryError> {
         let travel = match cause {
-            Cause::Timer(_) | Cause::Holds(_) | Cause::Waited(_) => {
+            Cause::Timer(_) | Cause::Holds(..) | Cause::Waited(_) => {
                 self.history.from_input(self.no, Until::End)?
             }
             _ => return Ok(Vec::new()),
@@ -236,13 +244,16 @@ impl Teller<'_> {
                     None => return Ok(Vec::new()),
                 }
             }
-            Cause::Holds(rule) => {
-                let triggers = (0..).zip(&self.program[*rule].triggers);
-                let waits = triggers
-                    .filter_map(|(place, _)| engine.hold(*rule, place)?.waits)
-                    .next();
-                match waits {
-                    Some((since, _)) => (since, Wanted::Turned(*rule)),
+            Cause::Holds(rule, place) => {
+                let hold = Hold {
+                    rule: *rule,
+                    place: *place,
+                };
+                match engine
+                    .hold(hold.rule, hold.place)
+                    .and_then(|hold| hold.waits)
+                {
+                    Some((since, _)) => (since, Wanted::Turned(hold)),
                     None => return Ok(Vec::new()),
                 }
             }
@@ -250,7 +261,7 @@ impl Teller<'_> {
                 let name = &self.program[*rule].name;
                 let there = program.names.rules.get(name).copied();
                 let waits = there.map_or_else(Vec::new, |rule| waits::of(travel.house(), rule));
-                let runs = waits.into_iter().filter(|wait| wait.is_run);
+                let runs = waits.into_iter().filter(|wait| wait.holds.is_none());
                 match runs.min_by_key(|wait| wait.due) {
                     Some(wait) => (wait.since, Wanted::Ran(there)),
                     None => return Ok(Vec::new()),
@@ -266,8 +277,12 @@ impl Teller<'_> {
                 let there = program.names.timers.get(name).copied();
                 hops.extend(moved::between(self.history, before, there, since)?);
             }
-            Cause::Holds(rule) => {
-                hops.extend(moved::holds_between(self.history, before, *rule, since)?);
+            Cause::Holds(rule, place) => {
+                let hold = Hold {
+                    rule: *rule,
+                    place: *place,
+                };
+                hops.extend(moved::holds_between(self.history, before, hold, since)?);
             }
             _ => {}
         }
@@ -282,13 +297,12 @@ impl Teller<'_> {
         let cause = step.map(|step| &step.cause);
         let range = trace.seen.0 as usize..trace.seen.1 as usize;
         let seen = self.decision.seen.get(range).unwrap_or_default();
-        let hold = match cause {
-            Some(Cause::Holds(_)) => hold_of(program, trace.rule).map(|(condition, _)| condition),
-            _ if trace.outcome == Outcome::Waiting => {
-                hold_of(program, trace.rule).map(|(condition, _)| condition)
-            }
-            _ => None,
-        };
+        let hold = trace.holds.map(|place| Hold {
+            rule: trace.rule,
+            place,
+        });
+        let hold = hold.and_then(|hold| hold.of(program));
+        let hold = hold.map(|(condition, _)| condition);
         let conditions = hold.into_iter().chain(&row.condition);
         let parts = conditions
             .flat_map(|condition| explainer.parts(trace.rule, condition, cause, seen))

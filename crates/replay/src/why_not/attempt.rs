@@ -6,7 +6,7 @@ use mapping::Program;
 
 use super::{Attempt, collect::Looked};
 use crate::{
-    hold::hold_of,
+    hold::Hold,
     why::{Hop, What},
 };
 
@@ -18,12 +18,12 @@ pub(super) fn parts(looked: &Looked) -> Vec<Part> {
     let cause = step.map(|step| &step.cause);
     let range = trace.seen.0 as usize..trace.seen.1 as usize;
     let seen = decision.seen.get(range).unwrap_or_default();
-    let hold = match cause {
-        Some(engine::Cause::Holds(_)) => {
-            hold_of(program, looked.rule).map(|(condition, _)| condition)
-        }
-        _ => None,
-    };
+    let hold = trace.holds.map(|place| Hold {
+        rule: looked.rule,
+        place,
+    });
+    let hold = hold.and_then(|hold| hold.of(program));
+    let hold = hold.map(|(condition, _)| condition);
     let conditions = hold.into_iter().chain(&program[looked.rule].condition);
     let explainer = Explainer::new(program);
     conditions

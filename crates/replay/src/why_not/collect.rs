@@ -1,9 +1,13 @@
 //! Gathers on the way what may explain that a rule did nothing.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use dispatcher::{Dispatcher, Note, Observed, Sides, explain};
-use engine::{Cause, Decision, Outcome, Term};
+use engine::{Cause, Decision, Outcome, RuleTrace, Term};
 use mapping::{
     Program,
     program::{ChannelIx, DeviceIx, EventIx, RuleIx, TimerIx, Trigger},
@@ -15,6 +19,7 @@ use super::{
     sequence::{self, Progress},
 };
 use crate::{
+    hold,
     player::Fed,
     travel::Step,
     waits::{self, Dropped, Wait},
@@ -46,10 +51,10 @@ pub(super) struct Collector {
     pub(super) dropped: Option<Dropped>,
     /// It came into the mapping, left it, or was switched.
     pub(super) mapped: Option<Now>,
-    /// A `holds` of it is true.
-    is_held: bool,
-    /// The edit by which a `holds` of it is true since.
-    pub(super) held_by_edit: Option<Now>,
+    /// The places of those of its `holds` that are true.
+    pub(super) held: BTreeSet<u32>,
+    /// The edits by which some of them are true since.
+    pub(super) held_by_edit: BTreeMap<u32, Now>,
     /// The devices of its triggers, and since when they are there or not.
     pub(super) presence: BTreeMap<String, (bool, Option<Now>)>,
     /// The same devices, what a block takes from them, and since when.
@@ -75,8 +80,10 @@ pub(super) enum What {
     Started(String),
     /// A time of the rule came.
     Time,
-    /// A `holds` of the rule turned, true or false.
-    Turned(bool),
+    /// The `holds` with this place in the rule turned, true or false.
+    Turned(u32, bool),
+    /// The rule fired because the `holds` with this place was true.
+    Held(u32),
 }
 
 /// How often and when last.
@@ -119,8 +126,8 @@ impl Collector {
             waits: Vec::new(),
             dropped: None,
             mapped: None,
-            is_held: false,
-            held_by_edit: None,
+            held: BTreeSet::new(),
+            held_by_edit: BTreeMap::new(),
             presence: BTreeMap::new(),
             blocks: BTreeMap::new(),
             synced: (now.synced, None),
@@ -129,16 +136,21 @@ impl Collector {
         collector.waits = collector
             .rule
             .map_or_else(Vec::new, |rule| waits::of(house, rule));
-        collector.is_held = collector.holds(house);
+        collector.held = collector.holds(house);
         collector
     }
 
-    fn holds(&self, house: &Dispatcher) -> bool {
-        self.rule.is_some_and(|rule| {
-            let triggers = (0..).zip(&self.program[rule].triggers);
-            let mut holds = triggers.filter_map(|(at, _)| house.engine().hold(rule, at));
-            holds.any(|hold| hold.known == Some(true))
-        })
+    /// The places of those of its `holds` that are true.
+    fn holds(&self, house: &Dispatcher) -> BTreeSet<u32> {
+        let Some(rule) = self.rule else {
+            return BTreeSet::new();
+        };
+        let is_true = |place: &u32| {
+            let hold = house.engine().hold(rule, *place);
+            hold.is_some_and(|hold| hold.known == Some(true))
+        };
+        let places = hold::places(&self.program, rule).into_iter();
+        places.filter(is_true).collect()
     }
 
     /// Looks the rule up in the mapping in force. What is still so keeps its time.
@@ -194,10 +206,9 @@ impl Collector {
         for note in &step.effects.notes {
             self.note(now, note);
         }
-        self.is_held = self.holds(step.house);
-        if !self.is_held {
-            self.held_by_edit = None;
-        }
+        self.held = self.holds(step.house);
+        self.held_by_edit
+            .retain(|place, _| self.held.contains(place));
         let Some(rule) = self.rule else {
             return;
         };
@@ -219,8 +230,8 @@ impl Collector {
             .map(|rule| self.program[rule].origin.file.to_string());
         self.rename(step.house.program());
         self.meet(step.house);
-        if !self.is_held && self.holds(step.house) {
-            self.held_by_edit = Some(step.record.now);
+        for place in self.holds(step.house).difference(&self.held) {
+            self.held_by_edit.insert(*place, step.record.now);
         }
         let waits = (std::mem::take(&mut self.waits), &*file.unwrap_or_default());
         let decisions = &step.effects.engine.decisions;
@@ -287,22 +298,28 @@ impl Collector {
             }
             match trace.outcome {
                 Outcome::Waiting => {
-                    let hold = step.house.engine();
-                    let waits = (0..).zip(&program[rule].triggers).any(|(at, _)| {
-                        hold.hold(rule, at).is_some_and(|hold| hold.waits.is_some())
-                    });
-                    self.happened(What::Turned(waits), decision.now);
+                    let engine = step.house.engine();
+                    if let Some(place) = trace.holds {
+                        let hold = engine.hold(rule, place);
+                        let waits = hold.is_some_and(|hold| hold.waits.is_some());
+                        self.happened(What::Turned(place, waits), decision.now);
+                    }
                     continue;
                 }
                 // A `holds` that turned false is no miss: nothing was due.
-                Outcome::False if !is_pulled(decision, trace.step, &program[rule].triggers) => {
-                    self.happened(What::Turned(false), decision.now);
+                Outcome::False if !is_pulled(decision, trace, &program) => {
+                    if let Some(place) = trace.holds {
+                        self.happened(What::Turned(place, false), decision.now);
+                    }
                     continue;
                 }
-                Outcome::Unknown if !is_pulled(decision, trace.step, &program[rule].triggers) => {
-                    continue;
+                Outcome::Unknown if !is_pulled(decision, trace, &program) => continue,
+                Outcome::Fired => {
+                    self.fired = Some(decision.now);
+                    if let Some(place) = trace.holds {
+                        self.happened(What::Held(place), decision.now);
+                    }
                 }
-                Outcome::Fired => self.fired = Some(decision.now),
                 _ => {}
             }
             self.looked = Some(self.looked_at(step, rule, decision, place));
@@ -390,17 +407,20 @@ impl Collector {
 }
 
 /// Whether a step's cause is one of these triggers, other than a condition that turned.
-fn is_pulled(decision: &Decision, step: u16, triggers: &[Trigger]) -> bool {
-    let Some(step) = decision.steps.get(usize::from(step)) else {
+fn is_pulled(decision: &Decision, trace: &RuleTrace, program: &Program) -> bool {
+    let Some(step) = decision.steps.get(usize::from(trace.step)) else {
         return false;
     };
-    triggers.iter().any(|trigger| match (trigger, &step.cause) {
+    if let Cause::Holds(rule, place) = step.cause {
+        return (rule, Some(place)) == (trace.rule, trace.holds);
+    }
+    let mut triggers = program[trace.rule].triggers.iter();
+    triggers.any(|trigger| match (trigger, &step.cause) {
         (Trigger::Event { event, .. }, Cause::Event(came, _)) => event == came,
         (Trigger::Gesture { channel, .. }, Cause::Gesture(_, came)) => channel == came,
         (Trigger::Chord { event, .. }, Cause::Chord(came)) => event == came,
         (Trigger::Timer(timer), Cause::Timer(came)) => timer == came,
-        (Trigger::Holds { .. }, Cause::Holds(_))
-        | (Trigger::Sequence { .. }, Cause::Sequence(_))
+        (Trigger::Sequence { .. }, Cause::Sequence(_))
         | (Trigger::At { .. } | Trigger::Cron(_) | Trigger::Sun { .. }, Cause::At(_)) => true,
         _ => false,
     })

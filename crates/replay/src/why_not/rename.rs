@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mapping::{Program, program::Succession};
 
 use super::collect::{Collector, What};
-use crate::lineage;
+use crate::{hold::Hold, lineage};
 
 impl Collector {
     /// Calls what was gathered as `next` does, the mapping that takes over. What is gone keeps its name.
@@ -17,17 +17,37 @@ impl Collector {
         }
         let path = |path: String| lineage::path_after(&succession, &path).unwrap_or(path);
         let timer = |name: String| lineage::timer_after(&succession, &name).unwrap_or(name);
-        let renamed = |what| match what {
-            What::Event(event) => What::Event(path(event)),
-            What::Blocked(event) => What::Blocked(path(event)),
-            What::Copy(event) => What::Copy(path(event)),
-            What::Gesture(channel, word) => What::Gesture(path(channel), word),
-            What::Timer(name) => What::Timer(timer(name)),
-            What::Started(name) => What::Started(timer(name)),
-            What::Time | What::Turned(_) => what,
+        let rules = self.rule.and_then(|was| Some((was, succession.rule(was)?)));
+        // What `holds` the rule had before is known by what it asks for.
+        let place = |place: u32| {
+            let (rule, is) = rules?;
+            let hold = Hold { rule, place }.in_other(&old, (next, is))?;
+            Some(hold.place)
+        };
+        let renamed = |what| {
+            let renamed = match what {
+                What::Event(event) => What::Event(path(event)),
+                What::Blocked(event) => What::Blocked(path(event)),
+                What::Copy(event) => What::Copy(path(event)),
+                What::Gesture(channel, word) => What::Gesture(path(channel), word),
+                What::Timer(name) => What::Timer(timer(name)),
+                What::Started(name) => What::Started(timer(name)),
+                What::Turned(hold, to) => What::Turned(place(hold)?, to),
+                What::Held(hold) => What::Held(place(hold)?),
+                What::Time => what,
+            };
+            Some(renamed)
         };
         let came = std::mem::take(&mut self.came).into_iter();
-        self.came = came.map(|(what, came)| (renamed(what), came)).collect();
+        self.came = came
+            .filter_map(|(what, came)| Some((renamed(what)?, came)))
+            .collect();
+        let held = std::mem::take(&mut self.held).into_iter();
+        self.held = held.filter_map(place).collect();
+        let by_edit = std::mem::take(&mut self.held_by_edit).into_iter();
+        self.held_by_edit = by_edit
+            .filter_map(|(hold, since)| Some((place(hold)?, since)))
+            .collect();
         let presence = std::mem::take(&mut self.presence).into_iter();
         self.presence = presence.map(|(name, is)| (path(name), is)).collect();
         let blocks = std::mem::take(&mut self.blocks).into_iter();

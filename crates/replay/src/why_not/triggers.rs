@@ -268,10 +268,13 @@ impl Teller<'_> {
                 ),
             };
         }
-        let turned = |to: bool| self.collected.came(&What::Turned(to));
+        let fired = self.collected.came(&What::Held(place));
+        let fired = fired.map(|fired| fired.last);
+        let by_edit = self.collected.held_by_edit.get(&place).copied();
+        let turned_false = self.collected.came(&What::Turned(place, false));
         match hold.truth {
             None => "is unknown".to_owned(),
-            Some(true) => match (self.collected.held_by_edit, self.collected.fired) {
+            Some(true) => match (by_edit, fired) {
                 (Some(edit), fired) if fired.is_none_or(|fired| fired.at <= edit.at) => format!(
                     "is true, and was when an edit of the mapping brought it at {}: a rule fires when it becomes true, not while it is",
                     self.clock(edit)
@@ -285,7 +288,7 @@ impl Teller<'_> {
                     self.since()
                 ),
             },
-            Some(false) => match turned(false) {
+            Some(false) => match turned_false {
                 Some(came) => format!("is false since {}", self.clock(came.last)),
                 None => format!("is false, and has been since before {}", self.since()),
             },

@@ -7,6 +7,7 @@
 
 mod chronicles;
 mod close_records;
+mod conditions;
 mod gone;
 mod home;
 mod record_edits;

@@ -12,7 +12,7 @@ use types::Now;
 
 use crate::home::{Home, evening, piano_house, renamed, with_rules};
 
-fn ask(home: &mut Home, rule: &str, at: Option<&str>) -> WhyNot {
+pub(crate) fn ask(home: &mut Home, rule: &str, at: Option<&str>) -> WhyNot {
     let now = home.now.wall;
     let past = home.history();
     let when = at.map(|at| When::parse(at, now, past.zone()).unwrap());
@@ -23,12 +23,12 @@ fn ask(home: &mut Home, rule: &str, at: Option<&str>) -> WhyNot {
 
 /// The first sentence, and all of the answer where another one was expected.
 #[track_caller]
-fn says(home: &mut Home, rule: &str, expected: &str) {
+pub(crate) fn says(home: &mut Home, rule: &str, expected: &str) {
     says_at(home, rule, None, expected);
 }
 
 #[track_caller]
-fn says_at(home: &mut Home, rule: &str, at: Option<&str>, expected: &str) {
+pub(crate) fn says_at(home: &mut Home, rule: &str, at: Option<&str>, expected: &str) {
     let answer = ask(home, rule, at);
     let past = home.history();
     let text = answer.text(past.zone(), Paint::None);

@@ -11,11 +11,11 @@ use serde_json::Value as Json;
 use crate::home::{Files, Home, piano_house, with_rules};
 
 /// The answer as people read it, and nothing where there is none.
-fn ask(home: &mut Home, target: &str) -> String {
+pub(crate) fn ask(home: &mut Home, target: &str) -> String {
     ask_at(home, target, None)
 }
 
-fn ask_at(home: &mut Home, target: &str, at: Option<&str>) -> String {
+pub(crate) fn ask_at(home: &mut Home, target: &str, at: Option<&str>) -> String {
     let now = home.now.wall;
     let past = home.history();
     let when = at.map(|at| When::parse(at, now, past.zone()).unwrap());
@@ -25,7 +25,7 @@ fn ask_at(home: &mut Home, target: &str, at: Option<&str>) -> String {
 }
 
 /// Lines, without blanks at their ends.
-fn check(answer: &str, expected: &str) {
+pub(crate) fn check(answer: &str, expected: &str) {
     let trim = |text: &str| -> Vec<String> {
         let lines = text.trim().lines();
         lines.map(|line| line.trim_end().to_owned()).collect()
