@@ -2,7 +2,7 @@
 
 use mapping::{
     Program,
-    grammar::{BLOCKLIST, Form, Keys, MAPPING, Need, Others, TESTS, Takes, Values},
+    grammar::{BLOCKLIST, Form, Keys, MAPPING, Names, Need, Others, TESTS, Takes, Values},
     kinds::{self, OptionSpec},
     outline::{Outline, Step},
     program::{ChannelIx, DeviceIx, EventIx, Field, Trigger, VarIx},
@@ -142,6 +142,7 @@ impl<'a> Shape<'a> {
                     out.extend(self.event_field(event, key));
                 }
             }
+            (Takes::Renames, Step::Key(_)) => out.push(Spot::Takes(&Takes::Name(Names::Renamed))),
             (Takes::VarValues, Step::Key(key)) => out.extend(self.var(key).map(Spot::Value)),
             _ => {}
         }

@@ -35,6 +35,7 @@ pub(crate) const NAMES: &[&str] = &[
     "never-true",
     "not-computed",
     house::wiring::LINT,
+    house::renamed::LINT,
     "scene-unused",
     "shadowed",
     "stale-after-missing",

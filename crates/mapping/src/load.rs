@@ -10,7 +10,7 @@ use blake2::{Blake2s256, Digest};
 use crate::{
     diagnostic::{Diagnostic, Severity},
     files::{self, Files, Origin, Reads},
-    house::{House, Tops},
+    house::{House, Tops, renamed},
     house_test::{self, HouseTest},
     index::{Index, Mention},
     lint,
@@ -207,6 +207,7 @@ fn compile(files: &Files, mut report: Report, reached: &mut dyn FnMut(Stage)) ->
     let read = rules::read_all(&mut house, &tops.rules);
     reached(Stage::Compiled);
     rules::check_all(&mut house, read, whole);
+    renamed::read_all(&mut house, &tops.renamed);
     let test_list = house_test::read::read_all(&mut house, &tops.tests);
     let House {
         mut program,

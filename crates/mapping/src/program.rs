@@ -16,6 +16,7 @@ mod expr;
 mod few;
 mod foreign;
 pub(crate) mod form;
+mod renamed;
 mod rule;
 mod saying;
 mod succession;
@@ -25,6 +26,7 @@ pub use cron::{BadCron, Cron};
 pub use expr::{Binary, Expr, Function, Now, Sun};
 pub use few::Few;
 pub use foreign::{Among, Codec, Foreign, Meaning, Measure, Part, Phrase, Preset};
+pub use renamed::Former;
 pub use rule::{
     Action, AfterDowntime, Condition, Days, FieldMap, GestureKind, LimitRate, Mode, Operand,
     Origin, Piece, Rule, SequenceStep, StepEvent, SunEvent, Template, Trigger,
@@ -101,6 +103,8 @@ pub struct Program {
     pub timers: Vec<Timer>,
     /// Enabled and disabled rules in file order.
     pub rules: Vec<Rule>,
+    /// What had other names before, by `[renamed]`; of several that one thing had, the newest stands first.
+    pub renamed: Vec<Former>,
     /// Names to indices.
     pub names: Names,
 }

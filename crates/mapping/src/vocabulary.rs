@@ -82,6 +82,7 @@ pub fn all(program: &Program, names: Names) -> Vec<String> {
             all
         }
         Names::Kind => program.kinds.names().map(str::to_owned).collect(),
+        Names::Renamed => crate::house::renamed::names(program),
         Names::Lint => crate::lint::NAMES.iter().map(ToString::to_string).collect(),
         Names::Channel
         | Names::KindField

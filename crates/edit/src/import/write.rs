@@ -55,7 +55,7 @@ pub(super) fn files(model: &Model) -> Written {
     for (name, value) in tops {
         let file = match name.as_str() {
             "format" | "allow" => continue,
-            "home" | "kind" | "device" | "group" | "var" | "scene" => &mut devices,
+            "home" | "kind" | "device" | "group" | "var" | "scene" | "renamed" => &mut devices,
             "rule" => &mut rules,
             "test" => &mut tests,
             // The loader says what is wrong with it.

@@ -188,3 +188,16 @@ fn nothing_is_overwritten_without_being_asked() {
         "{refused:?}"
     );
 }
+
+#[test]
+fn old_names_come_back_with_those_of_today() {
+    let text = "format = 1\nallow = ['device-unused', 'var-unused', 'var-unwritten']\n[device.a]\nid = 1\nio.l = { kind = 'switch' }\n\
+        [var]\nx = { kind = 'bool' }\n[renamed]\n'a.m' = 'a.l'\n'var.y' = 'var.z'\n'var.z' = 'var.x'\n";
+    let texts = BTreeMap::from([("mapping.toml".to_owned(), text.to_owned())]);
+    let read = analyze(None, &texts);
+    assert_eq!(read.loaded.diagnostics, []);
+    check_round_trip(&read);
+    let back = import(&json(&read)).expect("it checks");
+    assert_eq!(back.analysis().draft.renamed, read.draft.renamed);
+    assert_eq!(read.draft.renamed.len(), 3);
+}

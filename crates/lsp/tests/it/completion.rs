@@ -533,3 +533,14 @@ fn a_proposal_replaces_what_is_typed_and_nothing_else() {
         assert_eq!(apply(marked, label), expected, "{marked}");
     }
 }
+
+#[test]
+fn what_has_another_name_now_is_completed_by_the_one_of_today() {
+    check(
+        "rules.toml",
+        &in_rules("[renamed]\n\"var.dark\" = \"|\"\n"),
+        &["hall", "hall.lamp", "var.night"],
+        &["night", "hall.lamp.on"],
+    );
+    check("rules.toml", &in_rules("[|"), &["renamed"], &[]);
+}

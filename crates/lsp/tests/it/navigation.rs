@@ -168,3 +168,11 @@ fn what_can_t_be_renamed_says_why() {
     );
     assert_eq!(prepared, Json::Null);
 }
+
+#[test]
+fn the_name_of_today_beside_an_old_one_leads_to_its_declaration() {
+    let marked = format!("{RULES}\n[renamed]\n\"var.dark\" = \"var.ni|ght\"\n");
+    let mut editor = Editor::new();
+    let answer = editor.ask_at("textDocument/definition", "rules.toml", &marked, &json!({}));
+    assert_eq!(places(&answer, &editor), ["devices.toml 22:0"]);
+}

@@ -61,6 +61,12 @@ pub static MAPPING: Keys = keys!(
         Takes::Declares(Names::Rule, &Takes::Table(&RULE)),
         "what happens when"
     ),
+    (
+        "renamed",
+        May,
+        Takes::Renames,
+        "what had another name before, so that it keeps what is known of it"
+    ),
 );
 
 /// `[home]`.

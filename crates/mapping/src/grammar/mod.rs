@@ -117,6 +117,8 @@ pub enum Takes {
     VarValues,
     /// Numbers of firings by the names of rules: `{ hall-motion = 1 }`.
     Firings,
+    /// What had other names, by these: `{ "var.night" = "var.dark" }`.
+    Renames,
     /// A table of tables by names that are declared here.
     Declares(Names, &'static Takes),
     /// A table.
@@ -174,6 +176,8 @@ pub enum Names {
     Rule,
     /// A test.
     Test,
+    /// Something that goes on under another name: `D`, `D.CH`, `var.V`, `timer.T`, `rule.R`.
+    Renamed,
     /// A lint that `allow` silences.
     Lint,
 }

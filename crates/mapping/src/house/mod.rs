@@ -13,6 +13,7 @@ mod home;
 mod kinds;
 pub(crate) mod options;
 mod presets;
+pub(crate) mod renamed;
 pub(crate) mod scenes;
 mod tops;
 mod vars;

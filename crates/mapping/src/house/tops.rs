@@ -29,6 +29,8 @@ pub(crate) struct Tops<'a> {
     pub(crate) scenes: Vec<(Key<'a>, Node<'a>)>,
     /// `[rule.R]`.
     pub(crate) rules: Vec<(Key<'a>, Node<'a>)>,
+    /// Entries of `[renamed]`.
+    pub(crate) renamed: Vec<(Key<'a>, Node<'a>)>,
     /// `[test.T]`.
     pub(crate) tests: Vec<(Key<'a>, Node<'a>)>,
 }
@@ -54,6 +56,7 @@ impl<'a> Tops<'a> {
                     "var" => take(&mut self.vars, &key, node, report),
                     "scene" => take(&mut self.scenes, &key, node, report),
                     "rule" => take(&mut self.rules, &key, node, report),
+                    "renamed" => take(&mut self.renamed, &key, node, report),
                     "format" if main => check_format(node, report),
                     "include" => {}
                     "allow" => {

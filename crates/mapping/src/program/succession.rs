@@ -5,12 +5,14 @@
 //! a rule that keeps its name spoke of the one and now speaks of the other in the same place, and no such rule says
 //! otherwise: so a rename is found whoever made it, with a tool or by hand, and in a replay without being told. What bears
 //! a name still is another thing all the same where names were exchanged: every such rule says so, and the declarations.
+//! What the new mapping says of it itself, in `[renamed]`, comes before all that is found.
 //! Must not guess: in doubt one thing is gone and another is new, for nothing may go on that nobody began.
 
 mod exchange;
 mod parts;
 mod rename;
 mod rules;
+mod stated;
 mod symbols;
 mod timers;
 mod told;
@@ -37,6 +39,10 @@ pub struct Succession<'p> {
     vars: Vec<Option<VarIx>>,
     timers: Vec<Option<TimerIx>>,
     rules: Vec<Option<RuleIx>>,
+    /// By old place: which rule has its name, or had it before.
+    kept: Vec<Option<RuleIx>>,
+    /// What the new program says of others than rules.
+    stated: Pairs,
     /// By new place.
     devices_before: Vec<Option<DeviceIx>>,
     channels_before: Vec<Option<ChannelIx>>,
@@ -86,7 +92,10 @@ impl<'p> Succession<'p> {
             timers: by_name(&old.timers, |timer| new.names.timers.get(&timer.name)),
             ..Self::of_nothing(old, new)
         };
+        succession.pair_stated_devices();
+        succession.pair_stated();
         succession.pair_channels_by_name();
+        succession.kept = succession.kept_names();
         succession
     }
 
@@ -126,6 +135,8 @@ impl<'p> Succession<'p> {
             vars: Vec::new(),
             timers: Vec::new(),
             rules: Vec::new(),
+            kept: Vec::new(),
+            stated: Pairs::new(),
             devices_before: Vec::new(),
             channels_before: Vec::new(),
         }

@@ -169,6 +169,12 @@ impl Writer<'_> {
             Takes::FieldsOf(_) => self.any_event_fields(),
             Takes::VarValues => self.var_values(),
             Takes::Firings => self.firings(),
+            Takes::Renames => {
+                let name = self.name(Names::Renamed);
+                // A name that has another one itself stands here too.
+                let chained = json!({ "type": "string", "pattern": r"^[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)*$" });
+                json!({ "type": "object", "additionalProperties": any_of(vec![name, chained]) })
+            }
             Takes::Declares(names, inner) => self.declares(*names, inner),
             Takes::Table(keys) => {
                 let name = keys.what.replace('`', "").replace(' ', "-");

@@ -185,6 +185,7 @@ fn takes(what: &Takes) -> String {
         Takes::FieldsOf(key) => format!("fields of that `{key}`"),
         Takes::VarValues => "`{ V = value }`".to_owned(),
         Takes::Firings => "`{ R = number }`".to_owned(),
+        Takes::Renames => "`{ \"OLD\" = \"NEW\" }`".to_owned(),
         Takes::Declares(_, Takes::Declares(..)) => "tables of tables by name".to_owned(),
         Takes::Declares(_, Takes::Table(keys)) => format!("{} by name", keys.what),
         Takes::Declares(_, inner) => format!("by name: {}", takes(inner)),
@@ -224,6 +225,7 @@ fn named(names: Names) -> &'static str {
         Names::NewTimer => "a timer's name",
         Names::Rule => "a rule",
         Names::Test => "a test",
+        Names::Renamed => "a device, a channel, `var.V`, `timer.T`, `rule.R`",
         Names::Lint => "a warning's name",
     }
 }

@@ -1,6 +1,7 @@
 //! What the things of one program are in the program that takes over.
 
 mod exchanges;
+mod stated;
 
 use std::sync::Arc;
 

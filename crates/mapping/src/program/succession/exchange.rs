@@ -42,7 +42,9 @@ impl Succession<'_> {
         if !self.is_a_name_contradicted() {
             return exchanges;
         }
-        let shown = self.evidence().clear();
+        let mut shown = self.evidence().clear();
+        let stated: BTreeSet<Thing> = self.stated.values().copied().collect();
+        shown.retain(|was, is| !self.stated.contains_key(was) && !stated.contains(is));
         // Devices stand first: channels ask for theirs.
         for is_channel in [false, true] {
             let of_sort = shown
@@ -101,10 +103,9 @@ impl Succession<'_> {
     }
 
     /// The rules of the old program, each with the one that has its name.
-    fn namesakes(&self) -> impl Iterator<Item = (&Rule, Option<&Rule>)> {
-        let names = &self.new.names.rules;
-        let rules = self.old.rules.iter();
-        rules.map(|was| (was, names.get(&was.name).map(|is| &self.new[*is])))
+    pub(super) fn namesakes(&self) -> impl Iterator<Item = (&Rule, Option<&Rule>)> {
+        let rules = self.old.rules.iter().zip(&self.kept);
+        rules.map(|(was, is)| (was, is.map(|is| &self.new[is])))
     }
 
     /// Adds what a rule says, and what the one says that has its name.

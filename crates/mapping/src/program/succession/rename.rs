@@ -97,10 +97,8 @@ impl Succession<'_> {
     fn shown(&self, gone: &BTreeSet<Thing>, came: &BTreeSet<Thing>) -> Pairs {
         let (old, new) = (self.old, self.new);
         let mut pairs = BTreeSet::new();
-        for was in &old.rules {
-            let Some(is) = new.names.rules.get(&was.name) else {
-                continue;
-            };
+        for (was, is) in self.namesakes() {
+            let Some(is) = is else { continue };
             let of = Successors {
                 succession: self,
                 seen: None,
@@ -109,7 +107,7 @@ impl Succession<'_> {
             if went.is_empty() {
                 continue;
             }
-            let (after, stands_there) = blanked(new, &new[*is], Indices, came);
+            let (after, stands_there) = blanked(new, is, Indices, came);
             if before == after {
                 pairs.extend(went.into_iter().zip(stands_there));
             }
@@ -180,12 +178,12 @@ impl Succession<'_> {
 
     /// Which of `supposed` are not shown to be one thing under two names. `in_new`: what the new rules speak of.
     fn unproven(&self, supposed: &BTreeSet<Thing>, in_new: &BTreeSet<Thing>) -> Vec<Thing> {
-        let (old, new) = (self.old, self.new);
         let (mut spoken_of, mut refuted) = (BTreeSet::new(), BTreeSet::new());
-        for (was, is) in old.rules.iter().zip(self.pair_rules()) {
+        let rules = self.old.rules.iter().zip(self.pair_rules());
+        for ((was, is), kept) in rules.zip(&self.kept) {
             let (form, seen) = self.form_and_things(was);
             // One that goes on under another name says nothing of what else has another one.
-            let kept = is.map(|is| &new[is]).filter(|is| is.name == was.name);
+            let kept = is.filter(|is| *kept == Some(*is)).map(|is| &self.new[is]);
             let is_shown = kept.is_some_and(|is| form == new_form(|form| form.rule(is)));
             // What a group has more of now is no edit of the rules that name the group.
             if kept.is_some_and(|is| is.fingerprint != was.fingerprint) && !is_shown {
@@ -210,14 +208,11 @@ impl Succession<'_> {
 
     /// What rules that keep their names speak of though they say something else now.
     pub(super) fn contradicted(&self) -> BTreeSet<Thing> {
-        let (old, new) = (self.old, self.new);
         let mut contradicted = BTreeSet::new();
-        for was in &old.rules {
-            let Some(is) = new.names.rules.get(&was.name) else {
-                continue;
-            };
+        for (was, is) in self.namesakes() {
+            let Some(is) = is else { continue };
             let (form, seen) = self.form_and_things(was);
-            if form != new_form(|form| form.rule(&new[*is])) {
+            if form != new_form(|form| form.rule(is)) {
                 contradicted.extend(seen);
             }
         }

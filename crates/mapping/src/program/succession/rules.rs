@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Succession, by_name, symbols::new_form, taken};
+use super::{Succession, symbols::new_form, taken};
 use crate::program::{AfterDowntime, Rule, RuleIx, form::micros};
 
 /// Rules of the old program and of the new one that do the same.
@@ -17,13 +17,16 @@ impl Succession<'_> {
     /// the order of the files.
     pub(super) fn pair_rules(&self) -> Vec<Option<RuleIx>> {
         let (old, new) = (self.old, self.new);
-        let mut rules = by_name(&old.rules, |rule| new.names.rules.get(&rule.name));
-        let named = rules.clone();
+        let named = &self.kept;
+        let mut rules = named.clone();
         let mut before = Vec::new();
         for was in RuleIx::all(old.rules.len()) {
             let is = &mut rules[was.index()];
-            // What is written as it was needs no look.
-            if is.is_none_or(|is| new[is].fingerprint != old[was].fingerprint) {
+            // What is written as it was needs no look, and what the mapping says of its past is so.
+            let is_settled = |is: RuleIx| {
+                new[is].fingerprint == old[was].fingerprint || new[is].name != old[was].name
+            };
+            if !is.is_some_and(is_settled) {
                 *is = None;
                 before.push(was);
             }

@@ -18,7 +18,7 @@ use crate::program::{Rule, TimerIx, form::Indices};
 /// How often what was found is used to find more.
 const ROUNDS_MAX: usize = 4;
 
-/// A rule that speaks of timers that are gone or new: its name, and these, in its order.
+/// A rule that speaks of timers that are gone or new: its name of now, and these, in its order.
 struct Speaker<'p> {
     name: &'p str,
     timers: Vec<Thing>,
@@ -84,15 +84,16 @@ impl Succession<'_> {
             seen: None,
         };
         let mut alike = Alike::new();
-        for rule in &old.rules {
+        for (rule, kept) in old.rules.iter().zip(&self.kept) {
             let said = blanked(old, rule, of(), gone);
-            if let Some((key, speaker)) = speaker(rule, said) {
+            let name = kept.map_or(&*rule.name, |kept| &*new[kept].name);
+            if let Some((key, speaker)) = speaker(rule, name, said) {
                 alike.entry(key).or_default().0.push(speaker);
             }
         }
         for rule in &new.rules {
             let said = blanked(new, rule, Indices, came);
-            if let Some((key, speaker)) = speaker(rule, said) {
+            if let Some((key, speaker)) = speaker(rule, &rule.name, said) {
                 alike.entry(key).or_default().1.push(speaker);
             }
         }
@@ -100,9 +101,12 @@ impl Succession<'_> {
     }
 }
 
-/// A rule as one of those that speak of such timers; `None`: it speaks of none.
-fn speaker(rule: &Rule, (form, timers): (Vec<u64>, Vec<Thing>)) -> Option<(Vec<u64>, Speaker<'_>)> {
-    let name = &*rule.name;
+/// A rule, called `name` now, as one of those that speak of such timers; `None`: it speaks of none.
+fn speaker<'p>(
+    rule: &Rule,
+    name: &'p str,
+    (form, timers): (Vec<u64>, Vec<Thing>),
+) -> Option<(Vec<u64>, Speaker<'p>)> {
     (!timers.is_empty()).then(|| (key(form, rule), Speaker { name, timers }))
 }
 
