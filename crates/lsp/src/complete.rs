@@ -154,7 +154,12 @@ fn expression_before(spots: &[Spot], before: &str) -> Option<usize> {
 fn headers(tops: &'static Keys) -> Vec<Proposal> {
     let with_name = |takes: &Takes| matches!(takes, Takes::Declares(_, inner) if matches!(inner, Takes::Table(_) | Takes::Values(_)));
     let specs = tops.specs.iter();
-    let specs = specs.filter(|spec| matches!(spec.takes, Takes::Declares(..) | Takes::Renames | Takes::Table(_)));
+    let specs = specs.filter(|spec| {
+        matches!(
+            spec.takes,
+            Takes::Declares(..) | Takes::Renames | Takes::Table(_)
+        )
+    });
     specs
         .map(|spec| {
             let dot = if with_name(&spec.takes) { "." } else { "" };
