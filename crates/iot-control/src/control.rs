@@ -143,6 +143,16 @@ pub(crate) enum NewUserKind {
     },
 }
 
+impl NewUserKind {
+    /// The device that it speaks for.
+    pub(crate) fn device(&self) -> Option<&str> {
+        match self {
+            Self::Device(device) => Some(device),
+            Self::Person | Self::Tool { .. } => None,
+        }
+    }
+}
+
 /// The answer to a [`Request`]; a stream of plain lines follows one to `events`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

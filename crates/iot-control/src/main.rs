@@ -15,6 +15,7 @@ mod printer;
 mod run;
 mod settings;
 mod simulate;
+mod some_of;
 
 use std::process::ExitCode;
 

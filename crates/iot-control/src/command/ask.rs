@@ -35,7 +35,10 @@ pub(crate) fn press(options: Press) -> anyhow::Result<ExitCode> {
 pub(crate) fn set(options: SetVar) -> anyhow::Result<ExitCode> {
     let SetVar { name, value, state } = options;
     let mut connection = client::connect(state.folder.as_deref())?;
-    let said = connection.ask(&Request::Set { name, value })?;
+    let bare = name.strip_prefix("var.").unwrap_or(&name);
+    let names = [format!("var.{bare}"), name.clone()];
+    let said = connection.ask(&Request::Set { name, value });
+    let said = said.map_err(|why| with_what_became(why, state.folder.as_deref(), &names))?;
     printer::result(said.as_str().unwrap_or_default());
     Ok(ExitCode::SUCCESS)
 }

@@ -15,6 +15,7 @@ use serde_json::Value as Json;
 use wire::{IDENTITY_LEN, Identity, PublicKey, Secret, Site};
 use zeroize::Zeroizing;
 
+use super::past::with_what_became;
 use crate::{
     cli::State,
     control::{
@@ -171,7 +172,14 @@ pub(super) fn list(state: &State) -> anyhow::Result<Json> {
 /// Through the control socket; where no dispatcher runs, in the state folder itself.
 fn ask(state: &State, request: &Request) -> anyhow::Result<Json> {
     match client::connect(state.folder.as_deref()) {
-        Ok(mut connection) => Ok(connection.ask(request)?),
+        Ok(mut connection) => {
+            let name = match request {
+                Request::DeviceAdd { device } => Some(device.name.clone()),
+                _ => None,
+            };
+            let answer = connection.ask(request);
+            answer.map_err(|why| with_what_became(why, state.folder.as_deref(), name.as_slice()))
+        }
         Err(Unanswered::NotRunning(_)) => {
             let folder = state.folder.clone();
             let folder = folder.unwrap_or_else(settings::default_state_folder);

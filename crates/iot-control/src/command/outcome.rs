@@ -10,6 +10,7 @@ use mapping::Loaded;
 use crate::{
     printer,
     run::house::{Unfit, judge},
+    some_of::some_of,
 };
 
 /// The files are written, and a dispatcher goes on with what it has; with --dry-run: so it would be. 1 says that nothing was
@@ -85,10 +86,5 @@ fn was_so(unfit: &Unfit, before: &Loaded) -> bool {
 }
 
 fn names(failing: &[Verdict]) -> String {
-    let names = failing.iter().take(NAMES_MAX).map(|test| &*test.name);
-    let names: Vec<&str> = names.collect();
-    match failing.len() - names.len() {
-        0 => names.join(", "),
-        more => format!("{} and {more} more", names.join(", ")),
-    }
+    some_of(failing.iter().map(|test| &test.name), NAMES_MAX)
 }

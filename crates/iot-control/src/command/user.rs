@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::{Context, bail};
 
+use super::past::with_what_became;
 use crate::{
     cli::{State, User},
     control::{
@@ -124,7 +125,15 @@ fn list(json: bool, state: &State) -> anyhow::Result<()> {
 /// Through the control socket; where no dispatcher runs, on the database itself.
 fn ask(state: &State, request: &Request) -> anyhow::Result<serde_json::Value> {
     match client::connect(state.folder.as_deref()) {
-        Ok(mut connection) => Ok(connection.ask(request)?),
+        Ok(mut connection) => {
+            let device = match request {
+                Request::UserAdd { user } => user.kind.device(),
+                _ => None,
+            };
+            let answer = connection.ask(request);
+            let names = device.map(str::to_owned);
+            answer.map_err(|why| with_what_became(why, state.folder.as_deref(), names.as_slice()))
+        }
         Err(Unanswered::NotRunning(_)) => {
             let folder = state
                 .folder

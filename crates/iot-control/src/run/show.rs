@@ -8,13 +8,12 @@ use jiff::tz::TimeZone;
 use mapping::{
     Program,
     program::{Carrier, ChannelIx, DeviceIx, SlotIx, VarIx},
-    suggest,
 };
 use serde_json::{Map, Value as Json, json};
 use types::{Instant, Now, UnixTime, Value};
 
 use super::{app::App, uplink::Uplink};
-use crate::simulate::Says;
+use crate::{simulate::Says, some_of::instead};
 
 /// More retained messages than this are not told at once, in bytes.
 const RETAINED_BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -97,14 +96,9 @@ pub(super) fn known(app: &App, name: &str) -> Result<(), String> {
     if program.device(name).is_some() {
         return Ok(());
     }
-    let names = program.devices.iter().map(|device| &*device.name);
-    Err(match suggest::closest(name, names.clone()) {
-        Some(near) => format!("the house has no device {name}; did you mean {near}?"),
-        None => format!(
-            "the house has no device {name}; it has {}",
-            names.collect::<Vec<_>>().join(", ")
-        ),
-    })
+    let names = program.devices.iter().map(|device| &device.name);
+    let hint = instead(name, names).unwrap_or_default();
+    Err(format!("the house has no device {name}{hint}"))
 }
 
 /// What a module is asked to report, as people read it: `piano.keys.press key=60 velocity=64`.

@@ -6,7 +6,6 @@ use mapping::{
     Program,
     kinds::Kind,
     program::{ChannelIx, DeviceIx, EventIx, SlotIx},
-    suggest,
 };
 use serde_json::{Map, Number, Value as Json};
 use types::{Type, Value};
@@ -15,6 +14,7 @@ use super::{
     Says,
     foreign::{self, States},
 };
+use crate::some_of::instead;
 
 /// Why words are no event of this house; a sentence for people.
 #[derive(Debug, PartialEq)]
@@ -165,13 +165,9 @@ fn release_of(program: &Program, press: EventIx, pressed: &[Value], release: Eve
 
 fn channel_of(program: &Program, path: &str) -> Result<ChannelIx, Wrong> {
     program.channel_by_path(path).ok_or_else(|| {
-        let paths: Vec<String> = ChannelIx::all(program.channels.len())
-            .map(|ix| program.channel_path(ix))
-            .collect();
-        let hint = match suggest::closest(path, paths.iter().map(String::as_str)) {
-            Some(near) => format!("; did you mean {near}?"),
-            None => format!("; there are {}", paths.join(", ")),
-        };
+        let paths = ChannelIx::all(program.channels.len()).map(|ix| program.channel_path(ix));
+        let paths: Vec<String> = paths.collect();
+        let hint = instead(path, &paths).unwrap_or_default();
         Wrong(format!("the house has no channel {path}{hint}"))
     })
 }

@@ -137,3 +137,52 @@ fn a_moment_that_is_asked_about_is_told_as_it_was_read() {
     let answer = dispatcher.ask(&["why", "hall.lamp", "--at", "2026-01-01"]);
     assert!(answer.stderr.starts_with("on 2026-01-01\n"), "{answer:?}");
 }
+
+#[test]
+fn who_sets_records_or_lets_in_something_by_its_old_name_hears_the_one_of_today() {
+    let house = House::new(HOUSE);
+    let dispatcher = house.start();
+    set(&dispatcher, "night", "true");
+    let renamed = HOUSE.replace("night", "dark").replace("hall", "floor");
+    let light = renamed.replace("[rule.lamp]", "[rule.light]");
+    for (text, name) in [
+        (renamed, "var.night -> var.dark"),
+        (light, "rule.lamp -> rule.light"),
+    ] {
+        let said = dispatcher.mark();
+        house.write("mapping.toml", &text);
+        let told = dispatcher.says(said, "are in force");
+        assert!(told.contains(name), "{told}");
+    }
+    let folder = house.folder().display().to_string();
+    let out = house.state().join("x.identity").display().to_string();
+    let record = ["test", &folder, "--record", "x", "--since", "-1h"];
+    let of = |more: [&'static str; 2]| [&record[..], &more[..]].concat();
+    for (words, said) in [
+        (
+            vec!["set", "night", "false"],
+            "var.night is called var.dark now\n",
+        ),
+        (
+            vec!["set", "var.night", "false"],
+            "var.night is called var.dark now\n",
+        ),
+        (
+            of(["--rule", "lamp"]),
+            "rule.lamp is called rule.light now\n",
+        ),
+        (of(["--device", "hall"]), "hall is called floor now\n"),
+        (
+            vec!["user", "add", "x", "--device", "hall"],
+            "hall is called floor now\n",
+        ),
+        (
+            vec!["device", "add", "hall", "--out", &out],
+            "hall is called floor now\n",
+        ),
+    ] {
+        let refused = dispatcher.ask(&words);
+        assert_eq!(refused.code, Some(1), "{words:?}: {refused:?}");
+        assert!(refused.stderr.ends_with(said), "{words:?}: {refused:?}");
+    }
+}

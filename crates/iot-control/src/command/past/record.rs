@@ -82,6 +82,9 @@ fn recorded(options: &Test, name: &str) -> anyhow::Result<Recording> {
     for rule in &recorded.rule {
         let names = &looked.history.program().names.rules;
         if !names.contains_key(rule.as_str()) {
+            if let Some(became) = looked.history.became(&format!("rule.{rule}")) {
+                bail!(became);
+            }
             let near = suggest::closest(rule, names.keys().map(|name| &**name));
             let near = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
             bail!("the house has no rule {rule}{near}");
@@ -92,7 +95,10 @@ fn recorded(options: &Test, name: &str) -> anyhow::Result<Recording> {
     let only: Vec<String> = rules.chain(recorded.device.iter().cloned()).collect();
     let only = only.iter().flat_map(|path| Target::filters(program, path));
     for path in &recorded.device {
-        Target::expect(looked.history.program(), path)?;
+        if let Some(became) = looked.history.became(path) {
+            bail!(became);
+        }
+        Target::expect(program, path)?;
     }
     let wanted = Wanted {
         name: name.to_owned(),

@@ -10,6 +10,7 @@ use super::Desk;
 use crate::{
     log, printer,
     run::{announce::count, home_assistant, house::House, watch::Edit},
+    some_of::some_of,
 };
 
 impl Desk {
@@ -114,16 +115,7 @@ fn listed(word: &str, all: &[impl Display]) -> String {
     if all.is_empty() {
         return String::new();
     }
-    let shown: Vec<String> = all
-        .iter()
-        .take(SHOWN_MAX)
-        .map(ToString::to_string)
-        .collect();
-    let more = match all.len() - shown.len() {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    format!("; {word}: {}{more}", shown.join(", "))
+    format!("; {word}: {}", some_of(all, SHOWN_MAX))
 }
 
 #[cfg(test)]

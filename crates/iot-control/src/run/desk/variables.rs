@@ -1,12 +1,12 @@
 //! Variables that a person sets by hand.
 
 use dispatcher::Input;
-use mapping::{Program, program::VarIx, suggest};
+use mapping::{Program, program::VarIx};
 use replay::Target;
 use serde_json::Value as Json;
 
 use super::Desk;
-use crate::simulate;
+use crate::{simulate, some_of::instead};
 
 impl Desk {
     /// In force at once; in the journal before anybody hears that it is.
@@ -45,25 +45,26 @@ fn variable(program: &Program, asked: &str) -> Result<VarIx, String> {
     }
     let shown = asked.escape_debug();
     if let Some(other) = Target::find(program, asked) {
-        let what = match other {
-            Target::Channel(_) | Target::Slot(_) => format!(
-                "; ask for a target with an MQTT client, on iot/{}/set",
-                asked.split('.').take(2).collect::<Vec<_>>().join("/")
-            ),
-            _ => String::new(),
-        };
-        return Err(format!("{shown} is no variable{what}"));
+        return Err(format!("{shown} is no variable{}", way_to(program, &other)));
     }
-    let near = suggest::closest(bare, names.keys().map(|name| &**name));
-    let hint = match near {
-        Some(near) => format!("; did you mean {near}?"),
-        None if names.is_empty() => "; it has none".to_owned(),
-        None => {
-            let all: Vec<&str> = names.keys().map(|name| &**name).collect();
-            format!("; there are {}", all.join(", "))
-        }
-    };
+    let hint = instead(bare, names.keys()).unwrap_or_else(|| "; it has none".to_owned());
     Err(format!("the house has no variable {shown}{hint}"))
+}
+
+/// How something that is no variable is told what to do, where it can be.
+fn way_to(program: &Program, target: &Target) -> String {
+    let (channel, is_told) = match target {
+        Target::Channel(channel) => (*channel, true),
+        Target::Slot(slot) => (program[*slot].channel, program[*slot].settable),
+        _ => return String::new(),
+    };
+    let row = &program[channel];
+    if is_told && (row.consumer || !row.commands.is_empty()) {
+        let topic = program.channel_path(channel).replace('.', "/");
+        format!("; ask for a target with an MQTT client, on iot/{topic}/set")
+    } else {
+        "; it says how it is, and can't be told".to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -71,7 +72,7 @@ mod tests {
     use super::*;
 
     fn asked(name: &str) -> Result<String, String> {
-        let house = "format = 1\n[device.hall]\nid = 1\nio.lamp = { kind = \"switch\" }\n\
+        let house = "format = 1\n[device.hall]\nid = 1\nio.lamp = { kind = \"switch\" }\nio.lux = { kind = \"lux\" }\n\
                      [var]\nnight = { kind = \"bool\" }\nmood = { kind = \"text\", values = [\"calm\", \"wild\"] }\n";
         let loaded = mapping::load_texts([("mapping.toml", house.to_owned())]);
         let program = loaded.program.expect("it checks");
@@ -93,11 +94,19 @@ mod tests {
             ),
             (
                 "temperature",
-                "the house has no variable temperature; there are mood, night",
+                "the house has no variable temperature; it has mood, night",
             ),
             (
                 "hall.lamp",
                 "hall.lamp is no variable; ask for a target with an MQTT client, on iot/hall/lamp/set",
+            ),
+            (
+                "hall.lamp.on",
+                "hall.lamp.on is no variable; ask for a target with an MQTT client, on iot/hall/lamp/set",
+            ),
+            (
+                "hall.lux",
+                "hall.lux is no variable; it says how it is, and can't be told",
             ),
             ("hall", "hall is no variable"),
         ] {
