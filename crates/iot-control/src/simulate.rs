@@ -21,7 +21,7 @@ use wire::Identity;
 pub(crate) use faults::Faults;
 use module::{Link, Module};
 pub(crate) use payload::{value_of, words_of};
-use told::{Next, Told};
+use told::{Follows, Next, Told};
 
 /// How many events may wait for one module; a person presses more slowly.
 const WAITING_EVENTS_MAX: usize = 64;
@@ -113,9 +113,9 @@ impl Modules {
         })
     }
 
-    /// Goes on with another mapping, at first from none: what is the same module there stays connected, one whose device changed
-    /// connects anew and is what it was, others come and go. One on the sealed link stays connected whatever changed: its new
-    /// role comes to it. `passwords` are those of today, `lend` gives a key. Says how many connect.
+    /// Goes on with another mapping, at first from none: what is a module of the same name there stays connected and takes its
+    /// new role, one that is reached otherwise connects anew and is what it was, others come and go. One on the sealed link stays
+    /// connected whatever changed: its new role comes to it. `passwords` are those of today, `lend` gives a key. Says how many connect.
     ///
     /// # Errors
     /// No key can be made.
@@ -135,11 +135,18 @@ impl Modules {
             let running = was.and_then(|was| Some((was, were_running.remove(&was)?)));
             let running = running.filter(|(_, running)| running.is_sealed == is_sealed);
             if let Some((was, running)) = running {
-                let stays = is_sealed || is_same_module((&before, was), (program, device));
-                let link = (!stays).then(|| self.link(device, passwords));
-                let next = Next::new(&succession, program, (was, device), link);
+                let (was_there, is_there) = ((&*before, was), (&**program, device));
+                let how = if is_sealed || is_same_module(was_there, is_there) {
+                    Follows::AsItIs
+                } else if module::is_reached_alike(was_there, is_there) {
+                    Follows::NewRole
+                } else {
+                    Follows::Anew(self.link(device, passwords))
+                };
+                let connects = matches!(how, Follows::Anew(_));
+                let next = Next::new(&succession, program, (was, device), how);
                 if running.inbox.try_send(Told::Next(Box::new(next))).is_ok() {
-                    connect += usize::from(!stays);
+                    connect += usize::from(connects);
                     self.running.insert(device, running);
                     continue;
                 }

@@ -9,7 +9,9 @@ use std::{
 
 use mapping::{
     Program,
-    program::{CarriedValue, Carrier, ChannelIx, Codec, DeviceIx, EventIx, Foreign, Preset},
+    program::{
+        CarriedValue, Carrier, ChannelIx, Codec, Device, DeviceIx, EventIx, Foreign, Preset,
+    },
 };
 use rumqttc::{
     AsyncClient, Broker, Event as Mqtt, EventLoop, Incoming, LastWill, MqttOptions, PublishOptions,
@@ -22,7 +24,7 @@ use super::{
     Says,
     foreign::{self, States},
     payload,
-    told::{Next, Told},
+    told::{Follows, Next, Told},
 };
 use crate::run::users;
 
@@ -92,13 +94,16 @@ impl Module {
                     () = until(ends) => self.end(&client),
                     told = self.inbox.recv() => match told {
                         Some(Told::Says(says)) => self.say(&client, says),
-                        Some(Told::Next(next)) if next.link.is_none() => self.become_next(*next),
-                        Some(Told::Next(next)) => {
-                            self.leave(&client, &mut events).await;
-                            self.become_next(*next);
-                            pause = Duration::ZERO;
-                            break;
-                        }
+                        Some(Told::Next(next)) => match next.how {
+                            Follows::AsItIs => self.become_next(*next),
+                            Follows::NewRole => self.take_role(&client, *next),
+                            Follows::Anew(_) => {
+                                self.leave(&client, &mut events).await;
+                                self.become_next(*next);
+                                pause = Duration::ZERO;
+                                break;
+                            }
+                        },
                         None => {
                             self.leave(&client, &mut events).await;
                             return;
@@ -127,9 +132,27 @@ impl Module {
                 before.filter_map(|(channel, at)| Some((*next.channels.get(&channel)?, at)));
             *times = moved.collect();
         }
-        if let Some(link) = next.link {
+        if let Follows::Anew(link) = next.how {
             self.link = link;
         }
+    }
+
+    /// Goes on under another role, connected as it is.
+    fn take_role(&mut self, client: &AsyncClient, next: Next) {
+        let before = self.told_on();
+        self.become_next(next);
+        let topics = self.told_on();
+        for gone in before.difference(&topics) {
+            if let Err(error) = client.try_unsubscribe(gone) {
+                tracing::debug!(%error, "a simulated module can't unsubscribe");
+            }
+        }
+        subscribe(client, topics.difference(&before).cloned());
+        let now = Instant::now();
+        for (channel, every) in self.promises() {
+            self.reports.entry(channel).or_insert(now + every);
+        }
+        self.publish_all(client);
     }
 
     /// Reports what is due.
@@ -245,11 +268,7 @@ impl Module {
         if let Some(topic) = self.availability() {
             send(client, topic, self.presence().0.to_owned(), true);
         }
-        for topic in self.told_on() {
-            if let Err(error) = client.try_subscribe(topic, QoS::AtLeastOnce) {
-                tracing::debug!(%error, "a simulated module can't subscribe");
-            }
-        }
+        subscribe(client, self.told_on());
         self.publish_all(client);
     }
 
@@ -367,27 +386,12 @@ impl Module {
     }
 
     fn availability(&self) -> Option<String> {
-        let device = &self.program[self.device];
-        match &device.carrier {
-            Carrier::Foreign(foreign) => foreign.availability.as_deref().map(str::to_owned),
-            Carrier::Own | Carrier::Virtual => Some(format!("iot/{}/availability", device.name)),
-        }
+        availability(&self.program[self.device])
     }
 
     /// How it says that it is there, and that it is gone.
     fn presence(&self) -> (&'static str, &'static str) {
-        match &self.program[self.device].carrier {
-            Carrier::Foreign(Foreign {
-                preset: Some((preset, _)),
-                ..
-            }) => match preset {
-                Preset::Homie => ("ready", "lost"),
-                Preset::Shelly | Preset::ShellyGen1 => ("true", "false"),
-                Preset::Tasmota => ("Online", "Offline"),
-                Preset::Zigbee2Mqtt | Preset::EspHome => ("online", "offline"),
-            },
-            _ => ("online", "offline"),
-        }
+        presence(&self.program[self.device].carrier)
     }
 
     fn topic(&self, channel: ChannelIx, what: &str) -> Option<String> {
@@ -424,6 +428,46 @@ async fn until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
+    }
+}
+
+/// Whether a module of the one device can be that of the other without connecting anew: its login and its last will are the same.
+pub(super) fn is_reached_alike(was: (&Program, DeviceIx), is: (&Program, DeviceIx)) -> bool {
+    let (was, is) = (&was.0[was.1], &is.0[is.1]);
+    was.name == is.name
+        && availability(was) == availability(is)
+        && presence(&was.carrier) == presence(&is.carrier)
+}
+
+/// Where a device says whether it is there.
+fn availability(device: &Device) -> Option<String> {
+    match &device.carrier {
+        Carrier::Foreign(foreign) => foreign.availability.as_deref().map(str::to_owned),
+        Carrier::Own | Carrier::Virtual => Some(format!("iot/{}/availability", device.name)),
+    }
+}
+
+/// How such a device says that it is there, and that it is gone.
+fn presence(carrier: &Carrier) -> (&'static str, &'static str) {
+    match carrier {
+        Carrier::Foreign(Foreign {
+            preset: Some((preset, _)),
+            ..
+        }) => match preset {
+            Preset::Homie => ("ready", "lost"),
+            Preset::Shelly | Preset::ShellyGen1 => ("true", "false"),
+            Preset::Tasmota => ("Online", "Offline"),
+            Preset::Zigbee2Mqtt | Preset::EspHome => ("online", "offline"),
+        },
+        _ => ("online", "offline"),
+    }
+}
+
+fn subscribe(client: &AsyncClient, topics: impl IntoIterator<Item = String>) {
+    for topic in topics {
+        if let Err(error) = client.try_subscribe(topic, QoS::AtLeastOnce) {
+            tracing::debug!(%error, "a simulated module can't subscribe");
+        }
     }
 }
 

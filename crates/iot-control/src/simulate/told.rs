@@ -23,8 +23,17 @@ pub(super) struct Next {
     pub(super) device: DeviceIx,
     /// What its channels are there, those of another kind left out.
     pub(super) channels: BTreeMap<ChannelIx, ChannelIx>,
-    /// How it connects anew; `None`: it stays connected.
-    pub(super) link: Option<Link>,
+    pub(super) how: Follows,
+}
+
+/// How a module goes over to another mapping.
+pub(super) enum Follows {
+    /// Nothing of it changed.
+    AsItIs,
+    /// It has another role, takes its targets where that has them, and says how it is.
+    NewRole,
+    /// It is reached otherwise: it leaves, and connects by this.
+    Anew(Link),
 }
 
 impl Next {
@@ -33,7 +42,7 @@ impl Next {
         succession: &Succession<'_>,
         program: &Arc<Program>,
         (was, is): (DeviceIx, DeviceIx),
-        link: Option<Link>,
+        how: Follows,
     ) -> Self {
         let (old, _) = succession.programs();
         let pairs = old[was].channels.iter().filter_map(|channel| {
@@ -46,7 +55,7 @@ impl Next {
             program: Arc::clone(program),
             device: is,
             channels: pairs.collect(),
-            link,
+            how,
         }
     }
 
