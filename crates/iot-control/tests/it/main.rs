@@ -42,6 +42,7 @@ mod report;
 mod rubbish;
 mod sealed;
 mod sealed_simulation;
+mod simulated_edits;
 mod simulation;
 mod status;
 mod supervised;
