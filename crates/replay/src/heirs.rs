@@ -4,51 +4,37 @@
 
 use std::sync::Arc;
 
-use dispatcher::Input;
+use dispatcher::{DecodeError, Input};
 use engine::Who;
 use mapping::{
     Program,
-    program::{ChannelIx, DeviceIx, Kin, RuleIx, SlotIx, Succession, TimerIx, VarIx},
+    program::{ChannelIx, DeviceIx, Kin, Known, RuleIx, SlotIx, Succession, TimerIx, VarIx},
 };
 use types::{InputNo, Value};
 
-use crate::history::History;
+use crate::{history::History, target::Target, way::Way};
 
 /// What the things of one program are in another one, and back.
 #[derive(Clone, Debug)]
 pub(crate) struct Heirs {
     old: Arc<Program>,
     new: Arc<Program>,
-    devices: Vec<Option<DeviceIx>>,
-    channels: Vec<Option<ChannelIx>>,
-    channels_before: Vec<Option<ChannelIx>>,
-    vars: Vec<Option<VarIx>>,
-    timers: Vec<Option<TimerIx>>,
-    rules: Vec<Option<RuleIx>>,
+    there: Known,
+    back: Known,
 }
 
 impl Heirs {
+    /// As an edit from the one to the other shows.
     pub(crate) fn new(old: &Arc<Program>, new: &Arc<Program>) -> Self {
-        let succession = Succession::new(old, new);
-        let devices = DeviceIx::all(old.devices.len());
-        let channels = ChannelIx::all(old.channels.len());
-        let channels_before = ChannelIx::all(new.channels.len());
-        let vars = VarIx::all(old.vars.len());
+        Self::of(old, new, Succession::new(old, new).into_known())
+    }
+
+    fn of(old: &Arc<Program>, new: &Arc<Program>, there: Known) -> Self {
         Self {
-            devices: devices.map(|ix| succession.device(ix)).collect(),
-            channels: channels.map(|ix| succession.channel(ix)).collect(),
-            channels_before: channels_before
-                .map(|ix| succession.channel_before(ix))
-                .collect(),
-            vars: vars.map(|ix| succession.var(ix)).collect(),
-            timers: TimerIx::all(old.timers.len())
-                .map(|ix| succession.timer(ix))
-                .collect(),
-            rules: RuleIx::all(old.rules.len())
-                .map(|ix| succession.rule(ix))
-                .collect(),
             old: Arc::clone(old),
             new: Arc::clone(new),
+            back: there.reversed(new),
+            there,
         }
     }
 
@@ -60,57 +46,122 @@ impl Heirs {
         program: &Arc<Program>,
     ) -> Option<Arc<Self>> {
         let at = history.mapping_after(no, program.hash);
+        let last = history.mappings().len() - 1;
         if history.mapping(at).hash == program.hash {
-            return history.heirs_since(at);
+            return (at < last).then(|| history.heirs_since(at));
         }
         // It was in force too shortly for a snapshot.
-        let next = at + 1;
-        if next >= history.mappings().len() {
-            return None;
+        (at < last).then(|| {
+            let first = Self::new(program, &history.mapping(at + 1));
+            let mut to_last = history.to_last().borrow_mut();
+            Arc::new(to_last.through(&first, last - at - 1, |at| history.step(last - at)))
+        })
+    }
+
+    /// The programs: the old one and the new one.
+    pub(crate) fn programs(&self) -> (&Arc<Program>, &Arc<Program>) {
+        (&self.old, &self.new)
+    }
+
+    /// The way back.
+    pub(crate) fn before(&self) -> Before<'_> {
+        Before(self)
+    }
+
+    pub(crate) fn reversed(&self) -> Self {
+        Self {
+            old: Arc::clone(&self.new),
+            new: Arc::clone(&self.old),
+            there: self.back.clone(),
+            back: self.there.clone(),
         }
-        let step = Self::new(program, &history.mapping(next));
-        Some(Arc::new(match history.heirs_since(next) {
-            Some(rest) => step.and(&rest),
-            None => step,
-        }))
     }
 
-    /// How much of the old program has an heir.
-    pub(crate) fn reach(&self) -> usize {
-        let devices = self.devices.iter().flatten().count();
-        let channels = self.channels.iter().flatten().count();
-        devices + channels + self.vars.iter().flatten().count()
-    }
-
-    /// Whether no other way can reach more.
-    pub(crate) fn reaches_all(&self) -> bool {
-        self.reach() == self.devices.len() + self.channels.len() + self.vars.len()
+    /// For whoever puts the new program in force.
+    pub(crate) fn succession(&self) -> Succession<'_> {
+        Succession::of(&self.old, &self.new, self.there.clone())
     }
 
     /// What `channel` of the new program was in the old one.
     pub(crate) fn channel_before(&self, channel: ChannelIx) -> Option<ChannelIx> {
-        self.channels_before[channel.index()]
+        self.before().channel(channel)
     }
 
     /// Whether everything of the old program has an heir.
     pub(crate) fn is_complete(&self) -> bool {
-        self.devices.iter().all(Option::is_some)
-            && self.channels.iter().all(Option::is_some)
-            && self.vars.iter().all(Option::is_some)
-            && self.rules.iter().all(Option::is_some)
+        self.gone()
+            .iter()
+            .all(|target| matches!(target, Target::Timer(_)))
     }
 
     /// From the old program of these to the new one of `next`, which goes on where these end.
     pub(crate) fn and(&self, next: &Self) -> Self {
-        Self {
-            devices: through(&self.devices, |ix| next.device(ix)),
-            channels: through(&self.channels, |ix| next.channel(ix)),
-            channels_before: through(&next.channels_before, |ix| self.channel_before(ix)),
-            vars: through(&self.vars, |ix| next.var(ix)),
-            timers: through(&self.timers, |ix| next.timer(ix)),
-            rules: through(&self.rules, |ix| next.rule(ix)),
-            old: Arc::clone(&self.old),
-            new: Arc::clone(&next.new),
+        Self::of(&self.old, &next.new, self.there.and(&next.there))
+    }
+
+    /// What of the old program has no heir, devices first.
+    pub(crate) fn gone(&self) -> Vec<Target> {
+        let Known {
+            devices,
+            channels,
+            vars,
+            timers,
+            rules,
+        } = &self.there;
+        let devices = none(devices, DeviceIx).map(Target::Device);
+        let channels = none(channels, ChannelIx).map(Target::Channel);
+        let vars = none(vars, VarIx).map(Target::Var);
+        let timers = none(timers, TimerIx).map(Target::Timer);
+        let rules = none(rules, RuleIx).map(Target::Rule);
+        let things = devices.chain(channels).chain(vars);
+        things.chain(timers).chain(rules).collect()
+    }
+
+    /// Makes `is` the heir of `was`, unless it is another's.
+    pub(crate) fn pair(&mut self, was: &Target, is: &Target) {
+        let Self { there, back, .. } = self;
+        match (was, is) {
+            (Target::Device(was), Target::Device(is)) => {
+                pair(
+                    &mut there.devices,
+                    &mut back.devices,
+                    (*was, was.index()),
+                    (*is, is.index()),
+                );
+            }
+            (Target::Channel(was), Target::Channel(is)) => {
+                pair(
+                    &mut there.channels,
+                    &mut back.channels,
+                    (*was, was.index()),
+                    (*is, is.index()),
+                );
+            }
+            (Target::Var(was), Target::Var(is)) => {
+                pair(
+                    &mut there.vars,
+                    &mut back.vars,
+                    (*was, was.index()),
+                    (*is, is.index()),
+                );
+            }
+            (Target::Timer(was), Target::Timer(is)) => {
+                pair(
+                    &mut there.timers,
+                    &mut back.timers,
+                    (*was, was.index()),
+                    (*is, is.index()),
+                );
+            }
+            (Target::Rule(was), Target::Rule(is)) => {
+                pair(
+                    &mut there.rules,
+                    &mut back.rules,
+                    (*was, was.index()),
+                    (*is, is.index()),
+                );
+            }
+            _ => {}
         }
     }
 
@@ -118,25 +169,33 @@ impl Heirs {
     ///
     /// # Errors
     /// What it speaks of is not there, or takes no such value.
-    pub(crate) fn input(&self, input: &Input) -> Result<Input, dispatcher::DecodeError> {
+    pub(crate) fn input(&self, input: &Input) -> Result<Input, DecodeError> {
         let mut record = Vec::new();
-        match self.moved(input) {
-            Some(moved) => moved.encode(&self.new, &mut record),
-            None => input.encode(&self.old, &mut record),
-        }
+        self.moved(input)?.encode(&self.new, &mut record);
         Input::decode(&self.new, &record)
     }
 
-    /// `None`: what it speaks of has no heir.
-    fn moved(&self, input: &Input) -> Option<Input> {
-        Some(match input {
+    /// What has no heir is not what bears its name now.
+    fn moved(&self, input: &Input) -> Result<Input, DecodeError> {
+        let (old, there) = (&*self.old, &self.there);
+        let to_device = |ix: DeviceIx| {
+            let heir = there.devices[ix.index()];
+            heir.ok_or_else(|| none_is("device", old[ix].name.to_string()))
+        };
+        let to_channel = |ix: ChannelIx| {
+            let heir = there.channels[ix.index()];
+            heir.ok_or_else(|| none_is("channel", old.channel_path(ix)))
+        };
+        Ok(match input {
             Input::Event {
                 event,
                 fields,
                 produced_ms,
                 stamp,
             } => Input::Event {
-                event: self.event(*event)?,
+                event: self
+                    .event(*event)
+                    .ok_or_else(|| none_is("event", old.event_path(*event)))?,
                 fields: fields.clone(),
                 produced_ms: *produced_ms,
                 stamp: *stamp,
@@ -147,13 +206,13 @@ impl Heirs {
                 live,
                 adopt,
             } => Input::Report {
-                channel: self.channel(*channel)?,
+                channel: to_channel(*channel)?,
                 fields: self.fields(fields)?,
                 live: *live,
                 adopt: *adopt,
             },
-            Input::Online(device) => Input::Online(self.device(*device)?),
-            Input::Offline(device) => Input::Offline(self.device(*device)?),
+            Input::Online(ix) => Input::Online(to_device(*ix)?),
+            Input::Offline(ix) => Input::Offline(to_device(*ix)?),
             Input::Set {
                 channel,
                 fields,
@@ -161,7 +220,7 @@ impl Heirs {
                 hold,
                 bound,
             } => Input::Set {
-                channel: self.channel(*channel)?,
+                channel: to_channel(*channel)?,
                 fields: self.fields(fields)?,
                 who: Who::clone(who),
                 hold: *hold,
@@ -173,26 +232,37 @@ impl Heirs {
                 args,
                 who,
             } => Input::Command {
-                channel: self.channel(*channel)?,
-                command: self.command(*channel, *command)?,
+                channel: to_channel(*channel)?,
+                command: self.command(*channel, *command).ok_or_else(|| {
+                    let commands = &old[*channel].commands;
+                    let name = commands.get(usize::from(*command)).map(|row| &*row.name);
+                    let path = old.channel_path(*channel);
+                    none_is("command", format!("{path}.{}", name.unwrap_or_default()))
+                })?,
                 args: args.clone(),
                 who: Who::clone(who),
             },
             Input::Var { var, to } => Input::Var {
-                var: self.var(*var)?,
+                var: self
+                    .var(*var)
+                    .ok_or_else(|| none_is("variable", old[*var].name.to_string()))?,
                 to: to.clone(),
             },
             Input::Several(inputs) => {
                 let moved = inputs.iter().map(|input| self.moved(input));
-                Input::Several(moved.collect::<Option<_>>()?)
+                Input::Several(moved.collect::<Result<_, _>>()?)
             }
             other => other.clone(),
         })
     }
 
-    fn fields(&self, fields: &[(SlotIx, Value)]) -> Option<Vec<(SlotIx, Value)>> {
+    fn fields(&self, fields: &[(SlotIx, Value)]) -> Result<Vec<(SlotIx, Value)>, DecodeError> {
         let moved = fields.iter();
-        let moved = moved.map(|(slot, value)| Some((self.slot(*slot)?, value.clone())));
+        let moved = moved.map(|(slot, value)| {
+            let heir = self.slot(*slot);
+            let heir = heir.ok_or_else(|| none_is("field", self.old.slot_path(*slot)))?;
+            Ok((heir, value.clone()))
+        });
         moved.collect()
     }
 }
@@ -203,47 +273,150 @@ impl Kin for Heirs {
     }
 
     fn device(&self, device: DeviceIx) -> Option<DeviceIx> {
-        self.devices[device.index()]
+        self.there.devices[device.index()]
     }
 
     fn channel(&self, channel: ChannelIx) -> Option<ChannelIx> {
-        self.channels[channel.index()]
+        self.there.channels[channel.index()]
     }
 
     fn var(&self, var: VarIx) -> Option<VarIx> {
-        self.vars[var.index()]
+        self.there.vars[var.index()]
     }
 
     fn timer(&self, timer: TimerIx) -> Option<TimerIx> {
-        self.timers[timer.index()]
+        self.there.timers[timer.index()]
     }
 
     fn rule(&self, rule: RuleIx) -> Option<RuleIx> {
-        self.rules[rule.index()]
+        self.there.rules[rule.index()]
+    }
+}
+
+/// What the things of the new program were in the old one.
+pub(crate) struct Before<'h>(&'h Heirs);
+
+impl Kin for Before<'_> {
+    fn sides(&self) -> (&Program, &Program) {
+        (&self.0.new, &self.0.old)
+    }
+
+    fn device(&self, device: DeviceIx) -> Option<DeviceIx> {
+        self.0.back.devices[device.index()]
+    }
+
+    fn channel(&self, channel: ChannelIx) -> Option<ChannelIx> {
+        self.0.back.channels[channel.index()]
+    }
+
+    fn var(&self, var: VarIx) -> Option<VarIx> {
+        self.0.back.vars[var.index()]
+    }
+
+    fn timer(&self, timer: TimerIx) -> Option<TimerIx> {
+        self.0.back.timers[timer.index()]
+    }
+
+    fn rule(&self, rule: RuleIx) -> Option<RuleIx> {
+        self.0.back.rules[rule.index()]
+    }
+}
+
+/// From each mapping on a way to the one at its end: composed from that end on and kept, so that whoever goes through all
+/// mappings compares each with the next one only once.
+#[derive(Debug, Default)]
+pub(crate) struct Toward {
+    /// From the mapping before the end to it, from the one before to that, and so on.
+    steps: Vec<Arc<Heirs>>,
+    /// From each of these to the end.
+    whole: Vec<Arc<Heirs>>,
+}
+
+impl Toward {
+    /// From the mapping that is so many steps away, at least one. `step`: from the one so far away to the next one.
+    pub(crate) fn from(
+        &mut self,
+        distance: usize,
+        step: impl Fn(usize) -> Arc<Heirs>,
+    ) -> Arc<Heirs> {
+        while self.whole.len() < distance {
+            let first = step(self.whole.len() + 1);
+            let whole = self.joined(&first, self.whole.len());
+            self.steps.push(first);
+            self.whole.push(Arc::new(whole));
+        }
+        Arc::clone(&self.whole[distance - 1])
+    }
+
+    /// From the old program of `first`, whose new one is so many steps away.
+    pub(crate) fn through(
+        &mut self,
+        first: &Heirs,
+        distance: usize,
+        step: impl Fn(usize) -> Arc<Heirs>,
+    ) -> Heirs {
+        if distance > 0 {
+            self.from(distance, step);
+        }
+        self.joined(first, distance)
+    }
+
+    fn joined(&self, first: &Heirs, distance: usize) -> Heirs {
+        let Some(rest) = distance.checked_sub(1).map(|at| &self.whole[at]) else {
+            return first.clone();
+        };
+        let mut heirs = first.and(rest);
+        // What the rest does not have either it may have again.
+        for gone in first.gone() {
+            let mut way = Way::new(&first.old, gone.clone());
+            way.go(first);
+            for step in self.steps[..distance].iter().rev() {
+                way.go(step);
+            }
+            if let Some(is) = way.there() {
+                heirs.pair(&gone, is);
+            }
+        }
+        heirs
     }
 }
 
 impl History {
-    /// From the mapping at this place of [`Self::mappings`] to the last one; `None`: it is the last one. Composed from the last
-    /// one backwards and kept: whoever goes through all mappings compares each with the next one only once.
-    pub(crate) fn heirs_since(&self, at: usize) -> Option<Arc<Heirs>> {
+    /// From the mapping at this place of [`Self::mappings`] to the next one.
+    pub(crate) fn step(&self, at: usize) -> Arc<Heirs> {
+        let known = self.steps().borrow().get(&at).map(Arc::clone);
+        known.unwrap_or_else(|| {
+            let step = Arc::new(Heirs::new(&self.mapping(at), &self.mapping(at + 1)));
+            self.steps().borrow_mut().insert(at, Arc::clone(&step));
+            step
+        })
+    }
+
+    /// From the mapping at this place of [`Self::mappings`] to the last one, which it is not.
+    pub(crate) fn heirs_since(&self, at: usize) -> Arc<Heirs> {
         let last = self.mappings().len() - 1;
-        let from_last = last - at;
-        let mut known = self.heirs().borrow_mut();
-        while known.len() < from_last {
-            let at = last - 1 - known.len();
-            let step = Heirs::new(&self.mapping(at), &self.mapping(at + 1));
-            let heirs = match known.last() {
-                Some(rest) => step.and(rest),
-                None => step,
-            };
-            known.push(Arc::new(heirs));
-        }
-        let newest = from_last.checked_sub(1)?;
-        known.get(newest).map(Arc::clone)
+        let mut to_last = self.to_last().borrow_mut();
+        to_last.from(last - at, |distance| self.step(last - distance))
     }
 }
 
-fn through<Ix: Copy>(heirs: &[Option<Ix>], next: impl Fn(Ix) -> Option<Ix>) -> Vec<Option<Ix>> {
-    heirs.iter().map(|heir| heir.and_then(&next)).collect()
+fn none<Ix>(heirs: &[Option<Ix>], at: impl Fn(u32) -> Ix) -> impl Iterator<Item = Ix> {
+    let gone = (0..).zip(heirs).filter(|(_, heir)| heir.is_none());
+    gone.map(move |(place, _)| at(place))
+}
+
+fn pair<Ix: Copy>(
+    there: &mut [Option<Ix>],
+    back: &mut [Option<Ix>],
+    (was, was_at): (Ix, usize),
+    (is, is_at): (Ix, usize),
+) {
+    if there[was_at].is_none() && back[is_at].is_none() {
+        there[was_at] = Some(is);
+        back[is_at] = Some(was);
+    }
+}
+
+fn none_is(what: &'static str, name: String) -> DecodeError {
+    DecodeError::Unknown { what, name }
 }

@@ -8,6 +8,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeMap,
     path::Path,
     sync::Arc,
 };
@@ -19,7 +20,7 @@ use store::{MappingHash, Past, Record, SnapshotInfo};
 use types::{InputNo, Instant, Now, UnixTime};
 
 use crate::{
-    heirs::Heirs,
+    heirs::{Heirs, Toward},
     player::Player,
     programs::Programs,
     restore::restore,
@@ -48,8 +49,9 @@ pub struct History {
     /// counts for nothing.
     has_clock: bool,
     programs: RefCell<Programs>,
-    /// From the mapping before the last one to that, from the one before, and so on.
-    heirs: RefCell<Vec<Arc<Heirs>>>,
+    /// From mappings to the next ones, by their places.
+    steps: RefCell<BTreeMap<usize, Arc<Heirs>>>,
+    to_last: RefCell<Toward>,
     troubles: RefCell<Troubles>,
     replayed: Cell<u64>,
 }
@@ -113,7 +115,8 @@ impl History {
             newest,
             has_clock,
             programs: RefCell::new(programs),
-            heirs: RefCell::default(),
+            steps: RefCell::default(),
+            to_last: RefCell::default(),
             troubles: RefCell::new(troubles),
             replayed: Cell::new(0),
             past,
@@ -367,14 +370,6 @@ impl History {
         programs.find_or(self.past.database(), hash, &self.newest)
     }
 
-    /// Those that came into force since the one with this hash, which was in force after input `no`.
-    pub(crate) fn mappings_since(&self, no: InputNo, hash: [u8; 32]) -> Vec<Arc<Program>> {
-        let at = self.mapping_after(no, hash);
-        (at + 1..self.mappings.len())
-            .map(|at| self.mapping(at))
-            .collect()
-    }
-
     /// The place in [`Self::mappings`] of the one with this hash that was in force after input `no`; of the one before,
     /// where it is not among them.
     pub(crate) fn mapping_after(&self, no: InputNo, hash: [u8; 32]) -> usize {
@@ -390,8 +385,12 @@ impl History {
         self.replayed.set(self.replayed.get() + 1);
     }
 
-    pub(crate) fn heirs(&self) -> &RefCell<Vec<Arc<Heirs>>> {
-        &self.heirs
+    pub(crate) fn steps(&self) -> &RefCell<BTreeMap<usize, Arc<Heirs>>> {
+        &self.steps
+    }
+
+    pub(crate) fn to_last(&self) -> &RefCell<Toward> {
+        &self.to_last
     }
 
     pub(crate) fn programs(&self) -> &RefCell<Programs> {

@@ -24,6 +24,7 @@ mod travel;
 pub mod trial;
 mod trouble;
 mod waits;
+mod way;
 mod when;
 pub mod why;
 pub mod why_not;

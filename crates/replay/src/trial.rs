@@ -6,7 +6,6 @@
 //! and what the real one reported says nothing about it.
 
 use std::{
-    cell::OnceCell,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
@@ -16,7 +15,7 @@ use mapping::{
     Program,
     program::{ChannelIx, Kin, SlotIx},
 };
-use types::{InputNo, Now, UnixTime, Value};
+use types::{Now, UnixTime, Value};
 
 use crate::{
     heirs::Heirs,
@@ -30,22 +29,22 @@ mod commands;
 mod json;
 mod text;
 mod touched;
+mod tried;
 
 use commands::Command;
 use touched::{is_told, touched};
+use tried::Tried;
 
 /// Reports that one input may set off in the other house before it counts as restless.
 const ECHOES_MAX: usize = 64;
 
 /// Runs through history, difference by difference; holds two houses and one record.
 pub struct Trial<'h> {
-    history: &'h History,
     travel: Travel<'h>,
     other: Dispatcher,
     /// What the things of the mapping in force are in the tried one.
     heirs: Heirs,
-    /// The same of the mapping in force last, once it was needed; `None` in it: that is the tried one.
-    from_last: OnceCell<Option<Heirs>>,
+    tried: Tried<'h>,
     now: Now,
     /// Differences that were found and not handed out yet, in the order of time.
     found: std::collections::VecDeque<Difference>,
@@ -132,17 +131,11 @@ impl<'h> Trial<'h> {
             // Its own bytes; a house from nothing is the next best.
             Err(_) => Dispatcher::new(Arc::clone(&program), config, Blocklist::default(), now),
         };
-        let here = (travel.last(), house.program());
-        let from_last = OnceCell::new();
-        let (heirs, is_by_way) = heirs(history, here, (&program, &from_last));
-        let by_way_of = match is_by_way {
-            true => history.mappings_since(here.0, here.1.hash),
-            false => Vec::new(),
-        };
-        for next in by_way_of.into_iter().chain([program]) {
-            if other.program().hash != next.hash {
-                other.replace(now, next, &mut Effects::default());
-            }
+        let mut tried = Tried::new(history, Arc::clone(&program));
+        let heirs = tried.heirs(travel.last(), house.program());
+        if other.program().hash != program.hash {
+            let effects = &mut Effects::default();
+            other.replace_by(now, program, &heirs.succession(), effects);
         }
         Ok(Self {
             summary: Summary {
@@ -154,8 +147,7 @@ impl<'h> Trial<'h> {
             looks: 0,
             runs_on: None,
             heirs,
-            from_last,
-            history,
+            tried,
             other,
             travel,
             now,
@@ -208,9 +200,7 @@ impl<'h> Trial<'h> {
         let input = step.input();
         let program = Arc::clone(step.program());
         if step.fed == Fed::Reloaded {
-            let here = (step.record.no, &program);
-            let tried = (self.other.program(), &self.from_last);
-            (self.heirs, _) = heirs(self.history, here, tried);
+            self.heirs = self.tried.heirs(step.record.no, &program);
         }
         let mut was = match step.fed {
             Fed::Applied | Fed::Reloaded => commands::of(&program, step.effects),
@@ -449,33 +439,5 @@ impl<'h> Trial<'h> {
             }
         }
         self.found.extend(moments.into_values());
-    }
-}
-
-/// What the things of the mapping in force after an input are in `tried`. Where the two alone don't tell who is who, as behind
-/// a rename that another edit followed, by way of those that came into force since: whether it was. `from_last` keeps what the last of them is in `tried`.
-fn heirs(
-    history: &History,
-    (no, program): (InputNo, &Arc<Program>),
-    (tried, from_last): (&Arc<Program>, &OnceCell<Option<Heirs>>),
-) -> (Heirs, bool) {
-    let alone = Heirs::new(program, tried);
-    if alone.reaches_all() {
-        return (alone, false);
-    }
-    let Some(to_last) = Heirs::today(history, no, program) else {
-        return (alone, false);
-    };
-    let last = history.program();
-    let from_last =
-        from_last.get_or_init(|| (last.hash != tried.hash).then(|| Heirs::new(last, tried)));
-    let through = match from_last {
-        Some(rest) => to_last.and(rest),
-        None => Heirs::clone(&to_last),
-    };
-    if through.reach() > alone.reach() {
-        (through, true)
-    } else {
-        (alone, false)
     }
 }

@@ -26,9 +26,19 @@ impl Dispatcher {
     /// place. Every [`DeviceIx`] that it keeps is to be looked up again.
     pub fn replace(&mut self, now: Now, program: Arc<Program>, effects: &mut Effects) {
         let (old, new) = (Arc::clone(&self.program), Arc::clone(&program));
-        let succession = Succession::new(&old, &new);
+        self.replace_by(now, program, &Succession::new(&old, &new), effects);
+    }
+
+    /// As [`Self::replace`], for whoever knows by `succession` who is who in `program`.
+    pub fn replace_by(
+        &mut self,
+        now: Now,
+        program: Arc<Program>,
+        succession: &Succession<'_>,
+        effects: &mut Effects,
+    ) {
         let targets = self.all_targets();
-        let notes = self.engine.replace(Arc::clone(&program), &succession, now);
+        let notes = self.engine.replace(Arc::clone(&program), succession, now);
         effects.notes.extend(notes.into_iter().map(Note::from));
         self.engine.set_fuse(self.config.conduct.firings_per_s_max);
         let before = Before {
@@ -38,7 +48,7 @@ impl Dispatcher {
             blocked: self.resolve_blocks(),
         };
         self.resolve_sealed();
-        self.carry_over(&before, &succession);
+        self.carry_over(&before, succession);
         self.clear_gone(&before, effects);
         self.tell_changes(now, &before, effects);
         self.tell_new_blocks(&before, effects);

@@ -9,6 +9,7 @@
 //! Must not guess: in doubt one thing is gone and another is new, for nothing may go on that nobody began.
 
 mod exchange;
+mod known;
 mod parts;
 mod rename;
 mod rules;
@@ -24,6 +25,7 @@ use types::DeviceId;
 use super::{
     ChannelIx, Condition, DeviceIx, Program, Rule, RuleIx, TimerIx, Trigger, VarIx, form::Form,
 };
+pub use known::Known;
 pub use parts::{Before, Kin};
 use symbols::{Successors, new_form};
 pub use told::{Renamed, Renumbered};

@@ -13,6 +13,7 @@ mod home;
 mod record_edits;
 mod records;
 mod renames;
+mod returns;
 mod states;
 mod travels;
 mod trials;
