@@ -2,6 +2,7 @@
 
 mod acl;
 mod backup;
+mod changes;
 mod cli;
 mod command;
 mod control;

@@ -12,7 +12,7 @@ use mapping::{
 use types::Shown;
 
 use super::{house, outcome::Outcome};
-use crate::{cli, printer, run::desk::edits::other_names};
+use crate::{changes::other_names, cli, printer};
 
 /// Changes a value or a rule.
 pub(crate) fn edit(command: cli::Edit) -> anyhow::Result<ExitCode> {

@@ -2,7 +2,7 @@
 //! children change something.
 
 mod blocks;
-pub(crate) mod edits;
+mod edits;
 mod keys;
 mod people;
 mod variables;

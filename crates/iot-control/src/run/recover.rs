@@ -19,7 +19,6 @@ use super::{
     app::App,
     clock::{Clock, Machine, TimeLine},
     configure,
-    desk::edits::other_names,
     house::{self, House},
     keys,
     sealed::Sealed,
@@ -28,6 +27,7 @@ use super::{
     whose,
 };
 use crate::{
+    changes::other_names,
     cli, printer,
     settings::{self, Settings},
 };

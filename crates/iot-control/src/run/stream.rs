@@ -153,7 +153,7 @@ impl Stream {
             return;
         }
         let zone = succession.programs().0.home.zone();
-        let renamed = succession.renamed();
+        let renamed = [succession.renamed(), succession.renamed_sets()].concat();
         for reader in self.readers.iter_mut().filter(|reader| !reader.sums_up) {
             for renamed in &renamed {
                 let mut filters = reader.filters.iter();

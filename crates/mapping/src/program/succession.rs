@@ -13,6 +13,7 @@ mod known;
 mod parts;
 mod rename;
 mod rules;
+mod sets;
 mod stated;
 mod symbols;
 mod timers;
