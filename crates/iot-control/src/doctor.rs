@@ -70,9 +70,9 @@ impl Finding {
 pub(crate) fn examine(house: &Path, state: Option<&Path>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let settings = house::settings(house, &mut findings);
-    house::examine(house, &settings, &mut findings);
+    let program = house::examine(house, &settings, &mut findings);
     let folder = state.map_or_else(|| settings.state_folder(None), PathBuf::from);
-    state::examine(&folder, &settings, &mut findings);
+    state::examine(&folder, &settings, program.as_deref(), &mut findings);
     broker::examine(house, &settings, &mut findings);
     ports::examine(&folder, &settings, &mut findings);
     machine::examine(Path::new("/"), &settings, &mut findings);

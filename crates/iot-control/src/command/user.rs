@@ -112,8 +112,12 @@ fn list(json: bool, state: &State) -> anyhow::Result<()> {
             "" => String::new(),
             read => format!("  reads {read}"),
         };
+        let nobody = match user["speaks_for_nobody"] == true {
+            true => "  which the house does not have: it speaks for nobody",
+            false => "",
+        };
         printer::result(format!(
-            "{:<8}{:<24}{}{bridge}{read}",
+            "{:<8}{:<24}{}{bridge}{read}{nobody}",
             text("kind"),
             text("name"),
             text("device")

@@ -1,8 +1,8 @@
 //! The house's files: whether they check, and who else may read what is secret in them.
 
-use std::{os::unix::fs::PermissionsExt, path::Path};
+use std::{os::unix::fs::PermissionsExt, path::Path, sync::Arc};
 
-use mapping::Severity;
+use mapping::{Program, Severity};
 
 use super::{Finding, Level, has_secrets};
 use crate::{
@@ -25,8 +25,12 @@ pub(super) fn settings(house: &Path, findings: &mut Vec<Finding>) -> Settings {
     }
 }
 
-/// Looks at mapping, blocklist and settings together.
-pub(super) fn examine(house: &Path, settings: &Settings, findings: &mut Vec<Finding>) {
+/// Looks at mapping, blocklist and settings together; gives the mapping where it checks.
+pub(super) fn examine(
+    house: &Path,
+    settings: &Settings,
+    findings: &mut Vec<Finding>,
+) -> Option<Arc<Program>> {
     let shown = house.display();
     if !house.join("mapping.toml").exists() {
         findings.push(Finding::bad(
@@ -35,7 +39,7 @@ pub(super) fn examine(house: &Path, settings: &Settings, findings: &mut Vec<Find
             format!("{shown} holds no mapping.toml"),
             "name the folder of your house, or begin with a copy of one of the examples",
         ));
-        return;
+        return None;
     }
     let loaded = mapping::load(house);
     let blocks = mapping::blocklist::load(house);
@@ -43,8 +47,9 @@ pub(super) fn examine(house: &Path, settings: &Settings, findings: &mut Vec<Find
     let errors = all
         .filter(|found| found.severity == Severity::Error)
         .count();
-    match &loaded.program {
-        Some(program) if errors == 0 => {
+    let sound = loaded.program.filter(|_| errors == 0);
+    match &sound {
+        Some(program) => {
             findings.push(Finding::fine(
                 "house",
                 format!(
@@ -61,7 +66,7 @@ pub(super) fn examine(house: &Path, settings: &Settings, findings: &mut Vec<Find
                 mend: None,
             }));
         }
-        _ => findings.push(Finding::bad(
+        None => findings.push(Finding::bad(
             Level::Trouble,
             "house",
             format!("{shown}: {} in its files", count(errors, "error")),
@@ -70,6 +75,7 @@ pub(super) fn examine(house: &Path, settings: &Settings, findings: &mut Vec<Find
     }
     secrets(house, settings, findings);
     certificate(house, settings, findings);
+    sound
 }
 
 fn secrets(house: &Path, settings: &Settings, findings: &mut Vec<Finding>) {

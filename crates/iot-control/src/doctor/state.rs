@@ -2,6 +2,7 @@
 
 use std::{os::unix::fs::MetadataExt, path::Path};
 
+use mapping::Program;
 use rustix::{
     fs::{StatVfsMountFlags, statfs, statvfs},
     process::geteuid,
@@ -11,6 +12,7 @@ use store::{Past, PastError, StateFolder};
 use super::{Finding, Level, bytes};
 use crate::{
     control::{Request, client},
+    run::users::Users,
     settings::{Anonymous, Settings},
 };
 
@@ -23,8 +25,13 @@ const BESIDE_JOURNAL_BYTES: u64 = 128 << 20;
 /// The number of tmpfs in Linux' `statfs(2)`.
 const TMPFS: i64 = 0x0102_1994;
 
-/// Looks at the state in `folder`.
-pub(super) fn examine(folder: &Path, settings: &Settings, findings: &mut Vec<Finding>) {
+/// Looks at the state in `folder`, and who of those who have a login is in the house of `program`.
+pub(super) fn examine(
+    folder: &Path,
+    settings: &Settings,
+    program: Option<&Program>,
+    findings: &mut Vec<Finding>,
+) {
     dispatcher(folder, findings);
     disk(folder, settings, findings);
     if !folder.exists() {
@@ -57,7 +64,7 @@ pub(super) fn examine(folder: &Path, settings: &Settings, findings: &mut Vec<Fin
             mend: None,
         });
     }
-    whole(folder, settings, findings);
+    whole(folder, settings, program, findings);
 }
 
 /// Whether a dispatcher runs on it, and how it is doing.
@@ -183,7 +190,12 @@ fn room(folder: &str, free: u64, held: u64, journal_max: u64) -> Finding {
 }
 
 /// Whether the database and the journal can be read to their end, and who has a login.
-fn whole(folder: &Path, settings: &Settings, findings: &mut Vec<Finding>) {
+fn whole(
+    folder: &Path,
+    settings: &Settings,
+    program: Option<&Program>,
+    findings: &mut Vec<Finding>,
+) {
     let past = match Past::open_untouched(folder) {
         Ok(past) => past,
         Err(PastError::NoHouse { .. }) => {
@@ -213,10 +225,17 @@ fn whole(folder: &Path, settings: &Settings, findings: &mut Vec<Finding>) {
         let mend = "what is gone is gone; a disk that does this again is worn";
         Finding::bad(Level::Warning, "state", damage.to_string(), mend)
     }));
-    if let Ok((users, _)) = past.database().users()
-        && users.is_empty()
-        && settings.mqtt.anonymous == Anonymous::Never
-    {
+    let Ok((users, _)) = past.database().users() else {
+        return;
+    };
+    if let Some(program) = program {
+        let users = Users::new(&users);
+        findings.extend(users.of_no_device(program).map(|login| {
+            let mend = format!("`{}`", login.mend());
+            Finding::bad(Level::Warning, "users", login.to_string(), mend)
+        }));
+    }
+    if users.is_empty() && settings.mqtt.anonymous == Anonymous::Never {
         findings.push(Finding::bad(
             Level::Note,
             "users",

@@ -318,7 +318,10 @@ impl Desk {
             } => self.block(&name, direction, why).await?,
             Request::Unblock { name } => self.unblock(&name).await?,
             Request::UserAdd { user } => self.add_user(user).await?,
-            Request::Users => self.server.enter(|_, app, _| app.logins.kept.list()),
+            Request::Users => self.server.enter(|_, app, _| {
+                let program = app.dispatcher.program();
+                app.logins.kept.list(Some(program))
+            }),
             Request::UserRemove { name } => self.remove_user(name).await?,
             Request::HandOver => {
                 let last = self.server.enter(|_, app, now| app.hand_over(now));

@@ -23,7 +23,7 @@ use super::{
     keys,
     sealed::Sealed,
     tell::{self, Teller},
-    users::Users,
+    users::{OfNobody, Users},
     whose,
 };
 use crate::{
@@ -97,7 +97,7 @@ pub(super) fn recover(
     }
     let blocklist = blocks_of_today(read, &dispatcher, (has_past, is_cleared))?;
     let users = users(&store)?;
-    let logins: Vec<String> = users.of_no_device(&house.program).collect();
+    let logins: Vec<_> = users.of_no_device(&house.program).collect();
     let before = has_past.then(|| Arc::clone(dispatcher.program()));
     let kept = broker::bring_back(&store)?;
     let mut app = App::new(dispatcher, users, settings.mqtt.anonymous, last, now);
@@ -109,7 +109,7 @@ pub(super) fn recover(
     if let Some(before) = before {
         tell_other_names(&before, &house.program);
     }
-    summed_up(logins.into_iter()).iter().for_each(printer::tell);
+    tell_of_logins(logins);
     app.let_in(sealed(&folder, settings, house, now)?);
     Ok(Recovered {
         app,
@@ -126,6 +126,14 @@ fn tell_other_names(before: &Program, program: &Program) {
     if !others.is_empty() {
         printer::tell(others.trim_start_matches("; "));
     }
+}
+
+/// Says which logins speak for nobody, and how each gets a device again.
+pub(super) fn tell_of_logins(logins: impl IntoIterator<Item = OfNobody>) {
+    let lines = logins
+        .into_iter()
+        .map(|login| format!("{login}: {} says for which one now", login.mend()));
+    summed_up(lines).iter().for_each(printer::tell);
 }
 
 /// The first lines, and how many more there are.

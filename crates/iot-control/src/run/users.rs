@@ -1,7 +1,7 @@
 //! Users: rows of the database, what they may do at the broker, and the commands that change them,
 //! with and without a running dispatcher.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, fmt, path::Path, sync::Arc};
 
 use anyhow::{anyhow, bail};
 use broker::password;
@@ -74,28 +74,31 @@ impl Users {
         self.0.remove(name).is_some()
     }
 
-    /// What people must hear of those that speak for a device which `program` does not have: it may have another name now. A login
-    /// stands for a name, since whoever uses it speaks on that name's topics.
-    pub(super) fn of_no_device(&self, program: &Program) -> impl Iterator<Item = String> {
+    /// Those that speak for a device which `program` does not have: it may have another name now. A login stands for a name,
+    /// since whoever uses it speaks on that name's topics.
+    pub(crate) fn of_no_device(&self, program: &Program) -> impl Iterator<Item = OfNobody> {
         self.0.iter().filter_map(|(name, user)| {
             let device = user.device.as_deref()?;
-            program.device(device).is_none().then(|| {
-                format!(
-                    "the login {name} speaks for the device {device}, which the house does not have, so for nobody: iot-control \
-                     user add {name} --device DEVICE says for which one now"
-                )
+            program.device(device).is_none().then(|| OfNobody {
+                login: name.to_string(),
+                device: device.to_owned(),
             })
         })
     }
 
-    /// All users for people and machines; never their hashes.
-    pub(crate) fn list(&self) -> Json {
+    /// All users for people and machines; never their hashes. With the mapping in force, also who speaks for nobody under it.
+    pub(crate) fn list(&self, program: Option<&Program>) -> Json {
         let rows = self.0.iter().map(|(name, user)| {
             let mut row = json!({
                 "name": &**name,
                 "kind": if user.bridge.is_empty() { word(user.kind) } else { "bridge" },
                 "device": user.device.as_deref(),
             });
+            if let Some((program, device)) = program.zip(user.device.as_deref())
+                && program.device(device).is_none()
+            {
+                row["speaks_for_nobody"] = json!(true);
+            }
             for (key, filters) in [("bridge", &user.bridge), ("read", &user.read)] {
                 if !filters.is_empty() {
                     row[key] = json!(filters);
@@ -108,6 +111,30 @@ impl Users {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Known)> {
         self.0.iter()
+    }
+}
+
+/// A login of a device that the house does not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OfNobody {
+    login: String,
+    device: String,
+}
+
+impl OfNobody {
+    /// The command that gives it a device again.
+    pub(crate) fn mend(&self) -> String {
+        format!("iot-control user add {} --device DEVICE", self.login)
+    }
+}
+
+impl fmt::Display for OfNobody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { login, device } = self;
+        write!(
+            f,
+            "the login {login} speaks for the device {device}, which the house does not have, so for nobody"
+        )
     }
 }
 
@@ -273,7 +300,7 @@ pub(crate) fn offline(folder: &Path, is_named: bool, request: &Request) -> anyho
             database.put_user(&row(user)?)?;
             Ok(Json::from(added(user, is_known)))
         }
-        Request::Users => Ok(Users::new(&database.read().users()?.0).list()),
+        Request::Users => Ok(Users::new(&database.read().users()?.0).list(None)),
         Request::UserRemove { name } => remove(database, name),
         _ => Err(anyhow!("this needs a running dispatcher")),
     }

@@ -261,4 +261,23 @@ fn a_start_says_what_got_another_name_meanwhile_and_which_login_speaks_for_nobod
     );
     let said = dispatcher.said(0);
     assert!(!said.contains("the login desk"), "{said}");
+
+    // An edit says it at once, of those that it is about; and whoever asks hears it.
+    let mark = dispatcher.mark();
+    let both = text.replace("hall", "floor").replace("desk", "table");
+    house.write("mapping.toml", &both);
+    dispatcher.says(mark, "the login desk speaks for the device desk");
+    let again = dispatcher.said(mark);
+    assert!(!again.contains("the login hall"), "{again}");
+    let nobody = "which the house does not have";
+    let list = || dispatcher.ask(&["user", "list"]).ok().stdout;
+    assert_eq!(list().matches(nobody).count(), 2, "{}", list());
+    let folder = house.folder().display().to_string();
+    let doctor = dispatcher.ask(&["doctor", &folder]).stdout;
+    let hint = "iot-control user add desk --device DEVICE";
+    assert!(doctor.contains(hint), "{doctor}");
+    dispatcher
+        .ask(&["user", "add", "desk", "--device", "table"])
+        .ok();
+    assert_eq!(list().matches(nobody).count(), 1, "{}", list());
 }

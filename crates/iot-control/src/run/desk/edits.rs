@@ -10,7 +10,7 @@ use super::Desk;
 use crate::{
     changes::changes,
     log, printer,
-    run::{announce::count, home_assistant, house::House, watch::Edit},
+    run::{announce::count, home_assistant, house::House, recover::tell_of_logins, watch::Edit},
 };
 
 impl Desk {
@@ -44,7 +44,7 @@ impl Desk {
             printer::tell_drawn(house.warnings.trim_end());
         }
         self.tell_concerns(&house.program);
-        let (time, changes, announced) = self.server.enter(|core, app, now| {
+        let (time, changes, announced, logins) = self.server.enter(|core, app, now| {
             let before = Arc::clone(app.dispatcher.program());
             let succession = Succession::new(&before, &house.program);
             app.stream.rename(now, &succession);
@@ -52,7 +52,10 @@ impl Desk {
             let changes = changes(&succession);
             let explainer = Explainer::new(app.dispatcher.program());
             log::go_by(explainer.zone().clone());
-            (explainer.time(now.wall), changes, app.announced())
+            let mut logins: Vec<_> = app.logins.kept.of_no_device(&house.program).collect();
+            let spoke_before: Vec<_> = app.logins.kept.of_no_device(&before).collect();
+            logins.retain(|login| !spoke_before.contains(login));
+            (explainer.time(now.wall), changes, app.announced(), logins)
         });
         if let Some(text) = announced {
             let folder = self.state.clone();
@@ -67,6 +70,7 @@ impl Desk {
                 tests => format!("{} passed", count(tests, "test")),
             },
         ));
+        tell_of_logins(logins);
         // Always: they know things by their places in the program.
         if self.is_simulated()
             && let Err(error) = self.simulate(&house.program)
