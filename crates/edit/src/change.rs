@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, path::Path};
 
 use mapping::Analysis;
 
-use crate::files::{self, WriteError};
+use crate::{
+    files::{self, WriteError},
+    house::House,
+};
 
 /// A change that has not been written yet.
 #[derive(Clone, Debug)]
@@ -37,6 +40,14 @@ impl Change {
             before,
             after,
             analysis,
+        }
+    }
+
+    /// The same as a change of `house`, where this is a change of what came of it.
+    pub(crate) fn since(self, house: &House) -> Self {
+        Self {
+            before: house.texts(),
+            ..self
         }
     }
 

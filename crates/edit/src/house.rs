@@ -160,6 +160,18 @@ impl House {
         }
     }
 
+    /// The house as a change makes it.
+    pub(crate) fn after(&self, change: &Change) -> Self {
+        Self {
+            folder: self.folder.clone(),
+            analysis: change.analysis().clone(),
+            blocklist: match change.text(BLOCKLIST) {
+                Some(text) => Blocklist::Text(text.to_owned()),
+                None => self.blocklist.clone(),
+            },
+        }
+    }
+
     /// What the files mean.
     #[must_use]
     pub fn analysis(&self) -> &Analysis {
@@ -251,7 +263,7 @@ impl House {
         }
     }
 
-    fn model(&self) -> Model {
+    pub(crate) fn model(&self) -> Model {
         export(&self.analysis)
     }
 
@@ -265,7 +277,7 @@ impl House {
     }
 
     /// Writes `new` at a path of the model, or takes out what is there.
-    fn change_model(
+    pub(crate) fn change_model(
         &self,
         at: &Pointer,
         new: Option<&Model>,

@@ -12,6 +12,8 @@ use mapping::{
     suggest,
 };
 
+mod former;
+
 use crate::{
     change::Change,
     house::{BLOCKLIST, House},
@@ -114,6 +116,11 @@ pub(crate) fn rename(house: &House, symbol: &Symbol, to: &str) -> Result<Change,
     {
         return Err(Refusal::Taken(taken.what(), to.to_string()));
     }
+    // A name of before that is one of today again.
+    if let Some(change) = former::without(house, &new)? {
+        let change = rename(&house.after(&change), symbol, &to)?;
+        return Ok(change.since(house));
+    }
     let mut splices: BTreeMap<&str, Splices> = BTreeMap::new();
     for mention in analysis.index.of(symbol) {
         let source = analysis.loaded.sources.file(mention.span.file);
@@ -141,7 +148,10 @@ pub(crate) fn rename(house: &House, symbol: &Symbol, to: &str) -> Result<Change,
     if !same_names(analysis, change.analysis(), symbol, &to) {
         return Err(Refusal::TooTangled(symbol.to_string()));
     }
-    Ok(change)
+    match former::noted(house, &change, symbol, &new)? {
+        Some(noted) => Ok(noted.since(house)),
+        None => Ok(change),
+    }
 }
 
 /// The same thing under another name.

@@ -35,7 +35,7 @@ pub mod vocabulary;
 pub use constant::expected as type_in_words;
 pub use diagnostic::{Diagnostic, Severity};
 pub use files::Reads;
-pub use house::options::of_kind as options_of;
+pub use house::{options::of_kind as options_of, renamed::name_of as name_in_renamed};
 pub use load::{Analysis, Loaded, analyze, load, load_texts};
 #[doc(hidden)]
 pub use load::{Stage, load_texts_in_stages};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use edit::{Change, Edit, House, Refusal};
+use mapping::program::{ChannelIx, RuleIx, Succession, TimerIx, VarIx};
 use proptest::prelude::*;
 
 use crate::houses::{self, Choices, choices};
@@ -21,7 +22,17 @@ fn texts(house: &houses::House, change: &Change) -> BTreeMap<String, String> {
     texts
 }
 
-/// The same house written with the other name is the text that renaming gives, byte for byte.
+/// Without what the house says of its past.
+fn of_today(mut texts: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let main = texts.get_mut("mapping.toml").expect("it is there");
+    if let Some(table) = main.find("[renamed]") {
+        main.truncate(table);
+    }
+    main.truncate(main.trim_end().len());
+    texts
+}
+
+/// The same house written with the other name is the text that renaming gives, byte for byte but for the old name in `[renamed]`.
 fn check_rename(choices: &Choices, which: usize) {
     let written = houses::house(choices, None);
     let name = &written.names[which % written.names.len()];
@@ -32,7 +43,11 @@ fn check_rename(choices: &Choices, which: usize) {
         "zz9",
     );
     let change = change.unwrap_or_else(|refusal| panic!("{name:?}: {refusal}"));
-    assert_eq!(texts(&written, &change), expected, "{name:?}");
+    assert_eq!(
+        of_today(texts(&written, &change)),
+        of_today(expected),
+        "{name:?}"
+    );
 }
 
 proptest! {
@@ -54,7 +69,7 @@ proptest! {
         let last = new.rfind('.').map_or(0, |dot| dot + 1);
         let old = new.split_off(last);
         let back = rename(&there, &format!("{new}zz9"), &old).expect("it was free");
-        prop_assert_eq!(texts(&written, &back), written.files);
+        prop_assert_eq!(of_today(texts(&written, &back)), of_today(written.files));
     }
 }
 
@@ -225,5 +240,156 @@ fn an_edit_of_a_house_with_a_file_that_can_t_be_read_is_refused_with_that_file_a
             said.contains("`mapping.toml` is a link that leads to nothing"),
             "{said}"
         );
+    }
+}
+
+const REMEMBERS: &str = r#"format = 1
+[device.hall]
+id = 1
+io.plug = { kind = "switch" }
+io.top = { kind = "button" }
+[device.mode]
+virtual = true
+io.evening = { kind = "switch" }
+[var]
+night = { kind = "bool", keep = true }
+[rule.on]
+when = "hall.top.press"
+if = "var.night && state.mode.evening"
+do = ["hall.plug.on", { start = "off", for = "5m" }]
+[rule.later]
+when = { timer = "off" }
+do = ["hall.plug.off", { var = "night", to = false }]
+"#;
+
+/// The house after these renames, one after the other: `var.night dark`.
+fn renamed(text: &str, renames: &[&str]) -> String {
+    let mut text = text.to_owned();
+    for line in renames {
+        let (name, to) = line.split_once(' ').expect("two words");
+        let house = House::from_texts([("mapping.toml", &text)]);
+        let change = rename(&house, name, to).unwrap_or_else(|refusal| panic!("{line}: {refusal}"));
+        text = change.text("mapping.toml").expect("it is there").to_owned();
+        let house = House::from_texts([("mapping.toml", &text)]);
+        assert!(!house.analysis().loaded.has_errors(), "{text}");
+    }
+    text
+}
+
+/// What stands below `[renamed]` then.
+#[track_caller]
+fn check_lines(renames: &[&str], expected: &[&str]) {
+    let text = renamed(REMEMBERS, renames);
+    let (_, lines) = text.split_once("[renamed]\n").unwrap_or_default();
+    assert_eq!(lines.lines().collect::<Vec<_>>(), expected, "{text}");
+}
+
+#[test]
+fn the_old_name_is_written_down_where_only_a_name_of_a_rule_tells_what_has_another_one() {
+    check_lines(&["var.night dark"], &["\"var.night\" = \"var.dark\""]);
+    check_lines(&["hall.plug socket"], &["\"hall.plug\" = \"hall.socket\""]);
+    check_lines(&["mode modes"], &["mode = \"modes\""]);
+    // A number tells it, and what the rules do, whatever they are called.
+    check_lines(&["hall corridor"], &[]);
+    check_lines(&["timer.off late"], &[]);
+    check_lines(&["rule.on come"], &[]);
+}
+
+#[test]
+fn old_names_lead_from_one_to_the_next_and_in_no_circle() {
+    let first = "\"var.night\" = \"var.a\"";
+    check_lines(
+        &["var.night a", "var.a b"],
+        &[first, "\"var.a\" = \"var.b\""],
+    );
+    check_lines(
+        &["var.night a", "var.a night"],
+        &["\"var.a\" = \"var.night\""],
+    );
+    check_lines(
+        &["var.night a", "var.a b", "var.b a"],
+        &["\"var.night\" = \"var.b\"", "\"var.b\" = \"var.a\""],
+    );
+    // The right column is a use of the name.
+    check_lines(
+        &["hall.plug socket", "hall corridor"],
+        &["\"hall.plug\" = \"corridor.socket\""],
+    );
+    let known = format!("{REMEMBERS}[renamed]\n\"timer.x\" = \"timer.off\"\n");
+    let text = renamed(&known, &["timer.off late"]);
+    assert!(
+        text.ends_with("[renamed]\n\"timer.x\" = \"timer.late\"\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn whatever_is_renamed_before_a_house_looks_goes_on() {
+    let all = [
+        "var.night dark",
+        "rule.on come",
+        "hall.plug socket",
+        "hall corridor",
+        "mode modes",
+        "modes.evening dusk",
+        "timer.off late",
+        "rule.later go",
+        "var.dark darker",
+        "corridor.socket outlet",
+    ];
+    let program = |text: &str| {
+        let loaded = mapping::load_texts([("mapping.toml", text)]);
+        loaded.program.expect("it checks")
+    };
+    let new = program(&renamed(REMEMBERS, &all));
+    let before = program(REMEMBERS);
+    let told = Succession::new(&before, &new).renamed();
+    let told: Vec<String> = told.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "hall -> corridor",
+            "mode -> modes",
+            "hall.plug -> corridor.outlet",
+            "mode.evening -> modes.dusk",
+            "var.night -> var.darker",
+            "timer.off -> timer.late",
+            "rule.on -> rule.come",
+            "rule.later -> rule.go",
+        ]
+    );
+    // Also for whoever looked in between.
+    for seen in 1..all.len() {
+        let old = program(&renamed(REMEMBERS, &all[..seen]));
+        let succession = Succession::new(&old, &new);
+        let gone = [
+            ChannelIx::all(old.channels.len()).any(|ix| succession.channel(ix).is_none()),
+            VarIx::all(old.vars.len()).any(|ix| succession.var(ix).is_none()),
+            TimerIx::all(old.timers.len()).any(|ix| succession.timer(ix).is_none()),
+            RuleIx::all(old.rules.len()).any(|ix| succession.rule(ix).is_none()),
+        ];
+        assert_eq!(gone, [false; 4], "{seen}");
+    }
+}
+
+#[test]
+fn two_renames_that_would_prove_only_each_other_are_both_found() {
+    for renames in [
+        ["var.night dark", "rule.on come"],
+        ["rule.on come", "var.night dark"],
+    ] {
+        let alone = REMEMBERS.replace(", { var = \"night\", to = false }", "");
+        let (old, new) = (&alone, renamed(&alone, &renames));
+        let [old, new] = [old, &new].map(|text| {
+            let loaded = mapping::load_texts([("mapping.toml", text)]);
+            loaded.program.expect("it checks")
+        });
+        let succession = Succession::new(&old, &new);
+        let told: Vec<String> = succession
+            .renamed()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(told, ["var.night -> var.dark", "rule.on -> rule.come"]);
     }
 }

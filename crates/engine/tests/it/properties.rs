@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 
 use engine::{Effects, Engine, Input, Note, Outcome, Resume, State, Who};
 use mapping::program::{
-    AfterDowntime, Carrier, Days, Device, DeviceIx, GestureKind, Mode, Program, RuleIx, Succession,
-    SunEvent, Timer, TimerIx, Trigger, Var, VarIx,
+    AfterDowntime, Carrier, Days, Device, DeviceIx, Former, GestureKind, Mode, Program, RuleIx,
+    Succession, SunEvent, Timer, TimerIx, Trigger, Var, VarIx,
 };
 use proptest::prelude::*;
 use types::{Instant, Now, Value};
@@ -265,7 +265,7 @@ fn others() -> impl Strategy<Value = Others> {
     ]
 }
 
-/// The rules that such names can be told by: those that exchange theirs differ, and what is new beside others that have no
+/// The rules that such names can be told by, where the house does not say it: those that exchange theirs differ, and what is new beside others that have no
 /// rule is none of these; of things that exchange theirs, each has a rule.
 fn told_by(rules: Vec<R>, others: Others) -> Vec<R> {
     match others {
@@ -354,6 +354,18 @@ fn with_other_names(program: &Program, others: Others) -> Arc<Program> {
     Arc::new(program)
 }
 
+/// The same house, which says what `other` calls its variables and virtual devices: they may have no rule.
+fn stated(program: &Program, other: &Program) -> Arc<Program> {
+    let vars = (0..).zip(&other.vars);
+    let vars = vars.map(|(ix, var)| Former::Var(var.name.clone(), VarIx(ix)));
+    let devices = (0..).zip(&other.devices);
+    let devices = devices.filter(|(_, row)| row.carrier == Carrier::Virtual);
+    let devices = devices.map(|(ix, row)| Former::Device(row.name.clone(), DeviceIx(ix)));
+    let mut program = program.clone();
+    program.renamed = vars.chain(devices).collect();
+    Arc::new(program)
+}
+
 /// Each variable and timer has the name of the next one, also in the rules.
 fn exchange_names(program: &mut Program) {
     let mut names: Vec<_> = program.vars.iter().map(|var| var.name.clone()).collect();
@@ -437,7 +449,10 @@ proptest! {
         others in others(),
     ) {
         let rules = told_by(rules, others);
-        let named = [house(&rules), with_other_names(&house(&rules), others)];
+        let mut named = [house(&rules), with_other_names(&house(&rules), others)];
+        if others == Others::Things {
+            named = [stated(&named[0], &named[1]), stated(&named[1], &named[0])];
+        }
         let (straight, state) = run(&named[0], &history, STRAIGHT);
         let mut now = begin();
         let mut engine = Engine::new(Arc::clone(&named[0]), now);

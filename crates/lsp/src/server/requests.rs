@@ -1,6 +1,9 @@
 //! What editors ask.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use edit::Edit;
 use lsp_types::{
@@ -145,8 +148,23 @@ impl Server {
             .edit(&Edit::Rename { symbol, to })
             .map_err(|refusal| failed(refusal.to_string()))?;
         let mut changes: BTreeMap<String, Vec<Json>> = BTreeMap::new();
+        let mut whole = BTreeSet::new();
         for line in change.lines() {
             let uri = uri::of_path(&house.folder.join(&line.file));
+            if line.old.is_none() || line.new.is_none() {
+                // Lines come or go: the whole text says it.
+                let mut sources = house.analysis.loaded.sources.iter();
+                let old = sources.find(|(_, source)| *source.name == *line.file);
+                let old = old.map_or("", |(_, source)| source.text.as_str());
+                let new = change.text(&line.file).unwrap_or_default();
+                let all = Lines::of(old).range(&(0..old.len()));
+                changes.insert(uri, vec![json!({ "range": all, "newText": new })]);
+                whole.insert(line.file);
+                continue;
+            }
+            if whole.contains(&line.file) {
+                continue;
+            }
             let number = line.number.saturating_sub(1);
             let length = line
                 .old

@@ -170,6 +170,23 @@ fn what_can_t_be_renamed_says_why() {
 }
 
 #[test]
+fn a_rename_that_adds_a_line_hands_over_the_whole_text() {
+    let marked = DEVICES.replacen("night", "ni|ght", 1);
+    let mut editor = Editor::new();
+    let answer = editor.ask_at(
+        "textDocument/rename",
+        "devices.toml",
+        &marked,
+        &json!({ "newName": "dark" }),
+    );
+    let changes = answer["changes"].as_object().expect("changes").values();
+    let added = changes.flat_map(|edits| edits.as_array().expect("a list"));
+    let added: Vec<&str> = added.filter_map(|edit| edit["newText"].as_str()).collect();
+    let line = "[renamed]\n\"var.night\" = \"var.dark\"\n";
+    assert!(added.iter().any(|text| text.ends_with(line)), "{added:?}");
+}
+
+#[test]
 fn the_name_of_today_beside_an_old_one_leads_to_its_declaration() {
     let marked = format!("{RULES}\n[renamed]\n\"var.dark\" = \"var.ni|ght\"\n");
     let mut editor = Editor::new();

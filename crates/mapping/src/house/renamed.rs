@@ -76,6 +76,20 @@ pub(crate) fn names(program: &Program) -> Vec<String> {
     all.map(|name| name.to_string()).collect()
 }
 
+/// How `symbol` is written in this table; `None`: nothing is known of it that could go on.
+#[must_use]
+pub fn name_of(symbol: &Symbol) -> Option<String> {
+    let name = match symbol {
+        Symbol::Device(name) => Name::Device(name),
+        Symbol::Channel(device, name) => Name::Channel(device, name),
+        Symbol::Var(name) => Name::Var(name),
+        Symbol::Timer(name) => Name::Timer(name),
+        Symbol::Rule(name) => Name::Rule(name),
+        _ => return None,
+    };
+    Some(name.to_string())
+}
+
 /// Reads the whole table.
 pub(crate) fn read_all(house: &mut House<'_>, table: &[(Key<'_>, Node<'_>)]) {
     let House {

@@ -60,16 +60,6 @@ enum Thing {
     Timer(TimerIx),
 }
 
-impl Thing {
-    fn is_device(&self) -> bool {
-        matches!(self, Self::Device(_))
-    }
-
-    fn is_var(&self) -> bool {
-        matches!(self, Self::Var(_))
-    }
-}
-
 /// Things of the old program, each with one of the new one.
 type Pairs = BTreeMap<Thing, Thing>;
 

@@ -28,14 +28,13 @@ impl Succession<'_> {
     /// Pairs what is gone with what is new, where it is shown to be one thing under two names; looks at most so often.
     pub(super) fn pair_renamed(&mut self, looks: &mut usize) {
         let mut supposed = self.suppose();
-        let in_new = match supposed.is_empty() {
-            true => return,
-            false => spoken_of_in(self.new),
-        };
+        if supposed.is_empty() {
+            return;
+        }
         // The rules of a pair that is taken back are no evidence for another one.
         while let Some(left) = looks.checked_sub(1) {
             *looks = left;
-            let unproven = self.unproven(&supposed, &in_new);
+            let unproven = self.unproven(&supposed);
             if unproven.is_empty() {
                 return;
             }
@@ -59,12 +58,6 @@ impl Succession<'_> {
         let shown = self.shown(&gone, &came);
         // Devices stand first: channels ask for theirs.
         for (was, is) in shown.iter().map(|(was, is)| (*was, *is)) {
-            if self.is_alike(was, is, &shown) {
-                self.pair(was, is);
-                supposed.insert(was);
-            }
-        }
-        for (was, is) in self.idle(&gone, &came) {
             if self.is_alike(was, is, &shown) {
                 self.pair(was, is);
                 supposed.insert(was);
@@ -121,21 +114,6 @@ impl Succession<'_> {
         pairs.into_iter().filter(is_clear).collect()
     }
 
-    /// What no rule speaks of, before and after, makes nothing happen: it is paired in the order of the files, where there is as
-    /// much of the one as of the other.
-    fn idle(&self, gone: &BTreeSet<Thing>, came: &BTreeSet<Thing>) -> Vec<(Thing, Thing)> {
-        let (before, after) = (spoken_of_in(self.old), spoken_of_in(self.new));
-        let mut idle = Vec::new();
-        for is_sort in [Thing::is_device, Thing::is_var] {
-            let went: Vec<Thing> = gone.difference(&before).copied().filter(is_sort).collect();
-            let came: Vec<Thing> = came.difference(&after).copied().filter(is_sort).collect();
-            if went.len() == came.len() {
-                idle.extend(went.into_iter().zip(came));
-            }
-        }
-        idle
-    }
-
     /// Whether two things are declared alike; of channels, those of `shown` count as well as those that keep their name.
     pub(super) fn is_alike(&self, was: Thing, is: Thing, shown: &Pairs) -> bool {
         let (old, new) = (self.old, self.new);
@@ -176,9 +154,9 @@ impl Succession<'_> {
         (was.is_empty() && is.is_empty()) || was.iter().any(goes_on)
     }
 
-    /// Which of `supposed` are not shown to be one thing under two names. `in_new`: what the new rules speak of.
-    fn unproven(&self, supposed: &BTreeSet<Thing>, in_new: &BTreeSet<Thing>) -> Vec<Thing> {
-        let (mut spoken_of, mut refuted) = (BTreeSet::new(), BTreeSet::new());
+    /// Which of `supposed` are not shown to be one thing under two names.
+    fn unproven(&self, supposed: &BTreeSet<Thing>) -> Vec<Thing> {
+        let (mut proven, mut refuted) = (BTreeSet::new(), BTreeSet::new());
         let rules = self.old.rules.iter().zip(self.pair_rules());
         for ((was, is), kept) in rules.zip(&self.kept) {
             let (form, seen) = self.form_and_things(was);
@@ -189,19 +167,11 @@ impl Succession<'_> {
             if kept.is_some_and(|is| is.fingerprint != was.fingerprint) && !is_shown {
                 refuted.extend(seen.iter().copied());
             }
-            spoken_of.extend(seen.into_iter().map(|thing| (thing, is_shown)));
+            if is_shown {
+                proven.extend(seen);
+            }
         }
-        let is_proven = |thing: &Thing| {
-            let by_a_rule = spoken_of.contains(&(*thing, true));
-            let by_nobody = !by_a_rule && !spoken_of.contains(&(*thing, false));
-            // A channel that no rule speaks of might still make something happen.
-            let is_idle = by_nobody
-                && !matches!(thing, Thing::Channel(_))
-                && self
-                    .successor(*thing)
-                    .is_some_and(|is| !in_new.contains(&is));
-            !refuted.contains(thing) && (by_a_rule || is_idle)
-        };
+        let is_proven = |thing: &Thing| !refuted.contains(thing) && proven.contains(thing);
         let unproven = supposed.iter().filter(|thing| !is_proven(thing));
         unproven.copied().collect()
     }
@@ -283,16 +253,6 @@ pub(super) fn blanked(
     form.rule(rule);
     let form = form.finish();
     (form, symbols.seen.into_inner())
-}
-
-/// What the rules of `program` speak of.
-fn spoken_of_in(program: &Program) -> BTreeSet<Thing> {
-    // Nobody asks it who follows whom.
-    let itself = Succession::of_nothing(program, program);
-    let rules = program.rules.iter();
-    rules
-        .flat_map(|rule| itself.form_and_things(rule).1)
-        .collect()
 }
 
 pub(super) fn gone<Ix: Place>(successors: &[Option<Ix>]) -> impl Iterator<Item = Ix> {

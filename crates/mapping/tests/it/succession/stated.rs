@@ -198,3 +198,31 @@ fn a_number_says_more_than_a_line() {
     let (old, new) = (two(["a", "b"], ""), two(["c", "d"], "a = \"d\"\nb = \"c\""));
     assert_eq!(others(&old, &new), ["device a>c", "device b>d"]);
 }
+
+#[test]
+fn what_no_rule_speaks_of_is_gone_and_new() {
+    let with = |vars: &str, devices: &str| {
+        let device = |name: &str| {
+            format!("[device.{name}]\nvirtual = true\nio.on = {{ kind = \"switch\" }}\n")
+        };
+        let vars = vars
+            .split(' ')
+            .map(|var| format!("[var.{var}]\nkind = \"bool\"\nkeep = true\n"));
+        format!(
+            "{HOUSE}\n{}{}",
+            vars.collect::<String>(),
+            devices.split(' ').map(device).collect::<String>()
+        )
+    };
+    let old = program(&with("holiday", "panel"));
+    let text = with("armed", "siren");
+    assert_eq!(
+        others(&old, &program(&text)),
+        ["device panel", "channel on", "var holiday"]
+    );
+    let lines = "[renamed]\n\"var.holiday\" = \"var.armed\"\npanel = \"siren\"\n";
+    assert_eq!(
+        others(&old, &program(&format!("{text}{lines}"))),
+        ["device panel>siren", "var holiday>armed"]
+    );
+}
