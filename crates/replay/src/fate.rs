@@ -4,15 +4,15 @@
 //! mapping came into force when.
 
 use dispatcher::Input;
-use mapping::{Program, program::Succession};
+use mapping::Program;
 use store::{Class, ReadError};
 use types::{InputNo, Now};
 
 use crate::{
     history::{History, Until},
-    lineage::over,
     target::Target,
     trouble::{HistoryError, Trouble},
+    way::Way,
 };
 
 /// Mappings that are looked through for a name that is nobody's today, the newest first: each is read and compiled, and most
@@ -111,18 +111,23 @@ impl History {
         }
         let all = self.mappings().len();
         let mut newest = (0..all).rev().take(LOOKED_THROUGH_MAX);
-        let (mut target, last) = newest.find_map(|at| {
+        let (target, last) = newest.find_map(|at| {
             let target = Target::find(&self.mapping(at), text)?;
             Some((target, at))
         })?;
+        let mut way = Way::new(&self.mapping(last), target);
+        let (mut had, mut is) = (last, way.there().cloned());
         for at in last..all.saturating_sub(1) {
-            let (old, new) = (self.mapping(at), self.mapping(at + 1));
-            match over(&Succession::new(&old, &new), &target) {
-                Some(heir) => target = heir,
-                None => return Some(Fate::Gone(self.gone(at, &old, target))),
+            way.go(&self.step(at));
+            if let Some(target) = way.there() {
+                (had, is) = (at + 1, Some(target.clone()));
             }
         }
-        Some(Fate::Renamed(target.words(self.program())))
+        let target = is?;
+        Some(match had + 1 == all {
+            true => Fate::Renamed(way.words()),
+            false => Fate::Gone(self.gone(had, &self.mapping(had), target)),
+        })
     }
 
     fn gone(&self, at: usize, program: &Program, target: Target) -> Gone {

@@ -12,9 +12,11 @@ use types::InputNo;
 
 use crate::{
     fate::{Fate, Gone},
+    heirs::Heirs,
     history::{History, Until},
     target::Target,
     trouble::{HistoryError, Trouble},
+    way::Way,
 };
 
 /// One thing through the mappings that are kept, back from the one that names it. Looks back only as far as it is
@@ -27,8 +29,8 @@ pub(crate) struct Lineage<'h> {
     top: usize,
     /// What it was, from that mapping on backwards.
     known: Vec<Option<Target>>,
-    /// The oldest name so far: what was taken out of the mapping and came back is the same again.
-    oldest: String,
+    /// How far back it was looked for: what was taken out of the mapping and came back is the same again.
+    way: Way,
     /// It is no longer in the mapping.
     gone: Option<Gone>,
 }
@@ -133,18 +135,19 @@ impl<'h> Lineage<'h> {
         let known = history.mapping(top);
         if known.hash != program.hash {
             // It was in force too shortly for a snapshot: the one before stands for it.
-            lineage.known = vec![Target::find(&known, &lineage.oldest)];
+            lineage.way.go_back(&Heirs::new(&known, program));
+            lineage.known = vec![lineage.way.there().cloned()];
         }
         lineage
     }
 
-    fn new(history: &'h History, top: usize, program: &Program, target: Target) -> Self {
+    fn new(history: &'h History, top: usize, program: &Arc<Program>, target: Target) -> Self {
         Self {
             history,
             name: target.path(program),
             top,
-            oldest: target.words(program),
-            known: vec![Some(target)],
+            known: vec![Some(target.clone())],
+            way: Way::new(program, target),
             gone: None,
         }
     }
@@ -183,24 +186,14 @@ impl<'h> Lineage<'h> {
     pub(crate) fn rule_name(&mut self, no: InputNo, program: &Arc<Program>) -> String {
         match self.then(no, program) {
             Some(Target::Rule(rule)) => program[rule].name.to_string(),
-            _ => self.oldest.trim_start_matches("rule.").to_owned(),
+            _ => self.way.words().trim_start_matches("rule.").to_owned(),
         }
     }
 
     fn look_back(&mut self) {
         let newer_at = self.top + 1 - self.known.len();
-        let newer = self.history.mapping(newer_at);
-        let older = self.history.mapping(newer_at - 1);
-        let was = match self.known.last().and_then(Option::as_ref) {
-            Some(target) => over(&Succession::new(&older, &newer).before(), target),
-            // What had its name meanwhile was something else.
-            None if Target::find(&newer, &self.oldest).is_some() => None,
-            None => Target::find(&older, &self.oldest),
-        };
-        if let Some(target) = &was {
-            self.oldest = target.words(&older);
-        }
-        self.known.push(was);
+        self.way.go_back(&self.history.step(newer_at - 1));
+        self.known.push(self.way.there().cloned());
     }
 }
 

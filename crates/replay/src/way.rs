@@ -44,9 +44,19 @@ impl Way {
         self.is_there.then_some(&self.target)
     }
 
+    /// As somebody would ask for it in the last mapping that had it.
+    pub(crate) fn words(&self) -> String {
+        self.target.words(&self.program)
+    }
+
     /// On to the mapping that came next.
     pub(crate) fn go(&mut self, step: &Heirs) {
         self.travel(step, &step.before(), step.programs().1);
+    }
+
+    /// Back to the mapping before.
+    pub(crate) fn go_back(&mut self, step: &Heirs) {
+        self.travel(&step.before(), step, step.programs().0);
     }
 
     /// `there` and `back` lead to `to` and from it.

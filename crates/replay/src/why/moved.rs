@@ -46,8 +46,8 @@ pub(super) fn by_now(
     let wanted = Wanted::Ran(starter);
     let start = (found.no, &before);
     let mut hops = earlier(history, start, running.started, wanted, BACK_MAX)?;
-    let was = Lineage::of(history, found.no, step.program(), Target::Timer(timer));
-    let was = timer_in(was, InputNo(found.no.0.saturating_sub(1)), &before);
+    let mut was = Lineage::of(history, found.no, step.program(), Target::Timer(timer));
+    let was = timer_in(&mut was, InputNo(found.no.0.saturating_sub(1)), &before);
     hops.extend(between(history, start, was, running.started)?);
     Ok(Some((hops, edit)))
 }
@@ -65,8 +65,8 @@ pub(super) fn between(
     };
     let before = InputNo(no.0.saturating_sub(1));
     let mut travel = history.after_snapshot_at(since, Until::No(before))?;
-    let lineage = || Lineage::of(history, before, program, Target::Timer(timer));
-    let mut then = timer_in(lineage(), travel.last(), travel.house().program());
+    let mut lineage = Lineage::of(history, before, program, Target::Timer(timer));
+    let mut then = timer_in(&mut lineage, travel.last(), travel.house().program());
     let running = |house: &Dispatcher, then: Option<TimerIx>| {
         let running = house.engine().timer(then?)?;
         (running.started == since).then_some(running)
@@ -75,7 +75,7 @@ pub(super) fn between(
     while let Some(step) = travel.next()? {
         let now = step.record.now;
         if step.fed == Fed::Reloaded {
-            then = timer_in(lineage(), step.record.no, step.program());
+            then = timer_in(&mut lineage, step.record.no, step.program());
         }
         let is = running(step.house, then);
         let moved = is
@@ -103,9 +103,9 @@ pub(super) fn holds_between(
     }
     let before = InputNo(no.0.saturating_sub(1));
     let mut travel = history.after_snapshot_at(since, Until::No(before))?;
-    let length = |no: InputNo, there: &Arc<Program>| {
-        let lineage = Lineage::of(history, before, program, Target::Rule(hold.rule));
-        let then = rule_in(lineage, no, there)?;
+    let mut lineage = Lineage::of(history, before, program, Target::Rule(hold.rule));
+    let mut length = |no: InputNo, there: &Arc<Program>| {
+        let then = rule_in(&mut lineage, no, there)?;
         let then_hold = hold.in_other(program, (there, then))?;
         then_hold.of(there).map(|(_, so_long)| (then, so_long))
     };
@@ -140,14 +140,14 @@ pub(super) fn holds_between(
     Ok(hops)
 }
 
-fn rule_in(mut lineage: Lineage<'_>, no: InputNo, program: &Arc<Program>) -> Option<RuleIx> {
+fn rule_in(lineage: &mut Lineage<'_>, no: InputNo, program: &Arc<Program>) -> Option<RuleIx> {
     match lineage.then(no, program)? {
         Target::Rule(rule) => Some(rule),
         _ => None,
     }
 }
 
-fn timer_in(mut lineage: Lineage<'_>, no: InputNo, program: &Arc<Program>) -> Option<TimerIx> {
+fn timer_in(lineage: &mut Lineage<'_>, no: InputNo, program: &Arc<Program>) -> Option<TimerIx> {
     match lineage.then(no, program)? {
         Target::Timer(timer) => Some(timer),
         _ => None,

@@ -204,6 +204,48 @@ fn what_had_another_name_before_it_was_taken_out_is_told_with_its_last_one() {
 }
 
 #[test]
+fn what_came_back_under_another_name_is_told_as_that() {
+    let mut home = bath_taken_out();
+    let mut files = with_bath();
+    for text in files.values_mut() {
+        *text = text
+            .replace("spa.", "tub.")
+            .replace("device.spa", "device.tub");
+    }
+    home.reload(&files);
+    home.connect("tub");
+    home.pass(10);
+    let past = home.history();
+    assert_eq!(
+        past.became("spa.jets").as_deref(),
+        Some("spa.jets is called tub.jets now")
+    );
+    let on = When::parse("20:02", home.now.wall, past.zone());
+    let on = why(&past, "tub.jets", on.ok())
+        .expect("it is known")
+        .expect("it is on");
+    assert_eq!(on.is, "on=true");
+    assert_eq!(past.troubles(), []);
+    // A rule and a timer that came back have their names again, and their past.
+    let ran = why(&past, "timer.soak", None).expect("it is known");
+    assert!(ran.is_some());
+}
+
+#[test]
+fn another_device_under_a_name_that_was_taken_out_has_its_own_past() {
+    let mut home = bath_taken_out();
+    let mut files = with_bath();
+    let devices = files.get_mut("devices.toml").expect("it has one");
+    *devices = devices.replace("id = 31", "id = 32");
+    home.reload(&files);
+    home.pass(10);
+    let past = home.history();
+    let then = When::parse("20:02", home.now.wall, past.zone());
+    let answer = why(&past, "spa.jets", then.ok()).expect("it is known");
+    assert_eq!(answer.map(|answer| answer.is), None);
+}
+
+#[test]
 fn a_slip_of_the_keyboard_is_answered_as_one() {
     let mut home = bath_taken_out();
     let error = why(&home.history(), "hall.lmp", None)

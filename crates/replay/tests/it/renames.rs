@@ -219,6 +219,9 @@ fn what_is_new_under_a_name_that_another_had_has_no_past() {
         &ask(&mut home, "hall.lamp", None),
         "hall.lamp  never set   (before: not in the mapping)\nsince Saturday 28 March 2026, 20:11:10.000",
     );
+    // When the old one had the name it was not there.
+    let before = ask(&mut home, "hall.lamp", Some("20:02")).unwrap_or_default();
+    assert!(!before.contains("on=true"), "{before}");
 }
 
 #[test]
