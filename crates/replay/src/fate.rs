@@ -15,9 +15,12 @@ use crate::{
     way::Way,
 };
 
-/// Mappings that are looked through for a name that is nobody's today, the newest first: each is read and compiled, and most
-/// often the name is a slip of the keyboard.
+/// Mappings that are looked through for a name that is nobody's today, the newest first: each is compiled, and most often the
+/// name is a slip of the keyboard. Those that do not hold its words are none of them.
 const LOOKED_THROUGH_MAX: usize = 50;
+
+/// Events that no mapping writes down.
+const PRESENCE: [&str; 2] = ["online", "offline"];
 
 /// What became of a name's last bearer.
 pub(crate) enum Fate {
@@ -66,6 +69,19 @@ impl Gone {
         history.trouble(|troubles| troubles.add(removed));
     }
 
+    /// That nothing changed it, or that it did not fire, for people.
+    pub(crate) fn unchanged(&self, history: &History, since: &str) -> String {
+        let (name, at) = (&self.name, history.at_home(self.now.wall));
+        match name.strip_prefix("rule.") {
+            Some(rule) => format!(
+                "{rule} did not fire before it was taken out of the mapping at {at}: not once {since}. `iot-control why-not {rule}` says what it waited for"
+            ),
+            None => format!(
+                "nothing changed {name} before it was taken out of the mapping at {at}: not once {since}"
+            ),
+        }
+    }
+
     fn text(&self, history: &History) -> String {
         format!(
             "\"{}\" was taken out of the mapping at {}",
@@ -110,11 +126,7 @@ impl History {
             return None;
         }
         let all = self.mappings().len();
-        let mut newest = (0..all).rev().take(LOOKED_THROUGH_MAX);
-        let (target, last) = newest.find_map(|at| {
-            let target = Target::find(&self.mapping(at), text)?;
-            Some((target, at))
-        })?;
+        let (target, last) = self.last_bearer(text)?;
         let mut way = Way::new(&self.mapping(last), target);
         let (mut had, mut is) = (last, way.there().cloned());
         for at in last..all.saturating_sub(1) {
@@ -128,6 +140,41 @@ impl History {
             true => Fate::Renamed(way.words()),
             false => Fate::Gone(self.gone(had, &self.mapping(had), target)),
         })
+    }
+
+    /// What was called `text` last, and where in [`Self::mappings`].
+    fn last_bearer(&self, text: &str) -> Option<(Target, usize)> {
+        let mut looked_through = 0;
+        for at in (0..self.mappings().len()).rev() {
+            if !self.may_name(at, text) {
+                continue;
+            }
+            if looked_through == LOOKED_THROUGH_MAX {
+                let text = text.to_owned();
+                self.trouble(|troubles| troubles.add(Trouble::NotLookedThrough(text)));
+                return None;
+            }
+            looked_through += 1;
+            if let Some(target) = Target::find(&self.mapping(at), text) {
+                return Some((target, at));
+            }
+        }
+        None
+    }
+
+    /// Whether the words of `text` stand in the mapping at this place: only then is it worth compiling.
+    fn may_name(&self, at: usize, text: &str) -> bool {
+        let (_, hash) = self.mappings()[at];
+        let Ok(Some(archived)) = self.past().database().mapping(hash) else {
+            return true;
+        };
+        let mut words = text.trim().splitn(3, '.');
+        let (first, second) = (words.next(), words.next());
+        let kinds = ["rule", "var", "timer", "group"];
+        // Whether a device is there is told by no word of its own.
+        let is_written = |word: &&str| !kinds.contains(word) && !PRESENCE.contains(word);
+        let mut words = first.into_iter().chain(second).filter(is_written);
+        words.all(|word| has(&archived.files, word.as_bytes()))
     }
 
     fn gone(&self, at: usize, program: &Program, target: Target) -> Gone {
@@ -194,4 +241,11 @@ fn another_name(text: &str, name: &str) -> HistoryError {
 
 fn bare<'t>(text: &'t str, kind: &str) -> &'t str {
     text.strip_prefix(kind).unwrap_or(text)
+}
+
+/// Whether `word` stands in `text`; it is no word of more than names are written with.
+fn has(text: &[u8], word: &[u8]) -> bool {
+    let is_plain = |letter: &u8| letter.is_ascii_alphanumeric() || b"-_".contains(letter);
+    let is_name = !word.is_empty() && word.iter().all(is_plain);
+    !is_name || text.windows(word.len()).any(|part| part == word)
 }

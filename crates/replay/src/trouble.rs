@@ -43,6 +43,8 @@ pub enum Trouble {
         /// The one of today.
         is: String,
     },
+    /// Not all mappings of the past were looked through for this name.
+    NotLookedThrough(String),
     /// Replayed, inputs led to something else than when they came: another version took them.
     Differs(Differing),
 }
@@ -73,6 +75,11 @@ impl fmt::Display for Trouble {
                 f,
                 "{} is called {is} now and is told under both names",
                 was.escape_debug()
+            ),
+            Self::NotLookedThrough(name) => write!(
+                f,
+                "only the newest mappings in which \"{}\" is written were looked through for what was called so",
+                name.escape_debug()
             ),
             Self::Differs(differing) => differing.fmt(f),
         }

@@ -127,11 +127,7 @@ impl<'h> Steady<'h> {
 fn is_the_same(old: &Arc<Program>, new: &Arc<Program>) -> bool {
     let succession = Succession::new(old, new);
     let same_rule = |ix: RuleIx| {
-        let (before, after) = (&old[ix], &new[ix]);
-        succession.rule(ix) == Some(ix)
-            && succession.is_same_rule(before, after)
-            && (before.enabled, before.mode) == (after.enabled, after.mode)
-            && (&before.limit, &before.after_downtime) == (&after.limit, &after.after_downtime)
+        succession.rule(ix) == Some(ix) && succession.is_only_renamed(&old[ix], &new[ix])
     };
     let counts = |program: &Program| {
         [

@@ -2,7 +2,7 @@
 
 use mapping::{Program, program::Trigger};
 
-use crate::{history::History, target::Target};
+use crate::{fate::Fate, history::History, target::Target};
 
 /// In words for people; `at` is the moment that was asked about: as it was written, and as it was read.
 #[must_use]
@@ -14,6 +14,11 @@ pub fn unanswered(history: &History, text: &str, at: Option<(&str, &str)>) -> St
     };
     let by = at.map_or_else(String::new, |(_, read)| format!(" by {read}"));
     let kept = format!("{since}, where the journal begins");
+    if at.is_none()
+        && let Some(Fate::Gone(gone)) = history.fate(text)
+    {
+        return gone.unchanged(history, &kept);
+    }
     let target = Target::find(program, text);
     if let Some(rule @ Target::Rule(_)) = &target {
         let rule = rule.words(program);

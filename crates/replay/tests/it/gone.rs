@@ -255,3 +255,64 @@ fn a_slip_of_the_keyboard_is_answered_as_one() {
     let error = home.history().filters("hall.lmp").unwrap_err().to_string();
     assert!(error.ends_with("did you mean hall.lamp?"), "{error}");
 }
+
+#[test]
+fn a_slip_of_the_keyboard_compiles_no_mapping_that_does_not_hold_its_words() {
+    let mut home = bath_taken_out();
+    for edit in 0..5 {
+        let rule =
+            format!("\n[rule.more-{edit}]\nwhen = \"door.bell.release\"\ndo = \"hall.lamp.on\"\n");
+        home.reload(&crate::home::with_rules(&rule));
+    }
+    let past = home.history();
+    let compiled = past.compiled();
+    assert_eq!(past.became("hall.lmp"), None);
+    assert_eq!(past.became("var.nihgt"), None);
+    assert_eq!(past.compiled(), compiled);
+    assert!(past.became("spa.offline").is_some());
+}
+
+#[test]
+fn a_name_that_is_not_looked_for_in_all_mappings_is_told_as_that() {
+    let mut home = bath_taken_out();
+    for edit in 0..51 {
+        let rule = format!(
+            "\n[rule.spa]\nwhen = \"door.bell.release\"\nif = \"var.comfort > {edit}\"\ndo = \"hall.lamp.on\"\n"
+        );
+        home.reload(&crate::home::with_rules(&rule));
+    }
+    // The word stands in all of these, and is no device's.
+    let past = home.history();
+    assert_eq!(past.became("var.spa"), None);
+    assert_eq!(
+        notes(&past.troubles()),
+        [
+            "only the newest mappings in which \"var.spa\" is written were looked through for what was called so"
+        ]
+    );
+}
+
+#[test]
+fn why_of_what_never_changed_until_it_was_taken_out_says_both() {
+    let mut home = Home::new(&with_bath());
+    home.pass(300);
+    home.reload(&piano_house());
+    home.pass(100);
+    let past = home.history();
+    for (asked, expected) in [
+        (
+            "spa.jets",
+            "nothing changed spa.jets before it was taken out of the mapping at 2026-03-28 20:05: \
+             not once since 2026-03-28 20:00, where the journal begins",
+        ),
+        (
+            "spa-off",
+            "spa-off did not fire before it was taken out of the mapping at 2026-03-28 20:05: \
+             not once since 2026-03-28 20:00, where the journal begins. \
+             `iot-control why-not spa-off` says what it waited for",
+        ),
+    ] {
+        assert_eq!(why(&past, asked, None).expect("it was there"), None);
+        assert_eq!(replay::why::unanswered(&past, asked, None), expected);
+    }
+}
