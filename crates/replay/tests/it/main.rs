@@ -8,6 +8,7 @@
 mod chronicles;
 mod close_records;
 mod conditions;
+mod examples;
 mod gone;
 mod home;
 mod record_edits;

@@ -48,7 +48,7 @@ fn load(files: &Files, recording: &Recording) -> Loaded {
 }
 
 /// What fails of a recorded test.
-fn failures(files: &Files, recording: &Recording) -> Option<String> {
+pub(crate) fn failures(files: &Files, recording: &Recording) -> Option<String> {
     let loaded = load(files, recording);
     let said = mapping::render(&loaded.sources, &loaded.diagnostics, false);
     assert!(!loaded.has_errors(), "{said}\n{}", recording.text);
