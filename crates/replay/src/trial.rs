@@ -13,7 +13,7 @@ use std::{
 use dispatcher::{Blocklist, Config, Dispatcher, Effects, Input};
 use mapping::{
     Program,
-    program::{ChannelIx, Kin, SlotIx},
+    program::{ChannelIx, DeviceIx, Kin, SlotIx},
 };
 use types::{Now, UnixTime, Value};
 
@@ -136,6 +136,13 @@ impl<'h> Trial<'h> {
         if other.program().hash != program.hash {
             let effects = &mut Effects::default();
             other.replace_by(now, program, &heirs.succession(), effects);
+            // A module logs in anew under another name; here it had that all along.
+            for device in DeviceIx::all(other.program().devices.len()) {
+                let was = heirs.before().device(device);
+                if was.is_some_and(|was| house.online(was)) && !other.online(device) {
+                    other.apply(now, Input::Online(device), effects);
+                }
+            }
         }
         Ok(Self {
             summary: Summary {

@@ -168,6 +168,34 @@ fn an_older_mapping_is_tried_by_way_of_the_edits_since() {
     );
 }
 
+#[test]
+fn who_is_there_is_so_in_a_trial_under_another_name_too() {
+    let house = |hall: &str| {
+        let mut files = piano_house();
+        files.get_mut("rules.toml").expect("it has one").push_str(
+            "\n[rule.ring]\nwhen = \"door.bell.press\"\nif = \"hall.online\"\ndo = \"desk.lamp.on\"\n",
+        );
+        for text in files.values_mut() {
+            *text = text
+                .replace("device.hall", &format!("device.{hall}"))
+                .replace("hall.", &format!("{hall}."));
+        }
+        files
+    };
+    let mut home = Home::new(&house("hall"));
+    home.snapshot();
+    let since = home.now.wall;
+    home.pass(10);
+    home.says("door", "bell/event", r#"{"event":"press"}"#);
+    home.pass(10);
+    home.reload(&house("floor"));
+    home.connect("floor");
+    home.pass(10);
+    let (lines, summary) = tried_since(&mut home, &house("floor"), since);
+    assert_eq!(lines, [""; 0]);
+    assert!(summary.same == 2, "{summary:?}");
+}
+
 /// What edits of a house change: each one of these at once, and its rules go along with it.
 #[derive(Clone, Copy, Debug)]
 struct Edition {
