@@ -117,10 +117,12 @@ fn walk(body: &str, decoded: usize, of_letter: bool) -> usize {
 
 /// How many digits an escape like `\u00e4` has, and how many bytes its letter takes.
 fn code_point(escape: &str, digits: usize) -> (usize, usize) {
-    let letter = escape
-        .get(2..2 + digits)
-        .and_then(|hex| u32::from_str_radix(hex, 16).ok())
-        .and_then(char::from_u32);
+    let Some(hex) = escape.get(2..2 + digits) else {
+        // A mistake, which the parser tells; what follows is no part of it.
+        return (0, 1);
+    };
+    let code = u32::from_str_radix(hex, 16).ok();
+    let letter = code.and_then(char::from_u32);
     (digits, letter.map_or(1, char::len_utf8))
 }
 
@@ -142,6 +144,16 @@ mod tests {
             let at = text.find(word).unwrap();
             let span = Text::new(text, raw, FileIx(0), 4).place(at..at + word.len());
             assert_eq!(&file[span.bytes], word, "{raw}");
+        }
+    }
+    #[test]
+    fn an_escape_that_is_cut_short_by_a_wide_letter_is_no_place_inside_of_it() {
+        for raw in ["\"\\xé hall\"", "\"\\x\\é hall\"", "\"\\u0é hall\""] {
+            let file = format!("k = {raw}");
+            for at in 0..raw.len() {
+                let span = Text::new(raw, raw, FileIx(0), 4).place(at..at);
+                assert!(file.get(span.bytes).is_some(), "{raw} {at}");
+            }
         }
     }
 }
