@@ -12,6 +12,12 @@ use crate::{
     state::{ChannelSaved, OriginSaved, State},
 };
 
+/// No rule has so many actions.
+const NO_ACTION: u64 = u64::MAX;
+
+/// What stands behind the name of a rule that is gone, where another one has that name.
+const GONE: &str = " (gone)";
+
 impl State {
     /// Puts everything under the name that it has in the new program of `succession`, of whose old program this is
     /// the state.
@@ -24,13 +30,11 @@ impl State {
         };
         self.channels.retain_mut(|saved| heir.channel(saved));
         self.online.retain_mut(|name| heir.device(name));
-        for saved in &mut self.vars {
-            heir.var(&mut saved.name);
-        }
-        for saved in &mut self.timers {
-            heir.timer(&mut saved.name);
-            heir.rule(&mut saved.by);
-        }
+        self.vars.retain_mut(|saved| heir.var(&mut saved.name));
+        self.timers.retain_mut(|saved| {
+            heir.origin(&mut saved.by);
+            heir.timer(&mut saved.name)
+        });
         for saved in &mut self.holds {
             heir.trigger(&mut saved.rule, &mut saved.text, condition_text);
         }
@@ -46,13 +50,14 @@ impl State {
         for saved in &mut self.runs {
             let Some((was, is)) = heir.rules(&saved.rule) else {
                 if heir.is_anothers(&saved.rule) {
-                    // No rule has so many actions.
-                    saved.next = u64::MAX;
+                    saved.next = NO_ACTION;
                 }
                 continue;
             };
             if saved.fingerprint == was.fingerprint && succession.is_same_rule(was, is) {
                 saved.fingerprint = is.fingerprint;
+            } else if succession.rule_names_others(was) {
+                saved.next = NO_ACTION;
             }
             saved.rule = is.name.to_string();
         }
@@ -80,7 +85,7 @@ impl<'a> Heir<'a> {
         let bound = saved.bound.as_mut().map(|bound| &mut bound.who);
         for origin in origins.flatten().chain(bound) {
             if let OriginSaved::Rule(name) = origin {
-                self.rule(name);
+                self.origin(name);
             }
         }
         true
@@ -99,24 +104,38 @@ impl<'a> Heir<'a> {
         stays
     }
 
-    fn var(&self, name: &mut String) {
+    /// False: its name is another variable's now.
+    fn var(&self, name: &mut String) -> bool {
         let was = self.old.names.vars.get(name.as_str());
-        if let Some(is) = was.and_then(|was| self.succession.var(*was)) {
-            *name = self.new[is].name.to_string();
-        }
+        let Some(is) = was.and_then(|was| self.succession.var(*was)) else {
+            return !self.new.names.vars.contains_key(name.as_str());
+        };
+        *name = self.new[is].name.to_string();
+        true
     }
 
-    fn timer(&self, name: &mut String) {
+    /// False: its name is another timer's now.
+    fn timer(&self, name: &mut String) -> bool {
         let was = self.old.names.timers.get(name.as_str());
-        if let Some(is) = was.and_then(|was| self.succession.timer(*was)) {
-            *name = self.new[is].name.to_string();
-        }
+        let Some(is) = was.and_then(|was| self.succession.timer(*was)) else {
+            return !self.new.names.timers.contains_key(name.as_str());
+        };
+        *name = self.new[is].name.to_string();
+        true
     }
 
     fn rule(&self, name: &mut String) {
         if let Some((_, is)) = self.rules(name) {
             *name = is.name.to_string();
         }
+    }
+
+    /// Who did something: a rule that is gone is nobody else, also where another one has its name.
+    fn origin(&self, name: &mut String) {
+        if self.is_anothers(name) {
+            *name = format!("{name}{GONE}");
+        }
+        self.rule(name);
     }
 
     /// False: its name is another rule's now.
@@ -164,8 +183,11 @@ impl<'a> Heir<'a> {
             }
             _ => self.succession.is_same_trigger(was, is),
         });
-        if let Some(key) = successor.and_then(|is| key(self.new, is)) {
-            *known_by = key;
+        match successor.and_then(|is| key(self.new, is)) {
+            Some(key) => *known_by = key,
+            // What reads the same is about something else now.
+            None if self.succession.trigger_names_others(was) => known_by.clear(),
+            None => {}
         }
     }
 }

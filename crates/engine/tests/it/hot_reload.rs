@@ -643,3 +643,75 @@ fn a_long_press_that_is_held_goes_on() {
     b.pass_ms(1);
     assert_eq!(b.fired(), ["long"]);
 }
+
+#[test]
+fn what_waits_for_a_device_does_not_go_on_with_the_one_that_takes_its_number() {
+    let steps = [("desk.button.press", ""), ("hall.motion.start", "")];
+    let rules = [
+        rule("lit")
+            .holds("state.hall.lamp.on", 60)
+            .notify("it is lit"),
+        rule("slow")
+            .on("piano.keys.press")
+            .wait(60)
+            .cmd("hall.lamp.off"),
+        rule("way").sequence(&steps, 120_000).notify("the way"),
+        rule("elsewhere")
+            .on("piano.keys.press")
+            .wait(60)
+            .cmd("living.heater.on"),
+    ];
+    let mut b = bench(&rules);
+    b.report("hall.lamp.on", true);
+    b.event("piano.keys.press", &[1.0, 9.0]);
+    b.event("desk.button.press", &[]);
+    b.pass(30);
+    b.fired();
+    let mut program = (*b.program()).clone();
+    let (desk, hall) = (program.devices[0].id, program.devices[1].id);
+    program.devices[0].id = hall;
+    program.devices[1].id = desk;
+    let notes = b.swap(&std::sync::Arc::new(program), Resume::Reload);
+    for note in [
+        Note::HoldDropped { rule: "lit".into() },
+        Note::RunCancelled {
+            rule: "slow".into(),
+        },
+        Note::SequenceDropped { rule: "way".into() },
+    ] {
+        assert!(notes.contains(&note), "{notes:?}");
+    }
+    let others = Note::RunCancelled {
+        rule: "elsewhere".into(),
+    };
+    assert!(!notes.contains(&others), "{notes:?}");
+    b.event("hall.motion.start", &[]);
+    assert_eq!(b.fired(), [""; 0]);
+    b.pass(60);
+    let out = b.out();
+    assert!(out.contains(&"living.heater on=true".to_owned()), "{out:?}");
+    assert!(!out.contains(&"hall.lamp on=false".to_owned()), "{out:?}");
+    assert_eq!(b.fired(), [""; 0]);
+}
+
+#[test]
+fn what_a_rule_did_that_is_gone_was_not_done_by_the_one_that_has_its_name() {
+    let mut b = bench(&[
+        rule("a")
+            .on("desk.button.press")
+            .start("t", 60)
+            .cmd("hall.fan.on"),
+        rule("b").timer("t").notify("over"),
+    ]);
+    b.event("desk.button.press", &[]);
+    reload(
+        &mut b,
+        &[
+            rule("a").timer("t").notify("over"),
+            rule("c").on("hall.motion.start").start("t", 60),
+        ],
+    );
+    let state = format!("{:?}", b.engine.state());
+    assert!(state.contains("Rule(\"a (gone)\")"), "{state}");
+    assert!(state.contains("by: \"a (gone)\""), "{state}");
+}

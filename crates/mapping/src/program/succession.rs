@@ -19,7 +19,7 @@ mod symbols;
 mod timers;
 mod told;
 
-use std::collections::BTreeMap;
+use std::{cell::RefCell, collections::BTreeMap};
 
 use types::DeviceId;
 
@@ -196,6 +196,18 @@ impl<'p> Succession<'p> {
         self.form(|form| form.trigger(old)) == new_form(|form| form.trigger(new))
     }
 
+    /// Whether something that a rule of the old program speaks of left its name to another thing.
+    #[must_use]
+    pub fn rule_names_others(&self, old: &Rule) -> bool {
+        self.names_others(|form| form.rule(old))
+    }
+
+    /// The same of a trigger.
+    #[must_use]
+    pub fn trigger_names_others(&self, old: &Trigger) -> bool {
+        self.names_others(|form| form.trigger(old))
+    }
+
     /// Whether a condition of the old program and one of the new one ask for the same.
     #[must_use]
     pub fn is_same_condition(&self, old: &Condition, new: &Condition) -> bool {
@@ -220,6 +232,34 @@ impl<'p> Succession<'p> {
     #[must_use]
     pub fn programs(&self) -> (&'p Program, &'p Program) {
         (self.old, self.new)
+    }
+
+    fn names_others(&self, write: impl FnOnce(&mut Form<'_, Successors<'_>>)) -> bool {
+        let seen = RefCell::default();
+        let symbols = Successors {
+            succession: self,
+            seen: Some(&seen),
+        };
+        write(&mut Form::new(&symbols));
+        let (old, new) = (self.old, self.new);
+        let namesake = |thing: &Thing| match thing {
+            Thing::Device(was) => new.device(&old[*was].name).map(Thing::Device),
+            Thing::Channel(was) => {
+                let is = new.channel_by_path(&old.channel_path(*was));
+                is.map(Thing::Channel)
+            }
+            Thing::Var(was) => {
+                let is = new.names.vars.get(&old[*was].name);
+                is.copied().map(Thing::Var)
+            }
+            Thing::Timer(was) => {
+                let is = new.names.timers.get(&old[*was].name);
+                is.copied().map(Thing::Timer)
+            }
+        };
+        let seen = seen.into_inner();
+        let mut seen = seen.iter();
+        seen.any(|was| namesake(was).is_some_and(|is| self.successor(*was) != Some(is)))
     }
 
     fn form(&self, write: impl FnOnce(&mut Form<'_, Successors<'_>>)) -> Vec<u64> {
