@@ -83,7 +83,7 @@ impl Dispatcher {
         self.deliveries = self.deliveries.moved(program.channels.len(), |channel| {
             old.channel_by_path(&program.channel_path(channel))
         });
-        self.counters = self.counters.moved(|was| program.device(&old[was].name));
+        self.counters = self.counters.moved(|was| succession.device(was));
     }
 
     /// Retained messages and rights under names that are gone.

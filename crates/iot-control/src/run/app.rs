@@ -12,7 +12,7 @@ use dispatcher::{
     Blocklist, Conduct, Dispatcher, Effects, Input, Note, Observed, Qos,
     explain::{self, Explainer},
 };
-use mapping::program::DeviceIx;
+use mapping::program::{DeviceIx, Succession};
 use store::{
     StoreHandle,
     db::{MappingHash, Snapshot},
@@ -134,7 +134,9 @@ impl App {
             self.take(now, Input::Config(conduct), &mut Outbox::default());
         }
         if self.dispatcher.program().hash != house.program.hash {
-            self.bring_into_force(now, house);
+            let before = Arc::clone(self.dispatcher.program());
+            let succession = Succession::new(&before, &house.program);
+            self.bring_into_force(now, house, &succession);
             // To people; what is retained for devices, `start` sends.
             self.hand_out(now, &mut Outbox::default());
         }
@@ -247,13 +249,19 @@ impl App {
     }
 
     /// Brings another house into force.
-    pub(super) fn reload(&mut self, core: &mut Core, now: Now, house: &House) {
+    pub(super) fn reload(
+        &mut self,
+        core: &mut Core,
+        now: Now,
+        house: &House,
+        succession: &Succession<'_>,
+    ) {
         let mut out = Outbox::default();
         self.catch_up(now, &mut out);
         self.keeper.is_to_archive(house.archived(now.at));
         self.archive_mapping();
         let before = Arc::clone(self.dispatcher.program());
-        self.bring_into_force(now, house);
+        self.bring_into_force(now, house, succession);
         // What comes of it is told by places of the new roles.
         let mut back = self.recognise_sealed(&before);
         let (dispatcher, logins) = (&self.dispatcher, &self.logins);
@@ -294,14 +302,15 @@ impl App {
     }
 
     /// Journals that another mapping takes over, and lets it.
-    fn bring_into_force(&mut self, now: Now, house: &House) {
+    fn bring_into_force(&mut self, now: Now, house: &House, succession: &Succession<'_>) {
         let program = Arc::clone(self.dispatcher.program());
         let hash = house.program.hash;
         let input = Input::Reload { hash };
         self.journal.take(now, &program, &input, Haste::of(&input));
         self.effects.clear();
+        let program = Arc::clone(&house.program);
         self.dispatcher
-            .replace(now, Arc::clone(&house.program), &mut self.effects);
+            .replace_by(now, program, succession, &mut self.effects);
         self.journal.put_out(&self.effects);
         self.tell_lost();
     }

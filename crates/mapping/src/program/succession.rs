@@ -108,6 +108,8 @@ impl<'p> Succession<'p> {
             if exchanges.len() == all {
                 return;
             }
+            // Each round reads all rules as a look does.
+            looks = looks.saturating_sub(1);
             if looks == 0 {
                 exchanges.clear();
             }

@@ -48,7 +48,7 @@ impl Desk {
             let before = Arc::clone(app.dispatcher.program());
             let succession = Succession::new(&before, &house.program);
             app.stream.rename(now, &succession);
-            app.reload(core, now, house);
+            app.reload(core, now, house, &succession);
             let changes = changes(&succession);
             let explainer = Explainer::new(app.dispatcher.program());
             log::go_by(explainer.zone().clone());
