@@ -135,6 +135,9 @@ fn a_renamed_devices_old_topics_are_cleared() {
 fn a_renamed_device_keeps_its_target_its_reports_and_what_was_asked_for_a_time() {
     let mut rig = Rig::awake();
     rig.says("hall", "iot/hall/lux/state", "20");
+    let hall = dispatcher::Publisher::Device(rig.device("hall"));
+    let refused = rig.admit(&hall, "iot/hall/lux/state", "dark");
+    assert!(refused.is_err(), "it is no number");
     rig.asks(
         "iot/hall/lamp/set",
         r#"{"on":true,"for":"30s","hold":"10m"}"#,
@@ -154,6 +157,10 @@ fn a_renamed_device_keeps_its_target_its_reports_and_what_was_asked_for_a_time()
     let on = |rig: &Rig| rig.target("corridor.lamp", "on");
     assert_eq!(on(&rig), Some(true.into()));
     assert!(rig.reported("corridor.lux", "lux").is_some());
+    let corridor = rig.device("corridor");
+    let counters = rig.dispatcher.counters().iter();
+    let counted: Vec<_> = counters.filter(|(of, ..)| *of == Some(corridor)).collect();
+    assert_eq!(counted.len(), 1, "what was refused: {counted:?}");
     rig.press(30);
     assert_eq!(on(&rig), Some(true.into()), "it is held");
     rig.pass(Duration::from_secs(31));

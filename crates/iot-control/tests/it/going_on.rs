@@ -281,3 +281,45 @@ fn a_start_says_what_got_another_name_meanwhile_and_which_login_speaks_for_nobod
         .ok();
     assert_eq!(list().matches(nobody).count(), 1, "{}", list());
 }
+
+#[test]
+fn renames_lose_nothing_of_what_no_rule_speaks_of_in_a_house_that_runs_or_is_down() {
+    let house = House::new(
+        "format = 1\n[device.hall]\nid = 1\nio.lamp = { kind = \"switch\" }\nio.plug = { kind = \"switch\" }\n\
+         [var]\nholiday = { kind = \"bool\", keep = true }\n\
+         [rule.bright]\nwhen = \"hall.online\"\ndo = \"hall.lamp.on\"\n",
+    );
+    let folder = house.folder().to_str().unwrap().to_owned();
+    let rename = |was: &str, is: &str| run(["rename", &folder, was, is], "").ok();
+    let is_on =
+        |device: &serde_json::Value, plug: &str| device["channels"][plug]["target"]["on"] == true;
+    let dispatcher = house.start();
+    let mut person = dispatcher.watcher();
+    assert_eq!(person.publish("iot/hall/plug/set", "ON"), 0);
+    let mut hall = dispatcher.device_client(Kind::RumqttcV5, "hall", &[]);
+    assert_eq!(hall.publish("iot/hall/plug/state", r#"{"on":true}"#), 0);
+    dispatcher.ask(&["set", "holiday", "true"]).ok();
+    dispatcher.device_is("hall", "is on", |hall| is_on(hall, "plug"));
+    rename("hall.plug", "socket");
+    dispatcher.device_is("hall", "goes on", |hall| is_on(hall, "socket"));
+    let dispatcher = dispatcher.kill_9_and_restart();
+    assert!(is_on(&dispatcher.device("hall"), "socket"));
+    let history = dispatcher.ask(&["history", "hall.socket", "--since", "-1h"]);
+    let history = history.ok().stdout;
+    assert!(history.contains("true"), "its past is its own: {history}");
+    dispatcher.kill_9();
+    for (was, is) in [
+        ("hall.socket", "outlet"),
+        ("var.holiday", "away"),
+        ("hall", "floor"),
+        ("floor.outlet", "mains"),
+        ("rule.bright", "light"),
+    ] {
+        rename(was, is);
+    }
+    let dispatcher = house.start();
+    dispatcher.says(0, "hall.socket -> floor.mains");
+    assert!(is_on(&dispatcher.device("floor"), "mains"));
+    let away = dispatcher.ask(&["set", "var.away", "false"]).ok();
+    assert!(away.stdout.contains("true"), "{away:?}");
+}
