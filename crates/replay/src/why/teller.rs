@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dispatcher::{
-    Note,
+    Dispatcher, Note,
     explain::{self, Explainer, LOCAL},
 };
 use engine::{Cause, Decision, RuleTrace, Sent};
@@ -21,6 +21,8 @@ use super::{
 use crate::{
     history::{History, Until},
     hold::Hold,
+    lineage::Lineage,
+    target::Target,
     trouble::HistoryError,
     waits,
     words::{self, span},
@@ -225,68 +227,68 @@ impl Teller<'_> {
 
     /// What happened earlier and only came to its end now: a timer that was started, a condition that turned, a wait.
     fn before(&self, cause: &Cause, back: u8) -> Result<Vec<Hop>, HistoryError> {
-        let travel = match cause {
-            Cause::Timer(_) | Cause::Holds(..) | Cause::Waited(_) => {
-                self.history.from_input(self.no, Until::End)?
-            }
+        let target = match cause {
+            Cause::Timer(timer) => Target::Timer(*timer),
+            Cause::Holds(rule, _) | Cause::Waited(rule) => Target::Rule(*rule),
             _ => return Ok(Vec::new()),
         };
-        let (engine, program) = (travel.house().engine(), travel.house().program());
-        let (since, wanted): (Instant, Wanted) = match cause {
-            Cause::Timer(timer) => {
-                let name = &self.program[*timer].name;
-                let there = program.names.timers.get(name).copied();
-                match there.and_then(|timer| engine.timer(timer)) {
-                    Some(running) => {
-                        let starter = program.names.rules.get(&running.by).copied();
-                        (running.started, Wanted::Ran(starter))
-                    }
-                    None => return Ok(Vec::new()),
-                }
+        let travel = self.history.from_input(self.no, Until::End)?;
+        let (house, last) = (travel.house(), travel.last());
+        let program = house.program();
+        // The input may have brought another mapping: what it ended is looked for in the one before.
+        let there = match program.hash == self.program.hash {
+            true => Some(target),
+            false => {
+                let mut lineage = Lineage::of(self.history, self.no, self.program, target);
+                lineage.then(last, program)
             }
-            Cause::Holds(rule, place) => {
-                let hold = Hold {
-                    rule: *rule,
-                    place: *place,
-                };
-                match engine
-                    .hold(hold.rule, hold.place)
-                    .and_then(|hold| hold.waits)
-                {
-                    Some((since, _)) => (since, Wanted::Turned(hold)),
-                    None => return Ok(Vec::new()),
-                }
-            }
-            Cause::Waited(rule) => {
-                let name = &self.program[*rule].name;
-                let there = program.names.rules.get(name).copied();
-                let waits = there.map_or_else(Vec::new, |rule| waits::of(travel.house(), rule));
-                let runs = waits.into_iter().filter(|wait| wait.holds.is_none());
-                match runs.min_by_key(|wait| wait.due) {
-                    Some(wait) => (wait.since, Wanted::Ran(there)),
-                    None => return Ok(Vec::new()),
-                }
-            }
-            _ => return Ok(Vec::new()),
         };
-        let mut hops = earlier(self.history, (self.no, program), since, wanted, back - 1)?;
+        let begun = there.and_then(|there| self.begun(house, cause, there));
+        let Some((since, wanted, there)) = begun else {
+            return Ok(Vec::new());
+        };
         let before = (self.no, program);
-        match cause {
-            Cause::Timer(timer) => {
-                let name = &self.program[*timer].name;
-                let there = program.names.timers.get(name).copied();
-                hops.extend(moved::between(self.history, before, there, since)?);
+        let mut hops = earlier(self.history, before, since, wanted, back - 1)?;
+        hops.extend(match (wanted, there) {
+            (Wanted::Turned(hold), _) => moved::holds_between(self.history, before, hold, since)?,
+            (_, Target::Timer(timer)) => moved::between(self.history, before, Some(timer), since)?,
+            _ => Vec::new(),
+        });
+        Ok(hops)
+    }
+
+    /// Since when what `cause` ends went on in `house`, the one before it, what began it, and `there`: what it is about.
+    fn begun(
+        &self,
+        house: &Dispatcher,
+        cause: &Cause,
+        there: Target,
+    ) -> Option<(Instant, Wanted, Target)> {
+        let (engine, program) = (house.engine(), house.program());
+        let (since, wanted) = match (cause, &there) {
+            (Cause::Timer(_), Target::Timer(timer)) => {
+                let running = engine.timer(*timer)?;
+                let starter = program.names.rules.get(&running.by).copied();
+                (running.started, Wanted::Ran(starter))
             }
-            Cause::Holds(rule, place) => {
+            (Cause::Holds(rule, place), Target::Rule(was)) => {
                 let hold = Hold {
                     rule: *rule,
                     place: *place,
                 };
-                hops.extend(moved::holds_between(self.history, before, hold, since)?);
+                let hold = hold.in_other(self.program, (program, *was))?;
+                let (since, _) = engine.hold(hold.rule, hold.place)?.waits?;
+                (since, Wanted::Turned(hold))
             }
-            _ => {}
-        }
-        Ok(hops)
+            (Cause::Waited(_), Target::Rule(rule)) => {
+                let runs = waits::of(house, *rule).into_iter();
+                let runs = runs.filter(|wait| wait.holds.is_none());
+                let wait = runs.min_by_key(|wait| wait.due)?;
+                (wait.since, Wanted::Ran(Some(*rule)))
+            }
+            _ => return None,
+        };
+        Some((since, wanted, there))
     }
 
     pub(super) fn rule(&self, trace: &RuleTrace) -> Hop {

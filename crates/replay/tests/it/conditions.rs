@@ -1,5 +1,7 @@
 //! Rules that wait for several conditions: `why` and `why-not` tell each by itself.
 
+use std::time::Duration;
+
 use crate::{
     home::{Home, with_rules},
     why_nots::says_at,
@@ -82,4 +84,24 @@ fn each_of_two_conditions_is_told_by_what_became_of_itself() {
         Some("20:02:59"),
         "state.living.temp > 25 is false since 20:00:30.000",
     );
+}
+
+#[test]
+fn what_falls_due_with_an_edit_that_moves_its_rule_is_told_with_what_began_it() {
+    let rule = "\n[rule.muggy]\nwhen = { holds = \"state.bath.humidity > 60\", for = \"1m\" }\ndo = \"desk.lamp.on\"\n\
+        [device.v]\nvirtual = true\nio.e = { kind = \"button\" }\n";
+    let mut edited = with_rules(&rule.replace("device.v", "device.aa"));
+    let rules = edited.get_mut("rules.toml").expect("its rules");
+    let first = "[rule.first]\nwhen = \"piano.keys.press\"\ndo = \"stairs.lamp.on\"\n";
+    *rules = format!("{first}{rules}");
+    let mut home = Home::new(&with_rules(rule));
+    home.says("bath", "humidity/state", "63");
+    home.pass(30);
+    // Nothing else came: the edit is what time passes with.
+    home.now = home.now.after(Duration::from_secs(40));
+    home.reload(&edited);
+    home.pass(10);
+    let answer = ask(&mut home, "muggy");
+    let began = "state.bath.humidity > 60 became true; rule muggy waits 1m";
+    assert!(answer.contains(began), "{answer}");
 }
