@@ -90,14 +90,15 @@ fn each_of_two_conditions_is_told_by_what_became_of_itself() {
 fn what_falls_due_with_an_edit_that_moves_its_rule_is_told_with_what_began_it() {
     let rule = "\n[rule.muggy]\nwhen = { holds = \"state.bath.humidity > 60\", for = \"1m\" }\ndo = \"desk.lamp.on\"\n\
         [device.v]\nvirtual = true\nio.e = { kind = \"button\" }\n";
-    let mut edited = with_rules(&rule.replace("device.v", "device.aa"));
+    let more = "[device.aa]\nvirtual = true\nio.x = { kind = \"button\" }\n";
+    let mut edited = with_rules(&format!("{rule}{more}"));
     let rules = edited.get_mut("rules.toml").expect("its rules");
     let first = "[rule.first]\nwhen = \"piano.keys.press\"\ndo = \"stairs.lamp.on\"\n";
     *rules = format!("{first}{rules}");
     let mut home = Home::new(&with_rules(rule));
     home.says("bath", "humidity/state", "63");
     home.pass(30);
-    // Nothing else came: the edit is what time passes with.
+    // Nothing else came: the edit is what time passes with, for it brings a device.
     home.now = home.now.after(Duration::from_secs(40));
     home.reload(&edited);
     home.pass(10);
