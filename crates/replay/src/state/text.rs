@@ -19,7 +19,7 @@ use std::fmt::Write as _;
 use jiff::tz::TimeZone;
 use types::UnixTime;
 
-use super::{AT_THE_DEVICE, ChannelState, DeviceState, FieldState, State};
+use super::{ChannelState, DeviceState, FieldState, State, look::AT_THE_DEVICE};
 use crate::{
     paint::Paint,
     words::{clock_of, day_of, roughly, short_clock},
