@@ -41,4 +41,4 @@ pub use series::Series;
 pub use target::Target;
 pub use travel::{Step, Travel};
 pub use trouble::{HistoryError, Trouble};
-pub use when::{When, WhenError};
+pub use when::{Shown, When, WhenError};

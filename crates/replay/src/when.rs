@@ -7,7 +7,7 @@ use std::{fmt, time::Duration};
 use jiff::{
     Timestamp, Zoned,
     civil::{Date, Time, Weekday},
-    tz::TimeZone,
+    tz::{AmbiguousOffset, TimeZone},
 };
 use types::UnixTime;
 
@@ -23,6 +23,19 @@ pub struct When {
     pub until: UnixTime,
     /// Whether no time of day was said.
     pub is_day: bool,
+    /// What the clocks at home made of the time that was said.
+    pub shown: Shown,
+}
+
+/// How often the clocks at home show a time of day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// As on most days.
+    Once,
+    /// Never: they were put forward over it.
+    Never,
+    /// They were put back over it; the first time is meant.
+    Twice,
 }
 
 /// A text that is no time, or one that no history can answer.
@@ -86,14 +99,37 @@ impl When {
         let day = words::near_day(zone, now, self.from);
         match self.is_day {
             true => day,
-            false => format!("{} {day}", words::short_clock(zone, self.from)),
+            false => {
+                let clock = words::short_clock(zone, self.from);
+                format!("{clock} {day}{}", self.said_of_clocks(now, zone))
+            }
+        }
+    }
+
+    /// What to know where the clocks were put forward or back over the time that was said, and what to say instead.
+    fn said_of_clocks(&self, now: UnixTime, zone: &TimeZone) -> String {
+        match self.shown {
+            Shown::Once => String::new(),
+            Shown::Never => {
+                ": the clocks were put forward then, over the time that was named".to_owned()
+            }
+            Shown::Twice => match again(zone, self.from).filter(|again| *again <= now) {
+                Some(again) => format!(
+                    ", the first time: the clocks were put back and showed it again at {}",
+                    words::iso_of(zone, again)
+                ),
+                None => String::new(),
+            },
         }
     }
 
     /// Its first moment alone.
     #[must_use]
     pub fn begin(&self) -> Self {
-        Self::exactly(self.from)
+        Self {
+            shown: self.shown,
+            ..Self::exactly(self.from)
+        }
     }
 
     /// The moment at which it ends as the end of a stretch of time: all of a day, the begin of a minute.
@@ -116,6 +152,7 @@ impl When {
             from,
             until: from.after(span),
             is_day: false,
+            shown: Shown::Once,
         }
     }
 }
@@ -137,12 +174,13 @@ fn read(text: &str, now: UnixTime, here: &Zoned) -> Option<When> {
     }
     if let Some((time, span)) = time_of_day(&lower) {
         let today = moment(here, here.date(), time)?;
-        let from = if today > now {
+        let (from, shown) = if today.0 > now {
             moment(here, here.date().yesterday().ok()?, time)?
         } else {
             today
         };
-        return Some(When::lasting(from, span));
+        let when = When::lasting(from, span);
+        return Some(When { shown, ..when });
     }
     let (day_word, time_word) = match lower.rsplit_once(' ').or_else(|| split_iso(&lower)) {
         Some((day, time)) => (day.trim(), Some(time)),
@@ -152,12 +190,15 @@ fn read(text: &str, now: UnixTime, here: &Zoned) -> Option<When> {
     match time_word {
         Some(word) => {
             let (time, span) = time_of_day(word)?;
-            Some(When::lasting(moment(here, date, time)?, span))
+            let (from, shown) = moment(here, date, time)?;
+            let when = When::lasting(from, span);
+            Some(When { shown, ..when })
         }
         None => Some(When {
-            from: moment(here, date, Time::midnight())?,
-            until: moment(here, date.tomorrow().ok()?, Time::midnight())?,
+            from: moment(here, date, Time::midnight())?.0,
+            until: moment(here, date.tomorrow().ok()?, Time::midnight())?.0,
             is_day: true,
+            shown: Shown::Once,
         }),
     }
 }
@@ -200,11 +241,34 @@ fn split_iso(text: &str) -> Option<(&str, &str)> {
     digits.then_some((day, time))
 }
 
-/// A local time as a moment: where clocks skip it the first valid one after it, where they show it twice the first.
-fn moment(here: &Zoned, date: Date, time: Time) -> Option<UnixTime> {
-    let local = date.to_datetime(time);
-    let at = here.time_zone().to_zoned(local).ok()?;
-    Some(UnixTime(at.timestamp().as_microsecond()))
+/// A local time as a moment: where clocks skip it the one at which they do, where they show it twice the first.
+fn moment(here: &Zoned, date: Date, time: Time) -> Option<(UnixTime, Shown)> {
+    let zone = here.time_zone();
+    let local = zone.to_ambiguous_zoned(date.to_datetime(time));
+    let shown = match local.offset() {
+        AmbiguousOffset::Unambiguous { .. } => Shown::Once,
+        AmbiguousOffset::Gap { .. } => Shown::Never,
+        AmbiguousOffset::Fold { .. } => Shown::Twice,
+    };
+    let at = local.compatible().ok()?.timestamp();
+    let at = match shown {
+        // That is as far behind the change as the time that was named is behind the last one that was shown.
+        Shown::Never => {
+            let behind = Timestamp::from_microsecond(at.as_microsecond() + 1).ok()?;
+            let change = zone.preceding(behind).next();
+            change.map_or(at, |change| change.timestamp())
+        }
+        _ => at,
+    };
+    Some((UnixTime(at.as_microsecond()), shown))
+}
+
+/// When the clocks show the time of `first` once more, after they were put back.
+fn again(zone: &TimeZone, first: UnixTime) -> Option<UnixTime> {
+    let first = Timestamp::from_microsecond(first.0).ok()?;
+    let local = zone.to_ambiguous_zoned(zone.to_datetime(first));
+    let again = local.later().ok()?.timestamp();
+    Some(UnixTime(again.as_microsecond()))
 }
 
 /// `7:02`, `07:02:30`, `07:02:30.5`, and how long that lasts.
@@ -430,7 +494,41 @@ mod tests {
         let when = When::parse("today", sunday, &berlin()).expect("a day");
         assert_eq!(when.until.since(when.from), Duration::from_secs(23 * 3_600));
         let gap = When::parse("02:30", sunday, &berlin()).expect("a time");
-        assert_eq!(gap.from, utc("2026-03-29T01:30:00Z"));
+        assert_eq!(gap.from, utc("2026-03-29T01:00:00Z"));
+    }
+
+    #[test]
+    fn a_time_that_the_clocks_skipped_is_the_moment_at_which_they_did_and_says_so() {
+        // Ten minutes after the clocks were put forward: what would have been at half past two has not come.
+        let now = utc("2026-03-29T01:10:00Z");
+        for text in ["02:30", "02:00", "today 02:30", "2026-03-29 02:59"] {
+            let when = When::parse(text, now, &berlin()).expect(text);
+            assert_eq!(when.from, utc("2026-03-29T01:00:00Z"), "{text}");
+            let said = "03:00:00 today (2026-03-29): the clocks were put forward then, over the time that was named";
+            assert_eq!(when.words(now, &berlin()), said, "{text}");
+            assert_eq!(when.begin().words(now, &berlin()), said, "{text}");
+        }
+        let shown = When::parse("03:00", now, &berlin()).expect("a time");
+        assert_eq!(shown.words(now, &berlin()), "03:00:00 today (2026-03-29)");
+    }
+
+    #[test]
+    fn of_a_time_that_was_twice_it_is_said_which_is_meant_and_how_to_name_the_other() {
+        let after = utc("2026-10-25T08:00:00Z");
+        let when = When::parse("02:30", after, &berlin()).expect("a time");
+        assert_eq!(when.from, utc("2026-10-25T00:30:00Z"));
+        let said = "02:30:00 today (2026-10-25), the first time: the clocks were put back and showed it again at \
+            2026-10-25T02:30:00+01:00";
+        assert_eq!(when.words(after, &berlin()), said);
+        let second = When::parse("2026-10-25T02:30:00+01:00", after, &berlin()).expect("a time");
+        assert_eq!(second.from, utc("2026-10-25T01:30:00Z"));
+        // The second time has not come yet.
+        let between = utc("2026-10-25T00:45:00Z");
+        let when = When::parse("02:30", between, &berlin()).expect("a time");
+        assert_eq!(
+            when.words(between, &berlin()),
+            "02:30:00 today (2026-10-25)"
+        );
     }
 
     #[test]
