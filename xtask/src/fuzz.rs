@@ -3,7 +3,17 @@
 //! Instruments with flags that the stable compiler has, so that it needs no other tool. What a target found lies in
 //! `fuzz/found`, and what reached something new in `target/fuzz/corpus`.
 
-use std::{fs, path::Path, process::Command, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
 
 use anyhow::{Context, Result, bail};
 
@@ -29,7 +39,12 @@ pub(crate) struct Options {
     /// All where empty.
     targets: Vec<String>,
     each: Duration,
+    /// Seconds each, as on every change: built sooner, and slower at each input.
+    quick: bool,
 }
+
+/// How long each runs in the short form.
+const QUICK: Duration = Duration::from_secs(3);
 
 impl Options {
     /// Takes the words after `fuzz`.
@@ -40,11 +55,14 @@ impl Options {
         let mut options = Self {
             targets: Vec::new(),
             each: Duration::from_secs(60),
+            quick: false,
         };
         let known = targets()?;
         let mut words = words.iter();
         while let Some(word) = words.next() {
-            if *word == "--seconds" {
+            if *word == "--quick" {
+                (options.quick, options.each) = (true, QUICK);
+            } else if *word == "--seconds" {
                 let seconds = words.next().context("--seconds needs a number")?;
                 options.each =
                     Duration::from_secs(seconds.parse().context("--seconds needs a number")?);
@@ -83,9 +101,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let root = shell::root();
     let built = root.join("target/fuzz");
     let host = host()?;
+    let profile = if options.quick { "quick" } else { "release" };
     let mut build = shell::cargo([
         "build",
-        "--release",
+        "--profile",
+        profile,
         "--locked",
         "--bins",
         "--manifest-path",
@@ -102,9 +122,27 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     } else {
         options.targets.clone()
     };
-    let binaries = built.join(host).join("release");
-    for target in &targets {
-        fuzz(&root, &built, &binaries.join(target), target, options.each)?;
+    let binaries = built.join(host).join(profile);
+    // A target has one thread, and the machine usually more.
+    let lanes = thread::available_parallelism().map_or(1, usize::from);
+    let (next, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..lanes.min(targets.len()) {
+            scope.spawn(|| {
+                while let Some(target) = targets.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let binary = binaries.join(target);
+                    if let Err(error) = fuzz(&root, &built, &binary, target, options.each) {
+                        eprintln!("error: {error:#}");
+                        let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                        failed.push(target.as_str());
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if !failed.is_empty() {
+        bail!("input was found for {}", failed.join(", "));
     }
     println!(
         "fuzz: {} found nothing in {} s each",
@@ -114,6 +152,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
+/// Lets one target run; what it says is shown in one piece, where several run at once.
 fn fuzz(root: &Path, built: &Path, binary: &Path, target: &str, each: Duration) -> Result<()> {
     let corpus = built.join("corpus").join(target);
     let seeds = root.join("fuzz/seeds").join(target);
@@ -131,7 +170,15 @@ fn fuzz(root: &Path, built: &Path, binary: &Path, target: &str, each: Duration) 
     command.args(["-print_final_stats=1", "-verbosity=1"]);
     let words = root.join("fuzz/words.dict");
     command.arg(format!("-dict={}", words.display()));
-    shell::run(&mut command)
+    let line = shell::line(&command);
+    let said = command.stdin(Stdio::null()).output();
+    let said = said.with_context(|| format!("can't start `{line}`"))?;
+    let text = String::from_utf8_lossy(&said.stderr);
+    eprintln!("$ {line}\n{text}");
+    if !said.status.success() {
+        bail!("`{line}` failed: {}", said.status);
+    }
+    Ok(())
 }
 
 /// The machine that is compiled for.
@@ -155,6 +202,8 @@ mod tests {
         assert!(said.starts_with("no target 'fils'; there are "), "{said}");
         assert!(said.contains(", files, "), "{said}");
         assert!(Options::parse(&["--seconds"]).is_err());
+        let quick = Options::parse(&["--quick"]).expect("it is there");
+        assert!(quick.quick && quick.each == QUICK && !options.quick);
     }
 
     #[test]

@@ -45,7 +45,7 @@ cargo xtask COMMAND
   bench engine [--quick]   matching beside a scan, loading, memory, conditions beside CEL and Rhai
   bench travel             questions about two weeks of a house (--days N, --events N, --runs N)
   fault [NAME.. | all]     what a house survives: kill -9, disks, clocks, crowds (--quick); lists them without a name
-  fuzz [TARGET..]          random input for each parser, led by what it reaches (--seconds N each)";
+  fuzz [TARGET..]          random input for each parser, led by what it reaches (--seconds N each; --quick)";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
