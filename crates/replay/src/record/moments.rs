@@ -11,7 +11,7 @@ use crate::words;
 const DUE_US: i64 = 10_000;
 
 /// What comes is told to the millisecond. Where something falls due nearer to it than this, that could be the wrong side of it.
-const NEAR_US: i64 = 2_000;
+pub(super) const NEAR_US: i64 = 2_000;
 
 const MS_US: i64 = 1_000;
 
@@ -42,8 +42,8 @@ impl Moment {
     }
 }
 
-/// When each step is. `due` are all moments at which something fell due, be it that no step looks at it: none may see what is not
-/// its own.
+/// When each step is. `due` are all moments at which something fell due, or would have but for what came just before; be it that
+/// no step looks at it: none may see what is not its own.
 pub(super) fn place(steps: &[Moment], due: &[i64]) -> Vec<Duration> {
     let mut due = due.to_vec();
     due.sort_unstable();

@@ -8,13 +8,13 @@ use mapping::{
     Program,
     program::{Carrier, ChannelIx, DeviceIx, EventIx, SlotIx, VarIx},
 };
-use types::{Now, UnixTime};
+use types::{Instant, Now, UnixTime};
 
 use super::{
     Recording, STEPS_MAX, Unrecordable, Wanted,
     beginning::{aging, second},
     is_about,
-    moments::Moment,
+    moments::{Moment, NEAR_US},
     names::Names,
     scope::{Scope, Share},
     sent::{Sent, expected},
@@ -37,6 +37,8 @@ pub(super) struct Recorder<'a> {
     prelude: usize,
     /// The record before.
     pub(super) before: Now,
+    /// What was to fall due next after it.
+    awaited: Option<Instant>,
     /// Devices that were there after it.
     online: BTreeSet<DeviceIx>,
     /// What of the house is needed; `None`: all of it.
@@ -66,6 +68,7 @@ impl<'a> Recorder<'a> {
             test: Test::new(&wanted.name, &second_of(history.zone(), first)),
             prelude: 0,
             before: begin,
+            awaited: travel.house().engine().next_deadline(begin),
             online: BTreeSet::new(),
             scope,
         };
@@ -180,7 +183,9 @@ impl<'a> Recorder<'a> {
         if passed.abs_diff(shown) > SET_MIN && input != Input::Resumed {
             return Err(self.unsaid(now, "the clock was set"));
         }
+        self.note_missed(now);
         self.before = now;
+        self.awaited = house.engine().next_deadline(now);
         let program = Arc::clone(house.program());
         explain::fill_texts(&program, &mut step.effects);
         self.take_due(&program, now, &step.effects)?;
@@ -257,6 +262,17 @@ impl<'a> Recorder<'a> {
             self.push(now, line.at(self.came(now)).expecting(expect))?;
         }
         Ok(())
+    }
+
+    /// What was about to fall due when something came: it may have kept it from doing so, and does in the test only where that
+    /// keeps the two apart as well.
+    fn note_missed(&mut self, now: Now) {
+        let awaited = self.awaited.filter(|awaited| *awaited > now.at);
+        let ahead = awaited.map(|awaited| awaited.since(now.at).as_micros());
+        let ahead = ahead.and_then(|ahead| i64::try_from(ahead).ok());
+        if let Some(ahead) = ahead.filter(|ahead| *ahead < NEAR_US) {
+            self.test.fell_due(self.us(now) + ahead);
+        }
     }
 
     /// A device is there again; `online` says so.

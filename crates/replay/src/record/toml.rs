@@ -19,7 +19,7 @@ use crate::words;
 pub(super) struct Test {
     head: String,
     steps: Vec<Line>,
-    /// When something fell due, whether or not a step looks at it, in microseconds since the start.
+    /// When something fell due or just did not, whether or not a step looks at it, in microseconds since the start.
     due: Vec<i64>,
 }
 
@@ -74,7 +74,7 @@ impl Test {
         self.steps.push(line);
     }
 
-    /// Something fell due, in microseconds since the start.
+    /// Something fell due, or would have but for what came just before, in microseconds since the start.
     pub(super) fn fell_due(&mut self, us: i64) {
         self.due.push(us);
     }

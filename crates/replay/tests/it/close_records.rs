@@ -98,6 +98,26 @@ fn a_deadline_that_another_rule_shares_a_step_of_ten_milliseconds_with_is_told_a
     assert!(recording.text.contains("by = \"r1\""), "{}", recording.text);
 }
 
+#[test]
+fn a_timer_that_is_started_again_just_before_it_ends_does_not_end_in_the_test_either() {
+    let files = timers(&[300_343]);
+    for keys in [
+        &[
+            (1_000_000, 3),
+            (1_448, 3),
+            (5_317, 3),
+            (306_893, 3),
+            (300_342, 3),
+        ][..],
+        &[(1_000_000, 3), (1_448, 3), (300_342, 4), (0, 3)],
+    ] {
+        passes(&files, &pressed(&files, keys, &[]));
+    }
+    let files = timers(&[310_607]);
+    let keys = [(1_000_000, 3), (2_390, 3), (6, 3), (5_436, 4), (305_168, 3)];
+    passes(&files, &pressed(&files, &keys, &[]));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
