@@ -51,3 +51,4 @@ pub use import::{
 pub use model::Model;
 pub use pointer::Pointer;
 pub use refusal::Refusal;
+pub use rename::bare_name;

@@ -96,9 +96,14 @@ fn written(value: &Model, own_line: bool, text: &str) -> String {
 /// What is at `path` goes.
 pub(crate) fn removed(text: &str, outline: &Outline, path: &[Step]) -> Planned {
     let mut splices = Splices::default();
+    let mut gone_to = 0;
     for section in &outline.sections {
         if section.header.is_some() && section.path.starts_with(path) {
-            splices.replace(section_lines(text, section), "");
+            let lines = section_lines(text, section);
+            // The blank line above may have gone with the section there.
+            let lines = lines.start.max(gone_to)..lines.end;
+            gone_to = lines.end;
+            splices.replace(lines, "");
             continue;
         }
         for pair in &section.pairs {
@@ -134,6 +139,9 @@ fn section_lines(text: &str, section: &Section) -> Range<usize> {
             break;
         }
         end = next;
+    }
+    if blank_above && start > 0 && end == text.len() {
+        start = line_start(text, start - 1);
     }
     start..end
 }

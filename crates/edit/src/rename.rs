@@ -78,6 +78,17 @@ fn qualified(symbol: &Symbol) -> String {
     format!("{what}.{symbol}")
 }
 
+/// The own name in a new name that is written as [`House::symbol`] takes one: `lamp` of `hall.lamp` for a channel of the hall,
+/// `away` of `var.away` for a variable. Any other text is given back as it is.
+#[must_use]
+pub fn bare_name<'n>(symbol: &Symbol, new: &'n str) -> &'n str {
+    let qualified = qualified(symbol);
+    match (qualified.split_once('.'), new.split_once('.')) {
+        (Some((whose, _)), Some((first, own))) if first == whose => own,
+        _ => new,
+    }
+}
+
 /// Which rule its name follows.
 fn names_of(symbol: &Symbol) -> Option<Names> {
     Some(match symbol {

@@ -144,6 +144,39 @@ fn what_can_t_be_a_name_or_is_one_already_is_refused() {
 }
 
 #[test]
+fn a_new_name_may_be_written_as_the_old_one_is() {
+    let house = House::from_texts([(
+        "mapping.toml",
+        "format = 1\n[device.hall]\nid = 1\nio.lamp = { kind = \"switch\" }\n[var]\nnight = { kind = \"bool\" }\n",
+    )]);
+    let bare = |old, new| edit::bare_name(&house.symbol(old).expect("it is there"), new);
+    assert_eq!(bare("var.night", "var.away"), "away");
+    assert_eq!(bare("night", "var.away"), "away");
+    assert_eq!(bare("night", "away"), "away");
+    assert_eq!(bare("hall", "device.porch"), "porch");
+    assert_eq!(bare("hall.lamp", "hall.top"), "top");
+    // Nothing moves, and nothing becomes something else.
+    assert_eq!(bare("hall.lamp", "porch.top"), "porch.top");
+    assert_eq!(bare("night", "timer.away"), "timer.away");
+}
+
+#[test]
+fn a_rename_and_its_way_back_leave_no_blank_line() {
+    let text = "format = 1\n[device.hall]\nid = 1\nio.lamp = { kind = \"switch\" }\n";
+    let house = House::from_texts([("mapping.toml", text)]);
+    let there = rename(&house, "hall.lamp", "top").expect("it can");
+    let there = there.text("mapping.toml").expect("it changed").to_owned();
+    let house = House::from_texts([("mapping.toml", there.as_str())]);
+    let back = rename(&house, "hall.top", "lamp").expect("it can");
+    assert_eq!(
+        back.text("mapping.toml"),
+        Some(&*format!(
+            "{text}\n[renamed]\n\"hall.top\" = \"hall.lamp\"\n"
+        ))
+    );
+}
+
+#[test]
 fn a_name_that_an_expression_uses_for_something_else_is_refused() {
     let refusal = refused("desk", "x");
     assert!(

@@ -81,14 +81,10 @@ pub(crate) fn rename(options: &cli::Rename) -> anyhow::Result<ExitCode> {
     house::is_there(&options.house, "iot-control rename HOUSE ..")?;
     let house = House::open(&options.house);
     let symbol = house.symbol(&options.old)?;
-    // `hall.light` and `light` both name a channel of the hall.
-    let to = match (&symbol, options.new.rsplit_once('.')) {
-        (Symbol::Channel(device, _), Some((first, last))) if first == &**device => last,
-        (Symbol::Channel(device, name), Some((first, _))) => {
-            bail!("`{name}` stays a channel of `{device}`: a rename can't move it to `{first}`")
-        }
-        _ => &options.new,
-    };
+    let to = edit::bare_name(&symbol, &options.new);
+    if let (Symbol::Channel(device, name), Some((other, _))) = (&symbol, to.split_once('.')) {
+        bail!("`{name}` stays a channel of `{device}`: a rename can't move it to `{other}`");
+    }
     let edit = Edit::Rename {
         symbol: symbol.clone(),
         to: to.to_owned(),
