@@ -100,7 +100,7 @@ pub enum Note {
     Cut(ChannelIx),
     /// A rule was cut because it sets itself off, alone or with others; people were told.
     RuleCut(RuleIx),
-    /// A rule's time came while the dispatcher was down, and `after_downtime` lets it go.
+    /// A rule's time came while the dispatcher was down, or a clock was set over it, and the rule does not run that late.
     Missed {
         /// The rule.
         rule: Arc<str>,

@@ -181,9 +181,8 @@ impl Dispatcher {
     pub(super) fn run(&mut self, now: Now, input: engine::Input, effects: &mut Effects) {
         let first = effects.engine.outputs.len();
         self.engine.handle(now, input, &mut effects.engine);
-        let lost = effects.engine.notes.drain(..);
-        let lost = lost.map(|note| Note::Lost(note.to_string()));
-        effects.notes.extend(lost);
+        let notes = effects.engine.notes.drain(..);
+        effects.notes.extend(notes.map(Note::from));
         self.deliver(now, first, effects);
     }
 

@@ -148,3 +148,18 @@ fn a_momentary_command_behind_a_wait_is_not_made_up_for() {
     let effects = rig.pass(Duration::from_secs(60));
     assert!(sent(&effects).is_empty());
 }
+
+#[test]
+fn a_time_that_the_clock_is_set_over_is_noted_with_its_rule() {
+    let text =
+        format!("{HOUSE}\n[rule.lunch]\nwhen = {{ at = \"13:00\" }}\ndo = \"hall.bell.beep\"\n");
+    let mut rig = Rig::of(program(&text), Config::default());
+    rig.pass(Duration::from_secs(10));
+    // A day on: 13:00 is behind the house, wherever in the day it began.
+    rig.now.wall.0 += 24 * 3_600 * 1_000_000;
+    let mut effects = Effects::default();
+    rig.take(dispatcher::Input::Tick, &mut effects);
+    let notes = effects.notes.iter();
+    let paths: Vec<_> = notes.filter_map(|note| note.path(&rig.program)).collect();
+    assert_eq!(paths, ["rule.lunch"]);
+}

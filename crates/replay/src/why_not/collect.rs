@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use dispatcher::{Dispatcher, Note, Observed, Sides, explain};
+use dispatcher::{Dispatcher, Input, Note, Observed, Sides, explain};
 use engine::{Cause, Decision, Outcome, RuleTrace, Term};
 use mapping::{
     Program,
@@ -45,6 +45,8 @@ pub(super) struct Collector {
     pub(super) refused: Option<(Now, String)>,
     /// A time of it passed while the dispatcher was down.
     pub(super) missed: Option<(Now, Duration)>,
+    /// A clock was set over a time of it.
+    pub(super) set_over: Option<(Now, Duration)>,
     /// What it waits for.
     waits: Vec<Wait>,
     /// What it waited for last when an edit dropped that.
@@ -123,6 +125,7 @@ impl Collector {
             sequences: Vec::new(),
             refused: None,
             missed: None,
+            set_over: None,
             waits: Vec::new(),
             dropped: None,
             mapped: None,
@@ -203,8 +206,14 @@ impl Collector {
                 self.refused = Some((now, text.to_string()));
             }
         }
+        let in_passing = step.fed == Fed::Applied
+            && !step.effects.notes.is_empty()
+            && !matches!(
+                Input::decode(step.house.program(), &step.record.body),
+                Ok(Input::Resumed)
+            );
         for note in &step.effects.notes {
-            self.note(now, note);
+            self.note(now, note, in_passing);
         }
         self.held = self.holds(step.house);
         self.held_by_edit
@@ -242,7 +251,7 @@ impl Collector {
         }
     }
 
-    fn note(&mut self, now: Now, note: &Note) {
+    fn note(&mut self, now: Now, note: &Note, in_passing: bool) {
         let path = |event: EventIx| self.program.event_path(event);
         match note {
             Note::BlockedEvent(event) => self.happened(What::Blocked(path(*event)), now),
@@ -251,7 +260,15 @@ impl Collector {
                 self.happened(What::Blocked(path), now);
             }
             Note::Duplicate(event) => self.happened(What::Copy(path(*event)), now),
-            Note::Missed { rule, late } if **rule == *self.name => self.missed = Some((now, *late)),
+            Note::Missed { rule, late } if **rule == *self.name => {
+                // With an input that comes in between the clock alone can have gone on.
+                let missed = if in_passing {
+                    &mut self.set_over
+                } else {
+                    &mut self.missed
+                };
+                *missed = Some((now, *late));
+            }
             _ => {}
         }
     }

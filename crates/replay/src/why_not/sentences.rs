@@ -31,6 +31,16 @@ pub(super) fn answer(asked: &Asked<'_>, house: &Dispatcher, collected: &Collecto
             Some(looked) => sentences.extend(of_look(asked, looked, collected.fired, house)),
             None => sentences.extend(waits.iter().map(ToString::to_string)),
         }
+        if let Some((now, late)) = collected.set_over {
+            sentences.insert(
+                0,
+                format!(
+                    "its time was skipped: at {} the clock was set to {} past it; `missed_times` says what happens then",
+                    day_clock(asked, now.wall),
+                    roughly(late)
+                ),
+            );
+        }
         if let Some((now, late)) = collected.missed {
             sentences.insert(
                 0,

@@ -556,6 +556,21 @@ fn a_time_of_day_says_when_it_comes_and_waits_for_the_clock() {
 }
 
 #[test]
+fn a_time_that_the_clock_was_set_over_is_told() {
+    let mut home = Home::new(&piano_house());
+    home.now.wall.0 += 4 * 3_600 * 1_000_000;
+    home.motion();
+    home.pass(10);
+    let answer = ask(&mut home, "night-begins", None);
+    assert!(
+        answer.sentences[0].starts_with("its time was skipped: at ")
+            && answer.sentences[0].contains("the clock was set to 1 h 30 min past it"),
+        "{:?}",
+        answer.sentences
+    );
+}
+
+#[test]
 fn a_time_that_came_while_the_dispatcher_was_down_is_told() {
     let mut home = Home::new(&piano_house());
     home.restart(Duration::from_secs(4 * 3_600));
