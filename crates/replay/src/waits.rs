@@ -77,12 +77,21 @@ pub(crate) fn dropped(
     if traces.any(|trace| Some(trace.rule) == rule && explain::ran(trace)) {
         return Vec::new();
     }
-    let after = rule.map_or_else(Vec::new, |rule| of(house, rule));
-    let goes_on = |wait: &Wait| {
-        let mut after = after.iter();
-        after.any(|it| (it.since, it.holds.is_some()) == (wait.since, wait.holds.is_some()))
-    };
-    let gone = before.into_iter().filter(|wait| !goes_on(wait));
+    let mut left = rule.map_or_else(Vec::new, |rule| of(house, rule));
+    let mut gone = before;
+    // Each that waits now is one of those before. Where several began at once, the words tell them apart; where an edit gave
+    // things other names, their order.
+    for is_worded_alike in [true, false] {
+        gone.retain(|wait| {
+            let goes_on = |it: &Wait| {
+                (it.since, it.holds.is_some()) == (wait.since, wait.holds.is_some())
+                    && (!is_worded_alike || it.what == wait.what)
+            };
+            let found = left.iter().position(goes_on);
+            found.map(|place| left.remove(place)).is_none()
+        });
+    }
+    let gone = gone.into_iter();
     gone.map(|wait| Dropped {
         wait,
         now,

@@ -615,6 +615,32 @@ fn a_wait_that_an_edit_dropped_is_told_first_and_one_that_goes_on_is_not() {
     assert!(goes_on.starts_with("it did fire"), "{goes_on}");
 }
 
+#[test]
+fn of_two_conditions_that_began_to_hold_at_once_the_one_that_an_edit_dropped_is_told() {
+    let dry = "{ holds = \"state.bath.humidity > 60\", for = \"2m\" }";
+    let wet = "{ holds = \"state.bath.humidity > 65\", for = \"3m\" }";
+    let rule = |when: &str| {
+        with_rules(&format!(
+            "\n[rule.air]\nwhen = [{when}]\ndo = \"stairs.lamp.on\"\n"
+        ))
+    };
+    for (stays, goes, said) in [
+        (dry, wet, "state.bath.humidity > 65 for 3m"),
+        (wet, dry, "state.bath.humidity > 60 for 2m"),
+    ] {
+        let mut home = Home::new(&rule(&format!("{dry}, {wet}")));
+        home.says("bath", "humidity/state", "70");
+        home.pass(10);
+        home.reload(&rule(stays));
+        home.pass(10);
+        let told = ask(&mut home, "air", None).sentences;
+        let dropped = format!(
+            "it waited since 20:00:10.000 for {said}; dropped at 20:00:20.000 by an edit of rules.toml"
+        );
+        assert!(told.contains(&dropped), "without {goes}: {told:?}");
+    }
+}
+
 /// The piano house with a tune of four keys.
 fn with_tune() -> Home {
     Home::new(&with_rules(
