@@ -94,7 +94,7 @@ pub fn record(history: &History, wanted: &Wanted) -> Result<Recording, Unrecorda
     let mut travel = Steady::new(travel);
     let begin = travel.now();
     let start = second(UnixTime(wanted.since.0.max(begin.wall.0)));
-    let scope = scope(history, wanted, start)?;
+    let scope = scope(history, wanted)?;
     if let Some(what) = waiting(travel.house(), begin, scope.as_ref()) {
         let quiet = quiet_after(&mut travel, scope.as_ref())?;
         let earlier = match quiet {
@@ -130,17 +130,13 @@ fn is_about(program: &Program, decision: &Decision, only: &[Filter]) -> bool {
 ///
 /// # Errors
 /// Nothing of what is asked for happened, or history can't be read.
-fn scope(
-    history: &History,
-    wanted: &Wanted,
-    start: UnixTime,
-) -> Result<Option<Scope>, Unrecordable> {
+fn scope(history: &History, wanted: &Wanted) -> Result<Option<Scope>, Unrecordable> {
     if wanted.only.is_empty() {
         return Ok(None);
     }
     let mut shares = BTreeSet::new();
     let mut is_anything = false;
-    let mut travel = Steady::new(history.from_or_oldest(start, wanted.until)?);
+    let mut travel = Steady::new(history.from_or_oldest(wanted.since, wanted.until)?);
     // Another mapping is refused where it comes: until then it is this one.
     let program = Arc::clone(travel.house().program());
     while let Some(step) = travel.next()? {

@@ -280,6 +280,22 @@ fn a_beginning_in_the_middle_of_something_is_refused_with_a_better_one() {
 }
 
 #[test]
+fn what_came_within_the_second_before_the_beginning_is_not_asked_for() {
+    let more = "\n[rule.warm]\nwhen = \"piano.keys.press\"\nif = \"event.key == 3 && state.living.temp > 5\"\ndo = \"desk.lamp.on\"\n";
+    let files = with_rules(more);
+    let mut home = home(&files);
+    home.pass_ms(200);
+    home.press(3);
+    home.pass_ms(300);
+    let since = home.now.wall;
+    home.press(36);
+    home.pass(10);
+    let desk = recorded(&mut home, since, &["desk.lamp"]).unwrap();
+    passes(&files, &desk);
+    assert!(!desk.text.contains("living.temp"), "{}", desk.text);
+}
+
+#[test]
 fn a_house_in_which_something_always_waits_is_recorded_in_part_or_from_before() {
     let files = piano_house();
     let mut home = home(&files);
