@@ -71,7 +71,7 @@ pub enum Note {
         /// `DEVICE.CHANNEL`.
         channel: Arc<str>,
     },
-    /// A rule's time came while the dispatcher was down, and `after_downtime` lets it go.
+    /// A rule's time came while the dispatcher was down, or a clock was set over it, and the rule does not run that late.
     Missed {
         /// The rule.
         rule: Arc<str>,

@@ -4,6 +4,7 @@
 //! of which nobody else knows any more. Must not compare programs: which line counts for whom is the succession's to say.
 
 use std::{
+    cell::OnceCell,
     collections::{BTreeMap, BTreeSet},
     fmt,
     ops::Range,
@@ -30,6 +31,9 @@ const FORMS: &str = "write `DEVICE`, `DEVICE.CHANNEL`, `var.NAME`, `timer.NAME` 
 
 /// Words before a name that say what it is the name of. What a device of such a name has needs `device.` before it.
 const SORTS: [&str; 4] = ["device", "rule", "timer", "var"];
+
+/// Names of a circle that somebody reads.
+const CIRCLE_SHOWN_MAX: usize = 8;
 
 /// A name as it stands in this table.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,9 +106,10 @@ pub(crate) fn read_all(house: &mut House<'_>, table: &[(Key<'_>, Node<'_>)]) {
     let lines = without_doubles(report, lines);
     let by_old: BTreeMap<&Name<'_>, &Line<'_>> =
         lines.iter().map(|line| (&line.was, line)).collect();
-    let mut in_circles = BTreeSet::new();
+    let mut seen = BTreeSet::new();
     let mut by_new: BTreeMap<&Name<'_>, &Line<'_>> = BTreeMap::new();
     let mut ends = Vec::new();
+    let known = OnceCell::new();
     for line in &lines {
         match find(program, &line.is) {
             Some(is) => {
@@ -116,9 +121,9 @@ pub(crate) fn read_all(house: &mut House<'_>, table: &[(Key<'_>, Node<'_>)]) {
             }
             None if by_old.contains_key(&line.is) => {
                 by_new.insert(&line.is, line);
-                circle(report, line, &by_old, &mut in_circles);
+                circle(report, line, &by_old, &mut seen);
             }
-            None => unknown(program, report, line),
+            None => unknown(program, report, line, &known),
         }
     }
     program.renamed = ends
@@ -215,29 +220,31 @@ fn without_doubles<'a>(report: &mut Report, lines: Vec<Line<'a>>) -> Vec<Line<'a
     kept
 }
 
-/// Reports that names lead in a circle, once for each circle.
+/// Reports that names lead in a circle, once for each circle. `seen` are the names from which it was looked already.
 fn circle<'a>(
     report: &mut Report,
     line: &Line<'a>,
     by_old: &BTreeMap<&Name<'a>, &Line<'a>>,
-    known: &mut BTreeSet<Name<'a>>,
+    seen: &mut BTreeSet<Name<'a>>,
 ) {
-    let mut way = vec![&line.was];
-    let mut next = &line.is;
-    while *next != line.was {
+    let mut way = Vec::new();
+    let mut next = &line.was;
+    while seen.insert(next.clone()) {
+        way.push(next);
         match by_old.get(next) {
-            Some(line) if way.len() <= by_old.len() => {
-                way.push(next);
-                next = &line.is;
-            }
-            _ => return,
+            Some(line) => next = &line.is,
+            None => return,
         }
     }
-    if way.iter().any(|name| known.contains(name)) {
+    // No two lines lead to one name: a circle is all of the way.
+    if way.first() != Some(&next) {
         return;
     }
-    known.extend(way.iter().map(|name| (*name).clone()));
-    let names: Vec<String> = way.iter().map(|name| format!("`{name}`")).collect();
+    let shown = way.iter().take(CIRCLE_SHOWN_MAX);
+    let mut names: Vec<String> = shown.map(|name| format!("`{name}`")).collect();
+    if way.len() > CIRCLE_SHOWN_MAX {
+        names.push(format!("{} more", way.len() - CIRCLE_SHOWN_MAX));
+    }
     let message = format!("{} would be called `{}` again", names.join(" > "), line.was);
     let error = Diagnostic::error("renamed-in-circle", line.key.span.clone(), message);
     report.push(error.help("the last name is the one that it has in this mapping"));
@@ -340,7 +347,7 @@ fn mention(program: &Program, report: &mut Report, line: &Line<'_>, is: Thing) {
 }
 
 /// Nothing has the name of the right column.
-fn unknown(program: &Program, report: &mut Report, line: &Line<'_>) {
+fn unknown(program: &Program, report: &mut Report, line: &Line<'_>, known: &OnceCell<Vec<String>>) {
     let is = &line.is;
     if let Name::Channel(device, channel) = is
         && let Some(device) = program.device(device)
@@ -361,7 +368,12 @@ fn unknown(program: &Program, report: &mut Report, line: &Line<'_>) {
         is => format!("there is no {} `{}`", is.sort().what(), is.last()),
     };
     let error = Diagnostic::error("unknown-name", line.text.span(), message).label("not declared");
-    let known = vocabulary::all(program, Names::Renamed);
+    if report.is_full() {
+        // What it might mean is not told any more.
+        report.push(error);
+        return;
+    }
+    let known = known.get_or_init(|| vocabulary::all(program, Names::Renamed));
     let of_sort = known
         .iter()
         .map(String::as_str)

@@ -352,3 +352,31 @@ fn a_change_of_anything_that_was_read_shows() {
     write("note.txt", "");
     assert_eq!(before, before.now(), "what is not read doesn't matter");
 }
+
+#[test]
+fn a_circle_of_many_old_names_is_told_with_some_of_them() {
+    let mut text = String::from("format = 1\n[renamed]\n");
+    for at in 0..20_000 {
+        let _ = writeln!(text, "\"var.x{at}\" = \"var.x{}\"", (at + 1) % 20_000);
+    }
+    let (errors, said) = said(&text);
+    assert_eq!(errors, ["renamed-in-circle"]);
+    assert!(
+        said.contains("`var.x7` > 19992 more would be called `var.x0` again"),
+        "{said}"
+    );
+}
+
+#[test]
+fn of_many_lines_that_lead_nowhere_as_many_are_told_as_of_other_mistakes() {
+    let mut text = String::from("format = 1\n[var]\n");
+    for at in 0..2_000 {
+        let _ = writeln!(text, "n{at} = {{ kind = \"bool\" }}");
+    }
+    text += "[renamed]\n";
+    for at in 0..20_000 {
+        let _ = writeln!(text, "\"var.x{at}\" = \"var.y{at}\"");
+    }
+    let (errors, _) = said(&text);
+    assert_eq!(errors, ["too-many-problems"]);
+}

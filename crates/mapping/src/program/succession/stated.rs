@@ -3,7 +3,7 @@
 //! A line counts where the old program has the old name and not the new one, and the new program has not the old one; so it does
 //! no harm where it has done what it is for, and it can stay or go. What it says is not weighed against what rules show.
 
-use std::mem::discriminant;
+use std::{collections::BTreeSet, mem::discriminant};
 
 use types::Type;
 
@@ -14,6 +14,7 @@ impl Succession<'_> {
     /// Pairs devices of which a line says what they are called now. A number says more than a line.
     pub(super) fn pair_stated_devices(&mut self) {
         let (old, new) = (self.old, self.new);
+        let mut is_taken = taken(&self.devices, new.devices.len());
         for former in &new.renamed {
             // A channel stays with its device: a line about it says what that is called now, too.
             let (was, is) = match former {
@@ -21,11 +22,11 @@ impl Succession<'_> {
                 Former::Channel(was, _, is) => (was, new[*is].device),
                 _ => continue,
             };
-            let is_taken = taken(&self.devices, new.devices.len())[is.index()];
             let Some(was) = old.device(was) else { continue };
-            let is_free = self.devices[was.index()].is_none() && !is_taken;
+            let is_free = self.devices[was.index()].is_none() && !is_taken[is.index()];
             let has_both = old.device(&new[is].name).is_some();
             if is_free && !has_both && new.device(&old[was].name).is_none() {
+                is_taken[is.index()] = true;
                 self.pair(Thing::Device(was), Thing::Device(is));
                 self.stated.insert(Thing::Device(was), Thing::Device(is));
             }
@@ -36,6 +37,7 @@ impl Succession<'_> {
     pub(super) fn pair_stated(&mut self) {
         let (old, new) = (self.old, self.new);
         let devices_before = before(&self.devices, new.devices.len());
+        let mut stated: BTreeSet<Thing> = self.stated.values().copied().collect();
         for former in &new.renamed {
             let pair = match former {
                 Former::Channel(device, was, is) => self
@@ -58,7 +60,7 @@ impl Succession<'_> {
             };
             // Of several names that one thing had, the newest stands first.
             if let Some((was, is)) = pair
-                && !self.stated.values().any(|stated| *stated == is)
+                && stated.insert(is)
             {
                 self.pair(was, is);
                 self.stated.insert(was, is);
@@ -71,14 +73,16 @@ impl Succession<'_> {
         let (old, new) = (self.old, self.new);
         let (before, after) = (&old.names.rules, &new.names.rules);
         let mut kept = super::by_name(&old.rules, |rule| after.get(&rule.name));
+        let mut is_taken = taken(&kept, new.rules.len());
         for former in &new.renamed {
             let Former::Rule(was, is) = former else {
                 continue;
             };
             let is_free = !before.contains_key(&new[*is].name) && !after.contains_key(was);
             if let Some(was) = before.get(was).filter(|_| is_free)
-                && !kept.contains(&Some(*is))
+                && !is_taken[is.index()]
             {
+                is_taken[is.index()] = true;
                 kept[was.index()] = Some(*is);
             }
         }
