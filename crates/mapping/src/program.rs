@@ -32,7 +32,7 @@ pub use rule::{
     Origin, Piece, Rule, SequenceStep, StepEvent, SunEvent, Template, Trigger,
 };
 pub use saying::{Form, Saying, Tells, said};
-pub use succession::{Before, Kin, Known, Renamed, Renumbered, Succession};
+pub use succession::{Kin, Known, Renamed, Renumbered, Succession};
 
 macro_rules! index {
     ($($(#[$doc:meta])* $name:ident => $table:ident: $row:ty;)*) => {$(

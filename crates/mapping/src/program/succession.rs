@@ -27,7 +27,7 @@ use super::{
     ChannelIx, Condition, DeviceIx, Program, Rule, RuleIx, TimerIx, Trigger, VarIx, form::Form,
 };
 pub use known::Known;
-pub use parts::{Before, Kin};
+pub use parts::Kin;
 use symbols::{Successors, new_form};
 pub use told::{Renamed, Renumbered};
 

@@ -4,15 +4,13 @@
 //! declarations changed places as well. Timers have none: there every rule that spoke of one must say so, and then nobody can
 //! tell the two readings apart but by what runs.
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::{cell::RefCell, collections::BTreeSet};
 
 use types::DeviceId;
 
 use super::{
     Pairs, Place, Succession, Thing, before,
+    rename::one_to_one,
     symbols::{Numbers, Shapes, Successors},
 };
 use crate::program::{
@@ -211,18 +209,13 @@ impl Succession<'_> {
 impl Evidence {
     /// What stands for one thing in every place, and that one for nothing else.
     fn clear(self) -> Pairs {
-        let (mut of_old, mut of_new) = (BTreeMap::new(), BTreeMap::new());
-        for (was, is) in &self.pairs {
-            *of_old.entry(*was).or_insert(0) += 1;
-            *of_new.entry(*is).or_insert(0) += 1;
-        }
         let is_clear = |(was, is): &(Thing, Thing)| {
             let is_unsaid = matches!(was, Thing::Timer(_)) && self.unsaid.contains(was);
             let is_doubtful =
                 self.doubtful_before.contains(was) || self.doubtful_after.contains(is);
-            of_old[was] == 1 && of_new[is] == 1 && !is_doubtful && !is_unsaid
+            !is_doubtful && !is_unsaid
         };
-        self.pairs.iter().copied().filter(is_clear).collect()
+        one_to_one(&self.pairs).filter(is_clear).collect()
     }
 }
 

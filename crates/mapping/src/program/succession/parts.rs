@@ -1,6 +1,6 @@
 //! What the parts of things are in another program: that follows from whose parts they are, and from their names there.
 
-use super::{Place, Succession};
+use super::Succession;
 use crate::program::{ChannelIx, DeviceIx, EventIx, Program, RuleIx, SlotIx, TimerIx, VarIx};
 
 /// Two programs, and which things of the one are which of the other, by whatever tells that. `None`: it is not there.
@@ -87,49 +87,4 @@ impl Kin for Succession<'_> {
     fn rule(&self, rule: RuleIx) -> Option<RuleIx> {
         Succession::rule(self, rule)
     }
-}
-
-/// The way back: what things of the new program were in the old one.
-#[derive(Clone, Copy, Debug)]
-pub struct Before<'a>(&'a Succession<'a>);
-
-impl Succession<'_> {
-    /// What things of the new program were in the old one.
-    #[must_use]
-    pub fn before(&self) -> Before<'_> {
-        Before(self)
-    }
-}
-
-impl Kin for Before<'_> {
-    fn sides(&self) -> (&Program, &Program) {
-        (self.0.new, self.0.old)
-    }
-
-    fn device(&self, device: DeviceIx) -> Option<DeviceIx> {
-        self.0.device_before(device)
-    }
-
-    fn channel(&self, channel: ChannelIx) -> Option<ChannelIx> {
-        self.0.channel_before(channel)
-    }
-
-    fn var(&self, var: VarIx) -> Option<VarIx> {
-        whose(&self.0.vars, var)
-    }
-
-    fn timer(&self, timer: TimerIx) -> Option<TimerIx> {
-        whose(&self.0.timers, timer)
-    }
-
-    fn rule(&self, rule: RuleIx) -> Option<RuleIx> {
-        whose(&self.0.rules, rule)
-    }
-}
-
-/// The place in the old program of what is at `is` in the new one.
-fn whose<Ix: Place + PartialEq>(successors: &[Option<Ix>], is: Ix) -> Option<Ix> {
-    let mut all = (0..).zip(successors);
-    let was = all.find(|(_, successor)| **successor == Some(is));
-    was.map(|(place, _)| Ix::at(place))
 }

@@ -105,13 +105,7 @@ impl Succession<'_> {
                 pairs.extend(went.into_iter().zip(stands_there));
             }
         }
-        let (mut of_gone, mut of_came) = (BTreeMap::new(), BTreeMap::new());
-        for (was, is) in &pairs {
-            *of_gone.entry(*was).or_insert(0) += 1;
-            *of_came.entry(*is).or_insert(0) += 1;
-        }
-        let is_clear = |(was, is): &(Thing, Thing)| of_gone[was] == 1 && of_came[is] == 1;
-        pairs.into_iter().filter(is_clear).collect()
+        one_to_one(&pairs).collect()
     }
 
     /// Whether two things are declared alike; of channels, those of `shown` count as well as those that keep their name.
@@ -253,6 +247,17 @@ pub(super) fn blanked(
     form.rule(rule);
     let form = form.finish();
     (form, symbols.seen.into_inner())
+}
+
+/// The pairs of things that stand in no other pair.
+pub(super) fn one_to_one(pairs: &BTreeSet<(Thing, Thing)>) -> impl Iterator<Item = (Thing, Thing)> {
+    let (mut of_old, mut of_new) = (BTreeMap::new(), BTreeMap::new());
+    for (was, is) in pairs {
+        *of_old.entry(*was).or_insert(0) += 1;
+        *of_new.entry(*is).or_insert(0) += 1;
+    }
+    let pairs = pairs.iter().copied();
+    pairs.filter(move |(was, is)| of_old[was] == 1 && of_new[is] == 1)
 }
 
 pub(super) fn gone<Ix: Place>(successors: &[Option<Ix>]) -> impl Iterator<Item = Ix> {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Succession, Thing,
-    rename::{blanked, came, gone},
+    rename::{blanked, came, gone, one_to_one},
     rules::key,
     symbols::Successors,
 };
@@ -65,16 +65,10 @@ impl Succession<'_> {
                 doubtful_after.extend(after.iter().flat_map(|rule| &rule.timers).copied());
             }
         }
-        let (mut of_gone, mut of_came) = (BTreeMap::new(), BTreeMap::new());
-        for (was, is) in &pairs {
-            *of_gone.entry(*was).or_insert(0) += 1;
-            *of_came.entry(*is).or_insert(0) += 1;
-        }
         let is_clear = |(was, is): &(Thing, Thing)| {
-            let is_doubtful = doubtful_before.contains(was) || doubtful_after.contains(is);
-            of_gone[was] == 1 && of_came[is] == 1 && !is_doubtful
+            !doubtful_before.contains(was) && !doubtful_after.contains(is)
         };
-        pairs.into_iter().filter(is_clear).collect()
+        one_to_one(&pairs).filter(is_clear).collect()
     }
 
     fn speakers(&self, gone: &BTreeSet<Thing>, came: &BTreeSet<Thing>) -> Alike<'_> {
