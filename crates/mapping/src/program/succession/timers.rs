@@ -52,12 +52,9 @@ impl Succession<'_> {
             (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for (mut before, mut after) in self.speakers(&gone, &came).into_values() {
             // Among several that say the same, a name that was kept tells.
-            before.retain(|was| {
-                let is = after.iter().position(|is| is.name == was.name);
-                let is = is.map(|is| after.remove(is));
-                is.iter().for_each(|is| add(&mut pairs, was, is));
-                is.is_none()
-            });
+            for (was, is) in take_namesakes(&mut before, &mut after) {
+                add(&mut pairs, &was, &is);
+            }
             if let ([was], [is]) = (&before[..], &after[..]) {
                 add(&mut pairs, was, is);
             } else {
@@ -104,8 +101,56 @@ fn speaker<'p>(
     (!timers.is_empty()).then(|| (key(form, rule), Speaker { name, timers }))
 }
 
+/// Takes out the rules that are called alike on both sides, in twos.
+fn take_namesakes<'p>(
+    before: &mut Vec<Speaker<'p>>,
+    after: &mut Vec<Speaker<'p>>,
+) -> Vec<(Speaker<'p>, Speaker<'p>)> {
+    let mut named: BTreeMap<&str, Speaker<'p>> = after.drain(..).map(|is| (is.name, is)).collect();
+    let mut namesakes = Vec::new();
+    let mut others = Vec::new();
+    for was in before.drain(..) {
+        match named.remove(was.name) {
+            Some(is) => namesakes.push((was, is)),
+            None => others.push(was),
+        }
+    }
+    *before = others;
+    after.extend(named.into_values());
+    namesakes
+}
+
 /// What stands in the one rule where it stood in the other.
 fn add(pairs: &mut BTreeSet<(Thing, Thing)>, was: &Speaker<'_>, is: &Speaker<'_>) {
     let places = was.timers.iter().zip(&is.timers);
     pairs.extend(places.map(|(was, is)| (*was, *is)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_that_say_the_same_are_paired_by_name_in_time_that_grows_with_their_number() {
+        const RULES: usize = 200_000;
+        let names: Vec<String> = (0..RULES).map(|rule| format!("rule-{rule:06}")).collect();
+        let speaker = |name| Speaker {
+            name,
+            timers: Vec::new(),
+        };
+        let mut before: Vec<_> = names.iter().map(|name| speaker(name.as_str())).collect();
+        // The order of the file says nothing.
+        let mut after: Vec<_> = names
+            .iter()
+            .rev()
+            .map(|name| speaker(name.as_str()))
+            .collect();
+        before.insert(0, speaker("gone"));
+        after.push(speaker("new"));
+        let namesakes = take_namesakes(&mut before, &mut after);
+        assert_eq!(namesakes.len(), RULES);
+        assert!(namesakes.iter().all(|(was, is)| was.name == is.name));
+        assert_eq!((before.len(), before[0].name), (1, "gone"));
+        assert_eq!((after.len(), after[0].name), (1, "new"));
+    }
 }
