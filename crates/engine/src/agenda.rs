@@ -3,7 +3,7 @@
 //! Called by the engine. Deadlines on the elapsed-time line and on the wall stand in two tables, so that a
 //! wall clock that jumps moves nothing by itself. Must not know what a deadline means.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use mapping::program::{ChannelIx, RuleIx, TimerIx};
 use types::{Instant, Now, UnixTime};
@@ -62,14 +62,20 @@ impl Agenda {
         self.restore(at, self.order, due)
     }
 
-    /// Adds what was created earlier, as the `order`th.
+    /// Adds what was created earlier, as the `order`th. Where something has that place, which only a damaged state says,
+    /// it stands behind all others: none may take another one's deadline away.
     pub(crate) fn restore(&mut self, at: Instant, order: u64, due: Due) -> Key {
         let key = Key {
             at,
             rank: Rank::Created(order),
         };
-        self.elapsed.insert(key, due);
-        key
+        match self.elapsed.entry(key) {
+            Entry::Vacant(free) => {
+                free.insert(due);
+                key
+            }
+            Entry::Occupied(_) => self.create(at, due),
+        }
     }
 
     /// Takes `key` out; one that is not there is no error.

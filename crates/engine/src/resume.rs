@@ -377,13 +377,18 @@ impl Core {
             };
             let pending = saved.since.map(|since| {
                 let at = since.after(plan.span);
-                let order = saved.order.or((at > state.now.at).then_some(0));
+                // Its time was over, and with the program of now it is not.
+                let is_ahead = at > state.now.at;
                 // Nothing is due before it was asked for: an edit may have made the time shorter than what has passed of it.
                 let at = match how {
                     Resume::Reload => at.max(now.at),
                     Resume::Replay | Resume::Restart => saved.due.unwrap_or(at),
                 };
-                let key = order.map(|order| self.agenda.restore(at, order, Due::Hold(ix)));
+                let due = Due::Hold(ix);
+                let key = match saved.order {
+                    Some(order) => Some(self.agenda.restore(at, order, due)),
+                    None => is_ahead.then(|| self.agenda.create(at, due)),
+                };
                 Pending { since, key }
             });
             let hold = &mut self.holds[ix.0 as usize];

@@ -77,6 +77,43 @@ fn what_an_edit_makes_shorter_than_what_has_passed_fires_with_the_edit() {
 }
 
 #[test]
+fn of_times_that_are_over_while_the_sensor_is_silent_each_goes_on_with_a_longer_one() {
+    let rules = |seconds| {
+        let over = |name: &str, text: &str| rule(name).holds(text, seconds).notify(name);
+        [
+            over("a", "state.living.temp > 30"),
+            over("b", "state.living.temp > 30 && var.night"),
+        ]
+    };
+    for is_cancelled in [false, true] {
+        let mut b = bench(&rules(600));
+        b.var("night", true);
+        b.report("living.temp", 31.0);
+        // It is stale after five minutes; the time of both is over after ten.
+        b.pass(660);
+        assert_eq!(b.fired(), [""; 0]);
+        reload(&mut b, &rules(1_800));
+        b.pass(540);
+        b.report("living.temp", 31.0);
+        b.pass(299);
+        b.report("living.temp", 31.0);
+        if is_cancelled {
+            b.var("night", false);
+        }
+        b.pass(300);
+        b.report("living.temp", 31.0);
+        assert_eq!(b.fired(), [""; 0]);
+        b.pass(1);
+        let left: &[&str] = if is_cancelled { &["a"] } else { &["a", "b"] };
+        assert_eq!(b.fired(), left);
+        assert_eq!(
+            b.engine.next_deadline(b.now).map(|at| at > b.now.at),
+            Some(true)
+        );
+    }
+}
+
+#[test]
 fn a_timer_that_its_rule_starts_in_two_ways_keeps_the_way_it_was_started() {
     let twice = [
         rule("on")
