@@ -17,6 +17,6 @@ pub(crate) use foreign::{Said, availability, foreign};
 pub(crate) use set::{Asked, set};
 pub(crate) use state::{state, state_of};
 pub(crate) use write::{
-    emitted, foreign_command, foreign_target, momentary, role, target, text as write_text,
-    value as write_value,
+    emitted, foreign_command, foreign_target, momentary, presence, role, target,
+    text as write_text, value as write_value,
 };

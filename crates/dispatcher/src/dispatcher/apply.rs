@@ -14,6 +14,7 @@ use crate::{
     conduct::Conduct,
     effects::{Effects, Note},
     input::{Input, Stamp},
+    payload,
 };
 
 impl Dispatcher {
@@ -210,7 +211,7 @@ impl Dispatcher {
             return;
         }
         if let Some(topic) = self.topics.device(device).availability.clone() {
-            effects.retained(&topic, b"online".to_vec());
+            effects.retained(&topic, payload::presence(true));
         }
         self.run(now, engine::Input::Online { device, last_seen }, effects);
         self.session_started(now, device, effects);
@@ -222,7 +223,7 @@ impl Dispatcher {
             return;
         }
         if let Some(topic) = self.topics.device(device).availability.clone() {
-            effects.retained(&topic, b"offline".to_vec());
+            effects.retained(&topic, payload::presence(false));
         }
         let last_seen = self.last_heard(device);
         self.run(now, engine::Input::Offline { device, last_seen }, effects);
@@ -272,6 +273,7 @@ impl Dispatcher {
                 continue;
             }
             self.tell_block(device, is, effects);
+            self.end_blocked_session(device, is, effects);
             if is.consumer && !was.consumer {
                 self.clear_told(device, effects);
             }
@@ -281,9 +283,18 @@ impl Dispatcher {
         }
     }
 
-    /// Says that a device is blocked otherwise than before, and ends its session where it may not have one.
+    /// Says that a device is blocked otherwise than before.
     pub(super) fn tell_block(&self, device: DeviceIx, sides: Sides, effects: &mut Effects) {
         effects.notes.push(Note::Blocks { device, sides });
+    }
+
+    /// Ends the session of a device that may not have one.
+    pub(super) fn end_blocked_session(
+        &self,
+        device: DeviceIx,
+        sides: Sides,
+        effects: &mut Effects,
+    ) {
         if sides == Sides::BOTH {
             effects.kicks.push(Arc::clone(&self.program[device].name));
         }

@@ -9,7 +9,7 @@ use mapping::{
     Program,
     program::{ChannelIx, DeviceIx, Succession},
 };
-use types::Now;
+use types::{Now, Value};
 
 use super::Dispatcher;
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
     blocklist::Sides,
     duplicates::Windows,
     effects::{Effects, Note},
+    payload,
     presence::Presence,
     topics::Topics,
 };
@@ -37,12 +38,17 @@ impl Dispatcher {
         succession: &Succession<'_>,
         effects: &mut Effects,
     ) {
-        let targets = self.all_targets();
+        let targets = self.of_all(Self::named_target);
+        let reports = self.of_all(Self::named_report);
+        let online = DeviceIx::all(self.program.devices.len());
+        let online = online.map(|device| self.engine.online(device)).collect();
         let notes = self.engine.replace(Arc::clone(&program), succession, now);
         effects.notes.extend(notes.into_iter().map(Note::from));
         self.engine.set_fuse(self.config.conduct.firings_per_s_max);
         let before = Before {
+            online,
             targets,
+            reports,
             topics: mem::replace(&mut self.topics, Topics::new(&program)),
             program: mem::replace(&mut self.program, program),
             blocked: self.resolve_blocks(),
@@ -51,7 +57,7 @@ impl Dispatcher {
         self.carry_over(&before, succession);
         self.clear_gone(&before, effects);
         self.tell_changes(now, &before, effects);
-        self.tell_new_blocks(&before, effects);
+        self.tell_new_blocks(&before, succession, effects);
         self.bring_virtual_devices(now, effects);
     }
 
@@ -109,12 +115,17 @@ impl Dispatcher {
         }
     }
 
-    /// Roles and targets that are others now.
+    /// What lies retained under each name that is another now: who is there, what is known of it, its role and targets.
     fn tell_changes(&mut self, now: Now, before: &Before, effects: &mut Effects) {
         let program = Arc::clone(&self.program);
         for device in DeviceIx::all(program.devices.len()) {
             let row = &program[device];
             let was = before.program.device(&row.name);
+            let was_there = was.map(|was| before.online[was.index()]);
+            self.tell_changed_availability(device, was_there, effects);
+            for channel in &row.channels {
+                self.tell_changed_report(*channel, before, effects);
+            }
             // A block by number follows a device to its new name.
             if self.blocked[device.index()].consumer {
                 self.clear_told(device, effects);
@@ -130,14 +141,40 @@ impl Dispatcher {
                     self.sync(now, device, effects);
                 }
             }
-            if was.is_none()
-                && let Some(topic) = self.topics.device(device).availability.clone()
-            {
-                effects.retained(&topic, b"offline".to_vec());
-            }
             for channel in &row.channels {
                 self.tell_changed_target(now, *channel, before, effects);
             }
+        }
+    }
+
+    /// `was` says whether who had the name was there; `None`: nobody had it.
+    fn tell_changed_availability(
+        &self,
+        device: DeviceIx,
+        was: Option<bool>,
+        effects: &mut Effects,
+    ) {
+        let is = self.engine.online(device);
+        if was != Some(is)
+            && let Some(topic) = self.topics.device(device).availability.clone()
+        {
+            effects.retained(&topic, payload::presence(is));
+        }
+    }
+
+    fn tell_changed_report(&self, channel: ChannelIx, before: &Before, effects: &mut Effects) {
+        let is = self.named_report(channel);
+        let was = self.namesake(channel, before);
+        let was = was.map_or(&[][..], |was| &before.reports[was.index()]);
+        if was == is {
+            return;
+        }
+        if is.is_empty() {
+            if let Some(topic) = self.topics.channel(channel).state.clone() {
+                effects.retained(&topic, Vec::new());
+            }
+        } else {
+            self.publish_state(channel, &mut effects.sends);
         }
     }
 
@@ -149,8 +186,7 @@ impl Dispatcher {
         effects: &mut Effects,
     ) {
         let is = self.named_target(channel);
-        let path = self.program.channel_path(channel);
-        let was = before.program.channel_by_path(&path);
+        let was = self.namesake(channel, before);
         let was = was.map(|ix| before.targets[ix.index()].clone());
         if was.as_ref() == Some(&is) || (was.is_none() && is.is_empty()) {
             return;
@@ -165,38 +201,63 @@ impl Dispatcher {
         }
     }
 
+    /// What had the name of `channel`.
+    fn namesake(&self, channel: ChannelIx, before: &Before) -> Option<ChannelIx> {
+        let path = self.program.channel_path(channel);
+        before.program.channel_by_path(&path)
+    }
+
     /// Devices that the edit brought under a block, or out of one: a block may stand for a name or a number that no
     /// device had before. What lies retained for them is others' concern.
-    fn tell_new_blocks(&self, before: &Before, effects: &mut Effects) {
+    fn tell_new_blocks(&self, before: &Before, succession: &Succession<'_>, effects: &mut Effects) {
+        let lost = |was: DeviceIx| before.blocked[was.index()];
         for device in DeviceIx::all(self.program.devices.len()) {
-            let name = &self.program[device].name;
-            let was = before.program.device(name);
-            let was = was.map_or(Sides::NONE, |was| before.blocked[was.index()]);
             let is = self.blocked[device.index()];
-            if was != is {
+            if is != succession.device_before(device).map_or(Sides::NONE, lost) {
                 self.tell_block(device, is, effects);
+            }
+            // Sessions go by names, and this one was perhaps nobody's.
+            let namesake = before.program.device(&self.program[device].name);
+            if is != namesake.map_or(Sides::NONE, lost) {
+                self.end_blocked_session(device, is, effects);
             }
         }
     }
 
-    fn all_targets(&self) -> Vec<Vec<(Arc<str>, types::Value)>> {
-        ChannelIx::all(self.program.channels.len())
-            .map(|channel| self.named_target(channel))
-            .collect()
+    fn of_all<T>(&self, of: impl Fn(&Self, ChannelIx) -> T) -> Vec<T> {
+        let channels = ChannelIx::all(self.program.channels.len());
+        channels.map(|channel| of(self, channel)).collect()
     }
 
-    fn named_target(&self, channel: ChannelIx) -> Vec<(Arc<str>, types::Value)> {
+    fn named_target(&self, channel: ChannelIx) -> Named {
         let target = self.target_of(channel).into_iter();
         target
             .map(|(slot, value)| (Arc::clone(&self.program[slot].name), value))
             .collect()
     }
+
+    fn named_report(&self, channel: ChannelIx) -> Named {
+        let slots = self.program[channel].slots.iter();
+        let report = slots.filter_map(|slot| {
+            let value = self.engine.reported(*slot)?.clone();
+            Some((Arc::clone(&self.program[*slot].name), value))
+        });
+        report.collect()
+    }
 }
+
+/// Fields of a channel by their names.
+type Named = Vec<(Arc<str>, Value)>;
 
 /// What was in force.
 struct Before {
     program: Arc<Program>,
     topics: Topics,
-    targets: Vec<Vec<(Arc<str>, types::Value)>>,
+    /// By device.
+    online: Vec<bool>,
+    /// By channel.
+    targets: Vec<Named>,
+    reports: Vec<Named>,
+    /// By device.
     blocked: Vec<Sides>,
 }

@@ -20,12 +20,8 @@ impl Dispatcher {
         let program = Arc::clone(&self.program);
         for device in DeviceIx::all(program.devices.len()) {
             if let Some(topic) = self.topics.device(device).availability.clone() {
-                let word: &[u8] = if self.engine.online(device) {
-                    b"online"
-                } else {
-                    b"offline"
-                };
-                effects.retained(&topic, word.to_vec());
+                let word = payload::presence(self.engine.online(device));
+                effects.retained(&topic, word);
             }
             for channel in &program[device].channels {
                 self.publish_state(*channel, &mut effects.sends);

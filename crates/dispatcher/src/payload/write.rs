@@ -74,6 +74,12 @@ pub(crate) fn emitted(program: &Program, event: EventIx, fields: &[Value]) -> Ve
     out
 }
 
+/// The word on an availability topic.
+pub(crate) fn presence(online: bool) -> Vec<u8> {
+    let word: &[u8] = if online { b"online" } else { b"offline" };
+    word.to_vec()
+}
+
 /// `{"rev":3,"io":{..}}`: `body` is an object without `rev`.
 pub(crate) fn role(rev: u32, body: &str) -> Vec<u8> {
     let rest = body

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use dispatcher::{Block, Effects, Input, Note, Sides, Subject};
+use dispatcher::{Block, Config, Effects, Input, Note, Sides, Subject};
 
 use crate::house::{HOUSE, RULES, Rig, program, sent};
 
@@ -221,4 +221,133 @@ fn a_channel_that_moved_in_the_file_keeps_what_is_known_of_it() {
         "{came:?}"
     );
     assert!(rig.press(60).sends.is_empty(), "already so");
+}
+
+/// The lines of `effects` about one thing.
+fn about(effects: &Effects, topics: &str) -> Vec<String> {
+    let mut came = sent(effects);
+    came.retain(|line| line.starts_with(topics));
+    came
+}
+
+#[test]
+fn a_virtual_device_is_there_under_its_new_name_and_so_is_what_it_reports() {
+    let house = |name: &str| {
+        format!(
+            "format = 1\n[device.{name}]\nid = 2\nvirtual = true\n\
+            io.vacation = {{ kind = \"switch\" }}\nio.party = {{ kind = \"switch\" }}\n"
+        )
+    };
+    let mut rig = Rig::of(program(&house("mode")), Config::default());
+    rig.asks("iot/mode/vacation/set", "on");
+    let effects = reload(&mut rig, &house("modes"));
+    assert_eq!(
+        about(&effects, "iot/modes/"),
+        [
+            "iot/modes/availability online",
+            r#"iot/modes/vacation/state {"on":true}"#,
+            r#"iot/modes/vacation/target {"on":true}"#,
+        ]
+    );
+    assert!(effects.sends.iter().all(|send| send.retain));
+    let mut announced = Effects::default();
+    rig.dispatcher.announce(rig.now, &mut announced);
+    assert_eq!(sent(&announced), about(&effects, "iot/modes/"));
+}
+
+#[test]
+fn what_another_make_s_device_reported_stands_under_its_new_name() {
+    let mut rig = Rig::awake();
+    rig.says(
+        "sensor",
+        "z2m/sensor",
+        r#"{"occupancy":true,"climate":{"temperature":21}}"#,
+    );
+    let text = format!("{HOUSE}{RULES}")
+        .replace("device.sensor]", "device.probe]")
+        .replace("state.sensor.", "state.probe.")
+        .replace("\"sensor.", "\"probe.");
+    let came = about(&reload(&mut rig, &text), "iot/probe/");
+    assert_eq!(
+        came,
+        [
+            "iot/probe/availability offline",
+            r#"iot/probe/motion/state {"active":true}"#,
+            r#"iot/probe/temp/state {"temperature":21}"#,
+        ]
+    );
+}
+
+#[test]
+fn under_a_name_lies_what_is_known_of_who_has_it_now() {
+    let lamps = |a: &str, b: &str| {
+        format!(
+            "{HOUSE}[device.{a}]\nid = 81\nio.heater = {{ kind = \"switch\" }}\n\
+            [device.{b}]\nid = 82\nio.heater = {{ kind = \"switch\" }}\n{RULES}"
+        )
+    };
+    let mut rig = Rig::awake();
+    reload(&mut rig, &lamps("left", "right"));
+    rig.connect("left");
+    rig.says("left", "iot/left/heater/state", "on");
+    let effects = reload(&mut rig, &lamps("right", "left"));
+    let came = sent(&effects);
+    for line in [
+        "iot/left/availability offline",
+        "iot/left/heater/state ",
+        r#"iot/right/heater/state {"on":true}"#,
+    ] {
+        assert!(came.iter().any(|came| came == line), "{line}: {came:?}");
+    }
+    let right = about(&effects, "iot/right/availability");
+    assert_eq!(right, [""; 0], "it was not there before");
+}
+
+#[test]
+fn a_blocked_device_that_an_edit_brings_is_told_to_be_away() {
+    let mut rig = Rig::awake();
+    let block = Block {
+        subject: Subject::Name("porch".to_owned()),
+        sides: Sides::CONSUMER,
+    };
+    rig.take(Input::Block(block), &mut Effects::default());
+    let porch = "[device.porch]\nid = 5\nio.lamp = { kind = \"switch\" }\n";
+    let effects = reload(&mut rig, &format!("{HOUSE}{porch}{RULES}"));
+    let availability = about(&effects, "iot/porch/availability");
+    assert_eq!(availability, ["iot/porch/availability offline"]);
+}
+
+#[test]
+fn a_block_by_number_that_follows_a_device_to_its_new_name_is_no_new_one() {
+    let mut rig = Rig::awake();
+    let block = |subject| {
+        let sides = Sides::BOTH;
+        Input::Block(Block { subject, sides })
+    };
+    let mut effects = Effects::default();
+    rig.take(block(Subject::Id(types::DeviceId(21))), &mut effects);
+    let named = |name: &str| {
+        format!("{HOUSE}{RULES}")
+            .replace("device.hall]", &format!("device.{name}]"))
+            .replace("hall.lamp", &format!("{name}.lamp"))
+    };
+    let is_told = |effects: &Effects| {
+        let mut notes = effects.notes.iter();
+        notes.any(|note| matches!(note, Note::Blocks { .. }))
+    };
+    let effects = reload(&mut rig, &named("corridor"));
+    assert!(!is_told(&effects), "{:?}", effects.notes);
+    // Somebody may have logged in under a name that was nobody's.
+    assert_eq!(effects.kicks, ["corridor".into()]);
+    // A block by name stays where the name was.
+    let mut effects = Effects::default();
+    rig.take(
+        Input::Unblock(Subject::Id(types::DeviceId(21))),
+        &mut effects,
+    );
+    rig.take(block(Subject::Name("corridor".to_owned())), &mut effects);
+    let effects = reload(&mut rig, &named("floor"));
+    let (device, sides) = (rig.device("floor"), Sides::NONE);
+    assert!(effects.notes.contains(&Note::Blocks { device, sides }));
+    assert!(effects.kicks.is_empty());
 }
