@@ -289,7 +289,7 @@ async fn serve(
                 seed: options.seed,
             });
         }
-        desk.simulate(&house.program)?;
+        desk.simulate(&house.program, None)?;
     }
     spawn_local(socket.serve(Rc::clone(&desk)));
     if let Some(certificate) = certificate {

@@ -115,18 +115,26 @@ impl Modules {
 
     /// Goes on with another mapping, at first from none: what is a module of the same name there stays connected and takes its
     /// new role, one that is reached otherwise connects anew and is what it was, others come and go. One on the sealed link stays
-    /// connected whatever changed: its new role comes to it. `passwords` are those of today, `lend` gives a key. Says how many connect.
+    /// connected whatever changed: its new role comes to it. What the edit showed of who is who is not looked for again; they may be an
+    /// edit behind. `passwords` are those of today, `lend` gives a key. Says how many connect.
     ///
     /// # Errors
     /// No key can be made.
     pub(crate) fn follow(
         &mut self,
-        program: &Arc<Program>,
+        (program, edit): (&Arc<Program>, Option<&Succession<'_>>),
         passwords: &Passwords,
         mut lend: impl FnMut(DeviceIx) -> anyhow::Result<Option<Identity>>,
     ) -> anyhow::Result<usize> {
         let before = std::mem::replace(&mut self.program, Arc::clone(program));
-        let succession = Succession::new(&before, program);
+        let found;
+        let succession = match edit.filter(|edit| edit.programs().0.hash == before.hash) {
+            Some(edit) => edit,
+            None => {
+                found = Succession::new(&before, program);
+                &found
+            }
+        };
         let mut were_running = std::mem::take(&mut self.running);
         let (mut connect, mut came) = (0, Vec::new());
         for device in DeviceIx::all(program.devices.len()) {
@@ -144,7 +152,7 @@ impl Modules {
                     Follows::Anew(self.link(device, passwords))
                 };
                 let connects = matches!(how, Follows::Anew(_));
-                let next = Next::new(&succession, program, (was, device), how);
+                let next = Next::new(succession, program, (was, device), how);
                 if running.inbox.try_send(Told::Next(Box::new(next))).is_ok() {
                     connect += usize::from(connects);
                     self.running.insert(device, running);

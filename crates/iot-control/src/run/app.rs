@@ -37,7 +37,7 @@ use super::{
     uplink::Uplink,
     users::{self, Logins, Users},
 };
-use crate::settings::Anonymous;
+use crate::{changes::other_names, settings::Anonymous};
 
 /// Time after which a snapshot is taken even of a quiet house.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(24 * 3_600);
@@ -116,7 +116,8 @@ impl App {
         self.hand_out(now, &mut Outbox::default());
     }
 
-    /// Goes over to the settings, the mapping and the blocks of today, before anybody is connected.
+    /// Goes over to the settings, the mapping and the blocks of today, before anybody is connected. Gives what an edit gave other
+    /// names and numbers while the house was down, for people.
     pub(super) fn adopt(
         &mut self,
         house: &House,
@@ -124,7 +125,8 @@ impl App {
         blocklist: &Blocklist,
         has_past: bool,
         now: Now,
-    ) {
+    ) -> String {
+        let mut others = String::new();
         self.keeper.is_to_archive(house.archived(now.at));
         if has_past {
             // From where it was to now: what fell due in between goes by each rule's `after_downtime`.
@@ -136,6 +138,7 @@ impl App {
         if self.dispatcher.program().hash != house.program.hash {
             let before = Arc::clone(self.dispatcher.program());
             let succession = Succession::new(&before, &house.program);
+            others = other_names(&succession);
             self.bring_into_force(now, house, &succession);
             // To people; what is retained for devices, `start` sends.
             self.hand_out(now, &mut Outbox::default());
@@ -144,6 +147,7 @@ impl App {
             // Nobody is connected yet: [`App::start`] sends what the house is then.
             self.take(now, input, &mut Outbox::default());
         }
+        others
     }
 
     /// From now on long-term history is written.

@@ -18,7 +18,7 @@ use std::{
 use anyhow::Context;
 use broker::{Outbox, tcp};
 use dispatcher::{ALL, Notify};
-use mapping::Program;
+use mapping::program::{Program, Succession};
 use replay::Target;
 use serde_json::{Value as Json, json};
 use store::HealthState;
@@ -151,8 +151,12 @@ impl Desk {
         self.sealed_simulation.set(Some(ways));
     }
 
-    /// Starts simulated modules, or brings those that run to another mapping.
-    pub(super) fn simulate(&self, program: &Arc<Program>) -> anyhow::Result<()> {
+    /// Starts simulated modules, or brings those that run to another mapping. `edit` tells who is who in it, for whoever knows.
+    pub(super) fn simulate(
+        &self,
+        program: &Arc<Program>,
+        edit: Option<&Succession<'_>>,
+    ) -> anyhow::Result<()> {
         let mut passwords = self.passwords.borrow_mut();
         let mut logins = Users::default();
         let mut before = std::mem::take(&mut *passwords);
@@ -181,7 +185,7 @@ impl Desk {
         };
         let running = modules.insert(running);
         let lend = |device| self.server.enter(|_, app, now| app.lend_key(device, now));
-        if running.follow(program, &passwords, lend)? > 0 {
+        if running.follow((program, edit), &passwords, lend)? > 0 {
             self.server.enter(|_, app, now| app.expect_modules(now));
         }
         Ok(())

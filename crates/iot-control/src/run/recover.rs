@@ -10,7 +10,7 @@ use ::broker::Kept;
 use anyhow::Context;
 use dispatcher::{Blocklist, Conduct, Config, Dispatcher, Effects};
 use jiff::Timestamp;
-use mapping::program::{Program, Succession};
+use mapping::Program;
 use replay::Programs;
 use store::{KeyFolder, Options, Retention, StateFolder, Store, contents::TIME_LINE};
 use types::{InputNo, Now, UnixTime};
@@ -27,7 +27,6 @@ use super::{
     whose,
 };
 use crate::{
-    changes::other_names,
     cli, printer,
     settings::{self, Settings},
 };
@@ -98,16 +97,15 @@ pub(super) fn recover(
     let blocklist = blocks_of_today(read, &dispatcher, (has_past, is_cleared))?;
     let users = users(&store)?;
     let logins: Vec<_> = users.of_no_device(&house.program).collect();
-    let before = has_past.then(|| Arc::clone(dispatcher.program()));
     let kept = broker::bring_back(&store)?;
     let mut app = App::new(dispatcher, users, settings.mqtt.anonymous, last, now);
     app.teller = Teller::start(&settings.notify).context(settings::FILE)?;
     if !has_past {
         app.begin(now, begun);
     }
-    app.adopt(house, conduct(settings), &blocklist, has_past, now);
-    if let Some(before) = before {
-        tell_other_names(&before, &house.program);
+    let others = app.adopt(house, conduct(settings), &blocklist, has_past, now);
+    if !others.is_empty() {
+        printer::tell(others.trim_start_matches("; "));
     }
     tell_of_logins(logins);
     app.let_in(sealed(&folder, settings, house, now)?);
@@ -118,14 +116,6 @@ pub(super) fn recover(
         folder,
         kept,
     })
-}
-
-/// Says what an edit gave other names and numbers while the house was down.
-fn tell_other_names(before: &Program, program: &Program) {
-    let others = other_names(&Succession::new(before, program));
-    if !others.is_empty() {
-        printer::tell(others.trim_start_matches("; "));
-    }
 }
 
 /// Says which logins speak for nobody, and how each gets a device again.

@@ -30,10 +30,10 @@ impl Desk {
     }
 
     fn reload(&self, house: &House) {
-        let unchanged = self
+        let before = self
             .server
-            .enter(|_, app, _| app.dispatcher.program().hash == house.program.hash);
-        if unchanged {
+            .enter(|_, app, _| Arc::clone(app.dispatcher.program()));
+        if before.hash == house.program.hash {
             if self.spoilt.replace(false) {
                 printer::tell("the files are again as they are in force");
             }
@@ -44,9 +44,8 @@ impl Desk {
             printer::tell_drawn(house.warnings.trim_end());
         }
         self.tell_concerns(&house.program);
+        let succession = Succession::new(&before, &house.program);
         let (time, changes, announced, logins) = self.server.enter(|core, app, now| {
-            let before = Arc::clone(app.dispatcher.program());
-            let succession = Succession::new(&before, &house.program);
             app.stream.rename(now, &succession);
             app.reload(core, now, house, &succession);
             let changes = changes(&succession);
@@ -73,7 +72,7 @@ impl Desk {
         tell_of_logins(logins);
         // Always: they know things by their places in the program.
         if self.is_simulated()
-            && let Err(error) = self.simulate(&house.program)
+            && let Err(error) = self.simulate(&house.program, Some(&succession))
         {
             printer::tell(format_args!(
                 "the simulated modules could not follow the edit: {error}"
