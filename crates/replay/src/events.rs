@@ -118,7 +118,7 @@ impl<'h> Teller<'h> {
     fn rename(&mut self, now: Now, program: &Arc<Program>, print: &mut impl FnMut(String)) {
         let before = std::mem::replace(&mut self.program, Arc::clone(program));
         let succession = Succession::new(&before, program);
-        for renamed in succession.renamed() {
+        for renamed in [succession.renamed(), succession.renamed_sets()].concat() {
             let mut wanted = self.filters.iter();
             if !self.filters.is_empty() && !wanted.any(|filter| renamed.is_about(filter.path())) {
                 continue;

@@ -504,3 +504,30 @@ fn events_are_followed_from_an_old_name_to_the_one_of_today_and_say_so() {
     let (lines, _) = told(&mut home, "piano", false);
     assert!(!lines.join("\n").contains("is called"), "{lines:?}");
 }
+
+#[test]
+fn events_of_the_past_tell_groups_and_scenes_that_have_another_name() {
+    let mut home = Home::new(&piano_house());
+    home.pass(60);
+    let names = [
+        ("lights  = [", "lamps   = ["),
+        ("\"lights.off\"", "\"lamps.off\""),
+        ("[scene.movie]", "[scene.film]"),
+        ("scene = \"movie\"", "scene = \"film\""),
+    ];
+    home.reload(&renamed(&names));
+    let past = home.history();
+    let mut travel = past.all(Until::End).unwrap();
+    let mut teller = Teller::new(&past, &travel, Vec::new(), false);
+    let mut lines = Vec::new();
+    while let Some(mut step) = travel.next().unwrap() {
+        teller.tell(&mut step, |line| lines.push(line));
+    }
+    let all = lines.join("\n");
+    for line in [
+        "group.lights is called group.lamps now",
+        "scene.movie is called scene.film now",
+    ] {
+        assert!(all.contains(line), "{line}: {all}");
+    }
+}
