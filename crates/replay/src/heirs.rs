@@ -4,13 +4,13 @@
 
 use std::sync::Arc;
 
-use dispatcher::{DecodeError, Input};
+use dispatcher::{Block, Blocklist, DecodeError, Input, Subject};
 use engine::Who;
 use mapping::{
     Program,
     program::{ChannelIx, DeviceIx, Kin, Known, RuleIx, SlotIx, Succession, TimerIx, VarIx},
 };
-use types::{InputNo, Value};
+use types::{DeviceId, InputNo, Value};
 
 use crate::{history::History, target::Target, way::Way};
 
@@ -175,13 +175,44 @@ impl Heirs {
         Input::decode(&self.new, &record)
     }
 
+    /// The blocks of the old program on the same devices of the new one; those on what is gone are left out.
+    pub(crate) fn blocks(&self, blocks: &Blocklist) -> Blocklist {
+        let all = blocks.iter().filter_map(|block| self.block(&block).ok());
+        Blocklist::new(all)
+    }
+
+    fn block(&self, block: &Block) -> Result<Block, DecodeError> {
+        Ok(Block {
+            subject: self.subject(&block.subject)?,
+            sides: block.sides,
+        })
+    }
+
+    /// Whoever is blocked stays it under another name or number; what no device was called is nobody there either.
+    fn subject(&self, subject: &Subject) -> Result<Subject, DecodeError> {
+        let (old, new) = (&self.old, &self.new);
+        let blocked = match subject {
+            Subject::Name(name) => old.device(name),
+            Subject::Id(id) => DeviceIx::all(old.devices.len()).find(|ix| old[*ix].id == *id),
+        };
+        let Some(blocked) = blocked else {
+            return Ok(subject.clone());
+        };
+        let heir = &new[self.heir(blocked)?];
+        Ok(match subject {
+            Subject::Id(_) if heir.id != DeviceId(0) => Subject::Id(heir.id),
+            _ => Subject::Name(heir.name.to_string()),
+        })
+    }
+
+    fn heir(&self, device: DeviceIx) -> Result<DeviceIx, DecodeError> {
+        let heir = self.there.devices[device.index()];
+        heir.ok_or_else(|| none_is("device", self.old[device].name.to_string()))
+    }
+
     /// What has no heir is not what bears its name now.
     fn moved(&self, input: &Input) -> Result<Input, DecodeError> {
         let (old, there) = (&*self.old, &self.there);
-        let to_device = |ix: DeviceIx| {
-            let heir = there.devices[ix.index()];
-            heir.ok_or_else(|| none_is("device", old[ix].name.to_string()))
-        };
         let to_channel = |ix: ChannelIx| {
             let heir = there.channels[ix.index()];
             heir.ok_or_else(|| none_is("channel", old.channel_path(ix)))
@@ -211,8 +242,8 @@ impl Heirs {
                 live: *live,
                 adopt: *adopt,
             },
-            Input::Online(ix) => Input::Online(to_device(*ix)?),
-            Input::Offline(ix) => Input::Offline(to_device(*ix)?),
+            Input::Online(ix) => Input::Online(self.heir(*ix)?),
+            Input::Offline(ix) => Input::Offline(self.heir(*ix)?),
             Input::Set {
                 channel,
                 fields,
@@ -248,6 +279,8 @@ impl Heirs {
                     .ok_or_else(|| none_is("variable", old[*var].name.to_string()))?,
                 to: to.clone(),
             },
+            Input::Block(block) => Input::Block(self.block(block)?),
+            Input::Unblock(subject) => Input::Unblock(self.subject(subject)?),
             Input::Several(inputs) => {
                 let moved = inputs.iter().map(|input| self.moved(input));
                 Input::Several(moved.collect::<Result<_, _>>()?)

@@ -136,6 +136,10 @@ impl<'h> Trial<'h> {
         if other.program().hash != program.hash {
             let effects = &mut Effects::default();
             other.replace_by(now, program, &heirs.succession(), effects);
+            let blocks = heirs.blocks(house.blocklist());
+            for input in other.blocklist().changes_to(&blocks) {
+                other.apply(now, input, effects);
+            }
             // A module logs in anew under another name; here it had that all along.
             for device in DeviceIx::all(other.program().devices.len()) {
                 let was = heirs.before().device(device);
@@ -206,8 +210,11 @@ impl<'h> Trial<'h> {
         let now = step.record.now;
         let input = step.input();
         let program = Arc::clone(step.program());
+        // A block by name stands for whoever bears that: an edit may have given it to another one.
+        let mut blocks = None;
         if step.fed == Fed::Reloaded {
             self.heirs = self.tried.heirs(step.record.no, &program);
+            blocks = Some(self.heirs.blocks(step.house.blocklist()));
         }
         let mut was = match step.fed {
             Fed::Applied | Fed::Reloaded => commands::of(&program, step.effects),
@@ -235,6 +242,11 @@ impl<'h> Trial<'h> {
         if let Some(input) = input {
             for input in self.translated(&input) {
                 let input = self.without_echoes(input);
+                self.apply(now, input, &mut would);
+            }
+        }
+        if let Some(blocks) = blocks {
+            for input in self.other.blocklist().changes_to(&blocks) {
                 self.apply(now, input, &mut would);
             }
         }

@@ -1,6 +1,6 @@
 //! Questions about the past of what has another name now.
 
-use dispatcher::explain::Filter;
+use dispatcher::{Sides, explain::Filter};
 use replay::{
     Paint, Until, When,
     events::Teller,
@@ -403,6 +403,48 @@ fn a_mapping_with_other_names_is_tried_on_what_came_before_them() {
     let mut trial = Trial::new(&past, load(&renamed(&names)), UnixTime(0), Until::End).unwrap();
     let first = trial.next().unwrap().expect("it is off earlier");
     assert_eq!(first.new[0].text, "floor.light on=false");
+}
+
+#[test]
+fn what_was_blocked_by_name_is_blocked_under_its_other_name_where_a_mapping_is_tried() {
+    let mut home = Home::new(&piano_house());
+    home.lux(12);
+    home.block("hall", Sides::PRODUCER);
+    home.motion();
+    home.pass(10);
+    let after_the_block = home.now.wall;
+    home.motion();
+    home.pass(10);
+    home.unblock("hall");
+    home.motion();
+    home.pass(10);
+    for since in [UnixTime(0), after_the_block] {
+        let past = home.history();
+        let mut trial = Trial::new(&past, load(&renamed(FLOOR)), since, Until::End).unwrap();
+        let first = trial.next().unwrap();
+        assert_eq!(first, None, "since {since:?}");
+        assert_eq!(trial.summary().same, 1);
+    }
+}
+
+#[test]
+fn a_block_by_name_that_an_edit_left_behind_is_left_behind_where_a_mapping_is_tried() {
+    let mut home = Home::new(&piano_house());
+    home.lux(12);
+    home.block("hall", Sides::PRODUCER);
+    home.pass(10);
+    home.reload(&renamed(FLOOR));
+    home.connect("floor");
+    home.says("floor", "motion/event", r#"{"event":"start"}"#);
+    home.pass(10);
+    for names in [FLOOR, LIGHT] {
+        let past = home.history();
+        let tried = load(&renamed(names));
+        let mut trial = Trial::new(&past, tried, UnixTime(0), Until::End).unwrap();
+        let first = trial.next().unwrap();
+        assert_eq!(first, None, "{names:?}");
+        assert_eq!(trial.summary().same, 1);
+    }
 }
 
 /// A test of what happened from `since` on.
