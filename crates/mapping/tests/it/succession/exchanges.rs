@@ -251,3 +251,77 @@ fn pins_that_are_exchanged_under_the_same_names_are_another_wiring() {
     );
     check(&rewired, &[]);
 }
+
+const COUNT: &str = "count = { kind = \"number\", start = 0 }\n";
+
+/// A rule like no other one: what it is counted by tells it from all that do the same.
+fn pressed(name: &str, condition: &str, count: usize) -> String {
+    format!(
+        "[rule.{name}]\nwhen = \"hall.button.press\"\nif = \"{condition} && var.count > {count}\"\ndo = \"attic.fan.off\"\n"
+    )
+}
+
+/// What is found of so many pairs of variables that exchange their names, each bound to the next one by two rules and the first
+/// one to variables that keep theirs; beside an exchange that nothing is bound to.
+fn bound_pairs(pairs: usize) -> Vec<String> {
+    let mut declared = COUNT.to_owned();
+    let mut rules = String::new();
+    for var in ["x", "y"] {
+        declared += &format!("{var} = {{ kind = \"bool\", start = false }}\n");
+        rules += &pressed(&format!("{var}-stays"), &format!("var.{var}"), 0);
+    }
+    for at in 0..pairs {
+        for side in ["a", "b"] {
+            declared += &format!("{side}{at} = {{ kind = \"bool\", start = false }}\n");
+            let next = (at + 1) % pairs;
+            if next > 0 {
+                let both = format!("var.{side}{at} && var.{side}{next}");
+                rules += &pressed(&format!("{side}{at}-bound"), &both, declared.len());
+            }
+        }
+    }
+    let text = TWINS.replace("[var]\n", &format!("[var]\n{declared}")) + &rules;
+    let mut edited = exchanged(&text, "night", "late");
+    for at in 0..pairs {
+        let (one, other) = (format!("a{at}"), format!("b{at}"));
+        edited = exchanged(&edited, &one, &other);
+    }
+    let old = program(&(text + &pressed("first", "var.a0 && var.x", 1)));
+    let new = program(&(edited + &pressed("first", "var.b0 && var.y", 1)));
+    others(&old, &new)
+}
+
+#[test]
+fn exchanges_that_contradict_each_other_one_after_the_other_are_given_up_at_last() {
+    // What nothing is bound to is found beside those that are taken back, one at each look.
+    assert_eq!(bound_pairs(5), ["var late>night", "var night>late"]);
+    // Each look reads all rules, on the thread that serves everybody: where there are too many, all is what it is called.
+    assert_eq!(bound_pairs(40), [""; 0]);
+}
+
+/// Rules that speak of the next of so many variables each, but for the last one's; beside an exchange.
+fn handed_on_without_end(vars: usize) -> Vec<String> {
+    let declared: String = (0..vars)
+        .map(|at| format!("v{at} = {{ kind = \"bool\", start = false }}\n"))
+        .collect();
+    let text = TWINS.replace("[var]\n", &format!("[var]\n{COUNT}{declared}"));
+    let rules = |step: usize| -> String {
+        let rule = |at: usize| {
+            let var = (at + step).min(vars - 1);
+            pressed(&format!("v{at}-rule"), &format!("var.v{var}"), at)
+        };
+        (0..vars).map(rule).collect()
+    };
+    let old = program(&(text.clone() + &rules(0)));
+    let new = program(&(exchanged(&text, "night", "late") + &rules(1)));
+    others(&old, &new)
+}
+
+#[test]
+fn names_that_are_handed_on_and_never_given_up_are_looked_at_so_often_and_then_all_kept() {
+    assert_eq!(
+        handed_on_without_end(10),
+        ["var late>night", "var night>late"]
+    );
+    assert_eq!(handed_on_without_end(60), [""; 0]);
+}
