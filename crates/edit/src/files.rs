@@ -1,8 +1,8 @@
 //! Files onto the disk: all or none.
 //!
 //! Each new text is written beside its file and synced; only then the files are replaced, one after the
-//! other. Where one can't be, those before it get their old text back; where the process ends in between, whoever comes next
-//! finishes what it began ([`unfinished`]).
+//! other. Where one can't be, those before it get their old text back, all or none of them likewise; where the process ends in
+//! between, whoever comes next finishes what it began ([`unfinished`]).
 
 use std::{
     fmt, fs,
@@ -23,7 +23,7 @@ pub use alone::{Alone, alone};
 pub use leftover::is_leftover;
 pub(crate) use owner::MadeFolders;
 use owner::Owner;
-use unfinished::Unfinished;
+use unfinished::{Step, Unfinished};
 pub use unfinished::{finish, is_unfinished};
 
 /// Largest file in bytes that is looked at again before it is replaced: many times what a house may hold.
@@ -190,7 +190,8 @@ pub(crate) fn replace_all(folder: &Path, files: &[Replacement<'_>]) -> Result<()
             // Somebody found the note, and was faster.
             Err(error) if note.is_some() && error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
-                replaced = Err(take_back(&staged[..done], &file.path, error));
+                let done = &staged[..done];
+                replaced = Err(take_back(folder, note.as_ref(), done, &file.path, error));
                 break;
             }
             Ok(()) => {}
@@ -312,21 +313,69 @@ fn create_beside(path: &Path) -> io::Result<(PathBuf, fs::File)> {
 }
 
 /// Puts old texts back.
-fn take_back(done: &[Staged<'_>], failed: &Path, error: io::Error) -> WriteError {
-    for file in done.iter().rev() {
-        let back = match file.old {
-            Some(old) => fs::write(&file.path, old),
-            None => fs::remove_file(&file.path),
-        };
-        if back.is_err() {
-            return WriteError::Half {
-                written: file.path.clone(),
-                failed: failed.to_owned(),
-                error,
-            };
-        }
+fn take_back(
+    folder: &Path,
+    note: Option<&Unfinished>,
+    done: &[Staged<'_>],
+    failed: &Path,
+    error: io::Error,
+) -> WriteError {
+    let (Some(note), Some(first)) = (note, done.first()) else {
+        return WriteError::File(failed.to_owned(), error);
+    };
+    let half = |written: &Path, error| WriteError::Half {
+        written: written.to_owned(),
+        failed: failed.to_owned(),
+        error,
+    };
+    let Ok(back) = way_back(folder, note, done) else {
+        return half(&first.path, error);
+    };
+    if let Some(step) = back.steps.iter().find(|step| step.take().is_err()) {
+        return half(&step.file, error);
     }
+    // Before the note goes. Where the disk does not take it, there is no better moment.
+    let _ = sync_folders(done.iter().map(|file| file.path.as_path()));
     WriteError::File(failed.to_owned(), error)
+}
+
+/// Files that are to be as they were.
+struct WayBack<'a> {
+    steps: Vec<Step>,
+    _old: Vec<Staged<'a>>,
+}
+
+/// Stages the old texts of these files, and has the note say that they are to be put back. Where that can't be, all stands as
+/// it did.
+fn way_back<'a>(folder: &Path, note: &Unfinished, done: &[Staged<'a>]) -> io::Result<WayBack<'a>> {
+    let (mut steps, mut staged) = (Vec::new(), Vec::new());
+    for file in done {
+        let (beside, goes) = match file.old {
+            Some(old) => {
+                let mut none = MadeFolders::default();
+                let old = stage(file.path.clone(), old, None, Owner::Kept, &mut none)?;
+                let beside = old.beside.clone();
+                staged.push(old);
+                (beside, false)
+            }
+            None => {
+                // It shows whoever finishes this that the file is the one that was made.
+                fs::copy(&file.path, &file.beside)?;
+                fs::File::open(&file.beside)?.sync_all()?;
+                (file.beside.clone(), true)
+            }
+        };
+        steps.push(Step {
+            beside,
+            file: file.path.clone(),
+            goes,
+        });
+    }
+    note.turn_back(folder, &steps)?;
+    Ok(WayBack {
+        steps,
+        _old: staged,
+    })
 }
 
 #[cfg(test)]
@@ -360,19 +409,32 @@ mod tests {
     }
 
     #[test]
-    fn what_was_replaced_gets_its_old_text_back() {
+    fn what_was_replaced_gets_its_old_text_back_and_what_was_made_goes() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a");
-        fs::write(&path, "new").unwrap();
-        let staged = Staged {
-            path: path.clone(),
-            beside: folder.path().join(".a.new"),
-            old: Some("old"),
+        fs::write(folder.path().join("a.toml"), "old").unwrap();
+        let file = |name, old| Replacement {
+            name,
+            old,
+            new: "new",
         };
-        let failed = folder.path().join("b");
-        let error = take_back(&[staged], &failed, io::Error::other("full"));
-        assert!(matches!(error, WriteError::File(..)));
-        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        let files = [file("a.toml", Some("old")), file("b/c.toml", None)];
+        let mut made = MadeFolders::default();
+        let staged = stage_all(folder.path(), &files, &mut made).unwrap();
+        let note = Unfinished::note(folder.path(), &staged).unwrap();
+        for file in &staged {
+            fs::rename(&file.beside, &file.path).unwrap();
+        }
+        let failed = folder.path().join("d.toml");
+        let full = io::Error::other("full");
+        let error = take_back(folder.path(), Some(&note), &staged, &failed, full);
+        assert!(matches!(error, WriteError::File(..)), "{error}");
+        note.end();
+        drop(staged);
+        drop(made);
+        let text = fs::read_to_string(folder.path().join("a.toml")).unwrap();
+        assert_eq!(text, "old");
+        let names = fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(names, 1, "nothing is left behind");
     }
 
     #[test]

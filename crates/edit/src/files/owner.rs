@@ -19,10 +19,10 @@ pub(super) enum Owner {
 /// Gives `new` the owner and group of the file that it replaces.
 pub(super) fn keep(new: &File, old: &Metadata, owner: Owner) -> io::Result<()> {
     let ours = new.metadata()?;
-    if (ours.uid(), ours.gid()) == (old.uid(), old.gid()) {
+    let Some((user, group)) = given_as(ids(&ours), ids(old)) else {
         return Ok(());
-    }
-    match fchown(new, Some(old.uid()), Some(old.gid())) {
+    };
+    match fchown(new, Some(user), Some(group)) {
         Err(error) if owner == Owner::Kept && error.kind() == io::ErrorKind::PermissionDenied => {
             Err(io::Error::new(error.kind(), someone_elses(&ours, old)))
         }
@@ -52,12 +52,29 @@ pub(super) fn as_its_folder(path: &Path, new: &File) {
         .filter(|folder| !folder.as_os_str().is_empty());
     let folder = fs::metadata(folder.unwrap_or(Path::new(".")));
     if let (Ok(folder), Ok(ours)) = (folder, new.metadata())
-        && ours.uid() == 0
-        && folder.uid() != 0
+        && let Some((user, group)) = added_as(ids(&ours), ids(&folder))
     {
         // Root may, unless the file system has no owners.
-        let _ = fchown(new, Some(folder.uid()), Some(folder.gid()));
+        let _ = fchown(new, Some(user), Some(group));
     }
+}
+
+/// User and group.
+type Ids = (u32, u32);
+
+fn ids(file: &Metadata) -> Ids {
+    (file.uid(), file.gid())
+}
+
+/// To whom a new file of `ours` is given in the place of one of `old`; `None`: it is theirs.
+fn given_as(ours: Ids, old: Ids) -> Option<Ids> {
+    (ours != old).then_some(old)
+}
+
+/// To whom a new file of `ours` is given in a folder of `folder`, where nothing was in its place; `None`: it stays ours.
+fn added_as(ours: Ids, folder: Ids) -> Option<Ids> {
+    let (is_root, is_roots) = (ours.0 == 0, folder.0 == 0);
+    (is_root && !is_roots).then_some(folder)
 }
 
 /// Folders that were made for files; those in which nothing stands go with it, unless they are to stay.
@@ -115,14 +132,26 @@ mod tests {
     const SOMEBODY: u32 = 54_321;
 
     #[test]
-    fn what_root_edits_or_adds_stays_the_owner_s() {
+    fn what_is_edited_stays_its_owner_s_and_what_root_adds_is_the_folder_s() {
+        let (root, anna, house) = ((0, 0), (1_000, 1_000), (999, 998));
+        assert_eq!(given_as(root, house), Some(house));
+        assert_eq!(given_as(anna, house), Some(house));
+        assert_eq!(given_as((999, 1_000), house), Some(house), "another group");
+        assert_eq!(given_as(anna, root), Some(root));
+        assert_eq!(given_as(house, house), None);
+        assert_eq!(added_as(root, house), Some(house));
+        assert_eq!(added_as(root, (0, 998)), None);
+        assert_eq!(added_as(anna, house), None);
+    }
+
+    #[test]
+    fn files_of_root_s_edits_are_given_away() {
         let house = tempfile::tempdir().unwrap();
         let path = |name: &str| house.path().join(name);
         fs::write(path("mapping.toml"), "1").unwrap();
         let given = chown(path("mapping.toml"), Some(SOMEBODY), Some(SOMEBODY + 1));
         if given.is_err() {
-            // Only root gives files away.
-            return;
+            return println!("skipped: only root gives files away");
         }
         chown(house.path(), Some(SOMEBODY), Some(SOMEBODY)).unwrap();
         let file = |name, old| Replacement {

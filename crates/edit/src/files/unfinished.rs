@@ -2,18 +2,19 @@
 //! two minds.
 //!
 //! Before the first file is replaced, a note of all of them is put beside `mapping.toml`. While it is there, the texts that are
-//! not in place yet lie ready, and whoever finds it puts them there: what was begun is finished, never
-//! taken back.
+//! not in place yet lie ready, and whoever finds it puts them there: what was begun is finished. Where a file can't be replaced,
+//! the old texts lie ready before the note is exchanged for one that says so; from then on what is finished is the way back.
 
 use std::{
     fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use serde::{Deserialize, Serialize};
 
-use super::{Staged, WriteError, leftover, sync_folders};
+use super::{Staged, WriteError, leftover, sync_folders, text_of};
 
 /// Name of the note in a house's folder.
 pub(super) const NOTE: &str = ".iot-control-edit";
@@ -32,6 +33,43 @@ struct Note {
 struct Row {
     from: String,
     to: String,
+    /// The edit is taken back and the file was made by it: it goes, where this text stands in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    made: bool,
+}
+
+/// What is to be done with a file.
+#[derive(Debug)]
+pub(super) struct Step {
+    /// The text beside it.
+    pub(super) beside: PathBuf,
+    pub(super) file: PathBuf,
+    /// Whether it goes, since the edit that is taken back made it; else the text is put in its place.
+    pub(super) goes: bool,
+}
+
+impl Step {
+    pub(super) fn take(&self) -> io::Result<()> {
+        if self.goes {
+            fs::remove_file(&self.file)
+        } else {
+            fs::rename(&self.beside, &self.file)
+        }
+    }
+
+    fn is_to_do(&self) -> bool {
+        self.beside.exists() && (!self.goes || self.file.exists())
+    }
+
+    /// Whether somebody changed the file since the note was written, at `begun`.
+    fn is_stale(&self, begun: SystemTime) -> bool {
+        let changed = self.file.metadata().and_then(|file| file.modified());
+        let is_other = || match (text_of(&self.file), text_of(&self.beside)) {
+            (Ok(now), Ok(made)) => now != made,
+            _ => true,
+        };
+        changed.is_ok_and(|changed| changed > begun) || (self.goes && is_other())
+    }
 }
 
 /// The note of an edit that is being written.
@@ -41,32 +79,25 @@ impl Unfinished {
     /// Notes the edit. From here on it is done, whatever happens to this process.
     pub(super) fn note(folder: &Path, staged: &[Staged<'_>]) -> Result<Self, WriteError> {
         let path = folder.join(NOTE);
-        let failed = |error| WriteError::File(path.clone(), error);
-        let real = folder.canonicalize().map_err(failed)?;
-        let row = |file: &Staged<'_>| {
-            Some(Row {
-                from: name_in(&real, &file.beside)?,
-                to: name_in(&real, &file.path)?,
-            })
-        };
-        let files = staged.iter().map(row).collect::<Option<Vec<_>>>();
-        let not_text = || io::Error::new(io::ErrorKind::InvalidFilename, "its path is no UTF-8");
-        let files = files.ok_or_else(|| failed(not_text()))?;
-        let text = serde_json::to_vec(&Note { files }).map_err(|error| failed(error.into()))?;
-        let (beside, mut file) = super::create_beside(&path).map_err(failed)?;
-        let written = file
-            .write_all(&text)
-            .and_then(|()| file.sync_all())
-            .and_then(|()| put_new(&beside, &path))
-            .and_then(|()| File::open(folder)?.sync_all());
-        let _ = fs::remove_file(&beside);
-        match written {
+        let steps = staged.iter().map(|file| Step {
+            beside: file.beside.clone(),
+            file: file.path.clone(),
+            goes: false,
+        });
+        let steps: Vec<Step> = steps.collect();
+        match write(folder, &steps, put_new) {
             Ok(()) => Ok(Self(path)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 Err(WriteError::Busy(folder.to_owned()))
             }
-            Err(error) => Err(failed(error)),
+            Err(error) => Err(WriteError::File(path, error)),
         }
+    }
+
+    /// Notes instead that these are the steps to be taken. From here on the edit is taken back, whatever happens to this
+    /// process.
+    pub(super) fn turn_back(&self, folder: &Path, steps: &[Step]) -> io::Result<()> {
+        write(folder, steps, |beside, note| fs::rename(beside, note))
     }
 
     /// The edit is over: all files are in place, or have their old text again.
@@ -119,7 +150,7 @@ fn put_in_place(folder: &Path) -> Result<usize, WriteError> {
     };
     let note: Note = serde_json::from_slice(&text).map_err(|error| failed(error.into()))?;
     let begun = about.modified().map_err(failed)?;
-    let mut rows = Vec::new();
+    let mut steps = Vec::new();
     for row in &note.files {
         let (from, to) = (folder.join(&row.from), folder.join(&row.to));
         if !is_ours(&from, &to) {
@@ -127,32 +158,61 @@ fn put_in_place(folder: &Path) -> Result<usize, WriteError> {
                 format!("it puts {from:?} in the place of {to:?}, which no edit does: remove it");
             return Err(failed(io::Error::other(why)));
         }
-        rows.push((from, to));
+        steps.push(Step {
+            beside: from,
+            file: to,
+            goes: row.made,
+        });
     }
-    let missing = rows.iter().filter(|(from, _)| from.exists());
-    let missing: Vec<_> = missing.collect();
-    let is_newer = |to: &Path| {
-        let changed = to.metadata().and_then(|file| file.modified());
-        changed.is_ok_and(|changed| changed > begun)
-    };
-    if let Some((_, to)) = missing.iter().find(|(_, to)| is_newer(to)) {
+    let missing: Vec<&Step> = steps.iter().filter(|step| step.is_to_do()).collect();
+    if let Some(step) = missing.iter().find(|step| step.is_stale(begun)) {
         return Err(failed(io::Error::other(format!(
             "{} was changed since",
-            to.display()
+            step.file.display()
         ))));
     }
-    for (from, to) in &missing {
-        match fs::rename(from, to) {
+    for step in &missing {
+        match step.take() {
             // Whoever wrote it was there all the same.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            renamed => renamed.map_err(failed)?,
+            taken => taken.map_err(failed)?,
         }
     }
-    sync_folders(rows.iter().map(|(_, to)| to.as_path()))?;
+    sync_folders(steps.iter().map(|step| step.file.as_path()))?;
     match fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
         _ => Ok(missing.len()),
     }
+}
+
+/// Puts a note of these steps into the house's folder, onto the disk.
+fn write(
+    folder: &Path,
+    steps: &[Step],
+    put: impl FnOnce(&Path, &Path) -> io::Result<()>,
+) -> io::Result<()> {
+    let path = folder.join(NOTE);
+    let real = folder.canonicalize()?;
+    let row = |step: &Step| {
+        Some(Row {
+            from: name_in(&real, &step.beside)?,
+            to: name_in(&real, &step.file)?,
+            made: step.goes,
+        })
+    };
+    let files = steps.iter().map(row).collect::<Option<Vec<_>>>();
+    let not_text = || io::Error::new(io::ErrorKind::InvalidFilename, "its path is no UTF-8");
+    let text = serde_json::to_vec(&Note {
+        files: files.ok_or_else(not_text)?,
+    })?;
+    let (beside, mut file) = super::create_beside(&path)?;
+    let written = file
+        .write_all(&text)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| put(&beside, &path))
+        .and_then(|()| File::open(folder)?.sync_all());
+    let _ = fs::remove_file(&beside);
+    written
 }
 
 /// Whether `from` is a text that one of our edits put beside `to`. A note may come with somebody else's house: it must
@@ -202,7 +262,9 @@ fn put_new(from: &Path, to: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{MadeFolders, Replacement, replace_all, stage_all};
+    use serde_json::json;
+
+    use super::super::{MadeFolders, Replacement, replace_all, stage_all, way_back};
     use super::*;
 
     const FILES: [&str; 3] = ["a.toml", "b.toml", "c/d.toml"];
@@ -264,6 +326,54 @@ mod tests {
         assert_eq!(texts(folder.path()), ["new"; 3]);
     }
 
+    /// Can't replace its last file, and dies after so many of those that were replaced have their old text again; one of these
+    /// was made by the edit.
+    fn die_on_the_way_back(folder: &Path, after: usize) {
+        fs::remove_file(folder.join("b.toml")).unwrap();
+        let mut files = replacements();
+        files[1].old = None;
+        let staged = stage_all(folder, &files, &mut MadeFolders::default()).unwrap();
+        let note = Unfinished::note(folder, &staged).unwrap();
+        let done = &staged[..2];
+        for file in done {
+            fs::rename(&file.beside, &file.path).unwrap();
+        }
+        let back = way_back(folder, &note, done).unwrap();
+        for step in &back.steps[..after] {
+            step.take().unwrap();
+        }
+        std::mem::forget((note, back, staged));
+    }
+
+    #[test]
+    fn wherever_an_edit_is_interrupted_that_is_taken_back_no_file_is_new_in_the_end() {
+        for after in 0..=2 {
+            let folder = house();
+            die_on_the_way_back(folder.path(), after);
+            assert!(is_unfinished(folder.path()));
+            assert_eq!(finish(folder.path()).unwrap(), 2 - after);
+            let text = |name| fs::read_to_string(folder.path().join(name)).unwrap();
+            let texts = ["a.toml", "c/d.toml"].map(text);
+            assert_eq!(texts, ["old"; 2], "after {after}");
+            assert!(!folder.path().join("b.toml").exists(), "after {after}");
+            assert!(!is_unfinished(folder.path()));
+        }
+    }
+
+    #[test]
+    fn what_somebody_changed_since_is_not_taken_away() {
+        let folder = house();
+        die_on_the_way_back(folder.path(), 0);
+        let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
+        let made = File::options()
+            .write(true)
+            .open(folder.path().join("b.toml"));
+        made.unwrap().set_modified(later).unwrap();
+        let why = finish(folder.path()).unwrap_err().to_string();
+        assert!(why.contains("b.toml was changed since"), "{why}");
+        assert_eq!(texts(folder.path()), ["new", "new", "old"]);
+    }
+
     #[test]
     fn a_house_that_was_moved_meanwhile_is_finished_where_it_is() {
         let folder = house();
@@ -307,13 +417,24 @@ mod tests {
             ("out/keys.toml", "stolen.toml"),
             ("..", "a.toml"),
             (".a.toml.bak.toml.1-0.new", "a.toml"),
+            ("out/keys.toml", "out/.keys.toml.1-0.new"),
         ] {
-            let note = serde_json::json!({ "files": [{ "from": from, "to": to }] });
-            fs::write(folder.path().join(NOTE), note.to_string()).unwrap();
-            let why = finish(folder.path()).unwrap_err().to_string();
-            assert!(why.contains("which no edit does"), "{from} {to}: {why}");
+            for made in [false, true] {
+                let note = json!({ "files": [{ "from": from, "to": to, "made": made }] });
+                fs::write(folder.path().join(NOTE), note.to_string()).unwrap();
+                let why = finish(folder.path()).unwrap_err().to_string();
+                assert!(why.contains("which no edit does"), "{from} {to}: {why}");
+            }
         }
         assert_eq!(fs::read_to_string(&victim).unwrap(), "mine");
+        // Nor does it take away what another text stands in.
+        fs::write(folder.path().join(".a.toml.1-0.new"), "theirs").unwrap();
+        let note =
+            json!({ "files": [{ "from": ".a.toml.1-0.new", "to": "a.toml", "made": true }] });
+        fs::write(folder.path().join(NOTE), note.to_string()).unwrap();
+        let why = finish(folder.path()).unwrap_err().to_string();
+        assert!(why.contains("a.toml was changed since"), "{why}");
+        assert_eq!(texts(folder.path()), ["old"; 3]);
         fs::write(folder.path().join(NOTE), vec![b' '; 2 << 20]).unwrap();
         let why = finish(folder.path()).unwrap_err().to_string();
         assert!(why.contains("no note of ours"), "{why}");
