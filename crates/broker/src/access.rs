@@ -17,6 +17,9 @@ pub struct Access {
     pub subscribe: Arc<[Filter]>,
     /// Everything is allowed, whatever the lists say.
     pub superuser: bool,
+    /// Nothing of a session outlives its connection, whatever the client asks for, and its address counts as one that nobody
+    /// has logged in from: for clients that no password vouches for.
+    pub passing: bool,
 }
 
 impl Access {
@@ -28,6 +31,7 @@ impl Access {
             publish: Arc::default(),
             subscribe: Arc::default(),
             superuser: false,
+            passing: false,
         }
     }
 

@@ -4,7 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{control::Direction, discover::Source, simulate::Faults};
+use crate::{
+    control::Direction,
+    discover::Source,
+    simulate::{Faults, Transport},
+};
 
 pub(crate) mod past;
 
@@ -135,6 +139,14 @@ pub(crate) struct Run {
     /// With --simulate: modules of ours are sealed, with the runtime of their firmware and keys that are made for this run
     #[arg(long, requires = "simulate")]
     pub(crate) sealed: bool,
+    /// With --sealed: what carries their frames, udp or mqtt
+    #[arg(
+        long,
+        requires = "sealed",
+        value_name = "TRANSPORT",
+        default_value = "udp"
+    )]
+    pub(crate) transport: Transport,
     /// With --sealed: how bad their network is, as in loss=0.2,dup=0.05,reorder=0.1
     #[arg(long, requires = "sealed", value_name = "FAULTS")]
     pub(crate) faults: Option<Faults>,

@@ -51,7 +51,7 @@ use crate::{
     control::{client::SOCKET, server::Socket},
     log, printer,
     settings::{self, Anonymous, Settings, Switch},
-    simulate,
+    simulate::{self, Transport},
 };
 pub(crate) use announce::count;
 pub(crate) use clock::Machine;
@@ -282,9 +282,14 @@ async fn serve(
         spawn_local(sealed::udp::serve(server.clone(), socket));
     }
     if options.simulate {
-        if let Some(address) = udp_addresses.first().filter(|_| options.sealed) {
+        let to = match options.transport {
+            Transport::Udp => udp_addresses.first().copied(),
+            Transport::Mqtt => addresses.first().map(|first| first.address),
+        };
+        if let Some(to) = to.filter(|_| options.sealed) {
             desk.seal_simulation(simulate::Ways {
-                to: *address,
+                to,
+                transport: options.transport,
                 faults: options.faults.unwrap_or_default(),
                 seed: options.seed,
             });

@@ -7,6 +7,7 @@ mod module;
 mod payload;
 mod sealed;
 mod told;
+mod way;
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, thread};
 
@@ -22,6 +23,7 @@ pub(crate) use faults::Faults;
 use module::{Link, Module};
 pub(crate) use payload::{value_of, words_of};
 use told::{Follows, Next, Told};
+pub(crate) use way::Transport;
 
 /// How many events may wait for one module; a person presses more slowly.
 const WAITING_EVENTS_MAX: usize = 64;
@@ -68,6 +70,8 @@ pub(crate) enum Says {
 pub(crate) struct Ways {
     /// Where they find the dispatcher.
     pub(crate) to: SocketAddr,
+    /// What carries their frames there.
+    pub(crate) transport: Transport,
     /// How bad their network is.
     pub(crate) faults: Faults,
     /// Which datagrams that are.

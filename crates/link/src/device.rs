@@ -67,6 +67,8 @@ struct Live {
     seq: u16,
     taken: Taken,
     ack_due: bool,
+    /// The dispatcher is asked whether it is there.
+    asks: bool,
     pong: Option<u32>,
 }
 
@@ -177,6 +179,17 @@ impl Device {
         self.restart(now, rng);
     }
 
+    /// The connection to the dispatcher is another one: what was under way is lost, and the dispatcher may have started again
+    /// meanwhile. It is asked at once.
+    pub fn reconnected(&mut self, now: Millis) {
+        if let Some(live) = &mut self.current {
+            live.asks = true;
+        }
+        if let Attempt::HelloSent { at, .. } | Attempt::Confirming { at, .. } = &mut self.attempt {
+            *at = now;
+        }
+    }
+
     /// Ends the session for good: writes a last frame into `out`. Without a session there is nothing to say.
     pub fn bye(&mut self, reason: u8, now: Millis, out: &mut [u8]) -> Option<usize> {
         let until = Millis::NEVER;
@@ -233,6 +246,7 @@ impl Device {
             seq: 0,
             taken: Taken::default(),
             ack_due: false,
+            asks: false,
             pong: None,
         };
         self.attempt = Attempt::Confirming {
@@ -438,7 +452,7 @@ impl Device {
             return live.say(&Body::Ack, now, out);
         }
         // Its answer tells that the dispatcher is there.
-        let quiet = now.since(live.said_at) >= live.keepalive_ms;
+        let quiet = live.asks || now.since(live.said_at) >= live.keepalive_ms;
         quiet
             .then(|| live.say_bytes(Kind::Ack, &[], true, now, out))
             .flatten()
@@ -462,7 +476,7 @@ impl Device {
         } else {
             Millis::NEVER
         };
-        let now_due = live.ack_due || live.pong.is_some();
+        let now_due = live.ack_due || live.asks || live.pong.is_some();
         let due = if now_due { Millis(0) } else { self.outbox.at() };
         attempt
             .min(restart)
@@ -496,6 +510,7 @@ impl Live {
         };
         self.seq = self.seq.wrapping_add(1);
         self.ack_due = false;
+        self.asks &= !ack_me;
         self.said_at = now;
         self.session.seal(&plain, out).ok()
     }

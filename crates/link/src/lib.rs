@@ -5,8 +5,8 @@
 //! Noise is `clatter`'s, behind [`Initiator`] and [`Heard`]; frames are sealed here, with explicit counters.
 //!
 //! ```
-//! use link::{Address, Device, Dispatcher, Limits, Millis, Own, ResetKey, Told};
-//! use wire::{Event, Fields, HelloFlags, HelloPayload, Identity, PublicKey, RoleId, Secret, Site};
+//! use link::{Address, Broker, Device, Dispatcher, Limits, Millis, Own, ResetKey, Told};
+//! use wire::{Event, Fields, Handle, HelloFlags, HelloPayload, Identity, PublicKey, RoleId, Secret, Site};
 //! # #[derive(Clone)]
 //! # struct Rng(u64);
 //! # impl rand_core::RngCore for Rng {
@@ -25,7 +25,7 @@
 //! # let about = HelloPayload { version_min: 1, version_max: 1, flags: HelloFlags::PRODUCER, boot_id: 7, boot_count: 1,
 //! #     firmware_version: 1, firmware_hash: [0; 8], config_hash: 0 };
 //! let now = Millis(0); // of the transport's clock
-//! let from = Address::Mqtt(1);
+//! let from = Address::Mqtt(Broker::Own, Handle::of(&identity.device_public));
 //! let resets = ResetKey::new(Secret::new(reset_secret));
 //! let own = Own::new(Secret::new(dispatcher_secret));
 //! let mut dispatcher = Dispatcher::new(own, resets, Limits::default(), now, &mut rng);
@@ -76,7 +76,9 @@ mod time;
 
 pub use device::{Device, Received};
 #[cfg(feature = "dispatcher")]
-pub use dispatcher::{Address, CloneSign, Counters, Dispatcher, Limits, Rate, SendError, Told};
+pub use dispatcher::{
+    Address, Broker, CloneSign, Counters, Dispatcher, Limits, Rate, SendError, Told,
+};
 pub use macs::{CookieJar, DispatcherMacs, ResetKey};
 pub use noise::{Answer, HandshakeError, Heard, Initiator, Own, PROLOGUE};
 pub use replay::{WINDOW, Window};

@@ -25,7 +25,12 @@ impl Core {
             if live.expiry_was_zero && expiry_s != 0 {
                 return Err(Reason::ProtocolError);
             }
-            session.expiry_s = expiry_s.min(self.limits.session_expiry_s_max);
+            let expiry_s_max = if session.access.passing {
+                0
+            } else {
+                self.limits.session_expiry_s_max
+            };
+            session.expiry_s = expiry_s.min(expiry_s_max);
         }
         let how = if packet.without_will {
             Ended::Clean

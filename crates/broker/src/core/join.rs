@@ -55,6 +55,7 @@ impl Core {
         };
         let earlier = self.earlier_session(user, &connect, now, app);
         let session_present = earlier.is_some();
+        let is_passing = access.passing;
         let session = match earlier {
             Some(session) => session,
             None => {
@@ -68,7 +69,9 @@ impl Core {
         if let Some(session) = self.sessions.get_mut(session.0 as usize) {
             session.takeovers = takeovers;
             let address = session.peer.ip();
-            self.peers.logged_in(address, &self.limits, now.at);
+            if !is_passing {
+                self.peers.logged_in(address, &self.limits, now.at);
+            }
         }
         self.welcome(key, session, &connect, session_present, assigned);
         self.resume(session, now);
@@ -271,9 +274,12 @@ impl Core {
         session.peer = conn.peer;
         session.version = connect.version;
         session.window_max = usize::from(connect.receive_max.min(self.limits.inflight_max)).max(1);
-        session.expiry_s = connect
-            .session_expiry_s
-            .min(self.limits.session_expiry_s_max);
+        let expiry_s_max = if access.passing {
+            0
+        } else {
+            self.limits.session_expiry_s_max
+        };
+        session.expiry_s = connect.session_expiry_s.min(expiry_s_max);
         session.will = connect.will.take().map(Box::new);
         session.left = None;
         let due = session.will_due.take();

@@ -267,3 +267,23 @@ fn a_kick_also_ends_logins_whose_password_is_being_checked() {
         );
     }
 }
+
+#[test]
+fn nothing_of_a_passing_clients_session_outlives_its_connection_whatever_it_asks_for() {
+    let mut house = house();
+    let passing = Access {
+        passing: true,
+        ..access("lamp", &[], &["all/#"])
+    };
+    house.app.users.insert("lamp".into(), passing);
+    let old = house.join(&v3("a").user("lamp").keeps_session());
+    house.subscribe(old, "all/#", 1);
+    house.drop_peer(old);
+    assert_eq!(house.core.stats().sessions, 0);
+    let hello = v5("b").user("lamp").expires_after_s(600);
+    let modern = house.join(&hello);
+    house.subscribe(modern, "all/#", 1);
+    // A DISCONNECT that asks for ten minutes.
+    house.feed(modern, &[0xE0, 7, 0, 5, 17, 0, 0, 2, 88]);
+    assert_eq!(house.core.stats().sessions, 0);
+}

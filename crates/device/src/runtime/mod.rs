@@ -483,6 +483,11 @@ impl<const N: usize> Runtime<N> {
         self.link.epoch_hint(now, rng);
     }
 
+    /// The connection to the dispatcher is another one: it is asked at once whether it is there.
+    pub fn reconnected(&mut self, now: Millis) {
+        self.link.reconnected(now);
+    }
+
     /// Ends the session for good: writes a last frame into `out`. Without a session there is nothing to say.
     pub fn bye(&mut self, reason: u8, now: Millis, out: &mut [u8]) -> Option<usize> {
         self.link.bye(reason, now, out)

@@ -69,7 +69,7 @@ pub(crate) fn add(
     ));
     if answer["is_listening"] == false {
         printer::tell(
-            "nothing listens for it yet: set udp.listen = [\"0.0.0.0:18884\"] in settings.toml and start the dispatcher again",
+            "by MQTT it is heard; by UDP only once udp.listen = [\"0.0.0.0:18884\"] stands in settings.toml and the dispatcher started again",
         );
     }
     Ok(ExitCode::SUCCESS)

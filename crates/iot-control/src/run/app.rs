@@ -9,7 +9,7 @@ use std::{cell::Cell, rc::Rc, sync::Arc, time::Duration};
 
 use broker::{Ack, Core, Message, Outbox, tcp::Durable};
 use dispatcher::{
-    Blocklist, Conduct, Dispatcher, Effects, Input, Note, Observed, Qos,
+    Blocklist, Conduct, Dispatcher, Effects, Input, Note, Observed, Qos, Sides,
     explain::{self, Explainer},
 };
 use mapping::program::{DeviceIx, Succession};
@@ -463,11 +463,17 @@ impl App {
         for note in &self.effects.notes {
             if let Note::Blocks { device, sides } = note {
                 self.sealed.block(*device, *sides);
+                let handle = self.sealed.handle_of(*device);
+                let handle = handle.filter(|_| *sides == Sides::BOTH);
+                for user in handle.iter().flat_map(|it| self.sealed.cages.users(*it)) {
+                    out.kick(Arc::clone(user));
+                }
             }
         }
         for tell in self.effects.tells.drain(..) {
             self.sealed.tell(now, &self.dispatcher, &tell);
         }
+        self.sealed.post(out);
         for send in self.effects.mirror.drain(..) {
             out.send(message(send));
         }

@@ -15,6 +15,7 @@ use super::{last_in_force, whole};
 use crate::{
     cli, command, printer,
     settings::{self, Anonymous, BYTES_MAX, Mqtt, Settings},
+    simulate::Transport,
 };
 
 /// The settings, where there is a house to run: in its folder, or, where that lost its files, in the state that is kept of it.
@@ -86,7 +87,8 @@ fn as_options_say(mut settings: Settings, options: &cli::Run) -> Settings {
         for address in mqtt.listen.iter_mut().chain(others.into_iter().flatten()) {
             stay_here(address);
         }
-        if options.sealed && settings.udp.listen.is_empty() {
+        let is_over_udp = options.sealed && options.transport == Transport::Udp;
+        if is_over_udp && settings.udp.listen.is_empty() {
             settings.udp.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
         }
         settings.udp.listen.iter_mut().for_each(stay_here);

@@ -108,7 +108,8 @@ pub(super) fn recover(
         printer::tell(others.trim_start_matches("; "));
     }
     tell_of_logins(logins);
-    app.let_in(sealed(&folder, settings, house, now)?);
+    let has_keys = options.sealed || !settings.udp.listen.is_empty();
+    app.let_in(sealed(&folder, has_keys, house, now)?);
     Ok(Recovered {
         app,
         store,
@@ -158,11 +159,12 @@ fn users(store: &Store) -> anyhow::Result<Users> {
     Ok(Users::new(&rows))
 }
 
-/// The devices that have a key. One whose file is damaged keeps no other out.
-fn sealed(folder: &Path, settings: &Settings, house: &House, now: Now) -> anyhow::Result<Sealed> {
+/// The devices that have a key. One whose file is damaged keeps no other out. `has_keys`: the house gets its own where it has
+/// none yet.
+fn sealed(folder: &Path, has_keys: bool, house: &House, now: Now) -> anyhow::Result<Sealed> {
     let keys = KeyFolder::of(&StateFolder::new(folder));
     let own = match keys.house()? {
-        None if !settings.udp.listen.is_empty() => Some(keys::house(&keys)?),
+        None if has_keys => Some(keys::house(&keys)?),
         known => known,
     };
     let (mut devices, damaged) = keys.devices()?;

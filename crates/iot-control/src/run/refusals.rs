@@ -8,6 +8,8 @@ use broker::{Denied, Reason, Refused};
 use dispatcher::{Refusal, explain::asker};
 use types::{Instant, Now};
 
+use super::sealed::cages::PREFIX;
+
 /// One log line in this time for each sender and reason; the rest is counted, and told after it.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 
@@ -68,6 +70,15 @@ struct Due {
     unlogged: u64,
 }
 
+/// Connections with the same handle are one sender, though each is a user of its own.
+fn sender(user: &str) -> &str {
+    let (handle, _) = match user.strip_prefix(PREFIX) {
+        Some(below) => below.split_once('/').unwrap_or((below, "")),
+        None => return user,
+    };
+    &user[..PREFIX.len() + handle.len()]
+}
+
 impl Refusals {
     /// A message that the dispatcher could not use. Says whether it got a line of the log.
     pub(super) fn note(&mut self, now: Now, refusal: &Refusal) -> bool {
@@ -86,10 +97,12 @@ impl Refusals {
                 let user = user.filter(|user| is_known(user));
                 (user.unwrap_or(STRANGERS), Why::Login(*reason))
             }
-            Denied::Publish { client, reason, .. } => (client.user, Why::Publish(*reason)),
-            Denied::Subscribe { client, reason, .. } => (client.user, Why::Subscription(*reason)),
+            Denied::Publish { client, reason, .. } => (sender(client.user), Why::Publish(*reason)),
+            Denied::Subscribe { client, reason, .. } => {
+                (sender(client.user), Why::Subscription(*reason))
+            }
             Denied::Protocol { client, reason, .. } => {
-                let who = client.map_or(STRANGERS, |client| client.user);
+                let who = client.map_or(STRANGERS, |client| sender(client.user));
                 (who, Why::Protocol(*reason))
             }
             Denied::Wrap { .. } => (STRANGERS, Why::Wrap),

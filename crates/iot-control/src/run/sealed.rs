@@ -1,8 +1,11 @@
-//! The house's end of the sealed link: sessions of devices that have a key, between datagrams and the dispatcher.
+//! The house's end of the sealed link: sessions of devices that have a key, between datagrams or topics of a broker and the
+//! dispatcher.
 //!
 //! Owned by [`super::app`], on the hot thread; nothing here waits. Knows keys and sessions, places of channels in roles and
-//! sockets to answer from; what anything means is the dispatcher's. Sessions are never written down.
+//! sockets and topics to answer on; what anything means is the dispatcher's. Sessions are never written down.
 
+pub(crate) mod cages;
+pub(super) mod mqtt;
 mod row;
 pub(super) mod udp;
 
@@ -10,8 +13,10 @@ use std::{
     cell::Cell,
     collections::{BTreeMap, BTreeSet, VecDeque},
     net::{SocketAddr, UdpSocket},
+    sync::Arc,
 };
 
+use broker::{Client, ClientKey};
 use dispatcher::{Dispatcher, Sides, Subject, Tell, Token, role};
 use link::{Address, Limits, Millis, Own, ResetKey, SendError, Told};
 use mapping::{Program, program::DeviceIx};
@@ -20,6 +25,7 @@ use types::{InputNo, Instant, Now};
 use wire::{Body, Config, Handle, PART_LEN_MAX, PublicKey, Site};
 
 use crate::kernel::Kernel;
+use cages::Cages;
 use row::Row;
 
 /// An event whose acknowledgement waits for the journal.
@@ -40,6 +46,10 @@ pub(super) struct Sealed {
     rows: BTreeMap<Handle, Row>,
     handles: BTreeMap<DeviceIx, Handle>,
     sockets: Vec<UdpSocket>,
+    /// Connections of devices to our own broker.
+    pub(super) cages: Cages,
+    /// Frames for topics of a broker, which nobody could take yet.
+    letters: Vec<(Arc<str>, Vec<u8>)>,
     unacked: VecDeque<Unacked>,
     /// When the link wants to be called; `None`: to be asked again.
     deadline: Cell<Option<Millis>>,
@@ -178,13 +188,24 @@ impl Sealed {
         self.rows.get_mut(&handle)
     }
 
-    /// Takes a datagram; [`Self::poll_told`] then says what came of it.
-    pub(super) fn handle(&mut self, now: Now, from: Address, datagram: &[u8]) {
+    /// Takes a frame; [`Self::poll_told`] then says what came of it. Gives whether it is a device's word of now.
+    pub(super) fn handle(&mut self, now: Now, from: Address, frame: &[u8]) -> bool {
         // A clock that nobody set is told to nobody.
         let unix_ms = now.wall.0.max(0) as u64 / 1_000;
         let unix_ms = if now.synced { unix_ms } else { 0 };
-        if let Some(link) = self.link_mut() {
-            link.handle(millis(now), from, datagram, unix_ms, &mut Kernel);
+        let link = self.link_mut();
+        link.is_some_and(|link| link.handle(millis(now), from, frame, unix_ms, &mut Kernel))
+    }
+
+    /// A client of our own broker came; gives the user of a connection that has to go for it.
+    pub(super) fn came(&mut self, now: Now, client: &Client<'_>) -> Option<Arc<str>> {
+        self.cages.came(client, now.at)
+    }
+
+    /// A client of our own broker left. Where a device spoke there, it is asked whether it is there by another way.
+    pub(super) fn left(&mut self, now: Now, client: ClientKey) {
+        if let Some(device) = self.cages.left(client) {
+            self.lost(now, device);
         }
     }
 
@@ -207,10 +228,12 @@ impl Sealed {
     /// When [`Self::tick`] is wanted.
     pub(super) fn next_deadline(&self, now: Now) -> Option<Instant> {
         let due = self.due()?;
-        if self.is_restless {
+        if self.is_restless || !self.letters.is_empty() {
             return Some(now.at);
         }
-        Some(Instant(due.0.saturating_mul(1_000)))
+        let due = Instant(due.0.saturating_mul(1_000));
+        let cages = self.cages.next_deadline();
+        Some(cages.map_or(due, |overdue| overdue.min(due)))
     }
 
     /// The next thing that happened.
@@ -367,20 +390,25 @@ impl Sealed {
         }
     }
 
-    /// Sends what is to be sent. A socket that takes no more loses it: it is said again.
+    /// Sends what is to be sent, and writes the letters for [`Self::post`]. A socket that takes no more loses it: it is said
+    /// again.
     pub(super) fn flush(&mut self) {
-        let Some(link) = &mut self.link else { return };
-        while let Some((to, bytes)) = link.poll_transmit() {
-            if let Address::Udp(to) = to
-                && let Some(socket) = socket_for(&self.sockets, to)
-                && let Err(error) = socket.send_to(&bytes, to)
-            {
-                tracing::debug!(%to, %error, "a datagram did not leave");
+        while let Some((to, bytes)) = self.link.as_mut().and_then(link::Dispatcher::poll_transmit) {
+            match to {
+                Address::Udp(to) => {
+                    if let Some(socket) = socket_for(&self.sockets, to)
+                        && let Err(error) = socket.send_to(&bytes, to)
+                    {
+                        tracing::debug!(%to, %error, "a datagram did not leave");
+                    }
+                }
+                Address::Mqtt(broker, device) => self.write_to(broker, device, bytes),
             }
         }
     }
 
-    /// Says goodbye to everybody: they look for the next start at once, and not when they miss it.
+    /// Says goodbye to whom datagrams reach: they look for the next start at once, and not when they miss it. Others see that
+    /// their connection is over, or ask again.
     pub(super) fn say_goodbye(&mut self, now: Now) {
         let handles: Vec<Handle> = self.rows.keys().copied().collect();
         if let Some(link) = self.link_mut() {

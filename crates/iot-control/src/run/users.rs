@@ -10,7 +10,7 @@ use mapping::Program;
 use serde_json::{Value as Json, json};
 use store::db::{Credential, Database, User, UserKind};
 
-use super::{identity, uplink};
+use super::{identity, sealed::cages, uplink};
 use crate::control::{NewUser, NewUserKind, Request};
 
 /// Names that a user can't have: what this process calls itself and the clients that need no user of the database. What
@@ -245,7 +245,7 @@ fn is_affordable(phc: &str) -> bool {
 
 /// Whether a name stands for somebody without a login, so that nobody may log in under it.
 fn is_reserved(name: &str) -> bool {
-    RESERVED.contains(&name) || WITHOUT_LOGIN.contains(&name)
+    RESERVED.contains(&name) || WITHOUT_LOGIN.contains(&name) || name.starts_with(cages::PREFIX)
 }
 
 /// A user's name for a device: its own, where a user may have that.

@@ -1,7 +1,7 @@
-//! A simulated module with a key: the firmware's own runtime over a UDP socket, with whatever the network is told to do.
+//! A simulated module with a key: the firmware's own runtime over a real socket, with whatever the network is told to do.
 //! What its hardware would say is said for it.
 
-use std::{collections::VecDeque, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use device::{Runtime, Sample};
 use dispatcher::role;
@@ -11,9 +11,9 @@ use mapping::{
     program::{CarriedValue, Carrier, ChannelIx, DeviceIx, EventIx, SlotIx},
 };
 use rand_core::RngCore;
-use tokio::{net::UdpSocket, sync::mpsc, time::Instant};
+use tokio::{sync::mpsc, time::Instant};
 use types::Value;
-use wire::{CHANNELS_MAX, Fields, HelloFlags, HelloPayload, Identity, RoleId};
+use wire::{CHANNELS_MAX, Fields, HelloPayload, Identity, RoleId};
 
 use super::{
     Says, Ways,
@@ -21,11 +21,15 @@ use super::{
     foreign::States,
     payload,
     told::{Next, Told},
+    way::{Came, Way},
 };
 use crate::kernel::Kernel;
 
 /// A module is looked at so often though nothing is due.
 const LOOK_MS: u64 = 60_000;
+
+/// It is looked at no more often than this while it has no connection, whatever is due.
+const LOST_LOOK_MS: u64 = 50;
 
 /// Events that wait for the role that has their channel, and for how long: as many, and as long, as firmware keeps them.
 const WAITING_EVENTS_MAX: usize = 16;
@@ -58,7 +62,7 @@ pub(super) struct Module {
     /// What happened at channels that the role it plays does not have: the one that does is on its way.
     waiting: VecDeque<Waiting>,
     identity: Identity,
-    to: SocketAddr,
+    ways: Ways,
     /// To the dispatcher, and from it.
     up: Network,
     down: Network,
@@ -88,7 +92,7 @@ impl Module {
             is_between: true,
             waiting: VecDeque::new(),
             identity,
-            to: ways.to,
+            ways,
             up: network(1 << 62),
             down: network(1 << 63),
             inbox,
@@ -131,8 +135,10 @@ impl Module {
 
     /// Runs until nobody can tell it anything any more.
     pub(super) async fn run(mut self) {
-        let socket = match UdpSocket::bind("127.0.0.1:0").await {
-            Ok(socket) => socket,
+        let boot_id = Kernel.next_u64();
+        let to = (self.ways.transport, self.ways.to);
+        let mut way = match Way::open(to, &self.identity, boot_id).await {
+            Ok(way) => way,
             Err(error) => {
                 tracing::warn!(%error, "a simulated module has no socket");
                 return;
@@ -141,8 +147,8 @@ impl Module {
         let about = HelloPayload {
             version_min: wire::VERSION,
             version_max: wire::VERSION,
-            flags: HelloFlags::UDP,
-            boot_id: Kernel.next_u64(),
+            flags: self.ways.transport.flags(),
+            boot_id,
             boot_count: 1,
             firmware_version: 1,
             firmware_hash: [0; 8],
@@ -152,9 +158,13 @@ impl Module {
             Box::new(Runtime::new(&self.identity, about, &[], self.now()));
         let mut room = [0; wire::FRAME_LEN_MAX + 1];
         loop {
-            self.turn(&mut module, &socket, &mut room);
-            // Nothing that never comes is waited for.
+            self.turn(&mut module, &way, &mut room);
+            // Nothing that never comes is waited for, and what can't be sent is due all the time.
             let due = module.deadline().min(self.now().after(LOOK_MS));
+            let due = match way.is_open() {
+                true => due,
+                false => due.max(self.now().after(LOST_LOOK_MS)),
+            };
             let due = self.start + Duration::from_millis(due.0);
             tokio::select! {
                 told = self.inbox.recv() => match told {
@@ -163,16 +173,20 @@ impl Module {
                     None => {
                         if let Some(len) = module.bye(0, self.now(), &mut room) {
                             // Who is not told finds out.
-                            let _ = socket.try_send_to(&room[..len], self.to);
+                            way.send(&room[..len]);
                         }
-                        return;
+                        return way.close().await;
                     }
                 },
-                came = socket.recv_from(&mut room) => if let Ok((len, _)) = came {
-                    let now = self.now();
-                    for datagram in self.down.passes(&room[..len]) {
-                        module.handle(now, &datagram, &mut Kernel);
+                came = way.receive() => match came {
+                    Came::Frame(frame) => {
+                        let now = self.now();
+                        for frame in self.down.passes(&frame) {
+                            module.handle(now, &frame, &mut Kernel);
+                        }
                     }
+                    Came::Connected => module.reconnected(self.now()),
+                    Came::Lost => {}
                 },
                 () = tokio::time::sleep_until(due) => module.handle_timeout(self.now()),
             }
@@ -180,7 +194,7 @@ impl Module {
     }
 
     /// Everything that is to be done after something happened.
-    fn turn(&mut self, module: &mut Firmware, socket: &UdpSocket, room: &mut [u8]) {
+    fn turn(&mut self, module: &mut Firmware, way: &Way, room: &mut [u8]) {
         let now = self.now();
         if module.poll_role() {
             self.places.clear();
@@ -191,10 +205,11 @@ impl Module {
             self.begin_role(module);
         }
         while module.poll_drive().is_some() {}
-        while let Some(len) = module.poll_transmit(now, &mut Kernel, room) {
-            for datagram in self.up.passes(&room[..len]) {
-                // What does not leave is said again.
-                let _ = socket.try_send_to(&datagram, self.to);
+        while way.is_open()
+            && let Some(len) = module.poll_transmit(now, &mut Kernel, room)
+        {
+            for frame in self.up.passes(&room[..len]) {
+                way.send(&frame);
             }
         }
     }

@@ -7,14 +7,27 @@ use crate::{
 
 #[test]
 fn sealed_modules_play_their_firmware_through_a_network_that_loses_much() {
+    sealed_modules_play_their_firmware("udp");
+}
+
+#[test]
+fn sealed_modules_play_their_firmware_through_our_own_broker() {
+    sealed_modules_play_their_firmware("mqtt");
+}
+
+fn sealed_modules_play_their_firmware(transport: &str) {
     let house = House::copy(&example());
     let words = [
         "--simulate",
         "--sealed",
+        "--transport",
+        transport,
         "--faults",
         "loss=0.2,dup=0.05,reorder=0.1",
     ];
     let dispatcher = Dispatcher::start(&house, &words);
+    let has_udp = dispatcher.said(0).contains("udp://");
+    assert_eq!(has_udp, transport == "udp");
     let sealed = |name: &str| {
         let what = "is there with a key";
         dispatcher.device_is(name, what, |device| {
@@ -35,6 +48,13 @@ fn sealed_modules_play_their_firmware_through_a_network_that_loses_much() {
     watcher.field(0, "iot/living/temp/state", "temperature", 17);
     let forged = watcher.publish("iot/piano/keys/event", r#"{"event":"press","key":60}"#);
     assert_ne!(forged, 0, "nobody else speaks for a module with a key");
+    let sealed = dispatcher.device("piano")["sealed"].clone();
+    let topic = format!("ic1/{}/up/{}", "0".repeat(16), sealed.as_str().unwrap());
+    let forged = watcher.publish(&topic, "x");
+    assert_ne!(
+        forged, 0,
+        "nor on topics of the link, whoever needs no user"
+    );
 }
 
 /// Edits the house, and presses at once what the edit brought and moved.

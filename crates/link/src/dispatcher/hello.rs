@@ -62,6 +62,10 @@ impl Dispatcher {
         let Some(live) = peer.and_then(|peer| peer.same_hello(bytes)) else {
             return false;
         };
+        if !from.fits(live.device, live.says.flags) {
+            self.counters.refused_hellos += 1;
+            return true;
+        }
         self.out.push_back((from, live.welcome.to_vec()));
         true
     }
@@ -91,6 +95,10 @@ impl Dispatcher {
             self.unknown(heard.device, from, now);
             return;
         };
+        if !from.fits(device, heard.payload.flags) {
+            self.counters.refused_hellos += 1;
+            return;
+        }
         let mut index = rng.next_u32();
         while self.indices.contains_key(&index) {
             index = index.wrapping_add(1);
@@ -151,6 +159,7 @@ impl Dispatcher {
         self.halves += 1;
         peer.halves.push(Live {
             session: Box::new(answer.session),
+            device,
             index,
             hello: bytes,
             welcome,
@@ -202,9 +211,10 @@ pub(super) fn wire_mac1(hello: &[u8; HELLO_LEN]) -> [u8; 16] {
 fn name(from: Address) -> ([u8; 19], usize) {
     let mut out = [0; 19];
     let len = match from {
-        Address::Mqtt(connection) => {
-            out[1..9].copy_from_slice(&connection.to_le_bytes());
-            9
+        Address::Mqtt(broker, device) => {
+            out[1..9].copy_from_slice(&device.0);
+            out[9] = u8::from(broker == super::Broker::External);
+            10
         }
         Address::Udp(address) => {
             out[0] = 1;

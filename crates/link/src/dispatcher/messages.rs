@@ -4,8 +4,8 @@ use rand_core::CryptoRngCore;
 use wire::{Body, Data, Handle, Kind, Plain, Set};
 
 use super::{
-    Address, CloneSign, Dispatcher, Doubt, PINGS, PREVIOUS_MS, SESSION_MS, SILENCE_MS, SendError,
-    Told, alone,
+    Address, CloneSign, Dispatcher, Doubt, PING_MS, PINGS, PREVIOUS_MS, SESSION_MS, SILENCE_MS,
+    SendError, Told, alone,
     hello::wire_mac1,
     is_housekeeping,
     peer::{Live, Pending, Subject},
@@ -19,20 +19,32 @@ const TAKEOVER_MS: u64 = 600_000;
 const TAKEOVERS: usize = 3;
 
 impl Dispatcher {
-    pub(super) fn data(&mut self, now: Millis, from: Address, data: &Data<'_>) {
+    pub(super) fn data(&mut self, now: Millis, from: Address, data: &Data<'_>) -> bool {
         let Some(device) = self.indices.get(&data.receiver_index).copied() else {
             if self.reset_bucket.take(self.limits.resets, now) {
                 self.counters.resets += 1;
                 let reset = self.resets.reset(data.receiver_index);
                 self.out.push_back((from, reset.encode().to_vec()));
             }
-            return;
+            return false;
         };
         let Some(peer) = self.peers.get_mut(&device) else {
-            return;
+            return false;
         };
+        let half = peer
+            .halves
+            .iter()
+            .position(|half| half.index == data.receiver_index);
         let mut room = [0; wire::PLAIN_LEN_MAX];
         let opened = peer.live(data.receiver_index).and_then(|live| {
+            // Looked at before it is opened: what is brought on another way does not count as heard.
+            let is_its_way = match half {
+                Some(_) => from.fits(device, live.says.flags),
+                None => from.is_way_of(live.from),
+            };
+            if !is_its_way {
+                return None;
+            }
             let plain = live.session.open(data, &mut room).ok()?;
             live.heard = now;
             live.from = from;
@@ -40,20 +52,17 @@ impl Dispatcher {
         });
         let Some(plain) = opened else {
             self.counters.refused_frames += 1;
-            return;
+            return false;
         };
-        let half = peer
-            .halves
-            .iter()
-            .position(|half| half.index == data.receiver_index);
         if let Some(place) = half {
             let live = peer.halves.remove(place);
             self.halves -= 1;
             if !self.promote(now, device, live) {
-                return;
+                return true;
             }
         }
         self.message(now, device, data.receiver_index, &plain);
+        true
     }
 
     /// A half-session becomes the session. Gives whether it may stay.
@@ -348,7 +357,8 @@ impl Dispatcher {
         {
             if *times < PINGS {
                 *times += 1;
-                *at = now.after(1_000);
+                *at = now.after(PING_MS);
+                peer.asked_at = Some(now);
                 let mut body = [0; 8];
                 let nonce = rng.next_u32();
                 if let Ok(len) = (Body::Ping { nonce }).encode(&mut body) {

@@ -10,7 +10,7 @@ use alloc::{collections::BTreeMap, collections::VecDeque, vec::Vec};
 use core::{fmt, net::SocketAddr};
 
 use rand_core::CryptoRngCore;
-use wire::{Body, BodyError, Event, Events, Frame, Handle, Kind, PublicKey, Secret};
+use wire::{Body, BodyError, Event, Events, Frame, Handle, HelloFlags, Kind, PublicKey, Secret};
 
 use crate::{
     macs::{CookieJar, DispatcherMacs, ResetKey},
@@ -33,16 +33,45 @@ const REKEY_S: u32 = 21 * 3_600 + 1_800;
 const SILENCE_MS: u64 = 90_000;
 /// Cookies count for two to four minutes.
 const COOKIE_MS: u64 = 120_000;
-/// Times that a device is asked whether it is there, a second apart.
+/// Times that a device is asked whether it is there.
 const PINGS: u8 = 3;
+/// How far apart.
+const PING_MS: u64 = 1_000;
 
-/// Where a datagram came from; opaque to the link but for being the same or another.
+/// Where a frame came from.
+///
+/// A device says in its HELLO whether it comes by datagrams or through a broker, and has topics of its own there: what
+/// comes on another way is nothing of it, whoever brought it there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Address {
     /// A datagram's source.
     Udp(SocketAddr),
-    /// A connection of the MQTT broker, by a number that is not used again.
-    Mqtt(u64),
+    /// The topics of this device at a broker.
+    Mqtt(Broker, Handle),
+}
+
+/// A broker through which frames come and go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Broker {
+    /// The house's own.
+    Own,
+    /// Somebody else's.
+    External,
+}
+
+impl Address {
+    /// Whether a device that says this of itself may come from here.
+    fn fits(self, device: Handle, says: HelloFlags) -> bool {
+        match self {
+            Self::Udp(_) => says.has(HelloFlags::UDP),
+            Self::Mqtt(_, of) => of == device && !says.has(HelloFlags::UDP),
+        }
+    }
+
+    /// Whether it is the same way; a datagram's source may change on it.
+    fn is_way_of(self, other: Self) -> bool {
+        matches!((self, other), (Self::Udp(_), Self::Udp(_))) || self == other
+    }
 }
 
 /// Bounds, with defaults for a house.
@@ -334,6 +363,7 @@ impl Dispatcher {
             current: None,
             previous: None,
             doubt: Doubt::None,
+            asked_at: None,
             confirmed: None,
             confirmed_hellos: VecDeque::new(),
             takeovers: VecDeque::new(),
@@ -410,8 +440,14 @@ impl Dispatcher {
             .is_some_and(|peer| peer.current.is_some())
     }
 
+    /// Where the device of a session was last heard; `None`: it has none.
+    #[must_use]
+    pub fn address(&self, device: Handle) -> Option<Address> {
+        Some(self.peers.get(&device)?.current.as_ref()?.from)
+    }
+
     /// Takes one datagram or MQTT payload. Whatever is not genuine is counted, and not answered but by WELCOME's,
-    /// COOKIE's and RESET's rules.
+    /// COOKIE's and RESET's rules. Gives whether it is a device's word of now: sealed, and never heard before.
     pub fn handle(
         &mut self,
         now: Millis,
@@ -419,21 +455,27 @@ impl Dispatcher {
         datagram: &[u8],
         unix_ms: u64,
         rng: &mut dyn CryptoRngCore,
-    ) {
+    ) -> bool {
         match Frame::decode(datagram) {
             Ok(Frame::Hello(hello)) => self.hello(now, from, &hello, unix_ms, rng),
-            Ok(Frame::Data(data)) => self.data(now, from, &data),
+            Ok(Frame::Data(data)) => return self.data(now, from, &data),
             Ok(_) | Err(_) => self.counters.malformed += 1,
         }
+        false
     }
 
-    /// Somebody (nobody vouches for whom) says that a device is gone: it is asked.
-    pub fn will_hint(&mut self, device: Handle, now: Millis) {
-        if let Some(peer) = self.peers.get_mut(&device)
-            && peer.current.is_some()
-            && matches!(peer.doubt, Doubt::None)
-        {
-            peer.doubt = Doubt::Asked { times: 0, at: now };
+    /// Somebody (nobody vouches for whom) says on this way that a device is gone: it is asked, once a second at most.
+    /// `boot_id`: of which boot, where that is said.
+    pub fn will_hint(&mut self, on: Address, device: Handle, boot_id: Option<u64>, now: Millis) {
+        let Some(peer) = self.peers.get_mut(&device) else {
+            return;
+        };
+        let is_of_session = |live: &peer::Live| {
+            on.is_way_of(live.from) && boot_id.is_none_or(|boot_id| boot_id == live.says.boot_id)
+        };
+        if peer.current.as_ref().is_some_and(is_of_session) && matches!(peer.doubt, Doubt::None) {
+            let at = { peer.asked_at }.map_or(now, |asked| now.max(asked.after(PING_MS)));
+            peer.doubt = Doubt::Asked { times: 0, at };
         }
     }
 

@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 use alloc::{boxed::Box, collections::BTreeMap, collections::BTreeSet, collections::VecDeque};
 
-use wire::{Body, HELLO_LEN, HelloPayload, Kind, Plain, Secret, WELCOME_LEN};
+use wire::{Body, HELLO_LEN, Handle, HelloPayload, Kind, Plain, Secret, WELCOME_LEN};
 
 use super::{Address, bucket::Bucket};
 use crate::{
@@ -21,6 +21,7 @@ const UNACKED_MAX: usize = 64;
 /// A session, confirmed or not. Keys lie in one place on the heap: moving the rest copies none.
 pub(super) struct Live {
     pub(super) session: Box<Session>,
+    pub(super) device: Handle,
     pub(super) index: u32,
     pub(super) hello: [u8; HELLO_LEN],
     pub(super) welcome: [u8; WELCOME_LEN],
@@ -186,6 +187,8 @@ pub(super) struct Peer {
     pub(super) current: Option<Live>,
     pub(super) previous: Option<(Live, Millis)>,
     pub(super) doubt: Doubt,
+    /// When it was last asked whether it is there.
+    pub(super) asked_at: Option<Millis>,
     pub(super) confirmed: Option<(u64, u32)>,
     pub(super) confirmed_hellos: VecDeque<[u8; 16]>,
     pub(super) takeovers: VecDeque<(Millis, Address)>,

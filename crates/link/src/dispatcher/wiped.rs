@@ -72,7 +72,8 @@ fn found(flipped: &[u8; 32]) -> Option<usize> {
 
 #[test]
 fn keys_of_a_session_that_ended_are_nowhere_in_the_heap() {
-    let (now, mut rng, from) = (Millis(0), Counting(7), Address::Mqtt(1));
+    let (now, mut rng) = (Millis(0), Counting(7));
+    let from = Address::Udp(([10, 0, 0, 1], 5_000).into());
     let (secret, psk) = (Secret::new([3; 32]), Secret::new([4; 32]));
     let own = Own::new(Secret::new([1; 32]));
     let identity = Identity {
@@ -89,7 +90,7 @@ fn keys_of_a_session_that_ended_are_nowhere_in_the_heap() {
     let about = HelloPayload {
         version_min: 1,
         version_max: 1,
-        flags: HelloFlags::PRODUCER,
+        flags: HelloFlags::UDP,
         boot_id: 7,
         boot_count: 1,
         firmware_version: 1,

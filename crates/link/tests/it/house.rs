@@ -86,7 +86,7 @@ pub(crate) fn about(boot: u32) -> HelloPayload {
     HelloPayload {
         version_min: 1,
         version_max: 1,
-        flags: HelloFlags::PRODUCER,
+        flags: HelloFlags::UDP.with(HelloFlags::PRODUCER),
         boot_id: u64::from(boot) * 1_000,
         boot_count: boot,
         firmware_version: 1,

@@ -3,7 +3,7 @@
 use link::{Device, Millis, Told};
 use wire::Reset;
 
-use crate::house::{House, about, handle, identity, press, reliable};
+use crate::house::{House, about, address, handle, identity, press, reliable};
 
 /// A frame that was sealed before something happened is not taken after it; it is answered by a RESET at most.
 fn check(happens: impl FnOnce(&mut House)) {
@@ -109,13 +109,15 @@ fn a_dispatcher_that_restarted_has_its_devices_back_within_seconds() {
 fn a_forged_will_makes_nobody_offline_and_a_true_one_does_within_seconds() {
     let mut house = House::up();
     for _ in 0..100 {
-        house.dispatcher.will_hint(handle(), house.now);
+        let now = house.now;
+        house.dispatcher.will_hint(address(0), handle(), None, now);
         house.run(50);
     }
     assert_eq!(house.count(|told| matches!(told, Told::Offline { .. })), 0);
     house.network = |_| 0;
-    house.dispatcher.will_hint(handle(), house.now);
-    house.run(3_100);
+    let now = house.now;
+    house.dispatcher.will_hint(address(0), handle(), None, now);
+    house.run(4_100);
     assert_eq!(house.count(|told| matches!(told, Told::Offline { .. })), 1);
 }
 

@@ -7,6 +7,7 @@ mod house;
 mod lifetime;
 mod replay;
 mod tampered;
+mod ways;
 
 use link::{Answer, Heard, Initiator, Own, Session};
 use proptest::{

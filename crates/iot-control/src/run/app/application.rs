@@ -8,12 +8,17 @@ use dispatcher::{Input, Will};
 use types::{Instant, Now};
 
 use super::{App, SYNC_CHECK_EVERY, clients::Connected};
-use crate::run::{home_assistant::Announcer, identity, journal::Haste};
+use crate::run::{home_assistant::Announcer, identity, journal::Haste, sealed::mqtt};
 
 impl Application for App {
     fn authenticate(&mut self, login: &Login<'_>) -> Admission {
         let uplink = self.uplink.as_ref();
         if let Some(admission) = uplink.and_then(|uplink| uplink.admit(login)) {
+            return admission;
+        }
+        let sealed = &mut self.sealed;
+        let by_key = { login.user }.and_then(|name| sealed.admit(name, &self.dispatcher));
+        if let Some(admission) = by_key {
             return admission;
         }
         let known = login.user.and_then(|name| self.logins.find(name));
@@ -22,6 +27,9 @@ impl Application for App {
     }
 
     fn connected(&mut self, now: Now, client: &Client<'_>, out: &mut Outbox) {
+        if let Some(goes) = self.sealed.came(now, client) {
+            out.kick(goes);
+        }
         let publisher =
             identity::publisher(client.user, self.logins.find(client.user), &self.dispatcher);
         self.clients.came(
@@ -49,6 +57,7 @@ impl Application for App {
             return;
         }
         self.clients.left(client.key);
+        self.sealed.left(now, client.key);
         let Some(device) = self.clients.device(client.key) else {
             return;
         };
@@ -74,6 +83,9 @@ impl Application for App {
         message: &Incoming<'_>,
         out: &mut Outbox,
     ) -> Verdict {
+        if mqtt::is_of_link(message.topic) {
+            return self.take_of_link(now, from, message, out);
+        }
         let refused = |reason| Verdict {
             route: false,
             retain: false,

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use broker::{Ack, Core, Outbox};
+use broker::{Ack, Client, Core, Denied, Incoming, Outbox, Reason, Verdict};
 use dispatcher::{ALL, Input, LastWill, Notify, Said};
 use link::{Address, CloneSign, Told};
 use mapping::{Program, program::DeviceIx};
@@ -12,7 +12,11 @@ use types::Now;
 use wire::{Body, Handle, Identity, Kind, PublicKey};
 
 use super::App;
-use crate::run::{journal::Haste, keys, sealed::Sealed};
+use crate::run::{
+    journal::Haste,
+    keys,
+    sealed::{Sealed, mqtt::Brought},
+};
 
 impl App {
     /// From now on these devices are let in over the sealed link. To be called before the house is announced.
@@ -45,7 +49,12 @@ impl App {
         self.sealed.recognise(&program, &self.dispatcher);
         let logins = self.logins.of_device(&device.name);
         let users: Vec<Arc<str>> = logins.map(|(user, _)| Arc::clone(user)).collect();
-        for user in users {
+        let cages = before.map(|key| Handle::of(&key));
+        let cages = cages
+            .into_iter()
+            .flat_map(|old| self.sealed.cages.users(old));
+        let cages: Vec<Arc<str>> = cages.map(Arc::clone).collect();
+        for user in users.into_iter().chain(cages) {
             core.set_access(&user, None, now, self);
         }
         if let Some(uplink) = &self.uplink {
@@ -92,21 +101,70 @@ impl App {
         }))
     }
 
-    /// Takes a datagram, and what it leads to.
-    pub(in crate::run) fn take_datagram(
+    /// Takes a frame, and what it leads to. Gives whether it is a device's word of now.
+    pub(in crate::run) fn take_frame(
         &mut self,
         now: Now,
         from: Address,
         bytes: &[u8],
         out: &mut Outbox,
-    ) {
+    ) -> bool {
         self.now.set(now);
-        self.sealed.handle(now, from, bytes);
+        let is_genuine = self.sealed.handle(now, from, bytes);
         self.hear_sealed(now, out);
+        is_genuine
+    }
+
+    /// Takes a message on a topic of the link. Only devices of it speak there, each on its own; nobody else hears it, and
+    /// nothing is kept there.
+    pub(super) fn take_of_link(
+        &mut self,
+        now: Now,
+        from: &Client<'_>,
+        message: &Incoming<'_>,
+        out: &mut Outbox,
+    ) -> Verdict {
+        let of = self.sealed.cages.handle(from.key);
+        let is_uplink = matches!(
+            self.clients.find(from.key).map(|client| &client.publisher),
+            Some(Some(dispatcher::Publisher::ExternalBroker))
+        );
+        let speaks = of.is_some() || is_uplink;
+        let brought = self.sealed.brought(message.topic, of).filter(|_| speaks);
+        let refused = brought.is_none().then_some(Reason::NotAuthorized);
+        match brought {
+            Some(Brought::Frame(address)) => {
+                if self.take_frame(now, address, message.payload, out) {
+                    self.sealed.cages.proved(from.key);
+                }
+            }
+            Some(Brought::Will(address, device)) => {
+                self.sealed.hint(now, (address, device), message.payload);
+            }
+            None => {
+                let denied = Denied::Publish {
+                    client: *from,
+                    topic: message.topic,
+                    reason: Reason::NotAuthorized,
+                };
+                let is_known = |name: &str| self.logins.find(name).is_some();
+                self.refusals.denied(now, &denied, is_known);
+            }
+        }
+        Verdict {
+            route: false,
+            retain: false,
+            survives: false,
+            ack: Ack::Now,
+            refused,
+        }
     }
 
     /// Lets the link do what fell due.
     pub(super) fn tick_sealed(&mut self, now: Now, out: &mut Outbox) {
+        for user in self.sealed.cages.overdue(now.at) {
+            out.kick(user);
+        }
         self.sealed.tick(now);
         self.hear_sealed(now, out);
     }
@@ -138,6 +196,7 @@ impl App {
                 Told::Message { .. } | Told::Unheard { .. } => {}
             }
         }
+        self.sealed.post(out);
     }
 
     fn sealed_came(&mut self, now: Now, handle: Handle, rekeyed: bool, out: &mut Outbox) {

@@ -128,6 +128,7 @@ impl Bench {
             replace_house: false,
             house: folder,
             sealed: false,
+            transport: crate::simulate::Transport::default(),
             faults: None,
             seed: 1,
             simulate: false,

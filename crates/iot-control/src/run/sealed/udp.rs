@@ -53,7 +53,7 @@ pub(in crate::run) async fn serve(server: Server<App>, socket: tokio::net::UdpSo
             for _ in 0..TURN {
                 match socket.try_recv_from(&mut room) {
                     Ok((len, from)) => {
-                        app.take_datagram(now, Address::Udp(from), &room[..len], &mut out);
+                        app.take_frame(now, Address::Udp(from), &room[..len], &mut out);
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                     // An answer that nobody took comes back as an error here.

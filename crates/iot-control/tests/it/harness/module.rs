@@ -1,8 +1,7 @@
-//! A module on the sealed link: the firmware's own runtime over a real UDP socket, on a thread of its own. What it drives
-//! and which role it plays is told; what its pins say is given to it.
+//! A module on the sealed link: the firmware's own runtime over a real socket, on a thread of its own. What it drives and
+//! which role it plays is told; what its pins say is given to it.
 
 use std::{
-    net::{SocketAddr, UdpSocket},
     path::Path,
     sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel},
     thread::{self, JoinHandle},
@@ -12,12 +11,12 @@ use std::{
 use device::{Drive, Runtime, Sample};
 use link::Millis;
 use rand_core::{CryptoRng, RngCore};
-use wire::{HelloFlags, HelloPayload, Identity};
+use wire::{HelloPayload, Identity};
 
-use super::wait::Log;
-
-/// How long a module looks at its socket before it looks whether its pins say something.
-const LOOK_EVERY: Duration = Duration::from_millis(2);
+use super::{
+    line::{Came, Line, To},
+    wait::Log,
+};
 
 /// How long a finger stays, and stays away: longer than a button is given to bounce.
 const FINGER: Duration = Duration::from_millis(25);
@@ -41,6 +40,8 @@ pub struct Module {
     orders: Option<SyncSender<Order>>,
     thread: Option<JoinHandle<()>>,
     did: Log<Did>,
+    said: Log<Vec<u8>>,
+    boot_id: u64,
 }
 
 /// The system's random numbers.
@@ -73,22 +74,26 @@ pub fn identity(file: &Path) -> Identity {
 
 impl Module {
     /// Boots for the `count`th time and looks for its dispatcher at `to`.
-    pub fn boot(identity: &Identity, count: u32, to: SocketAddr) -> Self {
+    pub fn boot(identity: &Identity, count: u32, to: impl Into<To>) -> Self {
+        let (to, boot_id) = (to.into(), Kernel.next_u64());
         let about = HelloPayload {
             version_min: 1,
             version_max: 1,
-            flags: HelloFlags::UDP,
-            boot_id: Kernel.next_u64(),
+            flags: to.flags(),
+            boot_id,
             boot_count: count,
             firmware_version: 1,
             firmware_hash: [0; 8],
             config_hash: 0,
         };
         let (orders, inbox) = sync_channel(1_024);
-        let did = Log::default();
+        let (did, said) = (Log::default(), Log::default());
         let (identity, log) = (identity.clone(), did.clone());
-        let thread = thread::spawn(move || run(&identity, about, to, &inbox, &log));
+        let line = Line::to(to, &identity, boot_id, said.clone());
+        let thread = thread::spawn(move || run(&identity, about, line, &inbox, &log));
         Self {
+            said,
+            boot_id,
             orders: Some(orders),
             thread: Some(thread),
             did,
@@ -96,7 +101,7 @@ impl Module {
     }
 
     /// As [`Self::boot`], and waits until it plays its role.
-    pub fn up(identity: &Identity, count: u32, to: SocketAddr) -> Self {
+    pub fn up(identity: &Identity, count: u32, to: impl Into<To>) -> Self {
         let module = Self::boot(identity, count, to);
         module.plays(0);
         module
@@ -137,6 +142,16 @@ impl Module {
     /// All that it did so far.
     pub fn did(&self) -> Vec<Did> {
         self.did.since(0)
+    }
+
+    /// All frames that it sent so far.
+    pub fn said(&self) -> Vec<Vec<u8>> {
+        self.said.since(0)
+    }
+
+    /// Of this boot.
+    pub fn boot_id(&self) -> u64 {
+        self.boot_id
     }
 
     fn order(&self, order: Order) {
@@ -186,14 +201,12 @@ impl Drop for Module {
 fn run(
     identity: &Identity,
     about: HelloPayload,
-    to: SocketAddr,
+    mut line: Line,
     inbox: &Receiver<Order>,
     did: &Log<Did>,
 ) {
     let start = Instant::now();
     let now = || Millis(start.elapsed().as_millis() as u64);
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.set_read_timeout(Some(LOOK_EVERY)).unwrap();
     let mut module: Box<Runtime<16>> = Box::new(Runtime::new(identity, about, &[], now()));
     let mut room = [0; wire::FRAME_LEN_MAX + 1];
     let mut moved = start;
@@ -211,15 +224,17 @@ fn run(
             }
             Ok(Order::Leave) => {
                 let len = module.bye(0, now(), &mut room).unwrap();
-                socket.send_to(&room[..len], to).unwrap();
-                return;
+                line.send(&room[..len]);
+                return line.leave();
             }
             Err(TryRecvError::Disconnected) => return,
-            Err(TryRecvError::Empty) => {
-                if let Ok((len, _)) = socket.recv_from(&mut room) {
-                    module.handle(now(), &room[..len], &mut Kernel);
+            Err(TryRecvError::Empty) => match line.receive() {
+                Came::Frame(frame) => {
+                    module.handle(now(), &frame, &mut Kernel);
                 }
-            }
+                Came::Connected => module.reconnected(now()),
+                Came::Nothing => {}
+            },
         }
         if module.deadline() <= now() {
             module.handle_timeout(now());
@@ -235,9 +250,10 @@ fn run(
         while let Some((channel, drive)) = module.poll_drive() {
             did.push(Did::Drive(channel, drive));
         }
-        while let Some(len) = module.poll_transmit(now(), &mut Kernel, &mut room) {
-            // A dispatcher that is gone comes back as an error here.
-            drop(socket.send_to(&room[..len], to));
+        while line.is_open()
+            && let Some(len) = module.poll_transmit(now(), &mut Kernel, &mut room)
+        {
+            line.send(&room[..len]);
         }
     }
 }
