@@ -112,7 +112,10 @@ impl Blocklist {
     #[must_use]
     pub fn sides(&self, device: &Device) -> Sides {
         let by = |subject: &Subject| self.blocks.get(subject).copied().unwrap_or_default();
-        by(&Subject::Name(device.name.to_string())).or(by(&Subject::Id(device.id)))
+        let by_name = by(&Subject::Name(device.name.to_string()));
+        // 0 is no number: earlier versions blocked by it, which must not be a block of all that have none.
+        let by_number = device.number().map(|id| by(&Subject::Id(id)));
+        by_name.or(by_number.unwrap_or_default())
     }
 
     /// [`Self::sides`] for every device of a program.

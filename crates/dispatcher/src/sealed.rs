@@ -184,7 +184,8 @@ impl Members {
     /// Looks them up in a program.
     pub(crate) fn resolve(&mut self, program: &Program) {
         let is_member = program.devices.iter().map(|device| {
-            self.subjects.contains(&Subject::Id(device.id))
+            let number = device.number().map(Subject::Id);
+            number.is_some_and(|number| self.subjects.contains(&number))
                 || self
                     .subjects
                     .contains(&Subject::Name(device.name.to_string()))

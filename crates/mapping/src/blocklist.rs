@@ -94,8 +94,10 @@ impl Blocklist {
         let blocks = self.blocks.iter().flatten().zip(&self.places);
         for (block, place) in blocks {
             let is_it = |device: &Device| match &block.subject {
-                Subject::Name(name) => device.name == *name || Some(device.id) == block.id,
-                Subject::Id(id) => device.id == *id,
+                Subject::Name(name) => {
+                    device.name == *name || (block.id.is_some() && device.number() == block.id)
+                }
+                Subject::Id(id) => device.number() == Some(*id),
             };
             if program.devices.iter().any(is_it) {
                 continue;
@@ -230,7 +232,15 @@ fn read_block(report: &mut Report, table: &Table<'_>) -> Option<(Block, Span)> {
         Some(Arc::from(text.text))
     };
     let (since, why) = (text("since"), text("why"));
+    let has_name = table.field("device").is_some();
     let id = match table.field("id") {
+        // So did earlier versions write a virtual device that has none.
+        Some(node) if has_name && node.as_number() == Some(0.0) => {
+            let message = "no device has the number 0: this block goes by its name alone";
+            let warning = Diagnostic::warning("number-of-nobody", node.span(), message);
+            report.push(warning.help("leave `id` out"));
+            None
+        }
         Some(node) => {
             let id = node.whole(report, "`id`", 1, i64::from(u16::MAX))?;
             Some(DeviceId(id as u16))
@@ -283,12 +293,15 @@ fn read_block(report: &mut Report, table: &Table<'_>) -> Option<(Block, Span)> {
 pub enum EditError {
     /// It can't be read: mend it by hand first. Holds what the parser says.
     Unreadable(String),
+    /// It could not be read any more. Holds what the parser would say.
+    Unfit(String),
 }
 
 impl std::fmt::Display for EditError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Unreadable(why) => write!(f, "the blocklist can't be read, mend it first: {why}"),
+            Self::Unfit(why) => write!(f, "the blocklist could not be read with this block: {why}"),
         }
     }
 }
@@ -298,7 +311,7 @@ impl std::error::Error for EditError {}
 /// The text with `block` in it; an older block of the same subject is replaced, comments stay.
 ///
 /// # Errors
-/// The text can't be read as a blocklist.
+/// The text can't be read as a blocklist, or could not with `block` in it.
 pub fn add(text: &str, block: &Block) -> Result<String, EditError> {
     let mut document = edit(text)?;
     let list = blocks_of(&mut document)?;
@@ -313,7 +326,11 @@ pub fn add(text: &str, block: &Block) -> Result<String, EditError> {
         fill(&mut table, block);
         list.push(table);
     }
-    Ok(document.to_string())
+    let text = document.to_string();
+    match first_error(&text) {
+        None => Ok(text),
+        Some(why) => Err(EditError::Unfit(why)),
+    }
 }
 
 /// The text without blocks of these subjects (a device's name and its id); `None`: there was none.
@@ -331,20 +348,23 @@ pub fn remove(text: &str, subjects: &[Subject]) -> Result<Option<String>, EditEr
 
 fn edit(text: &str) -> Result<DocumentMut, EditError> {
     // What is no blocklist would not be in force once it is edited.
-    let read = parse(FILE, text);
-    let mut wrong = read.diagnostics.iter();
-    if let Some(wrong) = wrong.find(|found| found.severity == Severity::Error) {
-        let place = wrong.labels.first().map(|label| &label.span);
-        let line = place.map_or(1, |span| {
-            read.sources.line_column(span.file, span.bytes.start).0
-        });
-        return Err(EditError::Unreadable(format!(
-            "line {line}: {}",
-            wrong.message
-        )));
+    if let Some(why) = first_error(text) {
+        return Err(EditError::Unreadable(why));
     }
     text.parse::<DocumentMut>()
         .map_err(|error| EditError::Unreadable(error.message().to_owned()))
+}
+
+/// What the parser says first against a text.
+fn first_error(text: &str) -> Option<String> {
+    let read = parse(FILE, text);
+    let mut wrong = read.diagnostics.iter();
+    let wrong = wrong.find(|found| found.severity == Severity::Error)?;
+    let place = wrong.labels.first().map(|label| &label.span);
+    let line = place.map_or(1, |span| {
+        read.sources.line_column(span.file, span.bytes.start).0
+    });
+    Some(format!("line {line}: {}", wrong.message))
 }
 
 fn blocks_of(document: &mut DocumentMut) -> Result<&mut ArrayOfTables, EditError> {
@@ -370,6 +390,8 @@ fn fill(table: &mut EditTable, block: &Block) {
     }
     if let Some(id) = block.id {
         set(table, "id", i64::from(id.0));
+    } else if is_about(table, &Subject::Id(DeviceId(0))) {
+        table.remove("id");
     }
     match block.sides {
         Sides::Producer => set(table, "as", "producer"),
@@ -457,6 +479,40 @@ mod tests {
             let without = remove(&text, &[subject]).unwrap();
             assert_eq!(parse(FILE, &without.unwrap()).blocks.unwrap(), []);
         }
+    }
+
+    #[test]
+    fn a_number_that_no_device_has_beside_a_name_is_warned_of_and_the_block_goes_by_its_name() {
+        let text = "[[block]]\ndevice = \"mode\"\nid = 0 # ours\n";
+        let read = parse(FILE, text);
+        let blocks = read.blocks.expect("it is in force");
+        assert_eq!(
+            (&blocks[0].subject, blocks[0].id),
+            (&Subject::Name("mode".into()), None)
+        );
+        let codes: Vec<_> = read.diagnostics.iter().map(|found| found.code).collect();
+        assert_eq!(codes, ["number-of-nobody"]);
+        // Each edit mends it.
+        let again = add(text, &by_name("mode")).unwrap();
+        assert!(!again.contains("id"), "{again}");
+        assert_eq!(parse(FILE, &again).diagnostics, []);
+        let without = remove(text, &[Subject::Name("mode".into())]).unwrap();
+        assert_eq!(parse(FILE, &without.unwrap()).blocks.unwrap(), []);
+    }
+
+    #[test]
+    fn a_block_that_would_make_the_blocklist_unreadable_is_not_added() {
+        let nobody = Block {
+            id: Some(DeviceId(0)),
+            ..by_name("Front Door")
+        };
+        let why = add("", &nobody).expect_err("it can't be read").to_string();
+        assert!(why.contains("Front Door") && !why.contains("mend"), "{why}");
+        let full = "#".repeat(BYTES_MAX as usize - 10);
+        let why = add(&full, &by_name("piano"))
+            .expect_err("it is full")
+            .to_string();
+        assert!(why.contains("1 MB"), "{why}");
     }
 
     #[test]

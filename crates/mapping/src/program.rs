@@ -135,7 +135,7 @@ impl Home {
 pub struct Device {
     /// Name for people.
     pub name: Arc<str>,
-    /// Number that outlives renames.
+    /// Number that outlives renames; 0 where a virtual device has none: see [`Self::number`].
     pub id: DeviceId,
     /// Board name as written, e.g. `esp32-c3`.
     pub board: Option<Arc<str>>,
@@ -153,6 +153,14 @@ pub struct Device {
     pub role: Arc<str>,
     /// Where it is declared.
     pub origin: Origin,
+}
+
+impl Device {
+    /// The number that tells it from all others; `None`: a virtual device that is known by its name alone.
+    #[must_use]
+    pub fn number(&self) -> Option<DeviceId> {
+        (self.id != DeviceId(0)).then_some(self.id)
+    }
 }
 
 /// How a device is reached.

@@ -251,22 +251,26 @@ impl Pen<'_> {
         }
     }
 
-    fn see(&mut self, program: &Program, device: DeviceIx, wall: UnixTime) -> &mut Device {
+    /// The registry's row of a device. It goes by numbers, which outlive renames: what has none is a part of the house itself,
+    /// and not of the registry.
+    fn see(&mut self, program: &Program, device: DeviceIx, wall: UnixTime) -> Option<&mut Device> {
         let row = &program[device];
-        let seen = self.devices.entry(row.id).or_insert_with(|| Device {
-            id: row.id,
+        let id = row.number()?;
+        let seen = self.devices.entry(id).or_insert_with(|| Device {
+            id,
             name: row.name.to_string(),
             first_seen: wall,
             last_seen: wall,
             counters: BTreeMap::new(),
         });
         seen.last_seen = seen.last_seen.max(wall);
-        seen
+        Some(seen)
     }
 
     fn count(&mut self, program: &Program, device: DeviceIx, wall: UnixTime, what: &str) {
-        let seen = self.see(program, device, wall);
-        *seen.counters.entry(what.to_owned()).or_default() += 1;
+        if let Some(seen) = self.see(program, device, wall) {
+            *seen.counters.entry(what.to_owned()).or_default() += 1;
+        }
     }
 }
 

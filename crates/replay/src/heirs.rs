@@ -10,7 +10,7 @@ use mapping::{
     Program,
     program::{ChannelIx, DeviceIx, Kin, Known, RuleIx, SlotIx, Succession, TimerIx, VarIx},
 };
-use types::{DeviceId, InputNo, Value};
+use types::{InputNo, Value};
 
 use crate::{history::History, target::Target, way::Way};
 
@@ -193,14 +193,16 @@ impl Heirs {
         let (old, new) = (&self.old, &self.new);
         let blocked = match subject {
             Subject::Name(name) => old.device(name),
-            Subject::Id(id) => DeviceIx::all(old.devices.len()).find(|ix| old[*ix].id == *id),
+            Subject::Id(id) => {
+                DeviceIx::all(old.devices.len()).find(|ix| old[*ix].number() == Some(*id))
+            }
         };
         let Some(blocked) = blocked else {
             return Ok(subject.clone());
         };
         let heir = &new[self.heir(blocked)?];
-        Ok(match subject {
-            Subject::Id(_) if heir.id != DeviceId(0) => Subject::Id(heir.id),
+        Ok(match (subject, heir.number()) {
+            (Subject::Id(_), Some(id)) => Subject::Id(id),
             _ => Subject::Name(heir.name.to_string()),
         })
     }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use dispatcher::{Block, Blocklist, Effects, Input, Note, Publisher, Sides, Subject};
+use dispatcher::{Block, Blocklist, Config, Effects, Input, Note, Publisher, Sides, Subject};
 use types::DeviceId;
 
-use crate::house::{Rig, sent};
+use crate::house::{Rig, program, sent};
 
 fn block(rig: &mut Rig, name: &str, sides: Sides) -> Effects {
     let mut effects = Effects::default();
@@ -200,4 +200,29 @@ fn what_was_to_end_while_its_consumer_was_blocked_has_ended_when_it_is_told_agai
     let effects = unblock(&mut rig, "hall");
     let target = r#"iot/hall/lamp/target {"on":false}"#.to_owned();
     assert!(sent(&effects).contains(&target), "{:?}", sent(&effects));
+}
+
+#[test]
+fn a_block_by_a_number_that_no_device_has_blocks_none_of_those_without_one() {
+    let text = "format = 1\n\
+        [device.mode]\nvirtual = true\nio.evening = { kind = \"button\" }\n\
+        [device.phones]\nvirtual = true\nio.anna = { kind = \"presence\" }\n";
+    let mut rig = Rig::of(program(text), Config::default());
+    let mut effects = Effects::default();
+    // As earlier versions wrote it into the journal.
+    let subject = Subject::Id(DeviceId(0));
+    let sides = Sides::BOTH;
+    rig.take(
+        Input::Block(Block {
+            subject: subject.clone(),
+            sides,
+        }),
+        &mut effects,
+    );
+    block(&mut rig, "mode", Sides::CONSUMER);
+    let blocked = |name: &str| rig.dispatcher.blocked(rig.device(name));
+    assert_eq!(blocked("mode"), Sides::CONSUMER);
+    assert_eq!(blocked("phones"), Sides::NONE);
+    rig.take(Input::Unblock(subject), &mut effects);
+    assert_eq!(rig.dispatcher.blocklist().iter().count(), 1);
 }

@@ -97,6 +97,34 @@ fn a_device_that_is_renamed_by_hand_stays_blocked_until_it_is_unblocked() {
 }
 
 #[test]
+fn of_devices_without_a_number_the_blocked_one_is_blocked_and_no_other() {
+    let house = House::new(
+        "format = 1\n\
+        [device.mode]\nvirtual = true\nio.evening = { kind = \"button\" }\n\
+        [device.phones]\nvirtual = true\nio.anna = { kind = \"presence\" }\n",
+    );
+    let mut dispatcher = house.start();
+    let blocked = |dispatcher: &Dispatcher<'_>| {
+        ["mode", "phones"].map(|name| dispatcher.device(name)["blocked"].to_string())
+    };
+    dispatcher.ask(&["device", "block", "mode"]).ok();
+    assert_eq!(blocked(&dispatcher), ["\"both\"", "\"\""]);
+    dispatcher = dispatcher.kill_9_and_restart();
+    assert_eq!(blocked(&dispatcher), ["\"both\"", "\"\""]);
+    dispatcher.ask(&["device", "block", "phones"]).ok();
+    dispatcher.ask(&["device", "unblock", "mode"]).ok();
+    assert_eq!(blocked(&dispatcher), ["\"\"", "\"both\""]);
+    drop(dispatcher);
+    // As earlier versions wrote it.
+    let list = "[[block]]\ndevice = \"mode\"\nid = 0\nas = \"both\"\n";
+    house.write("blocklist.toml", list);
+    let dispatcher = house.start();
+    assert_eq!(blocked(&dispatcher), ["\"both\"", "\"\""]);
+    dispatcher.ask(&["device", "unblock", "mode"]).ok();
+    assert_eq!(blocked(&dispatcher), ["\"\"", "\"\""]);
+}
+
+#[test]
 fn a_blocklist_that_is_a_link_stays_one_and_keeps_its_rights() {
     let house = House::with_rules("");
     let kept = house.folder().join("kept");

@@ -15,10 +15,11 @@ const CASES_MIN: usize = 330;
 const CODES_MIN: usize = 100;
 
 /// Messages about what is too large for a folder, or is no part of a mapping: each is asserted where it is made up.
-const MADE_UP: [(&str, &str); 4] = [
+const MADE_UP: [(&str, &str); 5] = [
     ("blocks-nobody", "src/blocklist.rs"),
     ("file-too-large", "tests/it/limits.rs"),
     ("house-too-large", "tests/it/limits.rs"),
+    ("number-of-nobody", "src/blocklist.rs"),
     ("too-many-problems", "tests/it/limits.rs"),
 ];
 

@@ -119,6 +119,28 @@ fn devices_are_counted_by_what_they_did() {
 }
 
 #[test]
+fn a_virtual_device_without_a_number_takes_no_other_one_s_row() {
+    let mut files = piano_house();
+    let devices = ["id = 90\n", "", ""]
+        .map(|id| format!("{id}virtual = true\nio.on = {{ kind = \"switch\" }}\n"));
+    for (name, device) in ["party", "mode", "guests"].iter().zip(devices) {
+        let device = format!("\n[device.{name}]\n{device}");
+        files.get_mut("devices.toml").unwrap().push_str(&device);
+    }
+    let mut home = Home::new(&files);
+    for name in ["party", "mode", "guests"] {
+        home.says(name, "on/state", "on");
+    }
+    let written = chronicle(&mut home, InputNo(0));
+    let names: Vec<&str> = written.devices.iter().map(|device| &*device.name).collect();
+    assert!(names.contains(&"party"), "{names:?}");
+    assert!(
+        written.devices.iter().all(|device| device.id.0 != 0),
+        "{names:?}"
+    );
+}
+
+#[test]
 fn a_series_goes_on_where_what_is_written_ends() {
     let mut home = Home::new(&piano_house());
     home.says("living", "temp/state", "20");

@@ -79,7 +79,8 @@ impl Desk {
         // By its number too, which outlives a rename.
         let id = self.server.enter(|core, app, now| {
             let program = app.dispatcher.program();
-            let id = program.device(name).map(|device| program[device].id);
+            let device = program.device(name);
+            let id = device.and_then(|device| program[device].number());
             let subjects = [Some(Subject::Name(name.into())), id.map(Subject::Id)];
             for subject in subjects.into_iter().flatten() {
                 app.command(core, now, Input::Block(Block { subject, sides }));
@@ -106,11 +107,9 @@ impl Desk {
     pub(super) async fn unblock(&self, name: &str) -> Result<Json, String> {
         let _alone = self.blocklist.lock().await;
         let subject = self.server.enter(|_, app, _| {
-            let id = app
-                .dispatcher
-                .program()
-                .device(name)
-                .map(|device| app.dispatcher.program()[device].id);
+            let program = app.dispatcher.program();
+            let device = program.device(name);
+            let id = device.and_then(|device| program[device].number());
             let list = app.dispatcher.blocklist();
             let wanted = [Some(Subject::Name(name.into())), id.map(Subject::Id)];
             let found: Vec<Subject> = list.iter().map(|block| block.subject).collect();

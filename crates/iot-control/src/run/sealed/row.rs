@@ -90,7 +90,7 @@ impl Row {
         self.device = found;
         self.know_role(program);
         if let Some(device) = found {
-            self.id = Some(program[device].id);
+            self.id = program[device].number();
             self.name = program[device].name.to_string();
         }
         name_before.as_deref() != found.map(|device| &*program[device].name)
