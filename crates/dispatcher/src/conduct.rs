@@ -3,9 +3,18 @@
 //! The binary reads them and journals them as [`crate::Input::Config`] where others are in force;
 //! snapshots hold them. So a replay goes by what was in force then, whatever the settings say today.
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
 
+use engine::Disposition;
 use minicbor::{Decode, Encode};
+
+/// Stands for every carrier.
+pub const ALL: &str = "all";
 
 /// The settings in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +27,24 @@ pub struct Conduct {
     pub reports_missed_max: Option<u32>,
     /// Firings of one rule within a second before it is cut.
     pub firings_per_s_max: u32,
+    /// Who carries texts to people, by name; `None`: that is not known, as in house tests and in what was written down
+    /// before it was kept.
+    pub carriers: Option<BTreeSet<Arc<str>>>,
+}
+
+impl Conduct {
+    /// What becomes of a text for people that is to go by `to`.
+    pub(crate) fn carried(&self, to: &str) -> Disposition {
+        let Some(carriers) = &self.carriers else {
+            return Disposition::Sent;
+        };
+        match to {
+            ALL if carriers.is_empty() => Disposition::Shown,
+            ALL => Disposition::Queued,
+            name if carriers.contains(name) => Disposition::Queued,
+            _ => Disposition::NoCarrier,
+        }
+    }
 }
 
 /// Also what was in force wherever a journal or a snapshot says nothing of it.
@@ -27,6 +54,7 @@ impl Default for Conduct {
             silence: BTreeMap::new(),
             reports_missed_max: None,
             firings_per_s_max: 100,
+            carriers: None,
         }
     }
 }
@@ -44,6 +72,9 @@ impl fmt::Display for Conduct {
             let seconds = span.as_secs_f64();
             write!(f, ", presence.silence_max.{name} = {seconds} s")?;
         }
+        for name in self.carriers.iter().flatten() {
+            write!(f, ", notify.{name}")?;
+        }
         Ok(())
     }
 }
@@ -57,6 +88,8 @@ struct Written {
     reports_missed_max: Option<u32>,
     #[n(2)]
     silence_ms: BTreeMap<String, u64>,
+    #[n(3)]
+    carriers: Option<Vec<String>>,
 }
 
 impl<C> Encode<C> for Conduct {
@@ -72,6 +105,10 @@ impl<C> Encode<C> for Conduct {
             silence_ms: silence
                 .map(|(name, span)| (name.to_string(), span.as_millis() as u64))
                 .collect(),
+            carriers: self.carriers.as_ref().map(|carriers| {
+                let names = carriers.iter();
+                names.map(ToString::to_string).collect()
+            }),
         };
         written.encode(e, ctx)
     }
@@ -87,6 +124,10 @@ impl<'b, C> Decode<'b, C> for Conduct {
                 .collect(),
             reports_missed_max: written.reports_missed_max,
             firings_per_s_max: written.firings_per_s_max,
+            carriers: written.carriers.map(|names| {
+                let names = names.into_iter();
+                names.map(Arc::from).collect()
+            }),
         })
     }
 }

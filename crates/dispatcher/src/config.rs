@@ -1,13 +1,8 @@
 //! Limits and patience of the dispatcher; the defaults fit a house.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
-
-use engine::Disposition;
+use std::time::Duration;
 
 use crate::conduct::Conduct;
-
-/// Stands for every carrier.
-pub const ALL: &str = "all";
 
 /// What can be tuned.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,8 +20,6 @@ pub struct Config {
     pub momentary_expiry_s: u32,
     /// What changes what becomes of the house. A snapshot's own is in force after [`crate::Dispatcher::restore`].
     pub conduct: Conduct,
-    /// Who carries texts to people, by name; `None`: that is not known here, as in the past and in house tests.
-    pub carriers: Option<BTreeSet<Arc<str>>>,
     /// How long a device that was there before a restart of the dispatcher may take to come back.
     pub reconnect_within: Duration,
     /// Longest payload that is looked at, in bytes.
@@ -42,7 +35,6 @@ impl Default for Config {
             alert_after_tries: 5,
             momentary_expiry_s: 10,
             conduct: Conduct::default(),
-            carriers: None,
             reconnect_within: Duration::from_secs(90),
             payload_bytes_max: 64 * 1_024,
         }
@@ -50,19 +42,6 @@ impl Default for Config {
 }
 
 impl Config {
-    /// What becomes of a text for people that is to go by `to`.
-    pub(crate) fn carried(&self, to: &str) -> Disposition {
-        let Some(carriers) = &self.carriers else {
-            return Disposition::Sent;
-        };
-        match to {
-            ALL if carriers.is_empty() => Disposition::Shown,
-            ALL => Disposition::Queued,
-            name if carriers.contains(name) => Disposition::Queued,
-            _ => Disposition::NoCarrier,
-        }
-    }
-
     /// The pause before try number `tries` (from 0): doubled each time, bounded.
     pub(crate) fn resend_pause(&self, tries: u32) -> Duration {
         let factor = 1_u32.checked_shl(tries.min(16)).unwrap_or(u32::MAX);

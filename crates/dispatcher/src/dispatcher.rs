@@ -197,6 +197,13 @@ impl Dispatcher {
         self.engine.online(device)
     }
 
+    /// The channels that are heard on `topic`, all of a device where it says whether that is there; `None`: the mapping
+    /// declares no such topic.
+    #[must_use]
+    pub fn heard_on(&self, topic: &str) -> Option<Vec<ChannelIx>> {
+        self.topics.heard_on(&self.program, topic)
+    }
+
     /// Whether the newest target of `channel` was acknowledged by its consumer.
     #[must_use]
     pub fn acknowledged(&self, channel: ChannelIx) -> bool {

@@ -546,6 +546,15 @@ pub fn disposition(disposition: Disposition) -> &'static str {
     }
 }
 
+/// Whether a wish was a text for people, of which it is known who carries it, if anybody does.
+#[must_use]
+pub fn is_for_people(disposition: Disposition) -> bool {
+    matches!(
+        disposition,
+        Disposition::Queued | Disposition::Shown | Disposition::NoCarrier
+    )
+}
+
 /// The word for a gesture, as in `desk.button.double`.
 #[must_use]
 pub fn gesture(kind: GestureKind) -> &'static str {

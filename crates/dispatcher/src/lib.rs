@@ -26,8 +26,8 @@ mod span;
 mod topics;
 
 pub use blocklist::{Block, Blocklist, Sides, Subject};
-pub use conduct::Conduct;
-pub use config::{ALL, Config};
+pub use conduct::{ALL, Conduct};
+pub use config::Config;
 pub use dispatcher::{
     Admitted, Dispatcher, LastWill, Message, Outside, Publisher, STATE_FORMAT, SnapshotError, Will,
 };

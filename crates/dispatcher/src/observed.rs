@@ -27,6 +27,8 @@ pub enum Observed {
     Refused {
         /// Whose it was or whom it was about, where anybody known.
         device: Option<Arc<str>>,
+        /// The topic on which it came; `None`: it is longer than is kept, or was not kept yet.
+        topic: Option<Arc<str>>,
         /// Who sent what, and why it was not taken: a sentence.
         text: Arc<str>,
     },
@@ -41,7 +43,7 @@ mod tag {
     pub(super) const SENT_AGAIN: u8 = 4;
 }
 
-/// Longest text of a refusal that is kept, in bytes.
+/// Longest text of a refusal that is kept, and longest topic, in bytes.
 const TEXT_BYTES_MAX: usize = 400;
 
 impl Observed {
@@ -67,9 +69,16 @@ impl Observed {
                 e.encode((tag::CONNECTED, &**name, ())).is_ok()
             }
             Self::SentAgain => e.encode((tag::SENT_AGAIN, (), ())).is_ok(),
-            Self::Refused { device, text } => e
-                .encode((tag::REFUSED, device.as_deref(), short(text)))
-                .is_ok(),
+            Self::Refused {
+                device,
+                topic,
+                text,
+            } => {
+                let kept = |topic: &&str| topic.len() <= TEXT_BYTES_MAX;
+                let topic = topic.as_deref().filter(kept);
+                e.encode((tag::REFUSED, device.as_deref(), short(text), topic))
+                    .is_ok()
+            }
         };
         if !done {
             // A Vec takes every byte; a record without content is read as damaged.
@@ -85,7 +94,9 @@ impl Observed {
         let mut d = Decoder::new(bytes);
         let parts = d.array()?;
         let tag = d.u8()?;
-        if parts != Some(3) {
+        // A refusal was kept without its topic once.
+        let has_topic = tag == tag::REFUSED && parts == Some(4);
+        if parts != Some(3) && !has_topic {
             return Err(DecodeError::Malformed("an observation has 3 parts".into()));
         }
         let observed = match tag {
@@ -104,6 +115,10 @@ impl Observed {
             tag::REFUSED => Self::Refused {
                 device: d.decode::<Option<&str>>()?.map(Arc::from),
                 text: d.str()?.into(),
+                topic: match has_topic {
+                    true => d.decode::<Option<&str>>()?.map(Arc::from),
+                    false => None,
+                },
             },
             other => {
                 let what = format!("an observation of unknown kind {other}");

@@ -40,6 +40,14 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// The same where nobody is logged in as the device.
+    pub(crate) fn without_sessions(&self) -> Self {
+        Self {
+            sessions: 0,
+            ..*self
+        }
+    }
+
     /// When it counts as gone, unless it says something before. One that is expected back has until then,
     /// whatever it promised.
     fn deadline(&self) -> Option<Instant> {

@@ -91,6 +91,25 @@ impl Topics {
         self.table.get(topic).copied()
     }
 
+    /// The channels that are heard on `topic`, all of a device where it says whether that is there; `None`: the mapping
+    /// declares no such topic.
+    pub(crate) fn heard_on(&self, program: &Program, topic: &str) -> Option<Vec<ChannelIx>> {
+        Some(match self.route(topic)? {
+            Route::Event(channel) | Route::State(channel) => vec![channel],
+            // Wishes are sent there.
+            Route::Set(_) => Vec::new(),
+            Route::Availability(device) => program[device].channels.clone(),
+            Route::Foreign(row) => {
+                let uses = self.foreign(row).iter();
+                let heard = uses.flat_map(|used| match used.availability {
+                    true => program[used.device].channels.clone(),
+                    false => [&used.states[..], &used.events].concat(),
+                });
+                heard.collect()
+            }
+        })
+    }
+
     pub(crate) fn foreign(&self, row: usize) -> &[ForeignUse] {
         &self.foreign[row]
     }

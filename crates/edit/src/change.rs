@@ -1,6 +1,9 @@
 //! What an edit comes to: the new texts, what is different, and how they get onto the disk.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+};
 
 use mapping::Analysis;
 
@@ -133,11 +136,12 @@ fn compare(file: &str, old: &str, new: &str, out: &mut Vec<Line>) {
         }
         return;
     }
+    let last: HashMap<&str, usize> = new_mid.iter().copied().zip(0..).collect();
     let (mut a, mut b) = (0, 0);
     while a < old_mid.len() || b < new_mid.len() {
         if a < old_mid.len() && b < new_mid.len() && old_mid[a] == new_mid[b] {
             (a, b) = (a + 1, b + 1);
-        } else if a < old_mid.len() && !new_mid[b..].contains(&old_mid[a]) {
+        } else if a < old_mid.len() && last.get(old_mid[a]).is_none_or(|last| *last < b) {
             line(start + a + 1, Some(&old_mid[a]), None);
             a += 1;
         } else if b < new_mid.len() {

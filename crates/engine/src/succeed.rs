@@ -91,15 +91,18 @@ impl<'a> Heir<'a> {
         true
     }
 
-    /// False: it has another name now, under which it has yet to log in. A virtual one never does.
+    /// False: it has another name now, under which it has yet to log in. A virtual one never does, and a foreign one speaks on
+    /// topics of its own, where those stay.
     fn device(&self, name: &mut String) -> bool {
         let was = self.old.device(name);
-        let Some(is) = was.and_then(|was| self.succession.device(was)) else {
+        let heir = was.and_then(|was| Some((was, self.succession.device(was)?)));
+        let Some((was, is)) = heir else {
             // Its name may be another device's now.
             return self.new.device(name).is_none();
         };
         let row = &self.new[is];
-        let stays = *row.name == *name || row.carrier == Carrier::Virtual;
+        let logs_in = row.carrier == Carrier::Own || row.carrier != self.old[was].carrier;
+        let stays = *row.name == *name || !logs_in;
         *name = row.name.to_string();
         stays
     }

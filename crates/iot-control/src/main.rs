@@ -15,6 +15,7 @@ mod login;
 mod printer;
 mod run;
 mod settings;
+mod shell;
 mod simulate;
 mod some_of;
 

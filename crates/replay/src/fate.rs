@@ -74,7 +74,8 @@ impl Gone {
         let (name, at) = (&self.name, history.at_home(self.now.wall));
         match name.strip_prefix("rule.") {
             Some(rule) => format!(
-                "{rule} did not fire before it was taken out of the mapping at {at}: not once {since}. `iot-control why-not {rule}` says what it waited for"
+                "{rule} did not fire before it was taken out of the mapping at {at}: not once {since}. {} says what it waited for",
+                history.command(&format!("why-not {rule}"))
             ),
             None => format!(
                 "nothing changed {name} before it was taken out of the mapping at {at}: not once {since}"

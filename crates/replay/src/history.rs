@@ -54,6 +54,8 @@ pub struct History {
     to_last: RefCell<Toward>,
     troubles: RefCell<Troubles>,
     replayed: Cell<u64>,
+    /// With what the commands that an answer names find this house.
+    options: String,
 }
 
 /// Where a travel ends.
@@ -119,8 +121,20 @@ impl History {
             to_last: RefCell::default(),
             troubles: RefCell::new(troubles),
             replayed: Cell::new(0),
+            options: String::new(),
             past,
         })
+    }
+
+    /// Answers name commands with these options behind them, as ` --state /home/ada/house`: with them this house is found.
+    #[must_use]
+    pub fn found_with(self, options: String) -> Self {
+        Self { options, ..self }
+    }
+
+    /// A command as somebody can type it who wants to know more: `` `iot-control why-not night` ``.
+    pub(crate) fn command(&self, command: &str) -> String {
+        format!("`iot-control {command}{}`", self.options)
     }
 
     /// The mapping that came into force last.
@@ -253,7 +267,7 @@ impl History {
         at: Instant,
         until: Until,
     ) -> Result<Travel<'_>, HistoryError> {
-        self.after(self.snapshot_at(at), until)
+        self.after(self.snapshot_at(at).0, until)
     }
 
     /// All that is kept.
@@ -337,10 +351,12 @@ impl History {
         }
     }
 
-    /// The number of the newest snapshot that was taken by `at`; of the oldest, where none was.
-    pub(crate) fn snapshot_at(&self, at: Instant) -> InputNo {
+    /// The number of the newest snapshot that was taken by `at`, and when it was; of the oldest, where none was.
+    pub(crate) fn snapshot_at(&self, at: Instant) -> (InputNo, Option<Now>) {
         let before = self.snapshots.iter().rfind(|info| info.now.at <= at);
-        before.map_or_else(|| self.oldest_snapshot(), |info| info.no)
+        let before = before.or(self.snapshots.first());
+        let none = (InputNo(0), None);
+        before.map_or(none, |info| (info.no, Some(info.now)))
     }
 
     /// The number of the newest snapshot.

@@ -131,7 +131,8 @@ impl Target {
         members.map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// What the live stream and the past are filtered by to see what is about `text`: each channel of a group.
+    /// What the live stream and the past are filtered by to see what is about `text`: each channel of a group, the channel of
+    /// a field.
     #[must_use]
     pub fn filters(program: &Program, text: &str) -> Vec<Filter> {
         match Self::find(program, text) {
@@ -139,7 +140,11 @@ impl Target {
                 let parts = group.parts(program).into_iter();
                 parts.map(|path| Filter::new(&path)).collect()
             }
-            _ => vec![Filter::new(text)],
+            Some(Self::Slot(slot)) => {
+                vec![Filter::new(&program.channel_path(program[slot].channel))]
+            }
+            Some(target) => vec![Filter::new(&target.words(program))],
+            None => vec![Filter::new(text)],
         }
     }
 

@@ -23,6 +23,8 @@ mod attempt;
 mod collect;
 mod facts;
 mod json;
+mod look;
+mod refusals;
 mod rename;
 mod sentences;
 mod sequence;
@@ -181,7 +183,8 @@ fn rule_of<'h>(
 /// Why nothing that `text` names can have failed to fire.
 fn no_rule(history: &History, text: &str, bare: &str) -> String {
     if Target::find(history.program(), text).is_some() {
-        return format!("\"{bare}\" is no rule; `iot-control why {bare}` tells what changed it");
+        let why = history.command(&format!("why {bare}"));
+        return format!("\"{bare}\" is no rule; {why} tells what changed it");
     }
     let names = history.program().names.rules.keys();
     let near = mapping::suggest::closest(bare, names.map(|name| &**name));

@@ -168,7 +168,7 @@ impl Dispatcher {
                     to: Arc::clone(to),
                     text: text.clone(),
                 });
-                (self.config.carried(to), *decision, *line)
+                (self.config.conduct.carried(to), *decision, *line)
             }
         };
         let decision = engine.decisions.get_mut(decision);

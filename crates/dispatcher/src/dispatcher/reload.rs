@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, mem, sync::Arc};
 
 use mapping::{
     Program,
-    program::{ChannelIx, DeviceIx, Succession},
+    program::{Carrier, ChannelIx, DeviceIx, Succession},
 };
 use types::{Now, Value};
 
@@ -81,9 +81,15 @@ impl Dispatcher {
             self.roles
                 .push(roles[was.index()].saturating_add(u32::from(!same)));
             self.windows.push(windows[was.index()].clone());
-            // Under a new name it has yet to log in.
+            let past = presence.row(was);
             if old[was].name == row.name {
-                self.presence.carry_over(device, presence.row(was));
+                self.presence.carry_over(device, past);
+            } else if row.carrier != Carrier::Own && row.carrier == old[was].carrier {
+                // It goes on speaking on its own topics; who logged in as it is nobody now.
+                self.presence.carry_over(device, &past.without_sessions());
+            } else {
+                // Under a new name it has yet to log in.
+                self.presence.remember(device, past.heard);
             }
         }
         self.deliveries = self.deliveries.moved(program.channels.len(), |channel| {

@@ -113,7 +113,7 @@ impl Dispatcher {
     /// Bytes that are no snapshot, or one that a newer binary wrote.
     pub fn restore(
         program: Arc<Program>,
-        config: Config,
+        mut config: Config,
         bytes: &[u8],
         now: Now,
     ) -> Result<(Self, Vec<Note>), SnapshotError> {
@@ -131,10 +131,7 @@ impl Dispatcher {
         let (engine, notes) =
             Engine::restore(Arc::clone(&program), &saved.engine, now, Resume::Replay);
         let blocklist = Blocklist::new(saved.blocks);
-        let config = Config {
-            conduct: saved.conduct.unwrap_or_default(),
-            ..config
-        };
+        config.conduct = saved.conduct.unwrap_or_default();
         let mut dispatcher = Self::around(program, config, blocklist, engine);
         for device in saved.devices {
             let Some(ix) = dispatcher.program.device(&device.name) else {

@@ -1,6 +1,6 @@
 //! What people see of the house as it happens, and of its history as it happened: the same lines.
 
-use engine::{Cause, Decision, Did};
+use engine::{Cause, Decision, Did, Sent};
 use mapping::program::{ChannelIx, DeviceIx, RuleIx};
 use types::{InputNo, Now};
 
@@ -32,7 +32,8 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// `hall`, `hall.lamp`, `hall.motion.start`; `rule.night`, `var.night`, `timer.hall-off`; a rule's bare name.
+    /// `hall`, `hall.lamp`, `hall.motion.start`; `rule.night`, `var.night`, `timer.hall-off`, `notify.phone`; a rule's bare
+    /// name.
     #[must_use]
     pub fn new(path: &str) -> Self {
         Self {
@@ -165,7 +166,7 @@ impl Explainer<'_> {
             .steps
             .iter()
             .map(|step| self.cause_path(&step.cause));
-        let told = decision.sent.iter().filter_map(|sent| sent.channel);
+        let told = decision.sent.iter().filter_map(|sent| self.sent_path(sent));
         let done = decision.deeds.iter().filter_map(|deed| match deed.what {
             Did::Keeps(channel, _) => Some(self.program.channel_path(channel)),
             Did::Starts(timer, _) | Did::Stops(timer) => {
@@ -173,9 +174,7 @@ impl Explainer<'_> {
             }
             Did::Waits(_) | Did::GaveUp | Did::Clamped { .. } => None,
         });
-        let told = told
-            .map(|channel| self.program.channel_path(channel))
-            .chain(done);
+        let told = told.chain(done);
         let rules = decision
             .rules
             .iter()
@@ -184,6 +183,17 @@ impl Explainer<'_> {
             || rules
                 .map(|trace| &self.program[trace.rule].name)
                 .any(|name| filter.is_rule(name))
+    }
+
+    /// What was told, as a path: a channel, or `notify.phone`; `None`: an event, which is told by itself.
+    fn sent_path(&self, sent: &Sent) -> Option<String> {
+        let people = || {
+            let mut words = sent.text.split(' ');
+            let to = (words.next() == Some("notify")).then(|| words.next())??;
+            Some(format!("notify.{to}"))
+        };
+        let channel = sent.channel;
+        channel.map_or_else(people, |channel| Some(self.program.channel_path(channel)))
     }
 
     /// What a cause is about, as a path.

@@ -1,8 +1,11 @@
 //! Decisions in words.
 
-use dispatcher::explain::{self, Detail, Explainer, Filter};
+use dispatcher::{
+    Conduct,
+    explain::{self, Detail, Explainer, Filter},
+};
 
-use crate::house::{HOUSE, RULES, Rig, program};
+use crate::house::{HOUSE, RULES, Rig, going_by, program};
 
 #[test]
 fn a_decision_reads_as_the_live_stream_shows_it() {
@@ -251,11 +254,11 @@ fn a_text_for_people_says_who_carries_it() {
         ),
         (&["mail", "phone"], "queued", "queued"),
     ] {
-        let config = dispatcher::Config {
+        let conduct = Conduct {
             carriers: Some(carriers.iter().map(|name| (*name).into()).collect()),
-            ..dispatcher::Config::default()
+            ..Conduct::default()
         };
-        let mut rig = Rig::of(std::sync::Arc::clone(&program), config);
+        let mut rig = Rig::of(std::sync::Arc::clone(&program), going_by(conduct));
         rig.connect("piano");
         let mut effects = rig.press(63);
         assert_eq!(

@@ -94,15 +94,33 @@ fn a_refusal_is_kept_with_its_device_and_in_bounds() {
     let text: String = refusal.to_string() + &"ü".repeat(1_000);
     let observed = Observed::Refused {
         device: refusal.device,
+        topic: Some(refusal.topic.into()),
         text: text.as_str().into(),
     };
     let mut bytes = Vec::new();
     observed.encode(&usual(), &mut bytes);
-    let Ok(Observed::Refused { device, text }) = Observed::decode(&usual(), &bytes) else {
+    let Ok(Observed::Refused {
+        device,
+        topic,
+        text,
+    }) = Observed::decode(&usual(), &bytes)
+    else {
         panic!("a refusal");
     };
     assert_eq!(device.as_deref(), Some("hall"));
+    assert_eq!(topic.as_deref(), Some("iot/hall/motion/event"));
     assert!(text.contains("strat") && text.len() <= 400, "{text}");
+}
+
+#[test]
+fn a_refusal_that_was_kept_without_its_topic_is_read() {
+    let bytes = minicbor::to_vec((2, Some("hall"), "no event 'strat'")).expect("CBOR");
+    let refused = Observed::Refused {
+        device: Some("hall".into()),
+        topic: None,
+        text: "no event 'strat'".into(),
+    };
+    assert_eq!(Observed::decode(&usual(), &bytes), Ok(refused));
 }
 
 #[test]

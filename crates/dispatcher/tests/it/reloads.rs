@@ -132,6 +132,26 @@ fn a_renamed_devices_old_topics_are_cleared() {
 }
 
 #[test]
+fn a_foreign_device_that_is_renamed_and_keeps_its_topics_is_there_and_is_told() {
+    let mut rig = Rig::awake();
+    let renamed = format!("{HOUSE}{RULES}").replace("old_lamp", "attic_lamp");
+    reload(&mut rig, &renamed);
+    assert!(rig.dispatcher.online(rig.device("attic_lamp")));
+    let effects = rig.says("sensor", "z2m/sensor", r#"{"action":"single"}"#);
+    let told = sent(&effects);
+    assert!(told.contains(&"old/lamp/set ON".to_owned()), "{told:?}");
+
+    let moved = renamed
+        .replace("old/lamp/", "attic/lamp/")
+        .replace("attic_lamp", "loft_lamp");
+    reload(&mut rig, &moved);
+    assert!(
+        !rig.dispatcher.online(rig.device("loft_lamp")),
+        "nobody spoke there yet"
+    );
+}
+
+#[test]
 fn a_renamed_device_keeps_its_target_its_reports_and_what_was_asked_for_a_time() {
     let mut rig = Rig::awake();
     rig.says("hall", "iot/hall/lux/state", "20");
@@ -271,7 +291,7 @@ fn what_another_make_s_device_reported_stands_under_its_new_name() {
     assert_eq!(
         came,
         [
-            "iot/probe/availability offline",
+            "iot/probe/availability online",
             r#"iot/probe/motion/state {"active":true}"#,
             r#"iot/probe/temp/state {"temperature":21}"#,
         ]

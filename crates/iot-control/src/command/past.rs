@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::anyhow;
-use replay::{History, Paint, Trouble, Until, When};
+use replay::{History, HistoryError, Paint, Trouble, Until, When};
 use types::UnixTime;
 
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
         Request,
         client::{self, Connection, Unanswered},
     },
-    printer, settings,
+    printer, settings, shell,
 };
 
 mod events;
@@ -101,11 +101,17 @@ pub(crate) fn state(options: &past::StateAt) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The past in the named folder, or in that where a dispatcher keeps its state.
+fn open(named: Option<&Path>) -> Result<History, HistoryError> {
+    let history = History::open(&state_folder(named))?;
+    Ok(history.found_with(named.map_or_else(String::new, shell::state_option)))
+}
+
 fn look(options: &past::Past) -> anyhow::Result<Looked> {
     let folder = options.state.folder.as_deref();
     let is_live = client::connect(folder).is_ok_and(|mut dispatcher| hand_over(&mut dispatcher));
     Ok(Looked {
-        history: History::open(&state_folder(folder))?,
+        history: open(folder)?,
         now: now(),
         is_live,
     })
@@ -138,7 +144,7 @@ pub(super) fn with_what_became(
         if !matches!(why, Unanswered::Refused(_)) {
             return None;
         }
-        let history = History::open(&state_folder(folder)).ok()?;
+        let history = open(folder).ok()?;
         names.iter().find_map(|name| history.became(name))
     };
     match became() {

@@ -5,6 +5,7 @@ use std::{fmt, net::SocketAddr, path::Path, time::Duration};
 use mapping::{Program, program::Carrier};
 
 use super::{tls::Address, users};
+use crate::shell;
 
 /// Prints as a few lines for people.
 pub(super) struct Announcement<'a> {
@@ -116,7 +117,7 @@ impl Announcement<'_> {
     fn state_option(&self) -> String {
         match self.is_default_state {
             true => String::new(),
-            false => format!(" --state {}", for_shell(self.state)),
+            false => shell::state_option(self.state),
         }
     }
 
@@ -146,33 +147,5 @@ impl Announcement<'_> {
             )?;
         }
         Ok(())
-    }
-}
-
-/// A path that a shell takes as one word, from wherever it stands.
-fn for_shell(path: &Path) -> String {
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "/._-+,:@%".contains(c);
-    if text.chars().all(plain) {
-        text
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_is_one_word_for_the_shell() {
-        for (path, expected) in [
-            ("/var/lib/iot-control", "/var/lib/iot-control"),
-            ("/home/anna/my house", "'/home/anna/my house'"),
-            ("/tmp/anna's $HOME", r"'/tmp/anna'\''s $HOME'"),
-        ] {
-            assert_eq!(for_shell(Path::new(path)), expected);
-        }
     }
 }

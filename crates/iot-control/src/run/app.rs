@@ -530,9 +530,11 @@ impl App {
 
     fn note_refusal(&mut self, now: Now, refusal: &dispatcher::Refusal) {
         if self.refusals.note(now, refusal) {
-            let text = refusal.to_string().into();
-            let device = refusal.device.clone();
-            let observed = Observed::Refused { device, text };
+            let observed = Observed::Refused {
+                device: refusal.device.clone(),
+                topic: Some(Arc::from(&*refusal.topic)),
+                text: refusal.to_string().into(),
+            };
             self.observe(now, &observed);
         }
     }

@@ -74,7 +74,10 @@ pub(super) fn recover(
     let first = read.as_ref().ok().cloned().unwrap_or_default();
     // What was in force before goes on until `adopt`: the tail came about under that.
     let config = Config {
-        carriers: Some(tell::names(&settings.notify)),
+        conduct: match has_past {
+            true => Conduct::default(),
+            false => conduct(settings),
+        },
         ..Config::default()
     };
     let (dispatcher, begun) = bring_back(&store, found, house, &first, config, now)?;
@@ -144,6 +147,7 @@ fn conduct(settings: &Settings) -> Conduct {
         firings_per_s_max: settings.engine.fuse.get(),
         silence: settings.presence.silence_max.clone(),
         reports_missed_max: Some(settings.presence.reports_missed_max).filter(|max| *max > 0),
+        carriers: Some(tell::names(&settings.notify)),
     }
 }
 

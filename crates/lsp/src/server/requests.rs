@@ -1,9 +1,6 @@
 //! What editors ask.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use edit::Edit;
 use lsp_types::{
@@ -148,40 +145,46 @@ impl Server {
             .edit(&Edit::Rename { symbol, to })
             .map_err(|refusal| failed(refusal.to_string()))?;
         let mut changes: BTreeMap<String, Vec<Json>> = BTreeMap::new();
-        let mut whole = BTreeSet::new();
-        for line in change.lines() {
-            let uri = uri::of_path(&house.folder.join(&line.file));
-            if line.old.is_none() || line.new.is_none() {
+        let lines = change.lines();
+        for of_file in lines.chunk_by(|a, b| a.file == b.file) {
+            let file = of_file[0].file.as_str();
+            let uri = uri::of_path(&house.folder.join(file));
+            let is_line_by_line = of_file
+                .iter()
+                .all(|line| line.old.is_some() && line.new.is_some());
+            let edits = match is_line_by_line {
+                true => of_file.iter().map(new_line).collect(),
                 // Lines come or go: the whole text says it.
-                let mut sources = house.analysis.loaded.sources.iter();
-                let old = sources.find(|(_, source)| *source.name == *line.file);
-                let old = old.map_or("", |(_, source)| source.text.as_str());
-                let new = change.text(&line.file).unwrap_or_default();
-                let all = Lines::of(old).range(&(0..old.len()));
-                changes.insert(uri, vec![json!({ "range": all, "newText": new })]);
-                whole.insert(line.file);
-                continue;
-            }
-            if whole.contains(&line.file) {
-                continue;
-            }
-            let number = line.number.saturating_sub(1);
-            let length = line
-                .old
-                .as_deref()
-                .unwrap_or_default()
-                .encode_utf16()
-                .count();
-            changes.entry(uri).or_default().push(json!({
-                "range": {
-                    "start": { "line": number, "character": 0 },
-                    "end": { "line": number, "character": length },
-                },
-                "newText": line.new.unwrap_or_default(),
-            }));
+                false => vec![new_text(house, &change, file)],
+            };
+            changes.insert(uri, edits);
         }
         Ok(json!({ "changes": changes }))
     }
+}
+
+/// A line that another one takes the place of.
+fn new_line(line: &edit::Line) -> Json {
+    let number = line.number.saturating_sub(1);
+    let old = line.old.as_deref().unwrap_or_default();
+    json!({
+        "range": {
+            "start": { "line": number, "character": 0 },
+            "end": { "line": number, "character": old.encode_utf16().count() },
+        },
+        "newText": line.new.as_deref().unwrap_or_default(),
+    })
+}
+
+/// All of a file, and what it is after `change`.
+fn new_text(house: &House, change: &edit::Change, file: &str) -> Json {
+    let mut sources = house.analysis.loaded.sources.iter();
+    let old = sources.find(|(_, source)| *source.name == *file);
+    let old = old.map_or("", |(_, source)| source.text.as_str());
+    json!({
+        "range": Lines::of(old).range(&(0..old.len())),
+        "newText": change.text(file).unwrap_or_default(),
+    })
 }
 
 /// Everything that the word at a place stands for.

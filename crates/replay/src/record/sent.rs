@@ -1,6 +1,6 @@
 //! What left for consumers and people, as a test expects it.
 
-use dispatcher::{Dispatcher, Effects};
+use dispatcher::{Dispatcher, Effects, explain};
 use engine::{Cause, Decision, Disposition, Output};
 use mapping::{
     Program,
@@ -84,10 +84,11 @@ pub(super) fn expected(
         let decision = decisions.get(decision).filter(|decision| of(decision));
         let sent = decision.and_then(|decision| decision.sent.get(line));
         // A target that is sent again because nobody confirmed it is no news: in a test somebody did.
+        // In a test everybody is told, whoever carries it.
         let left = sent.filter(|sent| match sent.disposition {
             Disposition::Sent => changed,
             Disposition::Waiting => true,
-            _ => false,
+            disposition => explain::is_for_people(disposition),
         });
         if let Some(sent) = left {
             let by = sent.by.map(|rule| names.rule(rule));

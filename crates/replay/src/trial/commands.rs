@@ -66,6 +66,7 @@ pub(super) fn of(program: &Program, effects: &mut Effects) -> Vec<Command> {
                 sent.disposition,
                 Disposition::Sent | Disposition::Waiting | Disposition::AlreadySo
             );
+            let told = told || explain::is_for_people(sent.disposition);
             let cause = decision.steps.first();
             told.then(|| Command {
                 now: decision.now,

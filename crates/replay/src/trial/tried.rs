@@ -82,7 +82,11 @@ impl<'h> Tried<'h> {
         let step = |distance: usize| Arc::new(history.step(end + distance - 1).reversed());
         let way = self.ways.entry((end, true)).or_default();
         if history.mapping(at).hash == program.hash {
-            return Heirs::clone(&way.from(at - end, step));
+            return match at - end {
+                // Its own archive can't be read, and another mapping stands for it.
+                0 => Heirs::new(program, &self.program),
+                distance => Heirs::clone(&way.from(distance, step)),
+            };
         }
         let first = Heirs::new(&history.mapping(at), program).reversed();
         way.through(&first, at - end, step)

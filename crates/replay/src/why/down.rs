@@ -67,9 +67,8 @@ pub(super) fn tell(history: &History, why: &mut Why, until: Until) -> Result<(),
 fn starts(history: &History, first: Now, until: Until) -> Result<Vec<Start>, HistoryError> {
     let mut resumed = Vec::new();
     Input::Resumed.encode(history.program(), &mut resumed);
-    let from = history.snapshot_at(first.at);
+    let (from, mut before) = history.snapshot_at(first.at);
     let mut starts = Vec::new();
-    let mut before = None;
     for record in history.past().reader(from.next()) {
         let record = match record {
             Ok(record) => record,

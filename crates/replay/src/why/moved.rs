@@ -35,6 +35,7 @@ pub(super) fn by_now(
     };
     let mut travel = history.from_input(found.no, Until::End)?;
     let before = Arc::clone(travel.house().program());
+    let starters = starters(travel.house());
     let Some(step) = travel.next()?.filter(|step| step.fed == Fed::Reloaded) else {
         return Ok(None);
     };
@@ -42,14 +43,24 @@ pub(super) fn by_now(
         return Ok(None);
     };
     let edit = text(history, step.house, timer, &running, found.now);
-    let starter = before.names.rules.get(&running.by).copied();
+    let mut lineage = Lineage::of(history, found.no, step.program(), Target::Timer(timer));
+    let was = timer_in(&mut lineage, InputNo(found.no.0.saturating_sub(1)), &before);
+    let starter = was.and_then(|was| starters[was.index()]);
     let wanted = Wanted::Ran(starter);
     let start = (found.no, &before);
     let mut hops = earlier(history, start, running.started, wanted, BACK_MAX)?;
-    let mut was = Lineage::of(history, found.no, step.program(), Target::Timer(timer));
-    let was = timer_in(&mut was, InputNo(found.no.0.saturating_sub(1)), &before);
     hops.extend(between(history, start, was, running.started)?);
     Ok(Some((hops, edit)))
+}
+
+/// By timer, the rule that started it. An edit may give that another name.
+fn starters(house: &Dispatcher) -> Vec<Option<RuleIx>> {
+    let program = house.program();
+    let starter = |timer| {
+        let running = house.engine().timer(timer)?;
+        program.names.rules.get(&running.by).copied()
+    };
+    TimerIx::all(program.timers.len()).map(starter).collect()
 }
 
 /// The edits since `since` and before input `no` that moved a timer of `program`.

@@ -21,108 +21,119 @@ pub(super) struct Picked {
 
 /// The newest part that did something to `target`; `None`: it changed by itself.
 pub(super) fn pick(target: &Target, scene: &Scene) -> Option<Picked> {
-    let (program, effects) = (&scene.program, &scene.effects.engine);
-    let decisions = || effects.decisions.iter().enumerate().rev();
     match target {
         Target::Channel(_) | Target::Slot(_) => {
-            let told = effects
-                .outputs
-                .iter()
-                .rev()
-                .find_map(|output| match output {
-                    Output::Target {
-                        channel,
-                        changed: true,
-                        decision,
-                        line,
-                        ..
-                    }
-                    | Output::Momentary {
-                        channel,
-                        decision,
-                        line,
-                        ..
-                    } if target.is_told_through(program, *channel) => Some((*decision, *line)),
-                    _ => None,
-                });
-            let Some((place, line)) = told else {
-                return by_cause(target, scene);
-            };
-            let decision = effects.decisions.get(place)?;
-            let by = decision.sent.get(line)?.by;
-            let rule = by.and_then(|by| last_run(decision, |trace| trace.rule == by));
-            Some(Picked {
-                decision: place,
-                step: rule.map_or(0, |(_, trace)| usize::from(trace.step)),
-                rules: rule.map(|(ix, _)| ix).into_iter().collect(),
-                sent: vec![line],
-            })
+            by_rule(target, scene).unwrap_or_else(|| by_cause(target, scene))
         }
         Target::Event(_) | Target::Gesture(..) | Target::Device(_) | Target::Group(_) => {
             by_cause(target, scene)
         }
-        Target::Rule(rule) => decisions().find_map(|(place, decision)| {
-            let (ix, trace) = last_run(decision, |trace| trace.rule == *rule)?;
-            let mine = (0..).zip(&decision.sent);
-            let mine = mine.filter(|(_, sent)| sent.by == Some(*rule));
+        Target::Rule(rule) => newest(scene, |decision| firing(decision, *rule)),
+        Target::Var(var) => newest(scene, |decision| {
+            let is_set = |cause: &Cause| matches!(cause, Cause::Var(set, _) if set == var);
             Some(Picked {
-                decision: place,
-                step: usize::from(trace.step),
-                rules: vec![ix],
-                sent: mine.map(|(line, _)| line).collect(),
-            })
-        }),
-        Target::Var(var) => decisions().find_map(|(place, decision)| {
-            let mut steps = decision.steps.iter();
-            let step =
-                steps.rposition(|step| matches!(step.cause, Cause::Var(set, _) if set == *var))?;
-            Some(Picked {
-                decision: place,
-                step,
+                step: last_step(decision, is_set)?,
                 ..Picked::default()
             })
         }),
-        Target::Timer(timer) => decisions().find_map(|(place, decision)| {
-            let runs = |trace: &RuleTrace| {
-                let actions = &program[trace.rule].actions;
-                actions.iter().any(|action| drives(action, *timer))
-            };
-            let started = last_run(decision, runs);
-            let ran_out = |step: &engine::Step| step.cause == Cause::Timer(*timer);
-            let step = decision.steps.iter().rposition(ran_out);
-            let by = started.map(|(_, trace)| usize::from(trace.step));
-            Some(Picked {
-                decision: place,
-                step: by.or(step)?,
-                rules: started.map(|(ix, _)| ix).into_iter().collect(),
-                ..Picked::default()
-            })
-        }),
-        Target::Notify(wanted) => {
-            let told = effects
-                .outputs
-                .iter()
-                .rev()
-                .find_map(|output| match output {
-                    Output::Notify {
-                        to, decision, line, ..
-                    } if wanted.as_ref().is_none_or(|wanted| wanted == to) => {
-                        Some((*decision, *line))
-                    }
-                    _ => None,
-                });
-            let (place, line) = told?;
-            let decision = effects.decisions.get(place)?;
-            let by = decision.sent.get(line)?.by?;
-            let (ix, trace) = last_run(decision, |trace| trace.rule == by)?;
-            Some(Picked {
-                decision: place,
-                step: usize::from(trace.step),
-                rules: vec![ix],
-                sent: vec![line],
-            })
-        }
+        Target::Timer(timer) => newest(scene, |decision| driving(scene, decision, *timer)),
+        Target::Notify(wanted) => notifying(scene, wanted.as_deref()),
     }
+}
+
+/// The newest decision that has such a part.
+fn newest(scene: &Scene, part: impl Fn(&Decision) -> Option<Picked>) -> Option<Picked> {
+    let decisions = &scene.effects.engine.decisions;
+    decisions.iter().enumerate().rev().find_map(|(ix, it)| {
+        let picked = part(it)?;
+        Some(Picked {
+            decision: ix,
+            ..picked
+        })
+    })
+}
+
+/// The newest wish that reached it, and the rule behind that; the outer `None`: there is none.
+fn by_rule(target: &Target, scene: &Scene) -> Option<Option<Picked>> {
+    let is_mine = |channel| target.is_told_through(&scene.program, channel);
+    let mut outputs = scene.effects.engine.outputs.iter().rev();
+    let (place, line) = outputs.find_map(|output| match output {
+        Output::Target {
+            channel,
+            changed: true,
+            decision,
+            line,
+            ..
+        }
+        | Output::Momentary {
+            channel,
+            decision,
+            line,
+            ..
+        } if is_mine(*channel) => Some((*decision, *line)),
+        _ => None,
+    })?;
+    let decision = scene.effects.engine.decisions.get(place);
+    let picked = decision.and_then(|decision| {
+        let by = decision.sent.get(line)?.by;
+        let rule = by.and_then(|by| last_run(decision, |trace| trace.rule == by));
+        Some(Picked {
+            decision: place,
+            step: rule.map_or(0, |(_, trace)| usize::from(trace.step)),
+            rules: rule.map(|(ix, _)| ix).into_iter().collect(),
+            sent: vec![line],
+        })
+    });
+    Some(picked)
+}
+
+/// The last run of a rule in a decision, with all that it sent.
+fn firing(decision: &Decision, rule: RuleIx) -> Option<Picked> {
+    let (ix, trace) = last_run(decision, |trace| trace.rule == rule)?;
+    let mine = (0..).zip(&decision.sent);
+    let mine = mine.filter(|(_, sent)| sent.by == Some(rule));
+    Some(Picked {
+        step: usize::from(trace.step),
+        rules: vec![ix],
+        sent: mine.map(|(line, _)| line).collect(),
+        ..Picked::default()
+    })
+}
+
+/// Who started or stopped a timer in a decision, or that it ran out.
+fn driving(scene: &Scene, decision: &Decision, timer: TimerIx) -> Option<Picked> {
+    let drove = |trace: &RuleTrace| {
+        let actions = &scene.program[trace.rule].actions;
+        actions.iter().any(|action| drives(action, timer))
+    };
+    let started = last_run(decision, drove);
+    let by = started.map(|(_, trace)| usize::from(trace.step));
+    let ran_out = || last_step(decision, |cause| *cause == Cause::Timer(timer));
+    Some(Picked {
+        step: by.or_else(ran_out)?,
+        rules: started.map(|(ix, _)| ix).into_iter().collect(),
+        ..Picked::default()
+    })
+}
+
+/// The newest text for people by `wanted`, or by anybody, and the rule behind it.
+fn notifying(scene: &Scene, wanted: Option<&str>) -> Option<Picked> {
+    let mut outputs = scene.effects.engine.outputs.iter().rev();
+    let (place, line) = outputs.find_map(|output| match output {
+        Output::Notify {
+            to, decision, line, ..
+        } if wanted.is_none_or(|wanted| *wanted == **to) => Some((*decision, *line)),
+        _ => None,
+    })?;
+    let decision = scene.effects.engine.decisions.get(place)?;
+    let by = decision.sent.get(line)?.by?;
+    let (ix, trace) = last_run(decision, |trace| trace.rule == by)?;
+    Some(Picked {
+        decision: place,
+        step: usize::from(trace.step),
+        rules: vec![ix],
+        sent: vec![line],
+    })
 }
 
 /// What happened by itself: an event, a report, a hand on the switch, a device that went; with all that rules
@@ -183,6 +194,11 @@ fn last_run(
 ) -> Option<(usize, &RuleTrace)> {
     let mut traces = decision.rules.iter().enumerate().rev();
     traces.find(|(_, trace)| explain::ran(trace) && wanted(trace))
+}
+
+fn last_step(decision: &Decision, wanted: impl Fn(&Cause) -> bool) -> Option<usize> {
+    let mut steps = decision.steps.iter();
+    steps.rposition(|step| wanted(&step.cause))
 }
 
 fn drives(action: &Action, timer: TimerIx) -> bool {

@@ -24,8 +24,9 @@ pub fn unanswered(history: &History, text: &str, at: Option<(&str, &str)>) -> St
         let rule = rule.words(program);
         let name = rule.trim_start_matches("rule.");
         let at = at.map_or_else(String::new, |(written, _)| format!(" --at \"{written}\""));
+        let why_not = history.command(&format!("why-not {name}{at}"));
         return format!(
-            "{name} has not fired{by}: not once {kept}. `iot-control why-not {name}{at}` says what it waits for"
+            "{name} has not fired{by}: not once {kept}. {why_not} says what it waits for"
         );
     }
     if target.is_some_and(|target| is_unheard(program, &target)) {

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use dispatcher::{Dispatcher, Input, Note, Observed, Sides, explain};
+use dispatcher::{Dispatcher, Input, Note, Sides, explain};
 use engine::{Cause, Decision, Outcome, RuleTrace, Term};
 use mapping::{
     Program,
@@ -16,6 +16,7 @@ use types::{Now, Value};
 
 use super::{
     facts::{self, Fact},
+    refusals::Refusals,
     sequence::{self, Progress},
 };
 use crate::{
@@ -41,8 +42,8 @@ pub(super) struct Collector {
     pub(super) came: BTreeMap<What, Came>,
     /// How far its sequences got.
     pub(super) sequences: Vec<Progress>,
-    /// The last message of one of its devices that was not taken.
-    pub(super) refused: Option<(Now, String)>,
+    /// What it could have heard and was not taken.
+    pub(super) refused: Refusals,
     /// A time of it passed while the dispatcher was down.
     pub(super) missed: Option<(Now, Duration)>,
     /// A clock was set over a time of it.
@@ -123,7 +124,7 @@ impl Collector {
             fired: None,
             came: BTreeMap::new(),
             sequences: Vec::new(),
-            refused: None,
+            refused: Refusals::default(),
             missed: None,
             set_over: None,
             waits: Vec::new(),
@@ -198,14 +199,6 @@ impl Collector {
         if now.synced != self.synced.0 {
             self.synced = (now.synced, Some(now));
         }
-        if let Fed::Observed(Observed::Refused { device, text }) = &step.fed {
-            let mine = device
-                .as_ref()
-                .is_some_and(|device| self.presence.contains_key(&**device));
-            if mine {
-                self.refused = Some((now, text.to_string()));
-            }
-        }
         let in_passing = step.fed == Fed::Applied
             && !step.effects.notes.is_empty()
             && !matches!(
@@ -221,6 +214,7 @@ impl Collector {
         let Some(rule) = self.rule else {
             return;
         };
+        self.refused.look(step, rule);
         for decision in &step.effects.engine.decisions {
             for progress in &mut self.sequences {
                 progress.take(step.house, rule, decision);

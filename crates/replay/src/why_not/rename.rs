@@ -52,6 +52,7 @@ impl Collector {
         self.presence = presence.map(|(name, is)| (path(name), is)).collect();
         let blocks = std::mem::take(&mut self.blocks).into_iter();
         self.blocks = blocks.map(|(name, is)| (path(name), is)).collect();
+        self.refused.rename(&succession);
         for fact in &mut self.facts {
             if let Some(name) = fact_after(&succession, &fact.name) {
                 fact.name = name;

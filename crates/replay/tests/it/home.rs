@@ -209,9 +209,11 @@ impl Home {
                 .into_iter()
                 .for_each(|input| self.take(input)),
             Err(refusal) => {
-                let text = refusal.to_string().into();
-                let device = refusal.device;
-                self.observe(&Observed::Refused { device, text });
+                self.observe(&Observed::Refused {
+                    text: refusal.to_string().into(),
+                    device: refusal.device,
+                    topic: Some(refusal.topic.into()),
+                });
             }
         }
     }
@@ -251,7 +253,7 @@ impl Home {
         self.hand_out(effects);
     }
 
-    fn observe(&mut self, observed: &Observed) {
+    pub(crate) fn observe(&mut self, observed: &Observed) {
         let mut body = Vec::new();
         observed.encode(&self.program, &mut body);
         self.batch

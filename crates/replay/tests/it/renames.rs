@@ -1,6 +1,6 @@
 //! Questions about the past of what has another name now.
 
-use dispatcher::{Sides, explain::Filter};
+use dispatcher::{Input, Sides, explain::Filter};
 use replay::{
     Paint, Until, When,
     events::Teller,
@@ -13,7 +13,7 @@ use replay::{
 use types::{InputNo, UnixTime};
 
 use crate::{
-    home::{Home, load, piano_house, renamed},
+    home::{Home, load, piano_house, renamed, with_rules},
     records::passes,
 };
 
@@ -168,6 +168,22 @@ fn an_old_name_is_refused_with_the_one_of_today() {
         error.to_string(),
         "\"middle-c\" has another name now: ask about key-c"
     );
+}
+
+#[test]
+fn a_device_that_comes_back_under_another_name_was_seen_before() {
+    let mut home = Home::new(&piano_house());
+    home.says("door", "bell/event", r#"{"event":"press"}"#);
+    home.pass(10);
+    home.disconnect("door");
+    home.pass(10);
+    home.reload(&renamed(&[
+        ("door.", "gate."),
+        ("[device.door]", "[device.gate]"),
+    ]));
+    home.connect("gate");
+    let came = ask(&mut home, "gate.online", None).unwrap_or_default();
+    assert!(came.contains("gate.online, last seen "), "{came}");
 }
 
 #[test]
@@ -513,6 +529,49 @@ fn told(home: &mut Home, path: &str, json: bool) -> (Vec<String>, Vec<String>) {
     }
     let notes = past.troubles();
     (lines, notes.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn events_are_filtered_by_bare_names_fields_and_who_is_told() {
+    let mut home = Home::new(&piano_house());
+    home.lux(12);
+    home.motion();
+    home.take(Input::Var {
+        var: home.program.names.vars["night"],
+        to: true.into(),
+    });
+    home.disconnect("door");
+    for (bare, full, line) in [
+        ("night", "var.night", "var.night = true"),
+        ("hall-off", "timer.hall-off", "starts the timer hall-off"),
+        ("hall.lamp.brightness", "hall.lamp", "-> hall.lamp on=true"),
+        ("notify", "notify.all", "notify all \"door went offline"),
+    ] {
+        let (by_bare, _) = told(&mut home, bare, false);
+        assert!(
+            by_bare.iter().any(|told| told.contains(line)),
+            "{bare}: {by_bare:?}"
+        );
+        assert_eq!(by_bare, told(&mut home, full, false).0);
+    }
+    assert_eq!(told(&mut home, "notify.phone", false).0, [""; 0]);
+}
+
+#[test]
+fn a_timer_that_one_edit_moves_and_gives_its_rule_another_name_is_put_down_to_that_rule() {
+    let rules = "[rule.a]\nwhen = \"hall.motion.start\"\ndo = { notify = \"all\", text = \"x\" }\n\
+        [rule.b]\nwhen = \"hall.motion.start\"\ndo = { start = \"egg\", for = \"5m\" }\n\
+        [rule.done]\nwhen = { timer = \"egg\" }\ndo = \"desk.lamp.on\"\n";
+    let mut home = Home::new(&with_rules(rules));
+    home.motion();
+    home.pass(10);
+    home.reload(&with_rules(
+        &rules.replace("rule.b]", "rule.c]").replace("5m", "10m"),
+    ));
+    home.pass(10);
+    let why = ask(&mut home, "timer.egg", None).unwrap_or_default();
+    assert!(why.contains("rule b  rules.toml"), "{why}");
+    assert!(!why.contains("rule a"), "{why}");
 }
 
 #[test]

@@ -196,19 +196,6 @@ fn a_gesture_of_a_blocked_button_is_not_told_as_one_that_nobody_made() {
 }
 
 #[test]
-fn a_message_that_was_not_taken_is_told() {
-    let mut home = Home::new(&piano_house());
-    home.says("hall", "motion/event", r#"{"event":"strat"}"#);
-    let answer = ask(&mut home, "hall-motion", None);
-    let told = answer.sentences.last().unwrap();
-    assert!(
-        told.starts_with("a message was not taken at 20:00:10.000: ")
-            && told.contains("no event 'strat'"),
-        "{told}"
-    );
-}
-
-#[test]
 fn a_disabled_rule_is_switched_off_since_when() {
     let mut off = piano_house();
     let rules = off.get_mut("rules.toml").unwrap();
@@ -567,6 +554,34 @@ fn a_time_that_the_clock_was_set_over_is_told() {
             && answer.sentences[0].contains("the clock was set to 1 h 30 min past it"),
         "{:?}",
         answer.sentences
+    );
+}
+
+#[test]
+fn a_time_that_passed_long_before_stands_behind_what_came_since_and_is_over_once_the_rule_fired() {
+    let late = "[rule.late]\nwhen = [{ at = \"22:30\" }, \"door.bell.press\"]\nif = \"state.hall.lux < 50\"\n\
+        do = \"stairs.lamp.on\"\n";
+    let mut home = Home::new(&with_rules(late));
+    home.now.wall.0 += 4 * 3_600 * 1_000_000;
+    home.lux(120);
+    home.pass(10);
+    let ring = |home: &mut Home| home.says("door", "bell/event", r#"{"event":"press"}"#);
+    ring(&mut home);
+    let told = ask(&mut home, "late", None).sentences;
+    assert!(
+        told[0].contains("state.hall.lux < 50 was false")
+            && told[1].starts_with("its time was skipped: "),
+        "{told:?}"
+    );
+    home.lux(12);
+    ring(&mut home);
+    let told = ask(&mut home, "late", None).sentences;
+    assert!(told[0].starts_with("it did fire, "), "{told:?}");
+    assert!(
+        !told
+            .iter()
+            .any(|said| said.starts_with("its time was skipped")),
+        "{told:?}"
     );
 }
 

@@ -16,7 +16,7 @@ use crate::{
     printer,
 };
 
-use super::{Named, UNORDERED, hand_over, look, now, state_folder, tell};
+use super::{Named, UNORDERED, hand_over, look, now, open, tell};
 
 /// Shows history, the live stream, or the one and then the other.
 pub(crate) fn events(options: &past::Events) -> anyhow::Result<ExitCode> {
@@ -44,7 +44,7 @@ pub(crate) fn events(options: &past::Events) -> anyhow::Result<ExitCode> {
     if has_past {
         // The stream began behind this input, which is in the journal by now.
         let last = InputNo(answer["last"].as_u64().unwrap_or(0));
-        let history = History::open(&state_folder(folder))?;
+        let history = open(folder)?;
         show(&history, options, Until::No(last))?;
     }
     while let Some(line) = dispatcher.line()? {
@@ -66,7 +66,7 @@ fn names_of_today(
         return Ok(Vec::new());
     }
     hand_over(dispatcher);
-    let history = History::open(&state_folder(folder))?;
+    let history = open(folder)?;
     let names = filters.iter().map(|name| history.name_of_today(name));
     let names = names.collect::<Result<Vec<_>, _>>()?;
     Ok(names.into_iter().flatten().collect())
