@@ -4,13 +4,15 @@
 //! it names one topic, after the list's own text, on which even the dispatcher may not publish. Where that is refused, the
 //! broker goes by this list and by no older one. Only texts in and texts out.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use dispatcher::access::{self, Access};
 use mapping::{
     Program,
     program::{Carrier, DeviceIx, Preset},
 };
+
+use wire::{Handle, Site, Topic};
 
 use crate::run::users::{Users, name_for};
 
@@ -28,6 +30,9 @@ const HEAD: &str = "\
 # Logins are in the broker's password file. Who has none here may do nothing.
 ";
 
+/// The devices that are on the sealed link: of which house, and what they are called there.
+pub(crate) type Sealed = BTreeMap<DeviceIx, (Site, Handle)>;
+
 /// The rights of the devices of a house. What people and programs may do is beside the point: it is not part of what is
 /// tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,14 +44,15 @@ pub(crate) struct List {
 
 impl List {
     /// `user` is the dispatcher's at that broker.
-    pub(crate) fn new(program: &Program, user: Option<&str>) -> Self {
+    pub(crate) fn new(program: &Program, user: Option<&str>, sealed: &Sealed) -> Self {
         let mut devices = String::new();
         for device in DeviceIx::all(program.devices.len()) {
             let row = &program[device];
             if row.carrier == Carrier::Virtual || is_of_zigbee2mqtt(&row.carrier) {
                 continue;
             }
-            let rights = access::of_device(program, device);
+            let of_link = sealed.get(&device).filter(|_| row.carrier == Carrier::Own);
+            let rights = of_link.map_or_else(|| access::of_device(program, device), of_sealed);
             write_user(&mut devices, &name_for(&row.name), &rights);
         }
         Self {
@@ -104,6 +110,16 @@ impl List {
     }
 }
 
+/// What a device on the sealed link may do: nobody but itself and the dispatcher speaks and hears on its topics there, and in
+/// clear nobody does.
+fn of_sealed((site, handle): &(Site, Handle)) -> Access {
+    let topic = |topic: Topic| topic.text(*site).as_str().to_owned();
+    Access {
+        publish: vec![topic(Topic::Up(*handle)), topic(Topic::Will(*handle))],
+        subscribe: vec![topic(Topic::Down(*handle))],
+    }
+}
+
 fn is_of_zigbee2mqtt(carrier: &Carrier) -> bool {
     matches!(carrier, Carrier::Foreign(foreign)
         if matches!(foreign.preset, Some((Preset::Zigbee2Mqtt, _))))
@@ -148,7 +164,7 @@ io.evening = { kind = "button" }
     #[test]
     fn each_device_has_its_own_topics_and_the_dispatcher_all_but_one() {
         let program = program(HOUSE);
-        let list = List::new(&program, Some("house"));
+        let list = List::new(&program, Some("house"), &Sealed::new());
         let file = list.file(&program, &Users::default(), None);
         let canary = list.canary();
         let expected = format!(
@@ -167,9 +183,28 @@ io.evening = { kind = "button" }
     #[test]
     fn another_list_has_another_topic_that_nobody_may_write() {
         let (one, other) = (program(HOUSE), program(&HOUSE.replace("piano", "organ")));
-        let canary = |program, user| List::new(program, user).canary();
+        let canary = |program, user| List::new(program, user, &Sealed::new()).canary();
         assert_eq!(canary(&one, Some("house")), canary(&one, Some("house")));
         assert_ne!(canary(&one, Some("house")), canary(&other, Some("house")));
         assert_ne!(canary(&one, Some("house")), canary(&one, None));
+    }
+
+    #[test]
+    fn a_device_with_a_key_has_its_three_topics_and_none_in_clear() {
+        let program = program(HOUSE);
+        let (site, handle) = (Site([0x1F; 8]), Handle([0; 8]));
+        let piano = program.device("piano").expect("it is there");
+        let sealed = Sealed::from([(piano, (site, handle))]);
+        let list = List::new(&program, Some("house"), &sealed);
+        let file = list.file(&program, &Users::default(), None);
+        let below = "ic1/1f1f1f1f1f1f1f1f";
+        let expected = format!(
+            "user piano\ntopic write {below}/up/{handle}\ntopic write {below}/w/{handle}\n\
+             topic read {below}/dn/{handle}\nuser old_lamp\n"
+        );
+        assert!(file.contains(&expected), "{file}");
+        assert!(!file.contains("iot/piano"), "{file}");
+        let plain = List::new(&program, Some("house"), &Sealed::new());
+        assert_ne!(list.canary(), plain.canary(), "it is another list");
     }
 }

@@ -73,7 +73,7 @@ pub(crate) fn examine(house: &Path, state: Option<&Path>) -> Vec<Finding> {
     let program = house::examine(house, &settings, &mut findings);
     let folder = state.map_or_else(|| settings.state_folder(None), PathBuf::from);
     state::examine(&folder, &settings, program.as_deref(), &mut findings);
-    broker::examine(house, &settings, &mut findings);
+    broker::examine((house, &folder), &settings, &mut findings);
     ports::examine(&folder, &settings, &mut findings);
     machine::examine(Path::new("/"), &settings, &mut findings);
     findings

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use store::Past;
 
 use super::house;
@@ -10,7 +10,7 @@ use crate::{
     acl::List,
     cli::Acl,
     printer,
-    run::users::Users,
+    run::{keys, users::Users},
     settings::{Settings, Switch},
 };
 
@@ -39,10 +39,17 @@ pub(crate) fn acl(command: &Acl) -> anyhow::Result<ExitCode> {
         Some(Some(_)) => {}
     }
     let there = state.folder.clone();
-    let users = users(&there.unwrap_or_else(|| settings.state_folder(None)));
+    let there = there.unwrap_or_else(|| settings.state_folder(None));
+    let users = users(&there);
+    let sealed = keys::sealed(&there, &program).with_context(|| {
+        format!(
+            "which devices have a key, in state folder {}",
+            there.display()
+        )
+    })?;
     let is_told = settings.home_assistant.discovery == Switch::On;
     let told_at = is_told.then_some(&*settings.home_assistant.prefix);
-    let list = List::new(&program, user.flatten());
+    let list = List::new(&program, user.flatten(), &sealed);
     printer::results(list.file(&program, &users, told_at));
     Ok(ExitCode::SUCCESS)
 }

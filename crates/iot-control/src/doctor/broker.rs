@@ -5,18 +5,25 @@ use std::path::Path;
 use super::{Finding, Level};
 use crate::{
     acl::List,
-    run::uplink::canary,
+    run::{keys, uplink::canary},
     settings::{External, Settings},
 };
 
 /// Looks at the broker of the settings where it is not our own. Tries one publish there, which it should refuse.
-pub(super) fn examine(house: &Path, settings: &Settings, findings: &mut Vec<Finding>) {
+pub(super) fn examine(
+    (house, state): (&Path, &Path),
+    settings: &Settings,
+    findings: &mut Vec<Finding>,
+) {
     let Some(to) = &settings.broker else {
         return;
     };
-    // A house that does not check has no list; that is told with its files.
-    if let Some(program) = mapping::load(house).program {
-        let list = List::new(&program, to.user.as_deref());
+    // A house that does not check has no list, nor has one whose keys can't be read; both are told elsewhere.
+    let Some(program) = mapping::load(house).program else {
+        return;
+    };
+    if let Ok(sealed) = keys::sealed(state, &program) {
+        let list = List::new(&program, to.user.as_deref(), &sealed);
         findings.push(broker(house, settings, to, &list));
     }
 }

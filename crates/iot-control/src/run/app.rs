@@ -298,6 +298,10 @@ impl App {
         let mut outside = self.dispatcher.outside();
         let texts = self.teller.topics().map(ToString::to_string);
         outside.told.extend(texts);
+        if let Some((heard, told)) = self.sealed.outside() {
+            outside.heard.extend(heard);
+            outside.told.insert(told);
+        }
         if let Some(prefix) = self.announcer.as_ref().map(Announcer::prefix) {
             outside.told.insert(format!("{prefix}/#"));
             outside.heard.insert(format!("{prefix}/status"));

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use anyhow::{anyhow, bail};
-use mapping::Program;
+use mapping::{Program, program::DeviceIx};
 use serde_json::{Value as Json, json};
 use store::{HouseKeys, KeyFolder, SealedDevice, StateFolder};
 use types::DeviceId;
@@ -12,6 +12,7 @@ use wire::{Handle, PublicKey, Secret, Site};
 use zeroize::Zeroizing;
 
 use crate::{
+    acl,
     control::{NewDevice, Request},
     hex, printer,
 };
@@ -80,12 +81,35 @@ pub(crate) fn keep(
     Ok(house)
 }
 
+/// Whether a row of the mapping is this device: a number outlives a rename, a name counts until it is known.
+pub(super) fn is_of(device: (Option<DeviceId>, &str), row: &mapping::program::Device) -> bool {
+    match device {
+        (Some(id), _) => row.id == id,
+        (None, name) => *row.name == *name,
+    }
+}
+
+/// The devices of `program` that have a key in a state folder; changes nothing, and makes nothing where there is nothing.
+///
+/// # Errors
+/// Nobody here can read the keys.
+pub(crate) fn sealed(folder: &Path, program: &Program) -> anyhow::Result<acl::Sealed> {
+    let keys = KeyFolder::of(&StateFolder::new(folder));
+    let Some(house) = keys.house()? else {
+        return Ok(acl::Sealed::new());
+    };
+    let (known, _) = keys.devices()?;
+    let rows = known.iter().filter_map(|known| {
+        let is_it = |row: &mapping::program::Device| is_of((known.id, &known.name), row);
+        let place = program.devices.iter().position(is_it)?;
+        Some((DeviceIx(place as u32), (house.site, Handle::of(&known.key))))
+    });
+    Ok(rows.collect())
+}
+
 /// Notes the number and the name that a device has in the mapping in force: by its number it is known through renames.
 pub(crate) fn follow(folder: &KeyFolder, device: &mut SealedDevice, program: &Program) {
-    let is_it = |row: &&mapping::program::Device| match device.id {
-        Some(id) => row.id == id,
-        None => *row.name == *device.name,
-    };
+    let is_it = |row: &&mapping::program::Device| is_of((device.id, &device.name), row);
     let Some(row) = program.devices.iter().find(is_it) else {
         return;
     };

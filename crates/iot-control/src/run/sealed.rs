@@ -24,7 +24,7 @@ use store::{HouseKeys, SealedDevice};
 use types::{InputNo, Instant, Now};
 use wire::{Body, Config, Handle, PART_LEN_MAX, PublicKey, Site};
 
-use crate::kernel::Kernel;
+use crate::{acl, kernel::Kernel};
 use cages::Cages;
 use row::Row;
 
@@ -181,6 +181,15 @@ impl Sealed {
     /// What a device is called in public.
     pub(super) fn handle_of(&self, device: DeviceIx) -> Option<Handle> {
         self.handles.get(&device).copied()
+    }
+
+    /// The devices of the mapping in force that have a key.
+    pub(super) fn known(&self) -> acl::Sealed {
+        let site = self.own.map(|(_, site)| site);
+        let handles = self.handles.iter();
+        handles
+            .filter_map(|(device, handle)| Some((*device, (site?, *handle))))
+            .collect()
     }
 
     /// The device with this handle.

@@ -121,8 +121,9 @@ impl Uplink {
     }
 
     /// The list by which it would.
-    fn list(&self, program: &mapping::Program) -> acl::List {
-        acl::List::new(program, self.user.as_deref())
+    fn list(&self, app: &App) -> acl::List {
+        let program = app.dispatcher.program();
+        acl::List::new(program, self.user.as_deref(), &app.sealed.known())
     }
 
     /// Why the external broker is not reached; `None`: it is.

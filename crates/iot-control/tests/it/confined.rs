@@ -3,10 +3,11 @@
 use std::fs;
 
 use serde_json::Value as Json;
+use wire::{Handle, Topic};
 
 use crate::harness::{
-    Client, Dispatcher, External, House, Kind, Login, Output, finish, iot_control, until,
-    write_passwords,
+    At, Client, Dispatcher, External, House, Kind, Login, Module, Output, finish, iot_control,
+    until, write_passwords,
 };
 
 const KEYS: &str = "iot/piano/keys/event";
@@ -183,4 +184,41 @@ fn a_dispatcher_that_may_do_nothing_at_the_broker_says_what_it_needs() {
     let dispatcher = Dispatcher::start_with(&place.house, &[], &settings);
     let said = dispatcher.says(0, "is not reached");
     assert!(said.contains("give our user the right to iot/#"), "{said}");
+}
+
+#[test]
+fn with_the_exported_list_a_sealed_module_has_its_own_topics_to_itself() {
+    let Some(place) = Place::new() else {
+        return;
+    };
+    let identity = place.house.identity("hall");
+    place.confine();
+    let dispatcher = place.dispatcher();
+    until("the proof", || is_verified(&dispatcher).then_some(()));
+    let at = At {
+        port: place.external.port(),
+        login: Some(login("hall")),
+    };
+    let hall = Module::up(&identity, 1, at);
+    let handle = Handle::of(&identity.device_public);
+    let topic = |topic: Topic| topic.text(identity.site).as_str().to_owned();
+    let own = [Topic::Up(handle), Topic::Down(handle), Topic::Will(handle)].map(topic);
+    let mut piano = place.module("piano", &["ic1/#", &own[0], &own[1]]);
+    for topic in &own {
+        assert_ne!(piano.publish(topic, "x"), 0, "{topic}");
+    }
+    assert_ne!(piano.publish("iot/hall/motion/event", "start"), 0);
+    assert_eq!(piano.publish(KEYS, PRESS), 0);
+    hall.shines(0, 0, true);
+    dispatcher.device_is("hall", "reports", |hall| {
+        hall["channels"]["lamp"]["reported"]["on"] == true
+    });
+    assert!(piano.messages(0).is_empty(), "{:?}", piano.messages(0));
+
+    // Another device gets a key: the broker goes by an older list now.
+    place.house.identity("desk");
+    until("no proof", || (!is_verified(&dispatcher)).then_some(()));
+    assert_eq!(place.diagnosis().0, "warning");
+    place.confine();
+    until("doctor", || (place.diagnosis().0 == "fine").then_some(()));
 }

@@ -4,31 +4,8 @@
 use serde_json::json;
 
 use crate::harness::{
-    Dispatcher, External, House, Login, finish, iot_control, until, write_passwords,
+    Dispatcher, External, House, Login, at_each_broker, finish, iot_control, until, write_passwords,
 };
-
-/// Each of these as a test of its own at each broker.
-macro_rules! at_each_broker {
-    ($($name:ident,)*) => {
-        mod mosquitto {
-            $(#[test]
-            fn $name() {
-                if let Some(mut external) = super::External::start() {
-                    super::$name(&mut external);
-                }
-            })*
-        }
-
-        mod nats {
-            $(#[test]
-            fn $name() {
-                if let Some(mut external) = super::External::nats() {
-                    super::$name(&mut external);
-                }
-            })*
-        }
-    };
-}
 
 at_each_broker! {
     an_event_at_the_external_broker_becomes_a_target_there,

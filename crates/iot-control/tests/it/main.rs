@@ -41,6 +41,7 @@ mod reload;
 mod report;
 mod rubbish;
 mod sealed;
+mod sealed_external;
 mod sealed_mqtt;
 mod sealed_simulation;
 mod simulated_edits;

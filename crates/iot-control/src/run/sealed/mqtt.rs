@@ -15,8 +15,8 @@ use super::{
     millis,
 };
 
-/// What is on its way to an external broker.
-const OUTSIDE: &str = "ic1/external/dn/";
+/// What the topics of frames begin with that are on their way to an external broker.
+const OUTSIDE: &str = "ic1/external/";
 
 /// What a message on a topic of the link is.
 pub(in crate::run) enum Brought {
@@ -30,7 +30,10 @@ pub(in crate::run) enum Brought {
 fn topic_to(site: Site, broker: Broker, device: Handle) -> Arc<str> {
     match broker {
         Broker::Own => Topic::Down(device).text(site).as_str().into(),
-        Broker::External => format!("{OUTSIDE}{device}").into(),
+        Broker::External => {
+            let topic = Topic::Down(device).text(site);
+            format!("{OUTSIDE}{}", without_prefix(topic.as_str())).into()
+        }
     }
 }
 
@@ -82,6 +85,15 @@ impl Sealed {
         }
     }
 
+    /// What crosses over to an external broker: what is heard there, and what is told.
+    pub(in crate::run) fn outside(&self) -> Option<([String; 2], String)> {
+        let (_, site) = self.own?;
+        let epoch = Topic::Epoch.text(site);
+        let below = epoch.as_str().trim_end_matches("epoch");
+        let heard = ["up", "w"].map(|kind| format!("{below}{kind}/+"));
+        Some((heard, format!("{OUTSIDE}{}dn/+", without_prefix(below))))
+    }
+
     /// Hands the letters out; they are not kept for who is not there.
     pub(in crate::run) fn post(&mut self, out: &mut Outbox) {
         self.flush();
@@ -95,6 +107,15 @@ impl Sealed {
         let Some((_, site)) = self.own else { return };
         self.letters.push((topic_to(site, broker, device), frame));
     }
+}
+
+fn without_prefix(topic: &str) -> &str {
+    topic.strip_prefix(PREFIX).unwrap_or(topic)
+}
+
+/// Where a frame that is on its way to an external broker goes there; `None`: it is none.
+pub(in crate::run) fn outside_topic(topic: &str) -> Option<String> {
+    Some(format!("{PREFIX}{}", topic.strip_prefix(OUTSIDE)?))
 }
 
 /// Whether only the link has a say on this topic.

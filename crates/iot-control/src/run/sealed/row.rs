@@ -11,6 +11,8 @@ use store::SealedDevice;
 use types::{DeviceId, Instant};
 use wire::{PublicKey, RoleId};
 
+use crate::run::keys;
+
 /// Roles that are remembered. An event is on its way for ten seconds at most, a state is told anew under the next role; nobody
 /// brings more edits into force meanwhile.
 const ROLES_KEPT: usize = 16;
@@ -71,10 +73,7 @@ impl Row {
     /// Looks it up. Says whether it has another name than under the mapping before.
     pub(super) fn recognise(&mut self, before: &Program, house: &Dispatcher) -> bool {
         let program = house.program();
-        let is_it = |device: &mapping::program::Device| match self.id {
-            Some(id) => device.id == id,
-            None => *device.name == *self.name,
-        };
+        let is_it = |device: &_| keys::is_of((self.id, &self.name), device);
         let place = program.devices.iter().position(is_it);
         let found = place.map(|place| DeviceIx(place as u32));
         let found = found.filter(|device| house.is_sealed(*device));

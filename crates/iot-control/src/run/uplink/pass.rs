@@ -14,6 +14,7 @@ use super::{
     client::{Ack, Answer, Client, Filter, Gone, Heard, Notice, Say, Version},
     session::{End, Said},
 };
+use crate::run::sealed::mqtt;
 
 /// How long a dispatcher that is alive may take to say so.
 const ANSWER_MAX: Duration = Duration::from_secs(3);
@@ -133,9 +134,7 @@ pub(super) async fn between(road: &Road, outside: End, inside: End) -> Ended {
 /// Tries again and again whether the broker holds devices to their own topics: somebody may change its list at any time.
 async fn prove(road: &Road, out: &Client, mut crossing: watch::Receiver<Rc<Outside>>) -> Ended {
     loop {
-        let list = road
-            .server
-            .enter(|_, app, _| road.uplink.list(app.dispatcher.program()));
+        let list = road.server.enter(|_, app, _| road.uplink.list(app));
         match canary::is_refused(out, list.canary()).await {
             Ok(is_refused) => road.uplink.confines.set(is_refused),
             // The end that is lost says why.
@@ -174,6 +173,10 @@ async fn follow(out: &Client, into: &Client, before: &Outside, now: &Outside) ->
     }
     for gone in before.told.difference(&now.told) {
         into.unsubscribe(gone.as_str()).await?;
+    }
+    // Of a device that got a key: from now on nobody is told in clear what it should be.
+    for gone in before.kept.difference(&now.kept) {
+        say(out, gone, String::new(), true).await?;
     }
     Ok(())
 }
@@ -227,6 +230,8 @@ impl Inward<'_> {
             }
             // It lay there and happened long ago.
             "event" | "set" if is_iot && message.retain => {}
+            // A frame is of its moment.
+            _ if mqtt::is_of_link(&message.topic) && message.retain => {}
             _ if self.is_ours(&message) => {}
             _ => return self.hand_on(message).await,
         }
@@ -310,7 +315,7 @@ impl Outward<'_> {
         // No broker keeps QoS 0 for who is away: what expires must not come when it means nothing any more.
         let is_loose = is_three && message.expiry_s.is_some();
         let say = Say {
-            topic: message.topic,
+            topic: mqtt::outside_topic(&message.topic).unwrap_or(message.topic),
             payload: message.payload,
             retain: message.retain,
             expiry_s: message.expiry_s,

@@ -18,6 +18,31 @@ use super::{
     wait::until,
 };
 
+/// Each of these as a test of its own at each broker.
+macro_rules! at_each_broker {
+    ($($name:ident,)*) => {
+        mod mosquitto {
+            $(#[test]
+            fn $name() {
+                if let Some(mut external) = crate::harness::External::start() {
+                    super::$name(&mut external);
+                }
+            })*
+        }
+
+        mod nats {
+            $(#[test]
+            fn $name() {
+                if let Some(mut external) = crate::harness::External::nats() {
+                    super::$name(&mut external);
+                }
+            })*
+        }
+    };
+}
+
+pub(crate) use at_each_broker;
+
 /// A running broker; killed when dropped.
 pub struct External {
     make: Make,
@@ -112,6 +137,11 @@ impl External {
     /// Whether it speaks MQTT 5.
     pub fn is_v5(&self) -> bool {
         self.make == Make::Mosquitto
+    }
+
+    /// Where it listens on this machine.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     fn file(&self, name: &str) -> PathBuf {

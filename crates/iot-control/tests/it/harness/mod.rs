@@ -23,6 +23,7 @@ pub use client::{Client, Connect, Message, Will};
 pub use command::{Output, finish, iot_control, run};
 pub use dispatcher::Dispatcher;
 pub use editor::{Editor, place};
+pub(crate) use external::at_each_broker;
 pub use external::{External, write_passwords};
 pub use house::{House, Login, PIANO_AND_LAMPS};
 pub use kind::{Kind, peers_folder, say_if_missing};
