@@ -16,7 +16,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use engine::Engine;
 use mapping::{
     Program,
-    program::{ChannelIx, DeviceIx, SlotIx},
+    program::{Carrier, ChannelIx, DeviceIx, SlotIx},
 };
 use types::{Instant, Now, UnixTime, Value};
 
@@ -75,26 +75,26 @@ pub struct Dispatcher {
 }
 
 impl Dispatcher {
-    /// A house that starts for the first time, and what comes of it: virtual devices are there from now on, which
-    /// rules may tell people.
+    /// A house before it starts for the first time; [`Input::Began`] is to come next.
     #[must_use]
-    pub fn begin(
-        program: Arc<Program>,
-        config: Config,
-        blocklist: Blocklist,
-        now: Now,
-    ) -> (Self, Effects) {
+    pub fn unbegun(program: Arc<Program>, config: Config, blocklist: Blocklist, now: Now) -> Self {
         let engine = Engine::new(Arc::clone(&program), now);
-        let mut dispatcher = Self::around(program, config, blocklist, engine);
-        let mut effects = Effects::default();
-        dispatcher.bring_virtual_devices(now, &mut effects);
-        (dispatcher, effects)
+        Self::around(program, config, blocklist, engine)
     }
 
-    /// As [`Self::begin`], where what comes of it was handed out long ago, or never is: in a replay or a rehearsal.
+    /// A house that began, where what came of that is nobody's concern: in a rehearsal, or where no journal holds it.
     #[must_use]
     pub fn new(program: Arc<Program>, config: Config, blocklist: Blocklist, now: Now) -> Self {
-        Self::begin(program, config, blocklist, now).0
+        let mut dispatcher = Self::unbegun(program, config, blocklist, now);
+        dispatcher.bring_virtual_devices(now, &mut Effects::default());
+        dispatcher
+    }
+
+    /// Whether [`Input::Began`] was applied, as far as it shows: virtual devices are there since.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        let mut all = DeviceIx::all(self.program.devices.len());
+        all.all(|ix| self.program[ix].carrier != Carrier::Virtual || self.engine.online(ix))
     }
 
     fn around(

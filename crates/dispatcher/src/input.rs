@@ -93,6 +93,9 @@ pub enum Input {
     Block(Block),
     /// A device is no longer blocked.
     Unblock(Subject),
+    /// The house begins: virtual devices are there from now on, and what is true from the start becomes true. The first input of
+    /// all, to [`crate::Dispatcher::unbegun`]; a journal that an older version began has none.
+    Began,
     /// The wall clock can be trusted from now on.
     ClockSynced,
     /// The dispatcher was down until now: what fell due meanwhile is treated as each rule's
@@ -176,6 +179,7 @@ impl Input {
             | Self::Report { .. }
             | Self::Online(_)
             | Self::Offline(_)
+            | Self::Began
             | Self::ClockSynced
             | Self::Resumed
             | Self::Config(_)
@@ -214,6 +218,7 @@ mod tag {
     pub(super) const SEVERAL: u8 = 12;
     pub(super) const RESUMED: u8 = 13;
     pub(super) const CONFIG: u8 = 14;
+    pub(super) const BEGAN: u8 = 15;
 }
 
 /// [`Who`] as a number and a name.

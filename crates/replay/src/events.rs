@@ -35,6 +35,8 @@ pub struct Teller<'h> {
     json: bool,
     day: String,
     last: Option<Now>,
+    /// The house began then; it had no settings before.
+    began: Option<Now>,
 }
 
 /// What somebody wants to see.
@@ -67,6 +69,7 @@ impl<'h> Teller<'h> {
             json,
             day: String::new(),
             last: None,
+            began: None,
         };
         teller.meet(travel.last(), travel.house().program());
         teller
@@ -135,6 +138,7 @@ impl<'h> Teller<'h> {
     /// A start of the dispatcher, other settings, or another mapping.
     fn mark(&mut self, step: &Step<'_>, before: Option<Now>, print: &mut impl FnMut(String)) {
         let now = step.record.now;
+        let input = step.input();
         let hash = || {
             let hash = store::MappingHash(step.program().hash).to_string();
             hash.get(..8).unwrap_or_default().to_owned()
@@ -146,7 +150,11 @@ impl<'h> Teller<'h> {
                 "mapping",
                 json!(hash),
             )
-        } else if step.input() == Some(Input::Resumed) {
+        } else if input == Some(Input::Began) {
+            self.began = Some(now);
+            let text = "the dispatcher started for the first time".to_owned();
+            (text, "began", json!(true))
+        } else if input == Some(Input::Resumed) {
             let down = before.map(|before| now.at.since(before.at));
             let text = match down {
                 Some(down) => format!(
@@ -157,7 +165,9 @@ impl<'h> Teller<'h> {
             };
             let seconds = down.map(|down| down.as_secs_f64());
             (text, "started_after_s", json!(seconds))
-        } else if let (Some(Input::Config(conduct)), Some(_)) = (step.input(), before) {
+        } else if let Some(Input::Config(conduct)) = input
+            && before.is_some_and(|_| self.began != Some(now))
+        {
             let text = format!("other settings are in force: {conduct}");
             (text, "settings", json!(conduct.to_string()))
         } else {

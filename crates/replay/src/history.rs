@@ -23,7 +23,7 @@ use crate::{
     heirs::{Heirs, Toward},
     player::Player,
     programs::Programs,
-    restore::restore,
+    restore::{from_nothing, is_beginning, restore},
     travel::Travel,
     trouble::{HistoryError, Trouble, Troubles},
     words::{clock_of, from_here, minute_of},
@@ -443,10 +443,13 @@ impl History {
         }
         self.trouble(|troubles| troubles.add(Trouble::FromNothing));
         let first = self.past.reader(InputNo(1)).find_map(Result::ok);
-        let now = first.map_or_else(Now::default, |record| record.now);
-        let blocks = Blocklist::default();
-        let dispatcher =
-            Dispatcher::new(Arc::clone(&self.newest), self.config.clone(), blocks, now);
+        let dispatcher = from_nothing(
+            Arc::clone(&self.newest),
+            self.config.clone(),
+            Blocklist::default(),
+            first.as_ref(),
+            Now::default(),
+        );
         Ok((dispatcher, InputNo(0)))
     }
 
@@ -479,6 +482,12 @@ impl History {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.past.before_oldest().is_none_or(|no| no == InputNo(0))
+    }
+
+    /// Whether the house begins with the input behind `no`: what it was before is nothing that anybody saw.
+    pub(crate) fn begins_after(&self, no: InputNo) -> bool {
+        let next = (no == InputNo(0)).then(|| self.past.reader(InputNo(1)).next());
+        matches!(next, Some(Some(Ok(record))) if is_beginning(&self.newest, &record))
     }
 
     /// Whether the clock was right when the oldest snapshot was taken.

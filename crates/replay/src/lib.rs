@@ -36,7 +36,7 @@ pub use lineage::path_after;
 pub use paint::Paint;
 pub use player::{Fed, Player};
 pub use programs::{Programs, StandIn};
-pub use restore::{Restored, restore};
+pub use restore::{Restored, from_nothing, restore};
 pub use series::Series;
 pub use target::Target;
 pub use travel::{Step, Travel};

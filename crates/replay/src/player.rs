@@ -130,7 +130,7 @@ impl Player {
                 Fed::Reloaded
             }
             input => {
-                if input == Input::Resumed {
+                if matches!(input, Input::Began | Input::Resumed) {
                     self.started = Some(record.now);
                 }
                 self.dispatcher.apply(record.now, input, effects);
@@ -170,7 +170,8 @@ impl Player {
 fn is_of_a_start(input: &Input) -> bool {
     matches!(
         input,
-        Input::Resumed
+        Input::Began
+            | Input::Resumed
             | Input::Config(_)
             | Input::Reload { .. }
             | Input::Block(_)

@@ -15,6 +15,8 @@ use crate::{
     lineage::Lineage,
     player::Fed,
     target::Target,
+    travel::Travel,
+    trouble::HistoryError,
     words::second_of,
 };
 
@@ -87,7 +89,7 @@ pub struct Recording {
 /// # Errors
 /// It can't be read, or is nothing that a test can say.
 pub fn record(history: &History, wanted: &Wanted) -> Result<Recording, Unrecordable> {
-    let travel = history.from_or_oldest(wanted.since, wanted.until)?;
+    let travel = travel(history, wanted)?;
     let program = Arc::clone(travel.house().program());
     let names = Names::of(history, travel.last(), &program);
     let wanted = &wanted.in_words_of(history, travel.last(), &program);
@@ -116,6 +118,15 @@ pub fn record(history: &History, wanted: &Wanted) -> Result<Recording, Unrecorda
     recorder.end()
 }
 
+/// What is wanted, without the house's beginning: a test begins with a house that began.
+fn travel<'h>(history: &'h History, wanted: &Wanted) -> Result<Travel<'h>, HistoryError> {
+    let mut travel = history.from_or_oldest(wanted.since, wanted.until)?;
+    if history.begins_after(travel.last()) {
+        travel.next()?;
+    }
+    Ok(travel)
+}
+
 /// Whether a decision is about something that is asked for, or a rule that is looked at it.
 fn is_about(program: &Program, decision: &Decision, only: &[Filter]) -> bool {
     let explainer = Explainer::new(program);
@@ -136,7 +147,7 @@ fn scope(history: &History, wanted: &Wanted) -> Result<Option<Scope>, Unrecordab
     }
     let mut shares = BTreeSet::new();
     let mut is_anything = false;
-    let mut travel = Steady::new(history.from_or_oldest(wanted.since, wanted.until)?);
+    let mut travel = Steady::new(travel(history, wanted)?);
     // Another mapping is refused where it comes: until then it is this one.
     let program = Arc::clone(travel.house().program());
     while let Some(step) = travel.next()? {

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use dispatcher::{Config, Dispatcher, Note, SnapshotError};
+use dispatcher::{Blocklist, Config, Dispatcher, Input, Note, SnapshotError};
 use mapping::Program;
-use store::{DatabaseReader, Snapshot};
-use types::InputNo;
+use store::{Class, DatabaseReader, Record, Snapshot};
+use types::{InputNo, Now};
 
 use crate::{programs::Programs, trouble::HistoryError};
 
@@ -56,4 +56,27 @@ pub fn restore(
         snapshot = older;
     }
     Ok(None)
+}
+
+/// The house before the `first` record of its journal, where there is no snapshot: before it began, which that record may tell.
+/// Where an older version began the journal it does not, and the house began already. `now` counts where there is no record.
+#[must_use]
+pub fn from_nothing(
+    program: Arc<Program>,
+    config: Config,
+    blocklist: Blocklist,
+    first: Option<&Record>,
+    now: Now,
+) -> Dispatcher {
+    let now = first.map_or(now, |record| record.now);
+    if first.is_none_or(|record| is_beginning(&program, record)) {
+        Dispatcher::unbegun(program, config, blocklist, now)
+    } else {
+        Dispatcher::new(program, config, blocklist, now)
+    }
+}
+
+/// Whether a house begins with `record`.
+pub(crate) fn is_beginning(program: &Program, record: &Record) -> bool {
+    record.class == Class::Input && Input::decode(program, &record.body) == Ok(Input::Began)
 }

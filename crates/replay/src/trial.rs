@@ -129,11 +129,20 @@ impl<'h> Trial<'h> {
         let mut other = match restored {
             Ok((other, _)) => other,
             // Its own bytes; a house from nothing is the next best.
-            Err(_) => Dispatcher::new(Arc::clone(&program), config, Blocklist::default(), now),
+            Err(_) => Dispatcher::new(
+                Arc::clone(&program),
+                config.clone(),
+                Blocklist::default(),
+                now,
+            ),
         };
         let mut tried = Tried::new(history, Arc::clone(&program));
         let heirs = tried.heirs(travel.last(), house.program());
-        if other.program().hash != program.hash {
+        let is_same = other.program().hash == program.hash;
+        if !is_same && history.begins_after(travel.last()) {
+            let blocks = heirs.blocks(house.blocklist());
+            other = Dispatcher::unbegun(program, config, blocks, now);
+        } else if !is_same {
             let effects = &mut Effects::default();
             other.replace_by(now, program, &heirs.succession(), effects);
             let blocks = heirs.blocks(house.blocklist());
@@ -236,7 +245,7 @@ impl<'h> Trial<'h> {
         self.summary.inputs += 1;
         self.summary.until = now.wall;
         let mut would = Vec::new();
-        if input != Some(Input::Resumed) {
+        if !matches!(input, Some(Input::Began | Input::Resumed)) {
             self.pass_time(now, &mut would);
         }
         if let Some(input) = input {

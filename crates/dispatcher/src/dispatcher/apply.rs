@@ -71,6 +71,10 @@ impl Dispatcher {
             Input::Var { var, to } => self.run(now, engine::Input::Var { var, to }, effects),
             Input::Block(block) => self.block(now, block, effects),
             Input::Unblock(subject) => self.unblock(now, &subject, effects),
+            Input::Began => {
+                self.bring_virtual_devices(now, effects);
+                self.run(now, engine::Input::Tick, effects);
+            }
             Input::Resumed => {
                 let notes = self.resume(now);
                 effects.notes.extend(notes);

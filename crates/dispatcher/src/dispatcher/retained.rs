@@ -13,7 +13,7 @@ use crate::{
 };
 
 impl Dispatcher {
-    /// Publishes everything that lies retained. To be called once, after [`Dispatcher::begin`] or after
+    /// Publishes everything that lies retained. To be called once, after [`crate::Input::Began`] or after
     /// [`Dispatcher::restore`] and the replay of the journal's tail. Devices that were there before a restart
     /// and whose sessions say so count as there until [`crate::Config::reconnect_within`] has passed.
     pub fn announce(&mut self, now: Now, effects: &mut Effects) {

@@ -84,6 +84,7 @@ fn read(program: &Program, d: &mut Decoder<'_>, outermost: bool) -> Read<Input> 
         tag::BLOCK => Input::Block(d.decode()?),
         tag::UNBLOCK => Input::Unblock(d.decode()?),
         tag::CLOCK_SYNCED => Input::ClockSynced,
+        tag::BEGAN => Input::Began,
         tag::RESUMED => Input::Resumed,
         tag::RELOAD => Input::Reload {
             hash: d

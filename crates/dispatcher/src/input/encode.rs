@@ -115,6 +115,9 @@ fn write(input: &Input, program: &Program, e: &mut Out<'_>) -> Done {
         Input::Unblock(subject) => {
             e.array(2)?.u8(tag::UNBLOCK)?.encode(subject)?;
         }
+        Input::Began => {
+            e.array(1)?.u8(tag::BEGAN)?;
+        }
         Input::Resumed => {
             e.array(1)?.u8(tag::RESUMED)?;
         }

@@ -19,7 +19,11 @@ fn a_house_that_begins_tells_what_comes_of_its_virtual_devices() {
         do   = { notify = "all", text = "the house is there" }
     "#;
     let (config, blocks) = (Config::default(), Blocklist::default());
-    let (_, effects) = Dispatcher::begin(program(text), config, blocks, start());
+    let mut house = Dispatcher::unbegun(program(text), config, blocks, start());
+    assert!(!house.has_begun());
+    let mut effects = Effects::default();
+    house.apply(start(), Input::Began, &mut effects);
+    assert!(house.has_begun());
     let told: Vec<&str> = effects
         .notifications
         .iter()

@@ -54,6 +54,8 @@ pub(super) struct App {
     pub(super) teller: Teller,
     /// Simulated modules that were started and are not all there yet.
     arriving: Option<Arriving>,
+    /// A house without a past: what it was before it began, and when that was.
+    unbegun: Option<(Now, Vec<u8>)>,
     anonymous: Anonymous,
     clients: Clients,
     journal: Journal,
@@ -91,6 +93,7 @@ impl App {
             refusals: Refusals::default(),
             teller: Teller::default(),
             arriving: None,
+            unbegun: None,
             anonymous,
             clients: Clients::default(),
             journal: Journal::after(last),
@@ -108,12 +111,9 @@ impl App {
         }
     }
 
-    /// Hands out what came of the house's beginning. Nobody is connected yet: [`App::start`] sends what the house
-    /// is then, people are told now.
-    pub(super) fn begin(&mut self, now: Now, begun: Effects) {
-        self.effects = begun;
-        self.tell_lost();
-        self.hand_out(now, &mut Outbox::default());
+    /// The house has no past: what it is before it begins is kept as its first snapshot, from which all of its past can be told.
+    pub(super) fn is_new(&mut self, now: Now) {
+        self.unbegun = Some((now, self.dispatcher.state()));
     }
 
     /// Goes over to the settings, the mapping and the blocks of today, before anybody is connected. Gives what an edit gave other
@@ -123,15 +123,19 @@ impl App {
         house: &House,
         conduct: Conduct,
         blocklist: &Blocklist,
-        has_past: bool,
         now: Now,
     ) -> String {
         let mut others = String::new();
         self.keeper.is_to_archive(house.archived(now.at));
-        if has_past {
+        // To people; nobody else is connected yet, and `start` sends what the house is then. One that was killed before it kept
+        // its beginning begins again.
+        let has_begun = self.unbegun.is_none() && self.dispatcher.has_begun();
+        let input = match self.journal.last() == InputNo(0) && !has_begun {
+            true => Input::Began,
             // From where it was to now: what fell due in between goes by each rule's `after_downtime`.
-            self.take(now, Input::Resumed, &mut Outbox::default());
-        }
+            false => Input::Resumed,
+        };
+        self.take(now, input, &mut Outbox::default());
         if *self.dispatcher.conduct() != conduct {
             self.take(now, Input::Config(conduct), &mut Outbox::default());
         }
@@ -185,6 +189,9 @@ impl App {
     ) {
         self.journal.start(store, durable);
         self.archive_mapping();
+        if let Some((then, body)) = self.unbegun.take() {
+            self.keep_snapshot(InputNo(0), then, body, core.kept().facts());
+        }
         self.effects.clear();
         self.dispatcher.announce(now, &mut self.effects);
         let mut out = Outbox::default();
@@ -364,11 +371,15 @@ impl App {
         let (body, broker) = (self.dispatcher.state(), core.kept().facts());
         self.journal.snapshot_taken(body.len() + broker.len());
         self.snapshot_due = now.at.after(SNAPSHOT_EVERY);
+        self.keep_snapshot(self.journal.last(), now, body, broker);
+    }
+
+    fn keep_snapshot(&self, no: InputNo, now: Now, body: Vec<u8>, broker: Vec<u8>) {
         let Some(store) = self.journal.store() else {
             return;
         };
         let snapshot = Snapshot {
-            no: self.journal.last(),
+            no,
             now,
             mapping: MappingHash(self.dispatcher.program().hash),
             format: dispatcher::STATE_FORMAT,

@@ -8,7 +8,7 @@ use std::{
 
 use ::broker::Kept;
 use anyhow::Context;
-use dispatcher::{Blocklist, Conduct, Config, Dispatcher, Effects};
+use dispatcher::{Blocklist, Conduct, Config, Dispatcher};
 use jiff::Timestamp;
 use mapping::Program;
 use replay::Programs;
@@ -80,7 +80,7 @@ pub(super) fn recover(
         },
         ..Config::default()
     };
-    let (dispatcher, begun) = bring_back(&store, found, house, &first, config, now)?;
+    let dispatcher = bring_back(&store, found, house, &first, config, now)?;
     if !options.replace_house && whose::is_another_house(dispatcher.program(), &house.program) {
         anyhow::bail!(whose::another_house(&folder, dispatcher.program()));
     }
@@ -104,9 +104,9 @@ pub(super) fn recover(
     let mut app = App::new(dispatcher, users, settings.mqtt.anonymous, last, now);
     app.teller = Teller::start(&settings.notify).context(settings::FILE)?;
     if !has_past {
-        app.begin(now, begun);
+        app.is_new(now);
     }
-    let others = app.adopt(house, conduct(settings), &blocklist, has_past, now);
+    let others = app.adopt(house, conduct(settings), &blocklist, now);
     if !others.is_empty() {
         printer::tell(others.trim_start_matches("; "));
     }
@@ -281,8 +281,8 @@ fn blocks_of_today(
     }
 }
 
-/// Snapshot and tail, each input under the mapping that was in force when it came; and what came of the house's
-/// beginning, where it begins here.
+/// Snapshot and tail, each input under the mapping that was in force when it came; a house that did not begin yet, where there is
+/// neither.
 fn bring_back(
     store: &Store,
     found: store::Recovered,
@@ -290,7 +290,7 @@ fn bring_back(
     blocklist: &Blocklist,
     config: Config,
     now: Now,
-) -> anyhow::Result<(Dispatcher, Effects)> {
+) -> anyhow::Result<Dispatcher> {
     let today = &house.program;
     let mut programs = Programs::knowing([Arc::clone(today)]);
     let newest = found.snapshot.as_ref().map_or(InputNo(0), |taken| taken.no);
@@ -306,18 +306,18 @@ fn bring_back(
         true => found.tail,
         false => store.reader(from.next()),
     };
-    let (dispatcher, begun) = match restored {
+    let dispatcher = match restored {
         Some(restored) => {
             let program = restored.house.program();
             for line in summed_up(restored.notes.iter().map(|note| note.render(program))) {
                 printer::tell(line);
             }
-            (restored.house, Effects::default())
+            restored.house
         }
         None => {
             let first = store.reader(InputNo(1)).find_map(Result::ok);
-            let then = first.map_or(now, |record| record.now);
-            Dispatcher::begin(Arc::clone(today), config, blocklist.clone(), then)
+            let (program, blocks) = (Arc::clone(today), blocklist.clone());
+            replay::from_nothing(program, config, blocks, first.as_ref(), now)
         }
     };
     let dispatcher = tail::replay(dispatcher, tail, store, |hash| {
@@ -326,5 +326,5 @@ fn bring_back(
     for stand_in in programs.stand_ins() {
         tracing::warn!("{stand_in}");
     }
-    Ok((dispatcher?, begun))
+    dispatcher
 }

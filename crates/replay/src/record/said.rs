@@ -96,6 +96,7 @@ impl Recorder<'_> {
             Input::Block(_) | Input::Unblock(_) => {
                 return Err(self.unsaid(now, "a block was set or lifted"));
             }
+            Input::Began => return Err(self.unsaid(now, "the house began")),
             Input::Resumed => return Err(self.unsaid(now, "the dispatcher was restarted")),
             Input::ClockSynced if !self.before.synced => {
                 return Err(self.unsaid(now, "the clock was synchronised"));

@@ -101,9 +101,27 @@ impl Home {
     }
 
     pub(crate) fn starting(files: &Files, now: Now) -> Self {
+        Self::with(files, now, Dispatcher::new, None)
+    }
+
+    /// As [`Self::new`], with its beginning in the journal. [`Self::new`] is a house that an older version began.
+    pub(crate) fn beginning(files: &Files) -> Self {
+        Self::with(files, evening(), Dispatcher::unbegun, Some(Input::Began))
+    }
+
+    fn with(
+        files: &Files,
+        now: Now,
+        house: impl FnOnce(Arc<Program>, Config, Blocklist, Now) -> Dispatcher,
+        first: Option<Input>,
+    ) -> Self {
         let program = load(files);
-        let blocks = Blocklist::default();
-        let dispatcher = Dispatcher::new(Arc::clone(&program), Config::default(), blocks, now);
+        let dispatcher = house(
+            Arc::clone(&program),
+            Config::default(),
+            Blocklist::default(),
+            now,
+        );
         let mut home = Self {
             folder: tempfile::tempdir().unwrap(),
             store: None,
@@ -121,6 +139,7 @@ impl Home {
         };
         let (store, _) = Store::open(&home.state(), home.options()).unwrap();
         home.start(store);
+        first.into_iter().for_each(|input| home.take(input));
         home.connect_all();
         home.pass_ms(10_000);
         home

@@ -5,6 +5,7 @@
     reason = "a house that can't be set up fails the test, wherever that is"
 )]
 
+mod beginnings;
 mod chronicles;
 mod close_records;
 mod conditions;

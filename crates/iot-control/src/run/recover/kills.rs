@@ -91,10 +91,14 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::of(HOUSE)
+    }
+
+    fn of(mapping: &str) -> Self {
         let root = tempfile::tempdir().expect("a folder");
         let house = root.path().join("house");
         fs::create_dir(&house).expect("a folder");
-        fs::write(house.join("mapping.toml"), HOUSE).expect("it can be written");
+        fs::write(house.join("mapping.toml"), mapping).expect("it can be written");
         let state = root.path().join("state-0");
         Self {
             root: Rc::new(root),
@@ -347,19 +351,89 @@ fn the_downtime_of_a_house_in_which_nothing_happened_yet_is_noted_too() {
     let mut bench = Bench::new();
     let born = machine(0, 0);
     let running = Running::start(bench.recover(&born), &born);
-    running.wait_for_snapshot(InputNo(0));
+    running.go_on();
+    running.wait_for_snapshot(InputNo(1));
     bench.leave();
     let machine = machine(1, 30);
     let running = Running::start(bench.recover(&machine), &machine);
     running.go_on();
-    running.wait_for_snapshot(InputNo(1));
+    running.wait_for_snapshot(InputNo(2));
     let records = running.store.reader(InputNo(1));
     let inputs: Vec<_> = records
         .map(|read| read.expect("it is whole"))
         .filter(|record| record.class == store::Class::Input)
         .map(|record| Input::decode(running.app.dispatcher.program(), &record.body))
         .collect();
-    assert_eq!(inputs, [Ok(Input::Resumed)]);
+    assert_eq!(inputs, [Ok(Input::Began), Ok(Input::Resumed)]);
+}
+
+/// Rules that fire as the house begins: a device without hardware is there, and something holds.
+const BEGINNING: &str = r#"
+format = 1
+
+[device.hall]
+id = 1
+io.lamp = { kind = "switch" }
+io.fan = { kind = "switch" }
+
+[device.mode]
+virtual = true
+io.party = { kind = "switch" }
+
+[var]
+hellos = { kind = "number", start = 0, keep = true }
+
+[rule.hello]
+when = "mode.online"
+do = ["hall.lamp.on", { var = "hellos", to = "${var.hellos + 1}" }]
+
+[rule.few]
+when = { holds = "var.hellos < 5" }
+do = "hall.fan.on"
+"#;
+
+#[test]
+fn a_house_that_is_killed_as_it_begins_is_the_same_at_the_next_start_and_tells_why() {
+    let mut ends = Vec::new();
+    for killed in [
+        Killed::BeforeItIsJournalled,
+        Killed::BeforeReady,
+        Killed::AfterReady,
+    ] {
+        let mut bench = Bench::of(BEGINNING);
+        bench.start_and_kill(&machine(0, 0), killed);
+        ends.push((bench, format!("{killed:?}")));
+    }
+    // What it was before it began is kept, and nothing of the journal.
+    let mut bench = Bench::of(BEGINNING);
+    bench.start_and_kill(&machine(0, 0), Killed::BeforeReady);
+    let journal = bench.state.join("journal");
+    for entry in fs::read_dir(&journal).expect("a folder") {
+        fs::remove_file(entry.expect("an entry").path()).expect("it can be removed");
+    }
+    ends.push((bench, "without a journal".to_owned()));
+    for (mut bench, context) in ends {
+        let running = Running::start(bench.recover(&machine(0, 30)), &machine(0, 30));
+        assert!(running.on("hall.lamp"), "{context}");
+        assert!(running.on("hall.fan"), "{context}");
+        let hellos = running.var("hellos");
+        assert_eq!(hellos, Value::Number(1.0), "{context}: it begins once");
+        let last = running.written.recv().expect("it is written");
+        running.go_on();
+        running.wait_for_snapshot(last);
+        bench.leave();
+        let past = replay::History::open(&bench.state).expect("it can be looked at");
+        for (channel, rule) in [("hall.lamp", "hello"), ("hall.fan", "few")] {
+            let why = replay::why::why(&past, channel, None).expect("it is read");
+            let text = why.expect("it changed").text(
+                past.zone(),
+                machine(0, 30).wall,
+                replay::Paint::None,
+            );
+            assert!(text.contains(&format!("rule {rule}")), "{context}: {text}");
+        }
+        assert_eq!(past.troubles(), [], "{context}");
+    }
 }
 
 fn at(seconds: u64) -> Instant {
@@ -396,7 +470,8 @@ fn motion() -> Bench {
     // A second later what was collected is handed over.
     running.tick(now(1));
     running.app.drained(&running.core);
-    assert_eq!(running.written.recv(), Ok(InputNo(1)));
+    assert_eq!(running.written.recv(), Ok(InputNo(1)), "its beginning");
+    assert_eq!(running.written.recv(), Ok(InputNo(2)), "the motion");
     bench.leave();
     bench
 }
