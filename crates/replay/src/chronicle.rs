@@ -3,7 +3,10 @@
 //! Called by the running dispatcher now and then, away from its hot thread, and for charts. It all follows from the
 //! journal, and is written down because that is dropped after some days.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use dispatcher::{Dispatcher, Input, Observed};
 use mapping::{
@@ -16,6 +19,7 @@ use types::{DeviceId, InputNo, UnixTime, Value};
 use crate::{
     history::{History, Until},
     player::Fed,
+    touched::{is_told, speakers, touched},
     travel::{Step, Travel},
     trouble::HistoryError,
 };
@@ -66,6 +70,7 @@ impl History {
             history: self,
             fields: Vec::new(),
             heard: Vec::new(),
+            is_behind: false,
             chronicle: Chronicle {
                 up_to: after,
                 ..Chronicle::default()
@@ -89,6 +94,8 @@ struct Scribe<'h> {
     fields: Vec<Field>,
     /// By device.
     heard: Vec<Option<UnixTime>>,
+    /// More may have changed since the last record that was written than the next one says.
+    is_behind: bool,
     chronicle: Chronicle,
     devices: BTreeMap<DeviceId, Device>,
 }
@@ -112,8 +119,11 @@ impl Scribe<'_> {
                 changes: &mut self.chronicle.changes,
                 devices: &mut self.devices,
             };
+            // What came at no known time, or where inputs are missing, stands in no decision of this step.
+            let is_behind = !is_timed || !step.is_certain;
+            let was_behind = std::mem::replace(&mut self.is_behind, is_behind);
             if is_timed && !looks_around {
-                pen.write(&step);
+                pen.write(&step, was_behind);
             }
             if looks_around {
                 let old = std::mem::replace(&mut self.program, Arc::clone(step.program()));
@@ -191,19 +201,26 @@ struct Pen<'s> {
 }
 
 impl Pen<'_> {
-    fn write(mut self, step: &Step<'_>) {
+    /// Of a step; `looks_at_all`: whatever it says.
+    fn write(mut self, step: &Step<'_>, looks_at_all: bool) {
         let program = Arc::clone(step.program());
         let wall = step.record.now.wall;
-        for slot in SlotIx::all(program.slots.len()) {
-            self.field(&program, step.house, slot, wall);
+        let input = step.input();
+        let (channels, devices) = match looks_at_all {
+            true => all_of(&program),
+            false => looked_at(&program, input.as_ref(), step),
+        };
+        for slot in channels.iter().flat_map(|it| &program[*it].slots) {
+            self.field(&program, step.house, *slot, wall);
         }
-        for device in DeviceIx::all(program.devices.len()) {
+        for device in devices {
             let heard = step.house.last_heard(device);
             if std::mem::replace(&mut self.heard[device.index()], heard) != heard {
                 self.see(&program, device, wall);
             }
         }
-        match (step.input(), &step.fed) {
+        debug_assert!(self.is_up_to_date(step), "what changed was not looked at");
+        match (input, &step.fed) {
             (Some(Input::Online(device)), _) => self.count(&program, device, wall, CAME),
             (
                 _,
@@ -217,6 +234,15 @@ impl Pen<'_> {
             }
             _ => {}
         }
+    }
+
+    /// Whether all is written down as it is in the house.
+    fn is_up_to_date(&self, step: &Step<'_>) -> bool {
+        let (house, engine) = (step.house, step.house.engine());
+        let mut fields = (0..).map(SlotIx).zip(self.fields.iter());
+        let mut heard = (0..).map(DeviceIx).zip(self.heard.iter());
+        fields.all(|(slot, known)| known.value.as_ref() == engine.reported_last(slot))
+            && heard.all(|(device, known)| house.last_heard(device) == *known)
     }
 
     fn field(&mut self, program: &Program, house: &Dispatcher, slot: SlotIx, wall: UnixTime) {
@@ -272,6 +298,29 @@ impl Pen<'_> {
             *seen.counters.entry(what.to_owned()).or_default() += 1;
         }
     }
+}
+
+/// The channels and devices that a record can have changed anything about; all, where its decisions don't say which.
+fn looked_at(
+    program: &Program,
+    input: Option<&Input>,
+    step: &Step<'_>,
+) -> (BTreeSet<ChannelIx>, BTreeSet<DeviceIx>) {
+    match input {
+        Some(input) if is_told(input) => {
+            let channels = touched(program, step.effects).into_iter().collect();
+            let devices = speakers(program, input).into_iter().collect();
+            (channels, devices)
+        }
+        Some(_) => all_of(program),
+        // What was only seen changes nothing.
+        None => (BTreeSet::new(), BTreeSet::new()),
+    }
+}
+
+fn all_of(program: &Program) -> (BTreeSet<ChannelIx>, BTreeSet<DeviceIx>) {
+    let channels = ChannelIx::all(program.channels.len()).collect();
+    (channels, DeviceIx::all(program.devices.len()).collect())
 }
 
 /// Names of a field's channel and of the field.

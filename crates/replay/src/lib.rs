@@ -20,6 +20,7 @@ mod restore;
 mod series;
 pub mod state;
 mod target;
+mod touched;
 mod travel;
 pub mod trial;
 mod trouble;

@@ -21,6 +21,7 @@ use crate::{
     heirs::Heirs,
     history::{History, Until},
     player::Fed,
+    touched::{is_told, touched},
     travel::Travel,
     trouble::HistoryError,
 };
@@ -28,11 +29,9 @@ use crate::{
 mod commands;
 mod json;
 mod text;
-mod touched;
 mod tried;
 
 use commands::Command;
-use touched::{is_told, touched};
 use tried::Tried;
 
 /// Reports that one input may set off in the other house before it counts as restless.

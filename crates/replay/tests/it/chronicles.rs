@@ -2,9 +2,9 @@
 
 use replay::Series;
 use store::{Change, Chronicle};
-use types::{InputNo, UnixTime, Value};
+use types::{InputNo, Now, UnixTime, Value};
 
-use crate::home::{Home, piano_house, renamed};
+use crate::home::{Home, evening, piano_house, renamed};
 
 const ALL: (UnixTime, UnixTime) = (UnixTime(i64::MIN), UnixTime(i64::MAX));
 
@@ -187,4 +187,24 @@ fn a_new_channel_has_no_values_of_the_one_that_had_its_first_name() {
     let series = |path| told(&past.series(path, ALL.0, ALL.1).unwrap());
     assert_eq!(series("attic.lux"), ["attic.lux=20"]);
     assert_eq!(series("floor.lux"), ["floor.lux=10"]);
+}
+
+#[test]
+fn what_came_while_nobody_knew_the_time_is_written_down_once_it_is_known() {
+    let unsynced = Now {
+        synced: false,
+        ..evening()
+    };
+    let mut home = Home::starting(&piano_house(), unsynced);
+    home.says("living", "temp/state", "20");
+    home.pass(60);
+    home.now.synced = true;
+    home.lux(10);
+    home.pass(60);
+    let written = chronicle(&mut home, InputNo(0));
+    assert_eq!(
+        rows(&written, "living.temp"),
+        ["temperature=Some(Number(20.0))"]
+    );
+    assert_eq!(rows(&written, "hall.lux"), ["lux=Some(Number(10.0))"]);
 }

@@ -1,4 +1,4 @@
-//! Which outputs an input may have changed anything about: only those have to be looked at behind it.
+//! Which channels an input may have changed anything about, and which devices it heard: only those have to be looked at behind it.
 
 use dispatcher::{Effects, Input};
 use engine::{Cause, Decision};
@@ -8,7 +8,7 @@ use mapping::{
 };
 
 /// The channels that are named in what came of an input.
-pub(super) fn touched(program: &Program, effects: &Effects) -> Vec<ChannelIx> {
+pub(crate) fn touched(program: &Program, effects: &Effects) -> Vec<ChannelIx> {
     let decisions = effects.engine.decisions.iter();
     decisions
         .flat_map(|decision| of_decision(program, decision))
@@ -33,7 +33,7 @@ fn of_decision(program: &Program, decision: &Decision) -> Vec<ChannelIx> {
 }
 
 /// Whether what an input changes stands in its decisions; after a block or a reload anything may be otherwise.
-pub(super) fn is_told(input: &Input) -> bool {
+pub(crate) fn is_told(input: &Input) -> bool {
     match input {
         Input::Event { .. }
         | Input::Report { .. }
@@ -45,5 +45,19 @@ pub(super) fn is_told(input: &Input) -> bool {
         | Input::Tick => true,
         Input::Several(inputs) => inputs.iter().all(is_told),
         _ => false,
+    }
+}
+
+/// The devices that say something with an input whose changes stand in its decisions.
+pub(crate) fn speakers(program: &Program, input: &Input) -> Vec<DeviceIx> {
+    match input {
+        Input::Event { event, .. } => vec![program[*event].device],
+        Input::Report { channel, .. } => vec![program[*channel].device],
+        Input::Online(device) => vec![*device],
+        Input::Several(inputs) => {
+            let all = inputs.iter();
+            all.flat_map(|input| speakers(program, input)).collect()
+        }
+        _ => Vec::new(),
     }
 }
