@@ -6,6 +6,7 @@
 pub mod archive;
 mod chronicle;
 mod comparison;
+mod departed;
 pub mod events;
 mod fate;
 mod heirs;
