@@ -136,8 +136,10 @@ fn show_rows(devices: &[Json]) {
             false if device["verified"] == false => "  unverified",
             false => "",
         };
+        let way = device["way"].as_str();
+        let way = way.map_or_else(String::new, |way| format!(" by {way}"));
         printer::result(format!(
-            "{id:>5}  {name:<width$}  {online}{sealed}{blocked}"
+            "{id:>5}  {name:<width$}  {online}{sealed}{way}{blocked}"
         ));
     }
 }

@@ -183,6 +183,16 @@ impl Sealed {
         self.handles.get(&device).copied()
     }
 
+    /// By which way a device is there; `None`: it has no session.
+    pub(super) fn way_of(&self, device: DeviceIx) -> Option<&'static str> {
+        let link = self.link.as_ref()?;
+        Some(match link.address(self.handle_of(device)?)? {
+            Address::Udp(_) => "udp",
+            Address::Mqtt(link::Broker::Own, _) => "mqtt",
+            Address::Mqtt(link::Broker::External, _) => "external-broker",
+        })
+    }
+
     /// The devices of the mapping in force that have a key.
     pub(super) fn known(&self) -> acl::Sealed {
         let site = self.own.map(|(_, site)| site);

@@ -81,6 +81,9 @@ pub(super) fn device(app: &App, now: Now, name: &str) -> Result<Json, String> {
         .filter(|(of, _, _)| *of == Some(device))
         .map(|(_, code, count)| (code.to_owned(), Json::from(count)))
         .collect();
+    if shown["sealed"].is_string() {
+        shown["way"] = Json::from(app.sealed.way_of(device));
+    }
     shown["channels"] = Json::Object(channels);
     shown["counters"] = Json::Object(counters);
     shown["last_refusal"] = Json::from(app.newest_refusal(name));

@@ -184,6 +184,14 @@ fn over_three_ways_modules_are_one_house(external: &External) {
     let mark = hall.mark();
     piano.key(PIANO_KEYS, 61);
     hall.shines(mark, HALL_LAMP, false);
+    let ways = [
+        ("piano", "udp"),
+        ("desk", "mqtt"),
+        ("hall", "external-broker"),
+    ];
+    for (name, way) in ways {
+        assert_eq!(dispatcher.device(name)["way"], way, "{name}");
+    }
     let down = topic(&identity, Topic::Down);
     let strays = listener.messages(0).into_iter();
     assert_eq!(strays.filter(|it| it.topic == down).count(), 0);

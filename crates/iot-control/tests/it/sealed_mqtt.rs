@@ -1,9 +1,11 @@
 //! Modules on the sealed link through our own broker: their frames are messages there, and nobody else's word counts.
 
+use std::collections::BTreeSet;
+
 use device::Sample;
 use wire::{Handle, Identity, Topic, Will};
 
-use crate::harness::{At, Client, Did, Dispatcher, House, Kind, Login, Module, until};
+use crate::harness::{At, Client, Did, Dispatcher, House, Kind, Login, Message, Module, until};
 
 const UDP: (&str, &str) = ("UDP__LISTEN", "127.0.0.1:0");
 
@@ -44,6 +46,10 @@ fn is_online(dispatcher: &Dispatcher<'_>, name: &str) {
     dispatcher.device_is(name, "is online", |device| device["online"] == true);
 }
 
+fn is_offline(told: &Message) -> bool {
+    told.topic == "iot/desk/availability" && told.payload == b"offline"
+}
+
 #[test]
 fn an_event_over_mqtt_switches_a_lamp_and_everybody_sees_it() {
     let house = House::with_rules("");
@@ -51,6 +57,8 @@ fn an_event_over_mqtt_switches_a_lamp_and_everybody_sees_it() {
     let desk = Module::up(&house.identity("desk"), 1, at(&dispatcher));
     let watcher = dispatcher.watcher();
     watcher.text(0, "iot/desk/availability", "online");
+    let shown = dispatcher.ask(&["device", "show", "desk"]).ok().stdout;
+    assert!(shown.contains("online  sealed by mqtt"), "{shown}");
     desk.press(DESK_BUTTON);
     watcher.field(0, "iot/desk/button/event", "event", "press");
     watcher.field(0, "iot/desk/lamp/target", "on", true);
@@ -166,10 +174,7 @@ fn a_forged_will_makes_nobody_offline_and_a_lost_connection_does_within_seconds(
     desk.switches(0, DESK_LAMP, true);
     thief.vanish();
     is_online(&dispatcher, "desk");
-    let offline = |it: &crate::harness::Message| {
-        it.topic == "iot/desk/availability" && it.payload == b"offline"
-    };
-    assert!(!watcher.messages(mark).iter().any(offline));
+    assert!(!watcher.messages(mark).iter().any(is_offline));
 
     desk.cut_off();
     watcher.text(mark, "iot/desk/availability", "offline");
@@ -251,7 +256,7 @@ fn a_block_is_in_force_at_once_over_mqtt_and_one_of_both_keeps_the_device_out() 
     keys.key(PIANO_KEYS, 62);
     watcher.field(0, "iot/piano/keys/event", "key", 62);
     let drives = lamp.mark();
-    let pressed = |key: u32| move |it: &crate::harness::Message| it.json()["key"] == key;
+    let pressed = |key: u32| move |it: &Message| it.json()["key"] == key;
     assert!(
         !watcher.messages(0).iter().any(pressed(61)),
         "it was blocked"
@@ -280,4 +285,57 @@ fn a_device_that_gets_another_key_leaves_its_old_topics_to_nobody() {
     let desk = Module::up(&new, 1, at(&dispatcher));
     desk.press(DESK_BUTTON);
     desk.switches(0, DESK_LAMP, true);
+}
+
+#[test]
+fn who_proves_nothing_in_the_cage_is_sent_away_and_the_device_stays() {
+    let house = House::with_rules("");
+    let dispatcher = house.start();
+    let identity = house.identity("desk");
+    let desk = Module::up(&identity, 1, at(&dispatcher));
+    let thieves: Vec<Client> = (0..9)
+        .map(|_| caged(&dispatcher, &identity, &[]).unwrap())
+        .collect();
+    // There is room for eight: the first ones make it for the last ones at once, the others have ten seconds.
+    thieves.iter().for_each(Client::lost);
+    desk.press(DESK_BUTTON);
+    desk.switches(0, DESK_LAMP, true);
+    assert_eq!(desk.connections(), 1);
+    is_online(&dispatcher, "desk");
+}
+
+#[test]
+fn a_copied_identity_is_told_to_people_also_where_both_have_the_same_topics() {
+    let house = House::with_rules("");
+    let dispatcher = house.start();
+    let identity = house.identity("piano");
+    let said = dispatcher.mark();
+    let _original = Module::up(&identity, 5, at(&dispatcher));
+    let _copy = Module::up(&identity, 5, at(&dispatcher));
+    dispatcher.says(said, "may be there twice with the same key");
+}
+
+#[test]
+fn a_module_whose_connection_is_cut_goes_on_in_its_session() {
+    let house = House::with_rules("");
+    let dispatcher = house.start();
+    let desk = Module::up(&house.identity("desk"), 1, at(&dispatcher));
+    is_online(&dispatcher, "desk");
+    let watcher = dispatcher.watcher();
+    desk.press(DESK_BUTTON);
+    desk.switches(0, DESK_LAMP, true);
+    for on in [false, true, false] {
+        let (mark, connections) = (desk.mark(), desk.connections());
+        desk.lose_connection();
+        until("another connection", || {
+            (desk.connections() > connections).then_some(())
+        });
+        desk.press(DESK_BUTTON);
+        desk.switches(mark, DESK_LAMP, on);
+    }
+    // One that is not answered at once is said again, the same.
+    let said = desk.said();
+    let greetings: BTreeSet<_> = said.iter().filter(|frame| frame[0] == 0x11).collect();
+    assert_eq!(greetings.len(), 1, "one session");
+    assert!(!watcher.messages(0).iter().any(is_offline));
 }

@@ -4,7 +4,12 @@
 //! Whoever knows a handle can come in; what is sealed is all that counts. So each connection is a user of its own, which
 //! takes over no other, none of it outlives it, and one that proves nothing goes after a while, or where too many are there.
 
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 use broker::{Access, Client, ClientKey, Filter};
 use types::Instant;
@@ -23,6 +28,8 @@ const OF_ONE_MAX: usize = 8;
 #[derive(Default)]
 pub(in crate::run) struct Cages {
     cages: BTreeMap<ClientKey, Cage>,
+    /// When those go that proved nothing yet; none of them is told twice.
+    waiting: BTreeSet<(Instant, ClientKey)>,
     /// How many there were.
     count: u64,
 }
@@ -71,6 +78,8 @@ impl Cages {
             no: self.count,
         };
         let goes = self.one_too_many(handle);
+        self.waiting
+            .extend(cage.until.map(|until| (until, client.key)));
         self.cages.insert(client.key, cage);
         goes
     }
@@ -100,33 +109,40 @@ impl Cages {
 
     /// The device said something sealed there.
     pub(in crate::run) fn proved(&mut self, client: ClientKey) {
-        if let Some(cage) = self.cages.get_mut(&client) {
-            cage.until = None;
+        let cage = self.cages.get_mut(&client);
+        if let Some(until) = cage.and_then(|cage| cage.until.take()) {
+            self.waiting.remove(&(until, client));
         }
     }
 
     /// A client left; gives the device whose connection it was, where that is proved.
     pub(super) fn left(&mut self, client: ClientKey) -> Option<Handle> {
         let cage = self.cages.remove(&client)?;
-        cage.until.is_none().then_some(cage.handle)
+        match cage.until {
+            Some(until) => {
+                self.waiting.remove(&(until, client));
+                None
+            }
+            None => Some(cage.handle),
+        }
     }
 
     /// The users of connections that proved nothing in time; each is told once.
     pub(in crate::run) fn overdue(&mut self, now: Instant) -> Vec<Arc<str>> {
         let mut overdue = Vec::new();
-        for cage in self.cages.values_mut() {
-            if cage.until.is_some_and(|until| until <= now) {
-                // It goes now; until it is gone nobody asks again.
-                cage.until = Some(now.after(PROOF_WITHIN));
-                overdue.push(Arc::clone(&cage.user));
-            }
+        while let Some((until, client)) = self.waiting.first().copied()
+            && until <= now
+        {
+            self.waiting.pop_first();
+            let cage = self.cages.get(&client);
+            overdue.extend(cage.map(|cage| Arc::clone(&cage.user)));
         }
         overdue
     }
 
     /// When [`Self::overdue`] is wanted.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.cages.values().filter_map(|cage| cage.until).min()
+        self.waiting.first().map(|(until, _)| *until)
     }
 
     /// The users of all connections with this handle.

@@ -81,8 +81,8 @@ struct Mqtt {
     login: Login,
     topics: [String; 3],
     boot_id: u64,
-    /// Of this boot so far.
-    connections: u32,
+    /// Of this boot so far, those that its broker took.
+    connections: Log<()>,
     stream: Option<TcpStream>,
     is_subscribed: bool,
     bytes: Vec<u8>,
@@ -90,8 +90,13 @@ struct Mqtt {
 }
 
 impl Line {
-    /// Of one boot of a module; what it sends is noted in `said`.
-    pub fn to(to: To, identity: &Identity, boot_id: u64, said: Log<Vec<u8>>) -> Self {
+    /// Of one boot of a module; what it sends is noted in `said`, each connection in `connections`.
+    pub fn to(
+        to: To,
+        identity: &Identity,
+        boot_id: u64,
+        (said, connections): (Log<Vec<u8>>, Log<()>),
+    ) -> Self {
         let way = match to {
             To::Udp(to) => {
                 let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -111,7 +116,7 @@ impl Line {
                     at,
                     topics,
                     boot_id,
-                    connections: 0,
+                    connections,
                     stream: None,
                     is_subscribed: false,
                     bytes: Vec::new(),
@@ -155,6 +160,13 @@ impl Line {
                 }
             }
             Way::Mqtt(mqtt) => mqtt.receive(),
+        }
+    }
+
+    /// Breaks its connection to a broker; datagrams have none.
+    pub fn lose(&mut self) {
+        if let Way::Mqtt(mqtt) = &mut self.way {
+            mqtt.lose();
         }
     }
 
@@ -204,6 +216,7 @@ impl Mqtt {
             9 => {
                 assert_eq!(body, [0, 1, 0], "its own topic is granted");
                 self.is_subscribed = true;
+                self.connections.push(());
                 Came::Connected
             }
             3 => {
@@ -225,11 +238,10 @@ impl Mqtt {
         stream.set_read_timeout(Some(LOOK_EVERY)).unwrap();
         stream.set_nodelay(true).unwrap();
         self.stream = Some(stream);
-        self.connections += 1;
         let mut body = text(b"MQTT");
         // User, password, a will of QoS 0 that is not retained, clean session; no keep-alive.
         body.extend([4, 0xC6, 0, 0]);
-        let id = format!("{:016x}-{}", self.boot_id, self.connections);
+        let id = format!("{:016x}-{}", self.boot_id, self.connections.len());
         body.extend(text(id.as_bytes()));
         body.extend(text(self.topics[2].as_bytes()));
         let will = Will {

@@ -32,6 +32,7 @@ pub enum Did {
 
 enum Order {
     Sample(u8, Sample<'static>),
+    LoseConnection,
     Leave,
 }
 
@@ -41,6 +42,7 @@ pub struct Module {
     thread: Option<JoinHandle<()>>,
     did: Log<Did>,
     said: Log<Vec<u8>>,
+    connections: Log<()>,
     boot_id: u64,
 }
 
@@ -89,10 +91,13 @@ impl Module {
         let (orders, inbox) = sync_channel(1_024);
         let (did, said) = (Log::default(), Log::default());
         let (identity, log) = (identity.clone(), did.clone());
-        let line = Line::to(to, &identity, boot_id, said.clone());
+        let connections = Log::default();
+        let notes = (said.clone(), connections.clone());
+        let line = Line::to(to, &identity, boot_id, notes);
         let thread = thread::spawn(move || run(&identity, about, line, &inbox, &log));
         Self {
             said,
+            connections,
             boot_id,
             orders: Some(orders),
             thread: Some(thread),
@@ -149,6 +154,11 @@ impl Module {
         self.said.since(0)
     }
 
+    /// How often a broker let it in so far.
+    pub fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
     /// Of this boot.
     pub fn boot_id(&self) -> u64 {
         self.boot_id
@@ -175,6 +185,11 @@ impl Module {
         for byte in [0x90, key, 80] {
             self.sample(channel, Sample::Byte(byte));
         }
+    }
+
+    /// Its connection to a broker breaks, without a goodbye; it makes another.
+    pub fn lose_connection(&self) {
+        self.order(Order::LoseConnection);
     }
 
     /// Says goodbye and ends.
@@ -222,6 +237,7 @@ fn run(
                 }
                 module.sample(channel, sample, now()).expect("it has that");
             }
+            Ok(Order::LoseConnection) => line.lose(),
             Ok(Order::Leave) => {
                 let len = module.bye(0, now(), &mut room).unwrap();
                 line.send(&room[..len]);
