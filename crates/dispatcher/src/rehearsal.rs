@@ -17,6 +17,7 @@ use mapping::{Program, house_test::HouseTest, program::Origin};
 mod afterwards;
 mod assign;
 mod compare;
+mod given;
 mod missed;
 mod neighbours;
 mod stage;
@@ -122,9 +123,13 @@ fn play(
     test: &HouseTest,
     verdict: &mut Verdict,
 ) -> Result<(), (Origin, Duration, Exhausted)> {
-    stage
+    let wrong = stage
         .give(test)
         .map_err(|exhausted| (test.origin.clone(), Duration::ZERO, exhausted))?;
+    if !wrong.is_empty() {
+        verdict.failures = wrong;
+        return Ok(());
+    }
     let mut before: Option<Played<'_>> = None;
     for (number, step) in (1..).zip(&test.steps) {
         let mut play = || {

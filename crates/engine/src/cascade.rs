@@ -4,7 +4,11 @@
 //! Called by [`crate::Engine`]. Conditions and computed values of one step see the house as it is before
 //! any of the step's actions. Must not know what a cause's deadline was.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use mapping::program::{ChannelIx, DeviceIx, EventIx, Program, RuleIx, SlotIx, TimerIx, VarIx};
 use types::{Instant, Now, UnixTime, Value};
@@ -66,6 +70,8 @@ pub(crate) struct Core {
     pub(crate) work: Work,
     /// Looks also where the index rules it out.
     pub(crate) watched: Option<RuleIx>,
+    /// For house tests: what becomes of them is no edge. Not part of the state.
+    pub(crate) resting: BTreeSet<HoldIx>,
 }
 
 /// A running timer.

@@ -105,6 +105,7 @@ impl Engine {
             known: None,
             work: Work::new(program.channels.len()),
             watched: None,
+            resting: Default::default(),
         };
         Self {
             program,
@@ -129,7 +130,7 @@ impl Engine {
         (ctx, &self.core)
     }
 
-    fn parts(&mut self) -> (Ctx<'_>, &mut Core) {
+    pub(crate) fn parts(&mut self) -> (Ctx<'_>, &mut Core) {
         let ctx = Ctx {
             program: &self.program,
             plan: &self.plan,

@@ -62,7 +62,10 @@ impl Core {
         let start = self.work.decision.seen.len();
         let mut seen = std::mem::take(&mut self.work.decision.seen);
         let truth = self.truth_of(ctx, now, plan, &mut seen);
-        let outcome = self.turn(plan, ix, now, depth, truth);
+        let outcome = match self.resting.contains(&ix) {
+            true => None,
+            false => self.turn(plan, ix, now, depth, truth),
+        };
         if let Some(outcome) = outcome {
             let range = (start as u32, seen.len() as u32);
             self.work.decision.seen = seen;
@@ -122,7 +125,7 @@ impl Core {
         outcome
     }
 
-    fn wait(&mut self, plan: &HoldPlan, ix: HoldIx, since: Instant) -> Pending {
+    pub(crate) fn wait(&mut self, plan: &HoldPlan, ix: HoldIx, since: Instant) -> Pending {
         let key = self.agenda.create(since.after(plan.span), Due::Hold(ix));
         Pending {
             since,
@@ -201,7 +204,7 @@ impl Core {
         }
     }
 
-    fn truth_of(
+    pub(crate) fn truth_of(
         &self,
         ctx: Ctx<'_>,
         now: Now,

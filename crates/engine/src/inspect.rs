@@ -4,7 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use mapping::program::{Expr, RuleIx, SlotIx, TimerIx, Trigger};
+use mapping::program::{ChannelIx, Expr, RuleIx, SlotIx, TimerIx, Trigger};
 use types::{Instant, Now, UnixTime, Value};
 
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
     cascade::{Core, Ctx},
     decision::Seen,
     eval,
+    gesture::Moment,
     house::Look,
     plan::Place,
 };
@@ -48,6 +49,15 @@ pub struct RunView {
     pub next: usize,
     /// When it goes on; `None`: it begins when the runs before it are over.
     pub until: Option<Instant>,
+}
+
+/// A button that was pressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ButtonView {
+    /// It was not let go since.
+    pub is_down: bool,
+    /// Time alone decides something still: whether it is a double, or a long press.
+    pub waits: bool,
 }
 
 impl Engine {
@@ -117,6 +127,31 @@ impl Engine {
         };
         let mut begun = core.sequences[ix].iter();
         begun.rposition(Option::is_some).map_or(0, |done| done + 1)
+    }
+
+    /// Whether a chord or a `sequence` with this place in the triggers of `rule` has begun and may be completed still.
+    #[must_use]
+    pub fn has_begun(&self, rule: RuleIx, trigger: u32, now: Instant) -> bool {
+        let (ctx, core) = self.look();
+        let place = Place { rule, trigger };
+        let is_young = |within: Duration, moments: &[Option<Moment>]| {
+            let mut came = moments.iter().flatten();
+            came.any(|moment| now.since(moment.at) <= within)
+        };
+        let mut chords = ctx.plan.chords.iter().zip(&core.chords);
+        let mut sequences = ctx.plan.sequences.iter().zip(&core.sequences);
+        chords.any(|(plan, struck)| plan.place == place && is_young(plan.within, struck))
+            || sequences.any(|(plan, begun)| plan.place == place && is_young(plan.within, begun))
+    }
+
+    /// How a button on which rules have gestures is; `None`: nothing of a gesture has begun.
+    #[must_use]
+    pub fn button(&self, channel: ChannelIx) -> Option<ButtonView> {
+        let button = self.core().buttons.get(&channel)?;
+        Some(ButtonView {
+            is_down: button.down,
+            waits: button.wait.is_some(),
+        })
     }
 
     /// When the `at`, `cron` or `sun` of `rule` with this place in its triggers comes next; `None`: it is none, the rule is

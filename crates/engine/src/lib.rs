@@ -16,6 +16,7 @@ pub mod eval;
 mod firing;
 mod fit;
 mod gesture;
+mod given;
 mod holds;
 mod house;
 pub mod index;
@@ -39,7 +40,7 @@ pub use decision::{
 };
 pub use engine::Engine;
 pub use input::{Input, Who};
-pub use inspect::{HoldView, RunView, RunningTimer};
+pub use inspect::{ButtonView, HoldView, RunView, RunningTimer};
 pub use output::{Cut, Effects, Output};
 pub use resume::{Note, Resume};
 pub use state::{State, StateError};

@@ -83,6 +83,11 @@ impl Rates {
         Outcome::Fired
     }
 
+    /// `rule` fired at `at` as well, later than what is counted.
+    pub(crate) fn count(&mut self, rule: RuleIx, at: Instant) {
+        self.windows.entry(rule).or_default().push_back(at);
+    }
+
     /// The burst of `rule`, where it still counts at `now`.
     pub(crate) fn burst(&self, rule: RuleIx, now: Instant) -> Option<Burst> {
         Some(self.bursts[rule.index()]).filter(|burst| burst.lasts(now))

@@ -97,6 +97,10 @@ impl<'a> Shape<'a> {
                 let channel = self.program.channel(*device, key);
                 out.extend(channel.map(|channel| Spot::Channels(*values, vec![channel])));
             }
+            (Spot::Channels(Values::Age, channels), Step::Key(key)) => {
+                let is_field = self.field(channels, key).is_some();
+                out.extend(is_field.then_some(Spot::Option(kinds::Takes::Duration)));
+            }
             (Spot::Channels(_, channels), Step::Key(key)) => out.extend(self.field(channels, key)),
             (Spot::Value(ty), Step::Item(_)) => out.push(Spot::Value(ty.clone())),
             (Spot::Option(kinds::Takes::Pins), Step::Item(_)) => {
@@ -141,6 +145,9 @@ impl<'a> Shape<'a> {
                 if let Some(event) = self.event_beside(table, beside) {
                     out.extend(self.event_field(event, key));
                 }
+            }
+            (Takes::ByRule(inner) | Takes::ByPlace(inner), Step::Key(_)) => {
+                out.push(Spot::Takes(inner));
             }
             (Takes::Renames, Step::Key(_)) => out.push(Spot::Takes(&Takes::Name(Names::Renamed))),
             (Takes::VarValues, Step::Key(key)) => out.extend(self.var(key).map(Spot::Value)),
@@ -215,13 +222,13 @@ impl<'a> Shape<'a> {
                         .slots
                         .iter()
                         .any(|slot| program[*slot].settable);
-                    if *values == Values::State || settable {
+                    if values.are_reported() || settable {
                         all.push(of_house(&program[*channel].name, &program[*channel].kind));
                     }
                 }
             }
             Spot::Channels(values, channels) => {
-                self.fields_of(channels, *values == Values::State, all);
+                self.fields_of(channels, values.are_reported(), all);
             }
             Spot::Value(_) | Spot::Option(_) => {}
         }
@@ -309,7 +316,7 @@ impl<'a> Shape<'a> {
                 }
             }
             Takes::VarValues => self.var_names(all),
-            Takes::Firings => {
+            Takes::Firings | Takes::ByRule(_) => {
                 all.extend(
                     program
                         .names

@@ -3,6 +3,7 @@
 //! Read by [`crate::load()`]; run by the dispatcher's rehearsal on virtual time.
 
 mod expect;
+mod given;
 pub(crate) mod read;
 
 use std::{sync::Arc, time::Duration};
@@ -20,6 +21,8 @@ pub struct HouseTest {
     pub origin: Origin,
     /// Local date and time at which it starts, `2026-03-28 21:00`; absent: 2026-01-05 12:00, a Monday.
     pub start: Option<Arc<str>>,
+    /// The rules that it is about, all others rest; absent: all run.
+    pub only: Option<Vec<RuleIx>>,
     /// How the house is before the first step.
     pub given: Given,
     /// What happens, in order.
@@ -41,6 +44,25 @@ pub struct Given {
     pub sun_up: Option<bool>,
     /// The dispatcher does not know the time yet.
     pub unsynced: bool,
+    /// How long ago fields of `state` were reported; absent: just now.
+    pub ages: Vec<(SlotIx, Duration)>,
+    /// Conditions that were true before.
+    pub holds: Vec<GivenHold>,
+    /// How long ago rules with a `limit` fired.
+    pub fired: Vec<(RuleIx, Duration)>,
+}
+
+/// `holds = { R = .. }`: a `holds` of a rule that is true before the first step.
+#[derive(Clone, Debug)]
+pub struct GivenHold {
+    /// Where it is written.
+    pub origin: Origin,
+    /// Whose.
+    pub rule: RuleIx,
+    /// Its place in [`crate::program::Rule::triggers`].
+    pub trigger: u32,
+    /// So long before the start it became true; `None`: long enough that the rule has fired.
+    pub since: Option<Duration>,
 }
 
 /// One step.

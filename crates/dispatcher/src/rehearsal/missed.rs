@@ -14,7 +14,7 @@ use mapping::{
 };
 use types::{UnixTime, Value};
 
-use super::stage::Stage;
+use super::stage::{RESTS, Stage};
 use crate::{
     explain::{Explainer, gesture},
     span::Span,
@@ -156,6 +156,9 @@ pub(super) fn rules(stage: &Stage, missed: &[Missed]) -> Vec<String> {
 /// Why a rule did not look.
 fn why_not(stage: &Stage, explainer: &Explainer<'_>, ix: RuleIx) -> String {
     let rule = &stage.program[ix];
+    if stage.resting.contains(&ix) {
+        return RESTS.to_owned();
+    }
     if !rule.enabled {
         return "it is disabled".to_owned();
     }

@@ -12,7 +12,7 @@ use jiff::civil::DateTime;
 use mapping::{
     Program,
     house_test::{HouseTest, TestInput},
-    program::{ChannelIx, DeviceIx, EventIx, Rule, RuleIx, SlotIx, Trigger},
+    program::{ChannelIx, Condition, DeviceIx, EventIx, Expr, Rule, RuleIx, SlotIx, Trigger},
 };
 use types::{Instant, Now, UnixTime, Value};
 
@@ -21,12 +21,18 @@ use super::{
     verdict::Trace,
 };
 use crate::{
-    Block, Blocklist, Config, Dispatcher, Effects, Input, Note, Sides, Subject,
+    Blocklist, Config, Dispatcher, Effects, Input, Note,
     explain::{self, Detail, Explainer},
 };
 
 /// A Monday noon in winter: nothing special about it.
 const START_DEFAULT: &str = "2026-01-05 12:00";
+
+/// When a test starts on the elapsed line: a house may have lived for ten years by then, the longest of all durations.
+const START: Instant = Instant(11 * 366 * 86_400 * 1_000_000);
+
+/// Why a rule that the test is not about did not fire.
+pub(super) const RESTS: &str = "it rests: the test is `only` about others";
 
 /// Rules and channels that are set up in the time of one step of work.
 const RULES_SET_UP: u64 = 10;
@@ -69,6 +75,8 @@ pub(super) enum What {
 /// A house on a stage.
 pub(super) struct Stage {
     pub(super) program: Arc<Program>,
+    /// Rules that the test is not about: they are disabled in it.
+    pub(super) resting: BTreeSet<RuleIx>,
     pub(super) dispatcher: Dispatcher,
     start: Now,
     now: Now,
@@ -121,17 +129,20 @@ impl Stage {
     /// says what is wrong with `start`.
     pub(super) fn set(program: &Arc<Program>, test: &HouseTest, may: u64) -> Result<Self, String> {
         let start = Now {
-            at: Instant(0),
+            at: START,
             wall: start_of(program, test)?,
             synced: !test.given.unsynced,
         };
         let blocklist = Blocklist::default();
+        let resting = resting(program, test);
+        let program = &with_resting(program, &resting);
         let mut dispatcher =
             Dispatcher::new(Arc::clone(program), Config::default(), blocklist, start);
         dispatcher.pin_sun(test.given.sun_up);
         let set_up = program.rules.len() + program.channels.len();
         Ok(Self {
             program: Arc::clone(program),
+            resting,
             dispatcher,
             start,
             now: start,
@@ -165,51 +176,6 @@ impl Stage {
     /// The time since the start, as steps count it.
     fn elapsed(&self) -> Duration {
         self.now.at.since(self.start.at).saturating_add(self.lost)
-    }
-
-    /// Makes the house as it was before the first step.
-    pub(super) fn give(&mut self, test: &HouseTest) -> Result<(), Exhausted> {
-        let given = &test.given;
-        for device in DeviceIx::all(self.program.devices.len()) {
-            self.apply(Input::Online(device))?;
-        }
-        self.dispatcher.settle(self.now);
-        for (var, to) in &given.vars {
-            self.apply(Input::Var {
-                var: *var,
-                to: to.clone(),
-            })?;
-        }
-        let mut reports: BTreeMap<ChannelIx, Vec<(SlotIx, Value)>> = BTreeMap::new();
-        for (slot, value) in &given.state {
-            let fields = reports.entry(self.program[*slot].channel).or_default();
-            fields.push((*slot, value.clone()));
-        }
-        // Consumers last: what sensors set off while they are given does not count.
-        let is_consumer = |channel: &ChannelIx| self.program[*channel].consumer;
-        let (consumers, sensors): (Vec<_>, Vec<_>) = reports
-            .into_iter()
-            .partition(|(channel, _)| is_consumer(channel));
-        for (channel, fields) in sensors.into_iter().chain(consumers) {
-            let adopt = self.program[channel].consumer;
-            self.apply(Input::Report {
-                channel,
-                fields,
-                live: false,
-                adopt,
-            })?;
-        }
-        for device in &given.offline {
-            self.apply(Input::Offline(*device))?;
-        }
-        for device in &given.blocked {
-            self.apply(Input::Block(Block {
-                subject: Subject::Name(self.program[*device].name.to_string()),
-                sides: Sides::BOTH,
-            }))?;
-        }
-        self.forget();
-        Ok(())
     }
 
     /// Lets time pass until `at` after the start.
@@ -420,7 +386,7 @@ impl Stage {
     }
 
     /// Applies an input and the reports that it leads to.
-    fn apply(&mut self, input: Input) -> Result<(), Exhausted> {
+    pub(super) fn apply(&mut self, input: Input) -> Result<(), Exhausted> {
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
             let mut effects = Effects::default();
@@ -565,6 +531,39 @@ impl Stage {
             }
         }
     }
+}
+
+/// The rules that run in the house and that the test is not about.
+fn resting(program: &Program, test: &HouseTest) -> BTreeSet<RuleIx> {
+    let Some(only) = &test.only else {
+        return BTreeSet::new();
+    };
+    let others = RuleIx::all(program.rules.len());
+    let others = others.filter(|rule| program[*rule].enabled && !only.contains(rule));
+    others.collect()
+}
+
+/// The program in which these rules never fire. Their gestures stay: what is a click hangs on whether somebody waits for a
+/// double.
+fn with_resting(program: &Arc<Program>, resting: &BTreeSet<RuleIx>) -> Arc<Program> {
+    if resting.is_empty() {
+        return Arc::clone(program);
+    }
+    let mut program = Program::clone(program);
+    for rule in resting {
+        let rule = &mut program.rules[rule.index()];
+        let gestures = rule
+            .triggers
+            .iter()
+            .filter(|trigger| matches!(trigger, Trigger::Gesture { .. }));
+        rule.triggers = gestures.cloned().collect();
+        rule.enabled = !rule.triggers.is_empty();
+        rule.condition = Some(Condition {
+            expr: Expr::Const(Value::Bool(false)),
+            text: RESTS.into(),
+        });
+    }
+    Arc::new(program)
 }
 
 fn is_report(decision: &Decision) -> bool {

@@ -26,6 +26,7 @@ mod presence;
 mod presets;
 mod reconciliation;
 mod rehearsals;
+mod rehearsed_pasts;
 mod reloads;
 mod reported_and_desired;
 mod restarts;

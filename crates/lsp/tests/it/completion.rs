@@ -299,6 +299,36 @@ fn events_commands_scenes_and_timers_in_their_places() {
         &["hall-motion", "key"],
         &[],
     );
+    check(
+        "tests/house.test.toml",
+        "[test.x]\nonly = [\"|\"]",
+        &["hall-motion", "key"],
+        &[],
+    );
+    check(
+        "tests/house.test.toml",
+        "[test.x]\ngiven = { holds = { | } }",
+        &["hall-motion", "key"],
+        &[],
+    );
+    check(
+        "tests/house.test.toml",
+        "[test.x]\ngiven = { holds = { key = \"|\" } }",
+        &["fired"],
+        &[],
+    );
+    check(
+        "tests/house.test.toml",
+        "[test.x]\ngiven = { age = { | } }",
+        &["hall", "desk"],
+        &[],
+    );
+    check(
+        "tests/house.test.toml",
+        "[test.x]\ngiven = { age.hall = { | } }",
+        &["lamp"],
+        &[],
+    );
 }
 
 #[test]

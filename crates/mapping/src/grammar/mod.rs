@@ -117,6 +117,10 @@ pub enum Takes {
     VarValues,
     /// Numbers of firings by the names of rules: `{ hall-motion = 1 }`.
     Firings,
+    /// The same for each of some rules, by their names.
+    ByRule(&'static Takes),
+    /// The same for some of several, by their places: `{ 2 = .. }`.
+    ByPlace(&'static Takes),
     /// What had other names, by these: `{ "var.night" = "var.dark" }`.
     Renames,
     /// A table of tables by names that are declared here.
@@ -191,6 +195,16 @@ pub enum Values {
     Target,
     /// Reported.
     State,
+    /// How long ago that was: durations.
+    Age,
+}
+
+impl Values {
+    /// Whether they are about reported fields, also those that nobody can set.
+    #[must_use]
+    pub fn are_reported(self) -> bool {
+        matches!(self, Self::State | Self::Age)
+    }
 }
 
 /// Tables that are told apart by the key that they have.

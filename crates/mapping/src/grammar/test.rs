@@ -25,6 +25,12 @@ pub static TEST: Keys = keys!(
         "local date and time at which it starts"
     ),
     (
+        "only",
+        May,
+        Takes::List(&Takes::Name(Names::Rule)),
+        "the rules that it is about; all others rest"
+    ),
+    (
         "given",
         May,
         Takes::Table(&GIVEN),
@@ -69,7 +75,29 @@ pub static GIVEN: Keys = keys!(
         words(&["unsynced"]),
         "the dispatcher does not know the time yet"
     ),
+    (
+        "age",
+        May,
+        Takes::Values(Values::Age),
+        "how long ago it was reported"
+    ),
+    (
+        "holds",
+        May,
+        Takes::ByRule(&HELD),
+        "conditions that are true already: for how long, or that their rule has fired"
+    ),
+    (
+        "fired",
+        May,
+        Takes::ByRule(&Takes::OneOrMore(&DURATION)),
+        "how long ago rules fired that have a `limit`"
+    ),
 );
+
+/// What a `holds` of a rule was before the test.
+static HELD: Takes = Takes::Either(&[HELD_SO_LONG, Takes::ByPlace(&HELD_SO_LONG)]);
+const HELD_SO_LONG: Takes = Takes::Either(&[words(&["fired"]), DURATION]);
 
 /// `restart = { .. }`.
 pub static RESTART: Keys = keys!(

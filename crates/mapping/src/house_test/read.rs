@@ -5,11 +5,11 @@ use std::{sync::Arc, time::Duration};
 use jiff::civil::DateTime;
 use types::Value;
 
-use super::{Given, HouseTest, TestInput, TestStep, expect};
+use super::{HouseTest, TestInput, TestStep, expect, given::given};
 use crate::{
     constant,
     diagnostic::Diagnostic,
-    grammar::{GIVEN, RESTART, STEP, TEST},
+    grammar::{RESTART, STEP, TEST},
     house::{
         House,
         scenes::{Write, values},
@@ -18,7 +18,7 @@ use crate::{
     kinds::Kind,
     names::{self, Letters},
     paths::{self, Source},
-    program::{DeviceIx, EventIx, SlotIx, VarIx},
+    program::{ChannelIx, EventIx, RuleIx, SlotIx, VarIx},
     read::{Key, Node, Table, Text, did_you_mean},
     source::Span,
     units,
@@ -60,6 +60,10 @@ fn test(house: &mut House<'_>, key: &Key<'_>, table: &Table<'_>) -> HouseTest {
     let start = table
         .field("start")
         .and_then(|node| moment(house, node, "`start`"));
+    let only = table
+        .field("only")
+        .and_then(|node| node.list(&mut house.report, "`only`"))
+        .map(|list| rules(house, &list));
     let given = table
         .field("given")
         .and_then(|node| node.table(&mut house.report, "`given`"))
@@ -81,6 +85,7 @@ fn test(house: &mut House<'_>, key: &Key<'_>, table: &Table<'_>) -> HouseTest {
         name: key.name.into(),
         origin: house.origin(&key.span),
         start,
+        only,
         given,
         steps,
     }
@@ -89,7 +94,7 @@ fn test(house: &mut House<'_>, key: &Key<'_>, table: &Table<'_>) -> HouseTest {
 /// `"2026-03-28 21:00"`.
 fn moment(house: &mut House<'_>, node: Node<'_>, what: &str) -> Option<Arc<str>> {
     let text = node.text(&mut house.report, what)?;
-    let local = ["%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S"]
+    let local = ["%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S%.f"]
         .iter()
         .find_map(|format| DateTime::strptime(format, text.text).ok());
     let (message, help) = match local.map(|local| (local, shown(house, local))) {
@@ -128,34 +133,15 @@ fn shown(house: &House<'_>, local: DateTime) -> Option<DateTime> {
     Some(zone.to_zoned(local).ok()?.datetime())
 }
 
-fn given(house: &mut House<'_>, table: &Table<'_>) -> Given {
-    table.reject_unknown(&mut house.report, GIVEN.what, GIVEN.names);
-    let mut given = Given::default();
-    if let Some(node) = table.field("state") {
-        given.state = states(house, node, Write::State);
-    }
-    if let Some(node) = table.field("var") {
-        given.vars = vars(house, node);
-    }
-    given.offline = devices(house, table, "offline");
-    given.blocked = devices(house, table, "blocked");
-    given.sun_up = table
-        .field("sun")
-        .and_then(|node| node.word(&mut house.report, "`sun`", &["up", "down"]))
-        .map(|word| word == "up");
-    given.unsynced = unsynced(house, table);
-    given
-}
-
 /// `clock = "unsynced"`.
-fn unsynced(house: &mut House<'_>, table: &Table<'_>) -> bool {
+pub(super) fn unsynced(house: &mut House<'_>, table: &Table<'_>) -> bool {
     let node = table.field("clock");
     node.and_then(|node| node.word(&mut house.report, "`clock`", &["unsynced"]))
         .is_some()
 }
 
 /// `{ night = true }`.
-fn vars(house: &mut House<'_>, node: Node<'_>) -> Vec<(VarIx, Value)> {
+pub(super) fn vars(house: &mut House<'_>, node: Node<'_>) -> Vec<(VarIx, Value)> {
     let mut all = Vec::new();
     let table = node.table(&mut house.report, "`var`");
     for (key, node) in table.map(|table| table.entries()).unwrap_or_default() {
@@ -185,42 +171,25 @@ fn vars(house: &mut House<'_>, node: Node<'_>) -> Vec<(VarIx, Value)> {
     all
 }
 
-fn devices(house: &mut House<'_>, table: &Table<'_>, key: &str) -> Vec<DeviceIx> {
-    let list = table
-        .field(key)
-        .and_then(|node| node.list(&mut house.report, &format!("`{key}`")))
-        .unwrap_or_default();
-    let mut found = Vec::new();
-    for node in list {
-        let Some(text) = node.text(&mut house.report, "a device") else {
-            continue;
-        };
-        match house.program.device(text.text) {
-            Some(device) => {
-                let place = || text.place(0..text.text.len());
-                let report = &mut house.report;
-                report.mention(|| (place(), Symbol::Device(text.text.into())));
-                found.push(device);
-            }
-            None if house.report.is_broken(text.text) => {}
-            None => {
-                let message = format!("there is no device `{}`", text.text);
-                let error =
-                    Diagnostic::error("unknown-name", text.span(), message).label("not declared");
-                let names = house.program.names.devices.keys().map(|name| &**name);
-                let error = did_you_mean(error, text.text, names);
-                house.report.push(error);
-            }
-        }
+/// `{ D.CH = value }` or `{ D.CH.field = value }`.
+pub(super) fn states(house: &mut House<'_>, node: Node<'_>, write: Write) -> Vec<(SlotIx, Value)> {
+    let mut out = Vec::new();
+    for (channel, _, node) in channels(house, node, "state") {
+        let (program, report) = (&house.program, &mut house.report);
+        values(program, report, channel, node, write, &mut out);
     }
-    found
+    out
 }
 
-/// `{ D.CH = value }` or `{ D.CH.field = value }`.
-fn states(house: &mut House<'_>, node: Node<'_>, write: Write) -> Vec<(SlotIx, Value)> {
-    let mut out = Vec::new();
-    let Some(table) = node.table(&mut house.report, "state") else {
-        return out;
+/// The channels of `{ D.CH = .. }`, each with its key and what it is told to be.
+pub(super) fn channels<'a>(
+    house: &mut House<'_>,
+    node: Node<'a>,
+    what: &str,
+) -> Vec<(ChannelIx, Key<'a>, Node<'a>)> {
+    let mut all = Vec::new();
+    let Some(table) = node.table(&mut house.report, what) else {
+        return all;
     };
     for (key, node) in table.entries() {
         let (program, report) = (&house.program, &mut house.report);
@@ -236,12 +205,10 @@ fn states(house: &mut House<'_>, node: Node<'_>, write: Write) -> Vec<(SlotIx, V
         };
         for (key, node) in table.entries() {
             let found = paths::channel_of(program, report, device, key.name, key.span.clone());
-            if let Some(channel) = found {
-                values(program, report, channel, node, write, &mut out);
-            }
+            all.extend(found.map(|channel| (channel, key, node)));
         }
     }
-    out
+    all
 }
 
 fn step(house: &mut House<'_>, table: &Table<'_>, before: Duration) -> TestStep {
@@ -292,15 +259,9 @@ fn step(house: &mut House<'_>, table: &Table<'_>, before: Duration) -> TestStep 
             .field("waiting")
             .map(|node| counts(house, node, "`waiting`", "a number of runs"))
             .unwrap_or_default(),
-        by: table.field("by").and_then(|node| {
-            let text = node.text(&mut house.report, "`by`")?;
-            rule(
-                house,
-                text.text,
-                text.span(),
-                text.place(0..text.text.len()),
-            )
-        }),
+        by: table
+            .field("by")
+            .and_then(|node| named_rule(house, node, "`by`")),
         log: table.field("log").and_then(|node| {
             let text = node.text(&mut house.report, "`log`")?;
             Some(text.text.into())
@@ -547,12 +508,7 @@ fn set(house: &mut House<'_>, node: Node<'_>, table: &Table<'_>) -> Option<TestI
 }
 
 /// `{ rule = n }`.
-fn counts(
-    house: &mut House<'_>,
-    node: Node<'_>,
-    what: &str,
-    number: &str,
-) -> Vec<(crate::program::RuleIx, u32)> {
+fn counts(house: &mut House<'_>, node: Node<'_>, what: &str, number: &str) -> Vec<(RuleIx, u32)> {
     let table = node.table(&mut house.report, what);
     let mut all = Vec::new();
     for (key, node) in table.map(|table| table.entries()).unwrap_or_default() {
@@ -565,13 +521,22 @@ fn counts(
     all
 }
 
+/// `["hens-out", "hens-in"]`.
+fn rules(house: &mut House<'_>, list: &[Node<'_>]) -> Vec<RuleIx> {
+    let rules = list.iter();
+    let rules = rules.filter_map(|node| named_rule(house, *node, "a rule of `only`"));
+    rules.collect()
+}
+
+/// The rule that a text names.
+fn named_rule(house: &mut House<'_>, node: Node<'_>, what: &str) -> Option<RuleIx> {
+    let text = node.text(&mut house.report, what)?;
+    let place = text.place(0..text.text.len());
+    rule(house, text.text, text.span(), place)
+}
+
 /// The rule `name`; it is written at `span`, the name alone at `place`.
-fn rule(
-    house: &mut House<'_>,
-    name: &str,
-    span: Span,
-    place: Span,
-) -> Option<crate::program::RuleIx> {
+pub(super) fn rule(house: &mut House<'_>, name: &str, span: Span, place: Span) -> Option<RuleIx> {
     let rules = &house.program.names.rules;
     let found = rules.get(name).copied();
     if found.is_some() {

@@ -141,7 +141,10 @@ impl Writer<'_> {
                 &format!(r"^\s*\+?\d+\s* per \s*{DURATION}\s*$"),
                 "1 per 30s",
             ),
-            Takes::Moment => pattern(r"^\s*\d+-\d+-\d+\s+\d+:\d+(:\d+)?\s*$", "2026-03-28 21:00"),
+            Takes::Moment => pattern(
+                r"^\s*\d+-\d+-\d+\s+\d+:\d+(:\d+(\.\d+)?)?\s*$",
+                "2026-03-28 21:00",
+            ),
             Takes::Date => json!({ "type": "string" }),
             Takes::Topic => {
                 let mut topic = pattern("^[^+#]+$", "home/lamp/set");
@@ -169,6 +172,16 @@ impl Writer<'_> {
             Takes::FieldsOf(_) => self.any_event_fields(),
             Takes::VarValues => self.var_values(),
             Takes::Firings => self.firings(),
+            Takes::ByRule(inner) => json!({
+                "type": "object",
+                "propertyNames": one_of(self.program.names.rules.keys()),
+                "additionalProperties": self.takes(inner),
+            }),
+            Takes::ByPlace(inner) => json!({
+                "type": "object",
+                "patternProperties": { "^[1-9]\\d*$": self.takes(inner) },
+                "additionalProperties": false,
+            }),
             Takes::Renames => {
                 let name = self.name(Names::Renamed);
                 // A name that has another one itself stands here too.

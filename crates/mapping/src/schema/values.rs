@@ -8,6 +8,7 @@ use crate::{
     constant,
     grammar::{Keys, Names, STEPS, Takes, Values},
     house::options,
+    kinds,
     program::{ChannelIx, EventIx, Program, SlotIx},
 };
 
@@ -308,9 +309,10 @@ impl Fields {
 /// What is written for one channel: a table of fields, or the value of the only one.
 fn of_channel(program: &Program, channel: ChannelIx, values: Values) -> Option<Json> {
     let slots = program[channel].slots.iter().copied();
-    let fits = |slot: &SlotIx| values == Values::State || program[*slot].settable;
+    let fits = |slot: &SlotIx| values.are_reported() || program[*slot].settable;
     let schema = |slot: SlotIx| match values {
         Values::State => constant(&program[slot].ty),
+        Values::Age => plain(&kinds::Takes::Duration),
         Values::Scene | Values::Target => constant(&constant::writable(program, slot)),
     };
     let fields = slots.clone().filter(fits);
@@ -323,6 +325,8 @@ fn of_channel(program: &Program, channel: ChannelIx, values: Values) -> Option<J
     let table = object(fields);
     match program[channel].slots.as_slice() {
         [only] => Some(any_of(vec![schema(*only), table])),
+        // One for all of its fields.
+        [first, ..] if values == Values::Age => Some(any_of(vec![schema(*first), table])),
         _ => Some(table),
     }
 }

@@ -1,0 +1,122 @@
+//! `given = { .. }`: makes the house as it was before the first step.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use mapping::{
+    house_test::{Given, GivenHold, HouseTest},
+    program::{ChannelIx, DeviceIx, SlotIx, Trigger},
+};
+use types::{Instant, Value};
+
+use super::{
+    failure,
+    stage::{Exhausted, Stage},
+    verdict::Failure,
+};
+use crate::{Block, Input, Sides, Subject};
+
+impl Stage {
+    /// Makes the house as it was before the first step. What a test says of conditions and can't be is told.
+    pub(super) fn give(&mut self, test: &HouseTest) -> Result<Vec<Failure>, Exhausted> {
+        let given = &test.given;
+        for device in DeviceIx::all(self.program.devices.len()) {
+            self.apply(Input::Online(device))?;
+        }
+        self.give_past(given);
+        for (var, to) in &given.vars {
+            self.apply(Input::Var {
+                var: *var,
+                to: to.clone(),
+            })?;
+        }
+        self.give_state(given)?;
+        for device in &given.offline {
+            self.apply(Input::Offline(*device))?;
+        }
+        for device in &given.blocked {
+            self.apply(Input::Block(Block {
+                subject: Subject::Name(self.program[*device].name.to_string()),
+                sides: Sides::BOTH,
+            }))?;
+        }
+        let holds = given.holds.iter();
+        let failures = holds.filter_map(|held| self.begin(held)).collect();
+        self.forget();
+        Ok(failures)
+    }
+
+    /// When rules fired, and which conditions are not to fire them while the rest is given.
+    fn give_past(&mut self, given: &Given) {
+        let mut fired = given.fired.clone();
+        fired.sort_by_key(|(_, ago)| std::cmp::Reverse(*ago));
+        let now = self.now();
+        let engine = self.dispatcher.engine_given();
+        engine.settle(now);
+        for (rule, ago) in fired {
+            engine.fired_before(rule, before(now.at, ago));
+        }
+        for held in &given.holds {
+            engine.rest_hold(held.rule, held.trigger);
+        }
+    }
+
+    /// What was reported, and how long ago.
+    fn give_state(&mut self, given: &Given) -> Result<(), Exhausted> {
+        let mut reports: BTreeMap<ChannelIx, Vec<(SlotIx, Value)>> = BTreeMap::new();
+        for (slot, value) in &given.state {
+            let fields = reports.entry(self.program[*slot].channel).or_default();
+            fields.push((*slot, value.clone()));
+        }
+        // Consumers last: what sensors set off while they are given does not count.
+        let is_consumer = |channel: &ChannelIx| self.program[*channel].consumer;
+        let (consumers, sensors): (Vec<_>, Vec<_>) = reports
+            .into_iter()
+            .partition(|(channel, _)| is_consumer(channel));
+        let now = self.now();
+        for (channel, fields) in sensors.into_iter().chain(consumers) {
+            let adopt = self.program[channel].consumer;
+            let slots: Vec<SlotIx> = fields.iter().map(|(slot, _)| *slot).collect();
+            self.apply(Input::Report {
+                channel,
+                fields,
+                live: false,
+                adopt,
+            })?;
+            let ages = given.ages.iter().filter(|(slot, _)| slots.contains(slot));
+            for (slot, age) in ages {
+                let engine = self.dispatcher.engine_given();
+                engine.reported_before(*slot, before(now.at, *age));
+            }
+        }
+        // What is too old by now is looked at.
+        match given.ages.is_empty() {
+            true => Ok(()),
+            false => self.apply(Input::Tick),
+        }
+    }
+
+    /// A condition was true before; told where it can't have been.
+    fn begin(&mut self, held: &GivenHold) -> Option<Failure> {
+        let now = self.now();
+        let since = held.since.map(|since| before(now.at, since));
+        let place = (held.rule, held.trigger);
+        let engine = self.dispatcher.engine_given();
+        let truth = engine.begin_hold(now, place, since);
+        if truth != Some(false) {
+            return None;
+        }
+        let rule = &self.program[held.rule];
+        let trigger = rule.triggers.get(held.trigger as usize);
+        let Some(Trigger::Holds { condition, .. }) = trigger else {
+            return None;
+        };
+        let expected = format!("`{}` of {} to hold already", condition.text, rule.name);
+        let came = "it is false by all that is given".to_owned();
+        Some(failure(&held.origin, Duration::ZERO, expected, came))
+    }
+}
+
+fn before(at: Instant, span: Duration) -> Instant {
+    let us = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
+    Instant(at.0.saturating_sub(us))
+}
