@@ -5,7 +5,10 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use dispatcher::explain::{Explainer, Filter};
+use dispatcher::{
+    explain::{Explainer, Filter},
+    rehearsal::Limits,
+};
 use engine::Decision;
 use mapping::Program;
 use types::{InputNo, UnixTime};
@@ -23,15 +26,17 @@ use crate::{
 mod beginning;
 mod moments;
 mod names;
+mod past;
 mod recorder;
 mod said;
 mod scope;
 mod sent;
 mod steady;
+mod take;
 mod toml;
 mod unrecordable;
 
-use beginning::{quiet_after, quiet_before, second, waiting};
+use beginning::{quiet_after, quiet_before, start_of, waiting};
 use names::Names;
 use recorder::Recorder;
 use scope::{Scope, Share};
@@ -89,19 +94,31 @@ pub struct Recording {
 /// # Errors
 /// It can't be read, or is nothing that a test can say.
 pub fn record(history: &History, wanted: &Wanted) -> Result<Recording, Unrecordable> {
+    record_within(history, wanted, Limits::default().test)
+}
+
+/// As [`record`], where a test may do no more than so much work, as [`Limits`] counts it.
+///
+/// # Errors
+/// As [`record`].
+pub fn record_within(
+    history: &History,
+    wanted: &Wanted,
+    work_max: u64,
+) -> Result<Recording, Unrecordable> {
     let travel = travel(history, wanted)?;
     let program = Arc::clone(travel.house().program());
     let names = Names::of(history, travel.last(), &program);
     let wanted = &wanted.in_words_of(history, travel.last(), &program);
     let mut travel = Steady::new(travel);
     let begin = travel.now();
-    let start = second(UnixTime(wanted.since.0.max(begin.wall.0)));
+    let start = start_of(begin, wanted.since);
     let scope = scope(history, wanted)?;
-    if let Some(what) = waiting(travel.house(), begin, scope.as_ref()) {
+    if let Some(what) = waiting(travel.house(), start, scope.as_ref()) {
         let quiet = quiet_after(&mut travel, scope.as_ref())?;
         let earlier = match quiet {
             Some(_) => None,
-            None => quiet_before(history, start, (&program, scope.as_ref()))?,
+            None => quiet_before(history, start.wall, (&program, scope.as_ref()))?,
         };
         let words = |at| second_of(history.zone(), at);
         return Err(Unrecordable::Waits {
@@ -112,6 +129,7 @@ pub fn record(history: &History, wanted: &Wanted) -> Result<Recording, Unrecorda
         });
     }
     let mut recorder = Recorder::begin(history, wanted, names, &travel, scope, start);
+    recorder.work_left = work_max;
     while let Some(mut step) = travel.next()? {
         recorder.take(&mut step, travel.house())?;
     }

@@ -78,6 +78,11 @@ pub(crate) fn second_of(zone: &TimeZone, wall: UnixTime) -> String {
     shown(zone, wall, "%Y-%m-%d %H:%M:%S")
 }
 
+/// `2026-03-28 21:04:12`, with what there is behind the second.
+pub(crate) fn moment_of(zone: &TimeZone, wall: UnixTime) -> String {
+    shown(zone, wall, "%Y-%m-%d %H:%M:%S%.f")
+}
+
 /// In two units at most, for people: `2 h 3 min`, `40 s`, `12 ms`.
 pub(crate) fn roughly(span: Duration) -> String {
     let seconds = span.as_secs();

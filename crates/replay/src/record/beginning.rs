@@ -1,13 +1,13 @@
-//! Where a test may begin: a house in which nothing waits, and what of it grows old.
+//! Where a test may begin: a house in which nothing waits but what `given` can say.
 
 use dispatcher::Dispatcher;
 use mapping::{
     Program,
-    program::{ChannelIx, RuleIx, SlotIx, TimerIx},
+    program::{ChannelIx, RuleIx, TimerIx},
 };
-use types::{Now, UnixTime, Value};
+use types::{Instant, Now, UnixTime};
 
-use super::{scope::Scope, steady::Steady};
+use super::{past::waits_unsayably, scope::Scope, steady::Steady};
 use crate::{
     history::{History, Until},
     player::Fed,
@@ -30,11 +30,15 @@ pub(super) fn waiting(house: &Dispatcher, now: Now, scope: Option<&Scope>) -> Op
         if engine.runs(rule).next().is_some() {
             return Some(format!("the rule {name} waits between its actions"));
         }
-        let triggers = 0..program[rule].triggers.len() as u32;
-        let mut holds = triggers.filter_map(|place| engine.hold(rule, place));
-        if holds.any(|hold| hold.waits.is_some()) {
+        if waits_unsayably(house, rule, now) {
             return Some(format!(
                 "the condition of the rule {name} has begun to hold"
+            ));
+        }
+        let mut triggers = 0..program[rule].triggers.len() as u32;
+        if triggers.any(|place| engine.has_begun(rule, place, now.at)) {
+            return Some(format!(
+                "what the rule {name} waits for, one after the other or together, has begun to come"
             ));
         }
     }
@@ -49,6 +53,9 @@ pub(super) fn waiting(house: &Dispatcher, now: Now, scope: Option<&Scope>) -> Op
         }
         if engine.bounded_until(channel).is_some() {
             return Some(format!("{path} is on for a time"));
+        }
+        if engine.button(channel).is_some_and(|button| button.waits) {
+            return Some(format!("{path} was just pressed"));
         }
     }
     None
@@ -97,35 +104,15 @@ pub(super) fn quiet_before(
     Ok(next.filter(|at| *at < since).or(last))
 }
 
-/// What grows too old to count: fields of channels with `stale_after` that are known, and when they were reported. A test
-/// lets them be reported again then.
-pub(super) fn aging(house: &Dispatcher, now: Now) -> Vec<(Now, ChannelIx, (SlotIx, Value))> {
-    let (program, engine) = (house.program(), house.engine());
-    let channels = ChannelIx::all(program.channels.len());
-    let aging = channels.filter(|channel| program[*channel].stale_after.is_some());
-    let slots = aging.flat_map(|channel| {
-        program[channel]
-            .slots
-            .iter()
-            .map(move |slot| (channel, *slot))
-    });
-    let mut all: Vec<_> = slots
-        .filter_map(|(channel, slot)| {
-            let at = engine.reported_at(slot)?;
-            let value = engine.reported(slot)?.clone();
-            let age_us = i64::try_from(now.at.since(at).as_micros()).ok()?;
-            let then = Now {
-                at,
-                wall: UnixTime(now.wall.0.saturating_sub(age_us)),
-                ..now
-            };
-            Some((then, channel, (slot, value)))
-        })
-        .collect();
-    all.sort_by_key(|(at, ..)| at.at);
-    all
-}
-
 pub(super) fn second(wall: UnixTime) -> UnixTime {
     UnixTime(wall.0 - wall.0.rem_euclid(1_000_000))
+}
+
+/// When a test of what came from `since` on starts, where the house was taken at `begin`: on a whole second if nothing had
+/// come since.
+pub(super) fn start_of(begin: Now, since: UnixTime) -> Now {
+    let whole = second(since.max(begin.wall));
+    let wall = whole.max(begin.wall);
+    let at = Instant(begin.at.0.saturating_add_signed(wall.0 - begin.wall.0));
+    Now { at, wall, ..begin }
 }

@@ -6,11 +6,7 @@ use mapping::{Program, program::CommandEffect};
 use types::Now;
 
 use super::{
-    Unrecordable,
-    recorder::{Recorder, undone},
-    sent::target_told,
-    steady::Lived,
-    toml::Line,
+    Unrecordable, recorder::Recorder, sent::target_told, steady::Lived, take::undone, toml::Line,
 };
 use crate::words::short_clock;
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use dispatcher::{Input, explain};
-use engine::{Cause, Decision, depend::Dependencies};
+use engine::{Cause, Decision, Sent, depend::Dependencies};
 use mapping::{
     Program,
     program::{Action, ChannelIx, DeviceIx, Expr, Operand, Piece, RuleIx, TimerIx, Trigger, VarIx},
@@ -66,6 +66,11 @@ impl Scope {
     /// What is needed of a house in which these decisions were taken.
     pub(super) fn new(program: &Program, shares: BTreeSet<Share>) -> Self {
         let mut scope = Self::default();
+        let ran: BTreeSet<RuleIx> = shares
+            .iter()
+            .flat_map(|share| &share.ran)
+            .copied()
+            .collect();
         let mut left: Vec<Share> = shares.into_iter().collect();
         loop {
             let (taken, others): (Vec<Share>, Vec<Share>) = left
@@ -81,8 +86,13 @@ impl Scope {
                 }
                 scope.channels.extend(&share.sent);
                 for rule in share.looked {
-                    if scope.rules.insert(rule) {
-                        scope.read_by(program, rule);
+                    if !scope.rules.insert(rule) {
+                        continue;
+                    }
+                    scope.read_by(program, rule);
+                    if ran.contains(&rule) {
+                        // Whether it changed something hangs on how that was.
+                        scope.channels.extend(written_by(program, rule));
                     }
                 }
             }
@@ -123,8 +133,18 @@ impl Scope {
         }
     }
 
+    pub(super) fn rules(&self) -> impl Iterator<Item = RuleIx> {
+        self.rules.iter().copied()
+    }
+
     pub(super) fn has_rule(&self, rule: RuleIx) -> bool {
         self.rules.contains(&rule)
+    }
+
+    /// Whether something that left is of it.
+    pub(super) fn has_sent(&self, sent: &Sent) -> bool {
+        let is_part = sent.by.is_none_or(|rule| self.has_rule(rule));
+        is_part && sent.channel.is_none_or(|channel| self.has_channel(channel))
     }
 
     pub(super) fn has_channel(&self, channel: ChannelIx) -> bool {
@@ -160,13 +180,8 @@ impl Scope {
                 _ => {}
             }
         }
-        for condition in conditions(program, rule) {
-            self.read(program, &condition.expr);
-        }
-        for action in &row.actions {
-            for expr in computed(action) {
-                self.read(program, expr);
-            }
+        for expr in expressions(program, rule) {
+            self.read(program, expr);
         }
     }
 
@@ -182,6 +197,24 @@ impl Scope {
         self.vars.extend(reads.vars);
         self.devices.extend(reads.devices);
     }
+}
+
+/// The outputs that a rule writes.
+fn written_by(program: &Program, rule: RuleIx) -> impl Iterator<Item = ChannelIx> {
+    let actions = program[rule].actions.iter();
+    actions.filter_map(|action| match action {
+        Action::Set { channel, .. }
+        | Action::Command { channel, .. }
+        | Action::Hold { channel, .. } => Some(*channel),
+        _ => None,
+    })
+}
+
+/// All that a rule reads by: its conditions, and what its actions compute.
+pub(super) fn expressions(program: &Program, rule: RuleIx) -> impl Iterator<Item = &Expr> {
+    let conditions = conditions(program, rule).into_iter();
+    let conditions = conditions.map(|condition| &condition.expr);
+    conditions.chain(program[rule].actions.iter().flat_map(computed))
 }
 
 /// What an action computes.

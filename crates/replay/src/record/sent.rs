@@ -31,11 +31,12 @@ impl Sent {
     }
 }
 
-/// What left because of some decisions, as a test expects it.
+/// What left because of some decisions, so far as it is of the part that is asked for, as a test expects it.
 pub(super) fn expected(
     (program, names): (&Program, &Names),
     effects: &Effects,
     of: impl Fn(&Decision) -> bool,
+    is_part: impl Fn(&engine::Sent) -> bool,
 ) -> Vec<Sent> {
     let decisions = &effects.engine.decisions;
     let mut all = Vec::new();
@@ -83,6 +84,7 @@ pub(super) fn expected(
         };
         let decision = decisions.get(decision).filter(|decision| of(decision));
         let sent = decision.and_then(|decision| decision.sent.get(line));
+        let sent = sent.filter(|sent| is_part(sent));
         // A target that is sent again because nobody confirmed it is no news: in a test somebody did.
         // In a test everybody is told, whoever carries it.
         let left = sent.filter(|sent| match sent.disposition {

@@ -4,7 +4,7 @@ use std::{fmt::Write as _, time::Duration};
 
 use mapping::{
     Program,
-    program::{ChannelIx, SlotIx},
+    program::{ChannelIx, CommandEffect, SlotIx},
 };
 use types::Value;
 
@@ -43,6 +43,12 @@ impl Test {
         }
     }
 
+    /// It is about these rules alone.
+    pub(super) fn is_about(&mut self, rules: &[String]) {
+        let rules: Vec<String> = rules.iter().map(|name| text(name)).collect();
+        let _ = writeln!(self.head, "only = [{}]", rules.join(", "));
+    }
+
     pub(super) fn give_state(
         &mut self,
         (program, names): (&Program, &Names),
@@ -57,6 +63,46 @@ impl Test {
 
     pub(super) fn give_var(&mut self, name: &str, is: &Value) {
         let _ = writeln!(self.head, "given.var.{name} = {}", value(is));
+    }
+
+    pub(super) fn give_ages(
+        &mut self,
+        (program, names): (&Program, &Names),
+        channel: ChannelIx,
+        ages: &[(SlotIx, Duration)],
+    ) {
+        let Some(((_, first), others)) = ages.split_first() else {
+            return;
+        };
+        let path = names.channel(channel);
+        if others.iter().all(|(_, age)| age == first) {
+            let _ = writeln!(self.head, "given.age.{path} = {}", span(*first));
+            return;
+        }
+        for (slot, age) in ages {
+            let field = &program[*slot].name;
+            let _ = writeln!(self.head, "given.age.{path}.{field} = {}", span(*age));
+        }
+    }
+
+    /// A condition of `rule` was true; `so_long`: and the rule has not fired yet.
+    pub(super) fn give_hold(
+        &mut self,
+        rule: &str,
+        number: Option<usize>,
+        so_long: Option<Duration>,
+    ) {
+        let number = number.map_or_else(String::new, |number| format!(".{number}"));
+        let is = so_long.map_or_else(|| text("fired"), span);
+        let _ = writeln!(self.head, "given.holds.{rule}{number} = {is}");
+    }
+
+    pub(super) fn give_fired(&mut self, rule: &str, ago: &[Duration]) {
+        let ago: Vec<String> = ago.iter().copied().map(span).collect();
+        let _ = match ago.as_slice() {
+            [only] => writeln!(self.head, "given.fired.{rule} = {only}"),
+            all => writeln!(self.head, "given.fired.{rule} = [{}]", all.join(", ")),
+        };
     }
 
     pub(super) fn give_devices(&mut self, key: &str, devices: &[String]) {
@@ -232,7 +278,10 @@ pub(super) fn target(
     {
         let word = if *on { "on" } else { "off" };
         let mut commands = program[channel].commands.iter();
-        if commands.any(|command| &*command.name == word) {
+        // Of a kind of the house's own it may say more than that.
+        let is_all =
+            |effect: &CommandEffect| matches!(effect, CommandEffect::Set(said) if said == fields);
+        if commands.any(|command| &*command.name == word && is_all(&command.effect)) {
             return text(&format!("{path}.{word}"));
         }
     }
@@ -293,6 +342,11 @@ fn value(value: &Value) -> String {
         Value::Number(value) => format!("{value:?}"),
         Value::Text(value) => text(value),
     }
+}
+
+/// A span to the microsecond, in quotes.
+fn span(span: Duration) -> String {
+    text(&written(span))
 }
 
 /// A text in double quotes, on one line.

@@ -40,6 +40,11 @@ pub enum Unrecordable {
         /// When that many were full.
         at: String,
     },
+    /// More than a test may do, though few of it may be steps: rules that set each other off, or a timer that starts itself.
+    TooMuchWork {
+        /// When that much was done.
+        at: String,
+    },
 }
 
 impl fmt::Display for Unrecordable {
@@ -78,6 +83,10 @@ impl fmt::Display for Unrecordable {
             Self::Nothing => f.write_str("nothing happened in that time that a test could tell"),
             Self::NothingOfPart => f.write_str(
                 "nothing happened in that time that is about what --rule or --device name",
+            ),
+            Self::TooMuchWork { at } => write!(
+                f,
+                "rules fired so often that no test may do so much: end at --until \"{at}\", or say --rule or --device"
             ),
             Self::TooMuch { at } => write!(
                 f,

@@ -14,6 +14,7 @@ mod gone;
 mod home;
 mod record_edits;
 mod records;
+mod records_held;
 mod refusals;
 mod renames;
 mod returns;

@@ -86,14 +86,15 @@ fn what_happened_is_a_test_that_passes_and_says_what_was_done() {
     passes(&files, &recording);
     let text = &recording.text;
     for line in [
-        "start = \"2026-03-28 20:00:10\"",
-        r#"{ at = "0s", report = { living.temp = 21 } },"#,
+        "start = \"2026-03-28 20:02:40\"",
+        "given.state.living.temp = 21",
+        "given.age.living.temp = \"2m30s\"",
         "given.state.hall.lux = 12",
         "given.state.hall.lamp = { on = false }",
         "given.var.night = false",
-        r#"{ at = "3m30s", event = "hall.motion.start", expect = ["hall.lamp.on"], by = "hall-motion" },  # 20:03:40"#,
-        r#"{ at = "5m", report = { hall.lux = 80 }, expect = [] },"#,
-        r#"{ at = "8m30s", expect = ["hall.lamp.off"], by = "hall-motion-off" },"#,
+        r#"{ at = "1m", event = "hall.motion.start", expect = ["hall.lamp.on"], by = "hall-motion" },  # 20:03:40"#,
+        r#"{ at = "2m30s", report = { hall.lux = 80 }, expect = [] },"#,
+        r#"{ at = "6m", expect = ["hall.lamp.off"], by = "hall-motion-off" },"#,
         r#"set = "desk.lamp", on = true, expect = ["desk.lamp.on"] },"#,
         r#"report = { living.lamp = { on = true, brightness = 33 } }"#,
         r#"event = "living.offline""#,
