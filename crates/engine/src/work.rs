@@ -140,98 +140,122 @@ impl Work {
     }
 }
 
+/// The place of a wish in what is written down: its decision, and its line there.
+#[derive(Clone, Copy)]
+struct At {
+    decision: usize,
+    line: usize,
+}
+
 impl Core {
     /// Writes down what was wished, in the order of the last writes.
     pub(crate) fn finish(&mut self, ctx: Ctx<'_>, effects: &mut Effects) {
-        let work = &mut self.work;
-        if !work.wishes.is_sorted_by_key(|wish| wish.order) {
-            work.wishes.sort_by_key(|wish| wish.order);
+        let mut wishes = std::mem::take(&mut self.work.wishes);
+        if !wishes.is_sorted_by_key(|wish| wish.order) {
+            wishes.sort_by_key(|wish| wish.order);
         }
-        let decision = effects.decisions.len();
-        for wish in work.wishes.drain(..) {
-            let line = work.decision.sent.len();
+        for wish in wishes.drain(..) {
+            let at = At {
+                decision: effects.decisions.len(),
+                line: self.work.decision.sent.len(),
+            };
             let mut sent = Sent {
                 channel: None,
                 text: String::new(),
                 by: wish.by,
                 disposition: Disposition::Pending,
             };
-            match wish.what {
-                Wished::Target {
-                    channel,
-                    before,
-                    bound: bound_before,
-                    fade,
-                } => {
-                    work.written[channel.index()] = 0;
-                    sent.channel = Some(channel);
-                    let slots = &ctx.program[channel].slots;
-                    let mut before = slots.iter().zip(&work.before[before]);
-                    let bound = self.bounds.get(&channel).map(|bound| bound.key.at);
-                    let changed = bound != bound_before
-                        || before.any(|(slot, before)| self.house.target(*slot) != before.as_ref());
-                    effects.outputs.push(Output::Target {
-                        channel,
-                        target: absolute(ctx.program, &self.house, channel),
-                        changed,
-                        fade,
-                        bound: bound.map(|until| until.since(work.decision.now.at)),
-                        decision,
-                        line,
-                    });
-                }
-                Wished::Momentary {
-                    channel,
-                    command,
-                    args,
-                } => {
-                    sent.channel = Some(channel);
-                    sent.text = format!(
-                        "{} {}",
-                        ctx.program.channel_path(channel),
-                        ctx.program[channel].commands[usize::from(command)].name
-                    );
-                    effects.outputs.push(Output::Momentary {
-                        channel,
-                        command,
-                        args,
-                        decision,
-                        line,
-                    });
-                }
-                Wished::Event { event, fields } => {
-                    sent.channel = ctx.program[event].channel;
-                    effects.outputs.push(Output::Event {
-                        event,
-                        fields,
-                        decision,
-                        line,
-                    });
-                }
-                Wished::Notify { to, text } => {
-                    sent.text = format!("notify {to} {text:?}");
-                    effects.outputs.push(Output::Notify {
-                        to,
-                        text,
-                        decision,
-                        line,
-                    });
-                }
-                Wished::Skipped {
-                    channel,
-                    text,
-                    disposition,
-                } => {
-                    sent.channel = channel;
-                    sent.text = text;
-                    sent.disposition = disposition;
-                }
-            }
-            work.decision.sent.push(sent);
+            let output = self.output(ctx, wish.what, at, &mut sent);
+            effects.outputs.extend(output);
+            self.work.decision.sent.push(sent);
         }
+        let work = &mut self.work;
+        work.wishes = wishes;
         effects.cuts.append(&mut work.cuts);
         work.before.clear();
         work.order = 0;
         effects.decisions.push(std::mem::take(&mut work.decision));
+    }
+
+    /// What leaves for a wish, and `sent` with what is known of it; `None`: nothing does.
+    fn output(
+        &mut self,
+        ctx: Ctx<'_>,
+        what: Wished,
+        At { decision, line }: At,
+        sent: &mut Sent,
+    ) -> Option<Output> {
+        Some(match what {
+            Wished::Target {
+                channel,
+                before,
+                bound: bound_before,
+                fade,
+            } => {
+                sent.channel = Some(channel);
+                self.work.written[channel.index()] = 0;
+                let slots = &ctx.program[channel].slots;
+                let mut before = slots.iter().zip(&self.work.before[before]);
+                let bound = self.bounds.get(&channel).map(|bound| bound.key.at);
+                let changed = bound != bound_before
+                    || before.any(|(slot, before)| self.house.target(*slot) != before.as_ref());
+                Output::Target {
+                    channel,
+                    target: absolute(ctx.program, &self.house, channel),
+                    changed,
+                    fade,
+                    bound: bound.map(|until| until.since(self.work.decision.now.at)),
+                    decision,
+                    line,
+                }
+            }
+            Wished::Momentary {
+                channel,
+                command,
+                args,
+            } => {
+                sent.channel = Some(channel);
+                sent.text = format!(
+                    "{} {}",
+                    ctx.program.channel_path(channel),
+                    ctx.program[channel].commands[usize::from(command)].name
+                );
+                Output::Momentary {
+                    channel,
+                    command,
+                    args,
+                    decision,
+                    line,
+                }
+            }
+            Wished::Event { event, fields } => {
+                sent.channel = ctx.program[event].channel;
+                Output::Event {
+                    event,
+                    fields,
+                    decision,
+                    line,
+                }
+            }
+            Wished::Notify { to, text } => {
+                sent.text = format!("notify {to} {text:?}");
+                Output::Notify {
+                    to,
+                    text,
+                    decision,
+                    line,
+                }
+            }
+            Wished::Skipped {
+                channel,
+                text,
+                disposition,
+            } => {
+                sent.channel = channel;
+                sent.text = text;
+                sent.disposition = disposition;
+                return None;
+            }
+        })
     }
 }

@@ -223,31 +223,8 @@ pub(crate) fn events(
             report.mention(|| (text.place(at.clone()), Symbol::Device(row.name.clone())));
             Some(vec![presence(row.online, row.offline, name)])
         }
-        [(group, group_at), (event, at)] if program.names.groups.contains_key(*group) => {
-            let members = program.names.groups.get(*group)?;
-            let place = || text.place(group_at.clone());
-            report.mention(|| (place(), Symbol::Group((*group).into())));
-            report.expand(members.len(), &text.span())?;
-            if matches!(*event, "online" | "offline") {
-                let devices = devices_of(program, members).into_iter();
-                let rows = devices.map(|device| &program[device]);
-                return Some(
-                    rows.map(|row| presence(row.online, row.offline, event))
-                        .collect(),
-                );
-            }
-            let place = text.place(at.clone());
-            let asked = Asked {
-                code: "unknown-event",
-                what: format!("the event `{event}`"),
-                at: &place,
-            };
-            let has = |member| has_event(program, member, event);
-            let members = agreed(program, report, (group, members), &asked, has)?;
-            let each = members
-                .iter()
-                .map(|member| event_of(program, report, *member, event, place.clone()));
-            each.collect::<Vec<_>>().into_iter().collect()
+        [group, event] if program.names.groups.contains_key(group.0) => {
+            of_group(program, report, text, group, event)
         }
         [_, (channel_name, at)] => {
             let ix = channel(program, report, text, 0..text.text.len())?;
@@ -284,6 +261,38 @@ pub(crate) fn events(
             None
         }
     }
+}
+
+/// What `G.event`, `G.online` or `G.offline` stands for: the event of each member.
+fn of_group(
+    program: &Program,
+    report: &mut Report,
+    text: &Text<'_>,
+    (group, group_at): &(&str, Range<usize>),
+    (event, at): &(&str, Range<usize>),
+) -> Option<Vec<Source>> {
+    let members = program.names.groups.get(*group)?;
+    let place = || text.place(group_at.clone());
+    report.mention(|| (place(), Symbol::Group((*group).into())));
+    report.expand(members.len(), &text.span())?;
+    if matches!(*event, "online" | "offline") {
+        let devices = devices_of(program, members).into_iter();
+        let rows = devices.map(|device| &program[device]);
+        let each = rows.map(|row| presence(row.online, row.offline, event));
+        return Some(each.collect());
+    }
+    let place = text.place(at.clone());
+    let asked = Asked {
+        code: "unknown-event",
+        what: format!("the event `{event}`"),
+        at: &place,
+    };
+    let has = |member| has_event(program, member, event);
+    let members = agreed(program, report, (group, members), &asked, has)?;
+    let each = members
+        .iter()
+        .map(|member| event_of(program, report, *member, event, place.clone()));
+    each.collect::<Vec<_>>().into_iter().collect()
 }
 
 /// What is said of a text that can be no event: a condition, a sentence, a template.

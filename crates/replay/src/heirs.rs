@@ -419,10 +419,10 @@ impl Toward {
 impl History {
     /// From the mapping at this place of [`Self::mappings`] to the next one.
     pub(crate) fn step(&self, at: usize) -> Arc<Heirs> {
-        let known = self.steps().borrow().get(&at).map(Arc::clone);
+        let known = self.steps().borrow_mut().get(&at);
         known.unwrap_or_else(|| {
             let step = Arc::new(Heirs::new(&self.mapping(at), &self.mapping(at + 1)));
-            self.steps().borrow_mut().insert(at, Arc::clone(&step));
+            self.steps().borrow_mut().add(at, Arc::clone(&step));
             step
         })
     }

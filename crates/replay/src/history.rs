@@ -8,7 +8,6 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
     path::Path,
     sync::Arc,
 };
@@ -22,7 +21,8 @@ use types::{InputNo, Instant, Now, UnixTime};
 use crate::{
     heirs::{Heirs, Toward},
     player::Player,
-    programs::Programs,
+    programs::{KEPT_MAX, Programs},
+    recent::Recent,
     restore::{from_nothing, is_beginning, restore},
     travel::Travel,
     trouble::{HistoryError, Trouble, Troubles},
@@ -50,7 +50,7 @@ pub struct History {
     has_clock: bool,
     programs: RefCell<Programs>,
     /// From mappings to the next ones, by their places.
-    steps: RefCell<BTreeMap<usize, Arc<Heirs>>>,
+    steps: RefCell<Recent<usize, Arc<Heirs>>>,
     to_last: RefCell<Toward>,
     troubles: RefCell<Troubles>,
     replayed: Cell<u64>,
@@ -117,7 +117,7 @@ impl History {
             newest,
             has_clock,
             programs: RefCell::new(programs),
-            steps: RefCell::default(),
+            steps: RefCell::new(Recent::new(KEPT_MAX)),
             to_last: RefCell::default(),
             troubles: RefCell::new(troubles),
             replayed: Cell::new(0),
@@ -201,7 +201,7 @@ impl History {
     #[doc(hidden)]
     #[must_use]
     pub fn compiled(&self) -> usize {
-        self.programs.borrow().count()
+        self.programs.borrow().compiled()
     }
 
     /// Everything that was missing or doubtful so far.
@@ -401,7 +401,7 @@ impl History {
         self.replayed.set(self.replayed.get() + 1);
     }
 
-    pub(crate) fn steps(&self) -> &RefCell<BTreeMap<usize, Arc<Heirs>>> {
+    pub(crate) fn steps(&self) -> &RefCell<Recent<usize, Arc<Heirs>>> {
         &self.steps
     }
 

@@ -16,6 +16,7 @@ mod lineage;
 mod paint;
 mod player;
 mod programs;
+mod recent;
 pub mod record;
 mod restore;
 mod series;

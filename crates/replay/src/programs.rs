@@ -1,17 +1,31 @@
 //! The mappings of the past, by their hash.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use mapping::Program;
 use store::{DatabaseReader, MappingHash};
 
-use crate::archive;
+use crate::{archive, recent::Recent};
 
-/// Finds the program of a hash, each read once.
-#[derive(Debug, Default)]
+/// Mappings that are kept compiled: a large house with hundreds of edits would not fit in the memory of a small machine.
+pub(crate) const KEPT_MAX: usize = 16;
+
+/// Finds the program of a hash; those used last are kept.
+#[derive(Debug)]
 pub struct Programs {
-    known: BTreeMap<[u8; 32], Arc<Program>>,
+    recent: Recent<[u8; 32], Arc<Program>>,
+    compiled: usize,
     stand_ins: Vec<StandIn>,
+}
+
+impl Default for Programs {
+    fn default() -> Self {
+        Self {
+            recent: Recent::new(KEPT_MAX),
+            compiled: 0,
+            stand_ins: Vec::new(),
+        }
+    }
 }
 
 /// A mapping of the past that can't be used; another one stood in.
@@ -36,14 +50,12 @@ impl fmt::Display for StandIn {
 }
 
 impl Programs {
-    /// Knows these without asking the archive.
+    /// Knows this one without asking the archive.
     #[must_use]
-    pub fn knowing(programs: impl IntoIterator<Item = Arc<Program>>) -> Self {
-        let known = programs.into_iter().map(|program| (program.hash, program));
-        Self {
-            known: known.collect(),
-            stand_ins: Vec::new(),
-        }
+    pub fn knowing(program: Arc<Program>) -> Self {
+        let mut programs = Self::default();
+        programs.recent.add(program.hash, program);
+        programs
     }
 
     /// The program of `hash`.
@@ -55,15 +67,16 @@ impl Programs {
         database: &DatabaseReader,
         hash: MappingHash,
     ) -> Result<Arc<Program>, String> {
-        if let Some(known) = self.known.get(&hash.0) {
-            return Ok(Arc::clone(known));
+        if let Some(known) = self.recent.get(&hash.0) {
+            return Ok(known);
         }
         let program = match database.mapping(hash) {
             Ok(Some(archived)) => archive::unpack(&archived)?,
             Ok(None) => return Err("it is not in the archive".to_owned()),
             Err(error) => return Err(error.to_string()),
         };
-        self.known.insert(hash.0, Arc::clone(&program));
+        self.compiled += 1;
+        self.recent.add(hash.0, Arc::clone(&program));
         Ok(program)
     }
 
@@ -78,16 +91,18 @@ impl Programs {
         match self.find(database, hash) {
             Ok(program) => program,
             Err(why) => {
-                self.known.insert(hash.0, Arc::clone(instead));
-                self.stand_ins.push(StandIn { hash, why });
+                if self.stand_ins.iter().all(|known| known.hash != hash) {
+                    self.stand_ins.push(StandIn { hash, why });
+                }
+                self.recent.add(hash.0, Arc::clone(instead));
                 Arc::clone(instead)
             }
         }
     }
 
-    /// How many are known.
-    pub(crate) fn count(&self) -> usize {
-        self.known.len()
+    /// How many were read and compiled.
+    pub(crate) fn compiled(&self) -> usize {
+        self.compiled
     }
 
     /// The mappings that others stood in for, each once.

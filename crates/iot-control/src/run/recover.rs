@@ -292,7 +292,7 @@ fn bring_back(
     now: Now,
 ) -> anyhow::Result<Dispatcher> {
     let today = &house.program;
-    let mut programs = Programs::knowing([Arc::clone(today)]);
+    let mut programs = Programs::knowing(Arc::clone(today));
     let newest = found.snapshot.as_ref().map_or(InputNo(0), |taken| taken.no);
     let restored = replay::restore(
         found.snapshot,

@@ -62,16 +62,7 @@ fn expected(house: &mut House<'_>, node: Node<'_>) -> Option<Vec<Expected>> {
         return with_arguments(house, &table, name);
     }
     if let Some(to) = notify {
-        let report = &mut house.report;
-        table.reject_unknown(report, "an expected notification", &["notify", "text"]);
-        let to = to.text(report, "`notify`")?.text.into();
-        let text = table
-            .field("text")
-            .and_then(|node| node.text(report, "`text`"));
-        return Some(vec![Expected::Notify {
-            to,
-            text: text.map(|text| text.text.into()),
-        }]);
+        return notification(house, &table, to);
     }
     if let Some(on) = on {
         return switched_on(house, &table, on);
@@ -81,6 +72,25 @@ fn expected(house: &mut House<'_>, node: Node<'_>) -> Option<Vec<Expected>> {
         let name = name.text(&mut house.report, "`scene`")?;
         return scene(house, &name);
     }
+    written_target(house, table)
+}
+
+/// `{ notify = "phone", text = ".." }`.
+fn notification(house: &mut House<'_>, table: &Table<'_>, to: Node<'_>) -> Option<Vec<Expected>> {
+    let report = &mut house.report;
+    table.reject_unknown(report, "an expected notification", &["notify", "text"]);
+    let to = to.text(report, "`notify`")?.text.into();
+    let text = table
+        .field("text")
+        .and_then(|node| node.text(report, "`text`"));
+    Some(vec![Expected::Notify {
+        to,
+        text: text.map(|text| text.text.into()),
+    }])
+}
+
+/// `{ set = "D.CH", field = value }`.
+fn written_target(house: &mut House<'_>, table: Table<'_>) -> Option<Vec<Expected>> {
     let keys = ["command", "set", "on", "scene", "notify"];
     let what = "an expected target";
     let table = table.forgiving(&mut house.report, what, "set", &keys);

@@ -8,7 +8,7 @@ use mapping::{
     Program,
     program::{Carrier, ChannelIx, Succession},
 };
-use types::Now;
+use types::{InputNo, Now};
 
 use super::{Found, Hop, What};
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
     lineage,
     player::Fed,
     target::Target,
+    travel::Step,
     trouble::HistoryError,
 };
 
@@ -71,83 +72,93 @@ pub(super) fn hops(
             }
             before = Arc::clone(&program);
         }
-        for way in &mut ways {
-            let Some(Target::Channel(channel)) = Target::find(&program, &way.channel) else {
-                continue;
-            };
-            if way.since.is_none() && step.house.online(program[channel].device) {
-                way.since = Some(step.record.now);
-            }
-            match &step.fed {
-                Fed::Observed(Observed::Target(by) | Observed::Command(by))
-                    if *by == channel && !way.acknowledged =>
-                {
-                    way.acknowledged = true;
-                    hops.push(Hop {
-                        now: step.record.now,
-                        what: What::Acknowledged(way.device.clone()),
-                    });
-                }
-                Fed::Applied if step.record.no > found.no && !way.reported => {
-                    let mut causes = step.effects.engine.decisions.iter().flat_map(|d| &d.steps);
-                    let fields = causes.find_map(|step| match &step.cause {
-                        Cause::Report(by, fields) if *by == channel => Some(fields),
-                        _ => None,
-                    });
-                    if let Some(fields) = fields {
-                        let as_told = fields.iter().all(|(slot, value)| {
-                            let wanted = step.house.engine().target(*slot);
-                            wanted.is_none_or(|wanted| wanted == value)
-                        });
-                        let shown: Vec<String> = fields
-                            .iter()
-                            .map(|(slot, value)| format!("{}={value}", program[*slot].name))
-                            .collect();
-                        way.reported = as_told;
-                        hops.push(Hop {
-                            now: step.record.now,
-                            what: What::Reported {
-                                text: format!("{} {}", way.channel, shown.join(" ")),
-                                as_told,
-                            },
-                        });
-                    }
-                }
-                _ => {}
-            }
-        }
-        let now = step.record.now;
-        let is_over = |way: &Way| {
-            let answered = way.acknowledged && (way.reported || !way.reports);
-            answered
-                || way
-                    .since
-                    .is_some_and(|since| now.at.since(since.at) > PATIENCE)
-        };
-        if ways.iter().all(is_over) || records > RECORDS_MAX {
+        let answers = ways
+            .iter_mut()
+            .filter_map(|way| way.answer(&step, found.no));
+        hops.extend(answers);
+        if ways.iter().all(|way| way.is_over(last)) || records > RECORDS_MAX {
             break;
         }
     }
-    let missing = ways
-        .iter()
-        .filter(|way| way.acknowledges && !way.acknowledged);
-    hops.extend(missing.map(|way| Hop {
-        now: last,
-        what: What::Missing(match way.since {
-            None => format!("{} was away and has not come back since", way.device),
-            Some(since) if last.at.since(since.at) <= PATIENCE => {
-                format!("{} has not acknowledged it yet", way.device)
-            }
-            Some(_) => format!(
-                "{} did not acknowledge it; a client that subscribes at QoS 0 never does",
-                way.device
-            ),
-        }),
-    }));
+    hops.extend(ways.iter().filter_map(|way| way.missing(last)));
     Ok(hops)
 }
 
 impl Way {
+    /// What comes of a step for it: it acknowledges, or reports for the first time as it was told. `no`: what told it.
+    fn answer(&mut self, step: &Step<'_>, no: InputNo) -> Option<Hop> {
+        let program = step.program();
+        let Some(Target::Channel(channel)) = Target::find(program, &self.channel) else {
+            return None;
+        };
+        let now = step.record.now;
+        if self.since.is_none() && step.house.online(program[channel].device) {
+            self.since = Some(now);
+        }
+        let what = match &step.fed {
+            Fed::Observed(Observed::Target(by) | Observed::Command(by))
+                if *by == channel && !self.acknowledged =>
+            {
+                self.acknowledged = true;
+                What::Acknowledged(self.device.clone())
+            }
+            Fed::Applied if step.record.no > no && !self.reported => self.report(step, channel)?,
+            _ => return None,
+        };
+        Some(Hop { now, what })
+    }
+
+    /// What it reports with this step.
+    fn report(&mut self, step: &Step<'_>, channel: ChannelIx) -> Option<What> {
+        let program = step.program();
+        let mut causes = step.effects.engine.decisions.iter().flat_map(|d| &d.steps);
+        let fields = causes.find_map(|step| match &step.cause {
+            Cause::Report(by, fields) if *by == channel => Some(fields),
+            _ => None,
+        })?;
+        let as_told = fields.iter().all(|(slot, value)| {
+            let wanted = step.house.engine().target(*slot);
+            wanted.is_none_or(|wanted| wanted == value)
+        });
+        let shown = fields
+            .iter()
+            .map(|(slot, value)| format!("{}={value}", program[*slot].name));
+        let shown = shown.collect::<Vec<_>>().join(" ");
+        self.reported = as_told;
+        Some(What::Reported {
+            text: format!("{} {shown}", self.channel),
+            as_told,
+        })
+    }
+
+    /// Whether it has answered by `now`, or does not answer any more.
+    fn is_over(&self, now: Now) -> bool {
+        let answered = self.acknowledged && (self.reported || !self.reports);
+        answered || self.has_had_time(now)
+    }
+
+    fn has_had_time(&self, now: Now) -> bool {
+        self.since
+            .is_some_and(|since| now.at.since(since.at) > PATIENCE)
+    }
+
+    /// That it has not acknowledged by `now` what it was told.
+    fn missing(&self, now: Now) -> Option<Hop> {
+        let device = &self.device;
+        let text = match self.since {
+            _ if self.acknowledged || !self.acknowledges => return None,
+            None => format!("{device} was away and has not come back since"),
+            Some(_) if self.has_had_time(now) => {
+                format!(
+                    "{device} did not acknowledge it; a client that subscribes at QoS 0 never does"
+                )
+            }
+            Some(_) => format!("{device} has not acknowledged it yet"),
+        };
+        let what = What::Missing(text);
+        Some(Hop { now, what })
+    }
+
     /// What has another name answers under that one.
     fn is_renamed(&mut self, succession: &Succession<'_>) {
         for name in [&mut self.channel, &mut self.device] {
