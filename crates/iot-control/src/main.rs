@@ -2,7 +2,6 @@
 
 mod acl;
 mod backup;
-mod changes;
 mod cli;
 mod command;
 mod control;

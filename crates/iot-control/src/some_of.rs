@@ -1,17 +1,8 @@
-//! Lists of names in sentences for people: as many as somebody reads, and how many more there are.
+//! What there is instead of what somebody asked for, in sentences for people.
 
 use std::fmt::Display;
 
-/// `hall, desk and 12 more`: the first `max` of `all`.
-pub(crate) fn some_of(all: impl IntoIterator<Item = impl Display>, max: usize) -> String {
-    let mut all = all.into_iter();
-    let first = all.by_ref().take(max).map(|name| name.to_string());
-    let first = first.collect::<Vec<_>>().join(", ");
-    match all.count() {
-        0 => first,
-        more => format!("{first} and {more} more"),
-    }
-}
+pub(crate) use mapping::some_of;
 
 /// Names that are told where none of them is like the one that was asked for.
 const OTHERS_MAX: usize = 8;
@@ -37,9 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_ends_where_nobody_reads_on() {
-        assert_eq!(some_of(["a", "b"], 2), "a, b");
-        assert_eq!(some_of(["a", "b", "c", "d"], 2), "a, b and 2 more");
+    fn the_name_that_was_meant_or_some_of_all_are_named() {
         let many: Vec<String> = (0..1_000).map(|of| format!("n{of}")).collect();
         let instead = |asked| instead(asked, many.iter());
         let said = instead("temperature").expect("there are some");

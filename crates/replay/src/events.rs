@@ -11,10 +11,11 @@ use mapping::{
     Program,
     program::{Renamed, Succession},
 };
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use types::{InputNo, Now, UnixTime};
 
 use crate::{
+    changes::Rules,
     history::History,
     lineage::Lineage,
     player::Fed,
@@ -96,7 +97,7 @@ impl<'h> Teller<'h> {
         }
         let program = Arc::clone(step.program());
         if step.fed == Fed::Reloaded {
-            self.rename(now, &program, &mut print);
+            self.replace(now, &program, &mut print);
             self.meet(no, &program);
         }
         explain::fill_texts(&program, step.effects);
@@ -117,10 +118,19 @@ impl<'h> Teller<'h> {
         }
     }
 
-    /// What of what is wanted has another name in `program`, which takes over.
-    fn rename(&mut self, now: Now, program: &Arc<Program>, print: &mut impl FnMut(String)) {
+    /// That `program` takes over, and what of what is wanted has another name there.
+    fn replace(&mut self, now: Now, program: &Arc<Program>, print: &mut impl FnMut(String)) {
         let before = std::mem::replace(&mut self.program, Arc::clone(program));
         let succession = Succession::new(&before, program);
+        if self.filters.is_empty() {
+            let edited = Edited::by(&succession);
+            if self.json {
+                print(edited.json(now, &self.zone));
+            } else {
+                self.begin_day(now.wall, print);
+                print(edited.text(now, &self.zone));
+            }
+        }
         for renamed in [succession.renamed(), succession.renamed_sets()].concat() {
             let mut wanted = self.filters.iter();
             if !self.filters.is_empty() && !wanted.any(|filter| renamed.is_about(filter.path())) {
@@ -135,22 +145,11 @@ impl<'h> Teller<'h> {
         }
     }
 
-    /// A start of the dispatcher, other settings, or another mapping.
+    /// A start of the dispatcher, or other settings.
     fn mark(&mut self, step: &Step<'_>, before: Option<Now>, print: &mut impl FnMut(String)) {
         let now = step.record.now;
         let input = step.input();
-        let hash = || {
-            let hash = store::MappingHash(step.program().hash).to_string();
-            hash.get(..8).unwrap_or_default().to_owned()
-        };
-        let (text, key, value) = if step.fed == Fed::Reloaded {
-            let hash = hash();
-            (
-                format!("the mapping {hash} came into force"),
-                "mapping",
-                json!(hash),
-            )
-        } else if input == Some(Input::Began) {
+        let (text, key, value) = if input == Some(Input::Began) {
             self.began = Some(now);
             let text = "the dispatcher started for the first time".to_owned();
             (text, "began", json!(true))
@@ -208,6 +207,51 @@ impl History {
             Some(gone) => Target::filters(&self.mapping(gone.at), &lineage.words()),
             None => Target::filters(self.program(), &lineage.words()),
         })
+    }
+}
+
+/// Another mapping came into force.
+pub struct Edited {
+    /// The beginning of its hash.
+    hash: String,
+    rules: Rules,
+}
+
+impl Edited {
+    /// By which things go on as `succession` says.
+    #[must_use]
+    pub fn by(succession: &Succession<'_>) -> Self {
+        let hash = store::MappingHash(succession.programs().1.hash).to_string();
+        Self {
+            hash: hash.get(..8).unwrap_or_default().to_owned(),
+            rules: Rules::of(succession),
+        }
+    }
+
+    /// As a line of the stream, for people: its hash, and which rules it brought, changed and took.
+    #[must_use]
+    pub fn text(&self, now: Now, zone: &TimeZone) -> String {
+        let time = clock_of(zone, now.wall);
+        format!(
+            "{time} the mapping {} came into force{}",
+            self.hash,
+            self.rules.text()
+        )
+    }
+
+    /// The same for machines, with all rules.
+    #[must_use]
+    pub fn json(&self, now: Now, zone: &TimeZone) -> String {
+        let names = |rules: &[Arc<str>]| rules.iter().map(|name| json!(**name)).collect::<Json>();
+        let line = json!({
+            "wall_us": now.wall.0,
+            "time": clock_of(zone, now.wall),
+            "mapping": self.hash,
+            "new": names(&self.rules.came),
+            "changed": names(&self.rules.changed),
+            "gone": names(&self.rules.gone),
+        });
+        line.to_string()
     }
 }
 

@@ -4,6 +4,7 @@
 //! sockets or tokio, and never writes to a state folder.
 
 pub mod archive;
+pub mod changes;
 mod chronicle;
 mod comparison;
 mod departed;

@@ -8,11 +8,11 @@ use mapping::{
     index::Symbol,
     program::{Carrier, Succession},
 };
-
+use replay::changes::other_names;
 use types::Shown;
 
 use super::{house, outcome::Outcome};
-use crate::{changes::other_names, cli, printer};
+use crate::{cli, printer};
 
 /// Changes a value or a rule.
 pub(crate) fn edit(command: cli::Edit) -> anyhow::Result<ExitCode> {

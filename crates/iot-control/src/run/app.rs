@@ -13,6 +13,7 @@ use dispatcher::{
     explain::{self, Explainer},
 };
 use mapping::program::{DeviceIx, Succession};
+use replay::changes::other_names;
 use store::{
     StoreHandle,
     db::{MappingHash, Snapshot},
@@ -37,7 +38,7 @@ use super::{
     uplink::Uplink,
     users::{self, Logins, Users},
 };
-use crate::{changes::other_names, settings::Anonymous};
+use crate::settings::Anonymous;
 
 /// Time after which a snapshot is taken even of a quiet house.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(24 * 3_600);

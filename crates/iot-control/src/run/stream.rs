@@ -145,16 +145,24 @@ impl Stream {
         }
     }
 
-    /// Those who look for something by its name go on with the one that it has in the mapping that takes over, and hear of it. The
-    /// terminal of a start is told otherwise.
-    pub(crate) fn rename(&mut self, now: Now, succession: &Succession<'_>) {
+    /// Another mapping takes over. Those who look at everything hear which rules it changes; those who look for something by its
+    /// name go on with the one that it has there, and hear of it. The terminal of a start is told otherwise.
+    pub(crate) fn replace(&mut self, now: Now, succession: &Succession<'_>) {
         self.forget_gone();
         if self.readers.is_empty() {
             return;
         }
         let zone = succession.programs().0.home.zone();
         let renamed = [succession.renamed(), succession.renamed_sets()].concat();
+        let edited = events::Edited::by(succession);
         for reader in self.readers.iter_mut().filter(|reader| !reader.sums_up) {
+            if reader.filters.is_empty() {
+                let line = match reader.json {
+                    true => edited.json(now, &zone),
+                    false => edited.text(now, &zone),
+                };
+                reader.send(&line.into());
+            }
             for renamed in &renamed {
                 let mut filters = reader.filters.iter();
                 if !reader.filters.is_empty() && !filters.any(|it| renamed.is_about(it.path())) {
@@ -265,6 +273,28 @@ mod tests {
         drop(wants_nothing);
         stream.show(About::House, |_| false, String::new, String::new);
         assert!(!stream.is_watched());
+    }
+
+    #[test]
+    fn who_looks_at_everything_hears_of_an_edit_and_who_looks_for_something_does_not() {
+        let program = |key: u8| {
+            let text = format!(
+                "format = 1\n[device.piano]\nid = 1\nio.keys = {{ kind = \"midi\", first_key = 0, keys = 9 }}\n\
+                [device.hall]\nid = 2\nio.lamp = {{ kind = \"switch\" }}\n\
+                [rule.lit]\nwhen = \"piano.keys.press\"\nif = \"event.key == {key}\"\ndo = \"hall.lamp.on\"\n"
+            );
+            let loaded = mapping::load_texts([("mapping.toml", text)]);
+            loaded.program.expect("it checks")
+        };
+        let (old, new) = (program(1), program(2));
+        let mut stream = Stream::default();
+        let mut everything = stream.follow(false, Vec::new()).expect("there is room");
+        let hall = vec![Filter::new("hall")];
+        let mut something = stream.follow(false, hall).expect("there is room");
+        stream.replace(Now::default(), &Succession::new(&old, &new));
+        let line = everything.next().expect("a line");
+        assert!(line.ends_with(" came into force; changed: lit"), "{line}");
+        assert!(something.next().is_none());
     }
 
     #[test]

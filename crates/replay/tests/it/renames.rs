@@ -591,6 +591,36 @@ fn told(home: &mut Home, path: &str, json: bool) -> (Vec<String>, Vec<String>) {
 }
 
 #[test]
+fn an_edit_is_told_with_the_rules_that_it_changes() {
+    let mut home = Home::new(&piano_house());
+    let more = "[rule.more]\nwhen = \"hall.motion.start\"\ndo = \"desk.lamp.on\"\n";
+    let mut edited = with_rules(more);
+    let rules = edited.get_mut("rules.toml").unwrap();
+    *rules = rules.replace("for = \"5m\"", "for = \"6m\"");
+    home.reload(&edited);
+    let past = home.history();
+    let tell = |json| {
+        let mut travel = past.all(Until::End).unwrap();
+        let mut teller = Teller::new(&past, &travel, Vec::new(), json);
+        let mut lines = Vec::new();
+        while let Some(mut step) = travel.next().unwrap() {
+            teller.tell(&mut step, |line| lines.push(line));
+        }
+        lines.retain(|line| line.contains("mapping"));
+        lines
+    };
+    let text = tell(false);
+    assert!(
+        text[0].ends_with(" came into force; new: more; changed: hall-motion"),
+        "{text:?}"
+    );
+    let json: serde_json::Value = serde_json::from_str(&tell(true)[0]).unwrap();
+    assert_eq!(json["new"], serde_json::json!(["more"]));
+    assert_eq!(json["changed"], serde_json::json!(["hall-motion"]));
+    assert_eq!(json["gone"], serde_json::json!([]));
+}
+
+#[test]
 fn events_are_filtered_by_bare_names_fields_and_who_is_told() {
     let mut home = Home::new(&piano_house());
     home.lux(12);

@@ -4,11 +4,11 @@ use std::{rc::Rc, sync::Arc};
 
 use dispatcher::explain::Explainer;
 use mapping::program::Succession;
+use replay::changes::changes;
 use tokio::{sync::mpsc, task::spawn_blocking};
 
 use super::Desk;
 use crate::{
-    changes::changes,
     log, printer,
     run::{announce::count, home_assistant, house::House, recover::tell_of_logins, watch::Edit},
 };
@@ -46,7 +46,7 @@ impl Desk {
         self.tell_concerns(&house.program);
         let succession = Succession::new(&before, &house.program);
         let (time, changes, announced, logins) = self.server.enter(|core, app, now| {
-            app.stream.rename(now, &succession);
+            app.stream.replace(now, &succession);
             app.reload(core, now, house, &succession);
             let changes = changes(&succession);
             let explainer = Explainer::new(app.dispatcher.program());

@@ -1,41 +1,68 @@
 //! What an edit changed, in words: for whoever made it, with a command or in the files.
 //!
-//! Used by the commands that write a house, by the running dispatcher and by its start. Must not know how an edit is made.
+//! Used by the commands that write a house, by the running dispatcher and by its start, and where the past is told. Must not know
+//! how an edit is made.
 
-use std::fmt::Display;
+use std::{fmt::Display, sync::Arc};
 
-use mapping::program::{RuleIx, Succession};
+use mapping::{
+    program::{RuleIx, Succession},
+    some_of,
+};
 
-use crate::some_of::some_of;
+/// The rules that an edit brought, changed and took.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// New ones.
+    pub came: Vec<Arc<str>>,
+    /// Those that say something else now; what they speak of may have another name besides.
+    pub changed: Vec<Arc<str>>,
+    /// Those that are no longer there.
+    pub gone: Vec<Arc<str>>,
+}
+
+impl Rules {
+    /// Of an edit by which things go on as `succession` says.
+    #[must_use]
+    pub fn of(succession: &Succession<'_>) -> Self {
+        let (old, new) = succession.programs();
+        let mut rules = Self::default();
+        let mut before = vec![None; new.rules.len()];
+        for ix in RuleIx::all(old.rules.len()) {
+            match succession.rule(ix) {
+                Some(is) => before[is.index()] = Some(&old[ix]),
+                None => rules.gone.push(Arc::clone(&old[ix].name)),
+            }
+        }
+        for (rule, was) in new.rules.iter().zip(before) {
+            match was {
+                None => rules.came.push(Arc::clone(&rule.name)),
+                Some(was) if was.fingerprint == rule.fingerprint => {}
+                // What it speaks of has another name, which is told by itself.
+                Some(was) if succession.is_only_renamed(was, rule) => {}
+                Some(_) => rules.changed.push(Arc::clone(&rule.name)),
+            }
+        }
+        rules
+    }
+
+    /// `; new: d; changed: b`; empty where there are none.
+    #[must_use]
+    pub fn text(&self) -> String {
+        listed("new", &self.came) + &listed("changed", &self.changed) + &listed("gone", &self.gone)
+    }
+}
 
 /// Which rules an edit brought, changed and took, and what it gave other names and numbers, for people; empty where it did none
 /// of that.
-pub(crate) fn changes(succession: &Succession<'_>) -> String {
-    let (old, new) = succession.programs();
-    let [mut came, mut changed, mut gone] = [const { Vec::new() }; 3];
-    let mut before = vec![None; new.rules.len()];
-    for ix in RuleIx::all(old.rules.len()) {
-        match succession.rule(ix) {
-            Some(is) => before[is.index()] = Some(&old[ix]),
-            None => gone.push(&old[ix].name),
-        }
-    }
-    for (rule, was) in new.rules.iter().zip(before) {
-        match was {
-            None => came.push(&rule.name),
-            Some(was) if was.fingerprint == rule.fingerprint => {}
-            // What it speaks of has another name, which is told by itself.
-            Some(was) if succession.is_only_renamed(was, rule) => {}
-            Some(_) => changed.push(&rule.name),
-        }
-    }
-    let mut text = listed("new", &came) + &listed("changed", &changed);
-    text += &listed("gone", &gone);
-    text + &other_names(succession)
+#[must_use]
+pub fn changes(succession: &Succession<'_>) -> String {
+    Rules::of(succession).text() + &other_names(succession)
 }
 
 /// What an edit gave other names and numbers, for people; empty where it gave none.
-pub(crate) fn other_names(succession: &Succession<'_>) -> String {
+#[must_use]
+pub fn other_names(succession: &Succession<'_>) -> String {
     let all = [succession.renamed(), succession.renamed_sets()].concat();
     let renamed = listed("renamed", &all);
     renamed + &listed("other ids", &succession.renumbered())
@@ -51,8 +78,6 @@ fn listed(word: &str, all: &[impl Display]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use mapping::Program;
 
