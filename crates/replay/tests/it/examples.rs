@@ -1,15 +1,22 @@
 //! A day of each example house, of which tests are recorded.
 
-use std::{fs, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use dispatcher::Input;
-use mapping::program::{Carrier, ChannelIx, DeviceIx, EventIx};
-use replay::record::{Recording, Unrecordable};
+use mapping::program::{Carrier, ChannelIx, DeviceIx, EventIx, RuleIx, TimerIx};
+use replay::{
+    When,
+    record::{Recording, Unrecordable},
+};
 use types::{Type, UnixTime, Value};
 
 use crate::{
     home::{Files, Home},
-    records::{failures, recorded},
+    records::{failures, passes, recorded},
 };
 
 /// What happens in a day: one thing each quarter of an hour.
@@ -24,6 +31,9 @@ const STEPS_MIN: usize = 40;
 
 /// Fewer example houses than this were overlooked.
 const HOUSES_MIN: usize = 5;
+
+/// Moments of the day of each house at which tests of it and of a part of it begin.
+const BEGINS: usize = 10;
 
 /// The mapping of a house, without its tests.
 fn files(house: &Path) -> Files {
@@ -102,17 +112,93 @@ fn happenings(home: &Home, channel: ChannelIx, turn: usize) -> Vec<Input> {
 
 /// Everything happens in turn. Gives when.
 fn live_a_day(home: &mut Home) -> Vec<UnixTime> {
-    let channels = home.program.channels.len();
     let mut moments = Vec::new();
     for place in 0..HAPPENINGS {
         moments.push(home.now.wall);
-        let channel = ChannelIx((place * 7 % channels) as u32);
-        let turn = place / channels + place;
-        for input in happenings(home, channel, turn) {
-            home.take(input);
-            home.pass_ms(HELD_MS);
-        }
+        happens(home, place);
         home.pass_ms(PAUSE_MS);
+    }
+    moments
+}
+
+/// What happens in one quarter of an hour. Gives how the house was in the middle of it.
+fn happens(home: &mut Home, place: usize) -> Vec<Moment> {
+    let channels = home.program.channels.len();
+    let channel = ChannelIx((place * 7 % channels) as u32);
+    let turn = place / channels + place;
+    let mut moments = Vec::new();
+    for input in happenings(home, channel, turn) {
+        home.take(input);
+        home.pass_ms(HELD_MS / 2);
+        moments.push(Moment::of(home));
+        home.pass_ms(HELD_MS / 2);
+    }
+    moments
+}
+
+/// A moment, and what is under way that no test can begin with: by its name.
+struct Moment {
+    at: UnixTime,
+    under_way: BTreeSet<String>,
+}
+
+impl Moment {
+    fn of(home: &Home) -> Self {
+        let (program, engine) = (&home.program, home.dispatcher.engine());
+        let now = home.now.at;
+        let timers = TimerIx::all(program.timers.len());
+        let timers = timers.filter(|timer| engine.timer(*timer).is_some());
+        let begins = |rule: RuleIx| {
+            let mut places = 0..program[rule].triggers.len() as u32;
+            places.any(|place| engine.has_begun(rule, place, now))
+        };
+        let rules = RuleIx::all(program.rules.len());
+        let rules = rules.filter(|rule| engine.runs(*rule).next().is_some() || begins(*rule));
+        let channels = ChannelIx::all(program.channels.len()).filter(|channel| {
+            engine.bounded_until(*channel).is_some()
+                || engine.kept_until(*channel).is_some_and(|until| now < until)
+                || engine.button(*channel).is_some_and(|button| button.waits)
+        });
+        let timers = timers.map(|timer| program[timer].name.to_string());
+        let rules = rules.map(|rule| program[rule].name.to_string());
+        let channels = channels.map(|channel| program.channel_path(channel));
+        Self {
+            at: home.now.wall,
+            under_way: timers.chain(rules).chain(channels).collect(),
+        }
+    }
+
+    /// Whether something of that name is under way.
+    fn has(&self, what: &str) -> bool {
+        what.split(' ').any(|word| self.under_way.contains(word))
+    }
+}
+
+/// Numbers that look random and are the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % end as u64) as usize
+    }
+}
+
+/// Everything happens in turn; gives moments in the midst of it and between, but for the last hours of the day.
+fn live_a_day_and_look(home: &mut Home, dice: &mut Dice) -> Vec<Moment> {
+    let mut moments = Vec::new();
+    for place in 0..HAPPENINGS {
+        let mut here = happens(home, place);
+        let before_ms = dice.below(PAUSE_MS as usize) as u64;
+        home.pass_ms(before_ms);
+        here.push(Moment::of(home));
+        home.pass_ms(PAUSE_MS - before_ms);
+        let chosen = dice.below(here.len() + 1).min(here.len() - 1);
+        if place < HAPPENINGS * 3 / 4 {
+            moments.push(here.swap_remove(chosen));
+        }
     }
     moments
 }
@@ -133,25 +219,35 @@ fn passing(
         })
 }
 
+/// The example houses.
+fn houses() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let entries = fs::read_dir(folder).unwrap();
+    let folders = entries.map(|entry| entry.unwrap().path());
+    let houses: Vec<PathBuf> = folders
+        .filter(|folder| folder.join("mapping.toml").exists())
+        .collect();
+    assert!(houses.len() >= HOUSES_MIN, "{houses:?}");
+    houses
+}
+
+/// The house after a day: all that its devices say is known.
+fn lived_in(files: &Files) -> Home {
+    let mut home = Home::new(files);
+    for device in DeviceIx::all(home.program.devices.len()) {
+        if matches!(home.program[device].carrier, Carrier::Foreign(_)) {
+            home.take(Input::Online(device));
+        }
+    }
+    live_a_day(&mut home);
+    home
+}
+
 #[test]
 fn of_a_day_in_each_example_house_tests_are_recorded_that_pass() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
-    let mut houses = 0;
-    for entry in fs::read_dir(folder).unwrap() {
-        let house = entry.unwrap().path();
-        if !house.join("mapping.toml").exists() {
-            continue;
-        }
-        houses += 1;
+    for house in houses() {
         let files = files(&house);
-        let mut home = Home::new(&files);
-        for device in DeviceIx::all(home.program.devices.len()) {
-            if matches!(home.program[device].carrier, Carrier::Foreign(_)) {
-                home.take(Input::Online(device));
-            }
-        }
-        // After the first one everything is known.
-        live_a_day(&mut home);
+        let mut home = lived_in(&files);
         let begins = live_a_day(&mut home);
         let whole = passing(&mut home, &files, &begins, &[]);
         // Where something waits all day, a part of the house can be recorded still.
@@ -164,5 +260,58 @@ fn of_a_day_in_each_example_house_tests_are_recorded_that_pass() {
         let mut part = || rules.any(|rule| passing(&mut home, &files, &begins, &[&rule]).is_some());
         assert!(is_long || part(), "{}", house.display());
     }
-    assert!(houses >= HOUSES_MIN, "{houses}");
+}
+
+/// A test that passes; or what is told is under way, and a test begins where that says.
+fn is_recorded_or_told(home: &mut Home, files: &Files, begin: &Moment, only: &[&str]) {
+    let mut refused = match recorded(home, begin.at, only) {
+        Ok(recording) => return passes(files, &recording),
+        Err(refused) => refused,
+    };
+    let Unrecordable::Waits {
+        what,
+        quiet,
+        earlier,
+        ..
+    } = &refused
+    else {
+        assert!(
+            matches!(refused, Unrecordable::NothingOfPart),
+            "{only:?}: {refused}"
+        );
+        return;
+    };
+    assert!(begin.has(what), "{what}: {:?}", begin.under_way);
+    let Some(other) = quiet.as_ref().or(earlier.as_ref()) else {
+        return;
+    };
+    let zone = home.history().zone().clone();
+    let other = When::parse(other, home.now.wall, &zone).unwrap().from;
+    match recorded(home, other, only) {
+        Ok(recording) => passes(files, &recording),
+        Err(other) => {
+            refused = other;
+            assert!(
+                matches!(refused, Unrecordable::Nothing | Unrecordable::NothingOfPart),
+                "{refused}"
+            );
+        }
+    }
+}
+
+#[test]
+fn from_any_moment_of_a_day_in_each_example_house_a_test_passes_or_what_is_under_way_is_told() {
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    for house in houses() {
+        let files = files(&house);
+        let mut home = lived_in(&files);
+        let moments = live_a_day_and_look(&mut home, &mut dice);
+        for _ in 0..BEGINS {
+            let begin = &moments[dice.below(moments.len())];
+            is_recorded_or_told(&mut home, &files, begin, &[]);
+            let rule = dice.below(home.program.rules.len());
+            let rule = format!("rule.{}", home.program.rules[rule].name);
+            is_recorded_or_told(&mut home, &files, begin, &[&rule]);
+        }
+    }
 }
