@@ -1,7 +1,7 @@
 //! `run --simulate --sealed`: modules whose firmware's runtime runs in the dispatcher's process, with keys.
 
 use crate::{
-    harness::{Client, Dispatcher, House, Kind},
+    harness::{Client, Dispatcher, House, Kind, Message},
     simulation::example,
 };
 
@@ -13,6 +13,32 @@ fn sealed_modules_play_their_firmware_through_a_network_that_loses_much() {
 #[test]
 fn sealed_modules_play_their_firmware_through_our_own_broker() {
     sealed_modules_play_their_firmware("mqtt");
+}
+
+#[test]
+fn who_needs_no_user_may_look_at_frames_and_say_nothing_on_their_topics() {
+    let house = House::copy(&example());
+    let words = ["--simulate", "--sealed", "--transport", "mqtt"];
+    let dispatcher = Dispatcher::start(&house, &words);
+    dispatcher.device_is("piano", "is there", |piano| piano["way"] == "mqtt");
+    let anybody = dispatcher.connect(None, &["ic1/#"]);
+    let mut anybody = Client::connect(Kind::RumqttcV5, &anybody).expect("nobody needs a user");
+    dispatcher.ask(&["press", "piano.keys", "key=60"]).ok();
+    let is_down = |it: &Message| it.topic.starts_with("ic1/") && it.topic.contains("/dn/");
+    let down = anybody.find(0, "a frame", is_down).topic;
+    for kind in ["dn", "up", "w"] {
+        let topic = down.replace("/dn/", &format!("/{kind}/"));
+        assert_ne!(anybody.publish(&topic, "x"), 0, "{topic}");
+    }
+    let outside = down.replace("ic1/", "ic1/external/");
+    assert_ne!(anybody.publish(&outside, "x"), 0, "{outside}");
+    let told = anybody.messages(0);
+    let is_up = |it: &&Message| it.topic.contains("/up/") || it.payload == b"x";
+    assert_eq!(
+        told.iter().find(is_up),
+        None,
+        "the dispatcher alone hears those"
+    );
 }
 
 fn sealed_modules_play_their_firmware(transport: &str) {
@@ -48,13 +74,6 @@ fn sealed_modules_play_their_firmware(transport: &str) {
     watcher.field(0, "iot/living/temp/state", "temperature", 17);
     let forged = watcher.publish("iot/piano/keys/event", r#"{"event":"press","key":60}"#);
     assert_ne!(forged, 0, "nobody else speaks for a module with a key");
-    let sealed = dispatcher.device("piano")["sealed"].clone();
-    let topic = format!("ic1/{}/up/{}", "0".repeat(16), sealed.as_str().unwrap());
-    let forged = watcher.publish(&topic, "x");
-    assert_ne!(
-        forged, 0,
-        "nor on topics of the link, whoever needs no user"
-    );
 }
 
 /// Edits the house, and presses at once what the edit brought and moved.
