@@ -125,6 +125,17 @@ impl Blocklist {
             .collect()
     }
 
+    /// What this list blocks, and what `other` does.
+    #[must_use]
+    pub fn or(&self, other: &Self) -> Self {
+        let mut either = self.clone();
+        for block in other.iter() {
+            let sides = either.blocks.entry(block.subject).or_default();
+            *sides = sides.or(block.sides);
+        }
+        either
+    }
+
     /// The inputs that lead from this list to `other`: what an edited file changes.
     #[must_use]
     pub fn changes_to(&self, other: &Self) -> Vec<crate::Input> {

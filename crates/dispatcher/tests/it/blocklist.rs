@@ -157,6 +157,35 @@ fn an_edited_file_leads_to_the_blocks_that_changed() {
 }
 
 #[test]
+fn what_either_list_blocks_only_adds_to_both() {
+    let of = |name: &str, sides| Block {
+        subject: Subject::Name(name.to_owned()),
+        sides,
+    };
+    let before = Blocklist::new([of("a", Sides::BOTH), of("b", Sides::CONSUMER)]);
+    let after = Blocklist::new([
+        of("a", Sides::PRODUCER),
+        of("b", Sides::PRODUCER),
+        of("c", Sides::BOTH),
+    ]);
+    let either = before.or(&after);
+    assert_eq!(
+        before.changes_to(&either),
+        [
+            Input::Block(of("b", Sides::BOTH)),
+            Input::Block(of("c", Sides::BOTH)),
+        ]
+    );
+    assert_eq!(
+        either.changes_to(&after),
+        [
+            Input::Block(of("a", Sides::PRODUCER)),
+            Input::Block(of("b", Sides::PRODUCER)),
+        ]
+    );
+}
+
+#[test]
 fn a_copy_of_an_event_is_dropped_even_from_another_session() {
     let mut rig = Rig::awake();
     let event = r#"{"event":"press","key":61,"boot":1,"seq":5}"#;

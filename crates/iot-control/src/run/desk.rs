@@ -9,6 +9,7 @@ mod variables;
 
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeSet,
     net::SocketAddr,
     path::{Path, PathBuf},
     rc::Rc,
@@ -17,7 +18,7 @@ use std::{
 
 use anyhow::Context;
 use broker::{Outbox, tcp};
-use dispatcher::{ALL, Notify};
+use dispatcher::{ALL, Notify, Subject};
 use mapping::program::{Program, Succession};
 use replay::Target;
 use serde_json::{Value as Json, json};
@@ -79,6 +80,8 @@ pub(crate) struct Desk {
     spoilt: Cell<bool>,
     /// blocklist.toml can't be read, and the one before it is in force.
     blocklist_spoilt: Cell<bool>,
+    /// Whose blocks an edit lifted whose mapping is not in force: they hold until one is.
+    held: RefCell<BTreeSet<Subject>>,
     started: Instant,
 }
 
@@ -109,6 +112,7 @@ impl Desk {
             keys: tokio::sync::Mutex::default(),
             users: tokio::sync::Mutex::default(),
             spoilt: Cell::default(),
+            held: RefCell::default(),
             blocklist_spoilt: Cell::new(mapping::blocklist::load(house).blocks.is_none()),
         }
     }

@@ -31,14 +31,24 @@ const RULES_GONE_AFTER: Duration = Duration::from_millis(500);
 /// The same where most rules are gone, or a file is empty that was not.
 const MOST_GONE_AFTER: Duration = Duration::from_secs(3);
 
-/// What an edit led to.
-pub(crate) enum Edit {
+/// What was edited, seen at once: who renames a device that is blocked changes the mapping and blocklist.toml together.
+pub(crate) struct Edit {
+    /// What the files of the house led to.
+    pub(crate) files: Files,
+    /// Whether blocklist.toml changed.
+    pub(crate) blocklist: bool,
+}
+
+/// What the files of a house led to.
+pub(crate) enum Files {
+    /// Nothing: they did not change.
+    AsTheyWere,
+    /// Nothing yet: somebody may still be writing them. They are looked at again, and blocklist.toml with them.
+    Unsettled,
     /// A house that checks and whose tests pass.
     Good(Box<House>),
     /// What is wrong with it, rendered for people; the running house stays.
     Bad(String),
-    /// blocklist.toml changed.
-    Blocklist,
 }
 
 /// Everything on disk that the running house hangs on, as it was at some time.
@@ -100,9 +110,8 @@ pub(crate) fn watch(
             if now == seen {
                 continue;
             }
-            let edits = edits(&folder, &mut seen, &mut program, settle(now), stays);
-            let mut edits = edits.into_iter();
-            if edits.any(|edit| sender.blocking_send(edit).is_err()) {
+            let edit = edit_seen(&folder, &mut seen, &mut program, settle(now), stays);
+            if edit.is_some_and(|edit| sender.blocking_send(edit).is_err()) {
                 return;
             }
         }
@@ -134,44 +143,44 @@ fn settle(mut last: Seen) -> Seen {
 /// What the changes from `seen` to `now` led to. Afterwards `seen` is what was looked at for it, which may be
 /// other files than before. What changes again while it is read and tested, or within the time that `stays` is given,
 /// leads to nothing: the next look finds it.
-fn edits(
+fn edit_seen(
     folder: &Path,
     seen: &mut Seen,
     program: &mut Arc<Program>,
     now: Seen,
     stays: impl FnOnce(&Reads, Duration) -> bool,
-) -> Vec<Edit> {
-    let before = std::mem::replace(seen, now);
-    let mut edits = Vec::new();
-    if before.blocklist != seen.blocklist {
-        edits.push(Edit::Blocklist);
+) -> Option<Edit> {
+    let blocklist = seen.blocklist != now.blocklist;
+    if seen.house == now.house {
+        seen.blocklist = now.blocklist;
+        let files = Files::AsTheyWere;
+        return blocklist.then_some(Edit { files, blocklist });
     }
-    if before.house != seen.house {
-        let Reading { house, reads } = house::read(folder);
-        let read = reads.unwrap_or_else(|| seen.house.clone());
-        let wait = match &house {
-            Ok(house) => patience(&before.house, &read, program, &house.program),
-            Err(_) => Duration::ZERO,
-        };
-        // What was read of an unfinished edit may belong to two houses.
-        if edit::is_unfinished(folder) || !stays(&read, wait) {
-            seen.house = before.house;
-            return edits;
+    let Reading { house, reads } = house::read(folder);
+    let read = reads.unwrap_or_else(|| now.house.clone());
+    let wait = match &house {
+        Ok(house) => patience(&seen.house, &read, program, &house.program),
+        Err(_) => Duration::ZERO,
+    };
+    // What was read of an unfinished edit may belong to two houses.
+    if edit::is_unfinished(folder) || !stays(&read, wait) {
+        let files = Files::Unsettled;
+        return blocklist.then_some(Edit { files, blocklist });
+    }
+    seen.house = read;
+    seen.blocklist = now.blocklist;
+    let house = house.and_then(|house| match whose::emptied(program, &house.program) {
+        Some(why) => Err(why),
+        None => Ok(house),
+    });
+    let files = match house {
+        Ok(house) => {
+            *program = Arc::clone(&house.program);
+            Files::Good(Box::new(house))
         }
-        seen.house = read;
-        let house = house.and_then(|house| match whose::emptied(program, &house.program) {
-            Some(why) => Err(why),
-            None => Ok(house),
-        });
-        edits.push(match house {
-            Ok(house) => {
-                *program = Arc::clone(&house.program);
-                Edit::Good(Box::new(house))
-            }
-            Err(why) => Edit::Bad(why),
-        });
-    }
-    edits
+        Err(why) => Files::Bad(why),
+    };
+    Some(Edit { files, blocklist })
 }
 
 /// How long files are to stay as they are until they count.
@@ -240,20 +249,24 @@ mod tests {
             std::fs::write(path, rules).expect("it can be written");
         }
 
-        /// How many rules each edit leaves; `meanwhile` happens while the files settle.
-        fn looks(&mut self, meanwhile: impl FnOnce(&Path)) -> Vec<usize> {
+        fn edit(&mut self, meanwhile: impl FnOnce(&Path)) -> Option<Edit> {
             let now = self.seen.now();
             let folder = self.folder.path();
-            let edits = edits(folder, &mut self.seen, &mut self.program, now, |read, _| {
+            edit_seen(folder, &mut self.seen, &mut self.program, now, |read, _| {
                 meanwhile(folder);
                 stays(read, Duration::ZERO)
-            });
-            let rules = |edit| match edit {
-                Edit::Good(house) => house.program.rules.len(),
-                Edit::Bad(why) => panic!("{why}"),
-                Edit::Blocklist => panic!("nobody wrote it"),
+            })
+        }
+
+        /// How many rules an edit leaves, and whether it changed blocklist.toml; `meanwhile` happens while the files settle.
+        fn looks(&mut self, meanwhile: impl FnOnce(&Path)) -> Option<(Option<usize>, bool)> {
+            let edit = self.edit(meanwhile)?;
+            let rules = match edit.files {
+                Files::Good(house) => Some(house.program.rules.len()),
+                Files::Bad(why) => panic!("{why}"),
+                Files::AsTheyWere | Files::Unsettled => None,
             };
-            edits.into_iter().map(rules).collect()
+            Some((rules, edit.blocklist))
         }
     }
 
@@ -264,7 +277,8 @@ mod tests {
         let read = read.unwrap_or_else(|why| panic!("{why}"));
         let reads = reads.expect("it was read");
         let wait = patience(&house.seen.house, &reads, &house.program, &read.program);
-        assert_eq!(house.looks(|_| {}), [read.program.rules.len()]);
+        let rules = read.program.rules.len();
+        assert_eq!(house.looks(|_| {}), Some((Some(rules), false)));
         wait
     }
 
@@ -287,7 +301,30 @@ mod tests {
         let copies = |folder: &Path| {
             std::fs::write(folder.join("rules.toml"), &two).expect("it can be written");
         };
-        assert!(house.looks(copies).is_empty());
-        assert_eq!(house.looks(|_| {}), [2]);
+        assert_eq!(house.looks(copies), None);
+        assert_eq!(house.looks(|_| {}), Some((Some(2), false)));
+    }
+
+    #[test]
+    fn a_mapping_and_a_blocklist_that_change_together_are_one_edit() {
+        let mut house = Watched::new(&rule("a"));
+        let blocklist = house.folder.path().join("blocklist.toml");
+        let block = |device: &str| {
+            let text = format!("[[block]]\ndevice = \"{device}\"\n");
+            std::fs::write(&blocklist, text).expect("it can be written");
+        };
+        block("hall");
+        assert_eq!(house.looks(|_| {}), Some((None, true)));
+        house.write(&rule("b"));
+        block("corridor");
+        let again = |folder: &Path| {
+            let rules = ["b", "c"].map(rule).concat();
+            std::fs::write(folder.join("rules.toml"), rules).expect("it can be written");
+        };
+        assert_eq!(house.looks(again), Some((None, true)), "it is not settled");
+        assert_eq!(house.looks(|_| {}), Some((Some(2), true)));
+        assert_eq!(house.looks(|_| {}), None);
+        block("hall");
+        assert_eq!(house.looks(|_| {}), Some((None, true)));
     }
 }

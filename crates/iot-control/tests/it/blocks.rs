@@ -97,6 +97,61 @@ fn a_device_that_is_renamed_by_hand_stays_blocked_until_it_is_unblocked() {
 }
 
 #[test]
+fn a_device_that_is_blocked_by_its_name_alone_stays_so_through_a_rename() {
+    let house = House::with_rules("");
+    let by_name = "[[block]]\ndevice = \"hall\"\nas = \"consumer\"\n";
+    house.write("blocklist.toml", by_name);
+    let dispatcher = house.start();
+    let watcher = dispatcher.watcher();
+    let mut piano = dispatcher.device_client(Kind::RumqttcV4, "piano", &[]);
+    piano.publish(KEYS, &press(60));
+    barrier(&dispatcher, &watcher);
+
+    let (mark, said) = (watcher.mark(), dispatcher.mark());
+    let folder = house.folder().to_str().unwrap().to_owned();
+    run(["rename", &folder, "hall", "floor"], "").ok();
+    assert!(house.read("blocklist.toml").contains("floor"));
+    dispatcher.says(said, "the edited files are in force");
+    barrier(&dispatcher, &watcher);
+    assert_eq!(dispatcher.device("floor")["blocked"], "consumer");
+    let told: Vec<String> = watcher
+        .messages(mark)
+        .into_iter()
+        .filter(|message| message.topic.ends_with("/target") || message.topic.ends_with("/role"))
+        .filter(|message| !message.topic.starts_with("iot/desk/") && !message.payload.is_empty())
+        .map(|message| message.topic)
+        .collect();
+    assert_eq!(told, [""; 0]);
+}
+
+#[test]
+fn a_block_that_an_edit_lifts_holds_until_its_mapping_is_in_force() {
+    let house = House::with_rules("");
+    let block = |name: &str| {
+        let text = format!("[[block]]\ndevice = \"{name}\"\nas = \"consumer\"\n");
+        house.write("blocklist.toml", &text);
+    };
+    block("hall");
+    let dispatcher = house.start();
+    let mapping = house.read("mapping.toml");
+    let said = dispatcher.mark();
+    // Not what a rename leaves, but as bad as one whose tests fail.
+    house.write("mapping.toml", &format!("{mapping}\n[rule.bad]\n"));
+    block("piano");
+    dispatcher.says(said, "blocks that blocklist.toml lifts hold");
+    let blocked = |name: &str| dispatcher.device(name)["blocked"].clone();
+    assert_eq!(
+        (blocked("hall"), blocked("piano")),
+        ("consumer".into(), "consumer".into())
+    );
+    let said = dispatcher.mark();
+    house.write("mapping.toml", &mapping);
+    dispatcher.says(said, "the files are again as they are in force");
+    dispatcher.device_is("hall", "is not blocked", |hall| hall["blocked"] == "");
+    assert_eq!(blocked("piano"), "consumer");
+}
+
+#[test]
 fn of_devices_without_a_number_the_blocked_one_is_blocked_and_no_other() {
     let house = House::new(
         "format = 1\n\

@@ -3,22 +3,72 @@
 
 use std::sync::Arc;
 
-use dispatcher::{Block, Input, Sides, Subject};
-use mapping::blocklist;
+use broker::Core;
+use dispatcher::{Block, Blocklist, Input, Sides, Subject};
+use mapping::{Program, blocklist};
 use serde_json::Value as Json;
+use types::Now;
 
 use super::Desk;
 use crate::{
     control::Direction,
     printer,
-    run::{house, show},
+    run::{
+        app::App,
+        house::{self, House},
+        show,
+    },
 };
 
 impl Desk {
     /// Reads the file here, and not where its change was seen: a block may have come since.
     pub(super) async fn take_blocklist(&self) {
         let _alone = self.blocklist.lock().await;
-        match self.follow_blocklist().await {
+        let followed = self.follow_blocklist().await;
+        self.tell_of_blocklist(followed);
+    }
+
+    /// The same together with a mapping that was edited along with it.
+    pub(super) async fn take_both(&self, house: &House) {
+        let _alone = self.blocklist.lock().await;
+        let read = self.read_blocklist(Arc::clone(&house.program)).await;
+        let changes = self.reload(house, read.as_ref().ok());
+        self.tell_of_blocklist(read.map(|_| changes));
+    }
+
+    /// Of an edited blocklist.toml whose mapping is not in force, what it blocks; what it lifts may be what has another name in
+    /// that mapping. `holds`: that mapping is not looked at again by itself, so what is lifted waits for the next one.
+    pub(super) async fn take_new_blocks(&self, holds: bool) {
+        let _alone = self.blocklist.lock().await;
+        let program = self.program();
+        let read = self.read_blocklist(program).await;
+        let followed = read.map(|blocks| {
+            let (changes, lifted) = self.server.enter(|core, app, now| {
+                let either = app.dispatcher.blocklist().or(&blocks);
+                let changes = follow(core, app, now, Some(&either));
+                (changes, either.changes_to(&blocks))
+            });
+            let lifted = lifted.into_iter().filter_map(|change| match change {
+                Input::Unblock(subject) => Some(subject),
+                Input::Block(block) => Some(block.subject),
+                _ => None,
+            });
+            if holds {
+                self.held.borrow_mut().extend(lifted);
+            }
+            changes
+        });
+        if holds && !self.held.borrow().is_empty() {
+            printer::tell(
+                "blocks that blocklist.toml lifts hold until the edited files are in force",
+            );
+        }
+        self.tell_of_blocklist(followed);
+    }
+
+    /// Says how many blocks came, changed or went, or why none did.
+    fn tell_of_blocklist(&self, followed: Result<usize, String>) {
+        match followed {
             Ok(changes) => {
                 if self.blocklist_spoilt.replace(false) || changes > 0 {
                     printer::tell("blocklist.toml is in force");
@@ -35,10 +85,27 @@ impl Desk {
     /// Brings what the file says into force, and says how many blocks came, changed or went. To be called with
     /// [`Self::blocklist`] held.
     async fn follow_blocklist(&self) -> Result<usize, String> {
+        let program = self.program();
+        let blocks = self.read_blocklist(program).await?;
+        let held = self.held.borrow();
+        Ok(self.server.enter(|core, app, now| {
+            let in_force = app.dispatcher.blocklist();
+            let held = in_force
+                .iter()
+                .filter(|block| held.contains(&block.subject));
+            let blocks = blocks.or(&Blocklist::new(held));
+            follow(core, app, now, Some(&blocks))
+        }))
+    }
+
+    fn program(&self) -> Arc<Program> {
+        self.server
+            .enter(|_, app, _| Arc::clone(app.dispatcher.program()))
+    }
+
+    /// What the file says, for a house whose mapping is `program`.
+    async fn read_blocklist(&self, program: Arc<Program>) -> Result<Blocklist, String> {
         let folder = self.house.clone();
-        let program = self
-            .server
-            .enter(|_, app, _| Arc::clone(app.dispatcher.program()));
         let read = tokio::task::spawn_blocking(move || {
             if house::is_cleared(&folder) {
                 let folder = folder.display();
@@ -52,14 +119,7 @@ impl Desk {
         if !blocks.warnings.is_empty() {
             printer::tell_drawn(blocks.warnings.trim_end());
         }
-        Ok(self.server.enter(|core, app, now| {
-            let changes = app.dispatcher.blocklist().changes_to(&blocks.list);
-            let count = changes.len();
-            for input in changes {
-                app.command(core, now, input);
-            }
-            count
-        }))
+        Ok(blocks.list)
     }
 
     /// In force at once; on the disk before anybody hears that it is.
@@ -129,6 +189,9 @@ impl Desk {
         })
         .await
         .map_err(|why| format!("{why}; {name} stays blocked"))?;
+        self.held
+            .borrow_mut()
+            .retain(|held| !subject.contains(held));
         // The file has the other half of each block as well, under a name that may be another by now.
         self.follow_blocklist().await.map_err(|why| {
             format!("{why}; {name} is no longer blocked there, and stays so here until blocklist.toml can be read")
@@ -162,6 +225,23 @@ impl Desk {
         });
         edited.await.map_err(|error| error.to_string())?
     }
+}
+
+/// Brings these blocks into force, and no others; says how many came, changed or went.
+pub(super) fn follow(
+    core: &mut Core,
+    app: &mut App,
+    now: Now,
+    blocks: Option<&Blocklist>,
+) -> usize {
+    let in_force = app.dispatcher.blocklist();
+    let changes = blocks.map(|blocks| in_force.changes_to(blocks));
+    let changes = changes.unwrap_or_default();
+    let count = changes.len();
+    for input in changes {
+        app.command(core, now, input);
+    }
+    count
 }
 
 fn as_written(subject: &Subject) -> blocklist::Subject {

@@ -2,34 +2,54 @@
 
 use std::{rc::Rc, sync::Arc};
 
-use dispatcher::explain::Explainer;
+use dispatcher::{Blocklist, explain::Explainer};
 use mapping::program::Succession;
 use replay::changes::changes;
 use tokio::{sync::mpsc, task::spawn_blocking};
 
-use super::Desk;
+use super::{Desk, blocks::follow};
 use crate::{
     log, printer,
-    run::{announce::count, home_assistant, house::House, recover::tell_of_logins, watch::Edit},
+    run::{
+        announce::count,
+        home_assistant,
+        house::House,
+        recover::tell_of_logins,
+        watch::{Edit, Files},
+    },
 };
 
 impl Desk {
     /// Brings edits into force, or says why not.
     pub(in crate::run) async fn take_edits(self: Rc<Self>, mut edits: mpsc::Receiver<Edit>) {
-        while let Some(edit) = edits.recv().await {
-            match edit {
-                Edit::Good(house) => self.reload(&house),
-                Edit::Bad(why) => {
+        while let Some(Edit { files, blocklist }) = edits.recv().await {
+            match files {
+                Files::AsTheyWere => self.take_blocklist().await,
+                Files::Unsettled => self.take_new_blocks(false).await,
+                Files::Good(house) => {
+                    let were_held = !self.held.take().is_empty();
+                    if blocklist || were_held {
+                        self.take_both(&house).await;
+                    } else {
+                        self.reload(&house, None);
+                    }
+                }
+                Files::Bad(why) => {
                     self.spoilt.set(true);
                     printer::tell_drawn(why.trim_end());
                     printer::tell("the edited files are not in force; the house goes on as before");
+                    if blocklist {
+                        self.take_new_blocks(true).await;
+                    }
                 }
-                Edit::Blocklist => self.take_blocklist().await,
             }
         }
     }
 
-    fn reload(&self, house: &House) {
+    /// Brings a house into force and the blocklist that goes with it: what is blocked under either mapping is so until the other
+    /// one is in force, so that a device that is blocked by its name alone stays blocked through a rename. Says how many blocks
+    /// came, changed or went.
+    pub(super) fn reload(&self, house: &House, blocks: Option<&Blocklist>) -> usize {
         let before = self
             .server
             .enter(|_, app, _| Arc::clone(app.dispatcher.program()));
@@ -37,7 +57,9 @@ impl Desk {
             if self.spoilt.replace(false) {
                 printer::tell("the files are again as they are in force");
             }
-            return;
+            return self
+                .server
+                .enter(|core, app, now| follow(core, app, now, blocks));
         }
         self.spoilt.set(false);
         if !house.warnings.is_empty() {
@@ -45,16 +67,20 @@ impl Desk {
         }
         self.tell_concerns(&house.program);
         let succession = Succession::new(&before, &house.program);
-        let (time, changes, announced, logins) = self.server.enter(|core, app, now| {
+        let (time, changes, announced, logins, blocked) = self.server.enter(|core, app, now| {
+            let either = blocks.map(|blocks| app.dispatcher.blocklist().or(blocks));
+            let mut blocked = follow(core, app, now, either.as_ref());
             app.stream.replace(now, &succession);
             app.reload(core, now, house, &succession);
+            blocked += follow(core, app, now, blocks);
             let changes = changes(&succession);
             let explainer = Explainer::new(app.dispatcher.program());
             log::go_by(explainer.zone().clone());
             let mut logins: Vec<_> = app.logins.kept.of_no_device(&house.program).collect();
             let spoke_before: Vec<_> = app.logins.kept.of_no_device(&before).collect();
             logins.retain(|login| !spoke_before.contains(login));
-            (explainer.time(now.wall), changes, app.announced(), logins)
+            let time = explainer.time(now.wall);
+            (time, changes, app.announced(), logins, blocked)
         });
         if let Some(text) = announced {
             let folder = self.state.clone();
@@ -78,5 +104,6 @@ impl Desk {
                 "the simulated modules could not follow the edit: {error}"
             ));
         }
+        blocked
     }
 }
