@@ -224,10 +224,6 @@ pub(crate) fn over(kin: &impl Kin, target: &Target) -> Option<Target> {
         Target::Var(var) => Target::Var(kin.var(*var)?),
         Target::Timer(timer) => Target::Timer(kin.timer(*timer)?),
         Target::Notify(_) => target.clone(),
-        // Groups are known by their names.
-        Target::Group(name) => {
-            let groups = &kin.sides().1.names.groups;
-            groups.contains_key(name).then(|| target.clone())?
-        }
+        Target::Group(name) => Target::Group(kin.group(name)?),
     })
 }

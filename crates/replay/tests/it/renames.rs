@@ -591,6 +591,34 @@ fn told(home: &mut Home, path: &str, json: bool) -> (Vec<String>, Vec<String>) {
 }
 
 #[test]
+fn a_group_is_asked_about_by_the_name_that_it_has_now() {
+    let group = |name: &str| {
+        let mut files = piano_house();
+        let devices = files.get_mut("devices.toml").unwrap();
+        let lamps = format!("[group]\n{name} = [\"desk.lamp\", \"stairs.lamp\"]\n");
+        *devices = devices.replace("[group]\n", &lamps);
+        files
+    };
+    let mut home = Home::new(&group("upstairs"));
+    home.asks("anna", "iot/desk/lamp/set", r#"{"on":true}"#);
+    home.pass(10);
+    home.reload(&group("attic"));
+    home.pass(10);
+    let why = ask(&mut home, "attic", None).unwrap_or_default();
+    assert!(why.contains("anna"), "{why}");
+    let old = ask(&mut home, "upstairs", None).unwrap_err();
+    assert!(old.ends_with("ask about group.attic"), "{old}");
+    let at = ask(&mut home, "upstairs", Some("20:00:15")).unwrap_or_default();
+    assert!(at.contains("anna"), "{at}");
+    let (lines, notes) = told(&mut home, "upstairs", false);
+    assert!(
+        lines.iter().any(|line| line.contains("desk.lamp")),
+        "{lines:?}"
+    );
+    assert!(notes.iter().any(|note| note.contains("attic")), "{notes:?}");
+}
+
+#[test]
 fn an_edit_is_told_with_the_rules_that_it_changes() {
     let mut home = Home::new(&piano_house());
     let more = "[rule.more]\nwhen = \"hall.motion.start\"\ndo = \"desk.lamp.on\"\n";

@@ -1,6 +1,8 @@
 //! What the parts of things are in another program: that follows from whose parts they are, and from their names there.
 
-use super::Succession;
+use std::sync::Arc;
+
+use super::{Succession, sets};
 use crate::program::{ChannelIx, DeviceIx, EventIx, Program, RuleIx, SlotIx, TimerIx, VarIx};
 
 /// Two programs, and which things of the one are which of the other, by whatever tells that. `None`: it is not there.
@@ -22,6 +24,11 @@ pub trait Kin {
 
     /// What `rule` is there. It may say something else.
     fn rule(&self, rule: RuleIx) -> Option<RuleIx>;
+
+    /// The group of that name; else the one that is new there and holds the same channels, where no other one does.
+    fn group(&self, name: &str) -> Option<Arc<str>> {
+        sets::group(self, name)
+    }
 
     /// The same field of the same channel.
     fn slot(&self, slot: SlotIx) -> Option<SlotIx> {

@@ -1,5 +1,5 @@
 //! Groups, scenes and own kinds that have another name now. Nothing runs on under these names, so that nothing hangs on who is
-//! who: it is for people alone.
+//! who: it is for people alone, who ask about a group by the name that it has.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -7,6 +7,19 @@ use types::Value;
 
 use super::{Kin, Renamed, Succession};
 use crate::program::{ChannelIx, SlotIx};
+
+/// The group of the other program that is `name` of this one: what is called so there, else what is called so only there, and
+/// holds the same channels.
+pub(super) fn group(kin: &(impl Kin + ?Sized), name: &str) -> Option<Arc<str>> {
+    let (of, there) = kin.sides();
+    if let Some((same, _)) = there.names.groups.get_key_value(name) {
+        return Some(Arc::clone(same));
+    }
+    let member = |was: &ChannelIx| kin.channel(*was);
+    let groups = pairs(&of.names.groups, &there.names.groups, member);
+    let (_, is) = groups.into_iter().find(|(was, _)| *was == name)?;
+    Some(is.into())
+}
 
 impl Succession<'_> {
     /// Groups, scenes and own kinds that have another name now: those that are gone where one that is new holds the same, and
