@@ -20,6 +20,9 @@ use crate::{
 /// Format that this binary writes. A field may be added under a new index without a new number.
 const FORMAT: u32 = 1;
 
+/// Most that can have fallen due in a house: counting goes on for ever from there.
+const ORDER_MAX: u64 = u64::MAX / 2;
+
 /// Everything an engine knows. A value on its own: bytes and back.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
 pub struct State {
@@ -303,13 +306,16 @@ impl State {
     /// Whether this version reads it: what a snapshot holds may come from another one.
     ///
     /// # Errors
-    /// [`StateError::Format`] names the format that it has.
+    /// [`StateError::Format`] names the format that it has; [`StateError::Damaged`] where it counts on from what no house comes to.
     pub fn check(&self) -> Result<(), StateError> {
-        if self.is_readable() {
-            Ok(())
-        } else {
-            Err(StateError::Format(self.format))
+        if !self.is_readable() {
+            return Err(StateError::Format(self.format));
         }
+        if self.order > ORDER_MAX {
+            let what = format!("{} things that fell due so far", self.order);
+            return Err(StateError::Damaged(what));
+        }
+        Ok(())
     }
 
     pub(crate) fn format(&self) -> u32 {

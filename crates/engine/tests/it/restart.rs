@@ -196,6 +196,20 @@ fn damaged_bytes_are_refused() {
 }
 
 #[test]
+fn a_count_from_which_nothing_can_be_counted_on_is_damage() {
+    let mut bytes = bench(&[]).engine.state().encode();
+    let mut d = minicbor::Decoder::new(&bytes);
+    d.array().expect("a state");
+    d.skip().expect("its format");
+    d.skip().expect("its moment");
+    let begin = d.position();
+    d.u64().expect("a count");
+    let count = begin..d.position();
+    bytes.splice(count, minicbor::to_vec(u64::MAX).expect("a number"));
+    assert!(matches!(State::decode(&bytes), Err(StateError::Damaged(_))));
+}
+
+#[test]
 fn a_state_of_a_program_with_other_time_zones_says_so() {
     let b = bench(&[]);
     let now = b.engine.state().encode();
