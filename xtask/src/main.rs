@@ -38,7 +38,8 @@ cargo xtask COMMAND
   tidy                     what compilers don't check: crate edges, licences, file sizes, module docs, links
   check                    formatting, tidy, cargo deny where installed, clippy and docs without a warning
   firmware                 what modules hold, built for their processors
-  package                  a Debian package, unpacked, looked at and its unit judged by systemd; needs cargo-deb
+  package [--arch arm64]   a Debian package, unpacked, looked at and its unit judged by systemd; needs cargo-deb. For another
+                           architecture it is cross-built, and its binary runs in an emulator
   ci                       check, then test --require-peers
   bench [--quick]          latency, throughput and memory beside mosquitto's bare relay, mosquitto with a Python dict and
                            with Node-RED, and aedes (--runs N, --rules N,..); --ours: the dispatcher alone, which takes a minute
@@ -64,7 +65,10 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["check"] => ci::checks(),
         ["firmware"] => firmware::run(),
-        ["package"] => package::run(),
+        ["package", options @ ..] => match package::Architecture::parse(options) {
+            Ok(other) => package::run(other),
+            Err(error) => return wrong_usage(&format!("{error:#}")),
+        },
         ["ci"] => ci::run(),
         ["bench", "engine", options @ ..] => match bench::engine::parse(options) {
             Ok(quick) => bench::engine::run(quick),

@@ -1,7 +1,9 @@
-//! `cargo xtask package`: the Debian package of the dispatcher, for this machine's architecture. Called by people.
+//! `cargo xtask package`: the Debian package of the dispatcher, for this machine's architecture or another one. Called by
+//! people.
 //!
 //! What it built is unpacked and tried: its files are where its unit looks for them, its binary checks the example that
-//! it brings, and systemd finds nothing wrong with the unit and little that it leaves open.
+//! it brings, and systemd finds nothing wrong with the unit and little that it leaves open. The binary of another architecture
+//! runs in an emulator.
 
 use std::{
     fs,
@@ -13,6 +15,10 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::shell;
+
+mod architecture;
+
+pub(crate) use architecture::Architecture;
 
 /// What must be in it, and may be done with it.
 const FILES: &[(&str, u32)] = &[
@@ -37,15 +43,29 @@ const EXPOSURE_MAX: &str = "20";
 ///
 /// # Errors
 /// cargo-deb is not installed, the build fails, or the package isn't what its unit needs.
-pub(crate) fn run() -> Result<()> {
+pub(crate) fn run(other: Option<&Architecture>) -> Result<()> {
     let version = shell::output(Command::new("cargo").args(["deb", "--version"]));
     version.context("cargo-deb builds the package: cargo install cargo-deb --locked")?;
     let out = shell::root().join("target/debian");
     fs::create_dir_all(&out)?;
-    let mut build = shell::cargo(["deb", "--package", "iot-control", "--locked", "--output"]);
-    shell::run(build.arg(&out))?;
+    let mut build = shell::cargo(["deb", "--package", "iot-control", "--locked"]);
+    if let Some(other) = other {
+        other.prepare()?;
+        other.build_with(&mut build);
+    }
+    shell::run(build.arg("--output").arg(&out))?;
     let package = newest(&out)?;
     shell::run(Command::new("dpkg-deb").arg("--info").arg(&package))?;
+    if let Some(other) = other {
+        let mut ask = Command::new("dpkg-deb");
+        ask.arg("--field").arg(&package).arg("Architecture");
+        let is = shell::output(&mut ask)?;
+        ensure!(
+            is.trim() == other.debian,
+            "the package is for {}",
+            is.trim()
+        );
+    }
 
     let root = out.join("root");
     if root.exists() {
@@ -63,9 +83,13 @@ pub(crate) fn run() -> Result<()> {
         ensure!(found == *mode, "{file} has mode {found:o}, not {mode:o}");
     }
     let binary = root.join("usr/bin/iot-control");
-    shell::run(Command::new(&binary).arg("--version"))?;
+    let command = || match other {
+        None => Command::new(&binary),
+        Some(other) => other.emulate(&binary),
+    };
+    shell::run(command().arg("--version"))?;
     for word in ["check", "test"] {
-        shell::run(Command::new(&binary).arg(word).arg(root.join(EXAMPLE)))?;
+        shell::run(command().arg(word).arg(root.join(EXAMPLE)))?;
     }
     scripts(&package, &out, &root)?;
     judge(&root)?;
