@@ -148,6 +148,7 @@ impl Desk {
             text
         });
         printer::tell(format_args!("warning: {text}"));
+        self.hold_what_is_lifted();
     }
 
     /// From now on simulated modules of ours have keys.

@@ -97,7 +97,11 @@ pub(super) fn recover(
     {
         tracing::warn!(%error, "the settings of this start can't be kept");
     }
-    let blocklist = blocks_of_today(read, &dispatcher, (has_past, is_cleared))?;
+    let mut blocklist = blocks_of_today(read, &dispatcher, (has_past, is_cleared))?;
+    if house.goes_on_since.is_some() {
+        // What the file lifts may be what has another name in files that are not in force.
+        blocklist = dispatcher.blocklist().or(&blocklist);
+    }
     let users = users(&store)?;
     let logins: Vec<_> = users.of_no_device(&house.program).collect();
     let kept = broker::bring_back(&store)?;

@@ -144,6 +144,11 @@ fn a_block_that_an_edit_lifts_holds_until_its_mapping_is_in_force() {
         (blocked("hall"), blocked("piano")),
         ("consumer".into(), "consumer".into())
     );
+    // Nor does a start lift it, with the mapping that goes on.
+    let dispatcher = dispatcher.kill_9_and_restart();
+    dispatcher.says(0, "blocks that blocklist.toml lifts hold");
+    let blocked = |name: &str| dispatcher.device(name)["blocked"].clone();
+    assert_eq!(blocked("hall"), "consumer");
     let said = dispatcher.mark();
     house.write("mapping.toml", &mapping);
     dispatcher.says(said, "the files are again as they are in force");

@@ -48,22 +48,47 @@ impl Desk {
                 let changes = follow(core, app, now, Some(&either));
                 (changes, either.changes_to(&blocks))
             });
-            let lifted = lifted.into_iter().filter_map(|change| match change {
-                Input::Unblock(subject) => Some(subject),
-                Input::Block(block) => Some(block.subject),
-                _ => None,
-            });
             if holds {
-                self.held.borrow_mut().extend(lifted);
+                self.hold(lifted);
             }
             changes
         });
-        if holds && !self.held.borrow().is_empty() {
+        if holds {
+            self.tell_of_held();
+        }
+        self.tell_of_blocklist(followed);
+    }
+
+    /// At a start with another mapping than that of the files: what blocklist.toml lifts waits for them.
+    pub(super) fn hold_what_is_lifted(&self) {
+        if house::is_cleared(&self.house) {
+            return;
+        }
+        let Ok(read) = house::blocks(&self.house, &self.program()) else {
+            return;
+        };
+        let in_force = self
+            .server
+            .enter(|_, app, _| app.dispatcher.blocklist().clone());
+        self.hold(in_force.changes_to(&read.list));
+        self.tell_of_held();
+    }
+
+    fn hold(&self, lifted: Vec<Input>) {
+        let subjects = lifted.into_iter().filter_map(|change| match change {
+            Input::Unblock(subject) => Some(subject),
+            Input::Block(block) => Some(block.subject),
+            _ => None,
+        });
+        self.held.borrow_mut().extend(subjects);
+    }
+
+    fn tell_of_held(&self) {
+        if !self.held.borrow().is_empty() {
             printer::tell(
                 "blocks that blocklist.toml lifts hold until the edited files are in force",
             );
         }
-        self.tell_of_blocklist(followed);
     }
 
     /// Says how many blocks came, changed or went, or why none did.
