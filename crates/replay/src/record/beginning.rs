@@ -54,8 +54,12 @@ pub(super) fn waiting(house: &Dispatcher, now: Now, scope: Option<&Scope>) -> Op
         if engine.bounded_until(channel).is_some() {
             return Some(format!("{path} is on for a time"));
         }
-        if engine.button(channel).is_some_and(|button| button.waits) {
-            return Some(format!("{path} was just pressed"));
+    }
+    // A button is heard, and nothing of it is given.
+    let buttons = ChannelIx::all(program.channels.len());
+    for button in buttons.filter(|button| is_needed(&|scope| scope.has_heard(*button))) {
+        if engine.button(button).is_some_and(|button| button.waits) {
+            return Some(format!("{} was just pressed", program.channel_path(button)));
         }
     }
     None

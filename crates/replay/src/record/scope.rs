@@ -151,6 +151,11 @@ impl Scope {
         self.channels.contains(&channel)
     }
 
+    /// Whether every word of it counts.
+    pub(super) fn has_heard(&self, channel: ChannelIx) -> bool {
+        self.heard.contains(&channel)
+    }
+
     pub(super) fn has_var(&self, var: VarIx) -> bool {
         self.vars.contains(&var)
     }

@@ -33,7 +33,7 @@ const STEPS_MIN: usize = 40;
 const HOUSES_MIN: usize = 5;
 
 /// Moments of the day of each house at which tests of it and of a part of it begin.
-const BEGINS: usize = 10;
+const BEGINS: usize = 16;
 
 /// The mapping of a house, without its tests.
 fn files(house: &Path) -> Files {

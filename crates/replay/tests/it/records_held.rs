@@ -61,6 +61,25 @@ fn a_button_that_is_let_go_after_the_stretch_is_held_to_the_end_of_its_test() {
 }
 
 #[test]
+fn a_part_begins_no_test_while_the_click_of_one_of_its_buttons_is_undecided() {
+    let files = with_rules("");
+    let mut home = home(&files);
+    home.says("desk", "button/event", r#"{"event":"press"}"#);
+    home.pass_ms(80);
+    home.says("desk", "button/event", r#"{"event":"release"}"#);
+    home.pass_ms(80);
+    let since = home.now.wall;
+    home.pass(5);
+    home.press(36);
+    home.pass(5);
+    // The click writes the lamp of the rule that is asked for.
+    let wanted = wanted(since, Until::End, &["rule.lowest-key"]);
+    let refused = record(&home.history(), &wanted).unwrap_err().to_string();
+    let told = "desk.button was just pressed at the beginning";
+    assert!(refused.starts_with(told), "{refused}");
+}
+
+#[test]
 fn a_button_that_nobody_lets_go_is_recorded_as_long_as_a_test_may_last() {
     let files = with_rules(DIMS);
     let mut home = home(&files);
