@@ -113,6 +113,11 @@ impl Agenda {
         }
     }
 
+    /// All that falls due on the elapsed-time line, in its order.
+    pub(crate) fn coming(&self) -> impl Iterator<Item = (Instant, Due)> {
+        self.elapsed.iter().map(|(key, due)| (key.at, *due))
+    }
+
     /// The earliest deadline, the wall's read by `now`; one that is overdue may lie before `now`.
     pub(crate) fn next(&self, now: Now) -> Option<Instant> {
         self.first(now).map(|(key, _)| key.at)

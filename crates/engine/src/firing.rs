@@ -372,7 +372,7 @@ impl Core {
         self.bind(ctx, now, channel, fields, how);
     }
 
-    fn start_timer(&mut self, now: Now, timer: TimerIx, span: Duration, by: Arc<str>) {
+    pub(crate) fn start_timer(&mut self, now: Now, timer: TimerIx, span: Duration, by: Arc<str>) {
         self.stop_timer(timer);
         self.timers[timer.index()] = Some(Running {
             key: self.agenda.create(now.at.after(span), Due::Timer(timer)),

@@ -2,13 +2,19 @@
 //!
 //! Called by the rehearsal before the first step, and by nobody else. Nothing here is an input, so nothing fires by it.
 
-use mapping::program::{RuleIx, SlotIx};
-use types::{Instant, Now};
+use std::time::Duration;
+
+use mapping::program::{ChannelIx, RuleIx, SlotIx, TimerIx};
+use types::{Instant, Now, Value};
 
 use crate::{
     Engine,
+    agenda::Due,
+    bounds::Bound,
     cascade::Core,
     holds::Pending,
+    house::Origin,
+    input::Who,
     plan::{HoldIx, Place, stale_after},
 };
 
@@ -63,6 +69,32 @@ impl Engine {
     pub fn fired_before(&mut self, rule: RuleIx, at: Instant) {
         let core: &mut Core = self.core_mut();
         core.rates.count(rule, at);
+    }
+
+    /// This timer runs, and has so long to go. `by` stands where the rule does that started a timer: a reload alone looks at it.
+    pub fn run_timer(&mut self, now: Now, timer: TimerIx, left: Duration, by: &str) {
+        self.core_mut().start_timer(now, timer, left, by.into());
+    }
+
+    /// `channel` is on for a time, which ends then, and `who` did that. Nothing where it is not on.
+    pub fn bound_until(&mut self, channel: ChannelIx, until: Instant, who: Who) {
+        let (ctx, core) = self.parts();
+        let on = ctx.program.on(channel);
+        let target = on.and_then(|on| core.house.target(on));
+        if target != Some(&Value::Bool(true)) {
+            return;
+        }
+        let origin = Origin::Other(who);
+        if let Some(old) = core.bounds.remove(&channel) {
+            core.agenda.cancel(old.key);
+        }
+        let key = core.agenda.create(until, Due::Bound(channel));
+        core.bounds.insert(channel, Bound { key, origin });
+    }
+
+    /// Rules must not write `channel` until then.
+    pub fn keep_until(&mut self, channel: ChannelIx, until: Instant) {
+        self.core_mut().kept.insert(channel, until);
     }
 
     fn hold_at(&self, rule: RuleIx, trigger: u32) -> Option<HoldIx> {

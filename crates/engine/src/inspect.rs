@@ -9,6 +9,7 @@ use types::{Instant, Now, UnixTime, Value};
 
 use crate::{
     Engine,
+    agenda::Due,
     cascade::{Core, Ctx},
     decision::Seen,
     eval,
@@ -91,6 +92,15 @@ impl Engine {
             span: running.span,
             due: running.key.at,
             by: Arc::clone(&running.by),
+        })
+    }
+
+    /// The timers that run, in the order in which they run out, and when.
+    pub fn timers(&self) -> impl Iterator<Item = (TimerIx, Instant)> {
+        let coming = self.core().agenda.coming();
+        coming.filter_map(|(at, due)| match due {
+            Due::Timer(timer) => Some((timer, at)),
+            _ => None,
         })
     }
 

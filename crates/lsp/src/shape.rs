@@ -97,6 +97,7 @@ impl<'a> Shape<'a> {
                 let channel = self.program.channel(*device, key);
                 out.extend(channel.map(|channel| Spot::Channels(*values, vec![channel])));
             }
+            (Spot::Channels(values, _), Step::Key(_)) if values.are_whole() => {}
             (Spot::Channels(Values::Age, channels), Step::Key(key)) => {
                 let is_field = self.field(channels, key).is_some();
                 out.extend(is_field.then_some(Spot::Option(kinds::Takes::Duration)));
@@ -146,7 +147,7 @@ impl<'a> Shape<'a> {
                     out.extend(self.event_field(event, key));
                 }
             }
-            (Takes::ByRule(inner) | Takes::ByPlace(inner), Step::Key(_)) => {
+            (Takes::By(_, inner) | Takes::ByPlace(inner), Step::Key(_)) => {
                 out.push(Spot::Takes(inner));
             }
             (Takes::Renames, Step::Key(_)) => out.push(Spot::Takes(&Takes::Name(Names::Renamed))),
@@ -218,15 +219,12 @@ impl<'a> Shape<'a> {
             Spot::Takes(takes) => self.keys_of_takes(takes, path, all),
             Spot::Device(values, device) => {
                 for channel in &program[*device].channels {
-                    let settable = program[*channel]
-                        .slots
-                        .iter()
-                        .any(|slot| program[*slot].settable);
-                    if values.are_reported() || settable {
+                    if vocabulary::has_values(program, *channel, *values) {
                         all.push(of_house(&program[*channel].name, &program[*channel].kind));
                     }
                 }
             }
+            Spot::Channels(values, _) if values.are_whole() => {}
             Spot::Channels(values, channels) => {
                 self.fields_of(channels, values.are_reported(), all);
             }
@@ -316,17 +314,15 @@ impl<'a> Shape<'a> {
                 }
             }
             Takes::VarValues => self.var_names(all),
-            Takes::Firings | Takes::ByRule(_) => {
-                all.extend(
-                    program
-                        .names
-                        .rules
-                        .keys()
-                        .map(|name| of_house(name, "rule")),
-                );
-            }
+            Takes::Firings | Takes::By(Names::Rule, _) => self.names(Names::Rule, "rule", all),
+            Takes::By(names, _) => self.names(*names, "timer", all),
             _ => {}
         }
+    }
+
+    fn names(&self, names: Names, what: &str, all: &mut Vec<KeyHere>) {
+        let names = vocabulary::all(self.program, names).into_iter();
+        all.extend(names.map(|name| of_house(&name, what)));
     }
 
     fn var_names(&self, all: &mut Vec<KeyHere>) {

@@ -5,12 +5,13 @@
 mod expect;
 mod given;
 pub(crate) mod read;
+mod running;
 
 use std::{sync::Arc, time::Duration};
 
 use types::Value;
 
-use crate::program::{ChannelIx, DeviceIx, EventIx, Origin, RuleIx, SlotIx, VarIx};
+use crate::program::{ChannelIx, DeviceIx, EventIx, Origin, RuleIx, SlotIx, TimerIx, VarIx};
 
 /// `[test.NAME]`.
 #[derive(Clone, Debug)]
@@ -50,6 +51,12 @@ pub struct Given {
     pub holds: Vec<GivenHold>,
     /// How long ago rules with a `limit` fired.
     pub fired: Vec<(RuleIx, Duration)>,
+    /// Timers that run, and how long they have to go. What runs out at one moment does so in this order.
+    pub timers: Vec<(TimerIx, Duration)>,
+    /// Outputs that are on for a time, and for how long still.
+    pub on_for: Vec<(ChannelIx, Duration)>,
+    /// Outputs that are kept from rules, and for how long still.
+    pub kept: Vec<(ChannelIx, Duration)>,
 }
 
 /// `holds = { R = .. }`: a `holds` of a rule that is true before the first step.

@@ -2,7 +2,7 @@
 //! editors. Must not know what is written already.
 
 use crate::{
-    grammar::Names,
+    grammar::{Names, Values},
     paths::{self, GESTURE_WORDS},
     program::{Action, ChannelIx, EventIx, Program},
 };
@@ -102,6 +102,18 @@ pub(super) fn by_channel_name(
         all.entry(&program[channel].name).or_default().push(channel);
     }
     all
+}
+
+/// Whether such values can be given of a channel.
+#[must_use]
+pub fn has_values(program: &Program, channel: ChannelIx, values: Values) -> bool {
+    let row = &program[channel];
+    match values {
+        Values::State | Values::Age => true,
+        Values::Scene | Values::Target => row.slots.iter().any(|slot| program[*slot].settable),
+        Values::OnFor => row.consumer && program.on(channel).is_some(),
+        Values::Kept => row.consumer,
+    }
 }
 
 /// Timers that some rule starts.

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use engine::Who;
 use mapping::{
     house_test::{Given, GivenHold, HouseTest},
     program::{ChannelIx, DeviceIx, SlotIx, Trigger},
@@ -14,6 +15,9 @@ use super::{
     verdict::Failure,
 };
 use crate::{Block, Input, Sides, Subject};
+
+/// Who a trace says started what is given to run.
+const STARTED_BY: &str = "the test";
 
 impl Stage {
     /// Makes the house as it was before the first step. What a test says of conditions and can't be is told.
@@ -39,6 +43,7 @@ impl Stage {
                 sides: Sides::BOTH,
             }))?;
         }
+        self.give_running(given);
         let holds = given.holds.iter();
         let failures = holds.filter_map(|held| self.begin(held)).collect();
         self.forget();
@@ -57,6 +62,22 @@ impl Stage {
         }
         for held in &given.holds {
             engine.rest_hold(held.rule, held.trigger);
+        }
+    }
+
+    /// What ends by itself.
+    fn give_running(&mut self, given: &Given) {
+        let now = self.now();
+        let engine = self.dispatcher.engine_given();
+        for (timer, left) in &given.timers {
+            engine.run_timer(now, *timer, *left, STARTED_BY);
+        }
+        for (channel, left) in &given.on_for {
+            let who = Who::Person(STARTED_BY.into());
+            engine.bound_until(*channel, now.at.after(*left), who);
+        }
+        for (channel, left) in &given.kept {
+            engine.keep_until(*channel, now.at.after(*left));
         }
     }
 

@@ -60,8 +60,8 @@ fn said(tests: &str) -> String {
         ("house.test.toml".to_owned(), tests.to_owned()),
     ]);
     let complaints = mapping::render(&loaded.sources, &loaded.diagnostics, false);
+    assert!(!loaded.has_errors(), "{complaints}");
     let program = loaded.program.unwrap_or_else(|| panic!("{complaints}"));
-    assert!(!loaded.tests.is_empty(), "{complaints}");
     let verdicts = loaded.tests.iter();
     let verdicts = verdicts.map(|test| rehearsal::run(&program, test).to_string());
     verdicts.collect()
@@ -99,7 +99,7 @@ fn a_condition_whose_rule_has_fired_fires_it_again_only_when_it_was_false() {
     passes(
         r#"
         [test.fired]
-        given = { state = { sensor.temp = 12, hall.lux = 3, hall.lamp = false }, holds = { warm = "fired", dark = "fired" } }
+        given = { state = { sensor.temp = 12, hall.lux = 3, hall.lamp.on = false }, holds = { warm = "fired", dark = "fired" } }
         steps = [
           { at = "1h", expect = [], fired = { warm = 0, dark = 0, dark-over = 0 } },
           { report = { sensor.temp = 20 } },
@@ -196,6 +196,86 @@ fn what_fired_before_counts_against_a_limit() {
           { event = "hall.motion.start", expect = [{ notify = "all" }] },
           { event = "hall.motion.start", expect = [] },
         ]
+        "#,
+    );
+}
+
+#[test]
+fn a_timer_that_runs_already_ends_when_the_rest_of_its_time_is_over() {
+    passes(
+        r#"
+        [test.dark]
+        given = { state = { hall.lamp.on = true }, timers = { dark = "20s" } }
+        steps = [
+          { at = "19s", expect = [] },
+          { at = "20s", expect = ["hall.lamp.off"], by = "dark-over" },
+          { at = "1h", expect = [] },
+        ]
+
+        [test.started-again]
+        given = { state = { hall = { lux = 30, lamp.on = true } }, timers = { dark = "20s" } }
+        steps = [
+          { at = "10s", report = { hall.lux = 3 }, expect = [] },
+          { at = "69s", expect = [] },
+          { at = "70s", expect = ["hall.lamp.off"] },
+        ]
+
+        [test.over-a-restart]
+        given = { state = { hall.lamp.on = true }, timers = { dark = "20s" } }
+        steps = [{ at = "5s", restart = { down = "5s" } }, { at = "20s", expect = ["hall.lamp.off"] }]
+        "#,
+    );
+    let said = said(
+        r#"
+        [test.wrong]
+        given = { timers = { dark = "20s" } }
+        steps = [{ at = "5s", expect = ["hall.lamp.off"] }]
+        "#,
+    );
+    let waits = "timer dark: 15s of 20s left, started by the test";
+    assert!(said.contains(waits), "{said}");
+}
+
+#[test]
+fn what_is_on_for_a_time_already_ends_by_itself() {
+    passes(
+        r#"
+        [test.ends]
+        given = { state = { hall.lamp = { on = true, brightness = 40 }, living.heater = true }, on_for = { hall.lamp = "20s", living.heater = "1m" } }
+        steps = [
+          { at = "19s", expect = [], state = { hall.lamp.on = true } },
+          { at = "20s", expect = ["hall.lamp.off"] },
+          { at = "60s", expect = ["living.heater.off"], target = { living.heater = false } },
+        ]
+
+        [test.stays-on]
+        given = { state = { hall.lamp.on = true }, on_for = { hall.lamp = "20s" } }
+        steps = [
+          { at = "10s", set = "hall.lamp", on = true },
+          { at = "1h", expect = [], state = { hall.lamp.on = true } },
+        ]
+        "#,
+    );
+}
+
+#[test]
+fn rules_leave_alone_what_is_kept_from_them_already() {
+    passes(
+        r#"
+        [test.kept]
+        given = { kept = { hall.lamp = "20s" } }
+        steps = [
+          { event = "meter.knob.press" },
+          { event = "meter.knob.release" },
+          { at = "2s", expect = [], log = "held", fired = { click = 1 } },
+          { at = "20s", event = "meter.knob.press" },
+          { event = "meter.knob.release" },
+          { at = "22s", expect = ["hall.lamp.on"], by = "click" },
+        ]
+
+        [test.no-person-is]
+        given = { kept = { hall.lamp = "20s" } }
+        steps = [{ set = "hall.lamp", on = true, expect = ["hall.lamp.on"] }]
         "#,
     );
 }

@@ -329,6 +329,20 @@ fn events_commands_scenes_and_timers_in_their_places() {
         &["lamp"],
         &[],
     );
+    check(
+        "tests/house.test.toml",
+        "[test.x]\ngiven = { timers = { | } }",
+        &["hall-off"],
+        &["hall-motion"],
+    );
+    for key in ["on_for", "kept"] {
+        check(
+            "tests/house.test.toml",
+            &format!("[test.x]\ngiven = {{ {key}.hall = {{ | }} }}"),
+            &["lamp"],
+            &["lux", "motion"],
+        );
+    }
 }
 
 #[test]

@@ -117,8 +117,8 @@ pub enum Takes {
     VarValues,
     /// Numbers of firings by the names of rules: `{ hall-motion = 1 }`.
     Firings,
-    /// The same for each of some rules, by their names.
-    ByRule(&'static Takes),
+    /// The same for each of some rules or timers, by their names.
+    By(Names, &'static Takes),
     /// The same for some of several, by their places: `{ 2 = .. }`.
     ByPlace(&'static Takes),
     /// What had other names, by these: `{ "var.night" = "var.dark" }`.
@@ -197,6 +197,10 @@ pub enum Values {
     State,
     /// How long ago that was: durations.
     Age,
+    /// How long an output is on still: durations, by channels.
+    OnFor,
+    /// How long an output is kept from rules still: durations, by channels.
+    Kept,
 }
 
 impl Values {
@@ -204,6 +208,12 @@ impl Values {
     #[must_use]
     pub fn are_reported(self) -> bool {
         matches!(self, Self::State | Self::Age)
+    }
+
+    /// Whether a channel is told something as a whole, and none of its fields is.
+    #[must_use]
+    pub fn are_whole(self) -> bool {
+        matches!(self, Self::OnFor | Self::Kept)
     }
 }
 

@@ -84,14 +84,32 @@ pub static GIVEN: Keys = keys!(
     (
         "holds",
         May,
-        Takes::ByRule(&HELD),
+        Takes::By(Names::Rule, &HELD),
         "conditions that are true already: for how long, or that their rule has fired"
     ),
     (
         "fired",
         May,
-        Takes::ByRule(&Takes::OneOrMore(&DURATION)),
+        Takes::By(Names::Rule, &Takes::OneOrMore(&DURATION)),
         "how long ago rules fired that have a `limit`"
+    ),
+    (
+        "timers",
+        May,
+        Takes::By(Names::Timer, &DURATION),
+        "timers that run: how long they have to go"
+    ),
+    (
+        "on_for",
+        May,
+        Takes::Values(Values::OnFor),
+        "outputs that are on for a time: how long still"
+    ),
+    (
+        "kept",
+        May,
+        Takes::Values(Values::Kept),
+        "outputs that are kept from rules: how long still"
     ),
 );
 

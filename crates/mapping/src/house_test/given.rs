@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     Given, GivenHold,
     read::{channels, rule, states, unsynced, vars},
+    running,
 };
 use crate::{
     diagnostic::Diagnostic,
@@ -42,6 +43,7 @@ pub(super) fn given(house: &mut House<'_>, table: &Table<'_>) -> Given {
     if let Some(node) = table.field("fired") {
         given.fired = fired(house, node);
     }
+    running::read(house, table, &mut given);
     given
 }
 

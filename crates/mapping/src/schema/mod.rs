@@ -172,9 +172,9 @@ impl Writer<'_> {
             Takes::FieldsOf(_) => self.any_event_fields(),
             Takes::VarValues => self.var_values(),
             Takes::Firings => self.firings(),
-            Takes::ByRule(inner) => json!({
+            Takes::By(names, inner) => json!({
                 "type": "object",
-                "propertyNames": one_of(self.program.names.rules.keys()),
+                "propertyNames": one_of(vocabulary::all(self.program, *names)),
                 "additionalProperties": self.takes(inner),
             }),
             Takes::ByPlace(inner) => json!({

@@ -10,6 +10,7 @@ use crate::{
     house::options,
     kinds,
     program::{ChannelIx, EventIx, Program, SlotIx},
+    vocabulary,
 };
 
 impl Writer<'_> {
@@ -308,11 +309,15 @@ impl Fields {
 
 /// What is written for one channel: a table of fields, or the value of the only one.
 fn of_channel(program: &Program, channel: ChannelIx, values: Values) -> Option<Json> {
+    if values.are_whole() {
+        let duration = || plain(&kinds::Takes::Duration);
+        return vocabulary::has_values(program, channel, values).then(duration);
+    }
     let slots = program[channel].slots.iter().copied();
     let fits = |slot: &SlotIx| values.are_reported() || program[*slot].settable;
     let schema = |slot: SlotIx| match values {
         Values::State => constant(&program[slot].ty),
-        Values::Age => plain(&kinds::Takes::Duration),
+        Values::Age | Values::OnFor | Values::Kept => plain(&kinds::Takes::Duration),
         Values::Scene | Values::Target => constant(&constant::writable(program, slot)),
     };
     let fields = slots.clone().filter(fits);

@@ -180,13 +180,16 @@ fn takes(what: &Takes) -> String {
         Takes::ValueOf(key) => format!("a value for that `{key}`, or `${{}}`"),
         Takes::Word => "a word".to_owned(),
         Takes::Values(Values::State) => "`{ D.CH = value }`".to_owned(),
-        Takes::Values(Values::Age) => "`{ D.CH = duration }`".to_owned(),
+        Takes::Values(Values::Age | Values::OnFor | Values::Kept) => {
+            "`{ D.CH = duration }`".to_owned()
+        }
         Takes::Values(Values::Target) => "`{ D.CH = value }`".to_owned(),
         Takes::Values(Values::Scene) => "`D.CH = value`, `G = value`".to_owned(),
         Takes::FieldsOf(key) => format!("fields of that `{key}`"),
         Takes::VarValues => "`{ V = value }`".to_owned(),
         Takes::Firings => "`{ R = number }`".to_owned(),
-        Takes::ByRule(inner) => format!("by rule: {}", takes(inner)),
+        Takes::By(Names::Timer, inner) => format!("by timer: {}", takes(inner)),
+        Takes::By(_, inner) => format!("by rule: {}", takes(inner)),
         Takes::ByPlace(inner) => format!("by place: {}", takes(inner)),
         Takes::Renames => "`{ \"OLD\" = \"NEW\" }`".to_owned(),
         Takes::Declares(_, Takes::Declares(..)) => "tables of tables by name".to_owned(),

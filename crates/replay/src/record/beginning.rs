@@ -20,8 +20,9 @@ pub(super) fn waiting(house: &Dispatcher, now: Now, scope: Option<&Scope>) -> Op
     let is_needed = |of: &dyn Fn(&Scope) -> bool| scope.is_none_or(of);
     let timers = (0..program.timers.len() as u32).map(TimerIx);
     for timer in timers.filter(|timer| is_needed(&|scope| scope.has_timer(*timer))) {
-        if engine.timer(timer).is_some() {
-            return Some(format!("the timer {} runs", program[timer].name));
+        let running = engine.timer(timer);
+        if running.is_some_and(|running| running.due <= now.at) {
+            return Some(format!("the timer {} runs out", program[timer].name));
         }
     }
     let rules = (0..program.rules.len() as u32).map(RuleIx);
@@ -44,15 +45,12 @@ pub(super) fn waiting(house: &Dispatcher, now: Now, scope: Option<&Scope>) -> Op
     }
     let channels = ChannelIx::all(program.channels.len());
     for channel in channels.filter(|channel| is_needed(&|scope| scope.has_channel(*channel))) {
-        let path = program.channel_path(channel);
-        if engine
-            .kept_until(channel)
-            .is_some_and(|until| now.at < until)
-        {
-            return Some(format!("{path} is kept from rules"));
-        }
-        if engine.bounded_until(channel).is_some() {
-            return Some(format!("{path} is on for a time"));
+        let until = engine.bounded_until(channel);
+        if until.is_some_and(|until| until <= now.at) {
+            return Some(format!(
+                "{} was on for a time that is over",
+                program.channel_path(channel)
+            ));
         }
     }
     // A button is heard, and nothing of it is given.

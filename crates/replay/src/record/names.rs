@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mapping::{
     Program,
-    program::{ChannelIx, DeviceIx, EventIx, Kin, RuleIx, VarIx},
+    program::{ChannelIx, DeviceIx, EventIx, Kin, RuleIx, TimerIx, VarIx},
 };
 use types::InputNo;
 
@@ -60,6 +60,12 @@ impl Names {
 
     pub(super) fn rule(&self, rule: RuleIx) -> String {
         self.name(rule, Heirs::rule, |program, ix| {
+            program[ix].name.to_string()
+        })
+    }
+
+    pub(super) fn timer(&self, timer: TimerIx) -> String {
+        self.name(timer, Heirs::timer, |program, ix| {
             program[ix].name.to_string()
         })
     }

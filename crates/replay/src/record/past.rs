@@ -1,7 +1,10 @@
 //! What a house did before a test begins and that counts in it still: how old reports are, which conditions are true and since
-//! when, which rules used up some of their limits.
+//! when, which rules used up some of their limits, and what ends by itself.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use dispatcher::Dispatcher;
 use engine::{
@@ -11,7 +14,7 @@ use engine::{
 };
 use mapping::{
     Program,
-    program::{self, ChannelIx, DeviceIx, Expr, RuleIx, SlotIx, Sun, Trigger, VarIx},
+    program::{self, ChannelIx, DeviceIx, Expr, RuleIx, SlotIx, Sun, TimerIx, Trigger, VarIx},
 };
 use types::{Instant, Now, Value};
 
@@ -184,4 +187,47 @@ pub(super) fn fired(
     counted
         .filter(|(_, ago): &(_, Vec<_>)| !ago.is_empty())
         .collect()
+}
+
+/// The timers that run, in the order in which they run out, and how long they have to go.
+pub(super) fn running(
+    house: &Dispatcher,
+    scope: Option<&Scope>,
+    start: Now,
+) -> Vec<(TimerIx, Duration)> {
+    let timers = house.engine().timers();
+    let timers = timers.filter(|(timer, _)| scope.is_none_or(|scope| scope.has_timer(*timer)));
+    timers
+        .map(|(timer, due)| (timer, due.since(start.at)))
+        .collect()
+}
+
+/// Outputs that are on for a time, and when that ends.
+pub(super) fn bounded(house: &Dispatcher, scope: Option<&Scope>) -> BTreeMap<ChannelIx, Instant> {
+    let until = |channel| house.engine().bounded_until(channel);
+    outputs(house, scope, until).collect()
+}
+
+/// Outputs that are kept from rules, and for how long still.
+pub(super) fn kept(
+    house: &Dispatcher,
+    scope: Option<&Scope>,
+    start: Now,
+) -> Vec<(ChannelIx, Duration)> {
+    let until = |channel| house.engine().kept_until(channel);
+    outputs(house, scope, until)
+        .filter(|(_, until)| start.at < *until)
+        .map(|(channel, until)| (channel, until.since(start.at)))
+        .collect()
+}
+
+fn outputs(
+    house: &Dispatcher,
+    scope: Option<&Scope>,
+    until: impl Fn(ChannelIx) -> Option<Instant>,
+) -> impl Iterator<Item = (ChannelIx, Instant)> {
+    let channels = ChannelIx::all(house.program().channels.len());
+    channels
+        .filter(move |channel| scope.is_none_or(|scope| scope.has_channel(*channel)))
+        .filter_map(move |channel| Some((channel, until(channel)?)))
 }

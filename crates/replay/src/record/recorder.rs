@@ -1,6 +1,6 @@
 //! The test that is being recorded: how the house was when it begins, and steps as they are added.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dispatcher::Dispatcher;
 use mapping::program::{Carrier, ChannelIx, DeviceIx, VarIx};
@@ -10,7 +10,7 @@ use super::{
     Recording, STEPS_MAX, Unrecordable, Wanted,
     moments::Moment,
     names::Names,
-    past::{Held, aging, fired, held},
+    past::{Held, aging, bounded, fired, held, kept, running},
     scope::Scope,
     sent::Sent,
     steady::Steady,
@@ -34,6 +34,8 @@ pub(super) struct Recorder<'a> {
     pub(super) awaited: Option<Instant>,
     /// Devices that were there after it.
     pub(super) online: BTreeSet<DeviceIx>,
+    /// Outputs that are on for a time as it begins, and when that ends: no test knows the rule that did it.
+    pub(super) bounded: BTreeMap<ChannelIx, Instant>,
     /// What of the house is needed; `None`: all of it.
     pub(super) scope: Option<Scope>,
     /// What the test may do still.
@@ -60,6 +62,7 @@ impl<'a> Recorder<'a> {
             before: begin,
             awaited: travel.house().engine().next_deadline(begin),
             online: BTreeSet::new(),
+            bounded: bounded(travel.house(), scope.as_ref()),
             scope,
             work_left: u64::MAX,
         };
@@ -112,6 +115,25 @@ impl<'a> Recorder<'a> {
         }
         for (rule, ago) in fired(house, self.scope.as_ref(), self.start) {
             self.test.give_fired(&self.names.rule(rule), &ago);
+        }
+        self.give_running(house);
+    }
+
+    /// What ends by itself.
+    fn give_running(&mut self, house: &Dispatcher) {
+        let (scope, start) = (self.scope.as_ref(), self.start);
+        for (timer, left) in running(house, scope, start) {
+            self.test
+                .give_span("timers", &self.names.timer(timer), left);
+        }
+        for (channel, until) in &self.bounded {
+            let left = until.since(start.at);
+            self.test
+                .give_span("on_for", &self.names.channel(*channel), left);
+        }
+        for (channel, left) in kept(house, scope, start) {
+            self.test
+                .give_span("kept", &self.names.channel(channel), left);
         }
     }
 

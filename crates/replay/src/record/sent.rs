@@ -4,7 +4,7 @@ use dispatcher::{Dispatcher, Effects, explain};
 use engine::{Cause, Decision, Disposition, Output};
 use mapping::{
     Program,
-    program::{ChannelIx, SlotIx},
+    program::{ChannelIx, RuleIx, SlotIx},
 };
 use types::Value;
 
@@ -31,12 +31,15 @@ impl Sent {
     }
 }
 
+/// The rule that a test says sent something; `None`: it names none.
+pub(super) struct By(pub(super) Option<RuleIx>);
+
 /// What left because of some decisions, so far as it is of the part that is asked for, as a test expects it.
 pub(super) fn expected(
     (program, names): (&Program, &Names),
     effects: &Effects,
     of: impl Fn(&Decision) -> bool,
-    is_part: impl Fn(&engine::Sent) -> bool,
+    by: impl Fn(&Decision, &engine::Sent) -> Option<By>,
 ) -> Vec<Sent> {
     let decisions = &effects.engine.decisions;
     let mut all = Vec::new();
@@ -83,17 +86,19 @@ pub(super) fn expected(
             Output::Event { .. } => continue,
         };
         let decision = decisions.get(decision).filter(|decision| of(decision));
-        let sent = decision.and_then(|decision| decision.sent.get(line));
-        let sent = sent.filter(|sent| is_part(sent));
+        let sent = decision.and_then(|decision| {
+            let sent = decision.sent.get(line)?;
+            Some((sent, by(decision, sent)?))
+        });
         // A target that is sent again because nobody confirmed it is no news: in a test somebody did.
         // In a test everybody is told, whoever carries it.
-        let left = sent.filter(|sent| match sent.disposition {
+        let left = sent.filter(|(sent, _)| match sent.disposition {
             Disposition::Sent => changed,
             Disposition::Waiting => true,
             disposition => explain::is_for_people(disposition),
         });
-        if let Some(sent) = left {
-            let by = sent.by.map(|rule| names.rule(rule));
+        if let Some((_, By(by))) = left {
+            let by = by.map(|rule| names.rule(rule));
             all.push(Sent { what, by });
         }
     }

@@ -15,7 +15,7 @@ use super::{
     moments::NEAR_US,
     recorder::Recorder,
     scope::Share,
-    sent::{Sent, expected},
+    sent::{By, Sent, expected},
     steady::Lived,
     toml::Line,
 };
@@ -277,8 +277,24 @@ impl Recorder<'_> {
         of: impl Fn(&Decision) -> bool,
     ) -> Vec<Sent> {
         let scope = self.scope.as_ref();
-        let is_part = |sent: &engine::Sent| scope.is_none_or(|scope| scope.has_sent(sent));
-        expected((program, &self.names), effects, of, is_part)
+        let by = |decision: &Decision, sent: &engine::Sent| {
+            if self.ends_given(decision, sent) {
+                return Some(By(None));
+            }
+            let is_part = scope.is_none_or(|scope| scope.has_sent(sent));
+            is_part.then_some(By(sent.by))
+        };
+        expected((program, &self.names), effects, of, by)
+    }
+
+    /// Whether this is the end of what was on for a time as the test began.
+    fn ends_given(&self, decision: &Decision, sent: &engine::Sent) -> bool {
+        let ends = |channel| {
+            let cause = decision.steps.first().map(|step| &step.cause);
+            let until = self.bounded.get(&channel);
+            cause == Some(&Cause::Bound(channel)) && until == Some(&decision.now.at)
+        };
+        sent.channel.is_some_and(ends)
     }
 
     fn is_wanted(

@@ -105,6 +105,11 @@ impl Test {
         };
     }
 
+    /// What ends by itself, after so long.
+    pub(super) fn give_span(&mut self, key: &str, name: &str, left: Duration) {
+        let _ = writeln!(self.head, "given.{key}.{name} = {}", span(left));
+    }
+
     pub(super) fn give_devices(&mut self, key: &str, devices: &[String]) {
         if !devices.is_empty() {
             let names: Vec<String> = devices.iter().map(|name| text(name)).collect();

@@ -7,7 +7,7 @@ use std::{
 };
 
 use dispatcher::Input;
-use mapping::program::{Carrier, ChannelIx, DeviceIx, EventIx, RuleIx, TimerIx};
+use mapping::program::{Carrier, ChannelIx, DeviceIx, EventIx, RuleIx};
 use replay::{
     When,
     record::{Recording, Unrecordable},
@@ -146,25 +146,20 @@ impl Moment {
     fn of(home: &Home) -> Self {
         let (program, engine) = (&home.program, home.dispatcher.engine());
         let now = home.now.at;
-        let timers = TimerIx::all(program.timers.len());
-        let timers = timers.filter(|timer| engine.timer(*timer).is_some());
         let begins = |rule: RuleIx| {
             let mut places = 0..program[rule].triggers.len() as u32;
             places.any(|place| engine.has_begun(rule, place, now))
         };
         let rules = RuleIx::all(program.rules.len());
         let rules = rules.filter(|rule| engine.runs(*rule).next().is_some() || begins(*rule));
-        let channels = ChannelIx::all(program.channels.len()).filter(|channel| {
-            engine.bounded_until(*channel).is_some()
-                || engine.kept_until(*channel).is_some_and(|until| now < until)
-                || engine.button(*channel).is_some_and(|button| button.waits)
-        });
-        let timers = timers.map(|timer| program[timer].name.to_string());
+        let buttons = ChannelIx::all(program.channels.len());
+        let buttons =
+            buttons.filter(|button| engine.button(*button).is_some_and(|button| button.waits));
         let rules = rules.map(|rule| program[rule].name.to_string());
-        let channels = channels.map(|channel| program.channel_path(channel));
+        let buttons = buttons.map(|button| program.channel_path(button));
         Self {
             at: home.now.wall,
-            under_way: timers.chain(rules).chain(channels).collect(),
+            under_way: rules.chain(buttons).collect(),
         }
     }
 

@@ -15,6 +15,7 @@ mod home;
 mod record_edits;
 mod records;
 mod records_held;
+mod records_running;
 mod refusals;
 mod renames;
 mod returns;

@@ -6,7 +6,10 @@ use replay::{
 };
 use types::UnixTime;
 
-use crate::home::{Home, piano_house, renamed};
+use crate::{
+    home::{Home, renamed, with_rules},
+    records::{WAITS, ring},
+};
 
 /// The hall is a floor.
 const FLOOR: &[(&str, &str)] = &[("[device.hall]", "[device.floor]"), ("hall.", "floor.")];
@@ -21,20 +24,21 @@ fn recorded(home: &mut Home, since: UnixTime) -> Result<Recording, Unrecordable>
     record(&home.history(), &wanted)
 }
 
-/// A timer runs at the moment that is handed back. Then things got other names, then a device came and spoke; it ran
-/// out at 20:08:45.
-fn edited_while_a_timer_ran() -> (Home, UnixTime) {
-    let mut home = crate::records::home(&piano_house());
-    home.motion();
+/// A rule waits at the moment that is handed back. Then things got other names, then a device came and spoke; it went on
+/// at 20:08:45.
+fn edited_while_a_rule_waited() -> (Home, UnixTime) {
+    let mut home = crate::records::home(&with_rules(WAITS));
+    ring(&mut home);
     home.pass(60);
     let since = home.now.wall;
     home.pass(5);
-    home.motion();
+    ring(&mut home);
     home.pass(5);
-    home.reload(&renamed(FLOOR));
+    let mut files = renamed(FLOOR);
+    files.get_mut("rules.toml").unwrap().push_str(WAITS);
+    home.reload(&files);
     home.connect("floor");
     home.pass(10);
-    let mut files = renamed(FLOOR);
     let devices = files.get_mut("devices.toml").unwrap();
     devices.push_str(
         "\n[device.yard]\nid = 77\nboard = \"esp32-c3\"\nio.bell = { kind = \"button\", pin = 5 }\n",
@@ -51,7 +55,7 @@ fn edited_while_a_timer_ran() -> (Home, UnixTime) {
 
 #[test]
 fn a_quiet_moment_behind_a_rename_and_an_edit_is_one_to_begin_at() {
-    let (mut home, since) = edited_while_a_timer_ran();
+    let (mut home, since) = edited_while_a_rule_waited();
     let refused = recorded(&mut home, since).unwrap_err();
     let Unrecordable::Waits {
         quiet: Some(quiet), ..
@@ -59,7 +63,7 @@ fn a_quiet_moment_behind_a_rename_and_an_edit_is_one_to_begin_at() {
     else {
         panic!("{refused}");
     };
-    // The second behind the end of the timer.
+    // The second behind the end of the wait.
     assert_eq!(quiet, "2026-03-28 20:08:46");
     let zone = home.history().zone().clone();
     let quiet = When::parse(quiet, home.now.wall, &zone).unwrap().from;

@@ -249,11 +249,18 @@ fn what_can_not_be_recorded_is_refused_with_its_place() {
     );
 }
 
+/// A rule that waits between its actions, which no test can begin with.
+pub(crate) const WAITS: &str = "\n[rule.slow]\nwhen = \"door.bell.press\"\ndo = [\"bath.fan.on\", { wait = \"5m\" }, \"bath.fan.off\"]\n";
+
+pub(crate) fn ring(home: &mut Home) {
+    home.says("door", "bell/event", r#"{"event":"press"}"#);
+}
+
 #[test]
 fn a_beginning_in_the_middle_of_something_is_refused_with_a_better_one() {
-    let files = piano_house();
+    let files = with_rules(WAITS);
     let mut home = home(&files);
-    home.motion();
+    ring(&mut home);
     home.pass(60);
     let since = home.now.wall;
     home.press(60);
@@ -270,7 +277,7 @@ fn a_beginning_in_the_middle_of_something_is_refused_with_a_better_one() {
     else {
         panic!("{refused}");
     };
-    assert_eq!(what, "the timer hall-off runs");
+    assert_eq!(what, "the rule slow waits between its actions");
     let said = refused.to_string();
     assert!(
         said.contains("nothing waits at --since \"2026-03-28 20:07:41\""),
@@ -298,15 +305,15 @@ fn what_came_within_the_second_before_the_beginning_is_not_asked_for() {
 
 #[test]
 fn a_house_in_which_something_always_waits_is_recorded_in_part_or_from_before() {
-    let files = piano_house();
+    let files = with_rules(WAITS);
     let mut home = home(&files);
     let quiet = home.now.wall;
-    home.motion();
+    ring(&mut home);
     home.pass(30);
     let since = home.now.wall;
     home.says("stairs", "top/event", r#"{"event":"press"}"#);
     home.pass(60);
-    home.motion();
+    ring(&mut home);
     home.pass(60);
     let refused = recorded(&mut home, since, &[]).unwrap_err();
     let Unrecordable::Waits {
