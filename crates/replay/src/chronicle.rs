@@ -11,14 +11,12 @@ use std::{
 use dispatcher::{Dispatcher, Input, Observed};
 use mapping::{
     Program,
-    program::{ChannelIx, DeviceIx, SlotIx},
+    program::{ChannelIx, DeviceIx, SlotIx, Succession},
 };
 use store::{Change, Chronicle, Device, Rename};
 use types::{DeviceId, InputNo, UnixTime, Value};
 
 use crate::{
-    departed,
-    heirs::Heirs,
     history::{History, Until},
     player::Fed,
     touched::{is_told, speakers, touched},
@@ -78,8 +76,6 @@ impl History {
                 ..Chronicle::default()
             },
             devices: BTreeMap::new(),
-            start: self.mapping_after(travel.last(), travel.house().program().hash),
-            edits: Vec::new(),
             program: Arc::clone(travel.house().program()),
             travel,
         };
@@ -102,9 +98,6 @@ struct Scribe<'h> {
     is_behind: bool,
     chronicle: Chronicle,
     devices: BTreeMap<DeviceId, Device>,
-    /// The place of the mapping that was in force at the begin among those that were, and the edits since.
-    start: usize,
-    edits: Vec<Heirs>,
 }
 
 /// A field as it was last written down.
@@ -134,10 +127,7 @@ impl Scribe<'_> {
             }
             if looks_around {
                 let old = std::mem::replace(&mut self.program, Arc::clone(step.program()));
-                let edit = Heirs::new(&old, &self.program);
-                let renames = departed::renames(self.history, self.start, &self.edits, &edit);
-                rename(&mut self.chronicle, renames);
-                self.edits.push(edit);
+                rename(&mut self.chronicle, &Succession::new(&old, &self.program));
                 self.look_around();
             }
         }
@@ -168,7 +158,15 @@ impl Scribe<'_> {
 }
 
 /// What was written so far goes by the names of the mapping that takes over, and so shall what was before.
-fn rename(chronicle: &mut Chronicle, renamed: BTreeMap<String, Arc<str>>) {
+fn rename(chronicle: &mut Chronicle, succession: &Succession<'_>) {
+    let (old, new) = succession.programs();
+    let channels = ChannelIx::all(old.channels.len());
+    let renamed = channels.filter_map(|was| {
+        let is = new.channel_path(succession.channel(was)?);
+        let was = old.channel_path(was);
+        (was != is).then(|| (was, Arc::from(is)))
+    });
+    let renamed: BTreeMap<String, Arc<str>> = renamed.collect();
     if renamed.is_empty() {
         return;
     }

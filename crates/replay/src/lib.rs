@@ -7,7 +7,6 @@ pub mod archive;
 pub mod changes;
 mod chronicle;
 mod comparison;
-mod departed;
 pub mod events;
 mod fate;
 mod heirs;

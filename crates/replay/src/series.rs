@@ -11,8 +11,7 @@ use store::Chronicle;
 use types::{UnixTime, Value};
 
 use crate::{
-    chronicle::names, departed, fate::Fate, history::History, target::Target,
-    trouble::HistoryError, words,
+    chronicle::names, fate::Fate, history::History, target::Target, trouble::HistoryError, words,
 };
 
 /// One field over time.
@@ -36,13 +35,12 @@ impl History {
         since: UnixTime,
         until: UnixTime,
     ) -> Result<Vec<Series>, HistoryError> {
-        let (program, target, until, is_gone) = match Target::find(self.program(), target) {
-            Some(target) => (Arc::clone(self.program()), target, until, false),
+        let (program, target, until) = match Target::find(self.program(), target) {
+            Some(target) => (Arc::clone(self.program()), target, until),
             None => match self.fate(target) {
                 Some(Fate::Gone(gone)) => {
                     gone.note(self);
-                    let until = until.min(gone.now.wall);
-                    (self.mapping(gone.at), gone.target, until, true)
+                    (self.mapping(gone.at), gone.target, until.min(gone.now.wall))
                 }
                 _ => return Err(self.unknown(target)),
             },
@@ -53,17 +51,13 @@ impl History {
         let mut all = Vec::new();
         for slot in slots {
             let (channel, field) = names(&program, slot);
-            let kept_as = match is_gone {
-                true => self.kept_as(&program, program[slot].channel),
-                false => vec![channel],
-            };
             let mut stored = Vec::new();
-            for name in kept_as.iter().flat_map(|name| written_as(&newest, name)) {
+            for name in written_as(&newest, &channel) {
                 stored.extend(database.history(name, &field, since, until, u32::MAX)?);
             }
             stored.sort_by_key(|(at, _)| *at);
             let newer = newest.changes.iter().filter(|change| {
-                kept_as.contains(&change.channel)
+                change.channel == channel
                     && change.field == field
                     && (since..until).contains(&change.at)
             });
@@ -77,18 +71,6 @@ impl History {
             });
         }
         Ok(all)
-    }
-}
-
-impl History {
-    /// The names that what is known of a channel is kept under which is gone since `last`: its own one as well where that is
-    /// nobody's, for so it was kept by versions before this one.
-    fn kept_as(&self, last: &Program, channel: ChannelIx) -> Vec<Arc<str>> {
-        let path = last.channel_path(channel);
-        let is_nobodys = self.program().channel_by_path(&path).is_none();
-        let departed = departed::name(last, channel);
-        let own = is_nobodys.then(|| Arc::from(path));
-        [departed].into_iter().chain(own).collect()
     }
 }
 

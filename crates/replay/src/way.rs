@@ -44,11 +44,6 @@ impl Way {
         self.is_there.then_some(&self.target)
     }
 
-    /// The last mapping that had it, and what it was there.
-    pub(crate) fn last(&self) -> (&Arc<Program>, &Target) {
-        (&self.program, &self.target)
-    }
-
     /// As somebody would ask for it in the last mapping that had it.
     pub(crate) fn words(&self) -> String {
         self.target.words(&self.program)

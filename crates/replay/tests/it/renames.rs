@@ -351,19 +351,8 @@ fn a_series_goes_on_under_the_name_of_today() {
     assert_eq!(values(&mut home, "floor.lux"), [10.0, 20.0, 30.0, 40.0]);
 }
 
-/// Writes long-term history down, as far as there is more.
-fn write_down(home: &mut Home) {
-    home.snapshot();
-    let reader = store::Database::open(&home.state().join("house.db")).unwrap();
-    let from = reader.read().history_up_to().unwrap().unwrap_or_default();
-    drop(reader);
-    if let Some(written) = home.history().chronicle(from).unwrap() {
-        home.write_history(written);
-    }
-}
-
 #[test]
-fn a_series_is_of_one_thing_whoever_has_its_name_and_goes_on_when_that_comes_back() {
+fn a_series_under_a_name_that_two_had_one_after_the_other_holds_both() {
     let values = |home: &mut Home, path: &str| -> Vec<f64> {
         let all = home.history().series(path, UnixTime(0), UnixTime(i64::MAX));
         let changes = all.unwrap().into_iter().flat_map(|series| series.changes);
@@ -379,80 +368,32 @@ fn a_series_is_of_one_thing_whoever_has_its_name_and_goes_on_when_that_comes_bac
         }
         files
     };
-    // It is written down after each edit, or after some of them, or never.
-    for when in 0..16 {
-        let mut edits = 0;
-        let mut edit = |home: &mut Home, sensors: &[(u16, &str)]| {
-            home.reload(&house(sensors));
-            home.pass(10);
-            if when & (1 << edits) != 0 {
-                write_down(home);
-            }
-            edits += 1;
-        };
-        let mut home = Home::new(&house(&[(31, "a"), (33, "c")]));
-        home.says("a", "lux/state", "10");
-        home.pass(90);
-        home.says("c", "lux/state", "30");
-        home.pass(90);
-        // What was `a` is `b`, and is gone; what was `c` is `b` then.
-        edit(&mut home, &[(31, "b"), (33, "c")]);
-        edit(&mut home, &[(33, "c")]);
-        assert_eq!(values(&mut home, "a.lux"), [10.0], "{when}");
-        edit(&mut home, &[(33, "b")]);
-        home.connect("b");
-        home.says("b", "lux/state", "35");
-        home.pass(90);
-        assert_eq!(values(&mut home, "b.lux"), [30.0, 35.0], "{when}");
-        assert_eq!(values(&mut home, "a.lux"), [10.0], "{when}: it is gone");
-        // And back, under yet another name; what has its first one is new.
-        edit(&mut home, &[(33, "b"), (31, "d"), (35, "a")]);
-        home.connect("d");
-        home.says("d", "lux/state", "15");
-        home.connect("a");
-        home.says("a", "lux/state", "50");
-        home.pass(90);
-        for _ in 0..2 {
-            assert_eq!(values(&mut home, "d.lux"), [10.0, 15.0], "{when}");
-            assert_eq!(values(&mut home, "b.lux"), [30.0, 35.0], "{when}");
-            assert_eq!(values(&mut home, "a.lux"), [50.0], "{when}");
-            write_down(&mut home);
-        }
-    }
-}
-
-#[test]
-fn exchanged_names_take_their_series_along() {
-    let values = |home: &mut Home, path: &str| -> Vec<f64> {
-        let all = home.history().series(path, UnixTime(0), UnixTime(i64::MAX));
-        let changes = all.unwrap().into_iter().flat_map(|series| series.changes);
-        changes.filter_map(|(_, value)| value.as_number()).collect()
-    };
-    let house = |names: [&str; 2]| {
-        let mut files = piano_house();
-        let devices = files.get_mut("devices.toml").unwrap();
-        for (id, name) in [31, 33].iter().zip(names) {
-            devices.push_str(&format!(
-                "\n[device.{name}]\nid = {id}\nio.lux = {{ kind = \"lux\" }}\n"
-            ));
-        }
-        files
-    };
-    for is_written in [false, true] {
-        let mut home = Home::new(&house(["a", "c"]));
-        home.says("a", "lux/state", "10");
-        home.says("c", "lux/state", "30");
-        home.pass(90);
-        if is_written {
-            write_down(&mut home);
-        }
-        home.reload(&house(["c", "a"]));
-        for _ in 0..2 {
-            assert_eq!(values(&mut home, "c.lux"), [10.0]);
-            assert_eq!(values(&mut home, "a.lux"), [30.0]);
-            write_down(&mut home);
-        }
-    }
+    let mut home = Home::new(&house(&[(31, "a"), (33, "c")]));
+    home.says("a", "lux/state", "10");
+    home.pass(90);
+    home.says("c", "lux/state", "30");
+    home.pass(90);
+    home.snapshot();
+    let written = home.history().chronicle(InputNo(0)).unwrap().unwrap();
+    home.write_history(written);
+    // What was `a` is `b`, and is gone; what was `c` is `b` then.
+    home.reload(&house(&[(31, "b"), (33, "c")]));
+    home.pass(10);
+    home.reload(&house(&[(33, "c")]));
+    home.pass(10);
+    home.reload(&house(&[(33, "b")]));
+    home.connect("b");
+    home.says("b", "lux/state", "35");
+    home.pass(90);
+    assert_eq!(values(&mut home, "b.lux"), [10.0, 30.0, 35.0]);
+    // And so it is once all is written down.
+    home.snapshot();
+    let reader = store::Database::open(&home.state().join("house.db")).unwrap();
+    let from = reader.read().history_up_to().unwrap().unwrap_or_default();
+    drop(reader);
+    let written = home.history().chronicle(from).unwrap().unwrap();
+    home.write_history(written);
+    assert_eq!(values(&mut home, "b.lux"), [10.0, 30.0, 35.0]);
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub struct Change {
     pub value: Option<Value>,
 }
 
-/// A channel has another name. One that is gone is kept under one that no channel has.
+/// A channel has another name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rename {
     /// What it was called, as in `hall.lamp`.
@@ -98,8 +98,8 @@ impl Database {
         })
     }
 
-    /// What is told of a channel follows it to its new name. What versions before this one left there of another channel that had
-    /// the name before and is gone is not lost: it counts for the same.
+    /// What is told of a channel follows it to its new name. What another one left there that had the name before and is
+    /// gone is not lost: it counts for the same.
     fn rename_channels(&mut self, renames: &[Rename]) -> Result<(), DbError> {
         // No channel has such a name: they all move out before the first moves in.
         let between = |at: usize| format!("\n{at}");
