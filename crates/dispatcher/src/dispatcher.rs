@@ -16,7 +16,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use engine::Engine;
 use mapping::{
     Program,
-    program::{Carrier, ChannelIx, DeviceIx, SlotIx},
+    program::{ChannelIx, DeviceIx, SlotIx},
 };
 use types::{Instant, Now, UnixTime, Value};
 
@@ -72,6 +72,8 @@ pub struct Dispatcher {
     unheard: unheard::Unheard,
     /// Rules that were cut because they set each other off, and when people were told last.
     alerts: BTreeMap<Arc<str>, Instant>,
+    /// The house began: [`Input::Began`] was applied.
+    begun: bool,
 }
 
 impl Dispatcher {
@@ -87,14 +89,14 @@ impl Dispatcher {
     pub fn new(program: Arc<Program>, config: Config, blocklist: Blocklist, now: Now) -> Self {
         let mut dispatcher = Self::unbegun(program, config, blocklist, now);
         dispatcher.bring_virtual_devices(now, &mut Effects::default());
+        dispatcher.begun = true;
         dispatcher
     }
 
-    /// Whether [`Input::Began`] was applied, as far as it shows: virtual devices are there since.
+    /// Whether [`Input::Began`] was applied.
     #[must_use]
     pub fn has_begun(&self) -> bool {
-        let mut all = DeviceIx::all(self.program.devices.len());
-        all.all(|ix| self.program[ix].carrier != Carrier::Virtual || self.engine.online(ix))
+        self.begun
     }
 
     fn around(
@@ -105,6 +107,7 @@ impl Dispatcher {
     ) -> Self {
         engine.set_fuse(config.conduct.firings_per_s_max);
         let mut dispatcher = Self {
+            begun: false,
             topics: Topics::new(&program),
             blocked: Vec::new(),
             sealed: crate::sealed::Members::default(),

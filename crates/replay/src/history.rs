@@ -337,6 +337,17 @@ impl History {
         self.shows(now) && now.wall >= wall
     }
 
+    /// Notes where the clock was put back over `wall` after it had shown `past`, as far as snapshots and the newest input show.
+    pub(crate) fn note_put_back(&self, past: Now, wall: UnixTime) {
+        let known = self.snapshots.iter().map(|info| info.now);
+        let mut known = known.chain(self.last_now());
+        let is_back = |now: Now| now.at > past.at && self.shows(now) && now.wall < wall;
+        if known.any(is_back) {
+            let twice = Trouble::ShownTwice(self.at_home(wall));
+            self.trouble(|troubles| troubles.add(twice));
+        }
+    }
+
     /// Whether the clock can be trusted that `now` was read from.
     pub(crate) fn is_timed(&self, now: Now) -> bool {
         self.shows(now)

@@ -1,6 +1,6 @@
 //! The mappings of the past, by their hash.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use mapping::Program;
 use store::{DatabaseReader, MappingHash};
@@ -16,6 +16,8 @@ pub struct Programs {
     recent: Recent<[u8; 32], Arc<Program>>,
     compiled: usize,
     stand_ins: Vec<StandIn>,
+    /// What stands in for each: always the same, for its places are used in what was made of it before.
+    standing_in: BTreeMap<[u8; 32], Arc<Program>>,
 }
 
 impl Default for Programs {
@@ -24,6 +26,7 @@ impl Default for Programs {
             recent: Recent::new(KEPT_MAX),
             compiled: 0,
             stand_ins: Vec::new(),
+            standing_in: BTreeMap::new(),
         }
     }
 }
@@ -88,13 +91,14 @@ impl Programs {
         hash: MappingHash,
         instead: &Arc<Program>,
     ) -> Arc<Program> {
+        if let Some(stands_in) = self.standing_in.get(&hash.0) {
+            return Arc::clone(stands_in);
+        }
         match self.find(database, hash) {
             Ok(program) => program,
             Err(why) => {
-                if self.stand_ins.iter().all(|known| known.hash != hash) {
-                    self.stand_ins.push(StandIn { hash, why });
-                }
-                self.recent.add(hash.0, Arc::clone(instead));
+                self.stand_ins.push(StandIn { hash, why });
+                self.standing_in.insert(hash.0, Arc::clone(instead));
                 Arc::clone(instead)
             }
         }

@@ -112,7 +112,8 @@ pub struct WaitState {
     pub due: Option<UnixTime>,
 }
 
-/// Answers `state [PATH] --at when`.
+/// Answers `state [PATH] --at when`; without a moment it is that of the newest input, which is so still at `now`, where it is
+/// known that nothing came since.
 ///
 /// # Errors
 /// There is no such thing, the moment lies before everything that is kept, or the past can't be read.
@@ -120,6 +121,7 @@ pub fn state(
     history: &History,
     path: Option<&str>,
     when: Option<When>,
+    now: Option<UnixTime>,
 ) -> Result<State, HistoryError> {
     let until = when.map_or(Until::End, |when| Until::Wall(when.from));
     let travel = history.travel_to(until)?;
@@ -134,7 +136,7 @@ pub fn state(
     let then =
         then.filter(|(path, then)| Target::find(program, path) != Target::find(program, then));
     let last = travel.now();
-    let at = when.map_or(last.wall, |when| when.from);
+    let at = when.map(|when| when.from).or(now).unwrap_or(last.wall);
     let looker = Looker {
         house,
         program,

@@ -170,6 +170,9 @@ impl<'h> Travel<'h> {
         }
         let ahead = self.ahead.as_ref();
         let is_end = ahead.is_some_and(|record| self.history.is_behind(record, self.until));
+        if is_end && let (Until::Wall(wall), Some(record)) = (self.until, ahead) {
+            self.history.note_put_back(record.now, wall);
+        }
         Ok(if is_end { None } else { self.ahead.take() })
     }
 

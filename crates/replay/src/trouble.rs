@@ -45,6 +45,8 @@ pub enum Trouble {
     },
     /// Not all mappings of the past were looked through for this name.
     NotLookedThrough(String),
+    /// The clock was put back over the moment that was asked about, at home: it is told as the first time.
+    ShownTwice(String),
     /// Replayed, inputs led to something else than when they came: another version took them.
     Differs(Differing),
 }
@@ -67,6 +69,10 @@ impl fmt::Display for Trouble {
             Self::Unreadable { no, why, count } => {
                 write!(f, "{count} inputs can't be told; the first is {no}: {why}")
             }
+            Self::ShownTwice(at) => write!(
+                f,
+                "the clock was put back over {at}, which it showed more than once: the first time is meant; without a moment the newest is told"
+            ),
             Self::Removed { name, at } => write!(
                 f,
                 "{name} was taken out of the mapping at {at}; it is told as it was until then"

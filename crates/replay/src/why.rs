@@ -94,6 +94,8 @@ pub enum What {
         /// What became of it.
         disposition: Disposition,
     },
+    /// The consumer is no longer blocked, and is told.
+    Unblocked(String),
     /// The consumer acknowledged it.
     Acknowledged(String),
     /// The consumer reported.

@@ -72,6 +72,7 @@ impl Dispatcher {
             Input::Block(block) => self.block(now, block, effects),
             Input::Unblock(subject) => self.unblock(now, &subject, effects),
             Input::Began => {
+                self.begun = true;
                 self.bring_virtual_devices(now, effects);
                 self.run(now, engine::Input::Tick, effects);
             }

@@ -34,6 +34,9 @@ struct Saved {
     devices: Vec<SavedDevice>,
     #[n(4)]
     conduct: Option<Conduct>,
+    /// Absent: it began, under a version that did not write that down.
+    #[n(5)]
+    begun: Option<bool>,
 }
 
 #[derive(Encode, Decode)]
@@ -97,6 +100,7 @@ impl Dispatcher {
             blocks: self.blocklist.iter().collect(),
             devices: devices.collect(),
             conduct: Some(self.config.conduct.clone()),
+            begun: Some(self.begun),
         };
         // Writing to a Vec can't fail; an empty snapshot would be refused as malformed.
         minicbor::to_vec(&saved).unwrap_or_default()
@@ -133,6 +137,7 @@ impl Dispatcher {
         let blocklist = Blocklist::new(saved.blocks);
         config.conduct = saved.conduct.unwrap_or_default();
         let mut dispatcher = Self::around(program, config, blocklist, engine);
+        dispatcher.begun = saved.begun.unwrap_or(true);
         for device in saved.devices {
             let Some(ix) = dispatcher.program.device(&device.name) else {
                 continue;

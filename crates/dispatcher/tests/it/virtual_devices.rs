@@ -32,6 +32,20 @@ fn a_house_that_begins_tells_what_comes_of_its_virtual_devices() {
     assert_eq!(told, ["the house is there"]);
 }
 
+#[test]
+fn a_snapshot_tells_whether_the_house_began_also_where_it_has_no_virtual_devices() {
+    let text = "format = 1\nallow = [\"device-unused\"]\n[device.desk]\nid = 1\nio.button = { kind = \"button\" }\n";
+    let (config, blocks) = (Config::default(), Blocklist::default());
+    let mut house = Dispatcher::unbegun(program(text), config.clone(), blocks, start());
+    let again = |house: &Dispatcher| {
+        let restored = Dispatcher::restore(program(text), config.clone(), &house.state(), start());
+        restored.expect("a snapshot").0
+    };
+    assert!(!again(&house).has_begun());
+    house.apply(start(), Input::Began, &mut Effects::default());
+    assert!(again(&house).has_begun());
+}
+
 const HOUSE: &str = r#"
 format = 1
 

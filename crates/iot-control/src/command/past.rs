@@ -89,9 +89,9 @@ pub(crate) fn why_not(options: &past::WhyNot) -> anyhow::Result<ExitCode> {
 pub(crate) fn state(options: &past::StateAt) -> anyhow::Result<ExitCode> {
     let looked = look(&options.past)?;
     let when = looked.at(options.at.as_deref())?;
-    // While a dispatcher runs, nothing came since its last input.
-    let when = when.or_else(|| looked.is_live.then(|| When::exactly(looked.now)));
-    let answer = replay::state::state(&looked.history, options.path.as_deref(), when)?;
+    // While a dispatcher runs, nothing came since its last input, whatever the clock showed then.
+    let now = looked.is_live.then_some(looked.now);
+    let answer = replay::state::state(&looked.history, options.path.as_deref(), when, now)?;
     looked.tell_troubles();
     if options.past.json {
         printer::result(answer.json(looked.history.zone()));

@@ -273,6 +273,7 @@ impl App {
         self.keeper.is_to_archive(house.archived(now.at));
         self.archive_mapping();
         let before = Arc::clone(self.dispatcher.program());
+        self.stream.replace(now, succession);
         self.bring_into_force(now, house, succession);
         // What comes of it is told by places of the new roles.
         let mut back = self.recognise_sealed(&before);

@@ -144,6 +144,15 @@ fn a_block_that_an_edit_lifts_holds_until_its_mapping_is_in_force() {
         (blocked("hall"), blocked("piano")),
         ("consumer".into(), "consumer".into())
     );
+    // Nor do later edits of the list alone, with what it listed before.
+    for name in ["hall", "piano"] {
+        let said = dispatcher.mark();
+        block(name);
+        dispatcher.device_is("hall", "is blocked", |hall| hall["blocked"] == "consumer");
+        if name == "piano" {
+            dispatcher.says(said, "blocks that blocklist.toml lifts hold");
+        }
+    }
     // Nor does a start lift it, with the mapping that goes on.
     let dispatcher = dispatcher.kill_9_and_restart();
     dispatcher.says(0, "blocks that blocklist.toml lifts hold");

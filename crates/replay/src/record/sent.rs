@@ -1,10 +1,10 @@
 //! What left for consumers and people, as a test expects it.
 
 use dispatcher::{Dispatcher, Effects, explain};
-use engine::{Cause, Decision, Disposition, Output};
+use engine::{Cause, Decision, Disposition, Output, depend::Dependencies};
 use mapping::{
     Program,
-    program::{ChannelIx, RuleIx, SlotIx},
+    program::{Action, ChannelIx, Piece, RuleIx, SlotIx},
 };
 use types::Value;
 
@@ -74,9 +74,12 @@ pub(super) fn expected(
                 line,
             } => {
                 let to = toml::text(to);
-                // When a device was seen last before a test began, no test knows.
+                // When a device was seen last before a test began, no test knows; nor how old to the microsecond something is.
                 let row = decisions.get(*decision);
-                let what = if row.is_some_and(|row| tells_last_seen(program, row, text)) {
+                let by = row.and_then(|row| row.sent.get(*line)?.by);
+                let is_of_then = row.is_some_and(|row| tells_last_seen(program, row, text))
+                    || by.is_some_and(|by| tells_an_age(program, by));
+                let what = if is_of_then {
                     format!("{{ notify = {to} }}")
                 } else {
                     format!("{{ notify = {to}, text = {} }}", toml::text(text))
@@ -103,6 +106,17 @@ pub(super) fn expected(
         }
     }
     all
+}
+
+/// Whether a rule tells people how old something is.
+fn tells_an_age(program: &Program, rule: RuleIx) -> bool {
+    let reads_age = |piece: &Piece| match piece {
+        Piece::Expr(expr) => !Dependencies::of(expr).ages.is_empty(),
+        Piece::Text(_) => false,
+    };
+    let mut actions = program[rule].actions.iter();
+    actions
+        .any(|action| matches!(action, Action::Notify { text, .. } if text.0.iter().any(reads_age)))
 }
 
 /// Whether a text says when a device that came or went was seen last.

@@ -37,6 +37,8 @@ struct Way {
     acknowledges: bool,
     acknowledged: bool,
     reported: bool,
+    /// It is blocked as consumer, and not told anything.
+    blocked: bool,
     /// Since when it could have answered.
     since: Option<Now>,
 }
@@ -92,7 +94,17 @@ impl Way {
             return None;
         };
         let now = step.record.now;
-        if self.since.is_none() && step.house.online(program[channel].device) {
+        let device = program[channel].device;
+        if self.blocked {
+            if step.house.blocked(device).consumer {
+                return None;
+            }
+            self.blocked = false;
+            self.since = step.house.online(device).then_some(now);
+            let what = What::Unblocked(self.device.clone());
+            return Some(Hop { now, what });
+        }
+        if self.since.is_none() && step.house.online(device) {
             self.since = Some(now);
         }
         let what = match &step.fed {
@@ -147,6 +159,7 @@ impl Way {
         let device = &self.device;
         let text = match self.since {
             _ if self.acknowledged || !self.acknowledges => return None,
+            None if self.blocked => format!("{device} is blocked still, and is not told"),
             None => format!("{device} was away and has not come back since"),
             Some(_) if self.has_had_time(now) => {
                 format!(
@@ -173,7 +186,7 @@ fn way(program: &Program, found: &Found, (channel, disposition): Told) -> Option
     let device = &program[program[channel].device];
     let since = match disposition {
         Disposition::Sent => Some(found.now),
-        Disposition::Waiting => None,
+        Disposition::Waiting | Disposition::Blocked => None,
         _ => return None,
     };
     // A virtual device does at once what it is told, and a bridge answers for a foreign one.
@@ -189,6 +202,7 @@ fn way(program: &Program, found: &Found, (channel, disposition): Told) -> Option
         acknowledges,
         acknowledged: !acknowledges,
         reported: false,
+        blocked: disposition == Disposition::Blocked,
         since,
     })
 }

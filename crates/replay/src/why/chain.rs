@@ -1,6 +1,7 @@
 //! From the input that changed something back to what set it off, and forward to what came of it.
 
-use dispatcher::Input;
+use dispatcher::{Effects, Input};
+use engine::{Disposition, Output};
 use mapping::Program;
 
 use super::{
@@ -51,7 +52,12 @@ pub(super) fn of(history: &History, found: &Found) -> Result<Why, HistoryError> 
             for line in picked.sent {
                 let sent = &decision.sent[line];
                 hops.push(teller.sent(sent));
-                told.extend(sent.channel.map(|channel| (channel, sent.disposition)));
+                // A command that was blocked is gone; a target is sent once its consumer no longer is.
+                let is_lost = sent.disposition == Disposition::Blocked
+                    && !is_target(&scene.effects, picked.decision, line);
+                if !is_lost {
+                    told.extend(sent.channel.map(|channel| (channel, sent.disposition)));
+                }
             }
         }
         None => {
@@ -152,6 +158,14 @@ fn staleness(program: &Program, target: Option<&Target>) -> Option<String> {
         program.channel_path(channel),
         span(so_long)
     ))
+}
+
+/// Whether this line of a decision is a target, and no command.
+fn is_target(effects: &Effects, of: usize, at: usize) -> bool {
+    let mut outputs = effects.engine.outputs.iter();
+    outputs.any(|output| {
+        matches!(output, Output::Target { decision, line, .. } if (*decision, *line) == (of, at))
+    })
 }
 
 #[cfg(test)]

@@ -56,6 +56,7 @@ fn what(what: &What) -> Json {
         What::Sent { text, disposition } => json!({
             "hop": "sent", "text": text, "disposition": explain::disposition(*disposition),
         }),
+        What::Unblocked(device) => json!({ "hop": "unblocked", "device": device }),
         What::Acknowledged(device) => json!({ "hop": "acknowledged", "by": device }),
         What::Reported { text, as_told } => {
             json!({ "hop": "reported", "text": text, "as_told": as_told })

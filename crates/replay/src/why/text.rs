@@ -111,6 +111,7 @@ fn lines(what: &What, paint: Paint) -> Vec<String> {
             Disposition::Sent => format!("sent  {}", paint.bold(text)),
             other => format!("{}: {text}", paint.doubt(explain::disposition(*other)),),
         }],
+        What::Unblocked(device) => vec![format!("sent  {device} is no longer blocked")],
         What::Acknowledged(device) => vec![format!("{} by {device}", paint.good("acknowledged"))],
         What::Reported { text, as_told } => vec![match as_told {
             true => format!("{}  {text}", paint.good("reported")),

@@ -54,6 +54,12 @@ pub(super) struct Collector {
     pub(super) dropped: Option<Dropped>,
     /// It came into the mapping, left it, or was switched.
     pub(super) mapped: Option<Now>,
+    /// What it waits for, also while it is not in the mapping.
+    pub(super) waited_for: Vec<What>,
+    /// The last of that which came while it could not look.
+    pub(super) unheard: Option<(What, Now, Unheard)>,
+    /// The last look that was dropped since a run of it waited.
+    pub(super) busy: Option<Looked>,
     /// The places of those of its `holds` that are true.
     pub(super) held: BTreeSet<u32>,
     /// The edits by which some of them are true since.
@@ -87,6 +93,15 @@ pub(super) enum What {
     Turned(u32, bool),
     /// The rule fired because the `holds` with this place was true.
     Held(u32),
+}
+
+/// Why a rule could not look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unheard {
+    /// It was switched off.
+    Disabled,
+    /// It was not in the mapping.
+    NotThere,
 }
 
 /// How often and when last.
@@ -130,6 +145,9 @@ impl Collector {
             waits: Vec::new(),
             dropped: None,
             mapped: None,
+            waited_for: Vec::new(),
+            unheard: None,
+            busy: None,
             held: BTreeSet::new(),
             held_by_edit: BTreeMap::new(),
             presence: BTreeMap::new(),
@@ -165,6 +183,7 @@ impl Collector {
         let Some(rule) = self.rule else {
             return;
         };
+        self.waited_for = waited_for(&self.program, rule);
         self.facts = facts::of(house, rule);
         self.sequences = sequence::of(&self.program, rule, std::mem::take(&mut self.sequences));
         for fact in &mut self.facts {
@@ -211,6 +230,9 @@ impl Collector {
         self.held = self.holds(step.house);
         self.held_by_edit
             .retain(|place, _| self.held.contains(place));
+        for decision in &step.effects.engine.decisions {
+            self.causes(decision);
+        }
         let Some(rule) = self.rule else {
             return;
         };
@@ -276,8 +298,13 @@ impl Collector {
         came.last = now;
     }
 
-    fn decision(&mut self, step: &Step<'_>, rule: RuleIx, decision: &Decision) {
+    /// What happened, whether or not the rule could look.
+    fn causes(&mut self, decision: &Decision) {
         let program = Arc::clone(&self.program);
+        let unheard = match self.rule {
+            None => Some(Unheard::NotThere),
+            Some(rule) => (!program[rule].enabled).then_some(Unheard::Disabled),
+        };
         for cause in decision.steps.iter().map(|step| &step.cause) {
             let what = match cause {
                 Cause::Event(event, _) => What::Event(program.event_path(*event)),
@@ -286,11 +313,18 @@ impl Collector {
                     explain::gesture(*kind).to_owned(),
                 ),
                 Cause::Timer(timer) => What::Timer(program[*timer].name.to_string()),
-                Cause::At(by) if *by == rule => What::Time,
+                Cause::At(by) if Some(*by) == self.rule => What::Time,
                 _ => continue,
             };
+            if let Some(why) = unheard.filter(|_| self.waited_for.contains(&what)) {
+                self.unheard = Some((what.clone(), decision.now, why));
+            }
             self.happened(what, decision.now);
         }
+    }
+
+    fn decision(&mut self, step: &Step<'_>, rule: RuleIx, decision: &Decision) {
+        let program = Arc::clone(&self.program);
         let started = decision.rules.iter().filter(|trace| explain::ran(trace));
         let timers: Vec<TimerIx> = started
             .flat_map(|trace| &program[trace.rule].actions)
@@ -333,7 +367,11 @@ impl Collector {
                 }
                 _ => {}
             }
-            self.looked = Some(self.looked_at(step, rule, decision, place));
+            let looked = self.looked_at(step, rule, decision, place);
+            if trace.outcome == Outcome::Busy {
+                self.busy = Some(looked.clone());
+            }
+            self.looked = Some(looked);
         }
     }
 
@@ -435,6 +473,27 @@ fn is_pulled(decision: &Decision, trace: &RuleTrace, program: &Program) -> bool 
         | (Trigger::At { .. } | Trigger::Cron(_) | Trigger::Sun { .. }, Cause::At(_)) => true,
         _ => false,
     })
+}
+
+/// What pulls a rule, but for times and conditions.
+fn waited_for(program: &Program, rule: RuleIx) -> Vec<What> {
+    let of_trigger = |trigger: &Trigger| match trigger {
+        Trigger::Event { event, .. } | Trigger::Chord { event, .. } => {
+            vec![What::Event(program.event_path(*event))]
+        }
+        Trigger::Gesture { kind, channel, .. } => vec![What::Gesture(
+            program.channel_path(*channel),
+            explain::gesture(*kind).to_owned(),
+        )],
+        Trigger::Timer(timer) => vec![What::Timer(program[*timer].name.to_string())],
+        Trigger::Sequence { steps, .. } => {
+            let events = steps.iter().flat_map(|step| &step.events);
+            let events = events.map(|named| What::Event(program.event_path(named.event)));
+            events.collect()
+        }
+        _ => Vec::new(),
+    };
+    program[rule].triggers.iter().flat_map(of_trigger).collect()
 }
 
 /// The devices whose events a rule waits for.

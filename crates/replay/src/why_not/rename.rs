@@ -42,6 +42,11 @@ impl Collector {
         self.came = came
             .filter_map(|(what, came)| Some((renamed(what)?, came)))
             .collect();
+        let waited_for = std::mem::take(&mut self.waited_for).into_iter();
+        self.waited_for = waited_for.filter_map(renamed).collect();
+        if let Some((what, now, why)) = self.unheard.take() {
+            self.unheard = renamed(what).map(|what| (what, now, why));
+        }
         let held = std::mem::take(&mut self.held).into_iter();
         self.held = held.filter_map(place).collect();
         let by_edit = std::mem::take(&mut self.held_by_edit).into_iter();

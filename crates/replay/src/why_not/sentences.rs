@@ -4,13 +4,14 @@ use dispatcher::{
     Dispatcher,
     explain::{Explainer, Part},
 };
+use engine::Outcome;
 use mapping::program::{Condition, Expr, RuleIx, Trigger};
 use types::{Now, UnixTime};
 
 use super::{
     Asked, WhyNot,
     attempt::attempt,
-    collect::{self, Collector, Looked, What},
+    collect::{self, Collector, Looked, Unheard, What},
     look::of_look,
     triggers,
 };
@@ -38,6 +39,22 @@ pub(super) fn answer(asked: &Asked<'_>, house: &Dispatcher, collected: &Collecto
             };
             sentences.insert(place, passed);
         }
+    }
+    if let Some((what, at, why)) = &collected.unheard
+        && standing(asked, house, collected).is_empty()
+        && is_newest(collected, *at)
+        && is_near(asked, *at)
+    {
+        sentences.insert(0, unheard(asked, what, *at, *why));
+    }
+    if let Some(busy) = &collected.busy
+        && near.is_some_and(|looked| is_resumed(looked) && !is_earlier(looked, busy))
+        && collected
+            .fired
+            .is_some_and(|fired| fired.at <= busy.decision.now.at)
+    {
+        let dropped = of_look(asked, busy, None, house);
+        sentences.splice(0..0, dropped);
     }
     if let Some(dropped) = &collected.dropped
         && is_newest(collected, dropped.now)
@@ -72,6 +89,30 @@ pub(super) fn answer(asked: &Asked<'_>, house: &Dispatcher, collected: &Collecto
         fired: collected.fired,
         since: asked.since,
     }
+}
+
+/// That something came while the rule could not look.
+fn unheard(asked: &Asked<'_>, what: &What, at: Now, why: Unheard) -> String {
+    let what = match what {
+        What::Gesture(channel, word) => format!("{channel}.{word}"),
+        What::Timer(name) => format!("timer {name}"),
+        What::Event(path) | What::Blocked(path) | What::Copy(path) => path.clone(),
+        _ => "what it waits for".to_owned(),
+    };
+    let why = match why {
+        Unheard::Disabled => "while the rule was switched off",
+        Unheard::NotThere => "while the mapping in force did not have the rule",
+    };
+    format!("{what} came at {} {why}", day_clock(asked, at.wall))
+}
+
+/// Whether a run went on behind its wait.
+fn is_resumed(looked: &Looked) -> bool {
+    looked.decision.rules[looked.trace].outcome == Outcome::Resumed
+}
+
+fn is_earlier(looked: &Looked, other: &Looked) -> bool {
+    looked.decision.now.at < other.decision.now.at
 }
 
 /// Times of the rule that came and passed without it, of which nothing came since; with when they did.

@@ -160,7 +160,9 @@ fn events_are_filtered_by_what_is_gone() {
 fn what_can_only_be_asked_about_today_says_since_when_it_is_gone() {
     let mut home = bath_taken_out();
     let past = home.history();
-    let error = state(&past, Some("spa"), None).unwrap_err().to_string();
+    let error = state(&past, Some("spa"), None, None)
+        .unwrap_err()
+        .to_string();
     assert_eq!(
         error,
         "\"spa\" was taken out of the mapping at 2026-03-28 20:06"
@@ -169,10 +171,15 @@ fn what_can_only_be_asked_about_today_says_since_when_it_is_gone() {
     assert_eq!(past.became("hall"), None, "it is there");
     assert_eq!(past.became("attic"), None, "it never was");
     assert_eq!(past.name_of_today("spa").unwrap(), None);
-    let shown = state(&past, Some("spa"), {
-        let at = When::parse("20:02", home.now.wall, past.zone());
-        Some(at.unwrap())
-    });
+    let shown = state(
+        &past,
+        Some("spa"),
+        {
+            let at = When::parse("20:02", home.now.wall, past.zone());
+            Some(at.unwrap())
+        },
+        None,
+    );
     assert_eq!(shown.unwrap().devices[0].name, "spa");
 }
 

@@ -12,6 +12,7 @@ mod conditions;
 mod examples;
 mod gone;
 mod home;
+mod misses;
 mod record_edits;
 mod records;
 mod records_held;

@@ -452,6 +452,25 @@ fn texts_that_act_on_a_terminal_are_escaped_and_stay_what_they_are() {
 }
 
 #[test]
+fn a_text_that_tells_how_old_something_is_is_expected_without_its_words() {
+    let rules = "\n[rule.old]\nwhen = \"piano.keys.press\"\nif = \"event.key == 61\"\n\
+        do = { notify = \"all\", text = \"said ${age(state.hall.lux)} ago\" }\n";
+    let files = with_rules(rules);
+    let mut home = home(&files);
+    home.pass_us(645_507);
+    let since = home.now.wall;
+    home.pass_us(100_003);
+    home.press(61);
+    let recording = recorded(&mut home, since, &[]).unwrap();
+    passes(&files, &recording);
+    assert!(
+        recording.text.contains(r#"{ notify = "all" }"#),
+        "{}",
+        recording.text
+    );
+}
+
+#[test]
 fn commands_of_several_rules_in_one_step_name_them() {
     let rules = "\n[rule.also]\nwhen = \"piano.keys.press\"\nif = \"event.key == 60\"\ndo = \"bath.fan.on\"\n";
     let files = with_rules(rules);

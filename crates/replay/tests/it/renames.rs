@@ -304,16 +304,16 @@ fn the_house_at_a_moment_before_is_asked_about_in_the_names_of_today() {
     let now = home.now.wall;
     let past = home.history();
     let when = When::parse("20:02", now, past.zone()).unwrap();
-    let shown = state(&past, Some("floor"), Some(when)).unwrap();
+    let shown = state(&past, Some("floor"), Some(when), None).unwrap();
     let text = shown.text(past.zone(), Paint::None);
     assert!(
         text.contains("\nfloor was called hall then\n\nhall  online\n"),
         "{text}"
     );
     assert_eq!(shown.json(past.zone())["then"], "hall");
-    let shown = state(&past, Some("floor"), None).unwrap();
+    let shown = state(&past, Some("floor"), None, None).unwrap();
     assert_eq!(shown.then, None);
-    let error = state(&past, Some("hall"), None).unwrap_err();
+    let error = state(&past, Some("hall"), None, None).unwrap_err();
     assert!(error.to_string().ends_with("ask about floor"), "{error}");
 }
 

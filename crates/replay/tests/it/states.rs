@@ -11,8 +11,41 @@ fn show(home: &mut Home, path: Option<&str>, at: Option<&str>) -> String {
     let now = home.now.wall;
     let past = home.history();
     let when = at.map(|at| When::parse(at, now, past.zone()).unwrap());
-    let answer = state(&past, path, when).unwrap_or_else(|error| panic!("{error}"));
+    let answer = state(&past, path, when, None).unwrap_or_else(|error| panic!("{error}"));
     answer.text(past.zone(), Paint::None)
+}
+
+#[test]
+fn after_a_clock_was_put_back_the_newest_state_is_told_and_of_a_moment_that_it_was_put_back_over_so_is_that()
+ {
+    let mut home = Home::new(&piano_house());
+    home.lux(1);
+    home.now.wall.0 += 3_600_000_000;
+    home.pass(10);
+    home.lux(2);
+    home.now.wall.0 -= 3_600_000_000;
+    home.pass(10);
+    home.lux(3);
+    home.pass(10);
+    let (now, past) = (home.now.wall, home.history());
+    let lux = |when, now| {
+        let answer = state(&past, Some("hall.lux"), when, now).unwrap();
+        answer.text(past.zone(), Paint::None)
+    };
+    let newest = lux(None, Some(now));
+    assert!(
+        newest.contains(" 3") && newest.contains("20:00:30"),
+        "{newest}"
+    );
+    assert_eq!(past.troubles(), []);
+    let when = When::parse("20:30", now.after(Duration::from_secs(7_200)), past.zone()).unwrap();
+    let then = lux(Some(when), None);
+    assert!(then.contains(" 1"), "{then}");
+    let told = past.troubles()[0].to_string();
+    assert!(
+        told.starts_with("the clock was put back over 2026-03-28 20:30"),
+        "{told}"
+    );
 }
 
 fn busy() -> Home {
@@ -98,7 +131,7 @@ fn what_is_too_old_to_count_and_what_differs_is_said() {
         shown.contains("21  20:00:10  too old to count: unknown"),
         "{shown}"
     );
-    let json = state(&home.history(), Some("hall"), None).unwrap();
+    let json = state(&home.history(), Some("hall"), None, None).unwrap();
     let json = json.json(home.history().zone());
     let on = &json["devices"]["hall"]["channels"]["lamp"]["fields"]["on"];
     assert_eq!(on["reported"], false);
@@ -109,7 +142,7 @@ fn what_is_too_old_to_count_and_what_differs_is_said() {
 #[test]
 fn an_unknown_part_is_refused_with_the_nearest_name() {
     let mut home = busy();
-    let error = state(&home.history(), Some("hal"), None).unwrap_err();
+    let error = state(&home.history(), Some("hal"), None, None).unwrap_err();
     assert!(matches!(error, HistoryError::Unknown(_)));
     assert!(error.to_string().ends_with("did you mean hall?"), "{error}");
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dispatcher::{Conduct, Input};
+use dispatcher::{Conduct, Input, Sides};
 use replay::{
     Paint, When,
     why::{unanswered, why},
@@ -341,6 +341,26 @@ since Saturday 28 March 2026, 20:00:10.000, 1 min 30 s ago
   20:01:00.060         +50 s  desk was away and has not come back since
 ",
     );
+}
+
+#[test]
+fn what_a_blocked_lamp_was_to_do_is_followed_to_the_end_of_the_block() {
+    let mut home = Home::new(&piano_house());
+    home.block("hall", Sides::CONSUMER);
+    home.lux(12);
+    home.motion();
+    home.pass(5);
+    let blocked = ask(&mut home, "hall.lamp");
+    assert!(blocked.contains("blocked: hall.lamp on=true"), "{blocked}");
+    assert!(
+        blocked.contains("hall is blocked still, and is not told"),
+        "{blocked}"
+    );
+    home.unblock("hall");
+    home.pass(5);
+    let told = ask(&mut home, "hall.lamp");
+    assert!(told.contains("sent  hall is no longer blocked"), "{told}");
+    assert!(told.contains("acknowledged by hall"), "{told}");
 }
 
 #[test]

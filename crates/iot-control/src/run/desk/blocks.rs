@@ -80,7 +80,7 @@ impl Desk {
             Input::Block(block) => Some(block.subject),
             _ => None,
         });
-        self.held.borrow_mut().extend(subjects);
+        *self.held.borrow_mut() = subjects.collect();
     }
 
     fn tell_of_held(&self) {

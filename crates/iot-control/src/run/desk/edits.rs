@@ -24,6 +24,8 @@ impl Desk {
     pub(in crate::run) async fn take_edits(self: Rc<Self>, mut edits: mpsc::Receiver<Edit>) {
         while let Some(Edit { files, blocklist }) = edits.recv().await {
             match files {
+                // What it lifts may be what has another name in files that are not in force.
+                Files::AsTheyWere if self.spoilt.get() => self.take_new_blocks(true).await,
                 Files::AsTheyWere => self.take_blocklist().await,
                 Files::Unsettled => self.take_new_blocks(false).await,
                 Files::Good(house) => {
@@ -70,7 +72,6 @@ impl Desk {
         let (time, changes, announced, logins, blocked) = self.server.enter(|core, app, now| {
             let either = blocks.map(|blocks| app.dispatcher.blocklist().or(blocks));
             let mut blocked = follow(core, app, now, either.as_ref());
-            app.stream.replace(now, &succession);
             app.reload(core, now, house, &succession);
             blocked += follow(core, app, now, blocks);
             let changes = changes(&succession);
