@@ -1,16 +1,10 @@
 //! Devices that are added all at once, as a program found them: each with a line above that says what it is, and lines
 //! below of what could not be said of it.
 
-use mapping::outline::Step;
+use mapping::{outline::Step, toml_text::key};
 use types::Shown;
 
-use crate::{
-    export,
-    house::House,
-    model::Model,
-    refusal::Refusal,
-    toml_text::{inline, key},
-};
+use crate::{export, house::House, model::Model, refusal::Refusal, toml_text::inline};
 
 /// Longest line of a comment, in letters: who announces a device may say anything.
 const COMMENT_MAX: usize = 160;

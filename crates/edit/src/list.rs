@@ -8,15 +8,10 @@ use std::{
     ops::Range,
 };
 
-use mapping::outline::Value;
+use mapping::{outline::Value, toml_text::key};
 use toml::de::DeValue;
 
-use crate::{
-    export,
-    model::Model,
-    place::line_end,
-    toml_text::{inline, key},
-};
+use crate::{export, model::Model, place::line_end, toml_text::inline};
 
 /// An element with what stands around it.
 struct Piece<'t> {

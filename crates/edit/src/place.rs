@@ -5,14 +5,17 @@
 
 use std::ops::Range;
 
-use mapping::outline::{Inside, Outline, Pair, Section, Step, Value};
+use mapping::{
+    outline::{Inside, Outline, Pair, Section, Step, Value},
+    toml_text::key,
+};
 
 use crate::{
     list,
     model::Model,
     page::Planned,
     splice::Splices,
-    toml_text::{Writer, inline, key},
+    toml_text::{Writer, inline},
 };
 
 /// How lines end in a text.

@@ -257,7 +257,7 @@ fn in_blocklist(text: &str, old: &str, to: &str) -> Splices {
         let same = toml::de::DeValue::parse(quoted)
             .is_ok_and(|value| value.get_ref().as_str() == Some(old));
         if same {
-            splices.replace(value.span.clone(), crate::toml_text::text(to));
+            splices.replace(value.span.clone(), mapping::toml_text::text(to));
         }
     };
     let outline = Outline::read(text);

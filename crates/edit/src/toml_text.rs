@@ -1,43 +1,11 @@
 //! Model -> TOML text: keys, values on one line, and long lists over several.
 
-use std::fmt::Write;
+use mapping::toml_text::{key, text};
 
 use crate::model::Model;
 
 /// A list longer than this stands on several lines.
 const WIDTH: usize = 100;
-
-/// A key, quoted where it must be.
-pub(crate) fn key(name: &str) -> String {
-    let bare = !name.is_empty()
-        && name
-            .bytes()
-            .all(|letter| letter.is_ascii_alphanumeric() || letter == b'_' || letter == b'-');
-    if bare { name.to_owned() } else { text(name) }
-}
-
-/// A text in double quotes; never over several lines.
-pub(crate) fn text(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for letter in text.chars() {
-        match letter {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            // What turns the direction of writing shows other texts than there are.
-            letter if types::is_acting(letter) => {
-                // Writing to a string can't fail.
-                let _ = write!(out, "\\u{:04X}", u32::from(letter));
-            }
-            letter => out.push(letter),
-        }
-    }
-    out.push('"');
-    out
-}
 
 /// A number with a point or an exponent: whole ones are written as integers are.
 fn float(number: f64) -> String {

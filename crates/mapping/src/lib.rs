@@ -30,6 +30,7 @@ mod schema;
 mod some_of;
 pub mod source;
 pub mod suggest;
+pub mod toml_text;
 mod units;
 pub mod vocabulary;
 

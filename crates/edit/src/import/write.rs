@@ -2,11 +2,13 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
+use mapping::toml_text::key;
+
 use crate::{
     house::TESTS,
     model::Model,
     pointer::{Pointer, Step},
-    toml_text::{Writer, key},
+    toml_text::Writer,
 };
 
 /// What is installed.

@@ -5,6 +5,7 @@ use engine::{Cause, Decision, Disposition, Output, depend::Dependencies};
 use mapping::{
     Program,
     program::{Action, ChannelIx, Piece, RuleIx, SlotIx},
+    toml_text,
 };
 use types::Value;
 
@@ -73,7 +74,7 @@ pub(super) fn expected(
                 decision,
                 line,
             } => {
-                let to = toml::text(to);
+                let to = toml_text::text(to);
                 // When a device was seen last before a test began, no test knows; nor how old to the microsecond something is.
                 let row = decisions.get(*decision);
                 let by = row.and_then(|row| row.sent.get(*line)?.by);
@@ -82,7 +83,7 @@ pub(super) fn expected(
                 let what = if is_of_then {
                     format!("{{ notify = {to} }}")
                 } else {
-                    format!("{{ notify = {to}, text = {} }}", toml::text(text))
+                    format!("{{ notify = {to}, text = {} }}", toml_text::text(text))
                 };
                 (what, *decision, *line, true)
             }

@@ -5,6 +5,7 @@ use std::{fmt::Write as _, time::Duration};
 use mapping::{
     Program,
     program::{ChannelIx, CommandEffect, SlotIx},
+    toml_text::text,
 };
 use types::Value;
 
@@ -352,23 +353,4 @@ fn value(value: &Value) -> String {
 /// A span to the microsecond, in quotes.
 fn span(span: Duration) -> String {
     text(&written(span))
-}
-
-/// A text in double quotes, on one line.
-pub(super) fn text(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for letter in text.chars() {
-        match letter {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            // Also what turns the direction of writing: the file is read by people.
-            letter if types::is_acting(letter) => {
-                let _ = write!(out, "\\u{:04X}", u32::from(letter));
-            }
-            letter => out.push(letter),
-        }
-    }
-    out.push('"');
-    out
 }
