@@ -70,6 +70,8 @@ pub(crate) struct Core {
     pub(crate) work: Work,
     /// Looks also where the index rules it out.
     pub(crate) watched: Option<RuleIx>,
+    /// Where each `holds` is found whose time is over and that is unknown; not all that are here are. Not part of the state.
+    pub(crate) overdue: BTreeSet<HoldIx>,
     /// For house tests: what becomes of them is no edge. Not part of the state.
     pub(crate) resting: BTreeSet<HoldIx>,
 }

@@ -105,6 +105,7 @@ impl Engine {
             known: None,
             work: Work::new(program.channels.len()),
             watched: None,
+            overdue: Default::default(),
             resting: Default::default(),
         };
         Self {

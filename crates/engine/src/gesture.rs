@@ -51,6 +51,12 @@ pub(crate) struct Moment {
     pub(crate) produced_ms: Option<u64>,
 }
 
+/// Whether one of these came within that time, and what it belongs to may go on.
+pub(crate) fn is_young(moments: &[Option<Moment>], within: Duration, now: Instant) -> bool {
+    let mut came = moments.iter().flatten();
+    came.any(|moment| now.since(moment.at) <= within)
+}
+
 /// A gesture in flight.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Button {

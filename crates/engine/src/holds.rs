@@ -99,6 +99,9 @@ impl Core {
                 let edge = hold.known != Some(true);
                 hold.known = Some(true);
                 let overdue = hold.pending.is_some_and(|pending| pending.key.is_none());
+                if overdue {
+                    self.overdue.remove(&ix);
+                }
                 if overdue || (edge && plan.span.is_zero()) {
                     hold.pending = None;
                     if !self.derive(What::Hold(ix), depth) {
@@ -115,6 +118,7 @@ impl Core {
                     if let Some(key) = pending.key {
                         self.agenda.cancel(key);
                     }
+                    self.overdue.remove(&ix);
                     outcome = Some(Outcome::Waiting);
                 } else if before != Some(false) {
                     outcome = Some(Outcome::False);
@@ -145,8 +149,16 @@ impl Core {
         }
         if let Some(pending) = &mut hold.pending {
             pending.key = None;
+            self.overdue.insert(ix);
         }
         false
+    }
+
+    /// Those whose time is over, and of which nobody knows whether they are true.
+    pub(crate) fn overdue(&self) -> impl Iterator<Item = HoldIx> {
+        let pending = |ix: &HoldIx| self.holds[ix.0 as usize].pending;
+        let is_over = move |ix: &HoldIx| pending(ix).is_some_and(|pending| pending.key.is_none());
+        self.overdue.iter().copied().filter(is_over)
     }
 
     /// A `holds` of a house that starts for the first time: a first known true is an edge, due at `now`.

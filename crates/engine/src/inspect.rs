@@ -13,7 +13,7 @@ use crate::{
     cascade::{Core, Ctx},
     decision::Seen,
     eval,
-    gesture::Moment,
+    gesture::is_young,
     house::Look,
     plan::Place,
 };
@@ -144,14 +144,11 @@ impl Engine {
     pub fn has_begun(&self, rule: RuleIx, trigger: u32, now: Instant) -> bool {
         let (ctx, core) = self.look();
         let place = Place { rule, trigger };
-        let is_young = |within: Duration, moments: &[Option<Moment>]| {
-            let mut came = moments.iter().flatten();
-            came.any(|moment| now.since(moment.at) <= within)
-        };
         let mut chords = ctx.plan.chords.iter().zip(&core.chords);
         let mut sequences = ctx.plan.sequences.iter().zip(&core.sequences);
-        chords.any(|(plan, struck)| plan.place == place && is_young(plan.within, struck))
-            || sequences.any(|(plan, begun)| plan.place == place && is_young(plan.within, begun))
+        chords.any(|(plan, struck)| plan.place == place && is_young(struck, plan.within, now))
+            || sequences
+                .any(|(plan, begun)| plan.place == place && is_young(begun, plan.within, now))
     }
 
     /// How a button on which rules have gestures is; `None`: nothing of a gesture has begun.

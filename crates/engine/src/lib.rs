@@ -32,6 +32,7 @@ mod state;
 mod succeed;
 mod targets;
 mod times;
+mod under_way;
 mod work;
 
 pub use almanac::Almanac;
@@ -44,3 +45,4 @@ pub use inspect::{ButtonView, HoldView, RunView, RunningTimer};
 pub use output::{Cut, Effects, Output};
 pub use resume::{Note, Resume};
 pub use state::{State, StateError};
+pub use under_way::UnderWay;

@@ -391,6 +391,9 @@ impl Core {
                 };
                 Pending { since, key }
             });
+            if pending.is_some_and(|pending| pending.key.is_none()) {
+                self.overdue.insert(ix);
+            }
             let hold = &mut self.holds[ix.0 as usize];
             hold.known = saved.known;
             hold.truth = saved.truth;

@@ -24,5 +24,6 @@ mod sequences;
 mod time;
 mod timers;
 mod types;
+mod under_way;
 mod unknown;
 mod waits;

@@ -1,10 +1,8 @@
 //! Where a test may begin: a house in which nothing waits but what `given` can say.
 
 use dispatcher::Dispatcher;
-use mapping::{
-    Program,
-    program::{ChannelIx, RuleIx, TimerIx},
-};
+use engine::UnderWay;
+use mapping::Program;
 use types::{Instant, Now, UnixTime};
 
 use super::{past::waits_unsayably, scope::Scope, steady::Steady};
@@ -16,51 +14,49 @@ use crate::{
 
 /// What is under way in a house, or in a part of it, in words; a test can't begin with it.
 pub(super) fn waiting(house: &Dispatcher, now: Now, scope: Option<&Scope>) -> Option<String> {
-    let (program, engine) = (house.program(), house.engine());
+    // Only what is under way is looked at: this is asked after each record of a day.
+    let mut under_way = house.engine().under_way(now.at);
+    under_way.find_map(|what| unsayable(house, now, scope, what))
+}
+
+/// Something that is under way in words, where it is of the part and no test can be given it.
+fn unsayable(
+    house: &Dispatcher,
+    now: Now,
+    scope: Option<&Scope>,
+    what: UnderWay,
+) -> Option<String> {
+    let program = house.program();
     let is_needed = |of: &dyn Fn(&Scope) -> bool| scope.is_none_or(of);
-    let timers = (0..program.timers.len() as u32).map(TimerIx);
-    for timer in timers.filter(|timer| is_needed(&|scope| scope.has_timer(*timer))) {
-        let running = engine.timer(timer);
-        if running.is_some_and(|running| running.due <= now.at) {
-            return Some(format!("the timer {} runs out", program[timer].name));
+    let has_rule = |rule| is_needed(&|scope| scope.has_rule(rule));
+    match what {
+        UnderWay::Timer(timer, due) => {
+            let is_over = due <= now.at && is_needed(&|scope| scope.has_timer(timer));
+            is_over.then(|| format!("the timer {} runs out", program[timer].name))
         }
-    }
-    let rules = (0..program.rules.len() as u32).map(RuleIx);
-    for rule in rules.filter(|rule| is_needed(&|scope| scope.has_rule(*rule))) {
-        let name = &program[rule].name;
-        if engine.runs(rule).next().is_some() {
-            return Some(format!("the rule {name} waits between its actions"));
+        UnderWay::Bound(channel, until) => {
+            let is_over = until <= now.at && is_needed(&|scope| scope.has_channel(channel));
+            let path = || program.channel_path(channel);
+            is_over.then(|| format!("{} was on for a time that is over", path()))
         }
-        if waits_unsayably(house, rule, now) {
-            return Some(format!(
-                "the condition of the rule {name} has begun to hold"
-            ));
+        // It is heard, and nothing of it is given.
+        UnderWay::Button(channel) => is_needed(&|scope| scope.has_heard(channel))
+            .then(|| format!("{} was just pressed", program.channel_path(channel))),
+        UnderWay::Condition(rule) => {
+            (has_rule(rule) && waits_unsayably(house, rule, now)).then(|| {
+                let name = &program[rule].name;
+                format!("the condition of the rule {name} has begun to hold")
+            })
         }
-        let mut triggers = 0..program[rule].triggers.len() as u32;
-        if triggers.any(|place| engine.has_begun(rule, place, now.at)) {
-            return Some(format!(
+        UnderWay::Run(rule) => has_rule(rule)
+            .then(|| format!("the rule {} waits between its actions", program[rule].name)),
+        UnderWay::Begun(rule) => has_rule(rule).then(|| {
+            let name = &program[rule].name;
+            format!(
                 "what the rule {name} waits for, one after the other or together, has begun to come"
-            ));
-        }
+            )
+        }),
     }
-    let channels = ChannelIx::all(program.channels.len());
-    for channel in channels.filter(|channel| is_needed(&|scope| scope.has_channel(*channel))) {
-        let until = engine.bounded_until(channel);
-        if until.is_some_and(|until| until <= now.at) {
-            return Some(format!(
-                "{} was on for a time that is over",
-                program.channel_path(channel)
-            ));
-        }
-    }
-    // A button is heard, and nothing of it is given.
-    let buttons = ChannelIx::all(program.channels.len());
-    for button in buttons.filter(|button| is_needed(&|scope| scope.has_heard(*button))) {
-        if engine.button(button).is_some_and(|button| button.waits) {
-            return Some(format!("{} was just pressed", program.channel_path(button)));
-        }
-    }
-    None
 }
 
 /// The first second from which on nothing waits in a house, or in a part of it, as it goes on.

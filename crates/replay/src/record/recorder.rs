@@ -1,6 +1,6 @@
 //! The test that is being recorded: how the house was when it begins, and steps as they are added.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use dispatcher::Dispatcher;
 use mapping::program::{Carrier, ChannelIx, DeviceIx, VarIx};
@@ -32,8 +32,6 @@ pub(super) struct Recorder<'a> {
     pub(super) before: Now,
     /// What was to fall due next after it.
     pub(super) awaited: Option<Instant>,
-    /// Devices that were there after it.
-    pub(super) online: BTreeSet<DeviceIx>,
     /// Outputs that are on for a time as it begins, and when that ends: no test knows the rule that did it.
     pub(super) bounded: BTreeMap<ChannelIx, Instant>,
     /// What of the house is needed; `None`: all of it.
@@ -61,7 +59,6 @@ impl<'a> Recorder<'a> {
             test: Test::new(&wanted.name, &moment_of(history.zone(), start.wall)),
             before: begin,
             awaited: travel.house().engine().next_deadline(begin),
-            online: BTreeSet::new(),
             bounded: bounded(travel.house(), scope.as_ref()),
             scope,
             work_left: u64::MAX,
@@ -178,9 +175,7 @@ impl<'a> Recorder<'a> {
                 Carrier::Virtual => false,
             };
             let is_needed = self.is_needed(|scope| scope.has_device(program, device));
-            if house.online(device) {
-                self.online.insert(device);
-            } else if is_known && is_needed {
+            if !house.online(device) && is_known && is_needed {
                 offline.push(self.names.device(device));
             }
             if house.blocked(device) == dispatcher::Sides::BOTH && is_needed {

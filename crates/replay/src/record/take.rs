@@ -107,7 +107,7 @@ impl Recorder<'_> {
     /// What came of an input.
     fn taken(&mut self, house: &Dispatcher, step: &Lived, input: Input) -> Taken {
         let (now, program) = (step.record.now, house.program());
-        let back = self.back(house, &input);
+        let back = back(&step.effects, now, &input);
         let mut sent = self.expected(program, &step.effects, |decision| {
             is_of(decision, now) && (back.is_none() || !is_coming(decision))
         });
@@ -230,18 +230,6 @@ impl Recorder<'_> {
         self.push(now, line.at(self.came(now)).expecting(Some(came)))
     }
 
-    /// The device that came back by saying something else than that it is there. In a test it says so first: then it
-    /// finds its targets.
-    fn back(&mut self, house: &Dispatcher, input: &Input) -> Option<DeviceIx> {
-        let online = |device: &DeviceIx| house.online(*device);
-        let online = DeviceIx::all(house.program().devices.len()).filter(online);
-        let before = std::mem::replace(&mut self.online, online.collect());
-        if matches!(input, Input::Online(_)) {
-            return None;
-        }
-        self.online.difference(&before).next().copied()
-    }
-
     /// What fell due before an input came.
     fn take_due(
         &mut self,
@@ -336,8 +324,25 @@ fn is_of(decision: &Decision, now: Now) -> bool {
     decision.now.at >= now.at
 }
 
+/// The device that came back by saying something else than that it is there. In a test it says so first: then it finds its
+/// targets.
+fn back(effects: &Effects, now: Now, input: &Input) -> Option<DeviceIx> {
+    if matches!(input, Input::Online(_)) {
+        return None;
+    }
+    let mut decisions = effects.engine.decisions.iter();
+    decisions.find_map(|decision| came(decision).filter(|_| is_of(decision, now)))
+}
+
+/// The device that came, which a decision is about.
+fn came(decision: &Decision) -> Option<DeviceIx> {
+    match decision.steps.first()?.cause {
+        Cause::Online(device) => Some(device),
+        _ => None,
+    }
+}
+
 /// Whether a decision is about a device that came.
 fn is_coming(decision: &Decision) -> bool {
-    let first = decision.steps.first();
-    first.is_some_and(|step| matches!(step.cause, Cause::Online(_)))
+    came(decision).is_some()
 }
