@@ -70,6 +70,8 @@ mod device;
 mod dispatcher;
 mod macs;
 mod noise;
+#[cfg(feature = "pairing")]
+mod pairing;
 mod replay;
 mod session;
 mod time;
@@ -81,6 +83,11 @@ pub use dispatcher::{
 };
 pub use macs::{CookieJar, DispatcherMacs, ResetKey};
 pub use noise::{Answer, HandshakeError, Heard, Initiator, Own, PROLOGUE};
+#[cfg(feature = "pairing")]
+pub use pairing::{
+    ATTEMPTS_MAX, Code, Granted, Joining, PairingError, PairingEvent, PairingWindow, REVEAL_MS,
+    WINDOW_MS,
+};
 pub use replay::{WINDOW, Window};
 pub use session::{FRAMES_HARD_MAX, OpenError, SealError, Session};
 pub use time::Millis;

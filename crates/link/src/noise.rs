@@ -46,7 +46,7 @@ impl core::error::Error for HandshakeError {}
 
 /// The random source of `clatter` is never asked: each handshake is given its ephemeral key.
 #[derive(Clone, Default)]
-struct Unused;
+pub(crate) struct Unused;
 
 impl RngCore for Unused {
     fn next_u32(&mut self) -> u32 {
@@ -95,7 +95,7 @@ impl Own {
         self.public
     }
 
-    fn pair(&self) -> KeyPair<[u8; 32], SensitiveByteArray<[u8; 32]>> {
+    pub(crate) fn pair(&self) -> KeyPair<[u8; 32], SensitiveByteArray<[u8; 32]>> {
         KeyPair {
             public: self.public.0,
             secret: SensitiveByteArray::from_slice(self.secret.expose()),

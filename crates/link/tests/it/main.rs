@@ -5,6 +5,7 @@ mod conversation;
 mod handshake;
 mod house;
 mod lifetime;
+mod pairing;
 mod replay;
 mod tampered;
 mod ways;
