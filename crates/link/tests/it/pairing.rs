@@ -256,7 +256,7 @@ impl Snow {
 }
 
 #[test]
-fn another_noise_pairs_and_computes_the_same_code() {
+fn another_noise_computes_the_same_code() {
     let rng = &mut rng();
     let (mut device, mut house) = (Snow::new(rng), window(rng));
     let share = bytes::<16>(rng);
