@@ -195,9 +195,13 @@ impl Engine {
         notes
     }
 
-    /// The earliest moment at which something falls due; it may be past. Wall-clock times are read by `now`.
+    /// The earliest moment at which something falls due; it may be past. Wall-clock times are read by `now`. Where the
+    /// wall clock was put back since the last input, that is `now`: times wait for what it showed before.
     #[must_use]
     pub fn next_deadline(&self, now: Now) -> Option<Instant> {
+        if crate::times::was_put_back(self.core.last, now) {
+            return Some(now.at);
+        }
         self.core.agenda.next(now)
     }
 

@@ -260,8 +260,19 @@ fn all(ctx: Ctx<'_>) -> impl Iterator<Item = AtIx> + use<> {
     (0..ctx.plan.ats.len() as u32).map(AtIx)
 }
 
+/// Whether somebody set a clock that is known back since the last input. One that is set forward is noticed by what it makes
+/// due; one that is set back makes nothing due, however long what waits by the old time would have to wait.
+pub(crate) fn was_put_back(last: Now, now: Now) -> bool {
+    let is_known = last.synced && now.synced;
+    is_known && was_set(last, now) && now.wall < expected(last, now)
+}
+
 fn was_set(last: Now, now: Now) -> bool {
     let elapsed = now.at.0.saturating_sub(last.at.0);
-    let expected = last.wall.0.saturating_add_unsigned(elapsed);
-    now.wall.0.abs_diff(expected) > STEP_US.max(elapsed / SLEW_PARTS)
+    now.wall.0.abs_diff(expected(last, now).0) > STEP_US.max(elapsed / SLEW_PARTS)
+}
+
+/// What a clock that nobody set since `last` shows.
+fn expected(last: Now, now: Now) -> UnixTime {
+    last.wall.after(now.at.since(last.at))
 }

@@ -108,6 +108,55 @@ fn a_clock_that_was_years_ahead_does_not_keep_times_from_coming() {
     assert_eq!(count(&mut b, 3_600), 1);
 }
 
+/// Nothing comes in: only when the engine asks to be called, it is.
+fn wait(b: &mut Bench, seconds: u64) -> usize {
+    let until = b.now.after(Duration::from_secs(seconds));
+    while let Some(due) = b.engine.next_deadline(b.now).filter(|due| *due <= until.at) {
+        b.now = b.now.after(due.since(b.now.at));
+        b.handle(Input::Tick);
+    }
+    b.now = until;
+    b.fired().len()
+}
+
+#[test]
+fn a_clock_that_is_put_back_is_noticed_in_a_house_where_nothing_comes_in() {
+    let every_minute = || cron("* * * * *");
+    for (is, back_us) in [
+        ("2026-01-05T05:30:00Z", 5 * 60_000_000),
+        ("2026-01-05T05:30:00Z", 25 * HOUR_US),
+        ("2031-01-05T05:30:00Z", (5 * 365 * 24 + 1) * HOUR_US),
+    ] {
+        let mut b = bench_at(&[at(7, 0), every_minute()], is);
+        assert_eq!(wait(&mut b, 3_600), 61, "07:00 and 60 minutes");
+        b.now = b.now.after(Duration::from_secs(2));
+        b.now.wall.0 -= back_us;
+        let due = b.engine.next_deadline(b.now);
+        assert_eq!(due, Some(b.now.at), "{back_us}: at once");
+        b.handle(Input::Tick);
+        assert!(b.engine.next_deadline(b.now) > Some(b.now.at), "and once");
+        // What came within the day before does not come again; what came by a clock that was wrong does.
+        let expected = match back_us < 24 * HOUR_US {
+            true => 55,
+            false => 60 + 1,
+        };
+        assert_eq!(wait(&mut b, 3_600), expected, "{back_us}");
+    }
+}
+
+#[test]
+fn a_clock_that_is_slewed_or_not_known_asks_for_nothing() {
+    let mut b = bench_at(&[at(7, 0)], "2026-01-05T06:30:00Z");
+    let due = b.engine.next_deadline(b.now).expect("07:00");
+    b.now = b.now.after(Duration::from_secs(3_600));
+    b.now.wall.0 -= 1_800_000;
+    let slewed = b.engine.next_deadline(b.now).expect("07:00");
+    assert_eq!(slewed.since(due), Duration::from_millis(1_800));
+    b.now.synced = false;
+    b.now.wall.0 = 0;
+    assert_eq!(b.engine.next_deadline(b.now), None);
+}
+
 #[test]
 fn a_time_that_the_clock_was_set_over_follows_after_downtime() {
     for (after, expected) in [

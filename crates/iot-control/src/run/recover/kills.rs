@@ -436,6 +436,68 @@ fn a_house_that_is_killed_as_it_begins_is_the_same_at_the_next_start_and_tells_w
     }
 }
 
+/// What counts by the wall alone.
+const HEATING: &str = r#"
+format = 1
+
+[home]
+timezone = "Europe/Berlin"
+
+[var]
+times = { kind = "number", start = 0, keep = true }
+
+[rule.heating]
+when = { cron = "*/5 * * * * *" }
+do = { var = "times", to = "${var.times + 1}" }
+"#;
+
+#[test]
+fn a_clock_that_was_years_ahead_and_is_put_back_keeps_nothing_from_coming_where_nobody_says_a_word()
+{
+    let mut bench = Bench::of(HEATING);
+    let born = machine(0, 0);
+    let mut running = Running::start(bench.recover(&born), &born);
+    running.go_on();
+    // As the broker's timers do: whenever something is due, and not before.
+    let ahead = Duration::from_secs(150_000_000);
+    let mut ticks = 0;
+    for second in 0..180 {
+        let shown = now(second);
+        let shown = match (60..120).contains(&second) {
+            true => Now {
+                wall: shown.wall.after(ahead),
+                ..shown
+            },
+            false => shown,
+        };
+        if running
+            .app
+            .next_deadline()
+            .is_some_and(|due| due <= shown.at)
+        {
+            running.tick(shown);
+            ticks += 1;
+        }
+    }
+    assert!(
+        ticks <= 180 / 2 + 180 / 5,
+        "{ticks}: no oftener than it looks"
+    );
+    // The three steps may cost one time each.
+    let Value::Number(times) = running.var("times") else {
+        panic!("it counts");
+    };
+    assert!((33.0..=37.0).contains(&times), "{times}");
+    // What the steps brought is in the journal: the past comes to the same.
+    let last = running.app.hand_over(now(180));
+    while running.written.recv().expect("it is written") < last {}
+    bench.leave();
+    let past = replay::History::open(&bench.state).expect("it can be looked at");
+    let travel = past.travel_to(replay::Until::No(last)).expect("it is read");
+    assert!(travel.house().state() == running.app.dispatcher.state());
+    assert_eq!(past.troubles(), []);
+}
+
 fn at(seconds: u64) -> Instant {
     Instant(seconds * 1_000_000)
 }
