@@ -205,7 +205,9 @@ fn number(expr: &Expr, view: &impl View, seen: &mut Vec<Seen>) -> Option<f64> {
             let right = number(&sides.1, view, seen);
             operator.compute(left?, right?)
         }
-        Expr::Neg(inner) => number(inner, view, seen).map(|value| -value),
+        Expr::Neg(inner) => {
+            number(inner, view, seen).map(|value| types::without_sign_of_zero(-value))
+        }
         Expr::If(parts) => {
             let chosen = choose(parts, view, seen)?;
             number(chosen, view, seen)

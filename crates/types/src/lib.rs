@@ -13,7 +13,7 @@ mod value;
 
 pub use shown::{Shown, ShownLines, is_acting};
 pub use time::{Instant, Now, UnixTime};
-pub use value::{Refusal, Type, Value};
+pub use value::{Refusal, Type, Value, without_sign_of_zero};
 
 /// The number that a person gives a device in the mapping; it outlives renames and new keys.
 #[derive(

@@ -10,13 +10,20 @@ use crate::Shown;
 pub enum Value {
     /// `true` or `false`.
     Bool(bool),
-    /// A finite number; NaN and infinities are never stored (they are *unknown*).
+    /// A finite number; NaN and infinities are never stored (they are *unknown*), nor is -0.0, which is 0 to everybody and
+    /// would not read back from a journal as it was. What comes in or is computed is made one by [`Value::number`].
     Number(f64),
     /// A text, or the name of an enum's value.
     Text(Arc<str>),
 }
 
 impl Value {
+    /// A number that came in or was computed: thermometers say -0.0 around freezing, and `0 * -1` is that.
+    #[must_use]
+    pub fn number(value: f64) -> Self {
+        Self::Number(without_sign_of_zero(value))
+    }
+
     /// The word for this value's type, as diagnostics print it.
     #[must_use]
     pub fn type_name(&self) -> &'static str {
@@ -88,7 +95,7 @@ impl From<bool> for Value {
 
 impl From<f64> for Value {
     fn from(value: f64) -> Self {
-        Self::Number(value)
+        Self::number(value)
     }
 }
 
@@ -126,7 +133,7 @@ impl<'b, C> minicbor::Decode<'b, C> for Value {
         use minicbor::data::Type as Cbor;
         let number = |value: f64| {
             if value.is_finite() {
-                Ok(Self::Number(value))
+                Ok(Self::number(value))
             } else {
                 Err(minicbor::decode::Error::message(
                     "a number that is not finite",
@@ -261,14 +268,21 @@ impl Type {
     pub fn fit(&self, value: Value) -> Option<Value> {
         match (self, value) {
             (Self::Int { min, max }, Value::Number(value)) if !value.is_nan() => {
-                Some(Value::Number(round_half_away(value).clamp(*min, *max)))
+                Some(Value::number(round_half_away(value).clamp(*min, *max)))
             }
             (Self::Number { min, max }, Value::Number(value)) if !value.is_nan() => {
-                Some(Value::Number(value.clamp(*min, *max))).filter(|v| self.check(v).is_ok())
+                Some(Value::number(value.clamp(*min, *max))).filter(|v| self.check(v).is_ok())
             }
             (_, value) => self.check(&value).is_ok().then_some(value),
         }
     }
+}
+
+/// 0 for -0.0; every other number as it is.
+#[must_use]
+pub fn without_sign_of_zero(number: f64) -> f64 {
+    // Of two zeros the sum has a sign only where both have (IEEE 754-2019, 6.3).
+    number + 0.0
 }
 
 impl fmt::Display for Refusal {
@@ -357,6 +371,33 @@ mod tests {
         }
         assert_eq!(brightness.fit(Value::Number(f64::NAN)), None);
         assert_eq!(round_half_away(-2.5), -3.0);
+    }
+
+    #[test]
+    fn zero_has_no_sign() {
+        let is_zero = |value: Option<Value>| {
+            value.and_then(|value| value.as_number()).map(f64::to_bits) == Some(0)
+        };
+        assert!(is_zero(Some(Value::number(-0.0))) && is_zero(Some(Value::from(-0.0))));
+        // Single and double.
+        for bytes in [
+            &[0xfa, 0x80, 0, 0, 0][..],
+            &[0xfb, 0x80, 0, 0, 0, 0, 0, 0, 0],
+        ] {
+            assert!(is_zero(minicbor::decode(bytes).ok()), "{bytes:?}");
+        }
+        for (min, max) in [(-5.0, 5.0), (-0.0, 5.0), (-5.0, -0.0)] {
+            for value in [-0.0, -0.4, if min < 0.0 { 7.0 } else { -7.0 }] {
+                let fitted = Type::Int { min, max }.fit(Value::Number(value));
+                let is_end = fitted == Some(Value::Number(5.0));
+                assert!(is_end || is_zero(fitted), "{value} in {min}..{max}");
+            }
+        }
+        let number = Type::Number {
+            min: -0.0,
+            max: 1.0,
+        };
+        assert!(is_zero(number.fit(Value::Number(-3.0))));
     }
 
     #[test]

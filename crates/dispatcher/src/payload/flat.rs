@@ -128,7 +128,7 @@ impl Scalar<'_> {
         match self {
             Self::Bool(value) => Value::Bool(*value),
             Self::Whole(value) => Value::Number(*value as f64),
-            Self::Number(value) => Value::Number(*value),
+            Self::Number(value) => Value::number(*value),
             Self::Text(text) => Value::Text(text.as_ref().into()),
             Self::NotPlain => Value::Number(f64::NAN),
         }

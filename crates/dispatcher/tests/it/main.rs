@@ -32,6 +32,7 @@ mod reported_and_desired;
 mod restarts;
 mod roles;
 mod sealed;
+mod signless_zero;
 mod unchanged_target;
 mod virtual_devices;
 mod waits;

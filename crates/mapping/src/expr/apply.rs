@@ -64,7 +64,9 @@ impl Binary {
             Self::Rem => left % right,
             Self::Eq | Self::Ne | Self::Lt | Self::Le | Self::Gt | Self::Ge => return None,
         };
-        result.is_finite().then_some(result)
+        result
+            .is_finite()
+            .then_some(types::without_sign_of_zero(result))
     }
 }
 
@@ -87,7 +89,7 @@ impl Function {
                 (low <= high).then(|| Value::Number(x.clamp(*low, *high)))
             }
             (Self::Abs, [Value::Number(x)]) => Some(Value::Number(x.abs())),
-            (Self::Round, [Value::Number(x)]) => Some(Value::Number(x.round())),
+            (Self::Round, [Value::Number(x)]) => Some(Value::number(x.round())),
             (Self::Min, _) => fold(arguments, f64::min),
             (Self::Max, _) => fold(arguments, f64::max),
             _ => None,

@@ -49,7 +49,7 @@ pub(super) fn not(inner: Expr) -> Expr {
 /// `-a`.
 pub(super) fn neg(inner: Expr) -> Expr {
     match inner {
-        Expr::Const(Value::Number(value)) => Expr::Const(Value::Number(-value)),
+        Expr::Const(Value::Number(value)) => Expr::Const(Value::number(-value)),
         inner => Expr::Neg(Box::new(inner)),
     }
 }

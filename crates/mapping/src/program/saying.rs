@@ -201,7 +201,7 @@ fn value(codec: &Codec, name: &str, word: &str) -> Option<Value> {
         return Some(Value::Bool(false));
     }
     match word.parse::<f64>() {
-        Ok(theirs) => Some(Value::Number(codec.measure(name).ours(theirs))),
+        Ok(theirs) => Some(Value::number(codec.measure(name).ours(theirs))),
         Err(_) => (!word.is_empty()).then(|| Value::from(word)),
     }
 }

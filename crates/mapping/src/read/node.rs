@@ -87,13 +87,14 @@ impl<'a> Node<'a> {
 
     /// The number, whole or not, where this is one.
     pub(crate) fn as_number(&self) -> Option<f64> {
-        match self.value() {
+        let number = match self.value() {
             DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
                 .ok()
                 .map(|number| number as f64),
             DeValue::Float(number) => number.as_str().parse().ok(),
             _ => None,
-        }
+        };
+        number.map(types::without_sign_of_zero)
     }
 
     /// The truth value, where this is one.
