@@ -76,7 +76,7 @@ pub(crate) struct Events {
 pub(crate) struct HistoryOf {
     /// What: living.temp, living.temp.temperature, living
     pub(crate) target: String,
-    /// From this time on: yesterday, "2026-03-01", -7d [default: -1d]
+    /// From this time on: yesterday, "2026-03-01", -7d
     #[arg(
         long,
         value_name = "TIME",

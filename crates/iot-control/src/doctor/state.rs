@@ -112,7 +112,7 @@ fn dispatcher(folder: &Path, findings: &mut Vec<Finding>) {
             Level::Warning,
             "dispatcher",
             "the house's files are not in force, an earlier mapping goes on",
-            "`iot-control check` says what to mend",
+            "`iot-control check` and `iot-control test` say what to mend",
         ));
     }
 }

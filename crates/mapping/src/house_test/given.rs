@@ -18,7 +18,8 @@ use crate::{
     units,
 };
 
-pub(super) fn given(house: &mut House<'_>, table: &Table<'_>) -> Given {
+/// `only`: the rules that the test is about; `None`: all.
+pub(super) fn given(house: &mut House<'_>, table: &Table<'_>, only: Option<&[RuleIx]>) -> Given {
     table.reject_unknown(&mut house.report, GIVEN.what, GIVEN.names);
     let mut given = Given::default();
     if let Some(node) = table.field("state") {
@@ -38,10 +39,10 @@ pub(super) fn given(house: &mut House<'_>, table: &Table<'_>) -> Given {
         given.ages = ages(house, node, &given);
     }
     if let Some(node) = table.field("holds") {
-        given.holds = holds(house, node);
+        given.holds = holds(house, node, only);
     }
     if let Some(node) = table.field("fired") {
-        given.fired = fired(house, node);
+        given.fired = fired(house, node, only);
     }
     running::read(house, table, &mut given);
     given
@@ -79,11 +80,11 @@ fn devices(house: &mut House<'_>, table: &Table<'_>, key: &str) -> Vec<DeviceIx>
 }
 
 /// `{ R = "20m" }`, `{ R = "fired" }`, and `{ R = { 2 = "20m" } }` where a rule waits for several conditions.
-fn holds(house: &mut House<'_>, node: Node<'_>) -> Vec<GivenHold> {
+fn holds(house: &mut House<'_>, node: Node<'_>, only: Option<&[RuleIx]>) -> Vec<GivenHold> {
     let mut all = Vec::new();
     let table = node.table(&mut house.report, "`holds`");
     for (key, node) in table.map(|table| table.entries()).unwrap_or_default() {
-        let Some(rule) = rule(house, key.name, key.span.clone(), key.span.clone()) else {
+        let Some(rule) = awake(house, &key, only) else {
             continue;
         };
         let triggers = (0..).zip(&house.program[rule].triggers);
@@ -117,6 +118,22 @@ fn holds(house: &mut House<'_>, node: Node<'_>) -> Vec<GivenHold> {
         }
     }
     all
+}
+
+/// The rule that something is given of: one that rests in the test has no past that counts.
+fn awake(house: &mut House<'_>, key: &Key<'_>, only: Option<&[RuleIx]>) -> Option<RuleIx> {
+    let rule = rule(house, key.name, key.span.clone(), key.span.clone())?;
+    let help = if !house.program[rule].enabled {
+        "it is switched off (enabled = false): leave this out"
+    } else if only.is_some_and(|only| !only.contains(&rule)) {
+        "`only` does not name it: add it there, or leave this out"
+    } else {
+        return Some(rule);
+    };
+    let message = format!("the rule `{}` rests in this test", key.name);
+    let error = Diagnostic::error("resting-rule", key.span.clone(), message);
+    house.report.push(error.help(help));
+    None
 }
 
 /// The trigger that is the rule's `holds` of this number.
@@ -211,11 +228,15 @@ fn age(
 }
 
 /// `{ R = "3h" }`, or a list of these.
-fn fired(house: &mut House<'_>, node: Node<'_>) -> Vec<(RuleIx, Duration)> {
+fn fired(
+    house: &mut House<'_>,
+    node: Node<'_>,
+    only: Option<&[RuleIx]>,
+) -> Vec<(RuleIx, Duration)> {
     let mut all = Vec::new();
     let table = node.table(&mut house.report, "`fired`");
     for (key, node) in table.map(|table| table.entries()).unwrap_or_default() {
-        let Some(rule) = rule(house, key.name, key.span.clone(), key.span.clone()) else {
+        let Some(rule) = awake(house, &key, only) else {
             continue;
         };
         if house.program[rule].limit.is_none() {

@@ -67,7 +67,7 @@ fn test(house: &mut House<'_>, key: &Key<'_>, table: &Table<'_>) -> HouseTest {
     let given = table
         .field("given")
         .and_then(|node| node.table(&mut house.report, "`given`"))
-        .map(|table| given(house, &table))
+        .map(|table| given(house, &table, only.as_deref()))
         .unwrap_or_default();
     let what = format!("test `{}`", key.name);
     let list = table

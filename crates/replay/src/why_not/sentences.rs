@@ -25,8 +25,12 @@ pub(super) fn answer(asked: &Asked<'_>, house: &Dispatcher, collected: &Collecto
         .looked
         .as_ref()
         .filter(|looked| is_near(asked, looked.decision.now));
-    let waits = triggers::all(asked, house, collected);
     let mut sentences = standing(asked, house, collected);
+    // What can't look waits for nothing.
+    let waits = match sentences.is_empty() {
+        true => triggers::all(asked, house, collected),
+        false => Vec::new(),
+    };
     if sentences.is_empty() {
         match near.filter(|_| !is_blocked_since(collected, near)) {
             Some(looked) => sentences.extend(of_look(asked, looked, collected.fired, house)),
