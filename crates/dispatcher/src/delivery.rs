@@ -134,6 +134,13 @@ impl Deliveries {
         row.confirm_until = row.confirm_until.max(until);
     }
 
+    /// For house tests: what was told was told long ago. What is reported from now on is no answer to it.
+    pub(crate) fn settle(&mut self) {
+        for row in &mut self.rows {
+            (row.sent_at, row.confirm_until) = (None, Instant::default());
+        }
+    }
+
     /// Sends again at `at`; an earlier date stays. `plain`: only to take a fade out.
     pub(crate) fn schedule(&mut self, channel: ChannelIx, at: Instant, plain: bool) {
         let row = &mut self.rows[channel.index()];

@@ -159,6 +159,11 @@ impl Dispatcher {
         notes.map(Note::from).collect()
     }
 
+    /// For house tests: consumers were told long ago what they were told.
+    pub(crate) fn settle_deliveries(&mut self) {
+        self.deliveries.settle();
+    }
+
     /// For house tests: the engine, to make the house as it was before the first step.
     pub(crate) fn engine_given(&mut self) -> &mut Engine {
         &mut self.engine

@@ -43,6 +43,7 @@ impl Stage {
                 sides: Sides::BOTH,
             }))?;
         }
+        self.dispatcher.settle_deliveries();
         self.give_running(given);
         let holds = given.holds.iter();
         let failures = holds.filter_map(|held| self.begin(held)).collect();

@@ -281,6 +281,24 @@ fn rules_leave_alone_what_is_kept_from_them_already() {
 }
 
 #[test]
+fn what_is_given_was_told_long_ago_so_that_a_hand_at_once_is_one() {
+    passes(
+        r#"
+        [test.undone]
+        given = { state = { living.heater = false } }
+        steps = [{ at = "100ms", report = { living.heater = true }, expect = ["living.heater.off"], log = "sent again" }]
+
+        [test.taken]
+        given = { state = { hall.lamp.on = true } }
+        steps = [
+          { at = "100ms", report = { hall.lamp.on = false }, expect = [], target = { hall.lamp.on = false } },
+          { at = "1h", expect = [] },
+        ]
+        "#,
+    );
+}
+
+#[test]
 fn a_test_of_some_rules_lets_all_others_rest() {
     passes(
         r#"
