@@ -118,14 +118,14 @@ fn start(options: &cli::Run, started: time::Instant) -> anyhow::Result<()> {
         udp: sealed::udp::listen(&settings)?,
         web: vitals::listen(&settings.web.listen, options.simulate)?,
     };
-    let recovered = recover::recover(options, &settings, &house, &Machine::read())?;
+    let recovered = recover::recover(options, &settings, house, &Machine::read())?;
+    log::go_by(Explainer::new(&recovered.house.program).zone().clone());
     let tasks = LocalSet::new();
     tasks.block_on(
         &runtime,
         serve(
             options,
             &settings,
-            &house,
             (open, certificate),
             (recovered, seen),
             started,
@@ -187,7 +187,6 @@ struct Open {
 async fn serve(
     options: &cli::Run,
     settings: &Settings,
-    house: &House,
     (open, certificate): (Open, Option<tls::Files>),
     (recovered, seen): (recover::Recovered, watch::Seen),
     started: time::Instant,
@@ -203,6 +202,8 @@ async fn serve(
         clock,
         folder,
         kept,
+        house,
+        waits,
     } = recovered;
     let clock = Rc::new(clock);
     let limits = limits(settings, &house.program, options.simulate);
@@ -272,7 +273,7 @@ async fn serve(
     ));
     desk.tell_concerns(&house.program);
     if let Some(since) = house.goes_on_since {
-        desk.goes_on(since);
+        desk.goes_on(since, waits);
     }
     let mut udp_addresses = Vec::new();
     for socket in udp {

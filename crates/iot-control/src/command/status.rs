@@ -79,7 +79,12 @@ fn lines(status: &Json) -> Vec<String> {
         ),
     ];
     if status["files_in_force"] == false {
-        let how = "the house's files are not in force, an earlier mapping goes on: `iot-control check` and `iot-control test` say what to mend";
+        let how = match status["files_wait"].as_str() {
+            Some(why) => format!(
+                "the house's files are not in force, an earlier mapping goes on: {why}; they are taken up once it can be"
+            ),
+            None => "the house's files are not in force, an earlier mapping goes on: `iot-control check` and `iot-control test` say what to mend".to_owned(),
+        };
         lines.insert(1, format!("house     {how}"));
     }
     if let missed @ 1.. = count(inputs, "missed") {

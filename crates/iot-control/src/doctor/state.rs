@@ -108,12 +108,21 @@ fn dispatcher(folder: &Path, findings: &mut Vec<Finding>) {
         findings.push(Finding::bad(Level::Trouble, "dispatcher", state, mend));
     }
     if status["files_in_force"] == false {
-        findings.push(Finding::bad(
-            Level::Warning,
-            "dispatcher",
-            "the house's files are not in force, an earlier mapping goes on",
-            "`iot-control check` and `iot-control test` say what to mend",
-        ));
+        let what = "the house's files are not in force, an earlier mapping goes on";
+        findings.push(match status["files_wait"].as_str() {
+            Some(why) => Finding::bad(
+                Level::Warning,
+                "dispatcher",
+                format!("{what}: {why}"),
+                "make room or mend the disk, and they are taken up by themselves",
+            ),
+            None => Finding::bad(
+                Level::Warning,
+                "dispatcher",
+                what,
+                "`iot-control check` and `iot-control test` say what to mend",
+            ),
+        });
     }
 }
 

@@ -16,7 +16,7 @@ use mapping::program::{DeviceIx, Succession};
 use replay::changes::other_names;
 use store::{
     StoreHandle,
-    db::{MappingHash, Snapshot},
+    db::{ArchivedMapping, MappingHash, Snapshot},
 };
 use types::{InputNo, Instant, Now};
 
@@ -112,6 +112,16 @@ impl App {
         }
     }
 
+    /// The mapping of this start is in force, and the archive did not take it because of `why`.
+    pub(super) fn is_unarchived(&mut self, mapping: ArchivedMapping, why: String) {
+        self.keeper.is_unarchived(mapping, why);
+    }
+
+    /// Why the mapping in force is not kept, where it is not.
+    pub(super) fn unarchived(&self) -> Option<String> {
+        self.keeper.unarchived()
+    }
+
     /// The house has no past: what it is before it begins is kept as its first snapshot, from which all of its past can be told.
     pub(super) fn is_new(&mut self, now: Now) {
         self.unbegun = Some((now, self.dispatcher.state()));
@@ -127,7 +137,6 @@ impl App {
         now: Now,
     ) -> String {
         let mut others = String::new();
-        self.keeper.is_to_archive(house.archived(now.at));
         // To people; nobody else is connected yet, and `start` sends what the house is then. One that was killed before it kept
         // its beginning begins again.
         let has_begun = self.unbegun.is_none() && self.dispatcher.has_begun();
@@ -189,7 +198,6 @@ impl App {
         durable: Durable,
     ) {
         self.journal.start(store, durable);
-        self.archive_mapping();
         if let Some((then, body)) = self.unbegun.take() {
             self.keep_snapshot(InputNo(0), then, body, core.kept().facts());
         }
@@ -260,7 +268,7 @@ impl App {
         self.pass_rights_on(core, now);
     }
 
-    /// Brings another house into force.
+    /// Brings another house into force, whose mapping is archived: the store is given a record that names it.
     pub(super) fn reload(
         &mut self,
         core: &mut Core,
@@ -270,8 +278,6 @@ impl App {
     ) {
         let mut out = Outbox::default();
         self.catch_up(now, &mut out);
-        self.keeper.is_to_archive(house.archived(now.at));
-        self.archive_mapping();
         let before = Arc::clone(self.dispatcher.program());
         self.stream.replace(now, succession);
         self.bring_into_force(now, house, succession);
@@ -330,13 +336,6 @@ impl App {
             .replace_by(now, program, succession, &mut self.effects);
         self.journal.put_out(&self.effects);
         self.tell_lost();
-    }
-
-    /// Before the store is given a record that names it.
-    fn archive_mapping(&mut self) {
-        if let Some(store) = self.journal.store() {
-            self.keeper.archive(store);
-        }
     }
 
     /// Says what did not outlive a downtime or an edit: a timer, a wait, a value of another type. With whatever
@@ -429,6 +428,7 @@ impl App {
         ) {
             self.snapshot_due = self.snapshot_due.min(by);
         }
+        self.keeper.archive(store);
     }
 
     fn take(&mut self, now: Now, input: Input, out: &mut Outbox) -> Ack {

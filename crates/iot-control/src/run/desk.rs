@@ -26,6 +26,7 @@ use store::HealthState;
 use tokio::sync::oneshot;
 use types::{InputNo, Instant, UnixTime};
 
+pub(super) use self::edits::Waiting;
 use super::{
     app::App,
     concerns::concerns,
@@ -82,6 +83,8 @@ pub(crate) struct Desk {
     blocklist_spoilt: Cell<bool>,
     /// Whose blocks an edit lifted whose mapping is not in force: they hold until one is.
     held: RefCell<BTreeSet<Subject>>,
+    /// The newest edit is right, and its mapping can't be kept.
+    waits: RefCell<Option<Waiting>>,
     started: Instant,
 }
 
@@ -113,6 +116,7 @@ impl Desk {
             users: tokio::sync::Mutex::default(),
             spoilt: Cell::default(),
             held: RefCell::default(),
+            waits: RefCell::default(),
             blocklist_spoilt: Cell::new(mapping::blocklist::load(house).blocks.is_none()),
         }
     }
@@ -124,20 +128,33 @@ impl Desk {
         }
     }
 
-    /// Tells everybody that this started with the mapping that came into force at `since`, and not with its files.
-    pub(super) fn goes_on(&self, since: Instant) {
+    /// Tells everybody that this started with the mapping that came into force at `since`, and not with its files; `waits`: those are
+    /// right.
+    pub(super) fn goes_on(&self, since: Instant, waits: Option<Waiting>) {
         self.spoilt.set(true);
-        let then = if self.settings.reload.watch {
-            "they are taken up when they check"
-        } else {
-            "and start again"
+        let (why, mend, then) = match &waits {
+            None => (
+                String::new(),
+                "Mend the files",
+                "they are taken up when they check",
+            ),
+            Some(waits) => (
+                format!(", for {}", waits.why),
+                "Make room or mend the disk",
+                "they are taken up by themselves",
+            ),
         };
+        let then = match self.settings.reload.watch {
+            true => then,
+            false => "and start again",
+        };
+        self.waits.replace(waits);
         let text = self.server.enter(|_, app, now| {
             let ago = i64::try_from(now.at.since(since).as_micros()).unwrap_or(i64::MAX);
             let wall = UnixTime(now.wall.0.saturating_sub(ago));
             let time = local_time(wall, app.dispatcher.program());
             let text = format!(
-                "the house's files can't come into force; the mapping of {time} goes on. Mend the files, {then}"
+                "the house's files can't come into force{why}; the mapping of {time} goes on. {mend}, {then}"
             );
             let told = Notify {
                 to: ALL.into(),
@@ -307,6 +324,7 @@ impl Desk {
                     let beside = status::Beside {
                         up,
                         files_in_force: !self.spoilt.get(),
+                        files_wait: self.waits.borrow().as_ref().map(|waits| waits.why.clone()),
                         certificate,
                     };
                     status::status(core, app, &health, &beside)

@@ -50,6 +50,18 @@ pub(crate) struct House {
 }
 
 impl House {
+    /// The house whose mapping was archived, and of which `program` was made; it goes on.
+    pub(crate) fn going_on(program: Arc<Program>, archived: ArchivedMapping) -> Self {
+        Self {
+            program,
+            tests: 0,
+            tests_left: 0,
+            warnings: String::new(),
+            goes_on_since: Some(archived.used_at),
+            files: archived.files,
+        }
+    }
+
     /// The house as it is archived when it comes into force.
     pub(crate) fn archived(&self, used_at: Instant) -> ArchivedMapping {
         let hash = MappingHash(self.program.hash);
@@ -87,14 +99,7 @@ pub(crate) fn last_in_force(folder: &Path, state: &Path) -> Result<Option<House>
     if whose::is_another_house(&program, &draft) {
         return Err(whose::another_house(state, &program));
     }
-    Ok(Some(House {
-        program,
-        tests: 0,
-        tests_left: 0,
-        warnings: String::new(),
-        goes_on_since: Some(archived.used_at),
-        files: archived.files,
-    }))
+    Ok(Some(House::going_on(program, archived)))
 }
 
 /// What came of reading a house.

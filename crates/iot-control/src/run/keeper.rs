@@ -1,13 +1,12 @@
-//! Whether what happens is kept: how people hear that the disk fails, mappings that wait for their archive, and
+//! Whether what happens is kept: how people hear that the disk fails, a mapping that no archive took at the start, and
 //! snapshots that are to be tried again.
 //!
-//! Called by the application, on the hot thread; nothing here waits. The store thread only takes the mapping
-//! that waits and puts it back where the database refuses.
+//! Called by the application, on the hot thread; nothing here waits.
 
 use std::{
     error::Error,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -39,8 +38,11 @@ pub(super) struct Keeper {
     state: HealthState,
     history: History,
     looked: Instant,
-    /// A mapping in force that is not archived yet: no snapshot can be kept without it.
-    unarchived: Arc<Mutex<Option<ArchivedMapping>>>,
+    /// The mapping of the start, where the archive did not take it yet: no snapshot can be kept without it, and no restart tell what
+    /// inputs came to under it.
+    unarchived: Arc<Mutex<Option<Unarchived>>>,
+    /// There was one at the last look.
+    was_unarchived: bool,
     snapshot_failed: Arc<AtomicBool>,
     historian: Option<Historian>,
     missed: Missed,
@@ -53,6 +55,7 @@ impl Keeper {
             history: History::default(),
             looked: now.at,
             unarchived: Arc::default(),
+            was_unarchived: false,
             snapshot_failed: Arc::default(),
             historian: None,
             missed: Missed::default(),
@@ -64,37 +67,50 @@ impl Keeper {
         self.historian = Some(historian);
     }
 
-    /// This mapping is in force from now on; it is archived with the next call of [`Self::archive`].
-    pub(super) fn is_to_archive(&self, mapping: ArchivedMapping) {
-        *lock(&self.unarchived) = Some(mapping);
-    }
-
-    /// Archives the mapping that waits. Where the database refuses, it waits for the next snapshot.
-    pub(super) fn archive(&self, store: &StoreHandle) {
-        if lock(&self.unarchived).is_none() {
-            return;
-        }
-        let waiting = Arc::clone(&self.unarchived);
-        let work = move |database: &mut store::Database| {
-            let Some(mapping) = lock(&waiting).take() else {
-                return Ok(());
-            };
-            database.archive_mapping(&mapping).inspect_err(|_| {
-                // A newer one may have come since.
-                lock(&waiting).get_or_insert(mapping);
-            })
-        };
-        let kept = store.change(work, |done| {
-            if let Err(error) = done {
-                tell_unarchived(error);
-            }
+    /// This mapping is in force, and the archive did not take it because of `why`; [`Self::archive`] tries again.
+    pub(super) fn is_unarchived(&self, mapping: ArchivedMapping, why: String) {
+        *lock(&self.unarchived) = Some(Unarchived {
+            mapping: Arc::new(mapping),
+            why,
+            is_asked: false,
         });
-        if let Err(error) = kept {
-            tell_unarchived(error);
+    }
+
+    /// Why what happens can't be told after a restart, where the mapping that it happens under is not archived.
+    pub(super) fn unarchived(&self) -> Option<String> {
+        let unarchived = lock(&self.unarchived);
+        let why = &unarchived.as_ref()?.why;
+        Some(format!(
+            "the mapping in force can't be kept ({why}): after a restart nobody can tell what inputs came to under it"
+        ))
+    }
+
+    /// Archives the mapping that waits, where the store does not try already.
+    pub(super) fn archive(&self, store: &StoreHandle) {
+        let mapping = match &mut *lock(&self.unarchived) {
+            Some(waits) if !waits.is_asked => {
+                waits.is_asked = true;
+                Arc::clone(&waits.mapping)
+            }
+            _ => return,
+        };
+        let unarchived = Arc::clone(&self.unarchived);
+        let kept = store.change(
+            move |database| database.archive_mapping(&mapping),
+            move |done| match done {
+                Ok(()) => {
+                    *lock(&unarchived) = None;
+                    tracing::info!("the mapping in force is kept now");
+                }
+                Err(error) => refuse(&unarchived, error.to_string()),
+            },
+        );
+        if let Err(refusal) = kept {
+            refuse(&self.unarchived, refusal.to_string());
         }
     }
 
-    /// Keeps a snapshot, and the mapping that it needs. What the journal missed before it is acknowledged then.
+    /// Keeps a snapshot, and the mapping that it may need. What the journal missed before it is acknowledged then.
     pub(super) fn keep(&self, store: &StoreHandle, snapshot: Snapshot, durable: &Durable) {
         self.archive(store);
         let failed = Arc::clone(&self.snapshot_failed);
@@ -153,6 +169,11 @@ impl Keeper {
             tracing::info!("the disk takes inputs again; acknowledgements go on");
             self.missed.owes_snapshot = true;
         }
+        let is_unarchived = lock(&self.unarchived).is_some();
+        if std::mem::replace(&mut self.was_unarchived, is_unarchived) && !is_unarchived {
+            // None could be kept without it.
+            self.missed.owes_snapshot = true;
+        }
         if let Some(missed) = self.missed.take(now.at, unkept) {
             tracing::warn!(
                 "{missed} inputs are not in the journal: they were too long or too many for it, or the disk was away; what came of them is kept"
@@ -168,6 +189,14 @@ impl Keeper {
         };
         failed.then(|| now.at.after(again))
     }
+}
+
+/// A mapping in force that is not archived.
+struct Unarchived {
+    mapping: Arc<ArchivedMapping>,
+    why: String,
+    /// The store is asked to take it, and did not answer yet.
+    is_asked: bool,
 }
 
 /// What the journal missed, and what was done about it.
@@ -240,28 +269,31 @@ impl History {
     }
 }
 
-fn tell_unarchived(error: impl Error + Send + Sync + 'static) {
-    let error = anyhow::Error::new(error);
-    tracing::error!(
-        "the mapping could not be archived, which is tried again with the next snapshot: {error:#}"
-    );
-}
-
 fn tell_not_kept(error: impl Error + Send + Sync + 'static) {
     let error = anyhow::Error::new(error);
     tracing::error!("a snapshot could not be kept, which is tried again: {error:#}");
 }
 
-fn lock(
-    waiting: &Mutex<Option<ArchivedMapping>>,
-) -> std::sync::MutexGuard<'_, Option<ArchivedMapping>> {
-    waiting.lock().unwrap_or_else(PoisonError::into_inner)
+/// It waits for the next try.
+fn refuse(unarchived: &Mutex<Option<Unarchived>>, why: String) {
+    if let Some(waits) = &mut *lock(unarchived) {
+        waits.why = why;
+        waits.is_asked = false;
+    }
+}
+
+fn lock(unarchived: &Mutex<Option<Unarchived>>) -> MutexGuard<'_, Option<Unarchived>> {
+    unarchived.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::sync::mpsc::sync_channel;
+
+    use store::{MappingHash, Options, Store};
     use types::InputNo;
+
+    use super::*;
 
     fn good() -> Health {
         Health {
@@ -298,6 +330,30 @@ mod tests {
             ..later
         };
         assert!(keeper.look(later, good(), 400, true).is_none());
+    }
+
+    #[test]
+    fn a_mapping_that_is_not_archived_is_told_until_it_is_and_then_a_snapshot_can_be_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (store, _) = Store::open(folder.path(), Options::default()).expect("it opens");
+        let store = store.start(|_| ()).expect("a thread");
+        let mut keeper = Keeper::new(Now::default());
+        let mapping = ArchivedMapping {
+            hash: MappingHash([1; 32]),
+            files: Vec::new(),
+            used_at: Instant(0),
+        };
+        keeper.is_unarchived(mapping, "no room".to_owned());
+        let told = keeper.unarchived().expect("it is not kept");
+        assert!(told.contains("can't be kept (no room)"), "{told}");
+        assert_eq!(keeper.look(Now::default(), good(), 0, false), None);
+        keeper.archive(&store);
+        let (sender, done) = sync_channel(1);
+        let asked = store.change(|_| Ok(()), move |_| sender.send(()).expect("it is awaited"));
+        asked.expect("there is room");
+        done.recv().expect("it answers");
+        assert_eq!(keeper.unarchived(), None);
+        assert!(keeper.look(Now::default(), good(), 0, false).is_some());
     }
 
     #[test]

@@ -19,6 +19,7 @@ use super::{
     app::App,
     clock::{Clock, Machine, TimeLine},
     configure,
+    desk::Waiting,
     house::{self, House},
     keys,
     sealed::Sealed,
@@ -31,6 +32,7 @@ use crate::{
     settings::{self, Settings},
 };
 
+mod archive;
 mod broker;
 #[cfg(test)]
 mod kills;
@@ -47,17 +49,21 @@ pub(super) struct Recovered {
     pub(super) folder: PathBuf,
     /// What the broker kept.
     pub(super) kept: Kept,
+    /// What is in force.
+    pub(super) house: House,
+    /// Its files, where the disk does not take their mapping and the one before goes on.
+    pub(super) waits: Option<Waiting>,
 }
 
 /// Opens the state folder and brings the house back to this moment of `machine`.
 pub(super) fn recover(
     options: &cli::Run,
     settings: &Settings,
-    house: &House,
+    house: House,
     machine: &Machine,
 ) -> anyhow::Result<Recovered> {
     let folder = configure::state_folder(options, settings);
-    let (store, found) = Store::open(&folder, store_options(settings))
+    let (mut store, found) = Store::open(&folder, store_options(settings))
         .with_context(|| format!("state folder {}", folder.display()))?;
     say_what_was_wrong(&found, &house.program);
     let clock = Clock::new(time_line(&folder, found.last_now, machine), machine);
@@ -68,7 +74,6 @@ pub(super) fn recover(
         }
         blocks.list
     });
-    let is_cleared = house.goes_on_since.is_some() && house::is_cleared(&options.house);
     let last = found.last;
     let has_past = last > InputNo(0) || found.snapshot.is_some();
     let first = read.as_ref().ok().cloned().unwrap_or_default();
@@ -80,10 +85,21 @@ pub(super) fn recover(
         },
         ..Config::default()
     };
-    let dispatcher = bring_back(&store, found, house, &first, config, now)?;
+    let dispatcher = bring_back(&store, found, &house, &first, config, now)?;
     if !options.replace_house && whose::is_another_house(dispatcher.program(), &house.program) {
         anyhow::bail!(whose::another_house(&folder, dispatcher.program()));
     }
+    let archive::Start {
+        house,
+        waits,
+        unarchived,
+    } = archive::archive(house, &mut store, dispatcher.program(), now);
+    if let Some(waits) = &waits
+        && options.replace_house
+    {
+        anyhow::bail!("the house that was in force stays: {}", waits.why);
+    }
+    let is_cleared = house.goes_on_since.is_some() && house::is_cleared(&options.house);
     if let Err(error) = whose::remember(&folder, &options.house) {
         tracing::warn!(%error, "which house the state folder belongs to can't be written down");
     }
@@ -110,19 +126,26 @@ pub(super) fn recover(
     if !has_past {
         app.is_new(now);
     }
-    let others = app.adopt(house, conduct(settings), &blocklist, now);
+    if let Some(why) = unarchived {
+        app.is_unarchived(house.archived(now.at), why);
+        let why = app.unarchived().unwrap_or_default();
+        printer::tell(format_args!("warning: {why}. It is tried again by itself"));
+    }
+    let others = app.adopt(&house, conduct(settings), &blocklist, now);
     if !others.is_empty() {
         printer::tell(others.trim_start_matches("; "));
     }
     tell_of_logins(logins);
     let has_keys = options.sealed || !settings.udp.listen.is_empty();
-    app.let_in(sealed(&folder, has_keys, house, now)?);
+    app.let_in(sealed(&folder, has_keys, &house, now)?);
     Ok(Recovered {
         app,
         store,
         clock,
         folder,
         kept,
+        house,
+        waits,
     })
 }
 

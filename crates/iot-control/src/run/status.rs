@@ -23,8 +23,18 @@ pub(super) struct Beside {
     pub(super) up: Duration,
     /// Whether the house's files are what is in force.
     pub(super) files_in_force: bool,
+    /// Why they are not, where they are right and wait for the disk to take their mapping.
+    pub(super) files_wait: Option<String>,
     /// Until when the certificate is valid; null without one.
     pub(super) certificate: Json,
+}
+
+/// Why not all that happens can be told after a restart; `None`: it can.
+pub(super) fn unkept(app: &App, health: &Health) -> Option<String> {
+    match &health.state {
+        HealthState::Good => app.unarchived(),
+        failing => Some(failing.to_string()),
+    }
 }
 
 /// All counters, the store's health and what is known beside them.
@@ -33,10 +43,12 @@ pub(super) fn status(core: &Core, app: &App, health: &Health, beside: &Beside) -
     let counts: Map<String, Json> = counts
         .map(|stat| (stat.name.to_owned(), Json::from(stat.value)))
         .collect();
+    let unkept = unkept(app, health);
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "up_s": beside.up.as_secs(),
         "files_in_force": beside.files_in_force,
+        "files_wait": beside.files_wait,
         "inputs": { "last": app.last().0, "missed": app.missed() },
         "broker": counts,
         "sealed": app.sealed_counters(),
@@ -51,8 +63,8 @@ pub(super) fn status(core: &Core, app: &App, health: &Health, beside: &Beside) -
         "certificate": beside.certificate,
         "refusals": refusals(app),
         "store": {
-            "good": health.state == HealthState::Good,
-            "state": health.state.to_string(),
+            "good": unkept.is_none(),
+            "state": unkept.unwrap_or_else(|| health.state.to_string()),
             "written": health.written.0,
             "waiting_batches": health.waiting_batches,
             "waiting_bytes": health.waiting_bytes,

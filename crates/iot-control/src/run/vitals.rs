@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, anyhow};
 use broker::Core;
 use mapping::program::DeviceIx;
-use store::{Health, HealthState};
+use store::Health;
 use tokio::{sync::mpsc, task::spawn_local};
 use web::{Family, Kind, Names, Report, Sample, Web};
 
@@ -64,16 +64,14 @@ pub(super) fn report(core: &Core, app: &App, health: &Health, up: Duration) -> R
         gauge("uptime_seconds", "Seconds since the start.", up.as_secs()),
     ];
     families.extend(of_house(app));
-    families.extend(of_store(health));
+    let unkept = status::unkept(app, health);
+    families.extend(of_store(health, unkept.is_none()));
     families.extend(of_broker(core));
     families.extend(of_uplink(app));
     for family in &mut families {
         family.name.insert_str(0, PREFIX);
     }
-    let mut unready = match &health.state {
-        HealthState::Good => Vec::new(),
-        failing => vec![failing.to_string()],
-    };
+    let mut unready: Vec<String> = unkept.into_iter().collect();
     if let Some(uplink) = &app.uplink {
         let why = uplink.trouble();
         unready.extend(why.map(|why| format!("the external broker is not reached: {why}")));
@@ -141,12 +139,12 @@ fn of_house(app: &App) -> Vec<Family> {
     ]
 }
 
-fn of_store(health: &Health) -> Vec<Family> {
+fn of_store(health: &Health, is_good: bool) -> Vec<Family> {
     vec![
         gauge(
             "store_good",
             "1: inputs are being kept.",
-            u64::from(health.state == HealthState::Good),
+            u64::from(is_good),
         ),
         counter(
             "store_written_total",

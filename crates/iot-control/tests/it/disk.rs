@@ -18,7 +18,7 @@ const KEYS: &str = "iot/piano/keys/event";
 const TARGET: &str = "iot/hall/lamp/target";
 
 /// From now on files of the dispatcher may have so many bytes.
-fn limit_files(dispatcher: &Dispatcher<'_>, bytes: Option<u64>) {
+pub fn limit_files(dispatcher: &Dispatcher<'_>, bytes: Option<u64>) {
     let pid = Pid::from_raw(i32::try_from(dispatcher.pid()).unwrap());
     let before = prlimit(
         pid,
@@ -220,49 +220,22 @@ fn a_block_that_only_the_journal_does_not_take_is_in_force_and_no_success() {
     assert!(house.read("blocklist.toml").contains("desk"));
 }
 
-#[test]
-fn a_mapping_that_could_not_be_archived_is_archived_when_the_disk_is_back() {
-    let house = House::with_rules("");
-    let mut dispatcher = house.start();
-    let told = dispatcher.mark();
-    limit_files(&dispatcher, Some(0));
-    let text = house.read("mapping.toml");
-    house.write(
-        "mapping.toml",
-        &text.replace("event.key == 60", "event.key == 59"),
-    );
-    dispatcher.says(told, "the edited files are in force");
-    dispatcher.says(told, "could not be archived");
-    limit_files(&dispatcher, None);
-    assert_eq!(dispatcher.interrupt(), Some(0));
-    let last = store::DatabaseReader::open(&house.state().join("house.db")).unwrap();
-    let newest = last
-        .newest_snapshot(types::InputNo(u64::MAX))
-        .unwrap()
-        .0
-        .unwrap();
-    assert!(last.mapping(newest.mapping).unwrap().is_some());
-    // Its last words may still be on their way to us.
-    dispatcher.says(told, "(end)");
-    let said = dispatcher.said(told);
-    assert!(said.ends_with("drained, state kept; bye\n(end)"), "{said}");
-}
-
 /// A shell with a small disk of its own, which nobody else sees.
-struct SmallDisk {
+pub struct SmallDisk {
     shell: Child,
     orders: ChildStdin,
     answers: BufReader<ChildStdout>,
 }
 
 impl SmallDisk {
-    /// `None` where this machine does not let us make one.
-    fn at(folder: &Path) -> Option<Self> {
-        let mount = "mount -t tmpfs -o size=1m,mode=700 small \"$0\" && echo mounted && \
+    /// One of `size`; `None` where this machine does not let us make one.
+    pub fn at(folder: &Path, size: &str) -> Option<Self> {
+        let mount = "mount -t tmpfs -o size=$1,mode=700 small \"$0\" && echo mounted && \
                      while read -r line; do eval \"$line\"; echo done; done";
         let mut shell = Command::new("unshare")
             .args(["-Urm", "sh", "-c", mount])
             .arg(folder)
+            .arg(size)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -282,13 +255,13 @@ impl SmallDisk {
         line.trim().to_owned()
     }
 
-    fn run(&mut self, order: &str) {
+    pub fn run(&mut self, order: &str) {
         writeln!(self.orders, "{order}").unwrap();
         assert_eq!(self.answer(), "done", "{order}");
     }
 
     /// Starts a dispatcher there whose words for people go to `log`; gives its port.
-    fn start(&mut self, house: &House, state: &Path, log: &Path) -> u16 {
+    pub fn start(&mut self, house: &House, state: &Path, log: &Path) -> u16 {
         self.run(&format!(
             "env -i IOT_CONTROL__WEB__LISTEN= IOT_CONTROL__MQTT__LISTEN=127.0.0.1:0 IOT_CONTROL__MQTT__ANONYMOUS=loopback \
              {} run {} --state {} </dev/null >/dev/null 2>{} & PID=$!",
@@ -314,13 +287,27 @@ impl Drop for SmallDisk {
     }
 }
 
+/// A client of a dispatcher that lets everybody in; it hears the hall lamp's target.
+pub fn client(port: u16, user: &str) -> Client {
+    let connect = Connect {
+        scheme: "mqtt",
+        ca: None,
+        port,
+        id: user.to_owned(),
+        login: None,
+        filters: vec![TARGET.to_owned()],
+        will: None,
+    };
+    Client::connect(Kind::RumqttcV5, &connect).unwrap()
+}
+
 #[test]
 fn a_house_runs_on_a_full_disk_and_starts_on_one() {
     let house = House::with_rules("");
     let root = tempfile::tempdir().unwrap();
     let state = root.path().join("state");
     fs::create_dir(&state).unwrap();
-    let Some(mut disk) = SmallDisk::at(&state) else {
+    let Some(mut disk) = SmallDisk::at(&state, "1m") else {
         println!("skipped: this machine gives us no disk of our own");
         return;
     };
@@ -332,18 +319,6 @@ fn a_house_runs_on_a_full_disk_and_starts_on_one() {
             let said = fs::read_to_string(log(round)).unwrap();
             said.contains(text).then_some(())
         });
-    };
-    let client = |port, user: &str| {
-        let connect = Connect {
-            scheme: "mqtt",
-            ca: None,
-            port,
-            id: user.to_owned(),
-            login: None,
-            filters: vec![TARGET.to_owned()],
-            will: None,
-        };
-        Client::connect(Kind::RumqttcV5, &connect).unwrap()
     };
     let set = "iot/hall/lamp/set";
     // One that differs from the last.

@@ -56,5 +56,6 @@ mod telling;
 mod terminal;
 mod tls;
 mod tools;
+mod unarchived;
 mod variables;
 mod watching;

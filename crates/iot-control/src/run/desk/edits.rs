@@ -1,11 +1,11 @@
 //! Edited files: what of them comes into force, and what people hear of it.
 
-use std::{rc::Rc, sync::Arc};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 use dispatcher::{Blocklist, explain::Explainer};
 use mapping::program::Succession;
 use replay::changes::changes;
-use tokio::{sync::mpsc, task::spawn_blocking};
+use tokio::{sync::mpsc, task::spawn_blocking, time::timeout};
 
 use super::{Desk, blocks::follow};
 use crate::{
@@ -19,36 +19,130 @@ use crate::{
     },
 };
 
+/// Pause until a mapping that could not be kept is tried again.
+const AGAIN_AFTER: Duration = Duration::from_secs(3);
+
+/// A house that is right and not in force: its mapping can't be kept.
+pub(in crate::run) struct Waiting {
+    house: Rc<House>,
+    /// blocklist.toml was edited along with it.
+    blocklist: bool,
+    /// Why, for people.
+    pub(in crate::run) why: String,
+}
+
+impl Waiting {
+    /// The house of a start whose mapping the archive did not take because of `why`.
+    pub(in crate::run) fn since_start(house: House, why: &str) -> Self {
+        Self {
+            house: Rc::new(house),
+            blocklist: false,
+            why: unarchived(why),
+        }
+    }
+
+    fn again(&self) -> (Rc<House>, bool) {
+        (Rc::clone(&self.house), self.blocklist)
+    }
+}
+
+fn unarchived(why: impl std::fmt::Display) -> String {
+    format!("the mapping can't be kept ({why})")
+}
+
 impl Desk {
     /// Brings edits into force, or says why not.
     pub(in crate::run) async fn take_edits(self: Rc<Self>, mut edits: mpsc::Receiver<Edit>) {
-        while let Some(Edit { files, blocklist }) = edits.recv().await {
-            match files {
-                // What it lifts may be what has another name in files that are not in force.
-                Files::AsTheyWere if self.spoilt.get() => self.take_new_blocks(true).await,
-                Files::AsTheyWere => self.take_blocklist().await,
-                Files::Unsettled => self.take_new_blocks(false).await,
-                Files::Good(house) => {
-                    let were_held = !self.held.take().is_empty();
-                    if blocklist || were_held {
-                        self.take_both(&house).await;
-                    } else {
-                        self.reload(&house, None);
+        loop {
+            let waits = self.waits.borrow().as_ref().map(Waiting::again);
+            let edit = match waits {
+                None => edits.recv().await,
+                Some((house, blocklist)) => match timeout(AGAIN_AFTER, edits.recv()).await {
+                    Ok(edit) => edit,
+                    Err(_elapsed) => {
+                        if self.keep(&house, blocklist).await {
+                            self.take_kept(&house, blocklist).await;
+                        }
+                        continue;
                     }
+                },
+            };
+            match edit {
+                Some(edit) => self.take_edit(edit).await,
+                None => return,
+            }
+        }
+    }
+
+    async fn take_edit(&self, Edit { files, blocklist }: Edit) {
+        match files {
+            // What it lifts may be what has another name in files that are not in force.
+            Files::AsTheyWere if self.spoilt.get() => self.take_new_blocks(true).await,
+            Files::AsTheyWere => self.take_blocklist().await,
+            Files::Unsettled => self.take_new_blocks(false).await,
+            Files::Good(house) => {
+                let house = Rc::from(house);
+                if self.keep(&house, blocklist).await {
+                    self.take_kept(&house, blocklist).await;
+                } else if blocklist {
+                    self.take_new_blocks(true).await;
                 }
-                Files::Bad(why) => {
-                    self.spoilt.set(true);
-                    printer::tell_drawn(why.trim_end());
-                    printer::tell("the edited files are not in force; the house goes on as before");
-                    if blocklist {
-                        self.take_new_blocks(true).await;
-                    }
+            }
+            Files::Bad(why) => {
+                self.spoilt.set(true);
+                self.waits.take();
+                printer::tell_drawn(why.trim_end());
+                printer::tell("the edited files are not in force; the house goes on as before");
+                if blocklist {
+                    self.take_new_blocks(true).await;
                 }
             }
         }
     }
 
-    /// Brings a house into force and the blocklist that goes with it: what is blocked under either mapping is so until the other
+    /// Archives the mapping of an edit. Where that can't be, the house goes on as before and the edit waits: a restart could not tell
+    /// what inputs came to under a mapping that it does not have.
+    async fn keep(&self, house: &Rc<House>, blocklist: bool) -> bool {
+        let (in_force, now) = self
+            .server
+            .enter(|_, app, now| (app.dispatcher.program().hash, now));
+        if in_force == house.program.hash {
+            self.waits.take();
+            return true;
+        }
+        let archived = house.archived(now.at);
+        let kept = self.change_store(move |database| database.archive_mapping(&archived));
+        let Err(why) = kept.await else {
+            self.waits.take();
+            return true;
+        };
+        let why = unarchived(why);
+        self.spoilt.set(true);
+        let waits = Waiting {
+            house: Rc::clone(house),
+            blocklist,
+            why: why.clone(),
+        };
+        let before = self.waits.replace(Some(waits));
+        // Once for each edit, however often it is tried.
+        if before.is_none_or(|before| !Rc::ptr_eq(&before.house, house)) {
+            printer::tell(format_args!(
+                "the edited files are not in force: {why}. They are taken up by themselves once it can be; the house goes on as before"
+            ));
+        }
+        false
+    }
+
+    async fn take_kept(&self, house: &House, blocklist: bool) {
+        let were_held = !self.held.take().is_empty();
+        if blocklist || were_held {
+            self.take_both(house).await;
+        } else {
+            self.reload(house, None);
+        }
+    }
+
+    /// Brings a house whose mapping is archived into force and the blocklist that goes with it: what is blocked under either mapping is so until the other
     /// one is in force, so that a device that is blocked by its name alone stays blocked through a rename. Says how many blocks
     /// came, changed or went.
     pub(super) fn reload(&self, house: &House, blocks: Option<&Blocklist>) -> usize {

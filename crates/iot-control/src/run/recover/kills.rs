@@ -145,7 +145,7 @@ impl Bench {
         };
         // As where nothing was said yet: the first input is what happens in the house.
         settings.presence.reports_missed_max = 0;
-        recover(&options, &settings, &house, machine).expect("it starts")
+        recover(&options, &settings, house, machine).expect("it starts")
     }
 
     /// Starts and kills.
