@@ -30,7 +30,7 @@ pub(crate) mod users;
 mod vitals;
 mod watch;
 mod whole;
-mod whose;
+pub(crate) mod whose;
 
 use std::{
     cell::RefCell, future::Future, net::SocketAddr, process::ExitCode, rc::Rc, sync::Arc, time,

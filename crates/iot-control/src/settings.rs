@@ -379,6 +379,21 @@ impl Settings {
         }
     }
 
+    /// Where a dispatcher of `house` may keep its state: as its settings have it, and where it is simulated; nowhere where those can't
+    /// be read.
+    pub(crate) fn states_of(house: &Path) -> Vec<PathBuf> {
+        let Ok(text) = text_of(FILE, house) else {
+            return Vec::new();
+        };
+        let (settings, _, complaints) = Self::parse_alone(FILE, &text, &environment());
+        match complaints.is_empty() {
+            true => [None, Some(house)]
+                .map(|simulated| settings.state_folder(simulated))
+                .into(),
+            false => Vec::new(),
+        }
+    }
+
     /// Where a dispatcher keeps the state of a house of which no settings say where: as the environment has it, else where this user
     /// keeps state.
     pub(crate) fn state_of_machine() -> PathBuf {

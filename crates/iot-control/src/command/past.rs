@@ -17,7 +17,9 @@ use crate::{
         Request,
         client::{self, Connection, Unanswered},
     },
-    printer, settings, shell,
+    printer,
+    run::whose,
+    settings, shell,
 };
 
 mod events;
@@ -40,6 +42,8 @@ struct Looked {
     now: UnixTime,
     /// A dispatcher runs on it.
     is_live: bool,
+    /// Where it lies, where nobody named that.
+    found: Option<PathBuf>,
 }
 
 /// `iot-control why TARGET`.
@@ -103,17 +107,25 @@ pub(crate) fn state(options: &past::StateAt) -> anyhow::Result<ExitCode> {
 
 /// The past in the named folder, or in that where a dispatcher keeps its state.
 fn open(named: Option<&Path>) -> Result<History, HistoryError> {
-    let history = History::open(&state_folder(named))?;
+    past_in(&state_folder(named), named)
+}
+
+/// The past in `state`, which is the `named` folder, or was found without a name.
+fn past_in(state: &Path, named: Option<&Path>) -> Result<History, HistoryError> {
+    let history = History::open(state)?;
     Ok(history.found_with(named.map_or_else(String::new, shell::state_option)))
 }
 
 fn look(options: &past::Past) -> anyhow::Result<Looked> {
-    let folder = options.state.folder.as_deref();
-    let is_live = client::connect(folder).is_ok_and(|mut dispatcher| hand_over(&mut dispatcher));
+    let named = options.state.folder.as_deref();
+    let state = state_folder(named);
+    let live = client::connect(Some(&state));
+    let is_live = live.is_ok_and(|mut dispatcher| hand_over(&mut dispatcher));
     Ok(Looked {
-        history: open(folder)?,
+        history: past_in(&state, named)?,
         now: now(),
         is_live,
+        found: named.is_none().then_some(state),
     })
 }
 
@@ -153,10 +165,15 @@ pub(super) fn with_what_became(
     }
 }
 
-/// The named folder; else, of the places where a dispatcher keeps its state, the one that holds a house.
+/// The named folder; else that of the house in whose folder somebody stands; else, of the places where a dispatcher keeps its state,
+/// the one where one runs, or the first that holds a house.
 fn state_folder(named: Option<&Path>) -> PathBuf {
     if let Some(named) = named {
         return named.to_owned();
+    }
+    let mut here = client::folders_of_here().into_iter();
+    if let Some(here) = here.find(|place| place.join("house.db").exists()) {
+        return here;
     }
     let places = client::folders(None);
     let live = places
@@ -214,10 +231,17 @@ impl Looked {
     /// That no dispatcher runs, so that nothing has happened since.
     fn tell_off(&self) {
         if let (false, Some(last)) = (self.is_live, self.history.last_now()) {
-            printer::tell(format_args!(
-                "note: no dispatcher runs here; its last input came at {}",
-                self.history.at_home(last.wall)
-            ));
+            let at = self.history.at_home(last.wall);
+            let found = self.found.as_deref();
+            match found.map(|state| (whose::house_of(state), state.display())) {
+                None => printer::tell(format_args!(
+                    "note: no dispatcher runs here; its last input came at {at}"
+                )),
+                Some((house, state)) => printer::tell(format_args!(
+                    "note: no dispatcher runs here; this is about {}, with its state in {state}, whose last input came at {at}",
+                    house.as_deref().unwrap_or("the house")
+                )),
+            }
         }
     }
 

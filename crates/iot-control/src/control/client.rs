@@ -11,7 +11,10 @@ use std::{
 use zeroize::Zeroize;
 
 use super::{Request, Response};
-use crate::settings;
+use crate::{
+    run::whose,
+    settings::{self, Settings},
+};
 
 /// Name of the socket in a state folder.
 pub(crate) const SOCKET: &str = "control.sock";
@@ -61,13 +64,23 @@ pub(crate) fn connect(folder: Option<&Path>) -> Result<Connection, Unanswered> {
     Ok(Connection(BufReader::new(stream)))
 }
 
-/// The named state folder, or the places where a dispatcher keeps its state: the house's, then those of simulated
-/// houses, the one that was started or ended last first.
+/// State folders of the house in whose folder somebody stands: those that say so themselves.
+pub(crate) fn folders_of_here() -> Vec<PathBuf> {
+    let here = Path::new(".");
+    let mut places = Settings::states_of(here);
+    places.retain(|place| whose::is_at_home(place, here));
+    places
+}
+
+/// The named state folder, or the places where a dispatcher keeps its state: that of the house in whose folder somebody stands, the
+/// machine's, then those of simulated houses, the one that was started or ended last first.
 pub(crate) fn folders(named: Option<&Path>) -> Vec<PathBuf> {
     match named {
         Some(folder) => vec![folder.to_owned()],
         None => {
-            let mut folders = vec![settings::default_state_folder()];
+            let mut folders = folders_of_here();
+            let machine = settings::default_state_folder();
+            folders.extend((!folders.contains(&machine)).then_some(machine));
             folders.extend(newest_first(&settings::simulations_folder()));
             folders
         }

@@ -85,7 +85,7 @@ pub(super) fn remember(state: &Path, house: &Path) -> io::Result<()> {
 
 /// Whether the state folder says that it belongs to the house in this folder: where mapping.toml is gone, a folder
 /// that was named by mistake must not start the house of another one.
-pub(super) fn is_at_home(state: &Path, house: &Path) -> bool {
+pub(crate) fn is_at_home(state: &Path, house: &Path) -> bool {
     match mapping::disk::text(&state.join(HOUSE_FOLDER), BYTES_MAX) {
         Ok(known) => {
             let paths = paths(house);
@@ -95,6 +95,12 @@ pub(super) fn is_at_home(state: &Path, house: &Path) -> bool {
         }
         Err(_) => false,
     }
+}
+
+/// The house to which the state folder says that it belongs.
+pub(crate) fn house_of(state: &Path) -> Option<String> {
+    let known = mapping::disk::text(&state.join(HOUSE_FOLDER), BYTES_MAX).ok()?;
+    known.lines().next().map(str::to_owned)
 }
 
 /// A folder as it is named, and where links lead; the latter not where it is gone.

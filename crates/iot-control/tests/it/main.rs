@@ -59,3 +59,4 @@ mod tools;
 mod unarchived;
 mod variables;
 mod watching;
+mod which_house;
