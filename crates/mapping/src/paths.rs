@@ -154,6 +154,11 @@ pub(crate) fn unknown_target(program: &Program, name: &str, span: Span) -> Diagn
             "`{name}` is a scene: write {{ scene = \"{name}\" }}"
         ));
     }
+    if program.names.vars.contains_key(name) {
+        return error.help(format!(
+            "`{name}` is a variable: write {{ var = \"{name}\", to = .. }}"
+        ));
+    }
     let written = match name {
         "var" => {
             "{ holds = \"var.NAME\" } where it is waited for, { var = \"NAME\", to = .. } where it is changed"

@@ -233,6 +233,9 @@ pub(crate) fn signed_duration(node: Node<'_>, report: &mut Report, what: &str) -
     }
 }
 
+/// Times of the sun, as `{ sun = ".." }` has them.
+const SUN: [&str; 4] = ["sunrise", "sunset", "dawn", "dusk"];
+
 /// Reads a time of day as seconds since midnight; anything else is reported.
 pub(crate) fn time_of_day(node: Node<'_>, report: &mut Report) -> Option<u32> {
     let text = node.text(report, "`at`")?;
@@ -243,6 +246,8 @@ pub(crate) fn time_of_day(node: Node<'_>, report: &mut Report) -> Option<u32> {
         let error = Diagnostic::error("bad-time", text.span(), message);
         report.push(if parse_time(&padded).is_some() {
             error.help(format!("an hour has two digits: write \"{padded}\""))
+        } else if SUN.contains(&text.text) {
+            error.help(format!("write {{ sun = \"{}\" }}", text.text))
         } else {
             error.help("write hours and minutes from \"00:00\" to \"23:59\", with seconds as in \"07:00:30\"")
         });

@@ -250,10 +250,30 @@ impl Reading<'_> {
     }
 }
 
+/// What is meant by whom other programs taught this word, as mosquitto does.
+fn as_elsewhere(section: &str, name: &str) -> Option<&'static str> {
+    Some(match (section, name) {
+        ("mqtt", "port" | "host" | "bind" | "address" | "listener") => {
+            "write `listen = [\"0.0.0.0:1883\"]`, with each address and its port"
+        }
+        ("web", "port" | "host" | "bind" | "address") => {
+            "write `listen = [\"127.0.0.1:8484\"]`, with each address and its port"
+        }
+        ("mqtt", "allow_anonymous") => "write `anonymous = \"loopback\"`, or \"never\"",
+        ("mqtt", "user" | "username" | "password" | "password_file") => {
+            "each client has a user of its own: `iot-control user add NAME`"
+        }
+        _ => return None,
+    })
+}
+
 /// What may have been meant: a key of the same section, or one of that name elsewhere.
 fn near(path: &str, name: &str) -> Option<String> {
     let depth = path.matches('.').count();
     let section = path.trim_end_matches('.');
+    if let Some(meant) = as_elsewhere(section, name) {
+        return Some(meant.to_owned());
+    }
     let here = KEYS
         .iter()
         .filter(|key| depth == 0 || key.is_below(section));
@@ -261,7 +281,10 @@ fn near(path: &str, name: &str) -> Option<String> {
     if let Some(near) = suggest::closest(name, here) {
         return Some(format!("did you mean `{near}`?"));
     }
-    let last = |key: &Key| key.path.rsplit('.').next().unwrap_or_default() == name;
+    // That of a table with a name of its own is none of another section's.
+    let last = |key: &Key| {
+        !key.path.contains('*') && key.path.rsplit('.').next().unwrap_or_default() == name
+    };
     let elsewhere = KEYS.iter().find(|key| last(key))?;
     Some(format!("did you mean `{}`?", elsewhere.path))
 }

@@ -175,6 +175,14 @@ fn what_is_wrong_is_said_with_its_place_and_what_was_meant() {
             "settings.toml:2:1: there is no setting `mqtt.listn`; did you mean `listen`?",
         ),
         (
+            "[mqtt]\nport = 1883\n",
+            "settings.toml:2:1: there is no setting `mqtt.port`; write `listen = [\"0.0.0.0:1883\"]`, with each address and its port",
+        ),
+        (
+            "[mqtt]\nallow_anonymous = true\n",
+            "settings.toml:2:1: there is no setting `mqtt.allow_anonymous`; write `anonymous = \"loopback\"`, or \"never\"",
+        ),
+        (
             "[mqtt]\n\nanonymous = \"everybody\"\n",
             "settings.toml:3:13: `mqtt.anonymous` takes 'never' or 'loopback', not 'everybody'",
         ),

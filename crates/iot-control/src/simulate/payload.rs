@@ -260,7 +260,7 @@ pub(crate) fn value_of(name: &str, ty: &Type, text: &str) -> Result<Value, Wrong
             .parse::<f64>()
             .ok()
             .filter(|number| number.is_finite())
-            .map(Value::Number),
+            .map(Value::number),
         _ => Some(Value::from(text)),
     };
     let value = value.ok_or_else(|| {
@@ -412,7 +412,7 @@ pub(super) fn json(value: &Value) -> Json {
 pub(super) fn value(json: &Json) -> Option<Value> {
     match json {
         Json::Bool(value) => Some(Value::Bool(*value)),
-        Json::Number(value) => value.as_f64().map(Value::Number),
+        Json::Number(value) => value.as_f64().map(Value::number),
         Json::String(value) => Some(Value::from(value.as_str())),
         _ => None,
     }

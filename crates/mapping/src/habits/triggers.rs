@@ -58,7 +58,10 @@ fn event_of(program: &Program, table: &Table<'_>, event: &str) -> String {
     let beside = condition.map_or(String::new(), |condition| {
         format!(", and beside it if = \"{condition}\"")
     });
-    format!("an event stands for itself: when = \"{whole}\"{beside}")
+    let after = table.field("for").and_then(span).map_or(String::new(), |time| {
+        format!("; what is to come {time} after it begins with {{ start = \"TIMER\", for = \"{time}\" }}, what stays so for {time} is {{ holds = \"..\", for = \"{time}\" }}")
+    });
+    format!("an event stands for itself: when = \"{whole}\"{beside}{after}")
 }
 
 fn sun(table: &Table<'_>) -> String {

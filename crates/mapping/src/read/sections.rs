@@ -439,6 +439,9 @@ fn letters(text: &str, at: usize) -> &'static str {
     }
 }
 
+/// Tables that hold one for each name: `[rule.night]`.
+const NAMED: [&str; 5] = ["device", "kind", "rule", "scene", "test"];
+
 /// The blanks between two words of the header that `at` stands in, as in `[rule.b c]`, and what to write.
 fn blank_in_header(text: &str, at: usize) -> Option<(Range<usize>, String)> {
     let begin = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
@@ -457,7 +460,9 @@ fn blank_in_header(text: &str, at: usize) -> Option<(Range<usize>, String)> {
     })?;
     let behind = header[from..].trim_start();
     let blank = begin + open + from;
-    let mark = if letters(text, at).contains("and -") {
+    let mark = if NAMED.contains(&header[..from].trim()) {
+        "."
+    } else if letters(text, at).contains("and -") {
         "-"
     } else {
         "_"
