@@ -17,6 +17,8 @@ mod settings;
 mod shell;
 mod simulate;
 mod some_of;
+mod whole;
+mod whose;
 
 use std::process::ExitCode;
 

@@ -29,8 +29,6 @@ pub(crate) mod uplink;
 pub(crate) mod users;
 mod vitals;
 mod watch;
-mod whole;
-pub(crate) mod whose;
 
 use std::{
     cell::RefCell, future::Future, net::SocketAddr, process::ExitCode, rc::Rc, sync::Arc, time,
@@ -52,6 +50,7 @@ use crate::{
     log, printer,
     settings::{self, Anonymous, Settings, Switch},
     simulate::{self, Transport},
+    whose,
 };
 pub(crate) use announce::count;
 pub(crate) use clock::Machine;

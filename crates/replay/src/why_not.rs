@@ -24,6 +24,7 @@ mod collect;
 mod facts;
 mod json;
 mod look;
+mod pulls;
 mod refusals;
 mod rename;
 mod sentences;

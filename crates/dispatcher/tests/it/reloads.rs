@@ -195,19 +195,21 @@ fn a_renamed_device_keeps_its_target_its_reports_and_what_was_asked_for_a_time()
     assert_eq!(rig.target("attic.lamp", "on"), None);
 }
 
+/// The house with two heaters besides, of these names.
+fn heaters(a: &str, b: &str) -> String {
+    format!(
+        "{HOUSE}[device.{a}]\nid = 81\nio.heater = {{ kind = \"switch\" }}\n\
+        [device.{b}]\nid = 82\nio.heater = {{ kind = \"switch\" }}\n{RULES}"
+    )
+}
+
 #[test]
 fn two_devices_that_change_names_with_each_other_keep_what_is_known_of_them() {
-    let lamps = |a: &str, b: &str| {
-        format!(
-            "{HOUSE}[device.{a}]\nid = 81\nio.heater = {{ kind = \"switch\" }}\n\
-            [device.{b}]\nid = 82\nio.heater = {{ kind = \"switch\" }}\n{RULES}"
-        )
-    };
     let mut rig = Rig::awake();
-    reload(&mut rig, &lamps("left", "right"));
+    reload(&mut rig, &heaters("left", "right"));
     rig.asks("iot/left/heater/set", r#"{"on":true}"#);
     rig.asks("iot/right/heater/set", r#"{"on":false}"#);
-    let effects = reload(&mut rig, &lamps("right", "left"));
+    let effects = reload(&mut rig, &heaters("right", "left"));
     assert_eq!(rig.target("right.heater", "on"), Some(true.into()));
     assert_eq!(rig.target("left.heater", "on"), Some(false.into()));
     let came = sent(&effects);
@@ -219,7 +221,7 @@ fn two_devices_that_change_names_with_each_other_keep_what_is_known_of_them() {
     }
 
     // The name of one that is gone brings nothing along.
-    let one = lamps("left", "none").replace("id = 81", "id = 83");
+    let one = heaters("left", "none").replace("id = 81", "id = 83");
     reload(&mut rig, &one);
     assert_eq!(rig.target("none.heater", "on"), Some(false.into()));
     assert_eq!(rig.target("left.heater", "on"), None);
@@ -300,17 +302,11 @@ fn what_another_make_s_device_reported_stands_under_its_new_name() {
 
 #[test]
 fn under_a_name_lies_what_is_known_of_who_has_it_now() {
-    let lamps = |a: &str, b: &str| {
-        format!(
-            "{HOUSE}[device.{a}]\nid = 81\nio.heater = {{ kind = \"switch\" }}\n\
-            [device.{b}]\nid = 82\nio.heater = {{ kind = \"switch\" }}\n{RULES}"
-        )
-    };
     let mut rig = Rig::awake();
-    reload(&mut rig, &lamps("left", "right"));
+    reload(&mut rig, &heaters("left", "right"));
     rig.connect("left");
     rig.says("left", "iot/left/heater/state", "on");
-    let effects = reload(&mut rig, &lamps("right", "left"));
+    let effects = reload(&mut rig, &heaters("right", "left"));
     let came = sent(&effects);
     for line in [
         "iot/left/availability offline",

@@ -17,9 +17,7 @@ use crate::{
         Request,
         client::{self, Connection, Unanswered},
     },
-    printer,
-    run::whose,
-    settings, shell,
+    printer, settings, shell, whose,
 };
 
 mod events;

@@ -12,8 +12,8 @@ use zeroize::Zeroize;
 
 use super::{Request, Response};
 use crate::{
-    run::whose,
     settings::{self, Settings},
+    whose,
 };
 
 /// Name of the socket in a state folder.

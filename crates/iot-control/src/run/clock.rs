@@ -217,7 +217,7 @@ impl TimeLine {
     /// # Errors
     /// The file can't be written.
     pub(crate) fn write(&self, path: &Path) -> std::io::Result<()> {
-        super::whole::write(path, &self.text())
+        crate::whole::write(path, &self.text())
     }
 }
 

@@ -11,11 +11,12 @@ use std::{
 
 use store::contents::LAST_SETTINGS;
 
-use super::{last_in_force, whole};
+use super::last_in_force;
 use crate::{
     cli, command, printer,
     settings::{self, Anonymous, BYTES_MAX, Mqtt, Settings},
     simulate::Transport,
+    whole,
 };
 
 /// The settings, where there is a house to run: in its folder, or, where that lost its files, in the state that is kept of it.

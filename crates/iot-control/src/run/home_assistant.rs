@@ -10,10 +10,10 @@ use mapping::Program;
 use store::contents::HOME_ASSISTANT;
 use types::{Instant, Now};
 
-use super::whole;
 use crate::{
     printer,
     settings::{HomeAssistant, Switch},
+    whole,
 };
 
 /// Largest such file in bytes: some ten thousand entities.

@@ -20,8 +20,7 @@ use store::{
 };
 use types::Instant;
 
-use super::whose;
-use crate::printer;
+use crate::{printer, whose};
 
 /// The file that makes a folder a house.
 const MAPPING: &str = "mapping.toml";

@@ -25,11 +25,11 @@ use super::{
     sealed::Sealed,
     tell::{self, Teller},
     users::{OfNobody, Users},
-    whose,
 };
 use crate::{
     cli, printer,
     settings::{self, Settings},
+    whose,
 };
 
 mod archive;

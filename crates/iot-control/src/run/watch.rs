@@ -12,10 +12,8 @@ use std::{
 use mapping::{Program, Reads, disk::Stamp};
 use tokio::sync::mpsc;
 
-use super::{
-    house::{self, House, Reading},
-    whose,
-};
+use super::house::{self, House, Reading};
+use crate::whose;
 
 /// How often it is looked at. Comparing the times of a few dozen files costs less than a page of output, works
 /// on every file system and through every link, and needs no kernel watch that a rename would lose.

@@ -16,6 +16,7 @@ use types::{Now, Value};
 
 use super::{
     facts::{self, Fact},
+    pulls::Pull,
     refusals::Refusals,
     sequence::{self, Progress},
 };
@@ -475,44 +476,23 @@ fn is_pulled(decision: &Decision, trace: &RuleTrace, program: &Program) -> bool 
     })
 }
 
-/// What pulls a rule, but for times and conditions.
+/// What a rule waits for, as it happens.
 fn waited_for(program: &Program, rule: RuleIx) -> Vec<What> {
-    let of_trigger = |trigger: &Trigger| match trigger {
-        Trigger::Event { event, .. } | Trigger::Chord { event, .. } => {
-            vec![What::Event(program.event_path(*event))]
-        }
-        Trigger::Gesture { kind, channel, .. } => vec![What::Gesture(
-            program.channel_path(*channel),
-            explain::gesture(*kind).to_owned(),
-        )],
-        Trigger::Timer(timer) => vec![What::Timer(program[*timer].name.to_string())],
-        Trigger::Sequence { steps, .. } => {
-            let events = steps.iter().flat_map(|step| &step.events);
-            let events = events.map(|named| What::Event(program.event_path(named.event)));
-            events.collect()
-        }
-        _ => Vec::new(),
+    let happens = |pull| match pull {
+        Pull::Event(event) => What::Event(program.event_path(event)),
+        Pull::Gesture(kind, channel) => What::Gesture(
+            program.channel_path(channel),
+            explain::gesture(kind).to_owned(),
+        ),
+        Pull::Timer(timer) => What::Timer(program[timer].name.to_string()),
     };
-    program[rule].triggers.iter().flat_map(of_trigger).collect()
+    Pull::all(program, rule).map(happens).collect()
 }
 
 /// The devices whose events a rule waits for.
 pub(super) fn producers(program: &Program, rule: RuleIx) -> Vec<DeviceIx> {
-    let mut devices = Vec::new();
-    for trigger in &program[rule].triggers {
-        match trigger {
-            Trigger::Event { event, .. } | Trigger::Chord { event, .. } => {
-                devices.push(program[*event].device);
-            }
-            Trigger::Gesture { channel, .. } => devices.push(program[*channel].device),
-            Trigger::Sequence { steps, .. } => {
-                let events = steps.iter().flat_map(|step| &step.events);
-                devices.extend(events.map(|step| program[step.event].device));
-            }
-            _ => {}
-        }
-    }
-    devices
+    let pulls = Pull::all(program, rule);
+    pulls.filter_map(|pull| pull.device(program)).collect()
 }
 
 /// The devices whose events a rule waits for, or whose state its conditions read.

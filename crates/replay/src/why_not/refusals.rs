@@ -4,11 +4,11 @@ use dispatcher::{Input, Observed};
 use engine::depend::Dependencies;
 use mapping::{
     Program,
-    program::{ChannelIx, DeviceIx, EventIx, RuleIx, Succession, Trigger},
+    program::{ChannelIx, DeviceIx, RuleIx, Succession},
 };
 use types::Now;
 
-use super::facts;
+use super::{facts, pulls::Pull};
 use crate::{player::Fed, travel::Step};
 
 /// The newest one of each place.
@@ -94,24 +94,8 @@ fn heard(program: &Program, input: &Input) -> Vec<ChannelIx> {
 
 /// The channels that a rule waits for.
 fn waited_for(program: &Program, rule: RuleIx) -> Vec<ChannelIx> {
-    let of_event = |event: EventIx| {
-        let row = &program[event];
-        match row.channel {
-            Some(channel) => vec![channel],
-            // That it came or went.
-            None => program[row.device].channels.clone(),
-        }
-    };
-    let of_trigger = |trigger: &Trigger| match trigger {
-        Trigger::Event { event, .. } | Trigger::Chord { event, .. } => of_event(*event),
-        Trigger::Gesture { channel, .. } => vec![*channel],
-        Trigger::Sequence { steps, .. } => {
-            let events = steps.iter().flat_map(|step| &step.events);
-            events.flat_map(|named| of_event(named.event)).collect()
-        }
-        _ => Vec::new(),
-    };
-    program[rule].triggers.iter().flat_map(of_trigger).collect()
+    let pulls = Pull::all(program, rule);
+    pulls.flat_map(|pull| pull.channels(program)).collect()
 }
 
 /// The channels that its conditions read.

@@ -27,11 +27,12 @@ pub(super) fn answer(asked: &Asked<'_>, house: &Dispatcher, collected: &Collecto
         .filter(|looked| is_near(asked, looked.decision.now));
     let mut sentences = standing(asked, house, collected);
     // What can't look waits for nothing.
-    let waits = match sentences.is_empty() {
+    let can_look = sentences.is_empty();
+    let waits = match can_look {
         true => triggers::all(asked, house, collected),
         false => Vec::new(),
     };
-    if sentences.is_empty() {
+    if can_look {
         match near.filter(|_| !is_blocked_since(collected, near)) {
             Some(looked) => sentences.extend(of_look(asked, looked, collected.fired, house)),
             None => sentences.extend(waits.iter().map(ToString::to_string)),
@@ -45,7 +46,7 @@ pub(super) fn answer(asked: &Asked<'_>, house: &Dispatcher, collected: &Collecto
         }
     }
     if let Some((what, at, why)) = &collected.unheard
-        && standing(asked, house, collected).is_empty()
+        && can_look
         && is_newest(collected, *at)
         && is_near(asked, *at)
     {

@@ -8,7 +8,7 @@ use replay::{
 use types::UnixTime;
 
 use crate::{
-    home::with_rules,
+    home::{Files, Home, with_rules},
     records::{home, passes},
 };
 
@@ -32,20 +32,26 @@ fn wanted(since: UnixTime, until: Until, only: &[&str]) -> Wanted {
     }
 }
 
+/// A house in which somebody holds the bell since ten seconds after the moment that comes with it.
+fn held(files: &Files) -> (Home, UnixTime) {
+    let mut home = home(files);
+    home.asks(
+        "anna",
+        "iot/living/lamp/set",
+        r#"{"on":true,"brightness":80}"#,
+    );
+    home.pass(30);
+    let since = home.now.wall;
+    home.pass(10);
+    home.says("door", "bell/event", r#"{"event":"press"}"#);
+    (home, since)
+}
+
 #[test]
 fn a_button_that_is_let_go_after_the_stretch_is_held_to_the_end_of_its_test() {
     let files = with_rules(DIMS);
     for held_ms in [100, 1_100, 70_000] {
-        let mut home = home(&files);
-        home.asks(
-            "anna",
-            "iot/living/lamp/set",
-            r#"{"on":true,"brightness":80}"#,
-        );
-        home.pass(30);
-        let since = home.now.wall;
-        home.pass(10);
-        home.says("door", "bell/event", r#"{"event":"press"}"#);
+        let (mut home, since) = held(&files);
         home.pass_ms(held_ms);
         let end = home.now.wall;
         home.pass(20);
@@ -82,16 +88,7 @@ fn a_part_begins_no_test_while_the_click_of_one_of_its_buttons_is_undecided() {
 #[test]
 fn a_button_that_nobody_lets_go_is_recorded_as_long_as_a_test_may_last() {
     let files = with_rules(DIMS);
-    let mut home = home(&files);
-    home.asks(
-        "anna",
-        "iot/living/lamp/set",
-        r#"{"on":true,"brightness":80}"#,
-    );
-    home.pass(30);
-    let since = home.now.wall;
-    home.pass(10);
-    home.says("door", "bell/event", r#"{"event":"press"}"#);
+    let (mut home, since) = held(&files);
     home.pass(600);
     home.says("door", "contact/state", r#""open""#);
     home.pass(10);

@@ -1,6 +1,7 @@
 //! Whose state a state folder holds: a start must neither forget a house for another one, nor for files that lost it.
 //!
-//! Called where files are about to take over from what was in force. Decides by programs and paths alone.
+//! Called where files are about to take over from what was in force, and by commands that look for the state of a house. Decides by
+//! programs and paths alone.
 
 use std::{
     collections::BTreeSet,
@@ -12,7 +13,7 @@ use mapping::{Program, program::Device};
 use store::contents::HOUSE_FOLDER;
 use types::DeviceId;
 
-use super::whole;
+use crate::whole;
 
 /// Largest such file in bytes: two paths.
 const BYTES_MAX: u64 = 1 << 14;
@@ -22,7 +23,7 @@ const NAMES_MAX: usize = 3;
 
 /// Whether `state`, which a state folder was left with, has no device of `house`: neither one of the same name nor one
 /// that was only renamed.
-pub(super) fn is_another_house(state: &Program, house: &Program) -> bool {
+pub(crate) fn is_another_house(state: &Program, house: &Program) -> bool {
     let is_shared = |was: &Device| {
         let mut devices = house.devices.iter();
         devices.any(|is| is.name == was.name || is_renamed((state, was), (house, is)))
@@ -43,7 +44,7 @@ fn is_renamed(was: (&Program, &Device), is: (&Program, &Device)) -> bool {
 }
 
 /// Why a start is refused that would take the state in `folder` for another house.
-pub(super) fn another_house(folder: &Path, state: &Program) -> String {
+pub(crate) fn another_house(folder: &Path, state: &Program) -> String {
     format!(
         "state folder {}: it holds another house, with {}, and yours has none of these devices. Name a folder of \
          its own with --state; or, if this house is to take its place, start once with --replace-house: what is known of \
@@ -54,7 +55,7 @@ pub(super) fn another_house(folder: &Path, state: &Program) -> String {
 }
 
 /// Why files without a device don't take over from `before`; `None`: there is nothing to forget.
-pub(super) fn emptied(before: &Program, house: &Program) -> Option<String> {
+pub(crate) fn emptied(before: &Program, house: &Program) -> Option<String> {
     let is_emptied = house.devices.is_empty() && !before.devices.is_empty();
     is_emptied.then(|| {
         format!(
@@ -79,7 +80,7 @@ fn named(program: &Program) -> String {
 ///
 /// # Errors
 /// It can't be written.
-pub(super) fn remember(state: &Path, house: &Path) -> io::Result<()> {
+pub(crate) fn remember(state: &Path, house: &Path) -> io::Result<()> {
     whole::write(&state.join(HOUSE_FOLDER), &paths(house).join("\n"))
 }
 

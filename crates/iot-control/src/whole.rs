@@ -6,7 +6,7 @@ use std::{fs::OpenOptions, io::Write as _, os::unix::fs::OpenOptionsExt as _, pa
 ///
 /// # Errors
 /// The file can't be written.
-pub(super) fn write(path: &Path, text: &str) -> std::io::Result<()> {
+pub(crate) fn write(path: &Path, text: &str) -> std::io::Result<()> {
     let new = path.with_extension("new");
     // What a killed start left; never through a link.
     let _ = std::fs::remove_file(&new);
