@@ -305,7 +305,7 @@ fn a_test_of_some_rules_lets_all_others_rest() {
         [test.motion-only]
         start = "2026-01-05 23:04"
         only = ["seldom"]
-        given = { state = { sensor.temp = 12, hall.lux = 3 }, holds = { dark = "fired" } }
+        given = { state = { sensor.temp = 12, hall.lux = 3 } }
         steps = [
           { at = "2m", event = "hall.motion.start", expect = [{ notify = "all", text = "somebody" }] },
           { at = "3m", restart = { down = "1m" }, expect = [] },
