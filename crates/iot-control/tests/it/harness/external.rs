@@ -179,10 +179,12 @@ impl External {
                 println!("{program}: {line}");
             }
         });
-        self.child = Some(child);
         until(program, || {
+            let ended = child.try_wait().expect("it is our child");
+            assert_eq!(ended, None, "{program} ended; what it said stands above");
             TcpStream::connect(("127.0.0.1", self.port)).ok()
         });
+        self.child = Some(child);
     }
 
     /// Ends it as its service does: what it holds is on the disk.
@@ -233,10 +235,16 @@ impl Drop for External {
     }
 }
 
-/// A port that nobody had a moment ago.
+/// A port that nobody has, of those that no system gives to whoever connects: while a broker is down nobody gets its port by
+/// chance, and a client that knocks there does not reach itself.
 fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+    const FIRST: u32 = 10_000;
+    const PORTS: u32 = 20_000;
+    let own = std::process::id();
+    let ports = (0..PORTS).map(|step| FIRST + own.wrapping_mul(7).wrapping_add(step) % PORTS);
+    let mut ports = ports.map(|port| u16::try_from(port).expect("it is below 30,000"));
+    let free = ports.find(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok());
+    free.expect("some port is free")
 }
 
 /// Writes a file of logins as mosquitto reads it.
