@@ -29,7 +29,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask COMMAND
   test [--require-peers]   every test: unit, end to end, docs, example houses
-  peers [--bench]          installs MQTT.js and paho for the end-to-end tests into target/peers; for benches also
+  peers [--bench]          installs MQTT.js, paho and zeroconf for the end-to-end tests into target/peers; for benches also
                            aedes and Node-RED
   homeassistant            the real Home Assistant beside the dispatcher; installs it into target/peers (Python 3.11)
   nodered                  the real Node-RED beside the dispatcher; installs it into target/peers (node and npm)

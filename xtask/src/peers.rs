@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::shell;
 
-/// Tells the tests where MQTT.js, paho and taplo are.
+/// Tells the tests where MQTT.js, paho, zeroconf and taplo are.
 pub(crate) const FOLDER_VARIABLE: &str = "IOT_CONTROL_PEERS";
 
 /// A program or library that a test talks with.
@@ -21,7 +21,7 @@ pub(crate) struct Peer {
 /// Node-RED's release line: 5 needs a newer Node.js than distributions hold.
 pub(crate) const NODE_RED: &str = "node-red@4";
 
-/// Where [`install`] puts libraries: `node_modules/mqtt`, `node_modules/@taplo/lsp` and `python/paho`.
+/// Where [`install`] puts libraries: `node_modules/mqtt`, `node_modules/@taplo/lsp`, `python/paho` and `python/zeroconf`.
 pub(crate) fn folder() -> PathBuf {
     let default = || shell::root().join("target/peers");
     shell::variable(FOLDER_VARIABLE).map_or_else(default, PathBuf::from)
@@ -40,10 +40,10 @@ pub(crate) fn all() -> Vec<Peer> {
             && shell::installed("node").is_some(),
         install: "apt-get install nodejs npm; cargo xtask peers",
     };
-    let paho = Peer {
-        name: "paho",
-        found: shell::answers(with_paho(
-            Command::new("python3").args(["-c", "import paho.mqtt.client"]),
+    let python = |name: &'static str, import: &str| Peer {
+        name,
+        found: shell::answers(with_python(
+            Command::new("python3").args(["-c", &format!("import {import}")]),
         )),
         install: "apt-get install python3-pip; cargo xtask peers",
     };
@@ -66,7 +66,8 @@ pub(crate) fn all() -> Vec<Peer> {
         system("mosquitto_sub"),
         nats,
         mqtt_js,
-        paho,
+        python("paho", "paho.mqtt.client"),
+        python("zeroconf", "zeroconf"),
         taplo,
     ]
 }
@@ -93,7 +94,7 @@ pub(crate) fn node_version(package: &str) -> Option<String> {
 }
 
 /// Gives a program, and all it starts, the libraries of [`folder`].
-pub(crate) fn with_paho(command: &mut Command) -> &mut Command {
+pub(crate) fn with_python(command: &mut Command) -> &mut Command {
     let own = folder().join("python");
     let others = shell::variable("PYTHONPATH").unwrap_or_default();
     let path = std::iter::once(own).chain(std::env::split_paths(&others));
@@ -103,7 +104,7 @@ pub(crate) fn with_paho(command: &mut Command) -> &mut Command {
     }
 }
 
-/// Installs MQTT.js, paho and taplo into [`folder`], where they are missing, and says what is there; for benches aedes and Node-RED too.
+/// Installs MQTT.js, paho, zeroconf and taplo into [`folder`], where they are missing, and says what is there; for benches aedes and Node-RED too.
 ///
 /// # Errors
 /// npm or pip is missing or fails.
@@ -125,18 +126,24 @@ pub(crate) fn install(for_benches: bool) -> Result<()> {
             "taplo" => npm("@taplo/lsp@0.8")?,
             "aedes" => npm("aedes@1.2")?,
             "node-red" => npm(NODE_RED)?,
-            "paho" => shell::run(
-                Command::new("python3")
-                    .args(["-m", "pip", "install", "--quiet", "--upgrade", "--target"])
-                    .arg(folder.join("python"))
-                    .arg("paho-mqtt>=2,<3"),
-            )?,
+            "paho" => pip("paho-mqtt>=2,<3")?,
+            "zeroconf" => pip("zeroconf<1")?,
             _ => {}
         }
     }
     print(&wanted().collect::<Vec<_>>());
     println!("{FOLDER_VARIABLE}={}", folder.display());
     Ok(())
+}
+
+/// Installs a package of Python into [`folder`].
+fn pip(package: &str) -> Result<()> {
+    let mut install = Command::new("python3");
+    install
+        .args(["-m", "pip", "install", "--quiet", "--upgrade", "--target"])
+        .arg(folder().join("python"))
+        .arg(package);
+    shell::run(&mut install)
 }
 
 /// Installs a package of Node.js into [`folder`].

@@ -164,7 +164,7 @@ fn all_crates(target: &Path, require_peers: bool) -> Result<Count> {
         ])
     };
     command.env(peers::FOLDER_VARIABLE, peers::folder());
-    peers::with_paho(&mut command);
+    peers::with_python(&mut command);
     if require_peers {
         command.env(REQUIRE_VARIABLE, "1");
     }

@@ -15,6 +15,7 @@ mod identity;
 mod journal;
 mod keeper;
 pub(crate) mod keys;
+mod mdns;
 mod recover;
 mod refusals;
 mod room;
@@ -336,6 +337,8 @@ async fn serve(
         took: started.elapsed(),
     });
 
+    let ways = mdns::services(&addresses, &udp_addresses, app.borrow().sealed.own());
+    let announced = mdns::announce(&settings.mdns, ways);
     supervisor::ready(&format!(
         "{}, {}",
         count(house.program.devices.len(), "device"),
@@ -347,6 +350,7 @@ async fn serve(
     let serving = server.clone();
     spawn_local(async move { serving.serve(listeners, ended).await }).await??;
     supervisor::stopping();
+    drop(announced);
     desk.stop_simulation();
     let teller = server.enter(|core, app, now| {
         app.sealed.say_goodbye(now);

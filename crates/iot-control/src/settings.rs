@@ -52,6 +52,7 @@ pub(crate) struct Settings {
     pub(crate) tls: Tls,
     pub(crate) udp: Udp,
     pub(crate) web: Web,
+    pub(crate) mdns: Mdns,
     pub(crate) engine: Engine,
     pub(crate) journal: Journal,
     pub(crate) history: History,
@@ -113,6 +114,15 @@ pub(crate) struct Udp {
 pub(crate) struct Web {
     /// Addresses for metrics and health; empty: none.
     pub(crate) listen: Vec<SocketAddr>,
+}
+
+/// `[mdns]`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Mdns {
+    /// Whether the local network is told where the house is.
+    pub(crate) announce: Switch,
+    /// Network interfaces on which it is told; empty: all but loopback.
+    pub(crate) interfaces: Vec<String>,
 }
 
 /// Who may connect without a user.
@@ -207,6 +217,15 @@ impl Default for Web {
     fn default() -> Self {
         Self {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 8484))],
+        }
+    }
+}
+
+impl Default for Mdns {
+    fn default() -> Self {
+        Self {
+            announce: Switch::On,
+            interfaces: Vec::new(),
         }
     }
 }

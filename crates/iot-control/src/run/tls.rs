@@ -75,7 +75,7 @@ pub(crate) fn ways(mqtt: &Mqtt) -> impl Iterator<Item = (Way, SocketAddr)> {
 
 /// Where clients come in, as they write it.
 pub(super) struct Address {
-    way: Way,
+    pub(super) way: Way,
     pub(super) address: SocketAddr,
 }
 

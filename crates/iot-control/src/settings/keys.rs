@@ -216,6 +216,21 @@ pub(super) const KEYS: &[Key] = &[
         },
     },
     Key {
+        path: "mdns.announce",
+        set: |settings, _, given| {
+            let words = [("on", Switch::On), ("off", Switch::Off)];
+            settings.mdns.announce = given.word(&words)?;
+            Ok(())
+        },
+    },
+    Key {
+        path: "mdns.interfaces",
+        set: |settings, _, given| {
+            settings.mdns.interfaces = given.texts()?;
+            Ok(())
+        },
+    },
+    Key {
         path: "engine.fuse",
         set: |settings, _, given| {
             settings.engine.fuse = given.count(1..=1_000_000)?;

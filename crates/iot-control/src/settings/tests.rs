@@ -59,6 +59,8 @@ const VALUES: &[(&str, &str, &str)] = &[
     ("tls.client_ca", "\"tls/ca.pem\"", "tls/ca.pem"),
     ("udp.listen", "\"127.0.0.1:18884\"", "127.0.0.1:18884"),
     ("web.listen", "[]", ""),
+    ("mdns.announce", "'off'", "off"),
+    ("mdns.interfaces", "['eth0', 'wlan0']", "eth0, wlan0"),
     ("engine.fuse", "10", "10"),
     ("journal.sync_s", "11", "11"),
     ("journal.keep_days", "12", "12"),

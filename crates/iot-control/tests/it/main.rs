@@ -26,6 +26,7 @@ mod doctor;
 mod editor;
 mod external_broker;
 mod files;
+mod finding;
 mod firmware;
 mod foreign;
 mod going_on;

@@ -119,6 +119,7 @@ pub(crate) fn start(
             server::free_address()?.to_string(),
         )
         .env("IOT_CONTROL__MQTT__LISTEN", address.to_string())
+        .env("IOT_CONTROL__MDNS__INTERFACES", "lo")
         // A rule that fires more than 100 times a second is cut off in a house: here it is the point.
         .env("IOT_CONTROL__ENGINE__FUSE", "1000000")
         // One device would be read slower once it filled a quarter of the journal: here it is to send all it can.

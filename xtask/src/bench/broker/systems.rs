@@ -96,7 +96,7 @@ impl System {
                 let mut python = Command::new("python3");
                 let print = "import platform, importlib.metadata as m; \
                              print('paho-mqtt', m.version('paho-mqtt'), 'on Python', platform.python_version())";
-                shell::output(peers::with_paho(python.args(["-c", print]))).ok()?
+                shell::output(peers::with_python(python.args(["-c", print]))).ok()?
             }
             Self::NodeRed => format!("Node-RED {}", peers::node_version("node-red")?),
             Self::Aedes => {
@@ -161,7 +161,7 @@ impl System {
             Self::Dict => {
                 let (mut server, route) = (mosquitto::start(folder, None)?, Route::rules(rules));
                 let mut command = helper("python3", "dict.py", server.door.address, &route)?;
-                server.join(peers::with_paho(&mut command))?;
+                server.join(peers::with_python(&mut command))?;
                 await_rules(server, route)?
             }
             Self::NodeRed => {

@@ -65,13 +65,7 @@ impl Kind {
             Self::Mosquitto => ["mosquitto_pub", "mosquitto_sub", "stdbuf"]
                 .iter()
                 .all(|tool| Command::new(tool).arg("--help").output().is_ok()),
-            Self::Paho => {
-                let mut python = Command::new("python3");
-                python
-                    .args(["-c", "import paho.mqtt.client"])
-                    .env("PYTHONPATH", python_path());
-                succeeds(&mut python)
-            }
+            Self::Paho => python_can("paho.mqtt.client"),
             Self::MqttJs => {
                 let package = peers_folder().join("node_modules/mqtt/package.json");
                 package.is_file() && succeeds(Command::new("node").arg("--version"))
@@ -105,7 +99,7 @@ pub fn peers_folder() -> PathBuf {
     )
 }
 
-/// Where Python finds paho: our folder first, then what the environment says.
+/// Where Python finds what `cargo xtask peers` installs: our folder first, then what the environment says.
 pub fn python_path() -> OsString {
     let mut path = peers_folder().join("python").into_os_string();
     if let Some(others) = std::env::var_os("PYTHONPATH").filter(|others| !others.is_empty()) {
@@ -113,6 +107,15 @@ pub fn python_path() -> OsString {
         path.push(others);
     }
     path
+}
+
+/// Whether Python finds this module.
+pub fn python_can(module: &str) -> bool {
+    let mut python = Command::new("python3");
+    python
+        .args(["-c", &format!("import {module}")])
+        .env("PYTHONPATH", python_path());
+    succeeds(&mut python)
 }
 
 fn succeeds(command: &mut Command) -> bool {
