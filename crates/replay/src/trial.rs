@@ -10,12 +10,9 @@ use std::{
     sync::Arc,
 };
 
-use dispatcher::{Blocklist, Config, Dispatcher, Effects, Input};
-use mapping::{
-    Program,
-    program::{ChannelIx, DeviceIx, Kin, SlotIx},
-};
-use types::{Now, UnixTime, Value};
+use dispatcher::{Blocklist, Dispatcher, Effects, Input};
+use mapping::{Program, program::ChannelIx};
+use types::{Now, UnixTime};
 
 use crate::{
     heirs::Heirs,
@@ -26,16 +23,15 @@ use crate::{
     trouble::HistoryError,
 };
 
+mod beginning;
 mod commands;
+mod echoes;
 mod json;
 mod text;
 mod tried;
 
 use commands::Command;
 use tried::Tried;
-
-/// Reports that one input may set off in the other house before it counts as restless.
-const ECHOES_MAX: usize = 64;
 
 /// Runs through history, difference by difference; holds two houses and one record.
 pub struct Trial<'h> {
@@ -118,44 +114,9 @@ impl<'h> Trial<'h> {
     ) -> Result<Self, HistoryError> {
         let travel = history.from_or_oldest(since, until)?;
         let now = travel.now();
-        let house = travel.house();
-        let config = Config {
-            conduct: house.conduct().clone(),
-            ..Config::default()
-        };
-        let in_force = Arc::clone(house.program());
-        let restored = Dispatcher::restore(in_force, config.clone(), &house.state(), now);
-        let mut other = match restored {
-            Ok((other, _)) => other,
-            // Its own bytes; a house from nothing is the next best.
-            Err(_) => Dispatcher::new(
-                Arc::clone(&program),
-                config.clone(),
-                Blocklist::default(),
-                now,
-            ),
-        };
         let mut tried = Tried::new(history, Arc::clone(&program));
-        let heirs = tried.heirs(travel.last(), house.program());
-        let is_same = other.program().hash == program.hash;
-        if !is_same && history.begins_after(travel.last()) {
-            let blocks = heirs.blocks(house.blocklist());
-            other = Dispatcher::unbegun(program, config, blocks, now);
-        } else if !is_same {
-            let effects = &mut Effects::default();
-            other.replace_by(now, program, &heirs.succession(), effects);
-            let blocks = heirs.blocks(house.blocklist());
-            for input in other.blocklist().changes_to(&blocks) {
-                other.apply(now, input, effects);
-            }
-            // A module logs in anew under another name; here it had that all along.
-            for device in DeviceIx::all(other.program().devices.len()) {
-                let was = heirs.before().device(device);
-                if was.is_some_and(|was| house.online(was)) && !other.online(device) {
-                    other.apply(now, Input::Online(device), effects);
-                }
-            }
-        }
+        let heirs = tried.heirs(travel.last(), travel.house().program());
+        let other = beginning::other(history, &travel, program, &heirs);
         Ok(Self {
             summary: Summary {
                 since: since.max(now.wall),
@@ -217,6 +178,7 @@ impl<'h> Trial<'h> {
         };
         let now = step.record.now;
         let input = step.input();
+        let is_input = matches!(step.fed, Fed::Applied | Fed::Reloaded);
         let program = Arc::clone(step.program());
         // A block by name stands for whoever bears that: an edit may have given it to another one.
         let mut blocks = None;
@@ -224,23 +186,26 @@ impl<'h> Trial<'h> {
             self.heirs = self.tried.heirs(step.record.no, &program);
             blocks = Some(self.heirs.blocks(step.house.blocklist()));
         }
-        let mut was = match step.fed {
-            Fed::Applied | Fed::Reloaded => commands::of(&program, step.effects),
-            _ => Vec::new(),
+        let mut was = match is_input {
+            true => commands::of(&program, step.effects),
+            false => Vec::new(),
         };
-        let is_input = matches!(step.fed, Fed::Applied | Fed::Reloaded);
-        let other = self.other.program();
-        if is_input && input.as_ref().is_none_or(|input| !is_told(input)) {
-            self.doubtful.extend(ChannelIx::all(other.channels.len()));
-        } else {
-            let there = touched(&program, step.effects).into_iter();
-            let here = there.filter_map(|it| self.heirs.channel(it));
-            self.doubtful.extend(here);
-        }
+        let is_told = !is_input || input.as_ref().is_some_and(is_told);
+        let touched = is_told.then(|| touched(&program, step.effects));
         step.effects.clear();
-        if !is_input {
-            return Ok(true);
+        self.doubt(touched);
+        if is_input {
+            let would = self.live(now, input, blocks);
+            for command in &mut was {
+                command.rename(&program, &self.heirs, self.other.program());
+            }
+            self.compare(was, would);
         }
+        Ok(true)
+    }
+
+    /// What the other house sends where it gets an input, and the blocks as an edit left them, once time has passed until then.
+    fn live(&mut self, now: Now, input: Option<Input>, blocks: Option<Blocklist>) -> Vec<Command> {
         self.summary.inputs += 1;
         self.summary.until = now.wall;
         let mut would = Vec::new();
@@ -260,11 +225,7 @@ impl<'h> Trial<'h> {
         }
         self.now = now;
         self.echo(now, &mut would);
-        for command in &mut was {
-            command.rename(&program, &self.heirs, self.other.program());
-        }
-        self.compare(was, would);
-        Ok(true)
+        would
     }
 
     /// What falls due in the other house behind the newest input; of the one that was, the journal would tell. False: it
@@ -324,106 +285,6 @@ impl<'h> Trial<'h> {
                 Vec::new()
             }
         }
-    }
-
-    /// A report of a consumer that was told something else: what it reported of that is not so in the other house.
-    fn without_echoes(&self, input: Input) -> Input {
-        let Input::Report {
-            channel,
-            fields,
-            live,
-            adopt: false,
-        } = input
-        else {
-            return input;
-        };
-        let other = self.other.program();
-        let there = self.heirs.channel_before(channel);
-        if !other[channel].consumer
-            || there.is_none_or(|there| self.is_told_the_same(there, channel))
-        {
-            return Input::Report {
-                channel,
-                fields,
-                live,
-                adopt: false,
-            };
-        }
-        let fields = fields
-            .into_iter()
-            .filter(|(slot, _)| !other[*slot].settable);
-        Input::Report {
-            channel,
-            fields: fields.collect(),
-            live,
-            adopt: false,
-        }
-    }
-
-    /// Whether both houses want the same of a channel.
-    fn is_told_the_same(&self, here: ChannelIx, there: ChannelIx) -> bool {
-        let wanted = |house: &Dispatcher, channel: ChannelIx| -> BTreeMap<Arc<str>, Value> {
-            let program = house.program();
-            let target = house.engine().absolute_target(channel).into_iter();
-            target
-                .map(|(slot, value)| (Arc::clone(&program[slot].name), value))
-                .collect()
-        };
-        wanted(self.travel.house(), here) == wanted(&self.other, there)
-    }
-
-    /// In the other house consumers that were told something else do it, and say so.
-    fn echo(&mut self, now: Now, would: &mut Vec<Command>) {
-        let program = Arc::clone(self.other.program());
-        for _ in 0..ECHOES_MAX {
-            let Some((channel, fields)) = self.next_unreported(&program) else {
-                return;
-            };
-            let report = Input::Report {
-                channel,
-                fields,
-                live: true,
-                adopt: false,
-            };
-            self.apply(now, report, would);
-        }
-    }
-
-    /// The first channel that has something to report; those before it have nothing, until something is about them again.
-    fn next_unreported(&mut self, program: &Program) -> Option<(ChannelIx, Vec<(SlotIx, Value)>)> {
-        while let Some(channel) = self.doubtful.first().copied() {
-            self.looks += 1;
-            if let Some(fields) = self.unreported(program, channel) {
-                return Some((channel, fields));
-            }
-            self.doubtful.remove(&channel);
-        }
-        let mut all = ChannelIx::all(program.channels.len());
-        debug_assert!(
-            all.all(|channel| self.unreported(program, channel).is_none()),
-            "a channel is otherwise and nothing was about it"
-        );
-        None
-    }
-
-    /// What a consumer should report by now, where it was told something else than the real one.
-    fn unreported(&self, program: &Program, channel: ChannelIx) -> Option<Vec<(SlotIx, Value)>> {
-        let row = &program[channel];
-        let engine = self.other.engine();
-        if !row.consumer
-            || !self.other.online(row.device)
-            || self.other.blocked(row.device).consumer
-        {
-            return None;
-        }
-        let wanted = engine.absolute_target(channel);
-        let differs = |(slot, value): &(SlotIx, Value)| engine.reported(*slot) != Some(value);
-        if !wanted.iter().any(differs) {
-            return None;
-        }
-        let here = self.heirs.channel_before(channel);
-        let same = here.is_some_and(|here| self.is_told_the_same(here, channel));
-        (!same).then_some(wanted)
     }
 
     /// Keeps what only one of both houses sent.

@@ -20,7 +20,7 @@ use super::{
     clock::{Clock, Machine, TimeLine},
     configure,
     desk::Waiting,
-    house::{self, House},
+    house::House,
     keys,
     sealed::Sealed,
     tell::{self, Teller},
@@ -33,6 +33,7 @@ use crate::{
 };
 
 mod archive;
+mod blocks;
 mod broker;
 #[cfg(test)]
 mod kills;
@@ -68,24 +69,11 @@ pub(super) fn recover(
     say_what_was_wrong(&found, &house.program);
     let clock = Clock::new(time_line(&folder, found.last_now, machine), machine);
     let now = clock.at(machine);
-    let read = house::blocks(&options.house, &house.program).map(|blocks| {
-        if !blocks.warnings.is_empty() {
-            printer::tell_drawn(blocks.warnings.trim_end());
-        }
-        blocks.list
-    });
     let last = found.last;
-    let has_past = last > InputNo(0) || found.snapshot.is_some();
-    let first = read.as_ref().ok().cloned().unwrap_or_default();
-    // What was in force before goes on until `adopt`: the tail came about under that.
-    let config = Config {
-        conduct: match has_past {
-            true => Conduct::default(),
-            false => conduct(settings),
-        },
-        ..Config::default()
-    };
-    let dispatcher = bring_back(&store, found, &house, &first, config, now)?;
+    let has_past = has_past(&found);
+    let blocks = blocks::read(&options.house, &house.program);
+    let first = blocks.as_ref().ok().cloned().unwrap_or_default();
+    let dispatcher = bring_back(&store, found, &house, &first, settings, now)?;
     if !options.replace_house && whose::is_another_house(dispatcher.program(), &house.program) {
         anyhow::bail!(whose::another_house(&folder, dispatcher.program()));
     }
@@ -99,25 +87,8 @@ pub(super) fn recover(
     {
         anyhow::bail!("the house that was in force stays: {}", waits.why);
     }
-    let is_cleared = house.goes_on_since.is_some() && house::is_cleared(&options.house);
-    if let Err(error) = whose::remember(&folder, &options.house) {
-        tracing::warn!(%error, "which house the state folder belongs to can't be written down");
-    }
-    let has_settings = options
-        .house
-        .join(settings::FILE)
-        .symlink_metadata()
-        .is_ok();
-    if (has_settings || house.goes_on_since.is_none())
-        && let Err(error) = configure::keep(&folder, &options.house)
-    {
-        tracing::warn!(%error, "the settings of this start can't be kept");
-    }
-    let mut blocklist = blocks_of_today(read, &dispatcher, (has_past, is_cleared))?;
-    if house.goes_on_since.is_some() {
-        // What the file lifts may be what has another name in files that are not in force.
-        blocklist = dispatcher.blocklist().or(&blocklist);
-    }
+    remember(&folder, options, &house);
+    let blocklist = blocks::of_today(blocks, options, &house, &dispatcher, has_past)?;
     let users = users(&store)?;
     let logins: Vec<_> = users.of_no_device(&house.program).collect();
     let kept = broker::bring_back(&store)?;
@@ -126,15 +97,7 @@ pub(super) fn recover(
     if !has_past {
         app.is_new(now);
     }
-    if let Some(why) = unarchived {
-        app.is_unarchived(house.archived(now.at), why);
-        let why = app.unarchived().unwrap_or_default();
-        printer::tell(format_args!("warning: {why}. It is tried again by itself"));
-    }
-    let others = app.adopt(&house, conduct(settings), &blocklist, now);
-    if !others.is_empty() {
-        printer::tell(others.trim_start_matches("; "));
-    }
+    bring_into_force(&mut app, (&house, unarchived), settings, &blocklist, now);
     tell_of_logins(logins);
     let has_keys = options.sealed || !settings.udp.listen.is_empty();
     app.let_in(sealed(&folder, has_keys, &house, now)?);
@@ -147,6 +110,41 @@ pub(super) fn recover(
         house,
         waits,
     })
+}
+
+/// The mapping, the settings and the blocks of today, and says what that changes. `unarchived`: why the archive has no such
+/// mapping.
+fn bring_into_force(
+    app: &mut App,
+    (house, unarchived): (&House, Option<String>),
+    settings: &Settings,
+    blocklist: &Blocklist,
+    now: Now,
+) {
+    if let Some(why) = unarchived {
+        app.is_unarchived(house.archived(now.at), why);
+        let why = app.unarchived().unwrap_or_default();
+        printer::tell(format_args!("warning: {why}. It is tried again by itself"));
+    }
+    let others = app.adopt(house, conduct(settings), blocklist, now);
+    if !others.is_empty() {
+        printer::tell(others.trim_start_matches("; "));
+    }
+}
+
+/// Notes in the state folder which house it belongs to and what settings that has, so that it can go on where its own folder is
+/// gone. A start without is none the worse.
+fn remember(folder: &Path, options: &cli::Run, house: &House) {
+    if let Err(error) = whose::remember(folder, &options.house) {
+        tracing::warn!(%error, "which house the state folder belongs to can't be written down");
+    }
+    let file = options.house.join(settings::FILE);
+    let has_settings = file.symlink_metadata().is_ok();
+    if (has_settings || house.goes_on_since.is_none())
+        && let Err(error) = configure::keep(folder, &options.house)
+    {
+        tracing::warn!(%error, "the settings of this start can't be kept");
+    }
 }
 
 /// Says which logins speak for nobody, and how each gets a device again.
@@ -276,36 +274,9 @@ fn time_line(folder: &Path, last: Option<Now>, machine: &Machine) -> TimeLine {
     line
 }
 
-/// The blocks of the file; where that can't be read, or is gone along with the house's other files, those that were in force
-/// last.
-///
-/// # Errors
-/// It can't be read and there is no past: nobody knows whom it should keep out.
-fn blocks_of_today(
-    read: Result<Blocklist, String>,
-    dispatcher: &Dispatcher,
-    (has_past, is_cleared): (bool, bool),
-) -> anyhow::Result<Blocklist> {
-    match read {
-        Ok(list) if is_cleared && list != *dispatcher.blocklist() => {
-            printer::tell(
-                "blocklist.toml is gone along with mapping.toml; the blocks that were in force last stay until it is back",
-            );
-            Ok(dispatcher.blocklist().clone())
-        }
-        Ok(list) => Ok(list),
-        Err(why) if has_past => {
-            printer::tell_drawn(why.trim_end());
-            printer::tell(
-                "blocklist.toml is not in force; the blocks that were in force last stay until it is mended",
-            );
-            Ok(dispatcher.blocklist().clone())
-        }
-        Err(why) => {
-            printer::tell_drawn(why.trim_end());
-            anyhow::bail!("mend blocklist.toml: nobody knows whom it should keep out")
-        }
-    }
+/// Whether the house began already.
+fn has_past(found: &store::Recovered) -> bool {
+    found.last > InputNo(0) || found.snapshot.is_some()
 }
 
 /// Snapshot and tail, each input under the mapping that was in force when it came; a house that did not begin yet, where there is
@@ -315,10 +286,18 @@ fn bring_back(
     found: store::Recovered,
     house: &House,
     blocklist: &Blocklist,
-    config: Config,
+    settings: &Settings,
     now: Now,
 ) -> anyhow::Result<Dispatcher> {
     let today = &house.program;
+    // What was in force before goes on until `adopt`: the tail came about under that.
+    let config = Config {
+        conduct: match has_past(&found) {
+            true => Conduct::default(),
+            false => conduct(settings),
+        },
+        ..Config::default()
+    };
     let mut programs = Programs::knowing(Arc::clone(today));
     let newest = found.snapshot.as_ref().map_or(InputNo(0), |taken| taken.no);
     let restored = replay::restore(

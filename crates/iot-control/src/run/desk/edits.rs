@@ -2,19 +2,23 @@
 
 use std::{rc::Rc, sync::Arc, time::Duration};
 
+use broker::Core;
 use dispatcher::{Blocklist, explain::Explainer};
 use mapping::program::Succession;
 use replay::changes::changes;
 use tokio::{sync::mpsc, task::spawn_blocking, time::timeout};
+use types::Now;
 
 use super::{Desk, blocks::follow};
 use crate::{
     log, printer,
     run::{
         announce::count,
+        app::App,
         home_assistant,
         house::House,
         recover::tell_of_logins,
+        users::OfNobody,
         watch::{Edit, Files},
     },
 };
@@ -163,34 +167,15 @@ impl Desk {
         }
         self.tell_concerns(&house.program);
         let succession = Succession::new(&before, &house.program);
-        let (time, changes, announced, logins, blocked) = self.server.enter(|core, app, now| {
-            let either = blocks.map(|blocks| app.dispatcher.blocklist().or(blocks));
-            let mut blocked = follow(core, app, now, either.as_ref());
-            app.reload(core, now, house, &succession);
-            blocked += follow(core, app, now, blocks);
-            let changes = changes(&succession);
-            let explainer = Explainer::new(app.dispatcher.program());
-            log::go_by(explainer.zone().clone());
-            let mut logins: Vec<_> = app.logins.kept.of_no_device(&house.program).collect();
-            let spoke_before: Vec<_> = app.logins.kept.of_no_device(&before).collect();
-            logins.retain(|login| !spoke_before.contains(login));
-            let time = explainer.time(now.wall);
-            (time, changes, app.announced(), logins, blocked)
-        });
-        if let Some(text) = announced {
+        let came = self
+            .server
+            .enter(|core, app, now| enforce(core, app, now, (house, blocks), &succession));
+        if let Some(text) = came.announced {
             let folder = self.state.clone();
             spawn_blocking(move || home_assistant::keep(&folder, &text));
         }
-        printer::tell(format_args!(
-            "{time} the edited files are in force: {}, {}, {}{changes}",
-            count(house.program.devices.len(), "device"),
-            count(house.program.rules.len(), "rule"),
-            match house.tests {
-                0 => "no tests".to_owned(),
-                tests => format!("{} passed", count(tests, "test")),
-            },
-        ));
-        tell_of_logins(logins);
+        tell_in_force(house, &came.time, &came.changes);
+        tell_of_logins(came.logins);
         // Always: they know things by their places in the program.
         if self.is_simulated()
             && let Err(error) = self.simulate(&house.program, Some(&succession))
@@ -199,6 +184,59 @@ impl Desk {
                 "the simulated modules could not follow the edit: {error}"
             ));
         }
-        blocked
+        came.blocked
     }
+}
+
+/// What came of an edit that is in force.
+struct Came {
+    /// When, as people read it.
+    time: String,
+    /// What is otherwise, in words.
+    changes: String,
+    /// What Home Assistant is told of the house, where that changed.
+    announced: Option<String>,
+    /// Logins that spoke for a device until now.
+    logins: Vec<OfNobody>,
+    /// How many blocks came, changed or went.
+    blocked: usize,
+}
+
+/// Brings `house` into force at once with its blocks: no message comes between.
+fn enforce(
+    core: &mut Core,
+    app: &mut App,
+    now: Now,
+    (house, blocks): (&House, Option<&Blocklist>),
+    succession: &Succession<'_>,
+) -> Came {
+    let before = Arc::clone(app.dispatcher.program());
+    let either = blocks.map(|blocks| app.dispatcher.blocklist().or(blocks));
+    let mut blocked = follow(core, app, now, either.as_ref());
+    app.reload(core, now, house, succession);
+    blocked += follow(core, app, now, blocks);
+    let explainer = Explainer::new(app.dispatcher.program());
+    log::go_by(explainer.zone().clone());
+    let mut logins: Vec<_> = app.logins.kept.of_no_device(&house.program).collect();
+    let spoke_before: Vec<_> = app.logins.kept.of_no_device(&before).collect();
+    logins.retain(|login| !spoke_before.contains(login));
+    Came {
+        time: explainer.time(now.wall),
+        changes: changes(succession),
+        announced: app.announced(),
+        logins,
+        blocked,
+    }
+}
+
+fn tell_in_force(house: &House, time: &str, changes: &str) {
+    printer::tell(format_args!(
+        "{time} the edited files are in force: {}, {}, {}{changes}",
+        count(house.program.devices.len(), "device"),
+        count(house.program.rules.len(), "rule"),
+        match house.tests {
+            0 => "no tests".to_owned(),
+            tests => format!("{} passed", count(tests, "test")),
+        },
+    ));
 }
