@@ -6,6 +6,7 @@ use std::{
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     thread,
 };
 
@@ -236,15 +237,21 @@ impl Drop for External {
 }
 
 /// A port that nobody has, of those that no system gives to whoever connects: while a broker is down nobody gets its port by
-/// chance, and a client that knocks there does not reach itself.
+/// chance, and a client that knocks there does not reach itself. Tests in one process each get another one.
 fn free_port() -> u16 {
     const FIRST: u32 = 10_000;
     const PORTS: u32 = 20_000;
-    let own = std::process::id();
-    let ports = (0..PORTS).map(|step| FIRST + own.wrapping_mul(7).wrapping_add(step) % PORTS);
-    let mut ports = ports.map(|port| u16::try_from(port).expect("it is below 30,000"));
-    let free = ports.find(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok());
-    free.expect("some port is free")
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    let own = std::process::id().wrapping_mul(61);
+    loop {
+        let nth = TAKEN.fetch_add(1, Ordering::Relaxed);
+        assert!(nth < PORTS, "no port is free");
+        let port = FIRST + own.wrapping_add(nth) % PORTS;
+        let port = u16::try_from(port).expect("it is below 30,000");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Writes a file of logins as mosquitto reads it.
