@@ -4,7 +4,9 @@ use crate::db::{Database, DatabaseReader, DbError, Rejected, Snapshot};
 use crate::folder::{FolderError, FolderLock, Original, StateFolder};
 use crate::handle::{Inner, StoreHandle};
 use crate::health::{Health, HealthState};
-use crate::journal::{CutOff, Damage, Journal, JournalError, JournalReader, Lost, TornTail};
+use crate::journal::{
+    CutOff, Damage, Journal, JournalError, JournalReader, Lost, TornTail, Unopened,
+};
 use crate::queue::Queue;
 use crate::reserve;
 use crate::writer::{Options, Writer};
@@ -88,6 +90,12 @@ impl Store {
         let newest = database.read().newest_snapshot(InputNo(u64::MAX));
         let (snapshot, rejected) = or_warn(newest, "no snapshot can be used", &mut warnings);
         let from = snapshot.as_ref().map_or(InputNo(0), |s| s.no);
+        let mut unopened = found.unopened.into_iter();
+        if let Some(Unopened { file, source, .. }) =
+            unopened.find(|it| it.until.is_none_or(|until| until > from))
+        {
+            return Err(JournalError::Unopened { file, source }.into());
+        }
         // What is lost as a whole was told.
         let cut_off = if is_lost { None } else { journal.cut_off(from) };
         let written = cut_off.as_ref().map_or(InputNo(0), |cut_off| cut_off.until);

@@ -148,7 +148,7 @@ fn look(folder: &Path) -> Result<(Journal, Found), JournalError> {
                 new
             }
             Err(JournalError::Io { source, .. }) => source.kind() == io::ErrorKind::NotFound,
-            Err(JournalError::Newer { .. }) => false,
+            Err(JournalError::Unopened { .. } | JournalError::Newer { .. }) => false,
         };
         if !moves || tries == TRIES_MAX {
             return opened;

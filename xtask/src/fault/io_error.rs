@@ -38,6 +38,9 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// Calls that put something on the disk: an error of one that nobody looks at loses what people count on.
 const WRITES: [&str; 4] = ["pwrite64", "write", "fsync", "fdatasync"];
 
+/// Calls by which a file is opened: an error that nobody looks at passes over what it holds.
+const OPENS: [&str; 2] = ["openat", "statx"];
+
 /// Calls that change what is on the disk.
 const CHANGES: [&str; 9] = [
     "pwrite64",
@@ -54,7 +57,7 @@ const CHANGES: [&str; 9] = [
 /// Calls that take room on the disk.
 const TAKES_ROOM: [&str; 3] = ["pwrite64", "write", "ftruncate"];
 
-/// Of so many writes to one file each fails in the short form, evenly over the run.
+/// So many writes to one file fail in the short form, and so many opens, evenly over the run.
 const QUICK_WRITES: usize = 4;
 
 /// See the module.
@@ -79,7 +82,7 @@ pub(crate) fn run(way: &Way) -> Result<Findings> {
 
 /// How many calls of a name on a file fail in the short form.
 fn quick_of(name: &str) -> usize {
-    if WRITES.contains(&name) {
+    if WRITES.contains(&name) || OPENS.contains(&name) {
         QUICK_WRITES
     } else {
         1
@@ -178,10 +181,14 @@ impl Trial {
             for (name, number) in cases {
                 let what = format!("{error} at {name} {number}{more}");
                 let when = format!("{number}{more}");
+                let before = (self.lost, self.undone, self.silent);
                 match self.strike(name, On::State, (error, &when), Path::new("/dev/null")) {
                     Ok(Came::Ended) => ended += 1,
                     Ok(Came::Served { .. }) => {}
                     Err(wrong) => findings.holds(&format!("{what}: {wrong:#}"), false),
+                }
+                if before != (self.lost, self.undone, self.silent) {
+                    findings.note(format!("not survived: {what}"));
                 }
             }
             let from = if more.is_empty() { "at" } else { "from" };
@@ -341,11 +348,11 @@ fn counted(trace: &str) -> Vec<Call> {
 }
 
 /// Of the calls of each name on each file as many as `most` says for the name, evenly over the run: names and numbers. What
-/// changes nothing is sampled by its name alone.
+/// changes nothing is sampled by its name alone, but on the journal.
 fn sample(calls: &[Call], most: impl Fn(&str) -> usize) -> Vec<(String, usize)> {
     let mut groups: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
     for call in calls {
-        let file = if CHANGES.contains(&&*call.name) {
+        let file = if CHANGES.contains(&&*call.name) || call.file.ends_with(".journal") {
             &*call.file
         } else {
             ""

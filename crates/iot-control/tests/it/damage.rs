@@ -1,12 +1,16 @@
 //! A state folder that is damaged: the house comes up with all that can be read and says what can't, or says
 //! how to mend it.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
 
 use store::{Database, DatabaseReader, Snapshot};
 use types::InputNo;
 
-use crate::harness::{Dispatcher, House, Kind};
+use crate::harness::{Dispatcher, House, Kind, failing, finish, kill_when};
 
 /// Counts presses of the desk's button; key 40 tells how many there were.
 const COUNTING: &str = r#"
@@ -618,4 +622,51 @@ fn a_state_folder_that_others_may_read_or_that_is_no_folder_is_refused_with_what
     fs::write(&journal, "").unwrap();
     let said = house.start_fails();
     assert!(said.contains("something else stands there"), "{said}");
+}
+
+/// A house with nine presses in its newest journal file, killed.
+fn with_presses() -> (House, PathBuf) {
+    let house = House::with_rules(COUNTING).without_memory();
+    let dispatcher = house.start();
+    press(&dispatcher, PRESSES);
+    dispatcher.kill_9();
+    let newest = house.segments().pop().unwrap();
+    (house, newest)
+}
+
+#[test]
+fn a_newest_journal_file_that_the_disk_does_not_open_is_not_passed_over() {
+    let (house, newest) = with_presses();
+    for calls in [
+        "openat:error=EIO:when=2",
+        "openat:error=EIO:when=1+",
+        "statx:error=EIO:when=2+",
+    ] {
+        let run = house.run_on("127.0.0.1:0");
+        let Some(run) = failing(&run, calls, &newest) else {
+            return;
+        };
+        let ended = finish(run, "");
+        assert_eq!(ended.code, Some(1), "{calls}: {ended:?}");
+        let said = ended.stderr;
+        assert!(said.contains(&newest.display().to_string()), "{said}");
+        assert!(said.contains("Input/output error"), "{said}");
+        assert!(said.contains("move it away"), "{said}");
+    }
+    assert_eq!(presses(&house.start()), PRESSES);
+}
+
+#[test]
+fn what_the_disk_does_not_read_at_the_journals_end_is_not_cut_off() {
+    let (house, newest) = with_presses();
+    let before = fs::read(&newest).unwrap();
+    let run = house.run_on("127.0.0.1:0");
+    // The first read is of the header.
+    let Some(run) = failing(&run, "pread64:error=EIO:when=2+", &newest) else {
+        return;
+    };
+    let next = newest.with_file_name("00000002.journal");
+    kill_when(run, "a journal file of this start", || next.exists());
+    assert_eq!(fs::read(&newest).unwrap(), before);
+    assert_eq!(presses(&house.start()), PRESSES);
 }

@@ -29,7 +29,7 @@ pub use damage::{Damage, Gap, GapCause, TornTail};
 pub use end::CutOff;
 pub use lost::{Begun, Lost};
 pub(crate) use memory::{files, leads_to_memory};
-pub use open::{Found, JournalError};
+pub use open::{Found, JournalError, Unopened};
 pub use reader::{JournalReader, JournalView, ReadError};
 pub use record::{BODY_BYTES_MAX, Class, Record};
 

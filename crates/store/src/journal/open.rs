@@ -31,6 +31,19 @@ pub struct Found {
     pub damaged: Vec<Damage>,
     /// When the last record was taken.
     pub last_now: Option<Now>,
+    /// Segments that the disk did not open, which are told as damaged too. Nothing of them was listed.
+    pub unopened: Vec<Unopened>,
+}
+
+/// A segment that is there and that the operating system did not open.
+#[derive(Debug)]
+pub struct Unopened {
+    /// The segment.
+    pub file: PathBuf,
+    /// What the operating system says.
+    pub source: io::Error,
+    /// The last input that can be in it; `None`: any later one may be.
+    pub until: Option<InputNo>,
 }
 
 /// Why a journal can't be opened.
@@ -41,6 +54,14 @@ pub enum JournalError {
     Io {
         /// The file or folder.
         path: PathBuf,
+        /// What it says.
+        source: io::Error,
+    },
+    /// The operating system does not open a segment that holds what no snapshot has. To start without it would be to go
+    /// on as if that had never been, also once the disk reads again.
+    Unopened {
+        /// The segment.
+        file: PathBuf,
         /// What it says.
         source: io::Error,
     },
@@ -62,6 +83,12 @@ impl fmt::Display for JournalError {
                 path.display(),
                 how_to_mend(source)
             ),
+            Self::Unopened { file, .. } => write!(
+                f,
+                "can't open the journal at {}, which holds what no snapshot has; it is tried again at the next start. Check the disk; where it \
+                 never opens this file again move it away: then the house goes on with what came before",
+                file.display()
+            ),
             Self::Newer { file, what } => write!(
                 f,
                 "{} was written by a newer iot-control ({what}); start that version, or restore a backup made before the upgrade",
@@ -74,7 +101,7 @@ impl fmt::Display for JournalError {
 impl std::error::Error for JournalError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Io { source, .. } => Some(source),
+            Self::Io { source, .. } | Self::Unopened { source, .. } => Some(source),
             Self::Newer { .. } => None,
         }
     }
@@ -113,6 +140,11 @@ impl Journal {
         for &sequence in &sequences {
             journal.list(sequence, Some(&sequence) == sequences.last(), &mut found)?;
         }
+        for unopened in &mut found.unopened {
+            let segments = journal.view.segments();
+            let next = segments.iter().find(|it| it.path > unopened.file);
+            unopened.until = next.map(|next| next.header.previous);
+        }
         let last = journal.view.segments().last().cloned();
         let unlisted = sequences
             .last()
@@ -129,7 +161,7 @@ impl Journal {
         if let Some(newest) = unlisted {
             // Which numbers are in it is unknown. None of them must be used again.
             let bytes = newest.metadata().map_or(0, |metadata| metadata.len());
-            journal.last = InputNo(journal.last.0 + bytes / FRAME_BYTES_MIN + 1);
+            journal.last = numbers_behind(journal.last, bytes);
         }
         Ok((journal, found))
     }
@@ -161,16 +193,24 @@ impl Journal {
         let (file, end) = match open_file(&path) {
             Ok(opened) => opened,
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(io(error)),
-            Err(error) => {
+            Err(source) => {
                 found.damaged.push(Damage {
-                    file: path,
+                    file: path.clone(),
                     offset: 0,
                     bytes: 0,
                     behind: 0,
                     is_unwritten: false,
-                    trouble: Some(error.to_string()),
+                    trouble: Some(source.to_string()),
                     set_aside: None,
                 });
+                // What is no file at all never gets one.
+                if source.raw_os_error().is_some() {
+                    found.unopened.push(Unopened {
+                        file: path,
+                        source,
+                        until: None,
+                    });
+                }
                 return Ok(());
             }
         };
@@ -280,6 +320,7 @@ impl Journal {
         // Damage, and how many records came before it.
         let mut damaged: Vec<(Damage, u64)> = Vec::new();
         let mut records = 0;
+        let mut unread_bytes = 0;
         let torn_bytes = loop {
             match cursor.step(last.end) {
                 Step::Record(meta, _) => {
@@ -296,30 +337,46 @@ impl Journal {
                 Step::Blank | Step::Bad => {
                     let offset = cursor.offset();
                     let used = used_bytes(cursor.file(), offset, last.end);
-                    if !cursor.resync(offset + used) {
+                    let goes_on = cursor.resync(offset + used);
+                    let trouble = cursor.trouble();
+                    if !goes_on && trouble.is_none() {
                         break used;
                     }
+                    let until = if goes_on {
+                        cursor.offset()
+                    } else {
+                        offset + used
+                    };
                     // That of a header was said when it was listed.
                     if records > 0 || last.has_header {
                         let damage = Damage {
                             file: last.path.clone(),
                             offset,
-                            bytes: cursor.offset() - offset,
+                            bytes: until - offset,
                             behind: 0,
-                            is_unwritten: is_mostly_zeros(cursor.file(), offset, cursor.offset()),
-                            trouble: cursor.trouble(),
+                            is_unwritten: is_mostly_zeros(cursor.file(), offset, until),
+                            trouble,
                             set_aside: None,
                         };
                         damaged.push((damage, records));
+                    }
+                    if !goes_on {
+                        unread_bytes = used;
+                        break 0;
                     }
                 }
             }
         };
         let end = cursor.offset();
-        self.last = cursor.chain().no;
+        let last_read = cursor.chain().no;
+        // Which numbers are in what can't be read is unknown. None of them must be used again.
+        self.last = match unread_bytes {
+            0 => last_read,
+            bytes => numbers_behind(last_read, bytes),
+        };
         self.last_at = now.at;
         self.end = (records > 0).then_some(End {
-            no: self.last,
+            no: last_read,
             wall: now.wall,
         });
         found.last_now = Some(now);
@@ -349,7 +406,8 @@ impl Journal {
                 set_aside: self.set_aside_torn(last, &cursor, torn_bytes).ok(),
             });
         }
-        if torn_bytes > 0 || !is_whole {
+        // What the disk does not read now it may read later.
+        if torn_bytes > 0 || (!is_whole && unread_bytes == 0) {
             file.set_len(end).map_err(&io)?;
             file.sync().map_err(&io)?;
         }
@@ -433,6 +491,11 @@ impl Journal {
             }
         }
     }
+}
+
+/// The last number that so many bytes behind `last` can hold.
+fn numbers_behind(last: InputNo, bytes: u64) -> InputNo {
+    InputNo(last.0 + bytes / FRAME_BYTES_MIN + 1)
 }
 
 /// No segment is longer: what stands behind it is none of ours, and looking through the terabytes that a sparse

@@ -3,10 +3,13 @@
 use std::{
     ffi::OsStr,
     io::Write,
+    path::Path,
     process::{Command, Stdio},
 };
 
 use serde_json::Value as Json;
+
+use super::{kind::say_if_missing, wait::until};
 
 /// What a command printed and how it ended.
 #[derive(Clone, Debug)]
@@ -68,4 +71,36 @@ pub fn finish(mut command: Command, input: &str) -> Output {
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
     }
+}
+
+/// Starts a command and kills it with `kill -9` as soon as `is` says so.
+pub fn kill_when(mut command: Command, what: &str, is: impl Fn() -> bool) {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    until(what, || is().then_some(()));
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// `command` where some of its calls on `file` fail: `calls` as strace has it after `inject=`. `None`: strace is not installed, or
+/// may not look at a process of ours.
+pub fn failing(command: &Command, calls: &str, file: &Path) -> Option<Command> {
+    let mut strace = Command::new("strace");
+    strace.args(["-qq", "-f", "-o", "/dev/null"]);
+    let can = strace.arg("true").output();
+    if !say_if_missing("strace", can.is_ok_and(|can| can.status.success())) {
+        return None;
+    }
+    let mut failing = Command::new("strace");
+    // The command stays our own child: what ends it ends no tracer.
+    failing.args(["-D", "-qq", "-f", "-o", "/dev/null", "-P"]);
+    failing.arg(file).args(["-e", &format!("inject={calls}")]);
+    failing.arg(command.get_program()).args(command.get_args());
+    failing.env_clear();
+    let envs = command.get_envs();
+    failing.envs(envs.filter_map(|(key, value)| Some((key, value?))));
+    Some(failing)
 }

@@ -5,17 +5,16 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    process::Stdio,
+    process::Command,
 };
 
 use tempfile::TempDir;
 use wire::Identity;
 
 use super::{
-    command::{finish, iot_control, run},
+    command::{finish, iot_control, kill_when, run},
     dispatcher::Dispatcher,
     module::identity,
-    wait::until,
 };
 
 /// A house of three modules: a piano, a hall with lamp and motion sensor, a desk with button and lamp.
@@ -149,22 +148,21 @@ impl House {
         Dispatcher::start(self, &[])
     }
 
-    /// Starts the dispatcher and kills it with `kill -9` as soon as `is` says so, ready or not.
-    pub fn start_and_kill_when(&self, what: &str, is: impl Fn() -> bool) {
+    /// `iot-control run` for this house, not started yet.
+    pub fn run_on(&self, address: &str) -> Command {
         let (folder, state) = (self.folder(), self.state());
-        let words = [Path::new("run"), &folder, Path::new("--state"), &state];
-        let mut child = iot_control()
-            .args(words)
+        let mut command = iot_control();
+        command
+            .args([Path::new("run"), &folder, Path::new("--state"), &state])
             .envs(self.surroundings())
             .env("IOT_CONTROL__WEB__LISTEN", "")
-            .env("IOT_CONTROL__MQTT__LISTEN", "127.0.0.1:0")
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        until(what, || is().then_some(()));
-        child.kill().unwrap();
-        child.wait().unwrap();
+            .env("IOT_CONTROL__MQTT__LISTEN", address);
+        command
+    }
+
+    /// Starts the dispatcher and kills it with `kill -9` as soon as `is` says so, ready or not.
+    pub fn start_and_kill_when(&self, what: &str, is: impl Fn() -> bool) {
+        kill_when(self.run_on("127.0.0.1:0"), what, is);
     }
 
     /// Starts a dispatcher that must not come up; gives what it said.
@@ -174,14 +172,7 @@ impl House {
 
     /// As [`Self::start_fails`], where it is to listen on `address`.
     pub fn start_on_fails(&self, address: &str) -> String {
-        let (folder, state) = (self.folder(), self.state());
-        let mut command = iot_control();
-        command
-            .args([Path::new("run"), &folder, Path::new("--state"), &state])
-            .envs(self.surroundings())
-            .env("IOT_CONTROL__WEB__LISTEN", "")
-            .env("IOT_CONTROL__MQTT__LISTEN", address);
-        let ended = finish(command, "");
+        let ended = finish(self.run_on(address), "");
         assert_eq!(ended.code, Some(1), "{ended:?}");
         ended.stderr
     }

@@ -20,7 +20,7 @@ mod wait;
 
 pub use board::{Board, Flash, image};
 pub use client::{Client, Connect, Message, Will};
-pub use command::{Output, finish, iot_control, run};
+pub use command::{Output, failing, finish, iot_control, kill_when, run};
 pub use dispatcher::Dispatcher;
 pub use editor::{Editor, place};
 pub(crate) use external::at_each_broker;
