@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::json;
 
-use crate::harness::{House, Kind, Output, run};
+use crate::harness::{House, Kind, Output, finish, run};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -530,16 +530,11 @@ fn devices_are_shown_to_people_and_machines() {
 
 /// `run` on an address where it can't stay.
 fn start_on(house: &House, address: &str) -> Output {
-    let output = crate::harness::iot_control()
+    let mut command = crate::harness::iot_control();
+    command
         .args(["run", &folder_of(house), "--state"])
         .arg(house.state())
         .env("IOT_CONTROL__WEB__LISTEN", "")
-        .env("IOT_CONTROL__MQTT__LISTEN", address)
-        .output()
-        .unwrap();
-    Output {
-        code: output.status.code(),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
+        .env("IOT_CONTROL__MQTT__LISTEN", address);
+    finish(command, "")
 }

@@ -2,10 +2,10 @@
 //! carries frames, and can neither read nor forge them.
 
 use device::Drive;
-use wire::{Handle, Identity, Topic, Will};
+use wire::{Topic, Will};
 
 use crate::harness::{
-    At, Client, Did, Dispatcher, External, House, Message, Module, at_each_broker, until,
+    At, Client, Did, Dispatcher, External, House, Message, Module, at_each_broker, topic, until,
 };
 
 at_each_broker! {
@@ -36,11 +36,6 @@ fn at(external: &External) -> At {
         port: external.port(),
         login: None,
     }
-}
-
-fn topic(identity: &Identity, of: fn(Handle) -> Topic) -> String {
-    let handle = Handle::of(&identity.device_public);
-    of(handle).text(identity.site).as_str().to_owned()
 }
 
 fn counted(dispatcher: &Dispatcher<'_>, counter: &str) -> u64 {

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use device::Sample;
 use wire::{Handle, Identity, Topic, Will};
 
-use crate::harness::{At, Client, Did, Dispatcher, House, Kind, Login, Message, Module, until};
+use crate::harness::{
+    At, Client, Did, Dispatcher, House, Kind, Login, Message, Module, topic, until,
+};
 
 const UDP: (&str, &str) = ("UDP__LISTEN", "127.0.0.1:0");
 
@@ -20,11 +22,6 @@ fn at(dispatcher: &Dispatcher<'_>) -> At {
         port: dispatcher.port(),
         login: None,
     }
-}
-
-fn topic(identity: &Identity, of: fn(Handle) -> Topic) -> String {
-    let handle = Handle::of(&identity.device_public);
-    of(handle).text(identity.site).as_str().to_owned()
 }
 
 /// What anybody could log in with who knows a device's handle.

@@ -72,6 +72,15 @@ fn a_timer_that_was_started_again_before_kill_9_runs_from_its_second_start() {
     assert!(off.at - start >= TIMER, "{:?}", off.at - start);
 }
 
+/// A house of which key 50 was pressed, killed and started again, and when it was pressed.
+fn pressed_and_killed(house: &House) -> (Dispatcher<'_>, Instant) {
+    let dispatcher = house.start();
+    let mut piano = dispatcher.device_client(Kind::RumqttcV5, "piano", &[]);
+    let start = Instant::now();
+    assert_eq!(piano.publish(KEYS, &press(50)), 0);
+    (dispatcher.kill_9_and_restart(), start)
+}
+
 #[test]
 fn a_rule_that_waited_at_kill_9_goes_on_with_its_event_on_time() {
     let house = House::with_rules(
@@ -82,11 +91,7 @@ fn a_rule_that_waited_at_kill_9_goes_on_with_its_event_on_time() {
         do = ["hall.lamp.on", { wait = "3s" }, { set = "hall.lamp", brightness = "${event.velocity}" }]
         "#,
     );
-    let dispatcher = house.start();
-    let mut piano = dispatcher.device_client(Kind::RumqttcV5, "piano", &[]);
-    let start = Instant::now();
-    assert_eq!(piano.publish(KEYS, &press(50)), 0);
-    let dispatcher = dispatcher.kill_9_and_restart();
+    let (dispatcher, start) = pressed_and_killed(&house);
     let hall = dispatcher.device_client(Kind::RumqttcV5, "hall", &[TARGET]);
     let dimmed = hall.field(0, TARGET, "brightness", 80);
     let after = dimmed.at - start;
@@ -133,11 +138,7 @@ fn what_was_on_for_a_time_at_kill_9_goes_off_on_time_and_says_what_is_left() {
         do = [{ on = "hall.lamp", for = "4s" }, { hold = "hall.lamp", for = "1h" }]
         "#,
     );
-    let dispatcher = house.start();
-    let mut piano = dispatcher.device_client(Kind::RumqttcV5, "piano", &[]);
-    let start = Instant::now();
-    assert_eq!(piano.publish(KEYS, &press(50)), 0);
-    let dispatcher = dispatcher.kill_9_and_restart();
+    let (dispatcher, start) = pressed_and_killed(&house);
     let hall = dispatcher.device_client(Kind::RumqttcV5, "hall", &[TARGET]);
     let on = hall.find(0, "its target", |message| message.topic == TARGET);
     let left_ms = on.json()["for_ms"].as_u64().expect("what is left");

@@ -1,7 +1,9 @@
 //! A mapping that the disk does not take is not in force: no restart could tell what inputs came to under it. The one before goes
 //! on, and the edit is taken up by itself once it can be kept.
 
-use std::fs;
+use std::{fs, path::PathBuf};
+
+use tempfile::TempDir;
 
 use crate::{
     disk::{SmallDisk, client, limit_files},
@@ -150,14 +152,22 @@ fn blocks_that_an_edit_lifts_hold_until_its_mapping_can_be_kept() {
     dispatcher.device_is("table", "is let in", |table| table["blocked"] == "");
 }
 
-#[test]
-fn a_start_whose_mapping_the_disk_does_not_take_goes_on_with_the_one_before() {
-    let house = House::new(&counts(1));
+/// A folder with a state folder in it that has a small disk of its own, where this machine gives us one; else says so.
+fn small_disk() -> Option<(TempDir, PathBuf, SmallDisk)> {
     let root = tempfile::tempdir().unwrap();
     let state = root.path().join("state");
     fs::create_dir(&state).unwrap();
-    let Some(mut disk) = SmallDisk::at(&state, "3m") else {
+    let Some(disk) = SmallDisk::at(&state, "3m") else {
         println!("skipped: this machine gives us no disk of our own");
+        return None;
+    };
+    Some((root, state, disk))
+}
+
+#[test]
+fn a_start_whose_mapping_the_disk_does_not_take_goes_on_with_the_one_before() {
+    let house = House::new(&counts(1));
+    let Some((root, state, mut disk)) = small_disk() else {
         return;
     };
     let log = root.path().join("log");
@@ -202,11 +212,7 @@ fn a_start_whose_mapping_the_disk_does_not_take_goes_on_with_the_one_before() {
 #[test]
 fn a_first_start_whose_mapping_the_disk_does_not_take_says_so_until_it_is_kept() {
     let house = House::new(&long(&counts(1)));
-    let root = tempfile::tempdir().unwrap();
-    let state = root.path().join("state");
-    fs::create_dir(&state).unwrap();
-    let Some(mut disk) = SmallDisk::at(&state, "3m") else {
-        println!("skipped: this machine gives us no disk of our own");
+    let Some((root, state, mut disk)) = small_disk() else {
         return;
     };
     let folder = state.display();

@@ -1,20 +1,22 @@
 //! The way of a module to its dispatcher: datagrams, or an MQTT 3.1.1 connection of its own to a broker, with its three
 //! topics. One that is lost is made again, as firmware does.
 
-use std::{
-    io::{ErrorKind, Read, Write},
-    net::{SocketAddr, TcpStream, UdpSocket},
-    time::{Duration, Instant},
-};
+use std::{io::ErrorKind, net::SocketAddr, time::Duration};
 
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpStream, UdpSocket},
+    time::{Instant, sleep_until},
+};
 use wire::{Handle, HelloFlags, Identity, Topic, Will};
 
-use super::{house::Login, wait::Log};
+use super::{
+    house::Login,
+    packet::{self, text},
+    wait::Log,
+};
 
-/// How long a module looks at its socket before it looks whether its pins say something.
-const LOOK_EVERY: Duration = Duration::from_millis(2);
-
-/// Pause between two tries to connect.
+/// Pause between two tries to connect: nothing tells that a broker listens again.
 const AGAIN_EVERY: Duration = Duration::from_millis(50);
 
 /// Where a module goes.
@@ -62,7 +64,6 @@ pub enum Came {
     Frame(Vec<u8>),
     /// There is another connection.
     Connected,
-    Nothing,
 }
 
 /// The way.
@@ -86,12 +87,13 @@ struct Mqtt {
     stream: Option<TcpStream>,
     is_subscribed: bool,
     bytes: Vec<u8>,
-    tried: Option<Instant>,
+    /// Not earlier is it tried to connect again.
+    again: Instant,
 }
 
 impl Line {
     /// Of one boot of a module; what it sends is noted in `said`, each connection in `connections`.
-    pub fn to(
+    pub async fn to(
         to: To,
         identity: &Identity,
         boot_id: u64,
@@ -99,14 +101,12 @@ impl Line {
     ) -> Self {
         let way = match to {
             To::Udp(to) => {
-                let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-                socket.set_read_timeout(Some(LOOK_EVERY)).unwrap();
+                let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
                 Way::Udp(socket, to)
             }
             To::Mqtt(at) => {
                 let handle = Handle::of(&identity.device_public);
-                let topics = [Topic::Up(handle), Topic::Down(handle), Topic::Will(handle)];
-                let topics = topics.map(|topic| topic.text(identity.site).as_str().to_owned());
+                let topics = [Topic::Up, Topic::Down, Topic::Will].map(|of| topic(identity, of));
                 let own = Login {
                     user: format!("ic1/{handle}"),
                     password: String::new(),
@@ -120,7 +120,7 @@ impl Line {
                     stream: None,
                     is_subscribed: false,
                     bytes: Vec::new(),
-                    tried: None,
+                    again: Instant::now(),
                 }))
             }
         };
@@ -136,30 +136,40 @@ impl Line {
     }
 
     /// Sends a frame; what does not leave is lost.
-    pub fn send(&mut self, frame: &[u8]) {
+    pub async fn send(&mut self, frame: &[u8]) {
         self.said.push(frame.to_vec());
         match &mut self.way {
             // A dispatcher that is gone comes back as an error here.
-            Way::Udp(socket, to) => drop(socket.send_to(frame, *to)),
+            Way::Udp(socket, to) => drop(socket.send_to(frame, *to).await),
             Way::Mqtt(mqtt) => {
                 let mut body = text(mqtt.topics[0].as_bytes());
                 body.extend(frame);
-                mqtt.write(0x30, &body);
+                mqtt.write(0x30, &body).await;
             }
         }
     }
 
-    /// What comes next, within a moment.
-    pub fn receive(&mut self) -> Came {
+    /// Waits until [`Self::receive`] has something to do. It may be dropped before that.
+    pub async fn ready(&self) {
+        match &self.way {
+            Way::Udp(socket, _) => drop(socket.readable().await),
+            Way::Mqtt(mqtt) => match &mqtt.stream {
+                Some(stream) => drop(stream.readable().await),
+                None => sleep_until(mqtt.again).await,
+            },
+        }
+    }
+
+    /// What came; a connection that is lost is tried again.
+    pub async fn receive(&mut self) -> Vec<Came> {
         match &mut self.way {
             Way::Udp(socket, _) => {
                 let mut room = [0; wire::FRAME_LEN_MAX + 1];
-                match socket.recv_from(&mut room) {
-                    Ok((len, _)) => Came::Frame(room[..len].to_vec()),
-                    Err(_) => Came::Nothing,
-                }
+                let came = socket.try_recv_from(&mut room).into_iter();
+                came.map(|(len, _)| Came::Frame(room[..len].to_vec()))
+                    .collect()
             }
-            Way::Mqtt(mqtt) => mqtt.receive(),
+            Way::Mqtt(mqtt) => mqtt.receive().await,
         }
     }
 
@@ -171,71 +181,65 @@ impl Line {
     }
 
     /// Says goodbye; without it a broker publishes the last will.
-    pub fn leave(mut self) {
+    pub async fn leave(mut self) {
         if let Way::Mqtt(mqtt) = &mut self.way {
-            mqtt.write(0xE0, &[]);
+            mqtt.write(0xE0, &[]).await;
         }
     }
 }
 
 impl Mqtt {
-    fn receive(&mut self) -> Came {
-        if self.stream.is_none() {
-            self.connect();
-        }
-        let Some(stream) = &mut self.stream else {
-            std::thread::sleep(LOOK_EVERY);
-            return Came::Nothing;
+    async fn receive(&mut self) -> Vec<Came> {
+        let Some(stream) = &self.stream else {
+            self.connect().await;
+            return Vec::new();
         };
-        if let Some((first, body)) = packet(&mut self.bytes) {
-            return self.take(first, &body);
-        }
         let mut room = [0; 4_096];
-        match stream.read(&mut room) {
+        match stream.try_read(&mut room) {
             Ok(0) => self.lose(),
             Ok(len) => self.bytes.extend(&room[..len]),
-            Err(error) if [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&error.kind()) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(_) => self.lose(),
         }
-        Came::Nothing
+        let mut all = Vec::new();
+        while let Some((first, body)) = packet::take(&mut self.bytes) {
+            all.extend(self.take(first, &body).await);
+        }
+        all
     }
 
-    fn take(&mut self, first: u8, body: &[u8]) -> Came {
+    async fn take(&mut self, first: u8, body: &[u8]) -> Option<Came> {
         match first >> 4 {
             2 if body[1] == 0 => {
                 let mut subscribe = vec![0, 1];
                 subscribe.extend(text(self.topics[1].as_bytes()));
                 subscribe.push(0);
-                self.write(0x82, &subscribe);
-                Came::Nothing
+                self.write(0x82, &subscribe).await;
+                None
             }
             2 => {
                 self.lose();
-                Came::Nothing
+                None
             }
             9 => {
                 assert_eq!(body, [0, 1, 0], "its own topic is granted");
                 self.is_subscribed = true;
                 self.connections.push(());
-                Came::Connected
+                Some(Came::Connected)
             }
             3 => {
                 let len = usize::from(u16::from_be_bytes([body[0], body[1]]));
-                Came::Frame(body[2 + len..].to_vec())
+                Some(Came::Frame(body[2 + len..].to_vec()))
             }
-            _ => Came::Nothing,
+            _ => None,
         }
     }
 
-    fn connect(&mut self) {
-        if { self.tried }.is_some_and(|tried| tried.elapsed() < AGAIN_EVERY) {
-            return;
-        }
-        self.tried = Some(Instant::now());
-        let Ok(stream) = TcpStream::connect(("127.0.0.1", self.at.port)) else {
+    async fn connect(&mut self) {
+        self.again = Instant::now() + AGAIN_EVERY;
+        let Ok(stream) = TcpStream::connect(("127.0.0.1", self.at.port)).await else {
             return;
         };
-        stream.set_read_timeout(Some(LOOK_EVERY)).unwrap();
         stream.set_nodelay(true).unwrap();
         self.stream = Some(stream);
         let mut body = text(b"MQTT");
@@ -250,20 +254,13 @@ impl Mqtt {
         body.extend(text(&will.encode()));
         body.extend(text(self.login.user.as_bytes()));
         body.extend(text(self.login.password.as_bytes()));
-        self.write(0x10, &body);
+        self.write(0x10, &body).await;
     }
 
-    fn write(&mut self, first: u8, body: &[u8]) {
-        let mut bytes = vec![first];
-        let mut len = body.len();
-        while len > 0x7F {
-            bytes.push((len & 0x7F) as u8 | 0x80);
-            len >>= 7;
-        }
-        bytes.push(len as u8);
-        bytes.extend(body);
-        let stream = self.stream.as_mut();
-        if stream.is_some_and(|stream| stream.write_all(&bytes).is_err()) {
+    async fn write(&mut self, first: u8, body: &[u8]) {
+        if let Some(stream) = &mut self.stream
+            && stream.write_all(&packet::bytes(first, body)).await.is_err()
+        {
             self.lose();
         }
     }
@@ -275,28 +272,8 @@ impl Mqtt {
     }
 }
 
-/// Bytes with their length in front, as MQTT has texts.
-fn text(text: &[u8]) -> Vec<u8> {
-    let mut bytes = (text.len() as u16).to_be_bytes().to_vec();
-    bytes.extend(text);
-    bytes
-}
-
-/// Takes a whole packet out of what came: its first byte and its body.
-fn packet(bytes: &mut Vec<u8>) -> Option<(u8, Vec<u8>)> {
-    let (mut len, mut at) = (0, 1);
-    loop {
-        let byte = *bytes.get(at)?;
-        len |= usize::from(byte & 0x7F) << (7 * (at - 1));
-        at += 1;
-        if byte & 0x80 == 0 {
-            break;
-        }
-    }
-    if bytes.len() < at + len {
-        return None;
-    }
-    let rest = bytes.split_off(at + len);
-    let whole = std::mem::replace(bytes, rest);
-    Some((whole[0], whole[at..].to_vec()))
+/// A topic of a module at a broker.
+pub fn topic(identity: &Identity, of: fn(Handle) -> Topic) -> String {
+    let handle = Handle::of(&identity.device_public);
+    of(handle).text(identity.site).as_str().to_owned()
 }

@@ -3,14 +3,18 @@
 
 use std::{
     path::Path,
-    sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel},
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use device::{Drive, Runtime, Sample};
+use device::{Drive, Runtime, Sample, record_len};
 use link::Millis;
 use rand_core::{CryptoRng, RngCore};
+use tokio::{
+    runtime,
+    sync::mpsc::{Receiver, Sender, channel},
+    time::{Instant, sleep_until},
+};
 use wire::{HelloPayload, Identity};
 
 use super::{
@@ -20,6 +24,15 @@ use super::{
 
 /// How long a finger stays, and stays away: longer than a button is given to bounce.
 const FINGER: Duration = Duration::from_millis(25);
+
+/// A module has no more.
+const CHANNELS: usize = 16;
+
+/// No timer is set farther ahead: a module that waits for nothing has no deadline.
+const AHEAD_MAX_MS: u64 = 60_000;
+
+/// Without a connection a module looks no more often than this at what is due.
+const LOST_LOOK_MS: u64 = 10;
 
 /// What a module told.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,7 +51,7 @@ enum Order {
 
 /// A running module; without power once dropped.
 pub struct Module {
-    orders: Option<SyncSender<Order>>,
+    orders: Option<Sender<Order>>,
     thread: Option<JoinHandle<()>>,
     did: Log<Did>,
     said: Log<Vec<u8>>,
@@ -88,13 +101,19 @@ impl Module {
             firmware_hash: [0; 8],
             config_hash: 0,
         };
-        let (orders, inbox) = sync_channel(1_024);
+        let (orders, inbox) = channel(1_024);
         let (did, said) = (Log::default(), Log::default());
         let (identity, log) = (identity.clone(), did.clone());
         let connections = Log::default();
         let notes = (said.clone(), connections.clone());
-        let line = Line::to(to, &identity, boot_id, notes);
-        let thread = thread::spawn(move || run(&identity, about, line, &inbox, &log));
+        let thread = thread::spawn(move || {
+            let runtime = runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(async {
+                let line = Line::to(to, &identity, boot_id, notes).await;
+                let running = Running::new((&identity, about), line, inbox, log);
+                running.run().await;
+            });
+        });
         Self {
             said,
             connections,
@@ -166,7 +185,8 @@ impl Module {
 
     fn order(&self, order: Order) {
         let orders = self.orders.as_ref().unwrap();
-        orders.send(order).expect("it runs until it is dropped");
+        let taken = orders.blocking_send(order);
+        taken.expect("it runs until it is dropped");
     }
 
     /// Its hardware says something.
@@ -213,63 +233,136 @@ impl Drop for Module {
     }
 }
 
-fn run(
-    identity: &Identity,
-    about: HelloPayload,
-    mut line: Line,
-    inbox: &Receiver<Order>,
-    did: &Log<Did>,
-) {
-    let start = Instant::now();
-    let now = || Millis(start.elapsed().as_millis() as u64);
-    let mut module: Box<Runtime<16>> = Box::new(Runtime::new(identity, about, &[], now()));
-    let mut room = [0; wire::FRAME_LEN_MAX + 1];
-    let mut moved = start;
-    loop {
-        let order = match moved.elapsed() < FINGER {
-            true => Err(TryRecvError::Empty),
-            false => inbox.try_recv(),
-        };
-        match order {
-            Ok(Order::Sample(channel, sample)) => {
-                if matches!(sample, Sample::Level(_)) {
-                    moved = Instant::now();
-                }
-                module.sample(channel, sample, now()).expect("it has that");
-            }
-            Ok(Order::LoseConnection) => line.lose(),
-            Ok(Order::Leave) => {
-                let len = module.bye(0, now(), &mut room).unwrap();
-                line.send(&room[..len]);
-                return line.leave();
-            }
-            Err(TryRecvError::Disconnected) => return,
-            Err(TryRecvError::Empty) => match line.receive() {
-                Came::Frame(frame) => {
-                    module.handle(now(), &frame, &mut Kernel);
-                }
-                Came::Connected => module.reconnected(now()),
-                Came::Nothing => {}
-            },
+/// What a module wakes for.
+enum Wake {
+    Order(Order),
+    /// Its line has something.
+    Line,
+    /// Something is due.
+    Time,
+    NoPower,
+}
+
+/// A module with power.
+struct Running {
+    module: Box<Runtime<CHANNELS>>,
+    line: Line,
+    inbox: Receiver<Order>,
+    did: Log<Did>,
+    start: Instant,
+    /// The finger that moved last moves no earlier again.
+    finger_until: Instant,
+}
+
+impl Running {
+    fn new(
+        (identity, about): (&Identity, HelloPayload),
+        line: Line,
+        inbox: Receiver<Order>,
+        did: Log<Did>,
+    ) -> Self {
+        let start = Instant::now();
+        Self {
+            module: Box::new(Runtime::new(identity, about, &[], Millis(0))),
+            line,
+            inbox,
+            did,
+            start,
+            finger_until: start,
         }
-        if module.deadline() <= now() {
-            module.handle_timeout(now());
+    }
+
+    fn now(&self) -> Millis {
+        Millis(self.start.elapsed().as_millis() as u64)
+    }
+
+    /// Runs until it leaves or is without power.
+    async fn run(mut self) {
+        loop {
+            let wake = self.wake().await;
+            match wake {
+                Wake::NoPower => return,
+                Wake::Order(Order::Leave) => return self.leave().await,
+                Wake::Order(Order::Sample(channel, sample)) => self.sample(channel, sample),
+                Wake::Order(Order::LoseConnection) => self.line.lose(),
+                Wake::Line => self.hear().await,
+                Wake::Time => {}
+            }
+            self.turn().await;
+        }
+    }
+
+    /// Waits until there is something to do.
+    async fn wake(&mut self) -> Wake {
+        let due = match self.line.is_open() {
+            true => self.module.deadline(),
+            // What can't be sent is due all the time.
+            false => self.module.deadline().max(self.now().after(LOST_LOOK_MS)),
+        };
+        let due = due.min(self.now().after(AHEAD_MAX_MS));
+        let due = self.start + Duration::from_millis(due.0);
+        let is_free = self.finger_until <= Instant::now();
+        tokio::select! {
+            biased;
+            order = self.inbox.recv(), if is_free => order.map_or(Wake::NoPower, Wake::Order),
+            () = self.line.ready() => Wake::Line,
+            () = sleep_until(self.finger_until), if !is_free => Wake::Time,
+            () = sleep_until(due) => Wake::Time,
+        }
+    }
+
+    fn sample(&mut self, channel: u8, sample: Sample<'static>) {
+        if matches!(sample, Sample::Level(_)) {
+            self.finger_until = Instant::now() + FINGER;
+        }
+        let taken = self.module.sample(channel, sample, self.now());
+        taken.expect("it has that");
+    }
+
+    async fn hear(&mut self) {
+        for came in self.line.receive().await {
+            let now = self.now();
+            match came {
+                Came::Frame(frame) => {
+                    self.module.handle(now, &frame, &mut Kernel);
+                }
+                Came::Connected => self.module.reconnected(now),
+            }
+        }
+    }
+
+    /// Everything that is to be done after something happened.
+    async fn turn(&mut self) {
+        let now = self.now();
+        let module = &mut self.module;
+        if module.deadline() <= now {
+            module.handle_timeout(now);
         }
         if module.poll_role() {
             let channels = module.role().map_or(0, |role| role.len());
             for channel in 0..channels {
                 // How things are at the start is no event. What has no such pin doesn't take it.
-                let _ = module.sample(channel, Sample::Level(false), now());
+                let _ = module.sample(channel, Sample::Level(false), now);
             }
-            did.push(Did::Role(channels));
+            self.did.push(Did::Role(channels));
         }
         while let Some((channel, drive)) = module.poll_drive() {
-            did.push(Did::Drive(channel, drive));
+            self.did.push(Did::Drive(channel, drive));
         }
-        while line.is_open()
-            && let Some(len) = module.poll_transmit(now(), &mut Kernel, &mut room)
+        // It has no flash: what it would write counts as written, and is no longer due.
+        module.poll_store(now, &mut [0; record_len(CHANNELS)]);
+        let mut room = [0; wire::FRAME_LEN_MAX + 1];
+        while self.line.is_open()
+            && let Some(len) = module.poll_transmit(now, &mut Kernel, &mut room)
         {
-            line.send(&room[..len]);
+            self.line.send(&room[..len]).await;
         }
+    }
+
+    async fn leave(mut self) {
+        let mut room = [0; wire::FRAME_LEN_MAX + 1];
+        let len = self.module.bye(0, self.now(), &mut room).unwrap();
+        self.line.send(&room[..len]).await;
+        self.line.leave().await;
     }
 }

@@ -6,7 +6,11 @@ use std::{
     net::TcpStream,
 };
 
-use super::{house::Login, wait::PATIENCE};
+use super::{
+    house::Login,
+    packet::{self, text},
+    wait::PATIENCE,
+};
 
 /// A packet from the broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,13 +55,13 @@ impl Raw {
         let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
-        let mut body = text("MQTT");
+        let mut body = text(b"MQTT");
         let flags = if login.is_some() { 0xC0 } else { 0 };
         body.extend([4, flags, 0, 0]);
-        body.extend(text(id));
+        body.extend(text(id.as_bytes()));
         if let Some(login) = login {
-            body.extend(text(&login.user));
-            body.extend(text(&login.password));
+            body.extend(text(login.user.as_bytes()));
+            body.extend(text(login.password.as_bytes()));
         }
         let mut raw = Self {
             stream,
@@ -73,7 +77,7 @@ impl Raw {
     /// Subscribes, and waits for the answer.
     pub fn subscribe(&mut self, filter: &str, qos: u8) {
         let mut body = vec![0, 1];
-        body.extend(text(filter));
+        body.extend(text(filter.as_bytes()));
         body.push(qos);
         self.send(0x82, &body).unwrap();
         self.answer(SUBACK, 1);
@@ -82,7 +86,7 @@ impl Raw {
     /// Takes a subscription back, and waits for the answer.
     pub fn unsubscribe(&mut self, filter: &str) {
         let mut body = vec![0, 2];
-        body.extend(text(filter));
+        body.extend(text(filter.as_bytes()));
         self.send(0xA2, &body).unwrap();
         self.answer(UNSUBACK, 2);
     }
@@ -93,7 +97,7 @@ impl Raw {
     /// The connection is over.
     pub fn publish(&mut self, sent: &Sent) -> std::io::Result<()> {
         let first = 0x30 | u8::from(sent.dup) << 3 | sent.qos << 1 | u8::from(sent.retain);
-        let mut body = text(&sent.topic);
+        let mut body = text(sent.topic.as_bytes());
         if sent.qos > 0 {
             body.extend(sent.id.to_be_bytes());
         }
@@ -158,15 +162,7 @@ impl Raw {
     }
 
     fn send(&mut self, first: u8, body: &[u8]) -> std::io::Result<()> {
-        let mut bytes = vec![first];
-        let mut len = body.len();
-        while len > 0x7F {
-            bytes.push((len & 0x7F) as u8 | 0x80);
-            len >>= 7;
-        }
-        bytes.push(len as u8);
-        bytes.extend(body);
-        self.stream.write_all(&bytes)
+        self.stream.write_all(&packet::bytes(first, body))
     }
 
     fn read(&mut self) -> std::io::Result<Packet> {
@@ -225,10 +221,4 @@ pub fn sent(topic: &str, payload: &str, qos: u8, id: u16) -> Sent {
         dup: false,
         id,
     }
-}
-
-fn text(text: &str) -> Vec<u8> {
-    let mut bytes = (text.len() as u16).to_be_bytes().to_vec();
-    bytes.extend(text.as_bytes());
-    bytes
 }
