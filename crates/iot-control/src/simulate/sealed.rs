@@ -3,7 +3,7 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use device::{Runtime, Sample};
+use device::{Runtime, Sample, record_len};
 use dispatcher::role;
 use link::Millis;
 use mapping::{
@@ -205,6 +205,8 @@ impl Module {
             self.begin_role(module);
         }
         while module.poll_drive().is_some() {}
+        // It has no flash: what it would write counts as written, and is no longer due.
+        module.poll_store(now, &mut [0; record_len(CHANNELS_MAX as usize)]);
         while way.is_open()
             && let Some(len) = module.poll_transmit(now, &mut Kernel, room)
         {
@@ -219,7 +221,10 @@ impl Module {
         let places = role::places(&self.program, self.device).into_iter();
         self.places = places.map(Some).collect();
         for (channel, state) in self.state.clone() {
-            self.report(module, channel, &state);
+            // What only has events, as a button, has no state to tell.
+            if !state.is_empty() {
+                self.report(module, channel, &state);
+            }
         }
         let now = self.now();
         for waits in std::mem::take(&mut self.waiting) {

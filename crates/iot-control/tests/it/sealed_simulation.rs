@@ -1,7 +1,9 @@
 //! `run --simulate --sealed`: modules whose firmware's runtime runs in the dispatcher's process, with keys.
 
+use std::{fs, time::Duration};
+
 use crate::{
-    harness::{Client, Dispatcher, House, Kind, Message},
+    harness::{Client, Dispatcher, House, Kind, Message, PIANO_AND_LAMPS},
     simulation::example,
 };
 
@@ -74,6 +76,54 @@ fn sealed_modules_play_their_firmware(transport: &str) {
     watcher.field(0, "iot/living/temp/state", "temperature", 17);
     let forged = watcher.publish("iot/piano/keys/event", r#"{"event":"press","key":60}"#);
     assert_ne!(forged, 0, "nobody else speaks for a module with a key");
+}
+
+#[test]
+fn a_sealed_module_tells_nothing_of_a_channel_that_has_no_state() {
+    let house = House::new(PIANO_AND_LAMPS);
+    let dispatcher = Dispatcher::start(&house, &["--simulate", "--sealed"]);
+    // Its button stands before its lamp.
+    dispatcher.device_is("desk", "reports its lamp", |desk| {
+        desk["channels"]["lamp"]["reported"]["on"] == false
+    });
+    let said = dispatcher.said(0);
+    assert!(!said.contains("refused"), "{said}");
+}
+
+/// The processor time that a process used so far.
+fn used(pid: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs");
+    let ticks = stat.split(' ').skip(13).take(2);
+    let ticks: u64 = ticks.map(|ticks| ticks.parse::<u64>().unwrap()).sum();
+    // A hundred a second, as the kernel tells everybody.
+    Duration::from_millis(ticks * 10)
+}
+
+#[test]
+fn a_sealed_module_that_switched_its_lamp_needs_no_processor_while_nothing_happens() {
+    // The first wait is longer than an output stands still before its module would write it to flash.
+    let house = House::with_rules(
+        r#"
+        [rule.begin]
+        when = "piano.keys.press"
+        if = "event.key == 50"
+        do = ["hall.lamp.on", { wait = "6s" }, "desk.lamp.on", { wait = "3s" }, "desk.lamp.off"]
+        "#,
+    );
+    let dispatcher = Dispatcher::start(&house, &["--simulate", "--sealed"]);
+    for device in ["piano", "hall", "desk"] {
+        dispatcher.device_is(device, "is there with a key", |device| {
+            device["online"] == true && device["sealed"].is_string()
+        });
+    }
+    let anybody = dispatcher.connect(None, &["iot/desk/lamp/target"]);
+    let watcher = Client::connect(Kind::RumqttcV5, &anybody).expect("nobody needs a user");
+    dispatcher.ask(&["press", "piano.keys", "key=50"]).ok();
+    watcher.field(0, "iot/desk/lamp/target", "on", true);
+    let (mark, before) = (watcher.mark(), used(dispatcher.pid()));
+    watcher.field(mark, "iot/desk/lamp/target", "on", false);
+    let used = used(dispatcher.pid()) - before;
+    assert!(used < Duration::from_millis(750), "{used:?} of 3 s");
 }
 
 /// Edits the house, and presses at once what the edit brought and moved.
