@@ -73,12 +73,14 @@ impl Database {
     /// # Errors
     /// What SQLite says.
     pub fn archive_mapping(&mut self, mapping: &ArchivedMapping) -> Result<(), DbError> {
-        self.connection().execute(
-            "INSERT INTO mappings (hash, files, used_at_us) VALUES (?1, ?2, ?3)
-             ON CONFLICT (hash) DO UPDATE SET used_at_us = max(used_at_us, excluded.used_at_us)",
-            params![mapping.hash.0, mapping.files, to_sql(mapping.used_at.0)],
-        )?;
-        Ok(())
+        let insert = "INSERT INTO mappings (hash, files, used_at_us) VALUES (?1, ?2, ?3)
+             ON CONFLICT (hash) DO UPDATE SET used_at_us = max(used_at_us, excluded.used_at_us)";
+        let row = params![mapping.hash.0, mapping.files, to_sql(mapping.used_at.0)];
+        // What the disk refuses of it is as long as a house.
+        self.together(|db| {
+            db.connection().execute(insert, row)?;
+            Ok(())
+        })
     }
 
     /// Drops the mappings that no kept snapshot and no reload since the oldest one refers to; says

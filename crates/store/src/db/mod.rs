@@ -35,11 +35,17 @@ pub struct DatabaseReader {
 #[derive(Debug)]
 pub struct Database {
     reader: DatabaseReader,
+    /// A change was refused, and what was written of it lies in the log still.
+    is_swollen: bool,
 }
 
 /// How long a connection waits for another one's lock. Only a checkpoint or a backup holds one, and
 /// only for a moment.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
+
+/// What SQLite's log may take once all of it is in the database: as much as it comes to between two checkpoints, 1,000 pages of
+/// 4 KiB (<https://www.sqlite.org/pragma.html#pragma_wal_autocheckpoint>), so that a log of the usual size is not made anew.
+const LOG_BYTES_MAX: u32 = 4 << 20;
 
 impl Database {
     /// Opens the database at `path`, makes it where there is none, and brings an older one up to
@@ -70,9 +76,12 @@ impl Database {
         connection.pragma_update(None, "foreign_keys", true)?;
         // 2 MiB of pages are plenty for a house, and stay out of the memory budget's way.
         connection.pragma_update(None, "cache_size", -2_048)?;
+        // SQLite itself never cuts its log.
+        connection.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX)?;
         schema::migrate(&mut connection, path)?;
         Ok(Self {
             reader: DatabaseReader { connection },
+            is_swollen: false,
         })
     }
 
@@ -97,11 +106,27 @@ impl Database {
         Ok(())
     }
 
-    /// Runs `work` as one transaction: all of its changes are kept, or, after an error, none.
+    /// Runs `work` as one transaction, or as a part of the one that runs: all of its changes are kept, or, after an error, none.
     ///
     /// # Errors
     /// What `work` says, or SQLite at the commit.
     pub fn together<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, DbError>,
+    ) -> Result<T, DbError> {
+        if !self.connection().is_autocommit() {
+            return work(self);
+        }
+        let result = self.in_transaction(work);
+        self.is_swollen |= matches!(result, Err(DbError::Full(_) | DbError::Io(_)));
+        if self.is_swollen {
+            // A disk that is full still may refuse that: it is tried again with each change.
+            self.is_swollen = !self.cut_log().unwrap_or(false);
+        }
+        result
+    }
+
+    fn in_transaction<T>(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, DbError>,
     ) -> Result<T, DbError> {
@@ -115,6 +140,17 @@ impl Database {
             self.connection().execute_batch("ROLLBACK")?;
         }
         result
+    }
+
+    /// Moves what was committed into the database and leaves nothing of the log; says whether nobody who reads kept it from that.
+    fn cut_log(&self) -> Result<bool, DbError> {
+        self.connection().busy_timeout(Duration::ZERO)?;
+        let truncate = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let kept = self
+            .connection()
+            .query_row(truncate, [], |row| row.get::<_, bool>(0));
+        self.connection().busy_timeout(LOCK_WAIT)?;
+        Ok(!kept?)
     }
 }
 
@@ -196,4 +232,64 @@ fn to_sql(value: u64) -> i64 {
 
 fn from_sql(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use types::Instant;
+
+    /// A database that takes 2,000 pages, which is 8 MB, and a mapping that is twice as long.
+    fn full(folder: &Path) -> (Database, ArchivedMapping) {
+        let db = Database::open(&folder.join("house.db")).expect("it opens");
+        let limit = "PRAGMA max_page_count = 2000";
+        let limited = db.connection().query_row(limit, [], |_| Ok(()));
+        limited.expect("it is taken");
+        let long = ArchivedMapping {
+            hash: MappingHash([1; 32]),
+            files: vec![1; 16 << 20],
+            used_at: Instant(0),
+        };
+        (db, long)
+    }
+
+    fn small() -> ArchivedMapping {
+        ArchivedMapping {
+            hash: MappingHash([2; 32]),
+            files: vec![2; 100],
+            used_at: Instant(1),
+        }
+    }
+
+    fn log_bytes(folder: &Path) -> u64 {
+        let log = folder.join("house.db-wal");
+        log.metadata().expect("it is there").len()
+    }
+
+    #[test]
+    fn what_a_full_disk_refuses_leaves_no_long_log() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (mut db, long) = full(folder.path());
+        db.archive_mapping(&small()).expect("there is room");
+        let refused = db.archive_mapping(&long);
+        assert!(matches!(refused, Err(DbError::Full(_))), "{refused:?}");
+        assert_eq!(log_bytes(folder.path()), 0);
+        let kept = db.read().mapping(small().hash).expect("it reads");
+        assert_eq!(kept, Some(small()));
+    }
+
+    #[test]
+    fn the_log_is_cut_with_a_later_change_where_a_reader_keeps_it_at_first() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (mut db, long) = full(folder.path());
+        let reader = DatabaseReader::open(&folder.path().join("house.db")).expect("it opens");
+        let begin = "BEGIN; SELECT count(*) FROM mappings";
+        reader.connection.execute_batch(begin).expect("it reads");
+        let refused = db.archive_mapping(&long);
+        assert!(matches!(refused, Err(DbError::Full(_))), "{refused:?}");
+        assert!(log_bytes(folder.path()) > 1 << 20, "it is long still");
+        reader.connection.execute_batch("COMMIT").expect("it ends");
+        db.archive_mapping(&small()).expect("there is room");
+        assert_eq!(log_bytes(folder.path()), 0);
+    }
 }
