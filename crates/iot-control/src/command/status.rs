@@ -81,7 +81,11 @@ fn lines(status: &Json) -> Vec<String> {
     if status["files_in_force"] == false {
         let how = match status["files_wait"].as_str() {
             Some(why) => format!(
-                "the house's files are not in force, an earlier mapping goes on: {why}; they are taken up once it can be"
+                "the house's files are not in force, an earlier mapping goes on: {why}; {}",
+                match status["files_watched"] == false {
+                    true => "they are taken up at a start once it can be: `reload.watch` is false",
+                    false => "they are taken up once it can be",
+                }
             ),
             None => "the house's files are not in force, an earlier mapping goes on: `iot-control check` and `iot-control test` say what to mend".to_owned(),
         };
@@ -193,6 +197,22 @@ mod tests {
             spans,
             ["0 s", "1 min", "1 h 0 min", "1 day 1 h", "2 days 2 h"]
         );
+    }
+
+    #[test]
+    fn files_that_wait_are_said_to_need_a_start_where_nobody_looks_at_them() {
+        for (is_watched, said, unsaid) in [
+            (true, "up once it can be", "at a start"),
+            (false, "at a start once it can be", "taken up once"),
+        ] {
+            let status = json!({
+                "files_in_force": false,
+                "files_wait": "no room",
+                "files_watched": is_watched,
+            });
+            let lines = lines(&status).join("\n");
+            assert!(lines.contains(said) && !lines.contains(unsaid), "{lines}");
+        }
     }
 
     #[test]

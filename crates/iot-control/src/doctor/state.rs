@@ -114,7 +114,10 @@ fn dispatcher(folder: &Path, findings: &mut Vec<Finding>) {
                 Level::Warning,
                 "dispatcher",
                 format!("{what}: {why}"),
-                "make room or mend the disk, and they are taken up by themselves",
+                match status["files_watched"] == false {
+                    true => "make room or mend the disk, and start again: `reload.watch` is false",
+                    false => "make room or mend the disk, and they are taken up by themselves",
+                },
             ),
             None => Finding::bad(
                 Level::Warning,

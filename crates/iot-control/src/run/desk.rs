@@ -325,6 +325,7 @@ impl Desk {
                         up,
                         files_in_force: !self.spoilt.get(),
                         files_wait: self.waits.borrow().as_ref().map(|waits| waits.why.clone()),
+                        files_watched: self.settings.reload.watch,
                         certificate,
                     };
                     status::status(core, app, &health, &beside)

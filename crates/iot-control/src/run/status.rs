@@ -25,6 +25,8 @@ pub(super) struct Beside {
     pub(super) files_in_force: bool,
     /// Why they are not, where they are right and wait for the disk to take their mapping.
     pub(super) files_wait: Option<String>,
+    /// Whether they are taken up without a restart.
+    pub(super) files_watched: bool,
     /// Until when the certificate is valid; null without one.
     pub(super) certificate: Json,
 }
@@ -49,6 +51,7 @@ pub(super) fn status(core: &Core, app: &App, health: &Health, beside: &Beside) -
         "up_s": beside.up.as_secs(),
         "files_in_force": beside.files_in_force,
         "files_wait": beside.files_wait,
+        "files_watched": beside.files_watched,
         "inputs": { "last": app.last().0, "missed": app.missed() },
         "broker": counts,
         "sealed": app.sealed_counters(),
