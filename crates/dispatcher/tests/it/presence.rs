@@ -6,6 +6,7 @@ use dispatcher::{
     Conduct, Config, Dispatcher, Input, LastWill, Message, Publisher, Will,
     explain::{Detail, Explainer},
 };
+use mapping::program::DeviceIx;
 
 use crate::house::{Rig, going_by, orders, program, sent, usual};
 
@@ -110,8 +111,8 @@ fn a_will_that_waited_says_nothing_about_another_session() {
     assert_eq!(rig.dispatcher.stayed_away(living), None);
 }
 
-#[test]
-fn a_sleeping_device_without_a_will_may_come_and_go_and_one_with_a_will_is_gone_with_it() {
+/// A house whose hall is there, and may be silent for a minute.
+fn hall_sleeps() -> (Rig, DeviceIx) {
     let config = going_by(Conduct {
         silence: BTreeMap::from([("hall".into(), seconds(60))]),
         ..Conduct::default()
@@ -119,6 +120,12 @@ fn a_sleeping_device_without_a_will_may_come_and_go_and_one_with_a_will_is_gone_
     let mut rig = Rig::of(usual(), config);
     let hall = rig.device("hall");
     rig.connect("hall");
+    (rig, hall)
+}
+
+#[test]
+fn a_sleeping_device_without_a_will_may_come_and_go_and_one_with_a_will_is_gone_with_it() {
+    let (mut rig, hall) = hall_sleeps();
     assert_eq!(rig.dispatcher.disconnected(hall, LastWill::None), None);
     rig.connect("hall");
     let gone = rig.dispatcher.disconnected(hall, LastWill::Published);
@@ -127,13 +134,7 @@ fn a_sleeping_device_without_a_will_may_come_and_go_and_one_with_a_will_is_gone_
 
 #[test]
 fn silence_takes_a_sleeping_device_away_and_a_word_brings_it_back() {
-    let config = going_by(Conduct {
-        silence: BTreeMap::from([("hall".into(), seconds(60))]),
-        ..Conduct::default()
-    });
-    let mut rig = Rig::of(usual(), config);
-    let hall = rig.device("hall");
-    rig.connect("hall");
+    let (mut rig, hall) = hall_sleeps();
     rig.says("hall", "iot/hall/lux/state", "7");
     assert!(sent(&rig.disconnect("hall")).is_empty(), "it sleeps");
     rig.pass(seconds(59));

@@ -6,10 +6,12 @@
 use std::collections::BTreeSet;
 
 use dispatcher::{Input, explain};
-use engine::{Cause, Decision, Sent, depend::Dependencies};
+use engine::{Cause, Decision, Sent, Who, depend::Dependencies};
 use mapping::{
     Program,
-    program::{Action, ChannelIx, DeviceIx, Expr, Operand, Piece, RuleIx, TimerIx, Trigger, VarIx},
+    program::{
+        Action, ChannelIx, DeviceIx, EventIx, Expr, Operand, Piece, RuleIx, TimerIx, Trigger, VarIx,
+    },
 };
 
 use crate::why_not::conditions;
@@ -32,6 +34,8 @@ pub(super) struct Scope {
 pub(super) struct Share {
     is_asked_for: bool,
     roots: Vec<ChannelIx>,
+    /// An output that somebody's hand changed at the device: nothing was sent, and what rules write next hangs on it.
+    by_hand: Vec<ChannelIx>,
     looked: Vec<RuleIx>,
     ran: Vec<RuleIx>,
     sent: Vec<ChannelIx>,
@@ -46,11 +50,16 @@ impl Share {
             }
             _ => None,
         });
+        let by_hand = decision.steps.iter().filter_map(|step| match &step.cause {
+            Cause::Set(channel, who) if **who == *Who::LOCAL => Some(*channel),
+            _ => None,
+        });
         let looked = decision.rules.iter();
         let ran = looked.clone().filter(|trace| explain::ran(trace));
         Self {
             is_asked_for,
             roots: roots.collect(),
+            by_hand: by_hand.collect(),
             looked: looked.clone().map(|trace| trace.rule).collect(),
             ran: ran.map(|trace| trace.rule).collect(),
             sent: decision
@@ -112,6 +121,10 @@ impl Scope {
         };
         share.is_asked_for
             || share.roots.iter().any(|root| self.heard.contains(root))
+            || share
+                .by_hand
+                .iter()
+                .any(|output| self.channels.contains(output))
             || share.sent.iter().any(|sent| self.channels.contains(sent))
             || share.ran.iter().any(writes)
     }
@@ -176,10 +189,12 @@ impl Scope {
             match trigger {
                 Trigger::Gesture { channel, .. } => drop(self.heard.insert(*channel)),
                 Trigger::Chord { event, .. } => self.heard.extend(program[*event].channel),
+                Trigger::Event { event, .. } => self.wait_for_device(program, *event),
                 Trigger::Sequence { steps, .. } => {
-                    let events = steps.iter().flat_map(|step| &step.events);
-                    let channels = events.filter_map(|step| program[step.event].channel);
-                    self.heard.extend(channels);
+                    for step in steps.iter().flat_map(|step| &step.events) {
+                        self.heard.extend(program[step.event].channel);
+                        self.wait_for_device(program, step.event);
+                    }
                 }
                 Trigger::Timer(timer) => drop(self.timers.insert(*timer)),
                 _ => {}
@@ -187,6 +202,14 @@ impl Scope {
         }
         for expr in expressions(program, rule) {
             self.read(program, expr);
+        }
+    }
+
+    /// A device goes again only where it came back: both count where one of them is waited for.
+    fn wait_for_device(&mut self, program: &Program, event: EventIx) {
+        let row = &program[event];
+        if row.channel.is_none() {
+            self.devices.insert(row.device);
         }
     }
 

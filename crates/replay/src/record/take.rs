@@ -157,6 +157,9 @@ impl Recorder<'_> {
         for input in &taken.inputs {
             lines.extend(self.line((program, house), step, now, input)?);
         }
+        if let Some(device) = taken.back {
+            self.come_back(now, program, &step.effects, device)?;
+        }
         let Some(last) = lines.pop() else {
             return match (sent.is_empty(), is_tick) {
                 (true, _) => Ok(()),
@@ -168,9 +171,6 @@ impl Recorder<'_> {
                 }
             };
         };
-        if let Some(device) = taken.back {
-            self.come_back(now, program, &step.effects, device)?;
-        }
         for line in lines {
             self.push(now, line.at(self.came(now)))?;
         }

@@ -36,7 +36,7 @@ const HOUSES_MIN: usize = 5;
 const BEGINS: usize = 16;
 
 /// The mapping of a house, without its tests.
-fn files(house: &Path) -> Files {
+pub(crate) fn files(house: &Path) -> Files {
     let mut files = Files::new();
     let mut folders = vec![house.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -85,7 +85,7 @@ fn event(home: &Home, event: EventIx, turn: usize) -> Input {
 }
 
 /// What the channel does in its turn: an event, or a report of how it is. What is pressed is let go.
-fn happenings(home: &Home, channel: ChannelIx, turn: usize) -> Vec<Input> {
+pub(crate) fn happenings(home: &Home, channel: ChannelIx, turn: usize) -> Vec<Input> {
     let program = &home.program;
     let row = &program[channel];
     if let [first, ..] = row.events[..] {
@@ -137,18 +137,23 @@ fn happens(home: &mut Home, place: usize) -> Vec<Moment> {
 }
 
 /// A moment, and what is under way that no test can begin with: by its name.
-struct Moment {
+pub(crate) struct Moment {
     at: UnixTime,
     under_way: BTreeSet<String>,
 }
 
 impl Moment {
-    fn of(home: &Home) -> Self {
+    pub(crate) fn of(home: &Home) -> Self {
         let (program, engine) = (&home.program, home.dispatcher.engine());
         let now = home.now.at;
         let begins = |rule: RuleIx| {
             let mut places = 0..program[rule].triggers.len() as u32;
-            places.any(|place| engine.has_begun(rule, place, now))
+            let is_held = |place| {
+                engine
+                    .hold(rule, place)
+                    .is_some_and(|it| it.waits.is_some())
+            };
+            places.any(|place| engine.has_begun(rule, place, now) || is_held(place))
         };
         let rules = RuleIx::all(program.rules.len());
         let rules = rules.filter(|rule| engine.runs(*rule).next().is_some() || begins(*rule));
@@ -170,10 +175,10 @@ impl Moment {
 }
 
 /// Numbers that look random and are the same each time.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -215,7 +220,7 @@ fn passing(
 }
 
 /// The example houses.
-fn houses() -> Vec<PathBuf> {
+pub(crate) fn houses() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
     let entries = fs::read_dir(folder).unwrap();
     let folders = entries.map(|entry| entry.unwrap().path());
@@ -258,7 +263,7 @@ fn of_a_day_in_each_example_house_tests_are_recorded_that_pass() {
 }
 
 /// A test that passes; or what is told is under way, and a test begins where that says.
-fn is_recorded_or_told(home: &mut Home, files: &Files, begin: &Moment, only: &[&str]) {
+pub(crate) fn is_recorded_or_told(home: &mut Home, files: &Files, begin: &Moment, only: &[&str]) {
     let mut refused = match recorded(home, begin.at, only) {
         Ok(recording) => return passes(files, &recording),
         Err(refused) => refused,

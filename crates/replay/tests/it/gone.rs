@@ -44,6 +44,18 @@ fn bath_taken_out() -> Home {
     home
 }
 
+/// The bath is there, under another name.
+fn call_it_tub(home: &mut Home) {
+    let mut files = with_bath();
+    for text in files.values_mut() {
+        *text = text
+            .replace("spa.", "tub.")
+            .replace("device.spa", "device.tub");
+    }
+    home.reload(&files);
+    home.connect("tub");
+}
+
 /// What is said along with the answer.
 fn notes(troubles: &[Trouble]) -> Vec<String> {
     troubles.iter().map(ToString::to_string).collect()
@@ -188,14 +200,7 @@ fn what_had_another_name_before_it_was_taken_out_is_told_with_its_last_one() {
     let mut home = Home::new(&with_bath());
     home.says("spa", "level/state", "40");
     home.pass(60);
-    let mut files = with_bath();
-    for text in files.values_mut() {
-        *text = text
-            .replace("spa.", "tub.")
-            .replace("device.spa", "device.tub");
-    }
-    home.reload(&files);
-    home.connect("tub");
+    call_it_tub(&mut home);
     home.says("tub", "level/state", "50");
     home.pass(60);
     home.reload(&piano_house());
@@ -213,14 +218,7 @@ fn what_had_another_name_before_it_was_taken_out_is_told_with_its_last_one() {
 #[test]
 fn what_came_back_under_another_name_is_told_as_that() {
     let mut home = bath_taken_out();
-    let mut files = with_bath();
-    for text in files.values_mut() {
-        *text = text
-            .replace("spa.", "tub.")
-            .replace("device.spa", "device.tub");
-    }
-    home.reload(&files);
-    home.connect("tub");
+    call_it_tub(&mut home);
     home.pass(10);
     let past = home.history();
     assert_eq!(

@@ -6,6 +6,7 @@
 )]
 
 mod beginnings;
+mod chances;
 mod chronicles;
 mod close_records;
 mod conditions;

@@ -133,6 +133,44 @@ fn a_hand_that_is_undone_is_recorded_with_what_undid_it() {
 }
 
 #[test]
+fn a_part_is_told_of_a_hand_at_an_output_that_its_rules_write() {
+    let more = "\n[rule.dark]\nwhen = \"piano.keys.press\"\nif = \"event.key == 3\"\ndo = \"living.tv.off\"\n";
+    let files = with_rules(more);
+    let mut home = home(&files);
+    home.asks("anna", "iot/living/tv/set", "on");
+    home.pass(60);
+    let since = home.now.wall;
+    home.pass(10);
+    home.press(3);
+    home.pass(60);
+    home.says("living", "tv/state", "true");
+    home.pass(60);
+    home.press(3);
+    let recording = recorded(&mut home, since, &["rule.dark"]).unwrap();
+    passes(&files, &recording);
+    let line = "report = { living.tv = true }, expect = []";
+    assert!(recording.text.contains(line), "{}", recording.text);
+}
+
+#[test]
+fn a_part_that_waits_for_devices_to_go_is_told_that_they_came_back() {
+    let files = piano_house();
+    let mut home = home(&files);
+    let since = home.now.wall;
+    home.pass(60);
+    for _ in 0..2 {
+        home.disconnect("desk");
+        home.pass(60);
+        home.connect("desk");
+        home.pass(60);
+    }
+    let recording = recorded(&mut home, since, &["rule.device-lost"]).unwrap();
+    passes(&files, &recording);
+    let gone = recording.text.matches("desk.offline").count();
+    assert_eq!(gone, 2, "{}", recording.text);
+}
+
+#[test]
 fn arguments_of_a_command_are_recorded_where_they_are_not_the_defaults() {
     let more = "[device.extra]\nid = 99\nio.horn = { kind = \"buzzer\" }\n\
         [rule.horn]\nwhen = \"piano.keys.press\"\nif = \"event.key == 3\"\ndo = [{ command = \"extra.horn.beep\", ms = 90 }, \"extra.horn.beep\"]\n";
@@ -518,6 +556,8 @@ fn does() -> impl Strategy<Value = Does> {
         3 => prop_oneof![Just("press"), Just("release")].prop_map(|what| Does::Says("desk", "button/event", what)),
         1 => prop_oneof![Just("open"), Just("closed")].prop_map(|is| Does::Says("door", "contact/state", is)),
         1 => Just(Does::Says("door", "bell/event", "press")),
+        1 => prop_oneof![Just("hall"), Just("stairs")].prop_map(|of| Does::Says(of, "lamp/state", r#"{"on":true}"#)),
+        1 => prop_oneof![Just("hall"), Just("stairs")].prop_map(|of| Does::Says(of, "lamp/state", r#"{"on":false}"#)),
         3 => (lamps, wishes).prop_map(|(lamp, wish)| Does::Asks(lamp, wish)),
         1 => Just(Does::Leaves("desk")),
         1 => Just(Does::Comes("desk")),
@@ -542,18 +582,23 @@ fn act(home: &mut Home, does: &Does) {
     home.pass_ms(100);
 }
 
-/// What happened, of all or of a part of the house, is a test that passes, or nothing.
-#[track_caller]
-fn is_recorded(history: &[Does], part: Option<&str>) {
-    let files = piano_house();
-    let mut home = home(&files);
+/// What is recorded of a history in the house of these tests.
+fn recorded_of(history: &[Does], only: &[&str]) -> Result<Recording, Unrecordable> {
+    let mut home = home(&piano_house());
+    home.watched = false;
     let since = home.now.wall;
     for does in history {
         act(&mut home, does);
     }
+    recorded(&mut home, since, only)
+}
+
+/// What happened, of all or of a part of the house, is a test that passes, or nothing.
+#[track_caller]
+fn is_recorded(history: &[Does], part: Option<&str>) {
     let only: Vec<&str> = part.into_iter().collect();
-    match recorded(&mut home, since, &only) {
-        Ok(recording) => passes(&files, &recording),
+    match recorded_of(history, &only) {
+        Ok(recording) => passes(&piano_house(), &recording),
         Err(refused) => assert!(is_nothing(&refused), "{refused}"),
     }
 }
@@ -566,7 +611,15 @@ fn is_nothing(refused: &Unrecordable) -> bool {
 fn a_device_that_comes_back_by_what_is_left_out_is_there_in_the_test_of_a_part() {
     let press = Does::Says("desk", "button/event", "press");
     let gone = || Does::Leaves("desk");
+    let told = r#"{"on":true}"#;
     let histories = [
+        // It says that it did what it was told while it was away.
+        vec![
+            gone(),
+            Does::Press(36),
+            Does::Says("desk", "lamp/state", told),
+            gone(),
+        ],
         vec![gone(), press.clone(), gone()],
         vec![gone(), press.clone(), gone(), Does::Press(36)],
         vec![
@@ -588,16 +641,9 @@ proptest! {
 
     #[test]
     fn whatever_happens_is_a_test_that_passes(history in prop::collection::vec(does(), 1..60)) {
-        let files = piano_house();
-        let mut home = home(&files);
-        home.watched = false;
-        let since = home.now.wall;
-        for does in &history {
-            act(&mut home, does);
-        }
-        match recorded(&mut home, since, &[]) {
+        match recorded_of(&history, &[]) {
             Ok(recording) => {
-                let failed = failures(&files, &recording);
+                let failed = failures(&piano_house(), &recording);
                 prop_assert!(failed.is_none(), "{}\n{}", failed.unwrap_or_default(), recording.text);
             }
             Err(Unrecordable::Nothing) => {
@@ -612,16 +658,9 @@ proptest! {
         history in prop::collection::vec(does(), 1..60),
         part in prop_oneof![Just("rule.hall-motion"), Just("rule.desk-click"), Just("hall.lamp"), Just("desk.lamp"), Just("living")],
     ) {
-        let files = piano_house();
-        let mut home = home(&files);
-        home.watched = false;
-        let since = home.now.wall;
-        for does in &history {
-            act(&mut home, does);
-        }
-        match recorded(&mut home, since, &[part]) {
+        match recorded_of(&history, &[part]) {
             Ok(recording) => {
-                let failed = failures(&files, &recording);
+                let failed = failures(&piano_house(), &recording);
                 prop_assert!(failed.is_none(), "{}\n{}", failed.unwrap_or_default(), recording.text);
             }
             Err(refused) => prop_assert!(is_nothing(&refused), "{refused}"),

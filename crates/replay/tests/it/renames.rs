@@ -2,12 +2,7 @@
 
 use dispatcher::{Input, Sides, explain::Filter};
 use replay::{
-    Paint, Until, When,
-    events::Teller,
-    record::{Wanted, record},
-    state::state,
-    trial::Trial,
-    why::why,
+    Paint, Until, When, events::Teller, record::Recording, state::state, trial::Trial, why::why,
     why_not::why_not,
 };
 use types::{InputNo, UnixTime};
@@ -464,14 +459,9 @@ fn a_block_by_name_that_an_edit_left_behind_is_left_behind_where_a_mapping_is_tr
 }
 
 /// A test of what happened from `since` on.
-fn recorded(home: &mut Home, since: UnixTime, only: &[&str]) -> replay::record::Recording {
-    let wanted = Wanted {
-        name: "recorded".to_owned(),
-        since,
-        until: Until::End,
-        only: only.iter().map(|path| Filter::new(path)).collect(),
-    };
-    record(&home.history(), &wanted).unwrap_or_else(|error| panic!("{error}"))
+fn recorded(home: &mut Home, since: UnixTime, only: &[&str]) -> Recording {
+    let recorded = crate::records::recorded(home, since, only);
+    recorded.unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[test]
