@@ -100,10 +100,11 @@ impl Stage {
             let slots: Vec<SlotIx> = fields.iter().map(|(slot, _)| *slot).collect();
             self.apply(Input::Report {
                 channel,
-                fields,
+                fields: fields.clone(),
                 live: false,
                 adopt,
             })?;
+            self.give_target(channel, fields)?;
             let ages = given.ages.iter().filter(|(slot, _)| slots.contains(slot));
             for (slot, age) in ages {
                 let engine = self.dispatcher.engine_given();
@@ -115,6 +116,27 @@ impl Stage {
             true => Ok(()),
             false => self.apply(Input::Tick),
         }
+    }
+
+    /// What is given of an output is its target, also where that has one already: a rule may have fired as the house began, and
+    /// of a report no field is taken over then that nobody wished before.
+    fn give_target(
+        &mut self,
+        channel: ChannelIx,
+        mut fields: Vec<(SlotIx, Value)>,
+    ) -> Result<(), Exhausted> {
+        let engine = self.dispatcher.engine();
+        fields.retain(|(slot, _)| self.program[*slot].settable);
+        if { fields.iter() }.all(|(slot, value)| engine.target(*slot) == Some(value)) {
+            return Ok(());
+        }
+        self.apply(Input::Set {
+            channel,
+            fields,
+            who: Who::Local,
+            hold: None,
+            bound: None,
+        })
     }
 
     /// A condition was true before; told where it can't have been.

@@ -49,6 +49,17 @@ do   = "hall.lamp.on"
 when = "meter.knob.double"
 do   = "hall.lamp.off"
 
+[device.desk]
+id = 41
+io.lamp = { kind = "dimmer" }
+
+[var]
+away = { kind = "bool", start = false }
+
+[rule.nobody-away]
+when = { holds = "!var.away" }
+do   = "desk.lamp.off"
+
 [rule.noon]
 when = { at = "23:05" }
 do   = { notify = "all", text = "noon" }
@@ -294,6 +305,24 @@ fn what_is_given_was_told_long_ago_so_that_a_hand_at_once_is_one() {
           { at = "100ms", report = { hall.lamp.on = false }, expect = [], target = { hall.lamp.on = false } },
           { at = "1h", expect = [] },
         ]
+        "#,
+    );
+}
+
+#[test]
+fn what_is_given_of_an_output_stands_also_where_a_rule_wrote_it_as_the_house_began() {
+    passes(
+        r#"
+        [test.on]
+        given = { state = { desk.lamp = { on = true, brightness = 5 } } }
+        steps = [
+          { at = "1s", expect = [], target = { desk.lamp.on = true, desk.lamp.brightness = 5 } },
+          { at = "2s", set = "desk.lamp", on = true, brightness = 5, expect = [] },
+        ]
+
+        [test.off]
+        given = { state = { desk.lamp = { on = false, brightness = 5 } } }
+        steps = [{ at = "1s", expect = [], target = { desk.lamp.on = false, desk.lamp.brightness = 5 } }]
         "#,
     );
 }
