@@ -32,18 +32,21 @@ mod vitals;
 mod watch;
 
 use std::{
-    cell::RefCell, future::Future, net::SocketAddr, process::ExitCode, rc::Rc, sync::Arc, time,
+    cell::RefCell, future::Future, net::SocketAddr, path::Path, process::ExitCode, rc::Rc,
+    sync::Arc, time,
 };
 
 use anyhow::{Context, anyhow, bail};
 use broker::{Core, Limits, tcp};
 use dispatcher::explain::Explainer;
 use mapping::Program;
+use store::StoreHandle;
 use tokio::{
     net::{TcpListener, TcpSocket},
     signal::unix::{Signal, SignalKind, signal},
     task::{LocalSet, spawn_local},
 };
+use types::Now;
 
 use crate::{
     cli,
@@ -58,6 +61,7 @@ pub(crate) use clock::Machine;
 pub(crate) use descriptors::wanted as descriptors_wanted;
 
 use announce::Announcement;
+use app::App;
 use desk::Desk;
 use historian::Historian;
 use home_assistant::Announcer;
@@ -216,32 +220,22 @@ async fn serve(
         &settings.mqtt.websocket_origins.iter().cloned().collect(),
         certificate.as_deref(),
     );
-    let watched = match settings.stream {
-        Some(switch) => switch == Switch::On,
-        None => options.json || printer::is_terminal(),
-    };
-    let printing = if watched {
-        Some(app.stream.print(options.json)?)
-    } else {
-        None
+    let printing = match is_watched(options, settings) {
+        true => Some(app.stream.print(options.json)?),
+        false => None,
     };
 
     let mut core = Core::new(limits).keeping();
     core.restore(kept, clock.now(), &app);
-    let tells_every_s = settings.mqtt.sys_interval_s;
-    if tells_every_s > 0 {
-        let version = concat!("iot-control ", env!("CARGO_PKG_VERSION"));
-        let every = time::Duration::from_secs(tells_every_s.into());
-        core.report(version, every, clock.now());
-    }
+    report(&mut core, settings, clock.now());
     let core = Rc::new(RefCell::new(core));
     let app = Rc::new(RefCell::new(app));
     let now = Rc::clone(&clock);
     let burst_pause_max = settings.mqtt.burst_pause_max();
     let server = tcp::Server::new(core, Rc::clone(&app), move || now.now(), burst_pause_max);
     let durable = server.durable();
-    let report = durable.clone();
-    let store = store.start(move |written| report.report(written))?;
+    let told = durable.clone();
+    let store = store.start(move |written| told.report(written))?;
     let historian = Historian::start(store.clone(), settings.history.keep())
         .context("starting the thread of long-term history")?;
     let announcer = Announcer::begin(&settings.home_assistant, &folder);
@@ -257,12 +251,7 @@ async fn serve(
         app.start(core, now, store.clone(), durable);
     });
 
-    let socket = Socket::bind(&folder.join(SOCKET)).with_context(|| {
-        format!(
-            "{} can't be made; if something else stands there move it away, if its path is longer than 107 bytes name another state folder",
-            folder.join(SOCKET).display()
-        )
-    })?;
+    let socket = control_socket(&folder)?;
     let desk = Rc::new(Desk::new(
         server.clone(),
         &options.house,
@@ -275,27 +264,13 @@ async fn serve(
     if let Some(since) = house.goes_on_since {
         desk.goes_on(since, waits);
     }
-    let mut udp_addresses = Vec::new();
-    for socket in udp {
-        udp_addresses.push(socket.local_addr()?);
-        app.borrow_mut().sealed.answer_from(socket.try_clone()?);
-        let socket = tokio::net::UdpSocket::from_std(socket)?;
-        spawn_local(sealed::udp::serve(server.clone(), socket));
-    }
+    let udp_addresses = serve_datagrams(udp, &server, &app)?;
     if options.simulate {
         let to = match options.transport {
             Transport::Udp => udp_addresses.first().copied(),
             Transport::Mqtt => addresses.first().map(|first| first.address),
         };
-        if let Some(to) = to.filter(|_| options.sealed) {
-            desk.seal_simulation(simulate::Ways {
-                to,
-                transport: options.transport,
-                faults: options.faults.unwrap_or_default(),
-                seed: options.seed,
-            });
-        }
-        desk.simulate(&house.program, None)?;
+        simulate(options, &desk, &house.program, to)?;
     }
     spawn_local(socket.serve(Rc::clone(&desk)));
     if let Some(certificate) = certificate {
@@ -352,6 +327,83 @@ async fn serve(
     supervisor::stopping();
     drop(announced);
     desk.stop_simulation();
+    drain(&server, &app, &store)?;
+    if printing.is_some_and(|printing| !printing.finish()) {
+        printer::tell("nobody reads stdout: its last lines are lost");
+    }
+    if let Some(why) = uplink.and_then(|uplink| uplink.fatal()) {
+        bail!(why);
+    }
+    printer::tell("drained, state kept; bye");
+    Ok(())
+}
+
+/// Whether somebody is to read what happens.
+fn is_watched(options: &cli::Run, settings: &Settings) -> bool {
+    match settings.stream {
+        Some(switch) => switch == Switch::On,
+        None => options.json || printer::is_terminal(),
+    }
+}
+
+/// Has the broker tell how it is, where the settings want that.
+fn report(core: &mut Core, settings: &Settings, now: Now) {
+    let every_s = settings.mqtt.sys_interval_s;
+    if every_s > 0 {
+        let version = concat!("iot-control ", env!("CARGO_PKG_VERSION"));
+        let every = time::Duration::from_secs(every_s.into());
+        core.report(version, every, now);
+    }
+}
+
+/// Where commands find this process.
+fn control_socket(folder: &Path) -> anyhow::Result<Socket> {
+    let path = folder.join(SOCKET);
+    Socket::bind(&path).with_context(|| {
+        format!(
+            "{} can't be made; if something else stands there move it away, if its path is longer than 107 bytes name another state folder",
+            path.display()
+        )
+    })
+}
+
+/// Hears devices on these sockets; says at which addresses.
+fn serve_datagrams(
+    sockets: Vec<std::net::UdpSocket>,
+    server: &tcp::Server<App>,
+    app: &RefCell<App>,
+) -> anyhow::Result<Vec<SocketAddr>> {
+    let mut addresses = Vec::new();
+    for socket in sockets {
+        addresses.push(socket.local_addr()?);
+        app.borrow_mut().sealed.answer_from(socket.try_clone()?);
+        let socket = tokio::net::UdpSocket::from_std(socket)?;
+        spawn_local(sealed::udp::serve(server.clone(), socket));
+    }
+    Ok(addresses)
+}
+
+/// Starts the simulated modules; those with keys come to this address.
+fn simulate(
+    options: &cli::Run,
+    desk: &Desk,
+    program: &Arc<Program>,
+    to: Option<SocketAddr>,
+) -> anyhow::Result<()> {
+    if let Some(to) = to.filter(|_| options.sealed) {
+        desk.seal_simulation(simulate::Ways {
+            to,
+            transport: options.transport,
+            faults: options.faults.unwrap_or_default(),
+            seed: options.seed,
+        });
+    }
+    desk.simulate(program, None)?;
+    Ok(())
+}
+
+/// Everything that happened gets to the disk, and to people what they were to be told.
+fn drain(server: &tcp::Server<App>, app: &RefCell<App>, store: &StoreHandle) -> anyhow::Result<()> {
     let teller = server.enter(|core, app, now| {
         app.sealed.say_goodbye(now);
         core.commit(now, app);
@@ -361,13 +413,6 @@ async fn serve(
     teller.finish(LAST_WORDS_MAX);
     app.borrow_mut().stream.close();
     store.shutdown()?;
-    if printing.is_some_and(|printing| !printing.finish()) {
-        printer::tell("nobody reads stdout: its last lines are lost");
-    }
-    if let Some(why) = uplink.and_then(|uplink| uplink.fatal()) {
-        bail!(why);
-    }
-    printer::tell("drained, state kept; bye");
     Ok(())
 }
 
