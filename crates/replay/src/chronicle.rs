@@ -13,7 +13,7 @@ use mapping::{
     Program,
     program::{ChannelIx, DeviceIx, SlotIx, Succession},
 };
-use store::{Change, Chronicle, Device, Rename};
+use store::{Change, Chronicle, Device, Edit, Rename, Thing};
 use types::{DeviceId, InputNo, UnixTime, Value};
 
 use crate::{
@@ -69,6 +69,7 @@ impl History {
         let mut scribe = Scribe {
             history: self,
             fields: Vec::new(),
+            things: Vec::new(),
             heard: Vec::new(),
             is_behind: false,
             chronicle: Chronicle {
@@ -80,6 +81,11 @@ impl History {
             travel,
         };
         scribe.look_around();
+        let database = self.past().database();
+        if database.has_nameless_things()? {
+            let things = scribe.things.iter();
+            scribe.chronicle.claims = things.map(|thing| Thing::clone(thing)).collect();
+        }
         Ok(scribe)
     }
 }
@@ -92,6 +98,8 @@ struct Scribe<'h> {
     program: Arc<Program>,
     /// By slot.
     fields: Vec<Field>,
+    /// By channel.
+    things: Vec<Arc<Thing>>,
     /// By device.
     heard: Vec<Option<UnixTime>>,
     /// More may have changed since the last record that was written than the next one says.
@@ -115,6 +123,7 @@ impl Scribe<'_> {
             let is_timed = self.history.is_timed(step.record.now);
             let pen = Pen {
                 fields: &mut self.fields,
+                things: &self.things,
                 heard: &mut self.heard,
                 changes: &mut self.chronicle.changes,
                 devices: &mut self.devices,
@@ -127,7 +136,15 @@ impl Scribe<'_> {
             }
             if looks_around {
                 let old = std::mem::replace(&mut self.program, Arc::clone(step.program()));
-                rename(&mut self.chronicle, &Succession::new(&old, &self.program));
+                let renames = renames(&Succession::new(&old, &self.program));
+                if !renames.is_empty() {
+                    self.chronicle.edits.push(Edit {
+                        no: step.record.no,
+                        at: step.record.now.wall,
+                        behind: self.chronicle.changes.len(),
+                        renames,
+                    });
+                }
                 self.look_around();
             }
         }
@@ -152,49 +169,29 @@ impl Scribe<'_> {
             row: None,
         };
         self.fields = SlotIx::all(program.slots.len()).map(known).collect();
+        let channels = ChannelIx::all(program.channels.len());
+        self.things = channels.map(|ix| Arc::new(thing(program, ix))).collect();
         let devices = DeviceIx::all(program.devices.len());
         self.heard = devices.map(|device| house.last_heard(device)).collect();
     }
 }
 
-/// What was written so far goes by the names of the mapping that takes over, and so shall what was before.
-fn rename(chronicle: &mut Chronicle, succession: &Succession<'_>) {
+/// The channels that an edit goes on with under another name, or that are known by something else from then on.
+fn renames(succession: &Succession<'_>) -> Vec<Rename> {
     let (old, new) = succession.programs();
     let channels = ChannelIx::all(old.channels.len());
-    let renamed = channels.filter_map(|was| {
-        let is = new.channel_path(succession.channel(was)?);
-        let was = old.channel_path(was);
-        (was != is).then(|| (was, Arc::from(is)))
+    let renamed = channels.filter_map(|channel| {
+        let is = thing(new, succession.channel(channel)?);
+        let was = thing(old, channel);
+        (was != is).then_some(Rename { was, is })
     });
-    let renamed: BTreeMap<String, Arc<str>> = renamed.collect();
-    if renamed.is_empty() {
-        return;
-    }
-    for change in &mut chronicle.changes {
-        if let Some(is) = renamed.get(&*change.channel) {
-            change.channel = Arc::clone(is);
-        }
-    }
-    let mut moved: Vec<Arc<str>> = Vec::new();
-    for earlier in &mut chronicle.renames {
-        if let Some(is) = renamed.get(&*earlier.is) {
-            moved.push(std::mem::replace(&mut earlier.is, Arc::clone(is)));
-        }
-    }
-    for (was, is) in renamed {
-        // What came under a name that another one had at the begin was not there before the stretch.
-        let mut earlier = chronicle.renames.iter();
-        let is_new = earlier.any(|earlier| *earlier.was == *was);
-        if !is_new && moved.iter().all(|name| **name != *was) {
-            let was = was.into();
-            chronicle.renames.push(Rename { was, is });
-        }
-    }
+    renamed.collect()
 }
 
 /// What a step is written with.
 struct Pen<'s> {
     fields: &'s mut [Field],
+    things: &'s [Arc<Thing>],
     heard: &'s mut [Option<UnixTime>],
     changes: &'s mut Vec<Change>,
     devices: &'s mut BTreeMap<DeviceId, Device>,
@@ -252,14 +249,12 @@ impl Pen<'_> {
             return;
         }
         let value = engine.reported_last(slot).cloned();
-        let change = |value| {
-            let (channel, field) = names(program, slot);
-            Change {
-                at: wall,
-                channel,
-                field,
-                value,
-            }
+        let row = &program[slot];
+        let change = |value| Change {
+            at: wall,
+            thing: Arc::clone(&self.things[row.channel.index()]),
+            field: Arc::clone(&row.name),
+            value,
         };
         let is_number = |value: &Option<Value>| matches!(value, Some(Value::Number(_)));
         let both_numbers = is_number(&known.value) && is_number(&value);
@@ -323,11 +318,14 @@ fn all_of(program: &Program) -> (BTreeSet<ChannelIx>, BTreeSet<DeviceIx>) {
     (channels, DeviceIx::all(program.devices.len()).collect())
 }
 
-/// Names of a field's channel and of the field.
-pub(crate) fn names(program: &Program, slot: SlotIx) -> (Arc<str>, Arc<str>) {
-    let row = &program[slot];
-    (
-        program.channel_path(row.channel).into(),
-        Arc::clone(&row.name),
-    )
+/// What history knows a channel by.
+pub(crate) fn thing(program: &Program, channel: ChannelIx) -> Thing {
+    let row = &program[channel];
+    let device = &program[row.device];
+    Thing {
+        number: device.number(),
+        device: Arc::clone(&device.name),
+        channel: Arc::clone(&row.name),
+        kind: Arc::clone(&row.kind),
+    }
 }

@@ -40,7 +40,7 @@ pub(crate) struct Gone {
     /// Its name there.
     name: String,
     /// The last input under that mapping.
-    until: InputNo,
+    pub(crate) until: InputNo,
     /// When the next one came into force.
     pub(crate) now: Now,
 }

@@ -7,11 +7,11 @@ use mapping::{
     program::{ChannelIx, SlotIx},
 };
 use serde_json::{Value as Json, json};
-use store::Chronicle;
-use types::{UnixTime, Value};
+use store::{Change, Chronicle, Edit, Thing};
+use types::{InputNo, UnixTime, Value};
 
 use crate::{
-    chronicle::names, fate::Fate, history::History, target::Target, trouble::HistoryError, words,
+    chronicle::thing, fate::Fate, history::History, target::Target, trouble::HistoryError, words,
 };
 
 /// One field over time.
@@ -35,37 +35,39 @@ impl History {
         since: UnixTime,
         until: UnixTime,
     ) -> Result<Vec<Series>, HistoryError> {
-        let (program, target, until) = match Target::find(self.program(), target) {
-            Some(target) => (Arc::clone(self.program()), target, until),
+        let (program, target, gone) = match Target::find(self.program(), target) {
+            Some(target) => (Arc::clone(self.program()), target, None),
             None => match self.fate(target) {
                 Some(Fate::Gone(gone)) => {
                     gone.note(self);
-                    (self.mapping(gone.at), gone.target, until.min(gone.now.wall))
+                    (self.mapping(gone.at), gone.target.clone(), Some(gone))
                 }
                 _ => return Err(self.unknown(target)),
             },
         };
+        let gone = gone.map(|gone| (gone.until, gone.now.wall));
+        let until = gone.map_or(until, |(_, wall)| until.min(wall));
         let slots = slots_of(&program, &target);
         let database = self.past().database();
         let newest = self.newest_chronicle()?;
         let mut all = Vec::new();
         for slot in slots {
-            let (channel, field) = names(&program, slot);
-            let mut stored = Vec::new();
-            for name in written_as(&newest, &channel) {
-                stored.extend(database.history(name, &field, since, until, u32::MAX)?);
+            let row = &program[slot];
+            let thing = thing(&program, row.channel);
+            let (newer, was) = told_of(&newest, thing, gone.map(|(last, _)| last));
+            let mut changes = Vec::new();
+            if let Some(was) = was {
+                let gone = gone.map(|(_, wall)| wall);
+                changes = database.history((&was, gone), &row.name, since, until, u32::MAX)?;
             }
-            stored.sort_by_key(|(at, _)| *at);
-            let newer = newest.changes.iter().filter(|change| {
-                change.channel == channel
-                    && change.field == field
-                    && (since..until).contains(&change.at)
-            });
-            let newer = newer.map(|change| (change.at, change.value.clone()));
-            let changes = stored.into_iter().chain(newer);
+            let newer = newer
+                .into_iter()
+                .filter(|change| change.field == row.name && (since..until).contains(&change.at));
+            changes.extend(newer.map(|change| (change.at, change.value.clone())));
             all.push(Series {
                 path: program.slot_path(slot),
                 changes: changes
+                    .into_iter()
                     .filter_map(|(at, value)| Some((at, value?)))
                     .collect(),
             });
@@ -74,14 +76,47 @@ impl History {
     }
 }
 
-/// The names under which is written what will be `channel`'s once `newest` is written: of all that had its name at last, one
-/// after the other, and what stood under it before where nothing took that along to another name.
-fn written_as<'c>(newest: &'c Chronicle, channel: &'c str) -> impl Iterator<Item = &'c str> {
-    let renames = newest.renames.iter();
-    let is_others = renames.clone().any(|rename| *rename.was == *channel);
-    let renamed = renames.filter(move |rename| *rename.is == *channel);
-    let moved = renamed.map(|rename| &*rename.was);
-    moved.chain((!is_others).then_some(channel))
+/// What `newest` tells of what is `thing` at its end, or after the input `last`, in order; and what that was at its begin, `None`
+/// where it came since.
+fn told_of(
+    newest: &Chronicle,
+    thing: Thing,
+    last: Option<InputNo>,
+) -> (Vec<&Change>, Option<Thing>) {
+    let (mut told, mut end) = (Vec::new(), newest.changes.len());
+    let mut is = thing;
+    for edit in newest.edits.iter().rev() {
+        if last.is_none_or(|last| edit.no <= last) {
+            told.extend(of(&newest.changes[edit.behind..end], &is));
+            match before(edit, &is) {
+                Some(was) => is = was,
+                None => {
+                    told.reverse();
+                    return (told, None);
+                }
+            }
+        }
+        end = edit.behind;
+    }
+    told.extend(of(&newest.changes[..end], &is));
+    told.reverse();
+    (told, Some(is))
+}
+
+/// The changes of `thing`, newest first.
+fn of<'c>(changes: &'c [Change], thing: &Thing) -> impl Iterator<Item = &'c Change> {
+    let changes = changes.iter().rev();
+    changes.filter(move |change| change.thing.is(thing))
+}
+
+/// What `thing` was before `edit`; `None`: another one was known by the same.
+fn before(edit: &Edit, thing: &Thing) -> Option<Thing> {
+    let mut renames = edit.renames.iter();
+    if let Some(rename) = renames.clone().find(|rename| rename.is.is(thing)) {
+        return Some(rename.was.clone());
+    }
+    let is_new = renames.any(|rename| rename.was.is(thing));
+    (!is_new).then(|| thing.clone())
 }
 
 impl Series {

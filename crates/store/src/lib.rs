@@ -42,7 +42,7 @@ mod writer;
 
 pub use db::{
     ArchivedMapping, BrokerPart, Change, Chronicle, Credential, Database, DatabaseReader, DbError,
-    Device, MappingHash, Rejected, Rename, Snapshot, SnapshotInfo, User, UserKind,
+    Device, Edit, MappingHash, Rejected, Rename, Snapshot, SnapshotInfo, Thing, User, UserKind,
 };
 pub use folder::{FolderError, FolderLock, StateFolder, check_private};
 pub use handle::{StoreHandle, SubmitError};

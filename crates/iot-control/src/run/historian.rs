@@ -206,7 +206,13 @@ mod tests {
         let ever = UnixTime(i64::MIN)..UnixTime(i64::MAX);
         let kept = || {
             let database = store.database().expect("it opens");
-            let rows = database.history("a.t", "temperature", ever.start, ever.end, 10);
+            let thing = store::Thing {
+                number: Some(types::DeviceId(7)),
+                device: "a".into(),
+                channel: "t".into(),
+                kind: "temperature".into(),
+            };
+            let rows = database.history((&thing, None), "temperature", ever.start, ever.end, 10);
             let values = rows
                 .expect("it reads")
                 .into_iter()

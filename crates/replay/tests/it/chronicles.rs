@@ -16,7 +16,7 @@ fn chronicle(home: &mut Home, after: InputNo) -> Chronicle {
 
 fn rows(chronicle: &Chronicle, channel: &str) -> Vec<String> {
     let changes = chronicle.changes.iter();
-    let of_channel = changes.filter(|change| &*change.channel == channel);
+    let of_channel = changes.filter(|change| change.thing.path() == channel);
     of_channel
         .map(|change| format!("{}={:?}", change.field, change.value))
         .collect()
@@ -100,7 +100,7 @@ fn inputs_that_were_never_kept_do_not_hold_up_what_follows() {
     assert!(
         changes
             .iter()
-            .any(|change| &*change.channel == "living.temp")
+            .any(|change| change.thing.path() == "living.temp")
     );
 }
 
@@ -159,6 +159,20 @@ fn a_series_goes_on_where_what_is_written_ends() {
     assert_eq!(told(&series.unwrap()), expected[..2]);
     let unknown = history.series("living.tmp", ALL.0, ALL.1).unwrap_err();
     assert!(unknown.to_string().contains("living.temp"), "{unknown}");
+}
+
+#[test]
+fn the_series_of_a_group_are_those_of_its_members() {
+    let mut home = Home::new(&piano_house());
+    home.says("hall", "lamp/state", r#"{"on":true}"#);
+    home.says("hall", "lux/state", "10");
+    home.pass(90);
+    let past = home.history();
+    for name in ["lights", "group.lights"] {
+        let series = past.series(name, ALL.0, ALL.1).unwrap();
+        assert!(series.iter().any(|series| series.path == "living.lamp.on"));
+        assert_eq!(told(&series), ["hall.lamp.on=true"]);
+    }
 }
 
 #[test]

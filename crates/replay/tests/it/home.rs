@@ -425,6 +425,16 @@ impl Home {
         self.change_database(move |database| database.add_history(&chronicle));
     }
 
+    /// Drops what was before the newest snapshot, as after `keep_days`: no question and no history comes from there any more.
+    pub(crate) fn forget(&mut self) {
+        self.snapshot();
+        let last = self.last;
+        self.change_database(move |database| {
+            database.prune_snapshots(last, 1)?;
+            database.prune_mappings().map(drop)
+        });
+    }
+
     fn change_database(
         &mut self,
         change: impl FnOnce(&mut Database) -> Result<(), DbError> + Send + 'static,

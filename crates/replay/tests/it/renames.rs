@@ -8,7 +8,7 @@ use replay::{
 use types::{InputNo, UnixTime};
 
 use crate::{
-    home::{Home, load, piano_house, renamed, with_rules},
+    home::{Files, Home, load, piano_house, renamed, with_rules},
     records::passes,
 };
 
@@ -346,49 +346,117 @@ fn a_series_goes_on_under_the_name_of_today() {
     assert_eq!(values(&mut home, "floor.lux"), [10.0, 20.0, 30.0, 40.0]);
 }
 
-#[test]
-fn a_series_under_a_name_that_two_had_one_after_the_other_holds_both() {
-    let values = |home: &mut Home, path: &str| -> Vec<f64> {
-        let all = home.history().series(path, UnixTime(0), UnixTime(i64::MAX));
-        let changes = all.unwrap().into_iter().flat_map(|series| series.changes);
-        changes.filter_map(|(_, value)| value.as_number()).collect()
-    };
-    let house = |sensors: &[(u16, &str)]| {
-        let mut files = piano_house();
-        let devices = files.get_mut("devices.toml").unwrap();
-        for (id, name) in sensors {
-            devices.push_str(&format!(
-                "\n[device.{name}]\nid = {id}\nio.lux = {{ kind = \"lux\" }}\n"
-            ));
-        }
-        files
-    };
-    let mut home = Home::new(&house(&[(31, "a"), (33, "c")]));
-    home.says("a", "lux/state", "10");
+/// What long-term history shows of a channel of numbers.
+fn numbers(home: &mut Home, path: &str) -> Vec<f64> {
+    let all = home.history().series(path, UnixTime(0), UnixTime(i64::MAX));
+    let changes = all.unwrap().into_iter().flat_map(|series| series.changes);
+    changes.filter_map(|(_, value)| value.as_number()).collect()
+}
+
+/// A house with these sensors besides.
+fn sensing(sensors: &[(u16, &str)]) -> Files {
+    let mut files = piano_house();
+    let devices = files.get_mut("devices.toml").unwrap();
+    for (id, name) in sensors {
+        devices.push_str(&format!(
+            "\n[device.{name}]\nid = {id}\nio.lux = {{ kind = \"lux\" }}\n"
+        ));
+    }
+    files
+}
+
+fn senses(home: &mut Home, sensor: &str, lux: &str) {
+    home.connect(sensor);
+    home.says(sensor, "lux/state", lux);
     home.pass(90);
-    home.says("c", "lux/state", "30");
-    home.pass(90);
-    home.snapshot();
-    let written = home.history().chronicle(InputNo(0)).unwrap().unwrap();
-    home.write_history(written);
-    // What was `a` is `b`, and is gone; what was `c` is `b` then.
-    home.reload(&house(&[(31, "b"), (33, "c")]));
-    home.pass(10);
-    home.reload(&house(&[(33, "c")]));
-    home.pass(10);
-    home.reload(&house(&[(33, "b")]));
-    home.connect("b");
-    home.says("b", "lux/state", "35");
-    home.pass(90);
-    assert_eq!(values(&mut home, "b.lux"), [10.0, 30.0, 35.0]);
-    // And so it is once all is written down.
+}
+
+/// Writes long-term history down, as far as there is more.
+fn write_down(home: &mut Home) {
     home.snapshot();
     let reader = store::Database::open(&home.state().join("house.db")).unwrap();
     let from = reader.read().history_up_to().unwrap().unwrap_or_default();
     drop(reader);
-    let written = home.history().chronicle(from).unwrap().unwrap();
-    home.write_history(written);
-    assert_eq!(values(&mut home, "b.lux"), [10.0, 30.0, 35.0]);
+    if let Some(written) = home.history().chronicle(from).unwrap() {
+        home.write_history(written);
+    }
+}
+
+#[test]
+fn a_series_is_of_one_thing_whoever_has_its_name_and_goes_on_when_that_comes_back() {
+    // It is written down after each edit, or after some of them, or never.
+    for when in 0..16 {
+        let mut edits = 0;
+        let mut edit = |home: &mut Home, sensors: &[(u16, &str)]| {
+            home.reload(&sensing(sensors));
+            home.pass(10);
+            if when & (1 << edits) != 0 {
+                write_down(home);
+            }
+            edits += 1;
+        };
+        let mut home = Home::new(&sensing(&[(31, "a"), (33, "c")]));
+        senses(&mut home, "a", "10");
+        senses(&mut home, "c", "30");
+        // What was `a` is `b`, and is gone; what was `c` is `b` then.
+        edit(&mut home, &[(31, "b"), (33, "c")]);
+        edit(&mut home, &[(33, "c")]);
+        assert_eq!(numbers(&mut home, "b.lux"), [10.0], "{when}");
+        edit(&mut home, &[(33, "b")]);
+        senses(&mut home, "b", "35");
+        assert_eq!(numbers(&mut home, "b.lux"), [30.0, 35.0], "{when}");
+        assert_eq!(numbers(&mut home, "a.lux"), [10.0], "{when}: it is gone");
+        // And back, under yet another name; what has its first one is new.
+        edit(&mut home, &[(33, "b"), (31, "d"), (35, "a")]);
+        senses(&mut home, "d", "15");
+        senses(&mut home, "a", "50");
+        for _ in 0..2 {
+            assert_eq!(numbers(&mut home, "d.lux"), [10.0, 15.0], "{when}");
+            assert_eq!(numbers(&mut home, "b.lux"), [30.0, 35.0], "{when}");
+            assert_eq!(numbers(&mut home, "a.lux"), [50.0], "{when}");
+            write_down(&mut home);
+        }
+    }
+}
+
+#[test]
+fn a_series_is_of_one_thing_also_after_the_journal_and_the_mappings_of_then_are_dropped() {
+    let mut home = Home::new(&sensing(&[(31, "a")]));
+    senses(&mut home, "a", "10");
+    let after = |home: &mut Home, sensors: &[(u16, &str)]| {
+        home.reload(&sensing(sensors));
+        home.pass(10);
+        write_down(home);
+        home.forget();
+    };
+    after(&mut home, &[(31, "b")]);
+    assert_eq!(numbers(&mut home, "b.lux"), [10.0]);
+    after(&mut home, &[]);
+    after(&mut home, &[(35, "b")]);
+    senses(&mut home, "b", "50");
+    assert_eq!(numbers(&mut home, "b.lux"), [50.0], "it is another one");
+    after(&mut home, &[(35, "b"), (31, "d")]);
+    senses(&mut home, "d", "15");
+    assert_eq!(numbers(&mut home, "d.lux"), [10.0, 15.0], "it came back");
+    assert_eq!(numbers(&mut home, "b.lux"), [50.0]);
+}
+
+#[test]
+fn exchanged_names_take_their_series_along() {
+    for is_written in [false, true] {
+        let mut home = Home::new(&sensing(&[(31, "a"), (33, "c")]));
+        senses(&mut home, "a", "10");
+        senses(&mut home, "c", "30");
+        if is_written {
+            write_down(&mut home);
+        }
+        home.reload(&sensing(&[(31, "c"), (33, "a")]));
+        for _ in 0..2 {
+            assert_eq!(numbers(&mut home, "c.lux"), [10.0]);
+            assert_eq!(numbers(&mut home, "a.lux"), [30.0]);
+            write_down(&mut home);
+        }
+    }
 }
 
 #[test]

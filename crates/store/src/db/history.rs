@@ -1,9 +1,10 @@
 //! Long-term history: how the fields of channels changed, for charts, and which devices were seen. It follows from
 //! the journal and outlives it.
 
-use super::{Database, DatabaseReader, DbError, Device, from_sql, to_sql};
+use super::things::TODAY;
+use super::{Database, DatabaseReader, DbError, Device, Thing, from_sql, schema, to_sql};
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Row, ToSql, params};
+use rusqlite::{OptionalExtension, Row, ToSql, params};
 use std::sync::Arc;
 use types::{InputNo, UnixTime, Value};
 
@@ -14,21 +15,34 @@ const HISTORY_UP_TO: &str = "history-up-to";
 pub struct Change {
     /// When, on the wall.
     pub at: UnixTime,
-    /// The channel's name, as in `hall.lamp`.
-    pub channel: Arc<str>,
+    /// The channel, as it was then.
+    pub thing: Arc<Thing>,
     /// The field's name.
     pub field: Arc<str>,
     /// What it is from then on; `None` for unknown.
     pub value: Option<Value>,
 }
 
-/// A channel has another name.
+/// A channel is called otherwise, or otherwise known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rename {
-    /// What it was called, as in `hall.lamp`.
-    pub was: Arc<str>,
-    /// What it is called now.
-    pub is: Arc<str>,
+    /// What it was.
+    pub was: Thing,
+    /// What it is from then on.
+    pub is: Thing,
+}
+
+/// An edit came into force that renames channels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// The input that brought it.
+    pub no: InputNo,
+    /// When it came.
+    pub at: UnixTime,
+    /// How many changes of the stretch came before it.
+    pub behind: usize,
+    /// All at once: two may have changed names with each other.
+    pub renames: Vec<Rename>,
 }
 
 /// What a stretch of the journal comes to.
@@ -36,11 +50,12 @@ pub struct Rename {
 pub struct Chronicle {
     /// The last input of the stretch; the next one begins behind it.
     pub up_to: InputNo,
-    /// Channels of before the stretch that had another name at its end, all at once: two may have changed names with
-    /// each other.
-    pub renames: Vec<Rename>,
-    /// In the order in which they happened, under the names of its end.
+    /// The channels that there were at its begin, where history is to be claimed that goes by names alone.
+    pub claims: Vec<Thing>,
+    /// In the order in which they happened, each of what its channel was then.
     pub changes: Vec<Change>,
+    /// What was renamed between them, in order.
+    pub edits: Vec<Edit>,
     /// Who said something. Counters count this stretch alone.
     pub devices: Vec<Device>,
 }
@@ -55,29 +70,48 @@ impl DatabaseReader {
         Ok(up_to.map(|no| InputNo(from_sql(no))))
     }
 
-    /// The newest `limit` changes of a field from `from` up to and without `to`, oldest first.
+    /// The newest `limit` changes of a field from `from` up to and without `to`, oldest first. `gone`: when the thing went that is
+    /// meant, which another one may be known by since.
     ///
     /// # Errors
     /// What SQLite says.
     pub fn history(
         &self,
-        channel: &str,
+        (thing, gone): (&Thing, Option<UnixTime>),
         field: &str,
         from: UnixTime,
         to: UnixTime,
         limit: u32,
     ) -> Result<Vec<(UnixTime, Option<Value>)>, DbError> {
+        let Some(series) = self.series(thing, gone.unwrap_or(TODAY), field)? else {
+            return Ok(Vec::new());
+        };
         let mut statement = self.connection.prepare_cached(
-            "SELECT at_us, value FROM history
-             WHERE series = (SELECT id FROM series WHERE channel = ?1 AND field = ?2)
-             AND at_us >= ?3 AND at_us < ?4 ORDER BY at_us DESC LIMIT ?5",
+            "SELECT at_us, value FROM history WHERE series = ?1
+             AND at_us >= ?2 AND at_us < ?3 ORDER BY at_us DESC LIMIT ?4",
         )?;
-        let changes = statement.query_map(params![channel, field, from.0, to.0, limit], |row| {
+        let changes = statement.query_map(params![series, from.0, to.0, limit], |row| {
             Ok((UnixTime(row.get(0)?), value(row)?))
         })?;
         let mut changes = changes.collect::<Result<Vec<_>, _>>()?;
         changes.reverse();
         Ok(changes)
+    }
+
+    fn series(&self, thing: &Thing, gone: UnixTime, field: &str) -> Result<Option<i64>, DbError> {
+        let found = if schema::has_things(&self.connection)? {
+            let Some(thing) = self.thing(thing, gone)? else {
+                return Ok(None);
+            };
+            self.connection
+                .prepare_cached("SELECT id FROM series WHERE thing = ?1 AND field = ?2")?
+                .query_row(params![thing, field], |row| row.get(0))
+        } else {
+            self.connection
+                .prepare_cached("SELECT id FROM series WHERE channel = ?1 AND field = ?2")?
+                .query_row(params![thing.path(), field], |row| row.get(0))
+        };
+        Ok(found.optional()?)
     }
 }
 
@@ -89,8 +123,14 @@ impl Database {
     /// What SQLite says.
     pub fn add_history(&mut self, chronicle: &Chronicle) -> Result<(), DbError> {
         self.together(|db| {
-            db.rename_channels(&chronicle.renames)?;
-            db.add_changes(&chronicle.changes)?;
+            db.claim(&chronicle.claims)?;
+            let mut written = 0;
+            for edit in &chronicle.edits {
+                db.add_changes(&chronicle.changes[written..edit.behind])?;
+                db.rename_things(edit)?;
+                written = edit.behind;
+            }
+            db.add_changes(&chronicle.changes[written..])?;
             for device in &chronicle.devices {
                 db.see_device(device)?;
             }
@@ -98,58 +138,28 @@ impl Database {
         })
     }
 
-    /// What is told of a channel follows it to its new name. What another one left there that had the name before and is
-    /// gone is not lost: it counts for the same.
-    fn rename_channels(&mut self, renames: &[Rename]) -> Result<(), DbError> {
-        // No channel has such a name: they all move out before the first moves in.
-        let between = |at: usize| format!("\n{at}");
-        let mut away = self
-            .connection()
-            .prepare_cached("UPDATE series SET channel = ?2 WHERE channel = ?1")?;
-        for (at, rename) in renames.iter().enumerate() {
-            away.execute(params![rename.was, between(at)])?;
-        }
-        let mut name = self.connection().prepare_cached(
-            "INSERT OR IGNORE INTO series (channel, field) SELECT ?2, field FROM series WHERE channel = ?1",
-        )?;
-        let mut follow = self.connection().prepare_cached(
-            "UPDATE OR REPLACE history SET series =
-                (SELECT new.id FROM series AS old JOIN series AS new ON new.field = old.field AND new.channel = ?2
-                 WHERE old.id = history.series)
-             WHERE series IN (SELECT id FROM series WHERE channel = ?1)",
-        )?;
-        let mut forget = self
-            .connection()
-            .prepare_cached("DELETE FROM series WHERE channel = ?1")?;
-        for (at, rename) in renames.iter().enumerate() {
-            name.execute(params![between(at), rename.is])?;
-            follow.execute(params![between(at), rename.is])?;
-            forget.execute([between(at)])?;
-        }
-        Ok(())
-    }
-
     fn add_changes(&mut self, changes: &[Change]) -> Result<(), DbError> {
-        let mut name = self
-            .connection()
-            .prepare_cached("INSERT OR IGNORE INTO series (channel, field) VALUES (?1, ?2)")?;
-        let mut insert = self.connection().prepare_cached(
-            "INSERT OR REPLACE INTO history (series, at_us, value)
-             SELECT id, ?3, ?4 FROM series WHERE channel = ?1 AND field = ?2",
-        )?;
         for change in changes {
-            name.execute(params![change.channel, change.field])?;
-            insert.execute(params![
-                change.channel,
-                change.field,
-                change.at.0,
-                Column(change.value.as_ref())
-            ])?;
+            let thing = self.thing_or_new(&change.thing)?;
+            self.connection()
+                .prepare_cached("INSERT OR IGNORE INTO series (thing, field) VALUES (?1, ?2)")?
+                .execute(params![thing, change.field])?;
+            self.connection()
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO history (series, at_us, value)
+                     SELECT id, ?3, ?4 FROM series WHERE thing = ?1 AND field = ?2",
+                )?
+                .execute(params![
+                    thing,
+                    change.field,
+                    change.at.0,
+                    Column(change.value.as_ref())
+                ])?;
         }
         Ok(())
     }
 
-    /// Drops changes before `before`, and the names that nothing is left of; says how many changes.
+    /// Drops changes before `before`, and the things that nothing is left of; says how many changes.
     ///
     /// # Errors
     /// What SQLite says.
@@ -161,6 +171,11 @@ impl Database {
             db.connection().execute(
                 "DELETE FROM series WHERE NOT EXISTS
                     (SELECT 1 FROM history WHERE history.series = series.id)",
+                [],
+            )?;
+            db.connection().execute(
+                "DELETE FROM things WHERE NOT EXISTS
+                    (SELECT 1 FROM series WHERE series.thing = things.id)",
                 [],
             )?;
             Ok(dropped)

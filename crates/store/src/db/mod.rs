@@ -11,13 +11,15 @@ mod mappings;
 mod meta;
 mod schema;
 mod snapshots;
+mod things;
 mod users;
 
 pub use devices::Device;
 pub use error::DbError;
-pub use history::{Change, Chronicle, Rename};
+pub use history::{Change, Chronicle, Edit, Rename};
 pub use mappings::{ArchivedMapping, MappingHash};
 pub use snapshots::{BrokerPart, Rejected, Snapshot, SnapshotInfo};
+pub use things::Thing;
 pub use users::{Credential, User, UserKind};
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -73,12 +75,14 @@ impl Database {
         }
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.pragma_update(None, "foreign_keys", true)?;
         // 2 MiB of pages are plenty for a house, and stay out of the memory budget's way.
         connection.pragma_update(None, "cache_size", -2_048)?;
         // SQLite itself never cuts its log.
         connection.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX)?;
+        // A table that others refer to is made anew.
+        connection.pragma_update(None, "foreign_keys", false)?;
         schema::migrate(&mut connection, path)?;
+        connection.pragma_update(None, "foreign_keys", true)?;
         Ok(Self {
             reader: DatabaseReader { connection },
             is_swollen: false,

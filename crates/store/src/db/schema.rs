@@ -78,7 +78,48 @@ const MIGRATIONS: &[&str] = &["
         crc  INTEGER NOT NULL,
         body BLOB NOT NULL
     ) STRICT;
+", "
+    -- What history is of. number: of its device; device: the name of one that has none. kind: NULL where a version wrote it that knew
+    -- names alone. path: as it is called, or was last. gone_us: since when another one is known by the same.
+    CREATE TABLE things (
+        id      INTEGER PRIMARY KEY,
+        number  INTEGER,
+        device  TEXT,
+        channel TEXT NOT NULL,
+        kind    TEXT,
+        path    TEXT NOT NULL,
+        gone_us INTEGER
+    ) STRICT;
+    CREATE INDEX things_by_channel ON things (channel);
+    INSERT INTO things (channel, path)
+        SELECT DISTINCT substr(channel, instr(channel, '.') + 1), channel FROM series;
+
+    CREATE TABLE thing_names (
+        thing    INTEGER NOT NULL REFERENCES things (id) ON DELETE CASCADE,
+        until_us INTEGER NOT NULL,
+        path     TEXT NOT NULL,
+        PRIMARY KEY (thing, until_us)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE series_of_things (
+        id    INTEGER PRIMARY KEY,
+        thing INTEGER NOT NULL REFERENCES things (id),
+        field TEXT NOT NULL,
+        UNIQUE (thing, field)
+    ) STRICT;
+    INSERT INTO series_of_things
+        SELECT series.id, things.id, field FROM series JOIN things ON things.path = series.channel;
+    DROP TABLE series;
+    ALTER TABLE series_of_things RENAME TO series;
 "];
+
+/// The first schema that tells things from their names.
+const WITH_THINGS: i64 = 3;
+
+/// Whether long-term history goes by things: who only reads may find an older database.
+pub(super) fn has_things(connection: &Connection) -> Result<bool, DbError> {
+    Ok(version(connection)? >= WITH_THINGS)
+}
 
 /// Brings the database to the newest schema; each migration is one transaction.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), DbError> {

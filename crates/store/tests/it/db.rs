@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use store::{
     ArchivedMapping, Change, Chronicle, Credential, Database, DatabaseReader, DbError, Device,
-    MappingHash, Rename, Snapshot, User, UserKind,
+    Edit, MappingHash, Rename, Snapshot, Thing, User, UserKind,
 };
 use tempfile::TempDir;
 use types::{DeviceId, InputNo, Instant, UnixTime, Value};
@@ -184,7 +185,7 @@ fn history_comes_back_in_order_and_typed_and_is_pruned_by_age() {
     let (_folder, _, mut db) = database();
     let change = |at, field: &str, value| Change {
         at: UnixTime(at),
-        channel: "hall.lamp".into(),
+        thing: Arc::new(thing(7, "hall")),
         field: field.into(),
         value,
     };
@@ -205,7 +206,7 @@ fn history_comes_back_in_order_and_typed_and_is_pruned_by_age() {
     let read = |db: &Database, field, limit| {
         let all = UnixTime(i64::MIN)..UnixTime(i64::MAX);
         db.read()
-            .history("hall.lamp", field, all.start, all.end, limit)
+            .history((&thing(7, "hall"), None), field, all.start, all.end, limit)
             .unwrap()
     };
     let on = [
@@ -225,54 +226,148 @@ fn history_comes_back_in_order_and_typed_and_is_pruned_by_age() {
     assert_eq!(read(&db, "mode", 10), []);
 }
 
-#[test]
-fn history_follows_channels_to_their_new_names_also_where_two_change_them_with_each_other() {
-    let (_folder, _path, mut db) = database();
-    let change = |at, channel: &str, value: f64| Change {
+/// The lamp of a device; 0: of one without a number.
+fn thing(number: u16, device: &str) -> Thing {
+    Thing {
+        number: (number != 0).then_some(DeviceId(number)),
+        device: device.into(),
+        channel: "lamp".into(),
+        kind: "dimmer".into(),
+    }
+}
+
+fn level(at: i64, thing: Thing, value: f64) -> Change {
+    Change {
         at: UnixTime(at),
-        channel: channel.into(),
+        thing: Arc::new(thing),
         field: "level".into(),
         value: Some(Value::Number(value)),
-    };
-    let rename = |was: &str, is: &str| Rename {
-        was: was.into(),
-        is: is.into(),
-    };
-    let changes = vec![
-        change(1, "a.lamp", 1.0),
-        change(1, "b.lamp", 2.0),
-        change(1, "c.lamp", 3.0),
-        change(2, "gone.lamp", 4.0),
-    ];
-    let chronicle = |renames, changes| Chronicle {
-        renames,
-        changes,
+    }
+}
+
+fn levels(db: &DatabaseReader, thing: &Thing, gone: Option<i64>) -> Vec<f64> {
+    let all = UnixTime(i64::MIN)..UnixTime(i64::MAX);
+    let gone = gone.map(UnixTime);
+    let rows = db.history((thing, gone), "level", all.start, all.end, 10);
+    let values = rows.unwrap().into_iter().filter_map(|(_, value)| value);
+    values.filter_map(|value| value.as_number()).collect()
+}
+
+fn edit(at: i64, behind: usize, renames: &[(Thing, Thing)]) -> Edit {
+    let renames = renames.iter().cloned();
+    Edit {
+        no: InputNo(1),
+        at: UnixTime(at),
+        behind,
+        renames: renames.map(|(was, is)| Rename { was, is }).collect(),
+    }
+}
+
+#[test]
+fn history_follows_things_to_their_new_names_and_is_nobody_else_s() {
+    let (_folder, _path, mut db) = database();
+    let [a, b, c, d] = ["a", "b", "c", "d"].map(|name| thing(0, name));
+    let gone = thing(0, "gone");
+    let chronicle = Chronicle {
+        changes: vec![
+            level(1, a.clone(), 1.0),
+            level(1, b.clone(), 2.0),
+            level(1, c.clone(), 3.0),
+            level(1, gone.clone(), 4.0),
+            level(5, b.clone(), 9.0),
+            level(6, c.clone(), 8.0),
+        ],
+        edits: vec![edit(
+            3,
+            4,
+            &[
+                (a.clone(), b.clone()),
+                (b.clone(), a.clone()),
+                (c.clone(), gone.clone()),
+                (thing(0, "never"), d.clone()),
+            ],
+        )],
         ..Chronicle::default()
     };
-    db.add_history(&chronicle(Vec::new(), changes)).unwrap();
-    let renames = vec![
-        rename("a.lamp", "b.lamp"),
-        rename("b.lamp", "a.lamp"),
-        rename("c.lamp", "gone.lamp"),
-        rename("never.lamp", "d.lamp"),
-    ];
-    let newer = vec![change(5, "b.lamp", 9.0)];
-    db.add_history(&chronicle(renames, newer)).unwrap();
-    let levels = |channel: &str| -> Vec<f64> {
-        let all = UnixTime(i64::MIN)..UnixTime(i64::MAX);
-        let rows = db.read().history(channel, "level", all.start, all.end, 10);
-        let values = rows.unwrap().into_iter().filter_map(|(_, value)| value);
-        values.filter_map(|value| value.as_number()).collect()
+    db.add_history(&chronicle).unwrap();
+    let db = db.read();
+    assert_eq!(levels(db, &a, None), [2.0]);
+    assert_eq!(levels(db, &b, None), [1.0, 9.0]);
+    assert_eq!(levels(db, &c, None), [8.0], "a new one has its name");
+    assert_eq!(levels(db, &gone, None), [3.0]);
+    assert_eq!(levels(db, &gone, Some(2)), [4.0], "that was another one");
+    assert_eq!(levels(db, &d, None), [0.0; 0]);
+}
+
+#[test]
+fn history_of_a_device_with_a_number_is_its_own_whatever_it_is_called() {
+    let (_folder, path, mut db) = database();
+    let chronicle = Chronicle {
+        changes: vec![
+            level(1, thing(7, "hall"), 1.0),
+            level(5, thing(8, "hall"), 2.0),
+            level(9, thing(7, "attic"), 3.0),
+        ],
+        edits: vec![edit(3, 1, &[(thing(7, "hall"), thing(7, "floor"))])],
+        ..Chronicle::default()
     };
-    assert_eq!(levels("a.lamp"), [2.0]);
-    assert_eq!(levels("b.lamp"), [1.0, 9.0]);
-    assert_eq!(levels("c.lamp"), [0.0; 0]);
-    assert_eq!(
-        levels("gone.lamp"),
-        [3.0, 4.0],
-        "what had that name before is not lost"
-    );
-    assert_eq!(levels("d.lamp"), [0.0; 0]);
+    db.add_history(&chronicle).unwrap();
+    assert_eq!(levels(db.read(), &thing(7, "attic"), None), [1.0, 3.0]);
+    assert_eq!(levels(db.read(), &thing(8, "hall"), None), [2.0]);
+    let raw = rusqlite::Connection::open(path).unwrap();
+    let names = "SELECT path, until_us FROM thing_names";
+    let name = raw.query_row(names, [], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+    });
+    assert_eq!(name.unwrap(), ("hall.lamp".to_owned(), 3));
+}
+
+/// What stood in a database before it told things from names.
+const NAMES_ALONE: &str = "
+    DROP TABLE series; DROP TABLE thing_names; DROP TABLE things;
+    CREATE TABLE series (
+        id      INTEGER PRIMARY KEY,
+        channel TEXT NOT NULL,
+        field   TEXT NOT NULL,
+        UNIQUE (channel, field)
+    ) STRICT;
+    INSERT INTO series VALUES (1, 'hall.lamp', 'level'), (2, 'gone.lamp', 'level'), (3, 'hall.lamp', 'on');
+    INSERT INTO history VALUES (1, 1, 10.0), (1, 2, 20.0), (2, 1, 30.0), (3, 1, 1);
+    PRAGMA user_version = 2;
+";
+
+#[test]
+fn history_by_names_alone_is_read_and_claimed_by_who_is_there() {
+    let (_folder, path, db) = database();
+    drop(db);
+    let raw = rusqlite::Connection::open(&path).unwrap();
+    raw.pragma_update(None, "foreign_keys", false).unwrap();
+    raw.execute_batch(NAMES_ALONE).unwrap();
+    drop(raw);
+    let hall = thing(7, "hall");
+    // Who only looks makes no newer one of it.
+    let reader = DatabaseReader::open(&path).unwrap();
+    assert_eq!(levels(&reader, &hall, None), [10.0, 20.0]);
+    assert!(!reader.has_nameless_things().unwrap());
+    drop(reader);
+
+    let mut db = Database::open(&path).unwrap();
+    let raw = rusqlite::Connection::open(&path).unwrap();
+    let mut check = raw.prepare("PRAGMA foreign_key_check").unwrap();
+    assert!(!check.exists([]).unwrap(), "a row refers to none");
+    assert!(db.read().has_nameless_things().unwrap());
+    assert_eq!(levels(db.read(), &hall, None), [10.0, 20.0]);
+    let chronicle = Chronicle {
+        claims: vec![hall.clone()],
+        changes: vec![level(9, thing(8, "hall"), 70.0)],
+        ..Chronicle::default()
+    };
+    db.add_history(&chronicle).unwrap();
+    assert_eq!(levels(db.read(), &hall, None), [10.0, 20.0]);
+    assert_eq!(levels(db.read(), &thing(7, "floor"), None), [10.0, 20.0]);
+    assert_eq!(levels(db.read(), &thing(8, "hall"), None), [70.0]);
+    let gone = thing(9, "gone");
+    assert_eq!(levels(db.read(), &gone, Some(5)), [30.0]);
 }
 
 #[test]
