@@ -197,6 +197,13 @@ impl History {
         self.replayed.get()
     }
 
+    /// How many compiled mappings lie in memory; what a look costs beside its inputs.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.programs.borrow().held()
+    }
+
     /// How many mappings were compiled so far; what a look costs beside its inputs.
     #[doc(hidden)]
     #[must_use]

@@ -1,6 +1,10 @@
 //! The mappings of the past, by their hash.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Weak},
+};
 
 use mapping::Program;
 use store::{DatabaseReader, MappingHash};
@@ -14,7 +18,8 @@ pub(crate) const KEPT_MAX: usize = 16;
 #[derive(Debug)]
 pub struct Programs {
     recent: Recent<[u8; 32], Arc<Program>>,
-    compiled: usize,
+    /// All that were, whoever holds them still.
+    compiled: Vec<Weak<Program>>,
     stand_ins: Vec<StandIn>,
     /// What stands in for each: always the same, for its places are used in what was made of it before.
     standing_in: BTreeMap<[u8; 32], Arc<Program>>,
@@ -24,7 +29,7 @@ impl Default for Programs {
     fn default() -> Self {
         Self {
             recent: Recent::new(KEPT_MAX),
-            compiled: 0,
+            compiled: Vec::new(),
             stand_ins: Vec::new(),
             standing_in: BTreeMap::new(),
         }
@@ -78,7 +83,7 @@ impl Programs {
             Ok(None) => return Err("it is not in the archive".to_owned()),
             Err(error) => return Err(error.to_string()),
         };
-        self.compiled += 1;
+        self.compiled.push(Arc::downgrade(&program));
         self.recent.add(hash.0, Arc::clone(&program));
         Ok(program)
     }
@@ -106,7 +111,13 @@ impl Programs {
 
     /// How many were read and compiled.
     pub(crate) fn compiled(&self) -> usize {
-        self.compiled
+        self.compiled.len()
+    }
+
+    /// How many of those are in memory, whoever holds them.
+    pub(crate) fn held(&self) -> usize {
+        let held = self.compiled.iter().filter(|it| it.strong_count() > 0);
+        held.count()
     }
 
     /// The mappings that others stood in for, each once.

@@ -460,6 +460,45 @@ fn exchanged_names_take_their_series_along() {
 }
 
 #[test]
+fn questions_across_many_edits_hold_no_more_mappings_than_those_used_last() {
+    let house = |edit: usize| {
+        let mut files = piano_house();
+        let rules = files.get_mut("rules.toml").unwrap();
+        rules.push_str(&format!("# edit {edit}\n"));
+        files
+    };
+    let mut home = Home::new(&house(0));
+    for edit in 1..50 {
+        home.lux(10 + edit);
+        home.reload(&house(edit as usize));
+    }
+    // The two caches, of mappings and of steps between them, and what the travel and the thing are at.
+    let held_max = 2 * 16 + 4;
+    let mut ask = |what: &str, ask: &dyn Fn(&replay::History)| {
+        let past = home.history();
+        ask(&past);
+        assert!(past.held() <= held_max, "{what} holds {}", past.held());
+        past.compiled()
+    };
+    let compiled = ask("events", &|past| {
+        let filters = past.filters("hall.lux").unwrap();
+        let mut travel = past.all(Until::End).unwrap();
+        let mut teller = Teller::new(past, &travel, filters, false);
+        while let Some(mut step) = travel.next().unwrap() {
+            teller.tell(&mut step, |_| ());
+        }
+    });
+    assert!(compiled >= 50, "{compiled}");
+    ask("history", &|past| {
+        let series = past.series("hall.lux", UnixTime(0), UnixTime(i64::MAX));
+        assert!(!series.unwrap()[0].changes.is_empty());
+    });
+    ask("why-not", &|past| {
+        why_not(past, "hall-motion", None, UnixTime(0)).unwrap();
+    });
+}
+
+#[test]
 fn a_mapping_with_other_names_is_tried_on_what_came_before_them() {
     let mut home = renamed_twice();
     home.says("floor", "motion/event", r#"{"event":"start"}"#);
