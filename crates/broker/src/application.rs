@@ -420,6 +420,14 @@ pub enum Denied<'a> {
         /// What it was told, where there was a way to tell.
         reason: Reason,
     },
+    /// To keep a message for later subscribers: there is no room, or its user has taken its share. Who is
+    /// subscribed now has it.
+    Retain {
+        /// Who sent it.
+        client: Client<'a>,
+        /// Where it should have stayed.
+        topic: &'a str,
+    },
     /// A subscription.
     Subscribe {
         /// Who wanted it.

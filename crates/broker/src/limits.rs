@@ -82,11 +82,15 @@ pub struct Limits {
     pub topic_levels_max: usize,
     /// Topic aliases a client may set up, and those that it is given where it takes any.
     pub topic_alias_max: u16,
-    /// Retained topics. A client's message that would add one is delivered, but not kept; the
-    /// application's own are always kept.
+    /// Retained topics. A client's message that would add one is delivered, but not kept, and MQTT 5 clients
+    /// are told with reason 0x97; the application's own are always kept.
     pub retained_max: usize,
     /// Payload, topic and property bytes of retained messages; beyond it as above.
     pub retained_bytes_max: usize,
+    /// The same of what one user retained last, so that none takes the room of the others.
+    pub retained_per_user_max: usize,
+    /// The same for their bytes.
+    pub retained_bytes_per_user_max: usize,
     /// Time from accept to a CONNECT, and from CONNECT to the verdict on its password, in seconds.
     pub connect_timeout_s: u32,
     /// Passwords that wait for the argon2 worker, which takes from one address after the other. Beyond it the
@@ -134,8 +138,10 @@ impl Default for Limits {
             topic_bytes_max: 512,
             topic_levels_max: 16,
             topic_alias_max: 16,
-            retained_max: 10_000,
+            retained_max: 20_000,
             retained_bytes_max: 16 * 1024 * 1024,
+            retained_per_user_max: 5_000,
+            retained_bytes_per_user_max: 4 * 1024 * 1024,
             connect_timeout_s: 10,
             verify_queue_max: 64,
             verify_per_peer_max: 8,

@@ -30,6 +30,8 @@ pub(crate) struct Stored {
     pub(crate) absolute: bool,
     /// Sent by the application: it says it again after a restart where that is needed.
     pub(crate) is_own: bool,
+    /// The user whose share of the retained messages it counts for, where it is one.
+    pub(crate) owner: Option<Arc<str>>,
 }
 
 impl Stored {
@@ -92,7 +94,9 @@ pub(crate) struct Publication<'a> {
     absolute: bool,
     /// Where it is retained: it survives the end of the process.
     pub(crate) survives: bool,
-    /// The owner of topic and payload, where there is one already.
+    /// Where it is retained: the user who sent it.
+    pub(crate) owner: Option<Arc<str>>,
+    /// Topic and payload, where somebody holds them already.
     shared: Option<(&'a Arc<str>, &'a Bytes)>,
     stored: Option<Arc<Stored>>,
 }
@@ -110,6 +114,7 @@ impl<'a> Publication<'a> {
             token: None,
             absolute: false,
             survives: false,
+            owner: None,
             shared: None,
             stored: None,
         }
@@ -128,6 +133,7 @@ impl<'a> Publication<'a> {
             token: message.token,
             absolute: message.retain,
             survives: false,
+            owner: None,
             shared: Some((&message.topic, &message.payload)),
             stored: None,
         }
@@ -163,6 +169,7 @@ impl<'a> Publication<'a> {
                 token: self.token,
                 absolute: self.absolute,
                 is_own: self.shared.is_some(),
+                owner: self.owner.clone(),
             })
         });
         Arc::clone(stored)

@@ -497,6 +497,7 @@ mod tests {
                 token: None,
                 absolute,
                 is_own: false,
+                owner: None,
             }),
             qos: Qos::AtLeastOnce,
             retain: false,

@@ -1,4 +1,4 @@
-//! Retained messages: the last one of each topic that asked to be kept.
+//! Retained messages: the last one of each topic that asked to be kept, and what each user has of them.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -9,13 +9,22 @@ use std::{
 use foldhash::fast::RandomState;
 use types::Instant;
 
-use crate::{Filter, message::Stored};
+use crate::{Filter, Limits, message::Stored};
 
 /// The retained messages. Lookups go through the map, everything ordered through the set.
 #[derive(Debug, Default)]
 pub(crate) struct Retained {
     messages: HashMap<Arc<str>, Entry, RandomState>,
     topics: BTreeSet<Arc<str>>,
+    bytes: usize,
+    /// What of it users sent, by their names.
+    shares: HashMap<Arc<str>, Share, RandomState>,
+}
+
+/// What one user has retained.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Share {
+    topics: usize,
     bytes: usize,
 }
 
@@ -35,9 +44,42 @@ impl Retained {
         self.bytes
     }
 
-    /// The bytes that the message of this topic holds; `None` where there is none.
-    pub(crate) fn held(&self, topic: &str) -> Option<usize> {
-        self.messages.get(topic).map(|entry| entry.message.bytes())
+    /// Whether a client's message of so many bytes may be kept: there is room for it, and in its user's share too.
+    pub(crate) fn has_room(
+        &self,
+        topic: &str,
+        bytes: usize,
+        owner: Option<&str>,
+        limits: &Limits,
+    ) -> bool {
+        let before = self.messages.get(topic).map(|entry| &entry.message);
+        let mut all = Share {
+            topics: self.messages.len(),
+            bytes: self.bytes,
+        };
+        all.replace(before, bytes);
+        let mut of_user = owner
+            .and_then(|owner| self.shares.get(owner).copied())
+            .unwrap_or_default();
+        let own = before.filter(|before| before.owner.as_deref() == owner);
+        of_user.replace(own, bytes);
+        // What takes the place of another needs no more room, but for its bytes.
+        (before.is_some() || all.topics <= limits.retained_max)
+            && all.bytes <= limits.retained_bytes_max
+            && (own.is_some() || of_user.topics <= limits.retained_per_user_max)
+            && of_user.bytes <= limits.retained_bytes_per_user_max
+    }
+
+    /// Forgets all that this user retained. Gives the topics of what was to survive.
+    pub(crate) fn clear_of(&mut self, owner: &str) -> Vec<Arc<str>> {
+        if !self.shares.contains_key(owner) {
+            return Vec::new();
+        }
+        let is_owned = |entry: &Entry| entry.message.owner.as_deref() == Some(owner);
+        let owned = |topic: &&Arc<str>| self.messages.get(&***topic).is_some_and(is_owned);
+        let mut topics: Vec<_> = self.topics.iter().filter(owned).cloned().collect();
+        topics.retain(|topic| self.clear(topic));
+        topics
     }
 
     /// What is kept on this topic.
@@ -55,12 +97,12 @@ impl Retained {
 
     /// Keeps a message. True where it replaces one that was to survive, and is not to survive itself.
     pub(crate) fn set(&mut self, message: Arc<Stored>, survives: bool) -> bool {
-        self.bytes += message.bytes();
+        self.count(&message);
         let topic = Arc::clone(&message.topic);
         let entry = Entry { message, survives };
         if let Some(slot) = self.messages.get_mut(&*topic) {
-            self.bytes -= slot.message.bytes();
             let before = std::mem::replace(slot, entry);
+            self.uncount(&before.message);
             before.survives && !survives
         } else {
             self.topics.insert(Arc::clone(&topic));
@@ -74,9 +116,31 @@ impl Retained {
         let Some(entry) = self.messages.remove(topic) else {
             return false;
         };
-        self.bytes -= entry.message.bytes();
+        self.uncount(&entry.message);
         self.topics.remove(topic);
         entry.survives
+    }
+
+    fn count(&mut self, message: &Stored) {
+        self.bytes += message.bytes();
+        if let Some(owner) = &message.owner {
+            let share = self.shares.entry(Arc::clone(owner)).or_default();
+            share.topics += 1;
+            share.bytes += message.bytes();
+        }
+    }
+
+    fn uncount(&mut self, message: &Stored) {
+        self.bytes -= message.bytes();
+        if let Some(owner) = &message.owner
+            && let Some(share) = self.shares.get_mut(owner)
+        {
+            share.topics -= 1;
+            share.bytes -= message.bytes();
+            if share.topics == 0 {
+                self.shares.remove(owner);
+            }
+        }
     }
 
     /// The topics whose messages have expired, and whether others will later.
@@ -117,5 +181,13 @@ impl Retained {
             .cloned()
             .collect();
         (messages, looked_at)
+    }
+}
+
+impl Share {
+    /// As it would be with another message of so many bytes, in the place of the one before.
+    fn replace(&mut self, before: Option<&Arc<Stored>>, bytes: usize) {
+        self.topics += usize::from(before.is_none());
+        self.bytes = self.bytes + bytes - before.map_or(0, |before| before.bytes());
     }
 }

@@ -52,6 +52,15 @@ impl Core {
         self.settle(now, app);
     }
 
+    /// There is no such user any more: all its rights go as by [`Core::set_access`], and what it retained goes too.
+    pub fn forget_user(&mut self, user: &str, now: Now, app: &mut dyn Application) {
+        self.set_access(user, None, now, app);
+        for topic in self.retained.clear_of(user) {
+            self.facts.cleared(&topic);
+        }
+        self.settle(now, app);
+    }
+
     /// Topics and payloads of the retained messages that a filter takes in, in the order of their topics. For whoever runs
     /// the broker: no rights are asked for.
     #[must_use]

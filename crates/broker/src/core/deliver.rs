@@ -21,16 +21,15 @@ use crate::{
 const SWEEP_S: u64 = 60;
 
 impl Core {
-    /// Keeps a message that asks for it and delivers it to whoever wants it.
+    /// Keeps a message that asks for it and delivers it to whoever wants it. False where it should be kept and there is
+    /// no room for that.
     pub(super) fn route(
         &mut self,
         publication: &mut Publication<'_>,
         origin: Option<ClientKey>,
         now: Now,
-    ) {
-        if publication.retain {
-            self.retain(publication, now.at);
-        }
+    ) -> bool {
+        let is_kept = !publication.retain || self.retain(publication, now.at);
         let mut hits = std::mem::take(&mut self.hits);
         self.router.matching(publication.topic, &mut hits);
         let shared = if self.router.has_groups() {
@@ -48,19 +47,24 @@ impl Core {
         hits.clear();
         self.hits = hits;
         self.deliver_shared(&shared, publication, now);
+        is_kept
     }
 
-    fn retain(&mut self, publication: &mut Publication<'_>, now: Instant) {
+    /// Keeps it; false where there is no room.
+    fn retain(&mut self, publication: &mut Publication<'_>, now: Instant) -> bool {
+        let topic = publication.topic;
         if publication.is_empty() {
-            return self.forget_retained(publication.topic);
+            self.forget_retained(topic);
+            return true;
         }
-        let held = self.retained.held(publication.topic);
-        let bytes = self.retained.bytes() + publication.bytes() - held.unwrap_or(0);
-        let full = held.is_none() && self.retained.len() >= self.limits.retained_max;
-        if !publication.is_own() && (full || bytes > self.limits.retained_bytes_max) {
+        let (bytes, owner) = (publication.bytes(), publication.owner.as_deref());
+        let has_room =
+            publication.is_own() || (self.retained).has_room(topic, bytes, owner, &self.limits);
+        if !has_room {
             self.stats.retained_refused += 1;
             // What was kept is out of date now.
-            return self.forget_retained(publication.topic);
+            self.forget_retained(topic);
+            return false;
         }
         let message = publication.stored();
         if publication.survives {
@@ -68,11 +72,12 @@ impl Core {
         }
         let survives = publication.survives && self.facts.is_on();
         if self.retained.set(message, survives) {
-            self.facts.cleared(publication.topic);
+            self.facts.cleared(topic);
         }
         if publication.expires.is_some() {
             self.sweep_later(now);
         }
+        true
     }
 
     fn forget_retained(&mut self, topic: &str) {

@@ -231,10 +231,24 @@ impl Core {
             };
             let mut publication = Publication::from_client(&kept, expires);
             publication.survives = verdict.survives;
-            self.route(&mut publication, Some(from), now);
+            publication.owner = kept.retain.then(|| self.user_of(from)).flatten();
+            if !self.route(&mut publication, Some(from), now) {
+                verdict.refused = Some(Reason::QuotaExceeded);
+                if let Some(client) = self.client(from) {
+                    let topic = message.topic;
+                    app.denied(now, &Denied::Retain { client, topic });
+                }
+            }
         }
         self.deliver_outbox(outbox, now);
         (verdict.ack, verdict.refused)
+    }
+
+    /// The name of the user a client belongs to.
+    fn user_of(&self, client: ClientKey) -> Option<Arc<str>> {
+        let session = self.sessions.get(client.0 as usize)?;
+        let user = self.users.get(session.user as usize)?;
+        Some(Arc::clone(&user.name))
     }
 
     /// Delivers what the application sent.

@@ -21,10 +21,10 @@ impl Core {
     /// who has been away longest and the last topics are left out.
     pub fn restore(&mut self, kept: Kept, now: Now, app: &dyn Application) {
         for message in kept.retained.into_values() {
-            let bytes = self.retained.bytes() + message.bytes();
+            let owner = message.owner.as_deref();
+            let retained = &self.retained;
             if message.is_expired(now.at)
-                || self.retained.len() >= self.limits.retained_max
-                || bytes > self.limits.retained_bytes_max
+                || !retained.has_room(&message.topic, message.bytes(), owner, &self.limits)
             {
                 continue;
             }

@@ -40,6 +40,9 @@ pub(crate) enum Fact<'b> {
         /// On the house's elapsed-time line.
         #[n(5)]
         expires_us: Option<u64>,
+        /// Where it is retained: the user who sent it.
+        #[n(6)]
+        owner: Option<&'b str>,
     },
     /// The same for the message that is retained on this topic now.
     #[n(1)]

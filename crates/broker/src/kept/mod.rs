@@ -350,6 +350,7 @@ impl Stored {
             qos: self.qos as u8,
             retain: self.retain,
             expires_us: self.expires.map(|at| at.0),
+            owner: self.owner.as_deref(),
         }
     }
 
@@ -361,6 +362,7 @@ impl Stored {
             qos,
             retain,
             expires_us,
+            owner,
         } = *fact
         else {
             return Err("no message");
@@ -383,6 +385,7 @@ impl Stored {
             token: None,
             absolute: false,
             is_own: false,
+            owner: owner.map(Arc::from),
         })
     }
 }

@@ -173,6 +173,7 @@ impl Application for Relay {
                 topic,
                 reason,
             } => format!("denied publish {} {topic} {reason}", client.id),
+            Denied::Retain { client, topic } => format!("denied retain {} {topic}", client.id),
             Denied::Subscribe {
                 client,
                 filter,

@@ -308,6 +308,83 @@ fn retained_messages_are_limited_for_clients_and_not_for_the_application() {
 }
 
 #[test]
+fn what_one_user_retains_takes_no_room_of_the_others() {
+    let mut house = limited(|l| {
+        l.retained_max = 10;
+        l.retained_per_user_max = 4;
+    });
+    let ann = house.join(&v5("a").user("ann"));
+    let again = house.join(&v3("b").user("ann"));
+    let retain = |house: &mut House, peer, topic: &str, qos: u8| {
+        house.publish(peer, &message(topic, "x").qos(qos, 1).retained())
+    };
+    for topic in ["1", "2", "3"] {
+        assert_eq!(retain(&mut house, ann, topic, 1), [Got::Puback(1, 0)]);
+    }
+    retain(&mut house, again, "4", 1);
+    house.log();
+    // Who subscribes now has it; it is only not kept, and MQTT 3.1.1 has no word for that.
+    let reader = house.join(&v3("r").user("reader"));
+    house.subscribe(reader, "5", 0);
+    assert_eq!(retain(&mut house, ann, "5", 1), [Got::Puback(1, 0x97)]);
+    assert_eq!(retain(&mut house, ann, "5", 2), [Got::Pubrec(1, 0x97)]);
+    assert_eq!(retain(&mut house, again, "5", 1), [Got::Puback(1, 0)]);
+    assert_eq!(brief(&house.read(reader)), ["5=x q0"; 3]);
+    let told = house.log();
+    let told = told.iter().filter(|line| line.starts_with("denied retain"));
+    assert_eq!(told.count(), 3);
+    assert_eq!(house.core.stats().retained_refused, 3);
+    // What replaces its own, or says that nothing is retained, needs no room.
+    assert_eq!(retain(&mut house, ann, "1", 1), [Got::Puback(1, 0)]);
+    house.publish(ann, &message("2", "").retained());
+    assert_eq!(retain(&mut house, ann, "5", 1), [Got::Puback(1, 0)]);
+    // A topic counts for who wrote it last.
+    let bob = house.join(&v5("c").user("bob"));
+    assert_eq!(retain(&mut house, bob, "1", 1), [Got::Puback(1, 0)]);
+    assert_eq!(retain(&mut house, ann, "6", 1), [Got::Puback(1, 0)]);
+    assert_eq!(house.core.stats().retained, 5);
+}
+
+#[test]
+fn the_bytes_that_one_user_retains_are_limited() {
+    let mut house = limited(|l| l.retained_bytes_per_user_max = 1_000);
+    let ann = house.join(&v5("a").user("ann"));
+    let retain = |house: &mut House, topic: &str, bytes: usize| {
+        let message = message(topic, &"x".repeat(bytes)).qos(1, 1).retained();
+        house.publish(ann, &message)
+    };
+    assert_eq!(retain(&mut house, "a", 599), [Got::Puback(1, 0)]);
+    assert_eq!(retain(&mut house, "b", 400), [Got::Puback(1, 0x97)]);
+    assert_eq!(retain(&mut house, "b", 399), [Got::Puback(1, 0)]);
+    assert_eq!(retain(&mut house, "b", 400), [Got::Puback(1, 0x97)]);
+    assert_eq!(
+        house.core.stats().retained,
+        1,
+        "what stood there is out of date"
+    );
+}
+
+#[test]
+fn what_a_removed_user_retained_goes_with_it_also_after_a_restart() {
+    let mut house = House::keeping(Limits::default());
+    for (user, topic) in [("ann", "a"), ("bob", "b")] {
+        let peer = house.join(&v5(user).user(user));
+        house.publish(peer, &message(topic, "x").retained());
+    }
+    house.store();
+    house.crash(Limits::default(), types::InputNo(house.app.inputs));
+    assert_eq!(house.core.stats().retained, 2);
+    let House { core, app, now, .. } = &mut house;
+    core.forget_user("ann", *now, app);
+    house.check_kept();
+    let reader = house.join(&v3("r"));
+    assert_eq!(
+        brief(&house.subscribe(reader, "#", 0))[1..],
+        ["b=x q0 retained"]
+    );
+}
+
+#[test]
 fn the_session_that_is_away_longest_makes_room() {
     let mut house = limited(|l| l.sessions_max = 2);
     for id in ["old", "newer"] {

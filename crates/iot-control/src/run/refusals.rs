@@ -41,6 +41,7 @@ enum Why {
     Connection(Refused),
     Login(Reason),
     Publish(Reason),
+    Retain,
     Subscription(Reason),
     Protocol(Reason),
     Wrap,
@@ -98,6 +99,7 @@ impl Refusals {
                 (user.unwrap_or(STRANGERS), Why::Login(*reason))
             }
             Denied::Publish { client, reason, .. } => (sender(client.user), Why::Publish(*reason)),
+            Denied::Retain { client, .. } => (sender(client.user), Why::Retain),
             Denied::Subscribe { client, reason, .. } => {
                 (sender(client.user), Why::Subscription(*reason))
             }
@@ -241,6 +243,10 @@ fn in_words(what: &Denied<'_>) -> String {
         Denied::Publish { topic, reason, .. } => {
             format!("publish on '{}': {reason}", topic.escape_debug())
         }
+        Denied::Retain { topic, .. } => format!(
+            "keeping '{}' for later subscribers: this login retains as much as one may, or all of them do",
+            topic.escape_debug()
+        ),
         Denied::Subscribe { filter, reason, .. } => {
             format!("subscription to '{}': {reason}", filter.escape_debug())
         }

@@ -53,7 +53,7 @@ impl Desk {
         }
         self.server.enter(|core, app, now| {
             app.logins.kept.remove(&name);
-            core.set_access(&name, None, now, app);
+            core.forget_user(&name, now, app);
         });
         Ok(Json::from(format!("{name} is removed; its sessions ended")))
     }
