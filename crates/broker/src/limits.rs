@@ -50,8 +50,8 @@ pub struct Limits {
     pub queue_messages_max: usize,
     /// Payload, topic and property bytes that wait for one client.
     pub queue_bytes_max: usize,
-    /// The same over all clients, with what is in flight; beyond it the session that holds most
-    /// loses the older half of its queue, and its connection.
+    /// The same over all clients, with what is in flight; beyond it, of the user whose clients hold most, the
+    /// session that holds most loses the older half of its queue, and its connection.
     pub queues_bytes_max: usize,
     /// Bytes ready for one socket. Beyond it messages wait in the queue, where they coalesce, and
     /// nothing more is read from the client.

@@ -1,7 +1,10 @@
 //! Messages to subscribers: who gets one, whether it goes straight into the output or has to wait,
 //! what a full queue means, and the acks that come back.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use types::{Instant, Now};
 
@@ -258,13 +261,13 @@ impl Core {
         self.relieve();
     }
 
-    /// Where all queues together are full, the session that holds most loses the older half of its
-    /// queue, or what it has in flight where nothing else waits; a connection it has ends, because
-    /// its client doesn't keep up.
+    /// Where all queues together are full, the user whose sessions hold most gives way: the session of it that holds
+    /// most loses the older half of its queue, or what it has in flight where nothing else waits; a connection it has
+    /// ends, because its client doesn't keep up.
     fn relieve(&mut self) {
         while self.queued_bytes > self.limits.queues_bytes_max {
-            let most = self.sessions.iter_mut().max_by_key(|(_, s)| s.counted);
-            let Some((_, session)) = most.filter(|(_, session)| session.counted > 0) else {
+            let most = self.holds_most();
+            let Some(session) = most.and_then(|key| self.sessions.get_mut(key)) else {
                 return;
             };
             self.stats.queues_relieved += 1;
@@ -284,6 +287,20 @@ impl Core {
                 self.doom(conn, Ended::SlowReader, Some(Reason::QuotaExceeded));
             }
         }
+    }
+
+    /// The session that holds most, of those of the user who holds most: else who has a thousand sessions would hold
+    /// little with each of them, and others would give way.
+    fn holds_most(&self) -> Option<usize> {
+        let mut of_users: BTreeMap<u32, usize> = BTreeMap::new();
+        for (_, session) in &self.sessions {
+            *of_users.entry(session.user).or_default() += session.counted;
+        }
+        let (user, _) = of_users.into_iter().max_by_key(|(_, held)| *held)?;
+        let sessions = self.sessions.iter();
+        let of_user = sessions.filter(|(_, session)| session.user == user && session.counted > 0);
+        let most = of_user.max_by_key(|(_, session)| session.counted);
+        most.map(|(key, _)| key)
     }
 
     /// Sends what waits, as far as the client has room for it.

@@ -123,6 +123,34 @@ fn queues_are_limited_in_bytes_alone_and_together() {
 }
 
 #[test]
+fn a_user_with_many_sessions_takes_nothing_of_what_waits_for_others() {
+    let mut house = limited(|l| l.queues_bytes_max = 100_000);
+    let away = |house: &mut House, user: &str, id: &str| {
+        let peer = house.join(&v3(id).user(user).keeps_session());
+        house.subscribe(peer, user, 1);
+        house.drop_peer(peer);
+    };
+    let send = |house: &mut House, topic: &str| {
+        let House { core, app, now, .. } = house;
+        let waits = own(topic, &"x".repeat(1_000)).qos(qos(1));
+        core.publish(*now, &waits, app);
+    };
+    away(&mut house, "tool", "a");
+    for _ in 0..20 {
+        send(&mut house, "tool");
+    }
+    for number in 0..50 {
+        away(&mut house, "hostile", &number.to_string());
+    }
+    for _ in 0..20 {
+        send(&mut house, "hostile");
+        assert!(house.core.stats().queued_bytes <= 100_000);
+    }
+    let (_, got) = house.hello(&v3("a").user("tool").keeps_session());
+    assert_eq!(got.len(), 21, "what is acknowledged waits");
+}
+
+#[test]
 fn a_full_queue_coalesces_retained_messages_before_it_loses_any() {
     let mut house = limited(|l| l.queue_messages_max = 10);
     let hello = v3("a").keeps_session();
