@@ -4,7 +4,7 @@
 //! it names one topic, after the list's own text, on which even the dispatcher may not publish. Where that is refused, the
 //! broker goes by this list and by no older one. Only texts in and texts out.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::collections::BTreeMap;
 
 use dispatcher::access::{self, Access};
 use mapping::{
@@ -39,13 +39,48 @@ pub(crate) type Sealed = BTreeMap<DeviceIx, (Site, Handle)>;
 pub(crate) struct List {
     /// The dispatcher's user.
     dispatcher: String,
-    devices: String,
+    devices: Lines,
+}
+
+/// Lines of the file. None of them holds a control character: with a line break in it, a name would write rules of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Lines {
+    text: String,
+    /// The first one that was left out.
+    refused: Option<String>,
+}
+
+impl Lines {
+    fn push(&mut self, line: &str) {
+        if line.contains(char::is_control) {
+            self.refused.get_or_insert_with(|| line.to_owned());
+        } else {
+            self.text.push_str(line);
+            self.text.push('\n');
+        }
+    }
+
+    fn append(&mut self, more: &Self) {
+        self.text.push_str(&more.text);
+        if self.refused.is_none() {
+            self.refused.clone_from(&more.refused);
+        }
+    }
+
+    fn user(&mut self, name: &str, access: &Access) {
+        self.push(&format!("user {name}"));
+        let writes = access.publish.iter().map(|filter| ("write", filter));
+        let reads = access.subscribe.iter().map(|filter| ("read", filter));
+        for (may, filter) in writes.chain(reads) {
+            self.push(&format!("topic {may} {filter}"));
+        }
+    }
 }
 
 impl List {
     /// `user` is the dispatcher's at that broker.
     pub(crate) fn new(program: &Program, user: Option<&str>, sealed: &Sealed) -> Self {
-        let mut devices = String::new();
+        let mut devices = Lines::default();
         for device in DeviceIx::all(program.devices.len()) {
             let row = &program[device];
             if row.carrier == Carrier::Virtual || is_of_zigbee2mqtt(&row.carrier) {
@@ -53,7 +88,7 @@ impl List {
             }
             let of_link = sealed.get(&device).filter(|_| row.carrier == Carrier::Own);
             let rights = of_link.map_or_else(|| access::of_device(program, device), of_sealed);
-            write_user(&mut devices, &name_for(&row.name), &rights);
+            devices.user(&name_for(&row.name), &rights);
         }
         Self {
             dispatcher: user.unwrap_or(NO_USER).to_owned(),
@@ -63,22 +98,33 @@ impl List {
 
     /// The topic on which a broker that goes by this list lets nobody publish.
     pub(crate) fn canary(&self) -> String {
-        let text = format!("{}\n{}", self.dispatcher, self.devices);
+        let text = format!("{}\n{}", self.dispatcher, self.devices.text);
         format!("{CANARIES}/{:08x}", crc32fast::hash(text.as_bytes()))
     }
 
     /// The whole file, with the people, programs and bridges of `users`. `told_at`: where Home Assistant is told of the
     /// house, if it is.
-    pub(crate) fn file(&self, program: &Program, users: &Users, told_at: Option<&str>) -> String {
-        let mut file = HEAD.to_owned();
-        let canary = self.canary();
-        let _ = write!(
-            file,
-            "\n# The dispatcher. What it may not is how it sees that this list is in force.\nuser {}\ntopic readwrite #\ntopic deny {canary}\n",
-            self.dispatcher
-        );
-        file.push_str("\n# Devices: each for itself.\n");
-        file.push_str(&self.devices);
+    ///
+    /// # Errors
+    /// A line would hold a control character; it is that line.
+    pub(crate) fn file(
+        &self,
+        program: &Program,
+        users: &Users,
+        told_at: Option<&str>,
+    ) -> Result<String, String> {
+        let mut file = Lines {
+            text: HEAD.to_owned(),
+            refused: None,
+        };
+        file.push("");
+        file.push("# The dispatcher. What it may not is how it sees that this list is in force.");
+        file.push(&format!("user {}", self.dispatcher));
+        file.push("topic readwrite #");
+        file.push(&format!("topic deny {}", self.canary()));
+        file.push("");
+        file.push("# Devices: each for itself.");
+        file.append(&self.devices);
         let is_device = |name: &str| {
             program
                 .devices
@@ -92,10 +138,11 @@ impl List {
             .devices
             .iter()
             .any(|row| is_of_zigbee2mqtt(&row.carrier));
-        file.push_str("\n# People, programs, bridges.\n");
+        file.push("");
+        file.push("# People, programs, bridges.");
         if needs_bridge && !has_bridge {
             let (name, filter) = ZIGBEE2MQTT;
-            write_user(&mut file, name, &access::of_bridge(&[filter.to_owned()]));
+            file.user(name, &access::of_bridge(&[filter.to_owned()]));
         }
         for (name, known) in others {
             let mut access = match known.kind {
@@ -104,9 +151,12 @@ impl List {
                 _ => access::of_person(program, &[]),
             };
             access.subscribe.extend_from_slice(&known.read);
-            write_user(&mut file, name, &access);
+            file.user(name, &access);
         }
-        file
+        match file.refused {
+            None => Ok(file.text),
+            Some(line) => Err(line),
+        }
     }
 }
 
@@ -123,15 +173,6 @@ fn of_sealed((site, handle): &(Site, Handle)) -> Access {
 fn is_of_zigbee2mqtt(carrier: &Carrier) -> bool {
     matches!(carrier, Carrier::Foreign(foreign)
         if matches!(foreign.preset, Some((Preset::Zigbee2Mqtt, _))))
-}
-
-fn write_user(file: &mut String, name: &str, access: &Access) {
-    let _ = writeln!(file, "user {name}");
-    let writes = access.publish.iter().map(|filter| ("write", filter));
-    let reads = access.subscribe.iter().map(|filter| ("read", filter));
-    for (may, filter) in writes.chain(reads) {
-        let _ = writeln!(file, "topic {may} {filter}");
-    }
 }
 
 #[cfg(test)]
@@ -165,7 +206,9 @@ io.evening = { kind = "button" }
     fn each_device_has_its_own_topics_and_the_dispatcher_all_but_one() {
         let program = program(HOUSE);
         let list = List::new(&program, Some("house"), &Sealed::new());
-        let file = list.file(&program, &Users::default(), None);
+        let file = list
+            .file(&program, &Users::default(), None)
+            .expect("its lines are whole");
         let canary = list.canary();
         let expected = format!(
             "{HEAD}\n# The dispatcher. What it may not is how it sees that this list is in force.\n\
@@ -196,7 +239,9 @@ io.evening = { kind = "button" }
         let piano = program.device("piano").expect("it is there");
         let sealed = Sealed::from([(piano, (site, handle))]);
         let list = List::new(&program, Some("house"), &sealed);
-        let file = list.file(&program, &Users::default(), None);
+        let file = list
+            .file(&program, &Users::default(), None)
+            .expect("its lines are whole");
         let below = "ic1/1f1f1f1f1f1f1f1f";
         let expected = format!(
             "user piano\ntopic write {below}/up/{handle}\ntopic write {below}/w/{handle}\n\
@@ -206,5 +251,27 @@ io.evening = { kind = "button" }
         assert!(!file.contains("iot/piano"), "{file}");
         let plain = List::new(&program, Some("house"), &Sealed::new());
         assert_ne!(list.canary(), plain.canary(), "it is another list");
+    }
+
+    #[test]
+    fn a_line_with_a_line_break_in_it_is_never_printed() {
+        for user in [
+            "house\nuser thief",
+            "house\rtopic readwrite #",
+            "house\u{85}",
+        ] {
+            let list = List::new(&program(HOUSE), Some(user), &Sealed::new());
+            let refused = list.file(&program(HOUSE), &Users::default(), None);
+            assert_eq!(refused, Err(format!("user {user}")));
+        }
+        let mut devices = Lines::default();
+        let access = access::of_bridge(&["home/#\nuser piano\ntopic readwrite iot/#".to_owned()]);
+        devices.user("zigbee2mqtt", &access);
+        assert_eq!(devices.text, "user zigbee2mqtt\n");
+        assert!(
+            devices
+                .refused
+                .is_some_and(|line| line.contains("user piano"))
+        );
     }
 }

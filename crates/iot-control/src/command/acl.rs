@@ -50,7 +50,14 @@ pub(crate) fn acl(command: &Acl) -> anyhow::Result<ExitCode> {
     let is_told = settings.home_assistant.discovery == Switch::On;
     let told_at = is_told.then_some(&*settings.home_assistant.prefix);
     let list = List::new(&program, user.flatten(), &sealed);
-    printer::results(list.file(&program, &users, told_at));
+    match list.file(&program, &users, told_at) {
+        Ok(file) => printer::results(file),
+        Err(line) => bail!(
+            "nothing is printed: a line of the list would hold a control character, as a line break, and might give rights that \
+             nobody meant: `{}`",
+            types::Shown(&line)
+        ),
+    }
     Ok(ExitCode::SUCCESS)
 }
 

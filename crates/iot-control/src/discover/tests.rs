@@ -172,6 +172,10 @@ fn what_is_too_large_too_deep_or_no_list_is_said_and_left_out() {
         "left out, a device's topic can't hold the wildcards",
     );
     check_note(
+        &format!("[{}]", plug("a\nuser piano\ntopic readwrite iot")),
+        "left out, a device's topic can't hold control characters",
+    );
+    check_note(
         r#"[{"friendly_name":"x","definition":{"exposes":{"a":1}}}]"#,
         "nothing of it can be imported",
     );

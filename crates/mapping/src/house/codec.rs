@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::presets::{self, Place};
+use super::{
+    foreign,
+    presets::{self, Place},
+};
 use crate::{
     diagnostic::Diagnostic,
     kinds::Kind,
@@ -50,7 +53,9 @@ pub(super) fn read(
         .as_ref()
         .is_some_and(|(preset, _)| preset.has_topics_of_channels());
     let mut known = known.unwrap_or_default();
-    if !own_topics {
+    if own_topics {
+        names_in_topics(report, table);
+    } else {
         conflict(report, table, kind, &known, &fields);
         put(&mut known, kind, &fields);
         known.from = from.or(known.from);
@@ -66,6 +71,19 @@ pub(super) fn read(
             events
         },
         ..known
+    }
+}
+
+/// Of a make with topics of its own for each channel: the places are parts of those.
+fn names_in_topics(report: &mut Report, table: &Table<'_>) {
+    let fields = table.field("fields").and_then(|node| node.as_table());
+    let fields = fields.map(|fields| fields.entries()).unwrap_or_default();
+    let places = fields.into_iter().map(|(_, node)| node);
+    for node in table.field("from").into_iter().chain(places) {
+        let Some(text) = node.as_text() else { continue };
+        if let Some(message) = foreign::wrong_in_topic(text.text) {
+            report.push(Diagnostic::error("bad-topic", text.span(), message));
+        }
     }
 }
 

@@ -126,18 +126,36 @@ fn topic(report: &mut Report, table: &Table<'_>, key: &str) -> Option<Arc<str>> 
     check_topic(report, &text)
 }
 
+/// Why what becomes part of a topic can't stay; `None`: it can. A line break would end the line of a list of rights in
+/// which the topic stands, and begin one of its own.
+pub(super) fn wrong_in_topic(text: &str) -> Option<&'static str> {
+    if text.contains(['+', '#']) {
+        Some("a device's topic can't hold the wildcards + and #")
+    } else if text.contains(char::is_control) {
+        Some("a device's topic can't hold control characters, such as a line break")
+    } else if text.contains(is_no_character) {
+        Some("MQTT can't carry this topic")
+    } else {
+        None
+    }
+}
+
+/// The code points that Unicode keeps free of characters for ever (MQTT 5 section 1.5.4).
+fn is_no_character(c: char) -> bool {
+    let point = u32::from(c);
+    (0xFDD0..=0xFDEF).contains(&point) || point & 0xFFFE == 0xFFFE
+}
+
 fn check_topic(report: &mut Report, text: &Text<'_>) -> Option<Arc<str>> {
     let topic = text.text;
     let wrong = if topic.is_empty() {
         Some("a topic can't be empty")
-    } else if topic.contains(['+', '#']) {
-        Some("a device's topic can't hold the wildcards + and #")
-    } else if topic.contains('\0') || topic.len() > TOPIC_BYTES_MAX {
+    } else if topic.len() > TOPIC_BYTES_MAX {
         Some("MQTT can't carry this topic")
     } else if is_ours(topic) {
         Some(OURS)
     } else {
-        None
+        wrong_in_topic(topic)
     };
     match wrong {
         Some(message) => {
