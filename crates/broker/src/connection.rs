@@ -99,7 +99,7 @@ pub(crate) struct Conn {
     /// What it counts for; see [`crate::peers`].
     pub(crate) counts_for: IpAddr,
     pub(crate) stage: Stage,
-    /// The start of a packet, or all that came while the password is checked.
+    /// The start of a packet, or all that came while the password is checked, or what is for the next turn.
     partial: Vec<u8>,
     out: Vec<u8>,
     sent: usize,
@@ -111,6 +111,8 @@ pub(crate) struct Conn {
     dirty: bool,
     /// Nothing more is read; close once the output is written.
     pub(crate) closing: bool,
+    /// Packets wait that were too much work for one turn.
+    pub(crate) has_more: bool,
     pub(crate) last_received: Instant,
     /// Since then it was not read for a while: its silence is ours.
     pub(crate) was_paused: bool,
@@ -206,6 +208,7 @@ impl Connections {
             stall: None,
             dirty: false,
             closing: false,
+            has_more: false,
             last_received: now,
             was_paused: false,
             timer: None,
@@ -236,6 +239,13 @@ impl Connections {
         self.slab
             .get_mut(key.index())
             .filter(|conn| conn.generation == key.generation)
+    }
+
+    /// The rest of what came is for its next turn.
+    pub(crate) fn wants_turn(&mut self, key: ConnKey) {
+        if let Some(conn) = self.edit(key) {
+            conn.has_more = true;
+        }
     }
 
     /// What came of a packet that is not whole; the connection then has none.

@@ -65,6 +65,9 @@ pub struct Limits {
     /// Bytes of packets that have begun and not ended, over all clients. Beyond it the connection
     /// that has most ends with reason 0x97.
     pub partials_bytes_max: usize,
+    /// Messages and deliveries that one connection's input may cause before others have their turn. One message counts
+    /// whole, however many get it.
+    pub turn_work_max: u32,
     /// Messages a second from one client, with a burst of the same size. `None`: no limit.
     pub messages_per_second_max: Option<u32>,
     /// Subscriptions of one client; more are refused with reason 0x97. A packet with more filters
@@ -131,6 +134,7 @@ impl Default for Limits {
             outputs_bytes_max: 64 * 1024 * 1024,
             stall_timeout_s: 30,
             partials_bytes_max: 64 * 1024 * 1024,
+            turn_work_max: 1_000,
             messages_per_second_max: None,
             subscriptions_max: 1_000,
             subscriptions_per_user_max: 10_000,

@@ -117,6 +117,7 @@ impl Core {
         origin: Option<ClientKey>,
         now: Now,
     ) {
+        self.work += 1;
         let mut wanted: Option<Qos> = None;
         let (mut as_published, mut covered) = (false, false);
         self.ids.clear();
@@ -402,6 +403,7 @@ impl Core {
 
     /// A retained message for a new subscription.
     pub(super) fn replay(&mut self, key: ClientKey, conn: ConnKey, delivery: Delivery) {
+        self.work += 1;
         self.enqueue(key, delivery, Some(conn));
     }
 

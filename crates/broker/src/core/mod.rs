@@ -75,6 +75,8 @@ pub struct Core {
     doomed: VecDeque<(ConnKey, Ended)>,
     client_ids_made: u64,
     queued_bytes: usize,
+    /// Messages and deliveries so far.
+    work: u64,
     sweeping: bool,
     stopping: bool,
     stats: Stats,
@@ -118,6 +120,7 @@ impl Core {
             doomed: VecDeque::new(),
             client_ids_made: 0,
             queued_bytes: 0,
+            work: 0,
             sweeping: false,
             stopping: false,
             stats: Stats::default(),
@@ -127,11 +130,30 @@ impl Core {
         }
     }
 
-    /// Bytes came.
+    /// Bytes came: handles all of them, whatever work that is. A shell with other connections takes turns
+    /// ([`Core::receive_turn`]).
     pub fn receive(&mut self, key: ConnKey, data: &[u8], now: Now, app: &mut dyn Application) {
+        self.receive_turn(key, data, now, app);
+        while self.has_more(key) {
+            self.receive_turn(key, &[], now, app);
+        }
+    }
+
+    /// Whether packets wait that were too much work for one turn. Nothing is to be read from this socket then; once
+    /// others had theirs, [`Core::receive_turn`] without bytes goes on.
+    #[must_use]
+    pub fn has_more(&self, key: ConnKey) -> bool {
+        let conn = self.conns.read(key);
+        conn.is_some_and(|conn| conn.has_more && !conn.closing)
+    }
+
+    /// Bytes came: handles as many packets as [`Limits::turn_work_max`] allows, and at least one. See
+    /// [`Core::has_more`].
+    pub fn receive_turn(&mut self, key: ConnKey, data: &[u8], now: Now, app: &mut dyn Application) {
         let Some(conn) = self.conns.edit(key).filter(|conn| !conn.closing) else {
             return;
         };
+        conn.has_more = false;
         self.stats.bytes_in += data.len() as u64;
         conn.last_received = conn.last_received.max(now.at);
         conn.was_paused = false;
@@ -337,8 +359,13 @@ impl Core {
     /// Takes whole packets from the front of `data`; returns how many bytes they were.
     fn consume(&mut self, key: ConnKey, data: &[u8], now: Now, app: &mut dyn Application) -> usize {
         let mut used = 0;
+        let work_max = self.work + u64::from(self.limits.turn_work_max);
         while let Some(conn) = self.conns.read(key).filter(|conn| !conn.closing) {
             let rest = data.get(used..).unwrap_or_default();
+            if used > 0 && !rest.is_empty() && self.work >= work_max {
+                self.conns.wants_turn(key);
+                break;
+            }
             let connect_bytes_max = self.limits.connect_bytes_max as usize;
             let bytes_max = match &conn.stage {
                 // Whatever it is, it isn't MQTT: no need to wait for the rest.

@@ -190,6 +190,7 @@ impl Core {
         app: &mut dyn Application,
     ) -> (Ack, Option<Reason>) {
         self.stats.messages_in += 1;
+        self.work += 1;
         let Some(session) = self.sessions.get(from.0 as usize) else {
             return (Ack::Now, None);
         };

@@ -227,10 +227,21 @@ fn turn<A: Application + 'static>(
         flush_alone(shared, socket);
         return Poll::Ready(Turn::Done);
     }
-    let paused = shared.core.borrow().is_paused(socket.key);
+    let (paused, has_more) = {
+        let core = shared.core.borrow();
+        (core.is_paused(socket.key), core.has_more(socket.key))
+    };
     socket.paused.set(paused);
     if paused {
+        if has_more {
+            // It goes on who knows when: what it caused so far is written now.
+            shared.step(|_, _, _| ());
+        }
         return Poll::Pending;
+    }
+    if has_more {
+        shared.step(|core, app, now| shared.receive(core, app, now, socket.key, &[]));
+        return Poll::Ready(Turn::Full);
     }
     let mut scratch = shared.scratch.borrow_mut();
     let mut buffer = ReadBuf::new(&mut scratch);
@@ -244,7 +255,7 @@ fn turn<A: Application + 'static>(
         }),
         Some(wrapped) => wrapped.receive(shared, socket, buffer.filled()),
     }
-    if buffer.remaining() == 0 {
+    if buffer.remaining() == 0 || shared.core.borrow().has_more(socket.key) {
         return Poll::Ready(Turn::Full);
     }
     acknowledge(stream);

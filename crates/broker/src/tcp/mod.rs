@@ -44,8 +44,8 @@ use websocket::WebSocket;
 use wrap::Wrap;
 use wrapped::Wrapped;
 
-/// Bytes read from a socket in one turn: what a client that sends without end can make all others wait for. That
-/// may be some thousand messages, each refused. One buffer serves all sockets.
+/// Bytes read from a socket in one turn. What they make all others wait for is bounded by
+/// [`Limits::turn_work_max`](crate::Limits). One buffer serves all sockets.
 const READ_BYTES: usize = 16 * 1024;
 
 /// How many of the largest packets a WebSocket frame may hold: browsers put all that waits into one.
@@ -83,6 +83,8 @@ struct Shared<A> {
     /// By [`ConnKey::index`].
     sockets: RefCell<Vec<Option<Rc<Socket>>>>,
     scratch: RefCell<Vec<u8>>,
+    /// The input of this step goes on in its connection's next turn.
+    goes_on: Cell<bool>,
     /// What was wrapped in the bytes of one turn.
     plain: RefCell<Vec<u8>>,
     handshakes: Rc<Handshakes>,
@@ -111,6 +113,7 @@ impl<A: Application + 'static> Server<A> {
                 clock: Box::new(clock),
                 sockets: RefCell::default(),
                 scratch: RefCell::new(vec![0; READ_BYTES]),
+                goes_on: Cell::new(false),
                 plain: RefCell::default(),
                 handshakes: Rc::default(),
                 armed: Cell::new(None),
@@ -172,7 +175,8 @@ impl<A: Application + 'static> Server<A> {
 }
 
 impl<A: Application + 'static> Shared<A> {
-    /// One batch of input, and everything it causes.
+    /// One batch of input, and everything it causes. Where there is more of that input, its output is written with the
+    /// next one's or whoever's turn comes first: a write for each of a thousand receivers costs more than a message.
     fn step<R>(&self, step: impl FnOnce(&mut Core, &mut A, Now) -> R) -> R {
         let now = (self.clock)();
         let mut core = self.core.borrow_mut();
@@ -182,6 +186,10 @@ impl<A: Application + 'static> Shared<A> {
             if let Err(job) = self.verifier.submit(job) {
                 core.verified(job.conn, false, now, &mut *app);
             }
+        }
+        if self.goes_on.take() {
+            self.rearm(&core, &app);
+            return result;
         }
         self.flush(&mut core, &mut app, now);
         // What left a queue for a socket that has room again is to be kept too, and may let others write.
@@ -238,10 +246,11 @@ impl<A: Application + 'static> Shared<A> {
         }
     }
 
-    /// Bytes of MQTT came.
+    /// Bytes of MQTT came, or a connection has its next turn.
     fn receive(&self, core: &mut Core, app: &mut A, now: Now, key: ConnKey, bytes: &[u8]) {
         let before = core.messages_in();
-        core.receive(key, bytes, now, app);
+        core.receive_turn(key, bytes, now, app);
+        self.goes_on.set(core.has_more(key));
         if core.messages_in() > before {
             self.burst.message_came(now.at);
         }

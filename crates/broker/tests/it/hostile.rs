@@ -410,6 +410,49 @@ fn filters_that_all_match_deliver_one_copy() {
 }
 
 #[test]
+fn a_message_for_many_is_more_of_a_turn_than_one_for_few() {
+    let mut house = limited(|l| l.turn_work_max = 100);
+    let readers: Vec<Peer> = (0..50).map(|n| house.join(&v3(&n.to_string()))).collect();
+    for reader in &readers {
+        house.subscribe(*reader, "many", 0);
+    }
+    house.subscribe(readers[0], "few", 0);
+    let writer = house.join(&v3("writer"));
+    let turns = |house: &mut House, topic: &str| {
+        let mut bytes = message(topic, "x").packet(writer.version).repeat(10);
+        let mut turns = Vec::new();
+        loop {
+            let before = house.core.stats().messages_in;
+            let House { core, app, now, .. } = house;
+            core.receive_turn(writer.key, &bytes, *now, app);
+            turns.push(core.stats().messages_in - before);
+            bytes.clear();
+            if !core.has_more(writer.key) {
+                return turns;
+            }
+        }
+    };
+    assert_eq!(turns(&mut house, "few"), [10]);
+    assert_eq!(
+        turns(&mut house, "many"),
+        [2; 5],
+        "others have four turns between"
+    );
+    assert!(
+        readers[1..]
+            .iter()
+            .all(|reader| house.read(*reader).len() == 10)
+    );
+    // What was not handled when its connection ends is not, as what was not read is not.
+    let bytes = message("many", "x").packet(writer.version).repeat(10);
+    let House { core, app, now, .. } = &mut house;
+    core.receive_turn(writer.key, &bytes, *now, app);
+    house.drop_peer(writer);
+    assert!(!house.core.has_more(writer.key));
+    assert_eq!(house.core.stats().partial_bytes, 0);
+}
+
+#[test]
 fn a_packet_id_that_is_used_again_neither_confuses_nor_grows() {
     for hello in [v3("a"), v5("a")] {
         let mut house = limited(|l| l.receive_max = 10);
