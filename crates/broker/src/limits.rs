@@ -43,9 +43,13 @@ pub struct Limits {
     /// QoS 1 and 2 messages on their way to one client without an ack. The rest waits in the queue.
     /// Their bytes are bounded by [`Limits::queue_bytes_max`], however few they are.
     pub inflight_max: u16,
-    /// QoS 1 and 2 messages from one client without our ack. MQTT 5 clients are told (and
-    /// disconnected beyond it); from MQTT 3.1.1 clients no more is read until acks leave.
+    /// QoS 1 and 2 messages from one client without our ack, and QoS 2 messages without its PUBREL. MQTT 5 clients
+    /// are told (and disconnected beyond it); from MQTT 3.1.1 clients no more is read until acks leave.
     pub receive_max: u16,
+    /// QoS 2 messages of MQTT 3.1.1 clients without their PUBREL, of all clients of one user together: those know no
+    /// receive maximum, and who is not read could not send a PUBREL either. Beyond it who has more than
+    /// [`Limits::receive_max`] of them is disconnected.
+    pub received_per_user_max: usize,
     /// Messages that wait for one client.
     pub queue_messages_max: usize,
     /// Payload, topic and property bytes that wait for one client.
@@ -127,6 +131,7 @@ impl Default for Limits {
             keep_alive_s_max: 3_600,
             inflight_max: 256,
             receive_max: 1_024,
+            received_per_user_max: 65_535,
             queue_messages_max: 10_000,
             queue_bytes_max: 1024 * 1024,
             queues_bytes_max: 64 * 1024 * 1024,

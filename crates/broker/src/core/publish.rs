@@ -127,7 +127,7 @@ impl Core {
             && let Some(received) = received
         {
             repeated = received.get(&packet.packet_id).copied();
-            if repeated.is_none() && received.len() >= usize::from(receive_max) {
+            if repeated.is_none() && !self.may_open(session, version) {
                 return Err(Reason::ReceiveMaximumExceeded);
             }
         }
@@ -143,6 +143,22 @@ impl Core {
             self.acknowledge(key, kind::PUBREC, packet.packet_id, None, ack);
         }
         Ok(repeated.is_some())
+    }
+
+    /// Whether one more QoS 2 message of this client may wait for its PUBREL.
+    fn may_open(&self, client: ClientKey, version: Version) -> bool {
+        let open = |key: ClientKey| {
+            self.sessions
+                .get(key.0 as usize)
+                .map_or(0, |s| s.received.len())
+        };
+        if open(client) < usize::from(self.limits.receive_max.max(1)) {
+            return true;
+        }
+        let session = self.sessions.get(client.0 as usize);
+        let user = session.and_then(|session| self.users.get(session.user as usize));
+        let of_user = user.map_or(0, |user| user.sessions.values().map(|key| open(*key)).sum());
+        version == Version::V3 && of_user < self.limits.received_per_user_max
     }
 
     /// Remembers a QoS 2 message until its PUBREL. One that MQTT 5 refuses has no PUBREL.

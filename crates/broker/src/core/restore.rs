@@ -64,8 +64,7 @@ impl Core {
             session.expiry_s = expiry_s;
             session.left = Some(left);
             session.expires = Some(expires);
-            let receive_max = usize::from(self.limits.receive_max.max(1));
-            let received = kept.received.into_iter().take(receive_max);
+            let received = kept.received.into_iter();
             session.received = received.map(|id| (id, InputNo(0))).collect();
             let numbers = kept.deliveries.keys();
             session.deliveries = numbers.last().map_or(0, |no| no.0);

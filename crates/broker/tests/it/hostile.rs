@@ -475,22 +475,42 @@ fn a_packet_id_that_is_used_again_neither_confuses_nor_grows() {
 
 #[test]
 fn a_client_that_releases_late_is_still_read() {
-    let mut house = limited(|l| l.receive_max = 10);
+    let mut house = House::default();
     let peer = house.join(&v3("a"));
-    for id in 1..=10 {
-        house.publish(peer, &message("t", "x").qos(2, id));
+    for id in 1..=5_000 {
+        let got = house.publish(peer, &message("t", "x").qos(2, id));
+        assert_eq!(got, [Got::Pubrec(id, 0)], "3.1.1 knows no receive maximum");
     }
     assert!(!house.core.is_paused(peer.key), "its PUBREL has to be read");
-    for id in 1..=10 {
+    for id in 1..=5_000 {
         assert_eq!(house.ack(peer, 6, id), [Got::Pubcomp(id)]);
     }
-    for id in 1..=10 {
-        house.publish(peer, &message("t", "x").qos(2, id));
+    assert_eq!(house.core.stats().messages_in, 5_000);
+    let modern = house.join(&v5("b"));
+    for id in 1..=1_024 {
+        house.publish(modern, &message("t", "x").qos(2, id));
     }
-    assert_eq!(
-        house.publish(peer, &message("t", "x").qos(2, 11)),
-        [Got::Closed]
-    );
+    let got = house.publish(modern, &message("t", "x").qos(2, 1_025));
+    assert_eq!(got, [Got::Disconnect(0x93), Got::Closed], "it was told");
+}
+
+#[test]
+fn what_is_never_released_is_bounded_for_a_user_and_leaves_each_client_some() {
+    let mut house = limited(|l| {
+        l.receive_max = 10;
+        l.received_per_user_max = 100;
+    });
+    let ann = ["a", "b"].map(|id| house.join(&v3(id).user("ann").keeps_session()));
+    let open = |house: &mut House, peer: Peer| {
+        let mut taken = (1..).take_while(|id| {
+            house.publish(peer, &message("t", "x").qos(2, *id)) == [Got::Pubrec(*id, 0)]
+        });
+        taken.by_ref().last()
+    };
+    assert_eq!(open(&mut house, ann[0]), Some(100));
+    assert_eq!(open(&mut house, ann[1]), Some(10));
+    let bob = house.join(&v3("c").user("bob"));
+    assert_eq!(open(&mut house, bob), Some(100));
 }
 
 #[test]
