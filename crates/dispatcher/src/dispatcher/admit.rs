@@ -414,6 +414,20 @@ impl Dispatcher {
         })
     }
 
+    /// Counts a message that somebody else did not pass on to [`Self::admit`], for its length; says why it was not taken.
+    pub fn too_long(
+        &mut self,
+        from: &Publisher,
+        topic: &str,
+        bytes: usize,
+        bytes_max: usize,
+    ) -> Refusal {
+        let channels = self.topics.heard_on(&self.program, topic);
+        let first = channels.and_then(|channels| channels.first().copied());
+        let device = first.map(|channel| self.program[channel].device);
+        self.refused(device, from, topic, Reason::TooLong { bytes, bytes_max })
+    }
+
     fn short_enough(&self, message: &Message<'_>) -> Result<(), Reason> {
         let (bytes, bytes_max) = (message.payload.len(), self.config.payload_bytes_max);
         if bytes > bytes_max {

@@ -545,6 +545,19 @@ impl App {
         }
     }
 
+    /// The external broker carried a message that our own does not take.
+    pub(super) fn refuse_too_long(
+        &mut self,
+        now: Now,
+        topic: &str,
+        bytes: usize,
+        bytes_max: usize,
+    ) {
+        let from = dispatcher::Publisher::ExternalBroker;
+        let refusal = self.dispatcher.too_long(&from, topic, bytes, bytes_max);
+        self.note_refusal(now, &refusal);
+    }
+
     fn note_refusal(&mut self, now: Now, refusal: &dispatcher::Refusal) {
         if self.refusals.note(now, refusal) {
             let observed = Observed::Refused {

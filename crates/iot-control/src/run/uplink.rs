@@ -15,6 +15,7 @@ mod session;
 
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeSet,
     fs, io,
     path::Path,
     rc::Rc,
@@ -27,7 +28,7 @@ use store::contents::EXTERNAL_BROKER_ID;
 use tokio::{
     sync::Notify,
     task::{JoinHandle, spawn_local},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use self::{
@@ -36,7 +37,7 @@ use self::{
     echoes::Echoes,
     lost::Choice,
     pass::Ended,
-    session::{End, Said},
+    session::{End, Fate, Said},
 };
 use super::app::App;
 use crate::{
@@ -57,6 +58,15 @@ const PAUSE_FIRST: Duration = Duration::from_millis(500);
 /// How long the end waits for the goodbye to be taken.
 const GOODBYE_MAX: Duration = Duration::from_secs(2);
 
+/// A connection that held for so long was a good one: after it the first pause is short again.
+const HELD_MIN: Duration = Duration::from_secs(5);
+
+/// Reasons for which it is not reached, of which each is told once.
+const TOLD_MAX: usize = 16;
+
+/// Of a connection that ended, and nobody said why.
+const CLOSED: &str = "the connection ended";
+
 /// What the rest of the dispatcher knows of the uplink, and tells it.
 pub(super) struct Uplink {
     /// Of this start; nobody else knows it.
@@ -68,6 +78,10 @@ pub(super) struct Uplink {
     confines: Cell<bool>,
     /// Why it is not reached; `None`: it is.
     trouble: RefCell<Option<String>>,
+    /// What was told of why it is not reached, since it was.
+    told: RefCell<BTreeSet<String>>,
+    /// Since when it is reached.
+    since: Cell<Option<Instant>>,
     lost: Cell<u64>,
     /// The version that was spoken last.
     version: Cell<Option<Version>>,
@@ -89,7 +103,9 @@ impl Uplink {
             address: to.to_string(),
             user: to.user.clone(),
             confines: Cell::default(),
-            trouble: RefCell::new(Some("not tried yet".to_owned())),
+            trouble: RefCell::new(Some("it is tried for the first time".to_owned())),
+            told: RefCell::default(),
+            since: Cell::default(),
             lost: Cell::default(),
             version: Cell::default(),
             reloaded: Notify::new(),
@@ -155,6 +171,8 @@ impl Uplink {
             Version::Five => "",
             Version::Three => " by MQTT 3.1.1",
         };
+        self.told.borrow_mut().clear();
+        self.since.set(Some(Instant::now()));
         if self.trouble.take().is_some() {
             printer::tell(format_args!(
                 "the external broker {} is reached{by}",
@@ -163,13 +181,19 @@ impl Uplink {
         }
     }
 
+    /// How long the connection held that is over now; `None`: it never came about.
+    fn held(&self) -> Option<Duration> {
+        self.since.take().map(|since| since.elapsed())
+    }
+
     fn not_reached(&self, why: &str) {
         self.confines.set(false);
         let was = self.trouble.replace(Some(why.to_owned()));
         if was.is_none() {
             self.lost.set(self.lost.get() + 1);
         }
-        if was.as_deref() != Some(why) {
+        let mut told = self.told.borrow_mut();
+        if told.len() < TOLD_MAX && told.insert(why.to_owned()) {
             printer::tell(format_args!(
                 "the external broker {} is not reached, trying again: {why}",
                 self.address
@@ -344,28 +368,31 @@ struct Road {
 
 impl Road {
     async fn keep(self) {
-        let mut pause_max = PAUSE_FIRST;
+        let mut pause = Pause::FIRST;
         while !self.uplink.is_stopping.get() {
-            match self.connection(&mut pause_max).await {
-                Ended::Lost(_) if self.uplink.is_stopping.get() => return,
-                Ended::Lost(why) => self.uplink.not_reached(&why),
+            let ended = self.connection().await;
+            let is_away = matches!(ended, Ended::Away(_));
+            match ended {
                 Ended::Stopped => return,
                 Ended::Yields(why) => {
                     self.uplink.fatal.replace(Some(why));
                     self.uplink.ends.notify_one();
                     return;
                 }
+                _ if self.uplink.is_stopping.get() => return,
+                Ended::Lost(why) | Ended::Away(why) => self.uplink.not_reached(&why),
+                Ended::Closed => self.uplink.not_reached(CLOSED),
             }
+            let pause_max = pause.after(self.uplink.held(), is_away);
             tokio::select! {
                 () = sleep(jittered(pause_max)) => {}
                 () = self.uplink.stop.notified() => return,
             }
-            pause_max = pause_max.saturating_mul(2).min(PAUSE_MAX);
         }
     }
 
     /// One connection from its beginning to its end.
-    async fn connection(&self, pause_max: &mut Duration) -> Ended {
+    async fn connection(&self) -> Ended {
         let choice = self.choice.get();
         if let Err(ended) = self.claim(choice).await {
             return ended;
@@ -388,8 +415,22 @@ impl Road {
             Some(Said::Connected { .. }) => {}
             other => return Ended::Lost(format!("our own broker: {other:?}")),
         }
-        *pause_max = PAUSE_FIRST;
-        pass::between(self, outside, inside).await
+        let fates = (outside.fate(), inside.fate());
+        match pass::between(self, outside, inside).await {
+            Ended::Closed => why(fates).await,
+            ended => ended,
+        }
+    }
+
+    /// Notes a message that is larger than our own broker takes.
+    fn refuse(&self, topic: &str, bytes: usize) {
+        let bytes_max = self.bytes_max();
+        self.server
+            .enter(|_, app, now| app.refuse_too_long(now, topic, bytes, bytes_max));
+    }
+
+    fn bytes_max(&self) -> usize {
+        usize::try_from(self.packet_bytes_max).unwrap_or(usize::MAX)
     }
 
     /// Claims the house, over a connection of its own; finds out which version the broker speaks.
@@ -398,11 +439,11 @@ impl Road {
         let started = match choice.version {
             Version::Five => self.reach.five().map(|mut options| {
                 options.set_client_id(name);
-                End::brief(options, self.packet_bytes_max)
+                End::brief(options, self.bytes_max())
             }),
             Version::Three => self.reach.three().map(|mut options| {
                 options.set_client_id(name);
-                End::brief_three(options, self.packet_bytes_max)
+                End::brief_three(options, self.bytes_max())
             }),
         };
         let mut asking = started.map_err(|why| Ended::Lost(format!("{why:#}")))?;
@@ -410,11 +451,19 @@ impl Road {
             Some(Said::Connected { .. }) => self.choice.set(choice.answered()),
             Some(Said::Lost(lost)) => {
                 self.choice.set(choice.after(lost.verdict));
-                return Err(Ended::Lost(lost.why));
+                return Err(match lost.is_away {
+                    true => Ended::Away(lost.why),
+                    false => Ended::Lost(lost.why),
+                });
             }
             _ => return Err(Ended::Lost(NO_MQTT.to_owned())),
         }
+        let fate = asking.fate();
         let claimed = pass::claimed(&mut asking, &self.claim).await;
+        if let Err(Ended::Closed) = claimed {
+            let why = fate.why().await;
+            return Err(Ended::Lost(why.unwrap_or_else(|| CLOSED.to_owned())));
+        }
         asking.leave().await;
         claimed
     }
@@ -427,14 +476,14 @@ impl Road {
                 let will = LastWill::new(AVAILABILITY, "offline", QoS::AtLeastOnce, true, None);
                 let mut options = self.reach.five()?;
                 options.set_last_will(will);
-                End::five(options, self.packet_bytes_max)
+                End::five(options, self.bytes_max())
             }
             Version::Three => {
                 use rumqttc::{LastWill, QoS};
                 let will = LastWill::new(AVAILABILITY, "offline", QoS::AtLeastOnce, true);
                 let mut options = self.reach.three()?;
                 options.set_last_will(will);
-                End::three(options, self.packet_bytes_max)
+                End::three(options, self.bytes_max())
             }
         })
     }
@@ -444,7 +493,44 @@ impl Road {
         self.server.attach(theirs, peer);
         let mut options = session::through(ours, USER);
         options.set_credentials(USER, self.uplink.password.to_vec());
-        Ok(End::five(options, self.packet_bytes_max))
+        Ok(End::five(options, usize::MAX))
+    }
+}
+
+/// Why one of two ends is over, outside or inside.
+async fn why((outside, inside): (Fate, Fate)) -> Ended {
+    Ended::Lost(tokio::select! {
+        Some(why) = outside.why() => why,
+        Some(why) = inside.why() => format!("our own broker: {why}"),
+        else => CLOSED.to_owned(),
+    })
+}
+
+/// How long to wait before the next attempt.
+#[derive(Clone, Copy, Debug)]
+struct Pause {
+    /// At most.
+    max: Duration,
+    /// It was reached, and lost soon.
+    is_brief: bool,
+}
+
+impl Pause {
+    const FIRST: Self = Self {
+        max: PAUSE_FIRST,
+        is_brief: false,
+    };
+
+    /// After a connection that held so long, or never came about. A broker that lets us in and ends at once is tried less and
+    /// less often; one that goes away and comes back is none.
+    fn after(&mut self, held: Option<Duration>, is_away: bool) -> Duration {
+        if held.is_some_and(|held| held >= HELD_MIN) || is_away && self.is_brief {
+            *self = Self::FIRST;
+        }
+        self.is_brief |= held.is_some();
+        let pause = self.max;
+        self.max = pause.saturating_mul(2).min(PAUSE_MAX);
+        pause
     }
 }
 
@@ -452,4 +538,32 @@ impl Road {
 fn jittered(pause_max: Duration) -> Duration {
     let random = getrandom::u32().unwrap_or(u32::MAX);
     pause_max.mul_f64(f64::from(random) / f64::from(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broker_that_ends_each_connection_at_once_is_tried_less_and_less_often() {
+        let pauses = |held, is_away| {
+            let mut pause = Pause::FIRST;
+            (0..8).map(move |_| pause.after(held, is_away).as_millis())
+        };
+        let longer = [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000];
+        assert!(pauses(Some(Duration::ZERO), false).eq(longer));
+        assert!(pauses(None, false).eq(longer), "one that lets nobody in");
+        assert!(pauses(None, true).eq(longer), "one that is away");
+        assert!(pauses(Some(HELD_MIN), false).eq([500; 8]), "good ones");
+    }
+
+    #[test]
+    fn a_broker_that_is_started_again_and_again_is_found_soon_each_time() {
+        let mut pause = Pause::FIRST;
+        for _ in 0..20 {
+            let lost = pause.after(Some(Duration::from_millis(100)), false);
+            assert!(lost <= 2 * PAUSE_FIRST);
+            assert_eq!(pause.after(None, true), PAUSE_FIRST);
+        }
+    }
 }

@@ -18,6 +18,7 @@ at_each_broker! {
     the_second_dispatcher_of_a_broker_says_so_and_ends,
     what_rules_do_on_a_virtual_device_comes_back_as_nothing_and_others_speak_for_it_all_the_same,
     a_text_for_people_is_told_at_the_external_broker,
+    a_message_of_any_size_keeps_nobody_out_and_is_refused_where_our_own_broker_would_not_take_it,
 }
 
 const KEYS: &str = "iot/piano/keys/event";
@@ -198,6 +199,8 @@ fn what_is_acknowledged_survives_restarts_of_the_external_broker_and_the_newest_
         }
         external.end();
         piano.lost();
+        // It is seen that it is away: whoever ends connections and stays is tried less and less often.
+        dispatcher.says(mark, "onnection refused");
         external.begin();
         dispatcher.says(mark, "is reached");
     }
@@ -272,6 +275,121 @@ fn a_text_for_people_is_told_at_the_external_broker(external: &External) {
         .client(external.kind(), "piano", &[])
         .publish(KEYS, &press(50));
     wall.text(0, topic, "key 50");
+}
+
+fn a_message_of_any_size_keeps_nobody_out_and_is_refused_where_our_own_broker_would_not_take_it(
+    external: &External,
+) {
+    const STATE: &str = "iot/hall/lamp/state";
+    const MAX: usize = 262_144;
+    let house = House::with_rules("");
+    let dispatcher = at(external, &house);
+    let mark = dispatcher.mark();
+    let lamp = external.client(external.kind(), "hall", &[TARGET]);
+    let mut piano = external.client(external.kind(), "piano", &[]);
+    // Around the limit of each version's packet, and far above it.
+    let sizes = (MAX - 30..=MAX + 6).step_by(3);
+    let sizes: Vec<usize> = sizes.chain([300_000, 600_000]).collect();
+    for &size in &sizes {
+        piano.publish_bytes(STATE, &vec![b'a'; size], false);
+    }
+    piano.publish_bytes(STATE, &vec![b'a'; 300_000], true);
+    piano.publish(KEYS, &press(60));
+    lamp.field(0, TARGET, "on", true);
+    let status = dispatcher.ask(&["status", "--json"]).ok().json();
+    let refused = status["refusals"]["too-long"].as_u64();
+    assert_eq!(refused, Some(sizes.len() as u64 + 1), "{status}");
+    assert_eq!(status["external_broker"]["lost"], 0, "{status}");
+    let said = dispatcher.said(mark);
+    assert_eq!(said.matches("is not reached").count(), 0, "{said}");
+    dispatcher.kill_9();
+
+    // What lies there comes again, and is refused again.
+    let mark = lamp.mark();
+    let _dispatcher = at(external, &house);
+    piano.publish(KEYS, &press(61));
+    lamp.field(mark, TARGET, "on", false);
+}
+
+/// What a broker does that says yes to everything at first.
+#[derive(Clone, Copy, PartialEq)]
+enum Lies {
+    /// Acknowledges nothing.
+    Silent,
+    /// Passes on nothing.
+    Deaf,
+    /// Ends where the dispatcher's own connection subscribes to the house.
+    Hangs,
+}
+
+/// One that lies; says where it is. It ends with the test.
+fn liar(lies: Lies) -> String {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let url = format!("mqtt://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            std::thread::spawn(move || lie(&mut stream, lies));
+        }
+    });
+    url
+}
+
+fn lie(stream: &mut std::net::TcpStream, lies: Lies) -> Option<()> {
+    use crate::harness::packet::{bytes, take};
+    use std::io::{Read, Write};
+    let (mut came, mut chunk) = (Vec::new(), [0; 4_096]);
+    loop {
+        while let Some((first, body)) = take(&mut came) {
+            let answer = match first >> 4 {
+                1 => bytes(0x20, &[0, 0, 0]),
+                // To the first subscription alone; the second is the one to the house.
+                8 if lies == Lies::Hangs && body.ends_with(b"iot/+/role\x05") => return None,
+                8 => {
+                    let filters = body.windows(4).filter(|four| four == b"iot/").count();
+                    let grants = vec![1; filters];
+                    bytes(0x90, &[&body[..2], &[0], &*grants].concat())
+                }
+                3 if lies != Lies::Silent => {
+                    let topic = usize::from(u16::from_be_bytes([body[0], body[1]]));
+                    let id = &body[2 + topic..4 + topic];
+                    let back = [&body[..2 + topic], &body[4 + topic..]].concat();
+                    let ack = bytes(0x40, id);
+                    match lies {
+                        Lies::Hangs => [ack, bytes(0x30, &back)].concat(),
+                        _ => ack,
+                    }
+                }
+                _ => Vec::new(),
+            };
+            stream.write_all(&answer).ok()?;
+        }
+        let count = stream.read(&mut chunk).ok().filter(|count| *count > 0)?;
+        came.extend_from_slice(&chunk[..count]);
+    }
+}
+
+#[test]
+fn a_broker_that_lies_is_not_reached_for_a_reason_that_says_what_is_so() {
+    for (lies, reason) in [
+        (
+            Lies::Silent,
+            "it does not acknowledge what we publish on iot/dispatcher/ask",
+        ),
+        (
+            Lies::Deaf,
+            "it does not pass on what is published on iot/dispatcher/ask",
+        ),
+        (Lies::Hangs, "closed by peer"),
+    ] {
+        let house = House::with_rules("");
+        let dispatcher = Dispatcher::start_with(&house, &[], &[("BROKER", &liar(lies))]);
+        let said = dispatcher.says(0, "is not reached, trying again");
+        assert!(said.contains(reason), "{said}");
+        let status = dispatcher.ask(&["status", "--json"]).ok().json();
+        let trouble = status["external_broker"]["trouble"].as_str().unwrap();
+        assert!(said.contains(trouble), "{said}: {trouble}");
+    }
 }
 
 fn the_second_dispatcher_of_a_broker_says_so_and_ends(external: &External) {

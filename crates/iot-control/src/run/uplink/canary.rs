@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use tokio::time::timeout;
 
 use super::{
-    Reach,
+    CLOSED, Reach,
     client::{Answer, Client, Gone, Say, Version},
     session::{End, Said},
 };
@@ -30,7 +30,7 @@ pub(super) async fn is_refused(out: &Client, topic: String) -> Result<bool, Gone
     match out.publish_tracked(say).await?.answer().await {
         Answer::Taken => Ok(false),
         Answer::Refused { for_rights, .. } => Ok(for_rights),
-        Answer::None(why) => Err(Gone(why)),
+        Answer::None => Err(Gone::Closed),
     }
 }
 
@@ -45,15 +45,21 @@ pub(crate) fn prove(settings: &Settings, to: &External, topic: String) -> anyhow
         .enable_all()
         .build()?;
     let tried = async {
-        let mut end = End::brief(options, settings.mqtt.packet_bytes_max);
+        let mut end = End::brief(options, usize::MAX);
         match end.said.recv().await {
             Some(Said::Connected { .. }) => {}
             Some(Said::Lost(lost)) => bail!(lost.why),
             _ => bail!("it says other things than MQTT does"),
         }
-        let refused = is_refused(&end.client, topic).await;
-        end.leave().await;
-        refused.map_err(|gone| anyhow::anyhow!(gone.0))
+        let fate = end.fate();
+        match is_refused(&end.client, topic).await {
+            Ok(is_refused) => {
+                end.leave().await;
+                Ok(is_refused)
+            }
+            Err(Gone::Refused(why)) => bail!(why),
+            Err(Gone::Closed) => bail!(fate.why().await.unwrap_or_else(|| CLOSED.to_owned())),
+        }
     };
     let local = tokio::task::LocalSet::new();
     let tried = async {

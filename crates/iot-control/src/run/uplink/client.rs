@@ -37,6 +37,8 @@ pub(super) struct Heard {
     pub(super) payload: Vec<u8>,
     pub(super) retain: bool,
     pub(super) expiry_s: Option<u32>,
+    /// How many bytes it would have at our own broker, where that is more than we take; it has no payload then.
+    pub(super) too_large: Option<usize>,
     /// What acknowledges it; `None`: QoS 0.
     pub(super) ack: Option<Ack>,
 }
@@ -48,9 +50,14 @@ pub(super) enum Ack {
     Three(rumqttc::ManualAck),
 }
 
-/// Why something can't be said any more: the connection is over.
+/// Why something could not be said.
 #[derive(Debug)]
-pub(super) struct Gone(pub(super) String);
+pub(super) enum Gone {
+    /// The connection is over; whoever polls it knows why.
+    Closed,
+    /// For this reason, which the connection outlives.
+    Refused(String),
+}
 
 /// One client; a copy is the same one.
 #[derive(Clone)]
@@ -119,16 +126,26 @@ impl Client {
                 Self::Five(client) => {
                     let filters = filters.iter().map(Filter::five);
                     let notice = client.subscribe_many_tracked(filters).await?;
-                    refused(notice.wait_completion_async().await)
+                    use rumqttc_v5::SubscribeNoticeError::{Recv, SessionReset};
+                    match notice.wait_completion_async().await {
+                        Ok(_) => Ok(()),
+                        Err(Recv | SessionReset) => Err(Gone::Closed),
+                        Err(error) => Err(refused(&error)),
+                    }
                 }
                 Self::Three(client) => {
                     let filters = filters.iter().map(Filter::three);
                     let notice = client.subscribe_many_tracked(filters).await?;
-                    refused(notice.wait_completion_async().await)
+                    use rumqttc::SubscribeNoticeError::{Recv, SessionReset};
+                    match notice.wait_completion_async().await {
+                        Ok(_) => Ok(()),
+                        Err(Recv | SessionReset) => Err(Gone::Closed),
+                        Err(error) => Err(refused(&error)),
+                    }
                 }
             }
         };
-        let late = |_| Gone("it does not answer a subscription".to_owned());
+        let late = |_| Gone::Refused("it does not answer a subscription".to_owned());
         timeout(SUBSCRIBED_MAX, answered).await.map_err(late)?
     }
 
@@ -161,9 +178,8 @@ fn options_five(qos: rumqttc_v5::mqttbytes::QoS, say: &Say) -> rumqttc_v5::Publi
     }
 }
 
-fn refused<T>(answer: Result<T, impl std::fmt::Display>) -> Result<(), Gone> {
-    let why = |error| Gone(format!("it refuses a subscription: {error}"));
-    answer.map(drop).map_err(why)
+fn refused(error: &impl std::fmt::Display) -> Gone {
+    Gone::Refused(format!("it refuses a subscription: {error}"))
 }
 
 /// What is subscribed to.
@@ -231,7 +247,7 @@ pub(super) enum Answer {
         for_rights: bool,
     },
     /// The connection is over: nobody knows.
-    None(String),
+    None,
 }
 
 impl Notice {
@@ -244,47 +260,108 @@ impl Notice {
                     for_rights: reason == PubAckReason::NotAuthorized,
                     reason: format!("{reason:?}"),
                 },
-                Err(error) => Answer::None(error.to_string()),
+                // Ours says the same to whoever comes again with it.
+                Err(error @ PublishNoticeError::RetainNotSupported) => Answer::Refused {
+                    for_rights: false,
+                    reason: error.to_string(),
+                },
+                Err(_) => Answer::None,
             },
             Self::Three(notice) => match notice.wait_completion_async().await {
                 Ok(_) => Answer::Taken,
-                Err(error) => Answer::None(error.to_string()),
+                Err(_) => Answer::None,
             },
         }
     }
 }
 
 impl Heard {
-    pub(super) fn five(client: &rumqttc_v5::AsyncClient, message: PublishFive) -> Self {
+    /// A message has at most `bytes_max` at our own broker, or is too large.
+    pub(super) fn five(
+        client: &rumqttc_v5::AsyncClient,
+        message: PublishFive,
+        bytes_max: usize,
+    ) -> Self {
         let properties = message.properties.as_ref();
+        let bytes = bytes_inside(message.topic.len(), message.payload.len());
+        let too_large = (bytes > bytes_max).then_some(bytes);
         Self {
+            too_large,
             ack: client.prepare_ack(&message).map(Ack::Five),
             topic: String::from_utf8_lossy(&message.topic).into_owned(),
             retain: message.retain,
             expiry_s: properties.and_then(|properties| properties.message_expiry_interval),
-            payload: message.payload.into(),
+            payload: match too_large {
+                Some(_) => Vec::new(),
+                None => message.payload.into(),
+            },
         }
     }
 
-    pub(super) fn three(client: &rumqttc::AsyncClient, message: rumqttc::Publish) -> Self {
+    /// As [`Self::five`].
+    pub(super) fn three(
+        client: &rumqttc::AsyncClient,
+        message: rumqttc::Publish,
+        bytes_max: usize,
+    ) -> Self {
+        let bytes = bytes_inside(message.topic.len(), message.payload.len());
+        let too_large = (bytes > bytes_max).then_some(bytes);
         Self {
+            too_large,
             ack: client.prepare_ack(&message).map(Ack::Three),
             topic: String::from_utf8_lossy(&message.topic).into_owned(),
             retain: message.retain,
             expiry_s: None,
-            payload: message.payload.into(),
+            payload: match too_large {
+                Some(_) => Vec::new(),
+                None => message.payload.into(),
+            },
         }
     }
 }
 
+/// The length of a PUBLISH of MQTT 5, as it is said at our own broker: with QoS 1 and without properties (section 3.3).
+fn bytes_inside(topic: usize, payload: usize) -> usize {
+    let remaining = 2 + topic + 2 + 1 + payload;
+    let length = match remaining {
+        0..0x80 => 1,
+        0x80..0x4000 => 2,
+        0x4000..0x20_0000 => 3,
+        _ => 4,
+    };
+    1 + length + remaining
+}
+
 impl From<rumqttc_v5::ClientError> for Gone {
-    fn from(error: rumqttc_v5::ClientError) -> Self {
-        Self(error.to_string())
+    fn from(_: rumqttc_v5::ClientError) -> Self {
+        Self::Closed
     }
 }
 
 impl From<rumqttc::ClientError> for Gone {
-    fn from(error: rumqttc::ClientError) -> Self {
-        Self(error.to_string())
+    fn from(_: rumqttc::ClientError) -> Self {
+        Self::Closed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bytes_inside;
+
+    #[test]
+    fn the_length_of_a_message_is_what_its_packet_has() {
+        use rumqttc_v5::mqttbytes::{QoS, v5::Publish};
+        for payload in [
+            0, 100, 120, 130, 16_370, 16_384, 262_100, 2_097_140, 2_097_152,
+        ] {
+            let mut publish = Publish::new(
+                "iot/hall/lux/state",
+                QoS::AtLeastOnce,
+                vec![0; payload],
+                None,
+            );
+            publish.pkid = 1;
+            assert_eq!(bytes_inside(18, payload), publish.size(), "{payload}");
+        }
     }
 }

@@ -11,6 +11,8 @@ pub(super) struct Lost {
     pub(super) why: String,
     /// What it says of the version that was tried.
     pub(super) verdict: Verdict,
+    /// Nobody is there who could take a connection.
+    pub(super) is_away: bool,
 }
 
 /// What a lost connection says of its version of MQTT.
@@ -81,7 +83,11 @@ impl Lost {
     }
 
     fn of(why: String, verdict: Verdict) -> Self {
-        Self { why, verdict }
+        Self {
+            why,
+            verdict,
+            is_away: false,
+        }
     }
 
     fn tls(error: &impl std::fmt::Display) -> Self {
@@ -101,7 +107,15 @@ impl Lost {
             true => Verdict::Silent,
             false => Verdict::Nothing,
         };
-        Self::of(error.to_string(), verdict)
+        let away = [
+            io::ErrorKind::ConnectionRefused,
+            io::ErrorKind::HostUnreachable,
+            io::ErrorKind::NetworkUnreachable,
+        ];
+        Self {
+            is_away: away.contains(&error.kind()),
+            ..Self::of(error.to_string(), verdict)
+        }
     }
 }
 

@@ -12,12 +12,17 @@ use super::{
     AVAILABILITY, Road, canary,
     claim::{ASK, CLAIM, Claim},
     client::{Ack, Answer, Client, Filter, Gone, Heard, Notice, Say, Version},
-    session::{End, Said},
+    session::{End, OVERRUN, Said},
 };
 use crate::run::sealed::mqtt;
 
 /// How long a dispatcher that is alive may take to say so.
 const ANSWER_MAX: Duration = Duration::from_secs(3);
+
+/// How long a broker may take to acknowledge what we say of ourselves, and to send it back.
+const ANSWERED_MAX: Duration = Duration::from_secs(10);
+
+const NOTHING_BACK: &str = "it does not pass on what is published on iot/dispatcher/ask";
 
 /// How often it is tried whether the broker holds devices to their own topics.
 const PROVE_EVERY: Duration = Duration::from_secs(60);
@@ -27,8 +32,12 @@ const WAITING_MAX: usize = 256;
 
 /// Why a connection is over.
 pub(super) enum Ended {
-    /// To be tried again.
+    /// To be tried again, for this reason.
     Lost(String),
+    /// To be tried again: no broker is there.
+    Away(String),
+    /// To be tried again: an end is over, and whoever polls it knows why.
+    Closed,
     /// We were asked to end.
     Stopped,
     /// Another dispatcher was there before.
@@ -37,7 +46,10 @@ pub(super) enum Ended {
 
 impl From<Gone> for Ended {
     fn from(gone: Gone) -> Self {
-        Self::Lost(gone.0)
+        match gone {
+            Gone::Closed => Self::Closed,
+            Gone::Refused(why) => Self::Lost(why),
+        }
     }
 }
 
@@ -50,7 +62,8 @@ pub(super) async fn claimed(asking: &mut End, claim: &Claim) -> Result<(), Ended
     say(&asking.client, ASK, claim.id.clone(), false).await?;
     let mut was_claimed = false;
     loop {
-        let message = next(asking).await?;
+        let message = timeout(ANSWERED_MAX, next(asking)).await;
+        let message = message.map_err(|_| Ended::Lost(NOTHING_BACK.to_owned()))??;
         asking.client.acknowledge(message.ack).await?;
         match &*message.topic {
             CLAIM => was_claimed |= claim.of_other(&message.payload).is_some(),
@@ -137,8 +150,7 @@ async fn prove(road: &Road, out: &Client, mut crossing: watch::Receiver<Rc<Outsi
         let list = road.server.enter(|_, app, _| road.uplink.list(app));
         match canary::is_refused(out, list.canary()).await {
             Ok(is_refused) => road.uplink.confines.set(is_refused),
-            // The end that is lost says why.
-            Err(_) => return pending().await,
+            Err(gone) => return gone.into(),
         }
         // Another mapping has another list; that nobody can tell us any more, the others hear too.
         drop(timeout(PROVE_EVERY, crossing.changed()).await);
@@ -212,6 +224,11 @@ impl Inward<'_> {
     }
 
     async fn take(&self, message: Heard) -> Result<(), Ended> {
+        if let Some(bytes) = message.too_large {
+            // Not acknowledged, it would come again for ever.
+            self.road.refuse(&message.topic, bytes);
+            return Ok(self.out.acknowledge(message.ack).await?);
+        }
         let leaf = message.topic.rsplit('/').next().unwrap_or_default();
         let is_iot = message.topic.starts_with("iot/");
         match leaf {
@@ -260,7 +277,7 @@ impl Inward<'_> {
         };
         let notice = self.into.publish_tracked(say).await?;
         let waits = self.waits.send((notice, ack)).await;
-        waits.map_err(|_| Ended::Lost("our own broker".to_owned()))
+        waits.map_err(|_| Ended::Closed)
     }
 
     /// To another dispatcher.
@@ -329,7 +346,7 @@ impl Outward<'_> {
         };
         let notice = self.out.publish_tracked(say).await?;
         let waits = self.waits.send((notice, ack)).await;
-        waits.map_err(|_| Ended::Lost("it is gone".to_owned()))
+        waits.map_err(|_| Ended::Closed)
     }
 }
 
@@ -347,14 +364,13 @@ async fn acknowledge(sender: &Client, mut waiting: mpsc::Receiver<Waiting>, othe
             Answer::Taken => {}
             // The house's own refusals are counted and told there.
             Answer::Refused { reason, .. } => tracing::debug!(reason, "{other} refused a message"),
-            Answer::None(error) => {
-                tracing::debug!(error, "a message comes again");
-                // The end that is lost says why.
-                return pending().await;
+            Answer::None => {
+                tracing::debug!("{other} is lost: a message comes again");
+                return Ended::Closed;
             }
         }
         if sender.acknowledge(Some(ack)).await.is_err() {
-            return pending().await;
+            return Ended::Closed;
         }
     }
     pending().await
@@ -381,7 +397,7 @@ async fn next(end: &mut End) -> Result<Heard, Ended> {
             Some(Said::Message(message)) => return Ok(*message),
             Some(Said::Connected { .. }) => {}
             Some(Said::Lost(lost)) => return Err(Ended::Lost(lost.why)),
-            None => return Err(Ended::Lost("more came than was asked for".to_owned())),
+            None => return Err(Ended::Lost(OVERRUN.to_owned())),
         }
     }
 }
@@ -394,11 +410,17 @@ async fn say(out: &Client, topic: &str, text: String, retain: bool) -> Result<()
         retain,
         expiry_s: None,
     });
-    match said.await?.answer().await {
+    let answer = timeout(ANSWERED_MAX, said.await?.answer()).await;
+    let late = |_| {
+        Ended::Lost(format!(
+            "it does not acknowledge what we publish on {topic}"
+        ))
+    };
+    match answer.map_err(late)? {
         Answer::Taken => Ok(()),
         Answer::Refused { reason, .. } => Err(Ended::Lost(format!(
             "it does not let us publish on {topic} ({reason}): give our user the right to iot/#"
         ))),
-        Answer::None(error) => Err(Ended::Lost(error)),
+        Answer::None => Err(Ended::Closed),
     }
 }

@@ -12,7 +12,7 @@ use rumqttc_v5::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::mpsc,
+    sync::{mpsc, watch},
     task::JoinSet,
     time::timeout,
 };
@@ -37,11 +37,22 @@ const HEARD_THREE_MAX: usize = u16::MAX as usize + HEARD_MAX;
 /// Requests that wait for a socket.
 const REQUESTS_MAX: usize = 64;
 
+/// What a client of 3.1.1 takes: the largest packet of MQTT (section 2.2.3). It can't ask for less, and a packet that it does
+/// not take ends its connection, unacknowledged, and comes again for ever. One of MQTT 5 has no limit for the same
+/// reason: brokers are known to go a byte over one that was announced.
+const PACKET_BYTES_MAX: usize = 5 + 268_435_455;
+
 /// Seconds without a word after which a broker is asked whether it is there.
 const KEEP_ALIVE_S: u16 = 20;
 
 /// How long a goodbye may take.
 const GOODBYE_MAX: Duration = Duration::from_secs(1);
+
+/// How long it may take until it is known why a connection is over.
+const FATE_MAX: Duration = Duration::from_secs(1);
+
+/// Why an end is over that heard more than there is room for.
+pub(super) const OVERRUN: &str = "more came than was asked for";
 
 /// What an end says.
 #[derive(Debug)]
@@ -60,62 +71,92 @@ pub(super) struct End {
     pub(super) said: mpsc::Receiver<Said>,
     /// Polls the socket: whoever publishes must not, or both wait for each other.
     _polling: JoinSet<()>,
+    fate: watch::Receiver<Option<String>>,
+}
+
+/// Why an end is over, as the one who polls it knows.
+pub(super) struct Fate(watch::Receiver<Option<String>>);
+
+impl Fate {
+    /// Why; `None`: it is not over.
+    pub(super) async fn why(mut self) -> Option<String> {
+        let known = timeout(FATE_MAX, self.0.wait_for(Option::is_some)).await;
+        known.ok()?.ok()?.clone()
+    }
 }
 
 impl End {
-    /// A client of MQTT 5 whose session the broker keeps. Packets that are larger than `packet_bytes_max` are not sent to it.
-    pub(super) fn five(mut options: rumqttc_v5::MqttOptions, packet_bytes_max: u32) -> Self {
+    /// A client of MQTT 5 whose session the broker keeps. Of a message that has more than `bytes_max` at our own broker it
+    /// says that alone, so that it can be refused.
+    pub(super) fn five(mut options: rumqttc_v5::MqttOptions, bytes_max: usize) -> Self {
         let expiry = u32::try_from(SESSION_EXPIRY.as_secs()).unwrap_or(u32::MAX);
         options
             .set_clean_start(false)
             .set_session_expiry_interval(Some(expiry))
             .set_session_store(NothingLeft);
-        Self::brief(options, packet_bytes_max)
+        Self::brief(options, bytes_max)
     }
 
     /// As [`Self::five`], of whom the broker keeps nothing when it goes.
-    pub(super) fn brief(mut options: rumqttc_v5::MqttOptions, packet_bytes_max: u32) -> Self {
+    pub(super) fn brief(mut options: rumqttc_v5::MqttOptions, bytes_max: usize) -> Self {
         options
             .set_keep_alive(KEEP_ALIVE_S)
             .set_receive_maximum(Some(RECEIVE_MAX))
-            .set_max_packet_size(Some(packet_bytes_max))
+            .set_unlimited_incoming_packet_size()
             .set_ack_mode(rumqttc_v5::AckMode::Manual);
         let builder = rumqttc_v5::AsyncClient::builder(options);
         let (client, events) = builder.capacity(REQUESTS_MAX).build();
         let (says, said) = mpsc::channel(HEARD_MAX);
         let mut polling = JoinSet::new();
-        polling.spawn_local(poll_five(client.clone(), events, Says(says)));
+        let (tells, fate) = watch::channel(None);
+        let says = Says {
+            says,
+            tells,
+            bytes_max,
+        };
+        polling.spawn_local(poll_five(client.clone(), events, says));
         Self {
             client: Client::Five(client),
             said,
             _polling: polling,
+            fate,
         }
     }
 
-    /// A client of MQTT 3.1.1 whose session the broker keeps. Packets that are larger than `packet_bytes_max` end its
-    /// connection.
-    pub(super) fn three(mut options: rumqttc::MqttOptions, packet_bytes_max: u32) -> Self {
+    /// As [`Self::five`], of MQTT 3.1.1.
+    pub(super) fn three(mut options: rumqttc::MqttOptions, bytes_max: usize) -> Self {
         options.set_clean_session(false);
-        Self::brief_three(options, packet_bytes_max)
+        Self::brief_three(options, bytes_max)
     }
 
     /// As [`Self::three`], of whom the broker keeps nothing when it goes.
-    pub(super) fn brief_three(mut options: rumqttc::MqttOptions, packet_bytes_max: u32) -> Self {
-        let bytes_max = usize::try_from(packet_bytes_max).unwrap_or(usize::MAX);
+    pub(super) fn brief_three(mut options: rumqttc::MqttOptions, bytes_max: usize) -> Self {
         options
             .set_keep_alive(KEEP_ALIVE_S)
-            .set_max_packet_size(bytes_max, bytes_max)
+            .set_max_packet_size(PACKET_BYTES_MAX, PACKET_BYTES_MAX)
             .set_ack_mode(rumqttc::AckMode::Manual);
         let builder = rumqttc::AsyncClient::builder(options);
         let (client, events) = builder.capacity(REQUESTS_MAX).build();
         let (says, said) = mpsc::channel(HEARD_THREE_MAX);
         let mut polling = JoinSet::new();
-        polling.spawn_local(poll_three(client.clone(), events, Says(says)));
+        let (tells, fate) = watch::channel(None);
+        let says = Says {
+            says,
+            tells,
+            bytes_max,
+        };
+        polling.spawn_local(poll_three(client.clone(), events, says));
         Self {
             client: Client::Three(client),
             said,
             _polling: polling,
+            fate,
         }
+    }
+
+    /// Tells why this end is over, also when the end itself is somebody else's by then.
+    pub(super) fn fate(&self) -> Fate {
+        Fate(self.fate.clone())
     }
 
     /// Says goodbye, so that there is no last will, and waits until that is sent.
@@ -135,7 +176,7 @@ async fn poll_five(client: rumqttc_v5::AsyncClient, mut events: rumqttc_v5::Even
         let is_told = match events.poll().await {
             Ok(Event::Incoming(Packet::ConnAck(answer))) => says.connected(answer.session_present),
             Ok(Event::Incoming(Packet::Publish(message))) => {
-                says.message(Heard::five(&client, message))
+                says.message(Heard::five(&client, message, says.bytes_max))
             }
             Ok(_) => true,
             Err(error) => return says.lost(Lost::five(&error)).await,
@@ -152,7 +193,7 @@ async fn poll_three(client: rumqttc::AsyncClient, mut events: rumqttc::EventLoop
         let is_told = match events.poll().await {
             Ok(Event::Incoming(Packet::ConnAck(answer))) => says.connected(answer.session_present),
             Ok(Event::Incoming(Packet::Publish(message))) => {
-                says.message(Heard::three(&client, message))
+                says.message(Heard::three(&client, message, says.bytes_max))
             }
             Ok(_) => true,
             Err(error) => return says.lost(Lost::three(&error)).await,
@@ -165,25 +206,36 @@ async fn poll_three(client: rumqttc::AsyncClient, mut events: rumqttc::EventLoop
 
 /// Tells what an end says, without waiting for whoever hears it: who waited could not acknowledge any more. False: it is
 /// not told, and the connection has to end.
-struct Says(mpsc::Sender<Said>);
+struct Says {
+    says: mpsc::Sender<Said>,
+    tells: watch::Sender<Option<String>>,
+    bytes_max: usize,
+}
 
 impl Says {
     fn connected(&self, resumes: bool) -> bool {
-        self.0.try_send(Said::Connected { resumes }).is_ok()
+        self.says.try_send(Said::Connected { resumes }).is_ok()
     }
 
     fn message(&self, message: Heard) -> bool {
         // What is not acknowledged may be lost, and has to leave room for what is.
-        let room_of_acknowledged = self.0.max_capacity() - (HEARD_MAX - usize::from(RECEIVE_MAX));
-        if message.ack.is_none() && self.0.capacity() <= room_of_acknowledged + 2 {
+        let room_of_acknowledged =
+            self.says.max_capacity() - (HEARD_MAX - usize::from(RECEIVE_MAX));
+        if message.ack.is_none() && self.says.capacity() <= room_of_acknowledged + 2 {
             return true;
         }
-        self.0.try_send(Said::Message(Box::new(message))).is_ok()
+        let said = Said::Message(Box::new(message));
+        let is_told = self.says.try_send(said).is_ok();
+        if !is_told {
+            self.tells.send_replace(Some(OVERRUN.to_owned()));
+        }
+        is_told
     }
 
     /// It is the last; a full queue is emptied first.
     async fn lost(&self, lost: Lost) {
-        drop(self.0.send(Said::Lost(lost)).await);
+        self.tells.send_replace(Some(lost.why.clone()));
+        drop(self.says.send(Said::Lost(lost)).await);
     }
 }
 

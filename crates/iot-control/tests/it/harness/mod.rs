@@ -14,7 +14,7 @@ mod line;
 mod module;
 mod mosquitto;
 mod network;
-mod packet;
+pub mod packet;
 pub mod raw;
 mod rumqtt;
 mod wait;
