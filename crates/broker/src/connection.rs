@@ -116,6 +116,8 @@ pub(crate) struct Conn {
     pub(crate) last_received: Instant,
     /// Since then it was not read for a while: its silence is ours.
     pub(crate) was_paused: bool,
+    /// Its silence is too long, and what lies in its socket is read once more.
+    pub(crate) is_suspect: bool,
     pub(crate) timer: Option<(Instant, Timer)>,
 }
 
@@ -211,6 +213,7 @@ impl Connections {
             has_more: false,
             last_received: now,
             was_paused: false,
+            is_suspect: false,
             timer: None,
         });
         ConnKey {

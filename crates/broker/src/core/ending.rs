@@ -1,5 +1,7 @@
 //! How connections and sessions end: goodbyes, silence, wills, expiry, shutdown.
 
+use std::time::Duration;
+
 use types::{Instant, Now};
 
 use super::{Core, share};
@@ -11,6 +13,9 @@ use crate::{
     message::seconds,
     session::Timer,
 };
+
+/// How long sockets are read before a client counts as silent, where it was looked at too late.
+const READ_FIRST: Duration = Duration::from_millis(250);
 
 impl Core {
     pub(super) fn on_disconnect(&mut self, key: ConnKey, frame: &Frame<'_>) -> Result<(), Reason> {
@@ -54,7 +59,8 @@ impl Core {
         self.doom(key, Ended::SlowReader, Some(Reason::QuotaExceeded));
     }
 
-    pub(super) fn check_keep_alive(&mut self, key: ConnKey, now: Now) {
+    /// `due`: when it was to be looked at.
+    pub(super) fn check_keep_alive(&mut self, key: ConnKey, due: Instant, now: Now) {
         self.note_pause(key);
         let Some(conn) = self.conns.edit(key) else {
             return;
@@ -70,11 +76,18 @@ impl Core {
         } else {
             conn.last_received.after(silence_max)
         };
-        if deadline <= now.at {
+        if deadline > now.at {
+            return self.set_timer(key, Some((deadline, Timer::KeepAlive(key))));
+        }
+        // Who looks late may have stood still, and what the client said meanwhile lies in its socket.
+        let late = now.at.since(due);
+        let was_suspect = std::mem::replace(&mut conn.is_suspect, true);
+        if late.is_zero() || (was_suspect && late < READ_FIRST) {
             self.stats.keep_alive_timeouts += 1;
             self.doom(key, Ended::KeepAlive, Some(Reason::KeepAliveTimeout));
         } else {
-            self.set_timer(key, Some((deadline, Timer::KeepAlive(key))));
+            let again = now.at.after(READ_FIRST);
+            self.set_timer(key, Some((again, Timer::KeepAlive(key))));
         }
     }
 

@@ -157,6 +157,7 @@ impl Core {
         self.stats.bytes_in += data.len() as u64;
         conn.last_received = conn.last_received.max(now.at);
         conn.was_paused = false;
+        conn.is_suspect = false;
         if conn.partial().is_empty() {
             let used = self.consume(key, data, now, app);
             let rest = data.get(used..).unwrap_or_default();
@@ -274,7 +275,7 @@ impl Core {
         while let Some((at, timer)) = self.timers.due(now.at) {
             match timer {
                 Timer::Connect(key) => self.connect_is_late(key, now, app),
-                Timer::KeepAlive(key) => self.check_keep_alive(key, now),
+                Timer::KeepAlive(key) => self.check_keep_alive(key, at, now),
                 Timer::Will(key) => self.will_is_due(key, at, now, app),
                 Timer::Session(key) => self.session_is_due(key, at, now, app),
                 Timer::Stall(key) => self.stall_is_due(key, now),

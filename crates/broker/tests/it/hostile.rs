@@ -147,6 +147,25 @@ fn a_silent_client_of_mqtt_5_is_told_to_keep_alive() {
 }
 
 #[test]
+fn who_spoke_while_the_broker_stood_still_is_heard_before_it_is_judged() {
+    // Until 6 s nobody is late. It may stand still until just after that as well as for long, and again.
+    for stalls_ms in [&[6_001][..], &[6_100], &[8_000], &[8_000, 9_000]] {
+        let mut house = House::default();
+        let speaks = house.join(&v5("speaks").keep_alive_s(4));
+        let silent = house.join(&v5("silent").keep_alive_s(4));
+        for stall_ms in stalls_ms {
+            house.now = house.now.after(Duration::from_millis(*stall_ms));
+            house.core.tick(house.now, &mut house.app);
+        }
+        assert_eq!(house.ask(speaks, &[0xC0, 0]), [Got::Pong], "{stalls_ms:?}");
+        house.wait_s(1);
+        assert!(house.is_open(speaks) && !house.is_open(silent));
+        house.wait_s(6);
+        assert!(!house.is_open(speaks), "it is judged as ever");
+    }
+}
+
+#[test]
 fn huge_fields_of_a_connect_end_it() {
     let mut house = House::default();
     for hello in [v3(&"i".repeat(257)), v5(&"i".repeat(257))] {
