@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::json;
 
-use crate::harness::{Client, Dispatcher, House, Kind, run};
+use crate::harness::{Client, Dispatcher, House, Kind, Will, run};
 
 const KEYS: &str = "iot/piano/keys/event";
 const TARGET: &str = "iot/hall/lamp/target";
@@ -236,6 +236,32 @@ fn a_device_blocked_both_ways_loses_its_session_and_gets_no_other() {
         let back = Client::connect(kind, &connect);
         assert!(back.is_ok(), "{kind:?} is let in again");
     }
+}
+
+#[test]
+fn a_blocked_device_has_no_last_word() {
+    let house = House::with_rules("");
+    let dispatcher = house.start();
+    let watcher = dispatcher.watcher();
+    let state = "iot/hall/lamp/state";
+    let login = house.device_login("hall");
+    let mut connect = dispatcher.connect(Some(login), &["iot/hall/role"]);
+    connect.will = Some(Will {
+        topic: state.into(),
+        payload: r#"{"on":true}"#.into(),
+    });
+    let hall = Client::connect(Kind::RumqttcV5, &connect).expect("it is let in");
+    let mark = watcher.mark();
+    dispatcher.ask(&["device", "block", "hall"]).ok();
+    hall.lost();
+    let gone = |message: &crate::harness::Message| message.topic == "iot/hall/availability";
+    assert_eq!(
+        watcher.find(mark, "that it is gone", gone).payload,
+        b"offline"
+    );
+    barrier(&dispatcher, &watcher);
+    let said = watcher.messages(mark).into_iter();
+    assert_eq!(said.filter(|message| message.topic == state).count(), 0);
 }
 
 #[test]

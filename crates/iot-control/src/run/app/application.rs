@@ -4,7 +4,7 @@ use broker::{
     Access, Ack, Admission, Application, Client, Core, Denied, Ended, Incoming, LastWill, Login,
     Outbox, Reason, Verdict,
 };
-use dispatcher::{Input, Will};
+use dispatcher::{Input, Publisher, Will};
 use types::{Instant, Now};
 
 use super::{App, SYNC_CHECK_EVERY, clients::Connected};
@@ -98,6 +98,9 @@ impl Application for App {
         else {
             return refused(Reason::NotAuthorized);
         };
+        if message.will.is_some() && self.is_kept_out(publisher) {
+            return refused(Reason::Banned);
+        }
         let read = dispatcher::Message {
             topic: message.topic,
             payload: message.payload,
@@ -105,7 +108,7 @@ impl Application for App {
             will: message.will.map(|how| will(how, client)),
         };
         let speaker = match publisher {
-            dispatcher::Publisher::Device(device) => Some(*device),
+            Publisher::Device(device) => Some(*device),
             _ => None,
         };
         self.now.set(now);
@@ -227,6 +230,13 @@ impl Application for App {
         let reached = self.journal.durable().reached();
         self.sealed.reached(self.now.get(), reached);
         self.sealed.flush();
+    }
+}
+
+impl App {
+    /// Whether this is a device that is blocked both ways: what it left to be said is not said either.
+    fn is_kept_out(&self, publisher: &Publisher) -> bool {
+        matches!(publisher, Publisher::Device(device) if !self.dispatcher.may_connect(*device))
     }
 }
 
