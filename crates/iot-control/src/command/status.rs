@@ -109,6 +109,9 @@ fn lines(status: &Json) -> Vec<String> {
             Some(why) => format!("is not reached, what it should hear waits: {why}"),
         };
         lines.push(format!("broker    {address} {how}"));
+        if let Some(rival) = outside["rival"].as_str() {
+            lines.push(format!("          {rival}"));
+        }
     }
     let sealed = &status["sealed"];
     if let Some(sessions) = sealed["sessions"].as_u64() {

@@ -61,6 +61,7 @@ pub(super) fn status(core: &Core, app: &App, health: &Health, beside: &Beside) -
             "reached": uplink.trouble().is_none(),
             "trouble": uplink.trouble(),
             "lost": uplink.lost(),
+            "rival": uplink.rival(),
             "confines_devices": uplink.confines(),
         })),
         "certificate": beside.certificate,

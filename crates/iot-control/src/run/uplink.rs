@@ -11,6 +11,7 @@ mod client;
 mod echoes;
 mod lost;
 mod pass;
+mod rival;
 mod session;
 
 use std::{
@@ -37,6 +38,7 @@ use self::{
     echoes::Echoes,
     lost::Choice,
     pass::Ended,
+    rival::Rival,
     session::{End, Fate, Said},
 };
 use super::app::App;
@@ -85,6 +87,9 @@ pub(super) struct Uplink {
     lost: Cell<u64>,
     /// The version that was spoken last.
     version: Cell<Option<Version>>,
+    /// Another dispatcher that has the house too.
+    rival: RefCell<Option<Rival>>,
+    contested: Notify,
     /// Another mapping is in force.
     pub(super) reloaded: Notify,
     stop: Notify,
@@ -108,6 +113,8 @@ impl Uplink {
             since: Cell::default(),
             lost: Cell::default(),
             version: Cell::default(),
+            rival: RefCell::default(),
+            contested: Notify::new(),
             reloaded: Notify::new(),
             stop: Notify::new(),
             is_stopping: Cell::default(),

@@ -75,6 +75,7 @@ pub(super) fn report(core: &Core, app: &App, health: &Health, up: Duration) -> R
     if let Some(uplink) = &app.uplink {
         let why = uplink.trouble();
         unready.extend(why.map(|why| format!("the external broker is not reached: {why}")));
+        unready.extend(uplink.rival());
     }
     Report { families, unready }
 }

@@ -18,6 +18,7 @@ at_each_broker! {
     the_second_dispatcher_of_a_broker_says_so_and_ends,
     what_rules_do_on_a_virtual_device_comes_back_as_nothing_and_others_speak_for_it_all_the_same,
     a_text_for_people_is_told_at_the_external_broker,
+    who_has_the_house_stays_and_tells_whatever_is_claimed,
     a_message_of_any_size_keeps_nobody_out_and_is_refused_where_our_own_broker_would_not_take_it,
 }
 
@@ -275,6 +276,46 @@ fn a_text_for_people_is_told_at_the_external_broker(external: &External) {
         .client(external.kind(), "piano", &[])
         .publish(KEYS, &press(50));
     wall.text(0, topic, "key 50");
+}
+
+fn who_has_the_house_stays_and_tells_whatever_is_claimed(external: &External) {
+    const CLAIM: &str = "iot/dispatcher/claim";
+    let house = House::with_rules("");
+    let mut dispatcher = at(external, &house);
+    let lamp = external.client(external.kind(), "hall", &[TARGET, CLAIM]);
+    let mut piano = external.client(external.kind(), "piano", &[]);
+    let earlier = json!({ "id": "0000000000000000", "house": "/attic\u{1b}[2J", "since_ms": 1 });
+    let mut newcomer = earlier.clone();
+    newcomer["newcomer"] = true.into();
+    // A newcomer is answered, and so is who takes the claim away.
+    for text in [&*newcomer.to_string(), ""] {
+        let mark = lamp.mark();
+        piano.publish(CLAIM, text);
+        let own = |message: &crate::harness::Message| {
+            message.topic == CLAIM && message.json()["house"] == house.folder().to_str().unwrap()
+        };
+        lamp.find(mark, "our own claim", own);
+    }
+    let status = dispatcher.ask(&["status", "--json"]).ok().json();
+    assert_eq!(status["external_broker"]["rival"], json!(null));
+
+    piano.publish_retained(CLAIM, &earlier.to_string());
+    let said = dispatcher.says(0, "warning: another dispatcher");
+    assert!(said.contains("/attic\\u{1b}[2J"), "{said}");
+    piano.publish(KEYS, &press(60));
+    lamp.field(0, TARGET, "on", true);
+    assert!(dispatcher.runs());
+    let status = dispatcher.ask(&["status", "--json"]).ok().json();
+    let rival = status["external_broker"]["rival"].as_str();
+    assert!(
+        rival.is_some_and(|rival| rival.contains("/attic")),
+        "{status}"
+    );
+    let status = dispatcher.ask(&["status"]).ok().stdout;
+    assert!(
+        status.contains("another dispatcher says that it has"),
+        "{status}"
+    );
 }
 
 fn a_message_of_any_size_keeps_nobody_out_and_is_refused_where_our_own_broker_would_not_take_it(

@@ -5,19 +5,25 @@ use std::{future::pending, rc::Rc, time::Duration};
 use dispatcher::Outside;
 use tokio::{
     sync::{mpsc, watch},
-    time::timeout,
+    time::{Instant, sleep, timeout},
 };
 
 use super::{
     AVAILABILITY, Road, canary,
-    claim::{ASK, CLAIM, Claim},
+    claim::{ASK, CLAIM, Claim, Newcomer, Step},
     client::{Ack, Answer, Client, Filter, Gone, Heard, Notice, Say, Version},
     session::{End, OVERRUN, Said},
 };
 use crate::run::sealed::mqtt;
 
-/// How long a dispatcher that is alive may take to say so.
-const ANSWER_MAX: Duration = Duration::from_secs(3);
+/// How long a newcomer listens where there is a sign of another dispatcher: so long one that is alive may take to say so.
+const LISTENS_MAX: Duration = Duration::from_secs(3);
+
+/// The same where there is none.
+const LISTENS_MIN: Duration = Duration::from_millis(500);
+
+/// How long after another dispatcher claimed the house ours claims it again.
+const CLAIM_AGAIN: Duration = Duration::from_secs(10);
 
 /// How long a broker may take to acknowledge what we say of ourselves, and to send it back.
 const ANSWERED_MAX: Duration = Duration::from_secs(10);
@@ -40,7 +46,7 @@ pub(super) enum Ended {
     Closed,
     /// We were asked to end.
     Stopped,
-    /// Another dispatcher was there before.
+    /// Another dispatcher has the house.
     Yields(String),
 }
 
@@ -60,33 +66,44 @@ pub(super) async fn claimed(asking: &mut End, claim: &Claim) -> Result<(), Ended
     asking.client.subscribe(&filters).await?;
     // Our own question comes back after what lies retained.
     say(&asking.client, ASK, claim.id.clone(), false).await?;
-    let mut was_claimed = false;
+    let mut newcomer = Newcomer::new(claim);
     loop {
         let message = timeout(ANSWERED_MAX, next(asking)).await;
         let message = message.map_err(|_| Ended::Lost(NOTHING_BACK.to_owned()))??;
-        asking.client.acknowledge(message.ack).await?;
-        match &*message.topic {
-            CLAIM => was_claimed |= claim.of_other(&message.payload).is_some(),
-            _ if message.payload == claim.id.as_bytes() => break,
-            _ => {}
+        if hears(asking, &mut newcomer, message).await? {
+            break;
         }
     }
-    if was_claimed && let Ok(ended) = timeout(ANSWER_MAX, answer(asking, claim)).await {
-        return Err(ended?);
+    let begun = Instant::now();
+    loop {
+        let listens = match newcomer.is_alone() {
+            true => LISTENS_MIN,
+            false => LISTENS_MAX,
+        };
+        let left = listens.saturating_sub(begun.elapsed());
+        let Ok(message) = timeout(left, next(asking)).await else {
+            break;
+        };
+        hears(asking, &mut newcomer, message?).await?;
     }
     say(&asking.client, CLAIM, claim.text(), true).await
 }
 
-/// Waits until a dispatcher that was there before says that it is alive.
-async fn answer(asking: &mut End, claim: &Claim) -> Result<Ended, Ended> {
-    loop {
-        let message = next(asking).await?;
-        asking.client.acknowledge(message.ack).await?;
-        let other = claim.of_other(&message.payload);
-        let other = other.filter(|_| message.topic == CLAIM && !message.retain);
-        if let Some(why) = other.and_then(|other| claim.yields_to(&other)) {
-            return Ok(Ended::Yields(why));
+/// Hears one message before the house is ours; true: it is our own question.
+async fn hears(
+    asking: &mut End,
+    newcomer: &mut Newcomer<'_>,
+    message: Heard,
+) -> Result<bool, Ended> {
+    asking.client.acknowledge(message.ack).await?;
+    match newcomer.hears(&message.topic, &message.payload, message.retain) {
+        Step::Listens => Ok(false),
+        Step::Says(text) => {
+            say(&asking.client, CLAIM, text, false).await?;
+            Ok(false)
         }
+        Step::Asked => Ok(true),
+        Step::Yields(why) => Err(Ended::Yields(why)),
     }
 }
 
@@ -98,6 +115,8 @@ pub(super) async fn between(road: &Road, outside: End, inside: End) -> Ended {
         into.subscribe(&told(&crossing.told)).await?;
         out.subscribe(&[CLAIM, ASK].map(Filter::of_others)).await?;
         out.subscribe(&heard(&crossing)).await?;
+        // Who asked a moment ago was not heard.
+        say(&out, CLAIM, road.claim.text(), true).await?;
         say(&out, AVAILABILITY, "online".to_owned(), true).await
     };
     if let Err(ended) = begun.await {
@@ -140,6 +159,7 @@ pub(super) async fn between(road: &Road, outside: End, inside: End) -> Ended {
         ended = acknowledge(&into, acks_in, "the external broker") => ended,
         ended = follow => ended,
         ended = proof => ended,
+        ended = contest(road, &out) => ended,
         () = stopped(road, &out) => Ended::Stopped,
     }
 }
@@ -212,13 +232,8 @@ impl Inward<'_> {
                 Ok(message) => self.take(message).await,
                 Err(ended) => Err(ended),
             };
-            match taken {
-                Ok(()) => {}
-                Err(Ended::Yields(why)) => {
-                    outside.leave().await;
-                    return Ended::Yields(why);
-                }
-                Err(ended) => return ended,
+            if let Err(ended) = taken {
+                return ended;
             }
         }
     }
@@ -280,23 +295,40 @@ impl Inward<'_> {
         waits.map_err(|_| Ended::Closed)
     }
 
-    /// To another dispatcher.
+    /// To another dispatcher. Ours has the house, and stays.
     async fn answer(&self, message: &Heard) -> Result<(), Ended> {
-        let claim = &self.road.claim;
+        let (claim, uplink) = (&self.road.claim, &self.road.uplink);
         if message.topic == ASK {
             if message.payload != claim.id.as_bytes() {
                 say(self.out, CLAIM, claim.text(), true).await?;
             }
             return Ok(());
         }
-        let other = claim.of_other(&message.payload);
-        let Some(other) = other.filter(|_| !message.retain) else {
+        if message.retain || uplink.is_stopping.get() {
             return Ok(());
-        };
-        if let Some(why) = claim.yields_to(&other) {
-            return Err(Ended::Yields(why));
+        }
+        match claim.of_other(&message.payload) {
+            Some(other) if other.is_newcomer => {}
+            Some(other) => {
+                uplink.has_rival(&other);
+                return Ok(());
+            }
+            // The other one left, or somebody else took our claim away: who comes now has to find it.
+            None if message.payload.is_empty() => uplink.has_no_rival(),
+            None => return Ok(()),
         }
         say(self.out, CLAIM, claim.text(), true).await
+    }
+}
+
+/// Says again that the house is ours after another one said so too: both hear of each other as long as both are there.
+async fn contest(road: &Road, out: &Client) -> Ended {
+    loop {
+        road.uplink.contested.notified().await;
+        sleep(CLAIM_AGAIN).await;
+        if let Err(ended) = say(out, CLAIM, road.claim.text(), true).await {
+            return ended;
+        }
     }
 }
 
