@@ -27,6 +27,8 @@ const HAS_ID: u8 = 1;
 
 const HOUSE_FILE: &str = "house";
 const DEVICE_ENDING: &str = "device";
+/// Of what can't be read and is no longer needed.
+const ASIDE_ENDING: &str = "damaged";
 
 type Bytes = Zeroizing<[u8; FILE_LEN]>;
 
@@ -119,6 +121,19 @@ impl KeyFolder {
         bytes[16..48].copy_from_slice(keys.secret.expose());
         bytes[48..80].copy_from_slice(keys.resets.expose());
         self.write(HOUSE_FILE, bytes)
+    }
+
+    /// Puts the file of the house's keys aside, for those that nobody needs and nobody can read; says where it is now.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn put_house_aside(&self) -> Result<PathBuf, KeyError> {
+        let path = self.root.join(HOUSE_FILE);
+        let aside = path.with_extension(ASIDE_ENDING);
+        match fs::rename(&path, &aside).and_then(|()| File::open(&self.root)?.sync_all()) {
+            Ok(()) => Ok(aside),
+            Err(source) => Err(KeyError::Io { path, source }),
+        }
     }
 
     /// All devices by name, and what can't be read: that keeps no other out.
@@ -256,9 +271,16 @@ pub enum KeyError {
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Damaged(path) if path.ends_with(HOUSE_FILE) => write!(
+                f,
+                "{0} is damaged: take it from a backup. Without one, `mv {0} {0}.{ASIDE_ENDING}` has the house begin with new keys, \
+                 and each device that has a key needs a new one then: `iot-control device add NAME --replace`",
+                path.display()
+            ),
             Self::Damaged(path) => write!(
                 f,
-                "{} is damaged: take it from a backup, or give the device a new key with `iot-control device add --replace`",
+                "{} is damaged: take it from a backup, or give its device a new key with `iot-control device add NAME --replace` \
+                 and delete it",
                 path.display()
             ),
             Self::Newer { path, found } => write!(

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{anyhow, bail};
 use mapping::{Program, program::DeviceIx};
 use serde_json::{Value as Json, json};
-use store::{HouseKeys, KeyFolder, SealedDevice, StateFolder};
+use store::{HouseKeys, KeyError, KeyFolder, SealedDevice, StateFolder};
 use types::DeviceId;
 use wire::{Handle, PublicKey, Secret, Site};
 use zeroize::Zeroizing;
@@ -36,7 +36,7 @@ fn fill(bytes: &mut [u8]) -> anyhow::Result<()> {
 /// # Errors
 /// What is there can't be read, or what is made can't be kept.
 pub(crate) fn house(folder: &KeyFolder) -> anyhow::Result<HouseKeys> {
-    if let Some(known) = folder.house()? {
+    if let Some(known) = known(folder)? {
         return Ok(known);
     }
     let mut site = [0; 8];
@@ -48,6 +48,30 @@ pub(crate) fn house(folder: &KeyFolder) -> anyhow::Result<HouseKeys> {
     };
     folder.begin(&made)?;
     Ok(made)
+}
+
+/// Who the house is; `None`: nobody needed that before. What is damaged and of no device is put aside, and told.
+///
+/// # Errors
+/// What devices know it by can't be read; the disk refuses.
+pub(crate) fn known(folder: &KeyFolder) -> anyhow::Result<Option<HouseKeys>> {
+    match folder.house() {
+        Err(KeyError::Damaged(path)) if nobody_has_a_key(folder)? => {
+            let aside = folder.put_house_aside()?;
+            printer::tell(format_args!(
+                "{} was damaged, and no device has a key: it is {} now, and the house gets new keys",
+                path.display(),
+                aside.display()
+            ));
+            Ok(None)
+        }
+        known => Ok(known?),
+    }
+}
+
+fn nobody_has_a_key(folder: &KeyFolder) -> anyhow::Result<bool> {
+    let (known, damaged) = folder.devices()?;
+    Ok(known.is_empty() && damaged.is_empty())
 }
 
 /// What is kept of a new device.
@@ -95,6 +119,9 @@ pub(super) fn is_of(device: (Option<DeviceId>, &str), row: &mapping::program::De
 /// Nobody here can read the keys.
 pub(crate) fn sealed(folder: &Path, program: &Program) -> anyhow::Result<acl::Sealed> {
     let keys = KeyFolder::of(&StateFolder::new(folder));
+    if nobody_has_a_key(&keys)? {
+        return Ok(acl::Sealed::new());
+    }
     let Some(house) = keys.house()? else {
         return Ok(acl::Sealed::new());
     };
@@ -158,7 +185,8 @@ pub(crate) fn offline(folder: &Path, is_named: bool, request: &Request) -> anyho
     let (known, damaged) = keys.devices()?;
     match request {
         Request::DeviceAdd { device } => {
-            if let Some(damaged) = damaged.first() {
+            // It may be this device's, which would have two keys once it is mended.
+            if let Some(damaged) = damaged.first().filter(|_| !device.replace) {
                 bail!("{damaged}");
             }
             let before = known.iter().find(|known| known.name == device.name);

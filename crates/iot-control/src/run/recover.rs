@@ -192,7 +192,7 @@ fn users(store: &Store) -> anyhow::Result<Users> {
 /// none yet.
 fn sealed(folder: &Path, has_keys: bool, house: &House, now: Now) -> anyhow::Result<Sealed> {
     let keys = KeyFolder::of(&StateFolder::new(folder));
-    let own = match keys.house()? {
+    let own = match keys::known(&keys)? {
         None if has_keys => Some(keys::house(&keys)?),
         known => known,
     };

@@ -21,6 +21,7 @@ mod blocks;
 mod command_line;
 mod confined;
 mod damage;
+mod damaged_keys;
 mod disk;
 mod doctor;
 mod editor;
