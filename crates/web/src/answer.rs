@@ -32,6 +32,9 @@ pub(crate) enum Refused {
     NoHost,
     /// Its `Host` is a name that is not ours.
     ForeignHost,
+    /// It brings a body of no stated length. Of a `Content-Length` beside it hyper says nothing, and two lengths are how one
+    /// request is hidden in another (RFC 9112, 6.3).
+    Chunked,
     Method,
     Path,
 }
@@ -45,6 +48,9 @@ pub(crate) fn asked<B>(
     let host = host(request)?;
     if !names.fit(host, is_loopback) {
         return Err(Refused::ForeignHost);
+    }
+    if request.headers().contains_key(header::TRANSFER_ENCODING) {
+        return Err(Refused::Chunked);
     }
     let asked = match request.uri().path() {
         "/metrics" => Asked::Metrics,
@@ -110,6 +116,10 @@ pub(crate) fn refusal(refused: Refused) -> Response<Full<Bytes>> {
         Refused::ForeignHost => (
             StatusCode::MISDIRECTED_REQUEST,
             "this is not the server of that name: ask for it as localhost or by its address\n",
+        ),
+        Refused::Chunked => (
+            StatusCode::BAD_REQUEST,
+            "nothing is asked for with a body: no Transfer-Encoding\n",
         ),
         Refused::Method => (
             StatusCode::METHOD_NOT_ALLOWED,

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Frame, Qos, Version, reader::Reader, varint_bytes};
+use super::{Frame, Qos, Version, kind, reader::Reader, varint_bytes};
 use crate::{properties, reason::Reason, topic};
 
 /// A PUBLISH as a client sent it; borrows the input.
@@ -75,14 +75,16 @@ fn nonzero(packet_id: u16) -> Result<u16, Reason> {
 /// Reads PUBACK, PUBREC, PUBREL or PUBCOMP: the packet id and the reason code, 0 where left out.
 ///
 /// # Errors
-/// Malformed bytes. Reason codes are not held against the specification's list: only whether one
-/// is an error (0x80 and more) matters.
+/// Malformed bytes, or a reason code that such a packet can't have.
 pub(crate) fn read_ack(frame: &Frame<'_>, version: Version) -> Result<(u16, u8), Reason> {
     let mut reader = Reader(frame.body);
     let packet_id = nonzero(reader.u16()?)?;
     let mut code = 0;
     if version == Version::V5 && !reader.is_empty() {
         code = reader.u8()?;
+        if !reasons_of(frame.kind).contains(&code) {
+            return Err(Reason::ProtocolError);
+        }
         if !reader.is_empty() {
             let len = reader.varint()? as usize;
             reader.take(len)?;
@@ -92,6 +94,14 @@ pub(crate) fn read_ack(frame: &Frame<'_>, version: Version) -> Result<(u16, u8),
         return Err(Reason::MalformedPacket);
     }
     Ok((packet_id, code))
+}
+
+/// The reason codes of PUBACK and PUBREC, or of PUBREL and PUBCOMP (MQTT 5 sections 3.4.2.1, 3.5.2.1, 3.6.2.1 and 3.7.2.1).
+fn reasons_of(kind: u8) -> &'static [u8] {
+    match kind {
+        kind::PUBACK | kind::PUBREC => &[0, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99],
+        _ => &[0, 0x92],
+    }
 }
 
 /// A PUBLISH to a client.

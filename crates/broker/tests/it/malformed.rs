@@ -262,6 +262,26 @@ fn of_version(version: Version) -> Vec<(&'static str, Vec<u8>, u8)> {
             ("an empty filter", sub(&[0, 1, 0, 0, 0, 0]), 0x81),
             ("PUBACK that goes on", vec![0x40, 5, 0, 1, 0, 0, 0], 0x81),
             (
+                "PUBACK with a reason of PUBREL",
+                vec![0x40, 3, 0, 1, 0x92],
+                0x82,
+            ),
+            (
+                "PUBREC with an unknown reason",
+                vec![0x50, 3, 0, 1, 0x01],
+                0x82,
+            ),
+            (
+                "PUBREL with a reason of PUBACK",
+                vec![0x62, 3, 0, 1, 0x80],
+                0x82,
+            ),
+            (
+                "PUBCOMP with an unknown reason",
+                vec![0x70, 3, 0, 1, 0xFF],
+                0x82,
+            ),
+            (
                 "DISCONNECT with an unknown reason",
                 vec![0xE0, 1, 0x55],
                 0x81,

@@ -110,36 +110,25 @@ pub(crate) fn finish_edit(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Shows the lines, and writes them.
+/// Writes the lines, and shows them.
 pub(super) fn finish(
     folder: &Path,
     before: &House,
     change: &Change,
     how: cli::How,
 ) -> anyhow::Result<ExitCode> {
-    let mut place = String::new();
     let lines = change.lines();
-    for line in &lines {
-        let here = format!("{}:{}", line.file, line.number);
-        if here != place {
-            printer::result(&here);
-        }
-        place = here;
-        if let Some(old) = &line.old {
-            printer::result(format_args!("- {}", Shown(old)));
-        }
-        if let Some(new) = &line.new {
-            printer::result(format_args!("+ {}", Shown(new)));
-        }
-    }
     if lines.is_empty() {
         printer::tell("it is so already; nothing is written");
         return Ok(ExitCode::SUCCESS);
     }
+    // What could not be written is not shown as if it were.
+    if !how.dry_run {
+        change.write(folder)?;
+    }
+    show(&lines);
     if how.dry_run {
         printer::tell("nothing is written: --dry-run");
-    } else {
-        change.write(folder)?;
     }
     let loaded = [before.analysis(), change.analysis()].map(|it| it.loaded.program.as_ref());
     if let [Some(old), Some(new)] = loaded {
@@ -152,6 +141,24 @@ pub(super) fn finish(
     let outcome = Outcome::of(&change.analysis().loaded);
     outcome.tell(how.dry_run, Some(&before.analysis().loaded));
     Ok(outcome.code())
+}
+
+/// Where each line stands, what it was and what it is.
+fn show(lines: &[edit::Line]) {
+    let mut place = String::new();
+    for line in lines {
+        let here = format!("{}:{}", line.file, line.number);
+        if here != place {
+            printer::result(&here);
+        }
+        place = here;
+        if let Some(old) = &line.old {
+            printer::result(format_args!("- {}", Shown(old)));
+        }
+        if let Some(new) = &line.new {
+            printer::result(format_args!("+ {}", Shown(new)));
+        }
+    }
 }
 
 /// Modules of ours are addressed by name: the mapping alone does not rename them.

@@ -17,8 +17,8 @@ const LOG_EVERY: Duration = Duration::from_secs(10);
 /// send must not take the time of all others. What lies between is counted.
 const WORDS_EVERY: Duration = Duration::from_millis(100);
 
-/// Whoever could not log in.
-const STRANGERS: &str = "strangers";
+/// Whoever could not log in. Nobody else may be called so.
+pub(super) const STRANGERS: &str = "strangers";
 
 /// Senders whose newest refusal is kept; beyond it the one silent longest is evicted.
 const SENDERS_MAX: usize = 1_024;

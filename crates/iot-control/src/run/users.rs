@@ -10,12 +10,17 @@ use mapping::Program;
 use serde_json::{Value as Json, json};
 use store::db::{Credential, Database, User, UserKind};
 
-use super::{identity, sealed::cages, uplink};
+use super::{identity, refusals, sealed::cages, uplink};
 use crate::control::{NewUser, NewUserKind, Request};
 
 /// Names that a user can't have: what this process calls itself and the clients that need no user of the database. What
 /// decisions call those is not a user's name either ([`WITHOUT_LOGIN`]).
-const RESERVED: [&str; 3] = ["dispatcher", identity::ANONYMOUS, uplink::USER];
+const RESERVED: [&str; 4] = [
+    "dispatcher",
+    identity::ANONYMOUS,
+    uplink::USER,
+    refusals::STRANGERS,
+];
 
 /// What checking a hash may take: its memory in KiB, rounds and lanes. Our own take 19,456, 2 and 1; 64 MiB is what a
 /// small machine can spare for a moment.
@@ -443,7 +448,13 @@ mod tests {
             assert!(why.to_string().contains("without a login"), "{why}");
             assert!(row(&user(&name_for(name))).is_ok(), "{name}");
         }
-        for name in ["superuser", "external-broker", "external broker", "local"] {
+        for name in [
+            "superuser",
+            "external-broker",
+            "external broker",
+            "local",
+            "strangers",
+        ] {
             assert!(is_reserved(name), "{name}");
         }
         assert!(row(&device_login(&hash)).is_ok());

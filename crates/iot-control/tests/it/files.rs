@@ -380,7 +380,18 @@ fn an_edit_of_what_is_no_file_and_a_schema_through_a_link_change_nothing() {
     assert_eq!(edit.code, Some(1), "{edit:?}");
     assert!(edit.stderr.contains("named pipe"), "{edit:?}");
 
+    // What could not be written is not shown as if it were.
     fs::remove_file(house.join("mapping.toml")).unwrap();
+    let included = "format = 1\ninclude = [\"more.toml\"]\n";
+    fs::write(house.join("mapping.toml"), included).unwrap();
+    let elsewhere = folder.path().join("elsewhere.toml");
+    fs::write(&elsewhere, "[home]\ntimezone = \"Europe/Berlin\"\n").unwrap();
+    symlink(&elsewhere, house.join("more.toml")).unwrap();
+    let edit = ["edit", "set", path, "/home/timezone", "\"Europe/Paris\""];
+    let edit = run(words(&edit), "");
+    assert_eq!((edit.code, &*edit.stdout), (Some(1), ""), "{edit:?}");
+    assert!(edit.stderr.contains("nothing was changed"), "{edit:?}");
+
     fs::write(house.join("mapping.toml"), "format = 1\n").unwrap();
     let victim = folder.path().join("victim");
     fs::write(&victim, "precious").unwrap();

@@ -120,3 +120,21 @@ fn a_head_that_never_ends_is_cut_off_in_time_though_bytes_come() {
         }
     }
 }
+
+#[test]
+fn a_request_with_two_lengths_is_refused() {
+    let (_web, address, asked) = serve();
+    answer(asked);
+    let (length, chunked) = ("Content-Length: 4\r\n", "Transfer-Encoding: chunked\r\n");
+    for headers in [
+        format!("{length}{chunked}"),
+        format!("{chunked}{length}"),
+        chunked.to_owned(),
+    ] {
+        let request =
+            format!("GET /health/live HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n0\r\n\r\n");
+        let mut text = String::new();
+        send(address, &request).read_to_string(&mut text).unwrap();
+        assert!(text.starts_with("HTTP/1.1 400 "), "{text}");
+    }
+}
