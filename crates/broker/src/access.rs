@@ -20,6 +20,8 @@ pub struct Access {
     /// Nothing of a session outlives its connection, whatever the client asks for, and its address counts as one that nobody
     /// has logged in from: for clients that no password vouches for.
     pub passing: bool,
+    /// It speaks for many, such as all clients of another broker: no share of the retained messages bounds it.
+    pub many: bool,
 }
 
 impl Access {
@@ -32,6 +34,7 @@ impl Access {
             subscribe: Arc::default(),
             superuser: false,
             passing: false,
+            many: false,
         }
     }
 

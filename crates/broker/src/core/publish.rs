@@ -248,7 +248,7 @@ impl Core {
             };
             let mut publication = Publication::from_client(&kept, expires);
             publication.survives = verdict.survives;
-            publication.owner = kept.retain.then(|| self.user_of(from)).flatten();
+            publication.owner = kept.retain.then(|| self.owner(from)).flatten();
             if !self.route(&mut publication, Some(from), now) {
                 verdict.refused = Some(Reason::QuotaExceeded);
                 if let Some(client) = self.client(from) {
@@ -261,9 +261,10 @@ impl Core {
         (verdict.ack, verdict.refused)
     }
 
-    /// The name of the user a client belongs to.
-    fn user_of(&self, client: ClientKey) -> Option<Arc<str>> {
-        let session = self.sessions.get(client.0 as usize)?;
+    /// The user for whose share of the retained messages a client's count.
+    fn owner(&self, client: ClientKey) -> Option<Arc<str>> {
+        let session = self.sessions.get(client.0 as usize);
+        let session = session.filter(|session| !session.access.many)?;
         let user = self.users.get(session.user as usize)?;
         Some(Arc::clone(&user.name))
     }

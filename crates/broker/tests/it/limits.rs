@@ -374,6 +374,26 @@ fn what_one_user_retains_takes_no_room_of_the_others() {
 }
 
 #[test]
+fn who_speaks_for_many_retains_for_all_of_them() {
+    let mut house = limited(|l| {
+        l.retained_max = 10;
+        l.retained_per_user_max = 4;
+    });
+    let mut rights = broker::Access::superuser("another broker");
+    rights.many = true;
+    house.app.users.insert("another broker".into(), rights);
+    let peer = house.join(&v5("a").user("another broker"));
+    for number in 0..11 {
+        let got = house.publish(
+            peer,
+            &message(&number.to_string(), "x").qos(1, 1).retained(),
+        );
+        let reason = if number < 10 { 0 } else { 0x97 };
+        assert_eq!(got, [Got::Puback(1, reason)], "{number}");
+    }
+}
+
+#[test]
 fn the_bytes_that_one_user_retains_are_limited() {
     let mut house = limited(|l| l.retained_bytes_per_user_max = 1_000);
     let ann = house.join(&v5("a").user("ann"));
