@@ -8,11 +8,17 @@
 //! A test ends: what it does is counted, and one that does more than it may fails. Counted is work and not
 //! time, so that a house that was accepted once is accepted on any machine.
 //!
+//! A test that fails and passes once rules that are off are on says nothing against the house: what it is about is off.
+//!
 //! Called by `iot-control test`, at a start and before each reload. Reads no clock.
 
 use std::{mem, sync::Arc, time::Duration};
 
-use mapping::{Program, house_test::HouseTest, program::Origin};
+use mapping::{
+    Program,
+    house_test::HouseTest,
+    program::{Origin, RuleIx},
+};
 
 mod afterwards;
 mod assign;
@@ -50,6 +56,9 @@ impl Default for Limits {
 /// Steps of one test that are told to have failed.
 const FAILURES_MAX: usize = 20;
 
+/// Rules that are off and that are each tried alone before all of them together: those after them are long forgotten.
+const OFF_MAX: usize = 16;
+
 /// The tests of one house, run one after the other.
 #[derive(Debug)]
 pub struct Rehearsal {
@@ -75,16 +84,43 @@ impl Rehearsal {
         }
     }
 
-    /// Runs one test to its end, also past steps that fail.
+    /// Runs one test to its end, also past steps that fail, and again with rules on that are off where it fails.
     #[must_use]
     pub fn run(&mut self, test: &HouseTest) -> Verdict {
+        let program = Arc::clone(&self.program);
+        let mut verdict = self.rehearse(&program, test);
+        if verdict.failed() {
+            verdict.needs = self.needs(test);
+        }
+        if !verdict.needs.is_empty() {
+            verdict.failures.clear();
+        }
+        verdict
+    }
+
+    /// Rules that are off, and with which on a test passes that fails: one that does alone, or all of them.
+    fn needs(&mut self, test: &HouseTest) -> Vec<Arc<str>> {
+        let program = Arc::clone(&self.program);
+        let off = RuleIx::all(program.rules.len()).filter(|rule| !program[*rule].enabled);
+        let off: Vec<RuleIx> = off.collect();
+        let alone = off.iter().map(std::slice::from_ref).take(OFF_MAX);
+        let together = (off.len() > 1).then_some(&*off);
+        let mut tried = alone.chain(together);
+        let found = tried.find(|on| !self.rehearse(&with_on(&program, on), test).failed());
+        let names = found.unwrap_or_default().iter();
+        names.map(|rule| Arc::clone(&program[*rule].name)).collect()
+    }
+
+    /// Plays a test in the house of a program.
+    fn rehearse(&mut self, program: &Arc<Program>, test: &HouseTest) -> Verdict {
         let mut verdict = Verdict {
             name: Arc::clone(&test.name),
             origin: test.origin.clone(),
             failures: Vec::new(),
+            needs: Vec::new(),
         };
         let may = self.left.min(self.limits.test);
-        let mut stage = match Stage::set(&self.program, test, may) {
+        let mut stage = match Stage::set(program, test, may) {
             Ok(stage) => stage,
             Err(expected) => {
                 let at = Duration::ZERO;
@@ -162,6 +198,15 @@ fn play(
 #[must_use]
 pub fn run(program: &Arc<Program>, test: &HouseTest) -> Verdict {
     Rehearsal::new(program).run(test)
+}
+
+/// The program with these rules on.
+fn with_on(program: &Program, on: &[RuleIx]) -> Arc<Program> {
+    let mut program = program.clone();
+    for rule in on {
+        program.rules[rule.index()].enabled = true;
+    }
+    Arc::new(program)
 }
 
 fn failure(origin: &Origin, at: Duration, expected: String, came: String) -> Failure {

@@ -2,9 +2,12 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use mapping::program::Origin;
+use mapping::{program::Origin, some_of};
 
 use crate::span::Span;
+
+/// Rules that one line names.
+const NAMES_MAX: usize = 5;
 
 /// What came of one test.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,15 +16,40 @@ pub struct Verdict {
     pub name: Arc<str>,
     /// Where it is written.
     pub origin: Origin,
-    /// Steps that failed, in their order; none: it passed.
+    /// Steps that failed, in their order.
     pub failures: Vec<Failure>,
+    /// Rules that are off, and with which on it would have passed: it says nothing of the house as it is.
+    pub needs: Vec<Arc<str>>,
 }
 
 impl Verdict {
     /// Whether everything was as expected.
     #[must_use]
     pub fn passed(&self) -> bool {
-        self.failures.is_empty()
+        !self.failed() && self.needs.is_empty()
+    }
+
+    /// Whether something was not as expected, whatever is off.
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        !self.failures.is_empty()
+    }
+
+    /// `test NAME needs the rule X, which is off`; `None`: it needs none.
+    #[must_use]
+    pub fn lack(&self) -> Option<String> {
+        let needs = self.needs()?;
+        Some(format!("test {} {needs}", self.name))
+    }
+
+    fn needs(&self) -> Option<String> {
+        let (rules, are) = match self.needs.len() {
+            0 => return None,
+            1 => ("the rule", "is"),
+            _ => ("the rules", "are"),
+        };
+        let names = some_of(&self.needs, NAMES_MAX);
+        Some(format!("needs {rules} {names}, which {are} off"))
     }
 }
 
@@ -69,6 +97,9 @@ impl fmt::Display for Verdict {
             return writeln!(f, "ok      {}", self.name);
         }
         let Origin { file, line } = &self.origin;
+        if let Some(needs) = self.needs() {
+            return writeln!(f, "skipped {}  ({file}:{line}): it {needs}", self.name);
+        }
         writeln!(f, "FAILED  {}  ({file}:{line})", self.name)?;
         for failure in &self.failures {
             write!(f, "{failure}")?;

@@ -1,15 +1,16 @@
 //! `iot-control check`: every problem of every file in one go.
 
-use std::{path::Path, process::ExitCode};
+use std::{path::Path, process::ExitCode, time::Duration};
 
-use mapping::{Diagnostic, Loaded, Severity, Sources};
+use dispatcher::rehearsal::Verdict;
+use mapping::{Diagnostic, Loaded, Severity, Sources, program::Origin};
 use serde_json::{Value as Json, json};
 
 use super::{house, unread};
 use crate::{
     cli::House,
     printer,
-    run::{concerns::concerns, count},
+    run::{concerns::concerns, count, house::judge},
     settings::{self, At, Complaint, Settings},
 };
 
@@ -27,6 +28,7 @@ pub(crate) fn check(options: &House) -> anyhow::Result<ExitCode> {
         Ok(settings) => (None, doubts(&options.house, &settings, &loaded)),
         Err(wrong) => (Some(wrong), Vec::new()),
     };
+    let skipped = skipped(&loaded);
     let unread = unread::files(&options.house, &loaded);
     let found = [
         (&loaded.sources, &loaded.diagnostics),
@@ -47,13 +49,13 @@ pub(crate) fn check(options: &House) -> anyhow::Result<ExitCode> {
             .flat_map(|wrong| wrong.0.iter().map(of_settings));
         let doubts = doubts
             .iter()
-            .map(|doubt| as_warning("settings", settings::FILE, doubt));
+            .map(|doubt| as_warning("settings", (settings::FILE, 1), doubt));
         let unread = unread
             .iter()
-            .map(|file| as_warning("unread-file", file, UNREAD));
-        printer::result(Json::Array(
-            rows.chain(settings).chain(doubts).chain(unread).collect(),
-        ));
+            .map(|file| as_warning("unread-file", (file, 1), UNREAD));
+        let skipped = skipped.iter().map(as_skipped);
+        let rest = settings.chain(doubts).chain(skipped).chain(unread);
+        printer::result(Json::Array(rows.chain(rest).collect()));
     } else {
         for (sources, diagnostics) in found {
             let rendered = mapping::render(sources, diagnostics, printer::has_colors());
@@ -64,7 +66,8 @@ pub(crate) fn check(options: &House) -> anyhow::Result<ExitCode> {
         for complaint in settings.iter().flat_map(|wrong| &wrong.0) {
             printer::tell(format_args!("error: {complaint}"));
         }
-        for doubt in &doubts {
+        let lacks = skipped.iter().filter_map(Verdict::lack);
+        for doubt in doubts.iter().cloned().chain(lacks) {
             printer::tell(format_args!("warning: {doubt}"));
         }
         if let Some(note) = unread::note(&unread) {
@@ -97,10 +100,31 @@ fn doubts(house: &Path, settings: &Settings, loaded: &Loaded) -> Vec<String> {
     program.map_or_else(Vec::new, |program| concerns(settings, program))
 }
 
-/// A warning about a whole file.
-fn as_warning(code: &str, file: &str, message: &str) -> Json {
-    let place =
-        json!({ "file": file, "line": 1, "column": 1, "end_line": 1, "end_column": 1, "text": "" });
+/// Tests that need rules that are off. Only for these are tests run: whether the others pass is said by `test`.
+fn skipped(loaded: &Loaded) -> Vec<Verdict> {
+    let mut rules = loaded.program.iter().flat_map(|program| &program.rules);
+    if rules.all(|rule| rule.enabled) {
+        return Vec::new();
+    }
+    judge(loaded, Duration::MAX).map_or_else(|_| Vec::new(), |tests| tests.skipped)
+}
+
+fn as_skipped(test: &Verdict) -> Json {
+    let Origin { file, line } = &test.origin;
+    let message = test.lack().unwrap_or_default();
+    as_warning("test-skipped", (file, *line), &message)
+}
+
+/// A warning about a line, or about a whole file at its first one.
+fn as_warning(code: &str, (file, line): (&str, u32), message: &str) -> Json {
+    let place = json!({
+        "file": file,
+        "line": line,
+        "column": 1,
+        "end_line": line,
+        "end_column": 1,
+        "text": "",
+    });
     json!({ "code": code, "severity": "warning", "message": message, "labels": [place], "help": [] })
 }
 

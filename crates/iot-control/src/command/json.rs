@@ -61,9 +61,10 @@ pub(crate) fn import(options: &Import) -> anyhow::Result<ExitCode> {
         }
     };
     let outcome = Outcome::of(&written);
-    let failing = outcome.failing().iter().map(failing);
     if options.json {
-        let all: Vec<Problem> = imported.warnings().iter().cloned().chain(failing).collect();
+        let mut all = imported.warnings().to_vec();
+        all.extend(outcome.failing().iter().map(failing));
+        all.extend(outcome.skipped().iter().map(skipped));
         show(options, &all);
     } else {
         show(options, imported.warnings());
@@ -75,10 +76,25 @@ pub(crate) fn import(options: &Import) -> anyhow::Result<ExitCode> {
     Ok(outcome.code())
 }
 
+fn place(test: &Verdict) -> Pointer {
+    Pointer(vec!["test".into(), (*test.name).into()])
+}
+
+/// A test that needs rules that are off, as a problem of the JSON.
+fn skipped(test: &Verdict) -> Problem {
+    Problem {
+        at: place(test),
+        is_error: false,
+        code: "test-skipped",
+        message: test.lack().unwrap_or_default(),
+        help: Vec::new(),
+    }
+}
+
 /// A test that fails, as a problem of the JSON.
 fn failing(test: &Verdict) -> Problem {
     Problem {
-        at: Pointer(vec!["test".into(), (*test.name).into()]),
+        at: place(test),
         is_error: true,
         code: "test-fails",
         message: test.to_string().trim_end().to_owned(),

@@ -9,7 +9,7 @@ use mapping::Loaded;
 
 use crate::{
     printer,
-    run::house::{Unfit, judge},
+    run::house::{Tests, Unfit, judge},
     some_of::some_of,
 };
 
@@ -21,7 +21,7 @@ const KEPT_OUT: u8 = 3;
 const NAMES_MAX: usize = 12;
 
 /// Whether a house may come into force.
-pub(super) struct Outcome(Result<usize, Unfit>);
+pub(super) struct Outcome(Result<Tests, Unfit>);
 
 impl Outcome {
     /// Runs the house's tests.
@@ -45,11 +45,21 @@ impl Outcome {
         }
     }
 
-    /// Tells people why a dispatcher won't take it; a house that it takes needs no words. `before`: the house as it was,
-    /// where there was one.
+    /// The tests that need rules that are off.
+    pub(super) fn skipped(&self) -> &[Verdict] {
+        match &self.0 {
+            Ok(tests) => &tests.skipped,
+            Err(_) => &[],
+        }
+    }
+
+    /// Tells people why a dispatcher won't take it; a house that it takes needs no words but warnings. `before`: the house as
+    /// it was, where there was one.
     pub(super) fn tell(&self, dry_run: bool, before: Option<&Loaded>) {
-        let Err(unfit) = &self.0 else {
-            return;
+        let unfit = match &self.0 {
+            Ok(Tests { skipped, .. }) if skipped.is_empty() => return,
+            Ok(tests) => return printer::tell(tests.to_string().trim_end()),
+            Err(unfit) => unfit,
         };
         printer::tell_drawn(unfit.to_string().trim_end());
         let so_far = if dry_run {

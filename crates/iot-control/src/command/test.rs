@@ -53,11 +53,13 @@ pub(crate) fn test(options: &Test) -> anyhow::Result<ExitCode> {
     for test in loaded.tests.iter().filter(|test| wanted(&test.name)) {
         let verdict = rehearsal.run(test);
         let is_empty = test.steps.is_empty() && verdict.passed();
-        match verdict.passed() {
-            true if is_empty => count.empty += 1,
-            true => count.passed += 1,
-            false => count.failed += 1,
-        }
+        let counted = match verdict.passed() {
+            true if is_empty => &mut count.empty,
+            true => &mut count.passed,
+            false if verdict.failed() => &mut count.failed,
+            false => &mut count.skipped,
+        };
+        *counted += 1;
         if options.house.json {
             lines.push(as_json(&verdict));
         } else if is_empty {
@@ -76,11 +78,17 @@ pub(crate) fn test(options: &Test) -> anyhow::Result<ExitCode> {
         let Count {
             passed,
             failed,
+            skipped,
             empty,
         } = &count;
-        printer::result(
-            json!({ "passed": passed, "failed": failed, "empty": empty, "tests": lines, "unread": unread }),
-        );
+        printer::result(json!({
+            "passed": passed,
+            "failed": failed,
+            "skipped": skipped,
+            "empty": empty,
+            "tests": lines,
+            "unread": unread,
+        }));
     } else {
         printer::result(&count);
         if count == Count::default() {
@@ -110,6 +118,8 @@ pub(crate) fn test(options: &Test) -> anyhow::Result<ExitCode> {
 struct Count {
     passed: usize,
     failed: usize,
+    /// Tests that need rules that are off.
+    skipped: usize,
     /// Tests without a step: they keep no house from coming into force, but nobody should rely on them.
     empty: usize,
 }
@@ -119,9 +129,13 @@ impl fmt::Display for Count {
         let Self {
             passed,
             failed,
+            skipped,
             empty,
         } = self;
         write!(f, "{passed} passed, {failed} failed")?;
+        if *skipped > 0 {
+            write!(f, ", {skipped} skipped")?;
+        }
         match empty {
             0 => Ok(()),
             empty => write!(f, ", {empty} without steps"),
@@ -136,6 +150,7 @@ fn as_json(verdict: &Verdict) -> Json {
         "file": &*verdict.origin.file,
         "line": verdict.origin.line,
         "passed": verdict.passed(),
+        "needs": verdict.needs.iter().map(|rule| &**rule).collect::<Vec<_>>(),
         "failures": verdict.failures.iter().map(failure).collect::<Vec<_>>(),
     })
 }

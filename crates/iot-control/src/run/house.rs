@@ -217,16 +217,33 @@ fn read_here(folder: &Path, tests_max: Duration) -> Reading {
 /// The house, where it checks and its tests pass, as far as they are run within `tests_max`.
 fn accept(loaded: mapping::Loaded, tests_max: Duration) -> Result<House, String> {
     let tests = judge(&loaded, tests_max).map_err(|unfit| unfit.to_string())?;
-    let warnings = mapping::render(&loaded.sources, &loaded.diagnostics, printer::has_colors());
+    let drawn = mapping::render(&loaded.sources, &loaded.diagnostics, printer::has_colors());
+    let warnings = format!("{drawn}{tests}");
     let files = replay::archive::pack(&loaded.sources).map_err(|error| error.to_string())?;
     Ok(House {
         program: loaded.program.ok_or_else(|| warnings.clone())?,
-        tests,
-        tests_left: loaded.tests.len() - tests,
+        tests: tests.passed,
+        tests_left: loaded.tests.len() - tests.passed - tests.skipped.len(),
         warnings,
         goes_on_since: None,
         files,
     })
+}
+
+/// What came of the tests of a house that may come into force. Shown as the warnings about them, a line each.
+#[derive(Debug, Default)]
+pub(crate) struct Tests {
+    /// How many passed.
+    pub(crate) passed: usize,
+    /// Those that need rules that are off.
+    pub(crate) skipped: Vec<Verdict>,
+}
+
+impl fmt::Display for Tests {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lacks = self.skipped.iter().filter_map(Verdict::lack);
+        lacks.try_for_each(|lack| writeln!(f, "warning: {lack}"))
+    }
 }
 
 /// Why a house can't come into force.
@@ -256,12 +273,11 @@ impl fmt::Display for Unfit {
     }
 }
 
-/// Whether a house that was read may come into force: how many of its tests passed, as far as they are run within
-/// `tests_max`.
+/// Whether a house that was read may come into force: what came of its tests, as far as they are run within `tests_max`.
 ///
 /// # Errors
 /// Why not.
-pub(crate) fn judge(loaded: &mapping::Loaded, tests_max: Duration) -> Result<usize, Unfit> {
+pub(crate) fn judge(loaded: &mapping::Loaded, tests_max: Duration) -> Result<Tests, Unfit> {
     let program = match &loaded.program {
         Some(program) if !loaded.has_errors() => program,
         _ => {
@@ -272,15 +288,18 @@ pub(crate) fn judge(loaded: &mapping::Loaded, tests_max: Duration) -> Result<usi
     };
     let mut rehearsal = Rehearsal::new(program);
     let mut failing = Vec::new();
-    let (started, mut tests) = (time::Instant::now(), 0);
+    let (started, mut tests) = (time::Instant::now(), Tests::default());
     for test in &loaded.tests {
         if started.elapsed() >= tests_max {
             break;
         }
-        tests += 1;
         let verdict = rehearsal.run(test);
-        if !verdict.passed() {
+        if verdict.failed() {
             failing.push(verdict);
+        } else if verdict.passed() {
+            tests.passed += 1;
+        } else {
+            tests.skipped.push(verdict);
         }
         if failing.len() == FAILED_TESTS_MAX {
             break;

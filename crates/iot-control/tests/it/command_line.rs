@@ -234,7 +234,7 @@ fn test_tells_machines_what_was_expected_and_what_came() {
     assert_eq!((&json["passed"], &json["failed"]), (&json!(1), &json!(1)));
     assert_eq!(
         json["tests"][0],
-        json!({ "test": "right", "file": "tests/a.test.toml", "line": 1, "passed": true, "failures": [] })
+        json!({ "test": "right", "file": "tests/a.test.toml", "line": 1, "passed": true, "needs": [], "failures": [] })
     );
     let failure = &json["tests"][1]["failures"][0];
     assert_eq!(failure["file"], "tests/a.test.toml");
@@ -425,7 +425,13 @@ fn a_first_start_tells_commands_that_add_users_as_they_stand() {
     let said = dispatcher.said(0);
     let commands: Vec<Vec<String>> = said
         .lines()
-        .filter_map(|line| line.trim().strip_prefix("iot-control user add "))
+        .filter_map(|line| {
+            // As it was started, so that a second terminal finds it.
+            let rest = line
+                .trim()
+                .strip_prefix(env!("CARGO_BIN_EXE_iot-control"))?;
+            rest.strip_prefix(" user add ")
+        })
         .map(|rest| {
             let (words, _) = rest.split_once('#').expect("it says whom it adds");
             let words = words.split_whitespace().map(str::to_owned);

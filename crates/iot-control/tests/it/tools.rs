@@ -357,7 +357,7 @@ fn what_a_json_or_an_argument_quotes_can_t_act_on_a_terminal() {
 fn an_edit_after_which_tests_fail_is_written_and_says_that_a_running_house_keeps_its_mapping() {
     let house = House::copy(&fixture());
     let folder = folder_of(&house);
-    let edit = ["edit", "disable", &folder, "hall-motion"];
+    let edit = ["edit", "set", &folder, "rule.hall-motion.if", "\"false\""];
     let dry = run([&edit[..], &["--dry-run"]].concat(), "");
     assert_eq!(dry.code, Some(3), "{dry:?}");
     assert!(
@@ -376,7 +376,34 @@ fn an_edit_after_which_tests_fail_is_written_and_says_that_a_running_house_keeps
     }
     run(["check", &folder], "").ok();
     let exported = run(["export", &folder], "").ok().json();
-    assert_eq!(exported["rule"]["hall-motion"]["enabled"], false);
+    assert_eq!(exported["rule"]["hall-motion"]["if"], "false");
+}
+
+#[test]
+fn a_rule_with_tests_is_switched_off_and_its_tests_are_skipped() {
+    const LACK: &str =
+        "warning: test motion-light-restarts-its-timer needs the rule hall-motion, which is off\n";
+    let house = House::copy(&fixture());
+    let folder = folder_of(&house);
+    let off = run(["edit", "disable", &folder, "hall-motion"], "").ok();
+    assert!(off.stderr.contains(LACK), "{off:?}");
+    let checked = run(["check", &folder], "").ok();
+    assert!(checked.stderr.contains(LACK), "{checked:?}");
+    let tested = run(["test", &folder], "").ok();
+    let line = "skipped motion-light-restarts-its-timer  (hall.test.toml:2): it needs the rule hall-motion, which is off\n";
+    assert!(tested.stdout.contains(line), "{tested:?}");
+    assert!(tested.stdout.contains(", 0 failed, "), "{tested:?}");
+    let found = run(["check", &folder, "--json"], "").ok().json();
+    let mut found = found.as_array().expect("a list").iter();
+    let skipped = found.find(|found| found["code"] == "test-skipped");
+    let skipped = skipped.expect("machines are told");
+    assert_eq!(skipped["severity"], "warning");
+    let told = run(["test", &folder, "--json"], "").ok().json();
+    assert!(told["skipped"].as_u64().is_some_and(|skipped| skipped > 0));
+    let json = run(["export", "--json", &folder], "").ok();
+    let into = house.folder().join("copy").display().to_string();
+    let imported = run(["import", "-", "--into", &into], &json.stdout).ok();
+    assert!(imported.stderr.contains(LACK), "{imported:?}");
     let enabled = run(["edit", "enable", &folder, "hall-motion"], "").ok();
     assert_eq!(enabled.stderr, "", "{enabled:?}");
 }
@@ -399,7 +426,7 @@ fn an_edit_of_a_house_whose_tests_failed_before_says_so() {
 fn an_import_whose_tests_fail_is_written_and_says_so() {
     let exported = run(["export", &fixture().display().to_string()], "").ok();
     let mut json = exported.json();
-    json["rule"]["hall-motion"]["enabled"] = false.into();
+    json["rule"]["hall-motion"]["if"] = "false".into();
     let new = House::new("format = 1\n");
     let into = new.folder().join("copy").display().to_string();
     let imported = run(["import", "-", "--into", &into], &json.to_string());

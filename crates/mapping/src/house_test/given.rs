@@ -120,16 +120,14 @@ fn holds(house: &mut House<'_>, node: Node<'_>, only: Option<&[RuleIx]>) -> Vec<
     all
 }
 
-/// The rule that something is given of: one that rests in the test has no past that counts.
+/// The rule that something is given of: one that rests in the test has no past that counts. One that is off stays, with the
+/// tests about it, as it was written.
 fn awake(house: &mut House<'_>, key: &Key<'_>, only: Option<&[RuleIx]>) -> Option<RuleIx> {
     let rule = rule(house, key.name, key.span.clone(), key.span.clone())?;
-    let help = if !house.program[rule].enabled {
-        "it is switched off (enabled = false): leave this out"
-    } else if only.is_some_and(|only| !only.contains(&rule)) {
-        "`only` does not name it: add it there, or leave this out"
-    } else {
+    if only.is_none_or(|only| only.contains(&rule)) {
         return Some(rule);
-    };
+    }
+    let help = "`only` does not name it: add it there, or leave this out";
     let message = format!("the rule `{}` rests in this test", key.name);
     let error = Diagnostic::error("resting-rule", key.span.clone(), message);
     house.report.push(error.help(help));

@@ -42,16 +42,16 @@ pub(crate) fn record_test(options: &Test, name: &str) -> anyhow::Result<ExitCode
         bail!("{} is there already; take another name", path.display());
     }
     let recording = recorded(options, name)?;
-    if !try_out(house, &file, name, &recording)? {
+    let Some(came) = try_out(house, &file, name, &recording)? else {
         return Ok(ExitCode::FAILURE);
-    }
+    };
     let folder = house.join(FOLDER);
     std::fs::create_dir_all(&folder)
         .and_then(|()| write_new(&path, &recording.text))
         .with_context(|| format!("writing {}", path.display()))?;
     printer::result(path.display());
     printer::tell(format_args!(
-        "{} steps, {} commands; it passes. Read it before you keep it",
+        "{} steps, {} commands; {came}. Read it before you keep it",
         recording.steps, recording.commands
     ));
     Ok(ExitCode::SUCCESS)
@@ -111,8 +111,13 @@ fn recorded(options: &Test, name: &str) -> anyhow::Result<Recording> {
     Ok(recording?)
 }
 
-/// Runs a test that stands in no file yet; says why it is not written.
-fn try_out(house: &Path, file: &str, name: &str, recording: &Recording) -> anyhow::Result<bool> {
+/// Runs a test that stands in no file yet: what came of it, where it may be written, else says why it may not.
+fn try_out(
+    house: &Path,
+    file: &str,
+    name: &str,
+    recording: &Recording,
+) -> anyhow::Result<Option<String>> {
     let texts = BTreeMap::from([(file.to_owned(), recording.text.clone())]);
     let loaded = mapping::analyze(Some(house), &texts).loaded;
     let test = loaded.tests.iter().find(|test| &*test.name == name);
@@ -127,8 +132,9 @@ fn try_out(house: &Path, file: &str, name: &str, recording: &Recording) -> anyho
         );
     };
     let verdict = rehearsal::run(program, test);
-    if verdict.passed() {
-        return Ok(true);
+    if !verdict.failed() {
+        let lack = verdict.lack();
+        return Ok(Some(lack.unwrap_or_else(|| "it passes".to_owned())));
     }
     printer::results(&verdict);
     printer::tell(
@@ -136,7 +142,7 @@ fn try_out(house: &Path, file: &str, name: &str, recording: &Recording) -> anyho
          happened hung on something that a test does not know: how long ago something was reported, devices that \
          answered late, what rules counted before. Another --since, or less of it with --rule or --device, may do.",
     );
-    Ok(false)
+    Ok(None)
 }
 
 fn is_name(name: &str) -> bool {
