@@ -20,6 +20,7 @@ use types::Value;
 use wire::Identity;
 
 pub(crate) use faults::Faults;
+use foreign::States;
 use module::{Link, Module};
 pub(crate) use payload::{value_of, words_of};
 use told::{Follows, Next, Told};
@@ -78,6 +79,9 @@ pub(crate) struct Ways {
     pub(crate) seed: u64,
 }
 
+/// What is known of the house already: of an output what it is to be, of everything else what was reported last.
+pub(crate) type Known = BTreeMap<SlotIx, Value>;
+
 /// Passwords of the simulated modules by device; made anew at each start of the dispatcher.
 pub(crate) type Passwords = BTreeMap<Arc<str>, String>;
 
@@ -120,14 +124,15 @@ impl Modules {
     /// Goes on with another mapping, at first from none: what is a module of the same name there stays connected and takes its
     /// new role, one that is reached otherwise connects anew and is what it was, others come and go. One on the sealed link stays
     /// connected whatever changed: its new role comes to it. What the edit showed of who is who is not looked for again; they may be an
-    /// edit behind. `passwords` are those of today, `lend` gives a key. Says how many connect.
+    /// edit behind. Who comes begins where `known` has it. `passwords` are those of today, `lend` gives a key. Says how many
+    /// connect.
     ///
     /// # Errors
     /// No key can be made.
     pub(crate) fn follow(
         &mut self,
         (program, edit): (&Arc<Program>, Option<&Succession<'_>>),
-        passwords: &Passwords,
+        (passwords, known): (&Passwords, &Known),
         mut lend: impl FnMut(DeviceIx) -> anyhow::Result<Option<Identity>>,
     ) -> anyhow::Result<usize> {
         let before = std::mem::replace(&mut self.program, Arc::clone(program));
@@ -164,7 +169,8 @@ impl Modules {
                 }
             }
             let identity = if is_sealed { lend(device)? } else { None };
-            came.push(self.arrival(device, passwords, identity));
+            let states = payload::known_states(program, device, known);
+            came.push(self.arrival((device, states), passwords, identity));
         }
         connect += came.len();
         if self.arrivals.try_send(came).is_err() {
@@ -176,7 +182,7 @@ impl Modules {
     /// A module that runs from now on; with a key it comes in over the sealed link.
     fn arrival(
         &mut self,
-        device: DeviceIx,
+        (device, states): (DeviceIx, States),
         passwords: &Passwords,
         identity: Option<Identity>,
     ) -> Arrival {
@@ -186,10 +192,13 @@ impl Modules {
         let is_sealed = key.is_some();
         self.running.insert(device, Running { inbox, is_sealed });
         match key {
-            Some(key) => Arrival::Sealed(Box::new(sealed::Module::new(program, device, key, told))),
+            Some(key) => {
+                let module = sealed::Module::new(program, (device, states), key, told);
+                Arrival::Sealed(Box::new(module))
+            }
             None => {
                 let link = self.link(device, passwords);
-                Arrival::Plain(Box::new(Module::new(program, device, link, told)))
+                Arrival::Plain(Box::new(Module::new(program, (device, states), link, told)))
             }
         }
     }

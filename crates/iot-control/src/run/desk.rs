@@ -19,7 +19,7 @@ use std::{
 use anyhow::Context;
 use broker::{Outbox, tcp};
 use dispatcher::{ALL, Notify, Subject};
-use mapping::program::{Program, Succession};
+use mapping::program::{Program, SlotIx, Succession};
 use replay::Target;
 use serde_json::{Value as Json, json};
 use store::HealthState;
@@ -207,10 +207,25 @@ impl Desk {
         };
         let running = modules.insert(running);
         let lend = |device| self.server.enter(|_, app, now| app.lend_key(device, now));
-        if running.follow((program, edit), &passwords, lend)? > 0 {
+        let known = self.known_state(program);
+        if running.follow((program, edit), (&passwords, &known), lend)? > 0 {
             self.server.enter(|_, app, now| app.expect_modules(now));
         }
         Ok(())
+    }
+
+    /// What the house is to be, and else was last: where simulated modules begin, so that a restart of them is none of the house.
+    fn known_state(&self, program: &Program) -> simulate::Known {
+        let slots = SlotIx::all(program.slots.len());
+        self.server.enter(|_, app, _| {
+            let engine = app.dispatcher.engine();
+            let known = slots.filter_map(|slot| {
+                let wanted = engine.target(slot).filter(|_| program[slot].settable);
+                let value = wanted.or_else(|| engine.reported_last(slot))?;
+                Some((slot, value.clone()))
+            });
+            known.collect()
+        })
     }
 
     fn is_simulated(&self) -> bool {

@@ -59,13 +59,13 @@ pub(super) struct Module {
 }
 
 impl Module {
+    /// A module of `device` whose channels begin with these states.
     pub(super) fn new(
         program: Arc<Program>,
-        device: DeviceIx,
+        (device, state): (DeviceIx, States),
         link: Link,
         inbox: mpsc::Receiver<Told>,
     ) -> Self {
-        let state = payload::first_states(&program, device);
         Self {
             program,
             device,
@@ -439,11 +439,12 @@ pub(super) fn is_reached_alike(was: (&Program, DeviceIx), is: (&Program, DeviceI
         && presence(&was.carrier) == presence(&is.carrier)
 }
 
-/// Where a device says whether it is there.
+/// Where a device says whether it is there; a virtual one always is.
 fn availability(device: &Device) -> Option<String> {
     match &device.carrier {
         Carrier::Foreign(foreign) => foreign.availability.as_deref().map(str::to_owned),
-        Carrier::Own | Carrier::Virtual => Some(format!("iot/{}/availability", device.name)),
+        Carrier::Own => Some(format!("iot/{}/availability", device.name)),
+        Carrier::Virtual => None,
     }
 }
 

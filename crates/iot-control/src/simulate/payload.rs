@@ -5,13 +5,13 @@ use std::{fmt, time::Duration};
 use mapping::{
     Program,
     kinds::Kind,
-    program::{ChannelIx, DeviceIx, EventIx, SlotIx},
+    program::{Carrier, ChannelIx, DeviceIx, EventIx, SlotIx},
 };
 use serde_json::{Map, Number, Value as Json};
 use types::{Type, Value};
 
 use super::{
-    Says,
+    Known, Says,
     foreign::{self, States},
 };
 use crate::some_of::instead;
@@ -311,15 +311,25 @@ fn first_state(kind: &str, field: &str, ty: &Type) -> Option<Value> {
 
 /// What the channels of a device are before anything happened.
 pub(super) fn first_states(program: &Program, device: DeviceIx) -> States {
-    let first = |channel: &ChannelIx| {
+    known_states(program, device, &Known::new())
+}
+
+/// What the channels of a device are as far as that is known, else as before anything happened. A virtual one is no module
+/// and says nothing by itself.
+pub(super) fn known_states(program: &Program, device: DeviceIx, known: &Known) -> States {
+    if program[device].carrier == Carrier::Virtual {
+        return States::new();
+    }
+    let state = |channel: &ChannelIx| {
         let row = &program[*channel];
-        let known = row.slots.iter().filter_map(|slot| {
+        let state = row.slots.iter().filter_map(|slot| {
             let field = &program[*slot];
-            Some((*slot, first_state(&row.kind, &field.name, &field.ty)?))
+            let first = || first_state(&row.kind, &field.name, &field.ty);
+            Some((*slot, known.get(slot).cloned().or_else(first)?))
         });
-        (*channel, known.collect())
+        (*channel, state.collect())
     };
-    program[device].channels.iter().map(first).collect()
+    program[device].channels.iter().map(state).collect()
 }
 
 /// The payload of an event: our form, or the words of a foreign device.

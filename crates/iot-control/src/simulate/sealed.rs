@@ -73,10 +73,10 @@ pub(super) struct Module {
 }
 
 impl Module {
-    /// A module of `device` that comes in by these ways with this identity.
+    /// A module of `device`, whose inputs begin with these states, that comes in by these ways with this identity.
     pub(super) fn new(
         program: Arc<Program>,
-        device: DeviceIx,
+        (device, state): (DeviceIx, States),
         (ways, identity): (Ways, Identity),
         inbox: mpsc::Receiver<Told>,
     ) -> Self {
@@ -84,7 +84,7 @@ impl Module {
         let seed = ways.seed.wrapping_add(u64::from(device.0) << 32);
         let network = |way| Network::new(ways.faults, seed.wrapping_add(way));
         let mut module = Self {
-            state: payload::first_states(&program, device),
+            state,
             program,
             device,
             role: None,

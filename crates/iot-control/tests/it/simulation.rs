@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::harness::{Client, Dispatcher, House, Kind, Login};
+use crate::harness::{Client, Dispatcher, House, Kind, Login, until};
 
 pub(crate) fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/piano-house")
@@ -70,6 +70,99 @@ fn any_client_may_speak_for_a_simulated_device() {
         assert_eq!(client.publish("iot/piano/keys/event", press), 0, "{kind:?}");
         client.field(0, "iot/hall/lamp/state", "on", true);
     }
+}
+
+const TELLS_OF_ALL: &str = r#"
+[device.door]
+id = 7
+io.contact = { kind = "contact" }
+io.temp    = { kind = "temperature" }
+
+[device.plug]
+id = 8
+mqtt = { preset = "zigbee2mqtt" }
+io.socket = { kind = "switch" }
+io.motion = { kind = "motion" }
+
+[device.phones]
+virtual = true
+io.anna = { kind = "presence" }
+
+[rule.press]
+when = "desk.button.press"
+do   = ["desk.lamp.on", "plug.socket.on"]
+
+[rule.tells]
+when = [
+  "*.offline", "*.online",
+  { holds = "state.desk.lamp.on" }, { holds = "!state.desk.lamp.on" },
+  { holds = "state.plug.socket" }, { holds = "!state.plug.socket" },
+  { holds = "state.door.contact == 'open'" }, { holds = "state.door.contact == 'closed'" },
+  { holds = "state.door.temp < 10" }, { holds = "state.door.temp >= 10" },
+  { holds = "state.phones.anna == 'home'" }, { holds = "state.phones.anna == 'away'" },
+]
+do = { notify = "all", text = "something happened" }
+"#;
+
+#[test]
+fn a_restart_of_a_simulated_house_fires_no_rule() {
+    let house = House::with_rules(TELLS_OF_ALL);
+    let mut dispatcher = simulated_with(&house, "plug");
+    let show = |dispatcher: &Dispatcher<'_>, device: &str, channel: &str| {
+        dispatcher.device(device)["channels"][channel]["reported"].clone()
+    };
+    assert_eq!(
+        show(&dispatcher, "phones", "anna"),
+        serde_json::json!({}),
+        "nobody said anything for it"
+    );
+    for (device, words) in [
+        ("desk", &["desk.button"][..]),
+        ("door", &["door.contact", "open"]),
+        ("door", &["door.temp", "temperature=5"]),
+        ("phones", &["phones.anna", "presence=away"]),
+    ] {
+        if device != "phones" {
+            dispatcher.device_is(device, "is simulated", |device| device["online"] == true);
+        }
+        dispatcher.ask(&[&["press"][..], words].concat()).ok();
+    }
+    let is = |device: &str, channel: &str, field: &str, expected: serde_json::Value| {
+        let what = format!("{channel} is {expected}");
+        dispatcher.device_is(device, &what, |shown| {
+            shown["channels"][channel]["reported"][field] == expected
+        });
+    };
+    is("desk", "lamp", "on", true.into());
+    is("plug", "socket", "on", true.into());
+    is("door", "contact", "contact", "open".into());
+    is("door", "temp", "temperature", 5.into());
+    is("phones", "anna", "presence", "away".into());
+    assert_eq!(dispatcher.interrupt(), Some(0));
+    drop(dispatcher);
+
+    let dispatcher = Dispatcher::start(&house, &["--simulate"]);
+    // Each says how it is when it arrives, before anything that it is asked to say.
+    for (device, press) in [
+        ("desk", &["desk.button", "release"][..]),
+        ("door", &["door.temp", "temperature=4"]),
+        ("plug", &["plug.motion", "start"]),
+    ] {
+        dispatcher.device_is(device, "is back", |device| device["online"] == true);
+        dispatcher.ask(&[&["press"][..], press].concat()).ok();
+    }
+    until("all that was pressed", || {
+        let said = dispatcher.ask(&["events", "--since", "-1h"]).ok().stdout;
+        let (_, since) = said.split_once("the dispatcher started again")?;
+        let all = [
+            "desk.button.release",
+            "door.temp.changed",
+            "plug.motion.start",
+        ];
+        all.iter().all(|text| since.contains(text)).then(|| {
+            assert!(!since.contains("rule tells"), "{said}");
+        })
+    });
 }
 
 #[test]
