@@ -9,7 +9,10 @@ use std::{
     path::{Path, PathBuf, absolute},
 };
 
-use mapping::{Program, program::Device};
+use mapping::{
+    Program,
+    program::{Device, Former},
+};
 use store::contents::HOUSE_FOLDER;
 use types::DeviceId;
 
@@ -21,14 +24,28 @@ const BYTES_MAX: u64 = 1 << 14;
 /// Devices that a message names.
 const NAMES_MAX: usize = 3;
 
-/// Whether `state`, which a state folder was left with, has no device of `house`: neither one of the same name nor one
-/// that was only renamed.
-pub(crate) fn is_another_house(state: &Program, house: &Program) -> bool {
-    let is_shared = |was: &Device| {
-        let mut devices = house.devices.iter();
-        devices.any(|is| is.name == was.name || is_renamed((state, was), (house, is)))
+/// Whether `state`, which a state folder was left with, is not `house` as it was. In the folder where it lived
+/// (`is_at_home`) it is, as long as one device is called as before or was only renamed. Most houses begin with the numbers 1, 2
+/// and 3 and a few switches, so in another folder half of the devices must have both name and number still.
+pub(crate) fn is_another_house(state: &Program, house: &Program, is_at_home: bool) -> bool {
+    let is_called_so = |was: &Device, is: &Device| {
+        let mut others = house.renamed.iter();
+        let had = |other: &Former| matches!(other, Former::Device(name, ix) if *name == was.name && house[*ix].name == is.name);
+        is.name == was.name || others.any(had)
     };
-    !state.devices.is_empty() && !house.devices.is_empty() && !state.devices.iter().any(is_shared)
+    let is_shared = |was: &&Device| {
+        let mut devices = house.devices.iter();
+        devices.any(|is| match is_at_home {
+            true => is_called_so(was, is) || is_renamed((state, was), (house, is)),
+            false => is_called_so(was, is) && is.id == was.id,
+        })
+    };
+    let smaller = state.devices.len().min(house.devices.len());
+    let wanted = match is_at_home {
+        true => smaller.min(1),
+        false => smaller.div_ceil(2),
+    };
+    state.devices.iter().filter(is_shared).take(wanted).count() < wanted
 }
 
 /// Whether a device has the number of another one. That alone would do, were 1, 2 and 3 not the numbers with which most
@@ -45,10 +62,12 @@ fn is_renamed(was: (&Program, &Device), is: (&Program, &Device)) -> bool {
 
 /// Why a start is refused that would take the state in `folder` for another house.
 pub(crate) fn another_house(folder: &Path, state: &Program) -> String {
+    let lived = house_of(folder).map_or_else(String::new, |lived| format!(", run from {lived}"));
     format!(
-        "state folder {}: it holds another house, with {}, and yours has none of these devices. Name a folder of \
+        "state folder {}: it holds another house, with {}{lived}; yours has hardly any of these devices, or none. Name a folder of \
          its own with --state; or, if this house is to take its place, start once with --replace-house: what is known of \
-         those devices is forgotten, users and history stay",
+         those devices is forgotten, users and history stay. If it is that house, moved and with other names, start it once \
+         where it was before it moves",
         folder.display(),
         named(state)
     )
@@ -152,11 +171,52 @@ mod tests {
             ),
             (String::new(), false),
         ] {
-            assert_eq!(is_another_house(&was, &house(&is)), is_another, "{is}");
+            assert_eq!(
+                is_another_house(&was, &house(&is), true),
+                is_another,
+                "{is}"
+            );
         }
         let mode = "[device.mode]\nvirtual = true\nio.away = { kind = \"contact\" }\n";
         let others = mode.replace("mode", "phones").replace("away", "anna");
-        assert!(is_another_house(&house(mode), &house(&others)));
+        assert!(is_another_house(&house(mode), &house(&others), true));
+    }
+
+    #[test]
+    fn elsewhere_a_house_is_known_by_half_of_its_devices_with_name_and_number() {
+        let all = |names: &[&str]| {
+            let devices = (1..).zip(names).map(|(id, name)| {
+                HALL.replace("hall", name)
+                    .replace("id = 1", &format!("id = {id}"))
+            });
+            devices.collect::<String>()
+        };
+        let was = house(&all(&["hall", "desk", "attic"]));
+        for (is, is_another) in [
+            (all(&["hall", "desk", "attic"]), false),
+            (all(&["hall", "desk", "loft"]), false),
+            // What a second house begins with: the same numbers, the same kinds.
+            (all(&["kitchen", "bath", "shed"]), true),
+            (all(&["hall", "bath", "shed"]), true),
+            // The same names with other numbers.
+            (all(&["attic", "hall", "desk"]), true),
+            // It has grown, and it has shrunk.
+            (
+                all(&["hall", "desk", "attic", "a", "b", "c", "d", "e"]),
+                false,
+            ),
+            (all(&["hall"]), false),
+            // It says what it was.
+            (
+                all(&["hall", "table", "loft"])
+                    + "[renamed]\n\"desk\" = \"table\"\n\"attic\" = \"loft\"\n",
+                false,
+            ),
+        ] {
+            let is_another_now = is_another_house(&was, &house(&is), false);
+            assert_eq!(is_another_now, is_another, "{is}");
+        }
+        assert!(!is_another_house(&was, &house(""), false));
     }
 
     #[test]

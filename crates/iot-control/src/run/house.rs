@@ -80,8 +80,8 @@ impl House {
 /// Why it can't be known, or must not go on: for people.
 pub(crate) fn last_in_force(folder: &Path, state: &Path) -> Result<Option<House>, String> {
     let database = StateFolder::new(state).database();
-    let is_house = folder.join(MAPPING).is_file() || whose::is_at_home(state, folder);
-    if !database.is_file() || !is_house {
+    let is_at_home = whose::is_at_home(state, folder);
+    if !database.is_file() || !(is_at_home || folder.join(MAPPING).is_file()) {
         return Ok(None);
     }
     let said = |error: DbError| format!("{}: {error}", database.display());
@@ -95,7 +95,7 @@ pub(crate) fn last_in_force(folder: &Path, state: &Path) -> Result<Option<House>
     let program = replay::archive::unpack(&archived)?;
     // As far as the files can be understood: a folder that was named by mistake must not start another house.
     let draft = mapping::analyze(Some(folder), &BTreeMap::new()).draft;
-    if whose::is_another_house(&program, &draft) {
+    if whose::is_another_house(&program, &draft, is_at_home) {
         return Err(whose::another_house(state, &program));
     }
     Ok(Some(House::going_on(program, archived)))

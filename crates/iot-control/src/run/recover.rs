@@ -74,7 +74,9 @@ pub(super) fn recover(
     let blocks = blocks::read(&options.house, &house.program);
     let first = blocks.as_ref().ok().cloned().unwrap_or_default();
     let dispatcher = bring_back(&store, found, &house, &first, settings, now)?;
-    if !options.replace_house && whose::is_another_house(dispatcher.program(), &house.program) {
+    let is_at_home = whose::is_at_home(&folder, &options.house);
+    let is_another = whose::is_another_house(dispatcher.program(), &house.program, is_at_home);
+    if is_another && !options.replace_house {
         anyhow::bail!(whose::another_house(&folder, dispatcher.program()));
     }
     let archive::Start {
