@@ -21,7 +21,7 @@ use crate::{
 pub(crate) use actions::{BESIDE, action};
 pub(crate) use conditions::condition;
 pub(crate) use texts::{action_text, event_text, has_template, service_text, without_template};
-pub(crate) use triggers::trigger;
+pub(crate) use triggers::{days_of_sun, trigger};
 
 /// First parts of the names of Home Assistant's entities and services, in their order.
 const DOMAINS: &[&str] = &[

@@ -4,6 +4,8 @@ use super::{SOME_CHANNEL, conditions, first_text, has_any, often, span, text};
 use crate::{
     program::Program,
     read::{Node, Table},
+    report::Report,
+    units,
 };
 
 /// What to write for a table in `when` that is none of ours.
@@ -36,6 +38,17 @@ pub(crate) fn trigger(program: &Program, table: &Table<'_>) -> Option<String> {
     }
     let condition = conditions::of_trigger(program, table)?;
     Some(format!("write {}", holds(&condition, table)))
+}
+
+/// What to write for the `days` of a trigger with `sun`; `None`: nobody knows which are meant.
+pub(crate) fn days_of_sun(days: Node<'_>) -> Option<String> {
+    let days = units::days(days, &mut Report::default())?;
+    let days = (1..=7).filter(|day| days.contains(*day));
+    let days: Vec<String> = days.map(|day| day.to_string()).collect();
+    Some(format!(
+        "the sun knows no weekdays: write if = \"now.weekday in [{}]\" beside `when`, where 1 is Monday",
+        days.join(", ")
+    ))
 }
 
 /// `{ holds = ".." }`, with the time that stands in `table`.

@@ -14,13 +14,14 @@ use super::{
 use crate::{
     constant,
     diagnostic::Diagnostic,
-    grammar::{Others, TRIGGERS},
+    grammar::{Form, Others, TRIGGERS},
     habits,
     house::House,
     kinds::Kind,
     paths::{self, GESTURES, Source},
     program::{Condition, EventIx, Expr, GestureKind, Trigger},
     read::{Node, Table, Text, unknown_key},
+    report::Report,
     units,
 };
 
@@ -181,9 +182,22 @@ fn form<'a>(house: &mut House<'_>, table: Table<'a>) -> Option<(&'static str, Ta
     }
     // The field of a chord or a sequence is named by a key of its own, e.g. `key = [..]`.
     if form.keys.others == Others::Nothing {
-        table.reject_unknown(report, form.keys.what, form.keys.names);
+        reject_unknown(report, &table, form);
     }
     Some((name, table))
+}
+
+/// Reports keys that this form of a trigger does not have; which days are meant of the sun is said in a condition.
+fn reject_unknown(report: &mut Report, table: &Table<'_>, form: &Form) {
+    let keys = &form.keys;
+    let days = table.field("days").filter(|_| form.name == "sun");
+    let Some(help) = days.and_then(habits::days_of_sun) else {
+        return table.reject_unknown(report, keys.what, keys.names);
+    };
+    table.reject_unknown(report, keys.what, &[keys.names, &["days"]].concat());
+    let message = format!("`days` is no key of {}", keys.what);
+    let error = Diagnostic::error("unknown-key", table.key_span("days"), message);
+    report.push(error.help(help));
 }
 
 fn gesture<'a>(house: &mut House<'_>, table: &Table<'a>, drafts: &mut Drafts<'a>) -> Option<()> {
