@@ -76,6 +76,11 @@ pub(crate) enum Request {
         /// Its name.
         name: String,
     },
+    /// Whether a user could be added as it is; changes nothing.
+    UserMay {
+        /// The user; its password is not made yet.
+        user: NewUser,
+    },
     /// Adds a user or replaces its password.
     UserAdd {
         /// The user.

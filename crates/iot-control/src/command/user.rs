@@ -71,8 +71,9 @@ fn add(user: NewUser, password_stdin: bool, state: &State) -> anyhow::Result<()>
     users::row(&user)?;
     let is_shown = generated.is_some();
     if let Some(password) = generated {
-        // What can't be reached takes nobody in either.
-        ask(state, &Request::Users)?;
+        // Nor does what can't be reached, or refuses.
+        let asked = user.clone();
+        ask(state, &Request::UserMay { user: asked })?;
         // Before it counts: a login that nobody was told would keep out whoever had the old one.
         printer::tell(format_args!(
             "the password of {}, shown this once:",
@@ -131,7 +132,7 @@ fn ask(state: &State, request: &Request) -> anyhow::Result<serde_json::Value> {
     match client::connect(state.folder.as_deref()) {
         Ok(mut connection) => {
             let device = match request {
-                Request::UserAdd { user } => user.kind.device(),
+                Request::UserMay { user } | Request::UserAdd { user } => user.kind.device(),
                 _ => None,
             };
             let answer = connection.ask(request);

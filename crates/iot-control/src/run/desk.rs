@@ -360,6 +360,7 @@ impl Desk {
                 why,
             } => self.block(&name, direction, why).await?,
             Request::Unblock { name } => self.unblock(&name).await?,
+            Request::UserMay { user } => self.may_add(&user)?,
             Request::UserAdd { user } => self.add_user(user).await?,
             Request::Users => self.server.enter(|_, app, _| {
                 let program = app.dispatcher.program();

@@ -305,6 +305,7 @@ pub(crate) fn offline(folder: &Path, is_named: bool, request: &Request) -> anyho
             database.put_user(&row(user)?)?;
             Ok(Json::from(added(user, is_known)))
         }
+        Request::UserMay { .. } => Ok(Json::Null),
         Request::Users => Ok(Users::new(&database.read().users()?.0).list(None)),
         Request::UserRemove { name } => remove(database, name),
         _ => Err(anyhow!("this needs a running dispatcher")),

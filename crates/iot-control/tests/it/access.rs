@@ -172,6 +172,7 @@ fn a_login_of_a_device_that_the_house_has_not_is_refused_with_the_nearest_name()
     let house = House::with_rules("");
     let dispatcher = house.start();
     let refused = dispatcher.ask(&["user", "add", "x", "--device", "hal"]);
+    assert_eq!(refused.stdout, "", "a password that is nobody's");
     assert_eq!(refused.code, Some(1), "{refused:?}");
     assert!(refused.stderr.contains("did you mean hall?"), "{refused:?}");
 }

@@ -9,7 +9,8 @@ use crate::{
 };
 
 impl Desk {
-    pub(super) async fn add_user(&self, user: NewUser) -> Result<Json, String> {
+    /// Says why a user can't be added, whatever its password is.
+    pub(super) fn may_add(&self, user: &NewUser) -> Result<Json, String> {
         if let NewUserKind::Device(device) = &user.kind {
             self.known(device)?;
             let is_sealed = self.server.enter(|_, app, _| {
@@ -22,6 +23,11 @@ impl Desk {
                 ));
             }
         }
+        Ok(Json::Null)
+    }
+
+    pub(super) async fn add_user(&self, user: NewUser) -> Result<Json, String> {
+        self.may_add(&user)?;
         let row = users::row(&user).map_err(|error| error.to_string())?;
         let kept = row.clone();
         let _alone = self.users.lock().await;
