@@ -54,7 +54,8 @@ impl fmt::Display for Announcement<'_> {
         } else if self.is_open {
             writeln!(
                 f,
-                "  clients on this machine need no user (mqtt.anonymous); others do: iot-control user add"
+                "  clients on this machine need no user (mqtt.anonymous); others do: {} user add",
+                shell::program()
             )?;
         } else if !self.has_users {
             self.first_users(f)?;
@@ -76,7 +77,7 @@ impl Announcement<'_> {
             f,
             "  nobody can log in yet; from a second terminal, while this runs:"
         )?;
-        let state = self.state_option();
+        let (program, state) = (shell::program(), self.state_option());
         let modules = self.program.devices.iter();
         let modules: Vec<&str> = modules
             .filter(|device| device.carrier != Carrier::Virtual)
@@ -103,7 +104,7 @@ impl Announcement<'_> {
         ));
         let commands = commands
             .into_iter()
-            .map(|(what, who)| (format!("iot-control user add {what}{state}"), who));
+            .map(|(what, who)| (format!("{program} user add {what}{state}"), who));
         let commands: Vec<_> = commands.collect();
         let widths = commands.iter().map(|(command, _)| command.chars().count());
         let width = widths.max().unwrap_or(0);
@@ -139,7 +140,8 @@ impl Announcement<'_> {
                 .first()
                 .map_or(1883, |first| first.address.port());
             writeln!(f, "  try, from a second terminal:")?;
-            writeln!(f, "    iot-control press {path}{}", self.state_option())?;
+            let (program, state) = (shell::program(), self.state_option());
+            writeln!(f, "    {program} press {path}{state}")?;
             writeln!(f, "    mosquitto_sub -p {port} -t 'iot/#' -v")?;
             writeln!(
                 f,

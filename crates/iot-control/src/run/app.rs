@@ -503,11 +503,16 @@ impl App {
             }
         }
         self.rights_changed.append(&mut self.effects.access);
-        for notification in self.effects.notifications.drain(..) {
-            self.teller.tell(&notification, out);
-        }
+        // What led to a text stands before it.
         if self.stream.is_watched() {
             self.show(now);
+        }
+        for notification in self.effects.notifications.drain(..) {
+            // A terminal that shows the stream has the text in it.
+            if !self.stream.is_on_terminal() {
+                Teller::log(&notification);
+            }
+            self.teller.tell(&notification, out);
         }
     }
 

@@ -119,6 +119,12 @@ impl Stream {
         !self.readers.is_empty()
     }
 
+    /// Whether people read it where the dispatcher was started.
+    pub(crate) fn is_on_terminal(&self) -> bool {
+        let mut readers = self.readers.iter();
+        readers.any(|reader| reader.sums_up && !reader.lines.is_closed())
+    }
+
     /// Shows `text` to people and `json` to machines, where `is_wanted` by their filters; each is made only where
     /// it is. An arrival is for those who don't wait for its sum.
     pub(crate) fn show(

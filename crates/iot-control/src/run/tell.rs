@@ -36,7 +36,6 @@ impl Teller {
     /// Tells people. What becomes of it, the dispatcher has said already.
     pub(super) fn tell(&self, notification: &Notify, out: &mut Outbox) {
         let text = text::body(&notification.text);
-        tracing::info!(to = %notification.to, text, "notify");
         let is_meant = |name: &str| *notification.to == *ALL || *notification.to == *name;
         for name in self.carriers.names().filter(|name| is_meant(name)) {
             self.carriers.hand(name, &text);
@@ -45,6 +44,12 @@ impl Teller {
             let message = Message::trusted(Arc::clone(topic), text.clone());
             out.send(message.qos(Qos::AtLeastOnce));
         }
+    }
+
+    /// Writes down in the log what people are told.
+    pub(super) fn log(notification: &Notify) {
+        let text = text::body(&notification.text);
+        tracing::info!(to = %notification.to, text, "notify");
     }
 
     /// Where texts are published.
