@@ -31,6 +31,7 @@ mod reloads;
 mod reported_and_desired;
 mod restarts;
 mod roles;
+mod rules_off;
 mod sealed;
 mod signless_zero;
 mod unchanged_target;
