@@ -78,6 +78,7 @@ stats! {
         slow_readers: "Connections ended because the client read too slowly."
         stalls: "Slow readers whose socket took too little for too long."
         holds: "Times that a client was not read for a while because it sent more than there is room for."
+        split_turns: "Times that what a connection sent was too much work to be done before others had their turn."
         partials_refused: "Connections ended because the start of their packet took memory that others needed."
         wills: "Wills published."
         messages_in: "PUBLISH packets taken, wills included."

@@ -364,6 +364,7 @@ impl Core {
         while let Some(conn) = self.conns.read(key).filter(|conn| !conn.closing) {
             let rest = data.get(used..).unwrap_or_default();
             if used > 0 && !rest.is_empty() && self.work >= work_max {
+                self.stats.split_turns += 1;
                 self.conns.wants_turn(key);
                 break;
             }

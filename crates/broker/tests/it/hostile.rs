@@ -457,6 +457,7 @@ fn a_message_for_many_is_more_of_a_turn_than_one_for_few() {
         [2; 5],
         "others have four turns between"
     );
+    assert_eq!(house.core.stats().split_turns, 4);
     assert!(
         readers[1..]
             .iter()
