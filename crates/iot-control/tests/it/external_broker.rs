@@ -1,10 +1,16 @@
 //! The house at a broker that is not ours: the same dispatcher, as a client of a real mosquitto, by MQTT 5, and of a real NATS,
 //! by 3.1.1.
 
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Instant,
+};
+
 use serde_json::json;
 
 use crate::harness::{
-    Dispatcher, External, House, Login, at_each_broker, finish, iot_control, until, write_passwords,
+    Dispatcher, External, House, Login, PATIENCE, at_each_broker, finish, iot_control, until,
+    write_passwords,
 };
 
 at_each_broker! {
@@ -19,6 +25,7 @@ at_each_broker! {
     what_rules_do_on_a_virtual_device_comes_back_as_nothing_and_others_speak_for_it_all_the_same,
     a_text_for_people_is_told_at_the_external_broker,
     who_has_the_house_stays_and_tells_whatever_is_claimed,
+    who_asks_all_the_time_keeps_no_dispatcher_from_beginning,
     a_message_of_any_size_keeps_nobody_out_and_is_refused_where_our_own_broker_would_not_take_it,
 }
 
@@ -316,6 +323,24 @@ fn who_has_the_house_stays_and_tells_whatever_is_claimed(external: &External) {
         status.contains("another dispatcher says that it has"),
         "{status}"
     );
+}
+
+fn who_asks_all_the_time_keeps_no_dispatcher_from_beginning(external: &External) {
+    let house = House::with_rules("");
+    let (begun, is_over) = (Instant::now(), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut asker = external.client(external.kind(), "asker", &[]);
+            while !is_over.load(Ordering::Relaxed) && begun.elapsed() < PATIENCE {
+                for _ in 0..20 {
+                    asker.send("iot/dispatcher/ask", b"another", 0);
+                }
+                asker.publish("iot/dispatcher/ask", "another");
+            }
+        });
+        let _dispatcher = at(external, &house);
+        is_over.store(true, Ordering::Relaxed);
+    });
 }
 
 fn a_message_of_any_size_keeps_nobody_out_and_is_refused_where_our_own_broker_would_not_take_it(
