@@ -7,7 +7,7 @@ use std::io::{self, BufRead, Read, Write};
 
 use lsp_server::Message;
 
-/// Longest body: a file of a house has at most 10 MB, and JSON may double it.
+/// Longest body: a file of a house has at most 4 MB, a control character takes six bytes in JSON, and a request names more than the file.
 const BODY_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Longest header.

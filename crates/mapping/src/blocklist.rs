@@ -13,6 +13,7 @@
 //! a device that the mapping lacks is kept, and [`Blocklist::warn_of_nobody`] only says so.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -91,21 +92,20 @@ impl Blocklist {
     /// Adds a warning for each block of a device that `program` does not have: it may be out of the mapping for a
     /// while, or somebody misspelt it and believes it blocked.
     pub fn warn_of_nobody(&mut self, program: &Program) {
+        let names: BTreeSet<&str> = program.devices.iter().map(|it| &*it.name).collect();
+        let numbers: BTreeSet<_> = program.devices.iter().filter_map(Device::number).collect();
+        let bears = |id: &DeviceId| numbers.contains(id);
+        let is_there = |block: &Block| match &block.subject {
+            Subject::Name(name) => names.contains(&**name) || block.id.as_ref().is_some_and(bears),
+            Subject::Id(id) => bears(id),
+        };
         let blocks = self.blocks.iter().flatten().zip(&self.places);
-        for (block, place) in blocks {
-            let is_it = |device: &Device| match &block.subject {
-                Subject::Name(name) => {
-                    device.name == *name || (block.id.is_some() && device.number() == block.id)
-                }
-                Subject::Id(id) => device.number() == Some(*id),
-            };
-            if program.devices.iter().any(is_it) {
-                continue;
-            }
+        let mut of_nobody = blocks.filter(|(block, _)| !is_there(block));
+        for (block, place) in of_nobody.by_ref().take(OF_NOBODY_MAX) {
             let (whom, near) = match &block.subject {
                 Subject::Name(name) => {
-                    let names = program.devices.iter().map(|device| &*device.name);
-                    (format!("device `{name}`"), suggest::closest(name, names))
+                    let near = suggest::closest(name, names.iter().copied());
+                    (format!("device `{name}`"), near)
                 }
                 Subject::Id(id) => (format!("device with the id {}", id.0), None),
             };
@@ -116,8 +116,18 @@ impl Blocklist {
                 None => warning.help("the block stays, and holds once the mapping has that device"),
             });
         }
+        if let Some((_, place)) = of_nobody.next() {
+            let more = 1 + of_nobody.count();
+            let message = format!("{more} more block nobody");
+            let warning = Diagnostic::warning("blocks-nobody", place.clone(), message);
+            let help = "they stay, and hold once the mapping has those devices";
+            self.diagnostics.push(warning.help(help));
+        }
     }
 }
+
+/// Blocks of nobody that are told one by one: each is looked for among all names.
+const OF_NOBODY_MAX: usize = 20;
 
 /// Reads the blocklist of the house in `folder`; where there is no file, nobody is blocked.
 #[must_use]
@@ -608,5 +618,20 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn of_many_blocks_of_nobody_some_are_told_and_how_many_more() {
+        let text: String = (0..4_000)
+            .map(|at| format!("[[block]]\ndevice = \"gone{at}\"\n"))
+            .collect();
+        let mut read = parse("blocklist.toml", &text);
+        let house = "format = 1\n[device.piano]\nid = 1\nio.keys = { kind = \"keyboard\" }\n";
+        let loaded = crate::load_texts(vec![("mapping.toml".to_owned(), house.to_owned())]);
+        read.warn_of_nobody(&loaded.program.unwrap());
+        assert_eq!(read.diagnostics.len(), OF_NOBODY_MAX + 1);
+        let last = read.diagnostics.last().unwrap();
+        assert_eq!(last.message, "3980 more block nobody");
+        assert_eq!(read.blocks.unwrap().len(), 4_000);
     }
 }

@@ -74,6 +74,9 @@ pub struct Line {
     pub by: Option<String>,
 }
 
+/// What may fall due between two inputs: a house whose timers start each other at once does not get there.
+const DUE_MAX: u32 = 100_000;
+
 /// What a trial came to.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Summary {
@@ -91,6 +94,8 @@ pub struct Summary {
     pub new: u64,
     /// Inputs that speak of what the tried mapping does not have: of what, and how many.
     pub untaken: BTreeMap<String, u64>,
+    /// Times between two inputs in which more fell due in the tried mapping than can be told; the rest of it is left out.
+    pub cut: u64,
 }
 
 impl Summary {
@@ -245,8 +250,7 @@ impl<'h> Trial<'h> {
 
     /// What falls due in the other house before `now`, each at its time.
     fn pass_time(&mut self, now: Now, would: &mut Vec<Command>) {
-        // A house whose timers start each other at once does not get there; the engine itself bounds the rest.
-        for _ in 0..100_000 {
+        for _ in 0..DUE_MAX {
             let due = self.other.engine().next_deadline(self.now);
             // What is overdue after a start waits until time passes, as it did there.
             let passes = self.now.at < now.at;
@@ -258,6 +262,7 @@ impl<'h> Trial<'h> {
             self.now = then;
             self.echo(then, would);
         }
+        self.summary.cut += 1;
     }
 
     fn apply(&mut self, now: Now, input: Input, would: &mut Vec<Command>) {
@@ -288,20 +293,35 @@ impl<'h> Trial<'h> {
     }
 
     /// Keeps what only one of both houses sent.
-    fn compare(&mut self, was: Vec<Command>, mut would: Vec<Command>) {
-        let mut gone = Vec::new();
-        for command in was {
-            let twin = would
-                .iter()
-                .position(|other| other.now.at == command.now.at && other.text == command.text);
-            match twin {
-                Some(place) => {
-                    would.remove(place);
-                    self.summary.same += 1;
-                }
-                None => gone.push(command),
-            }
+    fn compare(&mut self, was: Vec<Command>, would: Vec<Command>) {
+        // How many commands of the house that was have no twin yet: a scene may send thousands at one moment.
+        let mut alone: BTreeMap<(types::Instant, String), usize> = BTreeMap::new();
+        for command in &was {
+            *alone.entry(command.moment()).or_default() += 1;
         }
+        let mut is_new = |command: &Command| match alone.get_mut(&command.moment()) {
+            Some(left) if *left > 0 => {
+                *left -= 1;
+                false
+            }
+            _ => true,
+        };
+        let sent = would.len();
+        let would: Vec<Command> = would.into_iter().filter(&mut is_new).collect();
+        self.summary.same += (sent - would.len()) as u64;
+        // The last ones of several that are the same have no twin.
+        let mut gone: Vec<Command> = was
+            .into_iter()
+            .rev()
+            .filter(|command| match alone.get_mut(&command.moment()) {
+                Some(left) if *left > 0 => {
+                    *left -= 1;
+                    true
+                }
+                _ => false,
+            })
+            .collect();
+        gone.reverse();
         if gone.is_empty() && would.is_empty() {
             return;
         }

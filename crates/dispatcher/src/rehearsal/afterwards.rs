@@ -1,12 +1,8 @@
 //! What a step expects besides commands: emitted events, variables, runs that wait.
 
-use mapping::{
-    house_test::{Emitted, TestStep},
-    program::EventIx,
-};
-use types::Value;
+use mapping::house_test::{Emitted, TestStep};
 
-use super::{missed::Missed, stage::Stage, verdict::Unmet};
+use super::{assign::partners, missed::Missed, stage::Stage, verdict::Unmet};
 use crate::explain::emit_text;
 
 /// What of it was not met; rules that should have waited go to `missed`.
@@ -43,20 +39,15 @@ pub(super) fn check(stage: &Stage, step: &TestStep, missed: &mut Vec<Missed>) ->
 
 /// The complete list of emitted events, in any order.
 fn events(stage: &Stage, expected: &[Emitted]) -> Option<Unmet> {
-    let mut left: Vec<&(EventIx, Vec<Value>)> = stage.emitted.iter().collect();
-    let mut missing = false;
-    for expected in expected {
-        let matches = |came: &&(EventIx, Vec<Value>)| {
-            let mut fields = expected.fields.iter();
-            came.0 == expected.event
-                && fields.all(|(place, value)| came.1.get(usize::from(*place)) == Some(value))
-        };
-        match left.iter().position(matches) {
-            Some(place) => drop(left.remove(place)),
-            None => missing = true,
-        }
-    }
-    if !missing && left.is_empty() && stage.emitted_more == 0 {
+    let fits = |wanted: usize, came: usize| {
+        let (expected, (event, fields)) = (&expected[wanted], &stage.emitted[came]);
+        let mut wanted = expected.fields.iter();
+        *event == expected.event
+            && wanted.all(|(place, value)| fields.get(usize::from(*place)) == Some(value))
+    };
+    let found = partners(expected.len(), stage.emitted.len(), fits);
+    let is_complete = expected.len() == stage.emitted.len() && found.iter().all(Option::is_some);
+    if is_complete && stage.emitted_more == 0 {
         return None;
     }
     let wanted = expected.iter().map(|event| format!("emit {}", event.text));

@@ -9,6 +9,7 @@ use mapping::{
 };
 
 use super::{
+    assign::partners,
     compare::{matches, text_of},
     stage::{Came, Stage},
     verdict::Verdict,
@@ -54,12 +55,12 @@ impl Played<'_> {
     }
 
     fn found_in(&self, other: &Self) -> Vec<String> {
-        let left = other.odd.left.iter();
-        let mut left: Vec<&Came> = left.map(|place| &other.came[*place]).collect();
+        let (missed, left) = (&self.odd.missed, &other.odd.left);
+        let fits = |wanted: usize, place: usize| matches(&missed[wanted], &other.came[left[place]]);
+        let found = partners(missed.len(), left.len(), fits);
         let mut lines = Vec::new();
-        for expected in &self.odd.missed {
-            let found = left.iter().position(|came| matches(expected, came));
-            let Some(came) = found.map(|place| left.remove(place)) else {
+        for (expected, place) in missed.iter().zip(found) {
+            let Some(came) = place.map(|place| &other.came[left[place]]) else {
                 continue;
             };
             let Origin { file, line } = &other.step.origin;

@@ -237,6 +237,24 @@ fn waits_events_variables_bounds_and_holds_are_played_and_checked() {
 }
 
 #[test]
+fn emitted_events_are_found_in_any_order_though_one_fits_several() {
+    let rules = "[device.mode]\nvirtual = true\nio.keys = { kind = \"keyboard\" }\n\
+                 [rule.two]\nwhen = \"hall.motion.start\"\n\
+                 do = [{ emit = \"mode.keys.press\", key = 7 }, { emit = \"mode.keys.press\", key = 8 }]\n";
+    for emitted in [
+        r#"["mode.keys.press", { emit = "mode.keys.press", key = 7 }]"#,
+        r#"[{ emit = "mode.keys.press", key = 7 }, "mode.keys.press"]"#,
+    ] {
+        let test = format!(
+            "[test.two]\nsteps = [{{ event = \"hall.motion.start\", emitted = {emitted} }}]\n"
+        );
+        for verdict in verdicts_of(rules, &test) {
+            assert!(verdict.passed(), "{verdict}");
+        }
+    }
+}
+
+#[test]
 fn what_is_not_as_expected_of_waits_and_events_is_said_in_words() {
     let verdicts = verdicts_of(
         WAITING,

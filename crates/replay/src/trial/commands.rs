@@ -9,7 +9,7 @@ use mapping::{
     Program,
     program::{ChannelIx, Kin},
 };
-use types::Now;
+use types::{Instant, Now};
 
 use crate::heirs::Heirs;
 
@@ -25,6 +25,11 @@ pub(super) struct Command {
 }
 
 impl Command {
+    /// What it has in common with its twin in the other house.
+    pub(super) fn moment(&self) -> (Instant, String) {
+        (self.now.at, self.text.clone())
+    }
+
     /// Names the output of `program` as the `other` program does.
     pub(super) fn rename(&mut self, program: &Program, heirs: &Heirs, other: &Program) {
         let Some(channel) = self.channel else {

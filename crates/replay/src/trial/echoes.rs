@@ -11,7 +11,7 @@ use types::{Now, Value};
 
 use super::{Trial, commands::Command};
 
-/// Reports that one input may set off in the other house before it counts as restless.
+/// Reports that one input may set off in the other house, besides one of each consumer, before it counts as restless.
 const ECHOES_MAX: usize = 64;
 
 impl Trial<'_> {
@@ -64,7 +64,7 @@ impl Trial<'_> {
     /// In the other house consumers that were told something else do it, and say so.
     pub(super) fn echo(&mut self, now: Now, would: &mut Vec<Command>) {
         let program = Arc::clone(self.other.program());
-        for _ in 0..ECHOES_MAX {
+        for _ in 0..ECHOES_MAX + program.channels.len() {
             let Some((channel, fields)) = self.next_unreported(&program) else {
                 return;
             };

@@ -33,6 +33,7 @@ impl Summary {
             "gone": self.gone,
             "new": self.new,
             "untaken": self.untaken,
+            "cut": self.cut,
         })
     }
 }

@@ -89,6 +89,13 @@ impl Summary {
                 each.join(", ")
             );
         }
+        if self.cut > 0 {
+            let _ = writeln!(
+                out,
+                "{} times so much fell due between two inputs that the rest of it is left out: do timers of this mapping start each other?",
+                self.cut
+            );
+        }
         out
     }
 }

@@ -90,16 +90,10 @@ const MIGRATIONS: &[&str] = &["
         path    TEXT NOT NULL,
         gone_us INTEGER
     ) STRICT;
-    CREATE INDEX things_by_channel ON things (channel);
+    CREATE INDEX things_by_owner ON things (channel, number, device);
+    CREATE INDEX things_by_path ON things (path);
     INSERT INTO things (channel, path)
         SELECT DISTINCT substr(channel, instr(channel, '.') + 1), channel FROM series;
-
-    CREATE TABLE thing_names (
-        thing    INTEGER NOT NULL REFERENCES things (id) ON DELETE CASCADE,
-        until_us INTEGER NOT NULL,
-        path     TEXT NOT NULL,
-        PRIMARY KEY (thing, until_us)
-    ) STRICT, WITHOUT ROWID;
 
     CREATE TABLE series_of_things (
         id    INTEGER PRIMARY KEY,

@@ -51,10 +51,16 @@ impl Thing {
 
 /// What still bears its name, or bore it until another one took that at `:since` or later; what a version wrote that knew names
 /// alone goes by its path.
-const FIND: &str = "SELECT id FROM things
-    WHERE channel = :channel AND (gone_us IS NULL OR gone_us >= :since)
-    AND (number IS :number AND device IS :device AND kind = :kind OR kind IS NULL AND path = :path)
-    ORDER BY gone_us IS NULL, gone_us, kind IS NULL LIMIT 1";
+///
+/// Asked with each change, on the thread that acknowledges: neither half may look through more than a few rows.
+const FIND: &str = "SELECT id FROM (
+        SELECT id, gone_us, kind FROM things
+            WHERE channel = :channel AND number IS :number AND device IS :device AND kind = :kind
+            AND (gone_us IS NULL OR gone_us >= :since)
+        UNION ALL
+        SELECT id, gone_us, kind FROM things
+            WHERE path = :path AND kind IS NULL AND (gone_us IS NULL OR gone_us >= :since)
+    ) ORDER BY gone_us IS NULL, gone_us, kind IS NULL LIMIT 1";
 
 impl DatabaseReader {
     /// Whether there is history that a version wrote which knew names alone, and that nobody claimed.
@@ -117,7 +123,7 @@ impl Database {
         Ok(insert.insert(row)?)
     }
 
-    /// What an edit renames keeps its row, with the name that it had. What is gone and was known by a name that another one has
+    /// What an edit renames keeps its row. What is gone and was known by a name that another one has
     /// from now on is not that one, and does not come again.
     pub(super) fn rename_things(&mut self, edit: &Edit) -> Result<(), DbError> {
         let mut renamed = Vec::new();
@@ -136,12 +142,6 @@ impl Database {
             }
         }
         for (id, rename) in renamed {
-            let was = rename.was.path();
-            if was != rename.is.path() {
-                self.connection()
-                    .prepare_cached("INSERT OR REPLACE INTO thing_names VALUES (?1, ?2, ?3)")?
-                    .execute(params![id, edit.at.0, was])?;
-            }
             self.identify(id, &rename.is)?;
         }
         Ok(())
@@ -170,5 +170,33 @@ impl Database {
                 thing.path()
             ])?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thing_is_found_without_looking_through_all_channels_of_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Database::open(&folder.path().join("house.db")).unwrap();
+        let plan = format!("EXPLAIN QUERY PLAN {FIND}");
+        let mut plan = db.connection().prepare(&plan).unwrap();
+        let nothing = [None::<i64>; 6];
+        let steps = plan
+            .query_map(rusqlite::params_from_iter(nothing), |row| row.get(3))
+            .unwrap();
+        let steps: Vec<String> = steps.collect::<Result<_, _>>().unwrap();
+        let found_by = |index: &str| steps.iter().any(|step| step.contains(index));
+        assert!(
+            found_by("things_by_owner (channel=? AND number=? AND device=?)"),
+            "{steps:#?}"
+        );
+        assert!(found_by("things_by_path (path=?)"), "{steps:#?}");
+        assert!(
+            !steps.iter().any(|step| step.contains("SCAN things")),
+            "{steps:#?}"
+        );
     }
 }
