@@ -56,7 +56,7 @@ impl Played<'_> {
 
     fn found_in(&self, other: &Self) -> Vec<String> {
         let (missed, left) = (&self.odd.missed, &other.odd.left);
-        let fits = |wanted: usize, place: usize| matches(&missed[wanted], &other.came[left[place]]);
+        let fits = |wanted: usize, place: usize| matches(missed[wanted], &other.came[left[place]]);
         let found = partners(missed.len(), left.len(), fits);
         let mut lines = Vec::new();
         for (expected, place) in missed.iter().zip(found) {
