@@ -88,7 +88,7 @@ impl Dispatcher {
     #[must_use]
     pub fn new(program: Arc<Program>, config: Config, blocklist: Blocklist, now: Now) -> Self {
         let mut dispatcher = Self::unbegun(program, config, blocklist, now);
-        dispatcher.bring_virtual_devices(now, &mut Effects::default());
+        dispatcher.bring_virtual_devices(now, |_| true, &mut Effects::default());
         dispatcher.begun = true;
         dispatcher
     }

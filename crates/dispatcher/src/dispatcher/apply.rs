@@ -73,7 +73,7 @@ impl Dispatcher {
             Input::Unblock(subject) => self.unblock(now, &subject, effects),
             Input::Began => {
                 self.begun = true;
-                self.bring_virtual_devices(now, effects);
+                self.bring_virtual_devices(now, |_| true, effects);
                 self.run(now, engine::Input::Tick, effects);
             }
             Input::Resumed => {
@@ -237,12 +237,18 @@ impl Dispatcher {
         }
     }
 
-    /// Virtual devices have no session: they are always there.
-    pub(super) fn bring_virtual_devices(&mut self, now: Now, effects: &mut Effects) {
+    /// Virtual devices need no session: they are there from the beginning, until the session of somebody who speaks for
+    /// one ends. `is_new`: which of them begin now.
+    pub(super) fn bring_virtual_devices(
+        &mut self,
+        now: Now,
+        is_new: impl Fn(DeviceIx) -> bool,
+        effects: &mut Effects,
+    ) {
         let program = Arc::clone(&self.program);
         for device in DeviceIx::all(program.devices.len()) {
-            if program[device].carrier == mapping::program::Carrier::Virtual {
-                self.come(now, device, None, effects);
+            if program[device].carrier == Carrier::Virtual && is_new(device) {
+                self.come(now, device, self.last_heard(device), effects);
             }
         }
     }

@@ -58,7 +58,12 @@ impl Dispatcher {
         self.clear_gone(&before, effects);
         self.tell_changes(now, &before, effects);
         self.tell_new_blocks(&before, succession, effects);
-        self.bring_virtual_devices(now, effects);
+        // One that was virtual before is there, or gone with whoever spoke for it.
+        let was_virtual = |device| {
+            let was = succession.device_before(device);
+            was.is_some_and(|was| before.program[was].carrier == Carrier::Virtual)
+        };
+        self.bring_virtual_devices(now, |device| !was_virtual(device), effects);
     }
 
     fn carry_over(&mut self, before: &Before, succession: &Succession<'_>) {

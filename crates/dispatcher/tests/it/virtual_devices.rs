@@ -185,3 +185,47 @@ do    = "mode.vacation.on"
     let later = told(&rig.asks("iot/mode/vacation/set", "toggle"));
     assert_eq!((again, later), (0, 1));
 }
+
+#[test]
+fn an_edit_brings_no_virtual_device_that_went_with_its_program() {
+    let text = |more: &str| {
+        format!(
+            r#"
+format = 1
+[device.people]
+virtual = true
+io.anna = {{ kind = "presence" }}
+[rule.watched]
+when = "people.online"
+do   = {{ notify = "all", text = "somebody looks who is there" }}
+{more}"#
+        )
+    };
+    let mut rig = Rig::of(program(&text("")), Config::default());
+    let replace = |rig: &mut Rig, text: &str| {
+        rig.program = program(text);
+        let mut effects = Effects::default();
+        let new = Arc::clone(&rig.program);
+        rig.dispatcher.replace(rig.now, new, &mut effects);
+        let told = effects.notifications.iter();
+        told.map(|told| told.text.to_string()).collect::<Vec<_>>()
+    };
+    rig.connect("people");
+    assert!(replace(&mut rig, &text("# it runs")).is_empty());
+    assert!(rig.dispatcher.online(rig.device("people")));
+    rig.disconnect("people");
+    assert!(!rig.dispatcher.online(rig.device("people")));
+    let guests = r#"
+[device.guests]
+virtual = true
+io.bert = { kind = "presence" }
+[rule.guests]
+when = "guests.online"
+do   = { notify = "all", text = "guests may come" }
+"#;
+    assert_eq!(replace(&mut rig, &text(guests)), ["guests may come"]);
+    assert!(!rig.dispatcher.online(rig.device("people")));
+    assert!(rig.dispatcher.online(rig.device("guests")));
+    rig.connect("people");
+    assert!(rig.dispatcher.online(rig.device("people")));
+}
