@@ -464,7 +464,7 @@ pub(crate) enum Tls {
         #[arg(default_value = "/etc/iot-control")]
         house: PathBuf,
         /// A host name or an IP address that clients connect to; may be given several times [default: this machine's
-        /// name, with and without .local, and localhost]
+        /// name, with and without .local, and localhost; with --renew those of the certificate that is there]
         #[arg(long, value_name = "HOST")]
         name: Vec<String>,
         /// Replaces the broker's certificate with one of the CA that is there; the CA stays, and clients need nothing

@@ -119,6 +119,16 @@ impl Certificate {
         })
     }
 
+    /// The names and addresses in PEM whose key may be anywhere: see [`Certificate::names`].
+    ///
+    /// # Errors
+    /// It is no certificate.
+    pub fn names_of(chain: &[u8]) -> Result<Vec<String>, CertificateError> {
+        let chain = certificates(chain, Part::Chain)?;
+        let own = chain.first().ok_or_else(|| none(Part::Chain))?;
+        Ok(described(own)?.1)
+    }
+
     /// Whole days until it is over; negative once it is.
     #[must_use]
     pub fn days_left(&self, now: UnixTime) -> i64 {

@@ -11,6 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use broker::tcp::Certificate;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
@@ -60,12 +61,12 @@ fn init(house: &Path, names: Vec<String>, renew: bool) -> anyhow::Result<()> {
         bail!("{}: there is no such folder", house.display());
     }
     let folder = house.join(FOLDER);
-    let names = if names.is_empty() {
-        own_names()?
-    } else {
-        names
-    };
     let at = |name: &str| folder.join(name);
+    let names = match names.is_empty() {
+        false => names,
+        true if renew => names_before(&at(SERVER))?,
+        true => own_names()?,
+    };
     if renew {
         let key = KeyPair::from_pem(&text(&at(CA_KEY))?)
             .with_context(|| format!("{}: it is no key of a CA", at(CA_KEY).display()))?;
@@ -192,6 +193,23 @@ fn text(path: &Path) -> anyhow::Result<String> {
     fs::read_to_string(path).with_context(|| {
         format!(
             "{}: it can't be read; without --renew a new CA is made",
+            path.display()
+        )
+    })
+}
+
+/// The names of the certificate that is there: by them clients connect, and another one's they would refuse.
+fn names_before(path: &Path) -> anyhow::Result<Vec<String>> {
+    let names = fs::read(path)
+        .map_err(anyhow::Error::from)
+        .and_then(|text| Ok(Certificate::names_of(&text)?));
+    let names = names.and_then(|names| match names.is_empty() {
+        true => bail!("it is for no host"),
+        false => Ok(names),
+    });
+    names.with_context(|| {
+        format!(
+            "{}: for which names it is can't be read: say --name with each that clients connect to",
             path.display()
         )
     })

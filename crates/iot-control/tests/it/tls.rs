@@ -239,6 +239,33 @@ fn a_renewed_certificate_needs_no_restart_and_a_broken_one_changes_nothing() {
     init_again_is_refused(&house);
 }
 
+#[test]
+fn a_renewed_certificate_is_for_the_names_of_the_one_before() {
+    let house = House::with_rules("");
+    let folder = house.folder().display().to_string();
+    let make = |more: &[&str]| run(["tls", "init", &folder].iter().chain(more), "");
+    let names = || {
+        let shown = run(["tls", "show", &folder], "").ok().stdout;
+        let line = shown.lines().find_map(|line| line.strip_prefix("names"));
+        line.expect("a line of names").trim().to_owned()
+    };
+    make(&["--name", "house.local", "--name", "192.168.1.10"]).ok();
+    house.write("settings.toml", SETTINGS);
+    let key = house.read("tls/server.key");
+    make(&["--renew"]).ok();
+    assert_ne!(house.read("tls/server.key"), key);
+    assert_eq!(names(), "house.local, 192.168.1.10");
+    make(&["--renew", "--name", "other.local"]).ok();
+    assert_eq!(names(), "other.local");
+    // Nobody guesses what clients connect to.
+    house.write("tls/server.pem", "nothing");
+    let refused = make(&["--renew"]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("say --name"), "{refused:?}");
+    make(&["--renew", "--name", "house.local"]).ok();
+    assert_eq!(names(), "house.local");
+}
+
 fn init_again_is_refused(house: &House) {
     let folder = house.folder().display().to_string();
     let again = run(["tls", "init", &folder], "");
