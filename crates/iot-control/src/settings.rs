@@ -383,16 +383,16 @@ impl Settings {
         Self::parse(name, text, &environment())
     }
 
-    /// Where a dispatcher of `house` that is not simulated keeps its state. No other file is looked at: what the settings name may
-    /// be on another machine. People know the settings by `name`.
+    /// Where a dispatcher of `house` that is not simulated keeps its state, where that is set. No other file is looked at: what
+    /// the settings name may be on another machine. People know the settings by `name`.
     ///
     /// # Errors
     /// All that is wrong with the settings themselves.
-    pub(crate) fn state_of(name: &str, house: &Path) -> Result<PathBuf, Wrong> {
+    pub(crate) fn state_of(name: &str, house: &Path) -> Result<Option<PathBuf>, Wrong> {
         let text = text_of(name, house)?;
         let (settings, _, complaints) = Self::parse_alone(name, &text, &environment());
         if complaints.is_empty() {
-            Ok(settings.state_folder(None))
+            Ok(settings.state)
         } else {
             Err(Wrong(complaints))
         }

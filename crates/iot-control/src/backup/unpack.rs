@@ -165,7 +165,9 @@ fn may_be_filled(place: &Place, over: bool) -> Result<()> {
 /// name is no place to write to: whoever made it chose it.
 fn state_of(staged_house: &Path, named: Option<&Path>) -> Result<(Place, Option<PathBuf>)> {
     let name = format!("{} of the backup", settings::FILE);
-    match (Settings::state_of(&name, staged_house), named) {
+    let wanted = Settings::state_of(&name, staged_house)
+        .map(|set| set.unwrap_or_else(settings::default_state_folder));
+    match (wanted, named) {
         (Ok(wanted), None) => {
             let own = Settings::state_of_machine();
             ensure!(

@@ -6,7 +6,8 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
+use store::StateFolder;
 use types::Shown;
 
 use super::past::hand_over;
@@ -24,7 +25,11 @@ const HAND_OVER_PATIENCE: Duration = Duration::from_secs(10);
 
 /// `iot-control backup FILE`.
 pub(crate) fn backup(options: &Backup) -> anyhow::Result<ExitCode> {
-    let state = state_of(&options.house, &options.state)?;
+    let named = named_state(&options.house, &options.state)?;
+    if let Some(named) = &named {
+        is_there(named)?;
+    }
+    let state = named.unwrap_or_else(settings::default_state_folder);
     // What happened until now belongs into it; a dispatcher that hangs keeps nobody from a backup of what it wrote.
     if let Ok(mut dispatcher) = client::connect(Some(&state))
         && dispatcher.set_patience(HAND_OVER_PATIENCE).is_ok()
@@ -76,13 +81,27 @@ fn until(last_input: Option<u64>, state: &Path) -> String {
     }
 }
 
-/// Where the house's dispatcher keeps its state.
-fn state_of(house: &Path, state: &State) -> anyhow::Result<PathBuf> {
+/// Where the house's dispatcher keeps its state, as the command or the settings name it; `None`: they name none.
+fn named_state(house: &Path, state: &State) -> anyhow::Result<Option<PathBuf>> {
     if let Some(folder) = &state.folder {
-        return Ok(folder.clone());
+        return Ok(Some(folder.clone()));
     }
     let name = house.join(settings::FILE).display().to_string();
     Settings::state_of(&name, house).context(
         "where the house keeps its state can't be read: mend the settings, or name the folder with --state",
     )
+}
+
+/// A backup without the state that somebody named would be found out at its restore. Keys come before the first start.
+fn is_there(state: &Path) -> anyhow::Result<()> {
+    let folder = StateFolder::new(state);
+    let found = [folder.database(), folder.keys()].map(|path| path.try_exists());
+    let [database, keys] = found.map(|found| found.with_context(|| state.display().to_string()));
+    ensure!(
+        database? || keys?,
+        "{}: there is no state of a house, so nothing was written: mend `state` in {}, or name the folder with --state",
+        state.display(),
+        settings::FILE
+    );
+    Ok(())
 }

@@ -29,6 +29,13 @@ fn run_stateless(
     finish(command, "")
 }
 
+/// A house that ran once, so that it has a state.
+fn house_that_ran() -> House {
+    let house = House::new(PIANO_AND_LAMPS);
+    drop(Dispatcher::start(&house, &[]));
+    house
+}
+
 /// A house that has nothing in its folders yet.
 fn nowhere() -> House {
     let house = House::new("");
@@ -70,7 +77,7 @@ fn a_house_goes_on_elsewhere_from_a_backup_that_was_made_while_it_ran() {
 
 #[test]
 fn a_backup_is_never_written_over_and_a_restore_moves_aside_what_is_there() {
-    let house = House::new(PIANO_AND_LAMPS);
+    let house = house_that_ran();
     let file = house.folder().with_extension("tar.gz");
     run("backup", &file, &house, &[]).ok();
     let bytes = fs::read(&file).unwrap();
@@ -129,7 +136,7 @@ fn nothing_is_changed_by_what_is_no_whole_backup_or_under_a_dispatcher() {
 
 #[test]
 fn what_of_the_house_is_not_in_a_backup_is_told() {
-    let house = House::new(PIANO_AND_LAMPS);
+    let house = house_that_ran();
     symlink("/etc/passwd", house.folder().join("elsewhere.toml")).unwrap();
     house.write(".git/HEAD", "ref: refs/heads/main");
     let file = house.folder().with_extension("tar.gz");
@@ -254,8 +261,29 @@ fn the_state_goes_where_the_settings_in_the_backup_have_it_once_somebody_says_so
 }
 
 #[test]
-fn settings_that_can_t_be_read_leave_no_state_out() {
+fn a_state_that_is_named_and_not_there_is_no_backup_without_one() {
     let house = House::new(PIANO_AND_LAMPS);
+    let file = house.folder().with_extension("tar.gz");
+    let mistyped = house.folder().with_file_name("mistyped");
+    let mistyped = mistyped.to_str().expect("a path of letters").to_owned();
+    let refused = |more: &[&str]| {
+        let refused = run_stateless("backup", &file, &house, more);
+        assert_eq!(refused.code, Some(1), "{refused:?}");
+        let told = format!("{mistyped}: there is no state of a house");
+        assert!(refused.stderr.contains(&told), "{refused:?}");
+        assert!(!file.exists());
+    };
+    refused(&["--state", &mistyped]);
+    house.write("settings.toml", &format!("state = \"{mistyped}\"\n"));
+    refused(&[]);
+    // A folder without a state is none.
+    fs::create_dir(&mistyped).expect("it is made");
+    refused(&[]);
+}
+
+#[test]
+fn settings_that_can_t_be_read_leave_no_state_out() {
+    let house = house_that_ran();
     let file = house.folder().with_extension("tar.gz");
     house.write("settings.toml", "stat = \"/srv/house\"\n");
     let backup = |more: &[&str]| run_stateless("backup", &file, &house, more);
@@ -268,7 +296,7 @@ fn settings_that_can_t_be_read_leave_no_state_out() {
 
 #[test]
 fn a_house_and_a_state_that_would_lie_in_each_other_are_refused() {
-    let house = House::new(PIANO_AND_LAMPS);
+    let house = house_that_ran();
     let file = house.folder().with_extension("tar.gz");
     run("backup", &file, &house, &[]).ok();
     let before = names(&house.folder());
@@ -285,9 +313,16 @@ fn a_house_and_a_state_that_would_lie_in_each_other_are_refused() {
 
 #[test]
 fn a_restore_into_the_folder_that_one_works_in_fills_that_very_folder() {
-    let house = House::new(PIANO_AND_LAMPS);
+    let house = house_that_ran();
     let file = house.folder().with_extension("tar.gz");
-    run("backup", &file, &house, &[]).ok();
+    let files = |made: &Output| {
+        let count = made
+            .stdout
+            .split_once(": ")
+            .and_then(|it| it.1.split_once(','));
+        count.expect("it says how many files").0.to_owned()
+    };
+    let first = files(&run("backup", &file, &house, &[]).ok());
     house.write("mapping.toml", "format = 1\n# another house\n");
     let before = house.folder().metadata().unwrap().ino();
     let mut command = iot_control();
@@ -310,7 +345,7 @@ fn a_restore_into_the_folder_that_one_works_in_fills_that_very_folder() {
     // What was moved aside is not in the next backup.
     let next = file.with_extension("next");
     let made = run("backup", &next, &house, &[]).ok();
-    assert!(made.stdout.contains("1 file,"), "{made:?}");
+    assert_eq!(files(&made), first, "{made:?}");
     assert!(made.stderr.contains("before-restore-1"), "{made:?}");
 }
 
