@@ -37,7 +37,7 @@ pub(crate) const BYTES_MAX: u64 = 200_000;
 /// All settings; a restart applies them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Settings {
-    /// State folder; default `/var/lib/iot-control` for root, else below the user's state folder.
+    /// State folder; the file's begins at the house folder. Default `/var/lib/iot-control` for root, else below the user's state folder.
     pub(crate) state: Option<PathBuf>,
     /// Whether the live stream is printed: default where stdout is a terminal.
     pub(crate) stream: Option<Switch>,
@@ -384,13 +384,14 @@ impl Settings {
     }
 
     /// Where a dispatcher of `house` that is not simulated keeps its state, where that is set. No other file is looked at: what
-    /// the settings name may be on another machine. People know the settings by `name`.
+    /// the settings name may be on another machine. People know the settings by `name`; `house` may be elsewhere than `at`, where
+    /// it is meant to be.
     ///
     /// # Errors
     /// All that is wrong with the settings themselves.
-    pub(crate) fn state_of(name: &str, house: &Path) -> Result<Option<PathBuf>, Wrong> {
+    pub(crate) fn state_of(name: &str, house: &Path, at: &Path) -> Result<Option<PathBuf>, Wrong> {
         let text = text_of(name, house)?;
-        let (settings, _, complaints) = Self::parse_alone(name, &text, &environment());
+        let (settings, _, complaints) = Self::parse_alone((name, at), &text, &environment());
         if complaints.is_empty() {
             Ok(settings.state)
         } else {
@@ -404,7 +405,7 @@ impl Settings {
         let Ok(text) = text_of(FILE, house) else {
             return Vec::new();
         };
-        let (settings, _, complaints) = Self::parse_alone(FILE, &text, &environment());
+        let (settings, _, complaints) = Self::parse_alone((FILE, house), &text, &environment());
         match complaints.is_empty() {
             true => [None, Some(house)]
                 .map(|simulated| settings.state_folder(simulated))
@@ -416,7 +417,7 @@ impl Settings {
     /// Where a dispatcher keeps the state of a house of which no settings say where: as the environment has it, else where this user
     /// keeps state.
     pub(crate) fn state_of_machine() -> PathBuf {
-        Self::parse_alone(FILE, "", &environment())
+        Self::parse_alone((FILE, Path::new("")), "", &environment())
             .0
             .state_folder(None)
     }
@@ -426,7 +427,9 @@ impl Settings {
         text: &str,
         environment: &BTreeMap<String, String>,
     ) -> Result<Self, Wrong> {
-        let (mut settings, places, mut complaints) = Self::parse_alone(name, text, environment);
+        let house = Path::new(name).parent().unwrap_or(Path::new(""));
+        let (mut settings, places, mut complaints) =
+            Self::parse_alone((name, house), text, environment);
         complaints.extend(read::whole(&mut settings, name, &places));
         if complaints.is_empty() {
             Ok(settings)
@@ -435,15 +438,17 @@ impl Settings {
         }
     }
 
-    /// What the keys say, each by itself.
+    /// What the keys say, each by itself; `house` is where the file `name` is, or will be.
     fn parse_alone(
-        name: &str,
+        (name, house): (&str, &Path),
         text: &str,
         environment: &BTreeMap<String, String>,
     ) -> (Self, read::Places, Vec<Complaint>) {
         let mut settings = Self::default();
         let mut places = read::Places::default();
         let mut complaints = read::file(&mut settings, name, text, &mut places);
+        // What the environment names begins where the command was given, as its `--state` does.
+        settings.state = settings.state.map(|state| house.join(state));
         complaints.extend(read::environment(&mut settings, environment, &mut places));
         (settings, places, complaints)
     }

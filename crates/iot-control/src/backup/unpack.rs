@@ -79,7 +79,7 @@ impl Ready {
         let not_whole = || format!("{shown} is no whole backup; nothing was changed");
         let manifest = extract(open()?, &[(HOUSE, &staged_house)]).with_context(not_whole)?;
 
-        let (state, looked_for) = state_of(&staged_house, state)?;
+        let (state, looked_for) = state_of((&staged_house, house.path()), state)?;
         may_be_filled(&state, over)?;
         apart(&house, &state)?;
         let mut locks = Vec::from_iter(lock_of(state.path())?);
@@ -161,11 +161,14 @@ fn may_be_filled(place: &Place, over: bool) -> Result<()> {
     Ok(())
 }
 
-/// Where the state belongs, and where a dispatcher of the house looks for it, if that is elsewhere. What the settings of an archive
+/// Where the state of a staged house that is to be at `house` belongs, and where a dispatcher of the house looks for it, if that is elsewhere. What the settings of an archive
 /// name is no place to write to: whoever made it chose it.
-fn state_of(staged_house: &Path, named: Option<&Path>) -> Result<(Place, Option<PathBuf>)> {
+fn state_of(
+    (staged_house, house): (&Path, &Path),
+    named: Option<&Path>,
+) -> Result<(Place, Option<PathBuf>)> {
     let name = format!("{} of the backup", settings::FILE);
-    let wanted = Settings::state_of(&name, staged_house)
+    let wanted = Settings::state_of(&name, staged_house, house)
         .map(|set| set.unwrap_or_else(settings::default_state_folder));
     match (wanted, named) {
         (Ok(wanted), None) => {

@@ -87,7 +87,7 @@ fn named_state(house: &Path, state: &State) -> anyhow::Result<Option<PathBuf>> {
         return Ok(Some(folder.clone()));
     }
     let name = house.join(settings::FILE).display().to_string();
-    Settings::state_of(&name, house).context(
+    Settings::state_of(&name, house, house).context(
         "where the house keeps its state can't be read: mend the settings, or name the folder with --state",
     )
 }

@@ -53,6 +53,12 @@ pub(super) const KEYS: &[Key] = &[
             if folder.is_empty() {
                 return Err("takes a folder, not an empty text".to_owned());
             }
+            if folder == "~" || folder.starts_with("~/") {
+                return Err(format!(
+                    "`~` is a shell's word and means no folder here: write the path whole, such as \"/home/NAME{}\"",
+                    folder[1..].escape_debug()
+                ));
+            }
             settings.state = Some(PathBuf::from(folder));
             Ok(())
         },

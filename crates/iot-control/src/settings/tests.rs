@@ -530,3 +530,39 @@ fn each_simulated_house_has_a_state_folder_of_its_own_and_keeps_it() {
         Path::new("/srv/house")
     );
 }
+
+#[test]
+fn the_state_of_the_file_begins_at_the_house_and_a_home_is_written_whole() {
+    let state = |text: &str, variables: &[(&str, &str)]| {
+        let read = Settings::parse("/srv/house/settings.toml", text, &environment(variables));
+        read.unwrap_or_else(|wrong| panic!("{wrong}")).state
+    };
+    let is = |path: &str| Some(PathBuf::from(path));
+    assert_eq!(
+        state("state = \"../state\"", &[]),
+        is("/srv/house/../state")
+    );
+    assert_eq!(state("state = \"/var/state\"", &[]), is("/var/state"));
+    // As the option of the same meaning, which people type where they stand.
+    let typed = [("STATE", "here")];
+    assert_eq!(state("", &typed), is("here"));
+    for home in ["~", "~/state"] {
+        let said = wrong(&format!("state = \"{home}\""), &[]);
+        assert!(said.contains("write the path whole"), "{said}");
+        assert!(
+            said.contains(&format!("\"/home/NAME{}\"", &home[1..])),
+            "{said}"
+        );
+    }
+    assert_eq!(state("state = \"~other\"", &[]), is("/srv/house/~other"));
+}
+
+#[test]
+fn the_state_of_a_house_that_is_put_elsewhere_begins_there() {
+    let staged = tempfile::tempdir().expect("a folder for the test");
+    let file = staged.path().join(FILE);
+    std::fs::write(file, "state = \"../state\"\n").expect("it is written");
+    let state = Settings::state_of(FILE, staged.path(), Path::new("/srv/house"));
+    let state = state.expect("they are settings");
+    assert_eq!(state, Some(PathBuf::from("/srv/house/../state")));
+}
