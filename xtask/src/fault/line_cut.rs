@@ -46,8 +46,11 @@ pub(crate) fn run(way: &Way) -> Result<Findings> {
         .unwrap_or(if way.quick { QUICK_SPAN } else { SPAN });
     let end = Instant::now() + span;
     let (mut tally, mut cuts) = (Tally::default(), 0);
+    let mut looks = Looks::default();
     while Instant::now() < end {
         let mut steady = Steady::join(relay.address, &logins, &tally, PER_S)?;
+        // Now that others took over from them, nothing of the lines that were cut comes any more.
+        looks.look(&counted(&house)?, &tally);
         let pause = if way.quick { 200..800 } else { 1_000..5_000 };
         let cut_at = Instant::now() + Duration::from_millis(dice.within(pause));
         let mut is_cut = false;
@@ -63,6 +66,7 @@ pub(crate) fn run(way: &Way) -> Result<Findings> {
     }
     let last = Instant::now();
     let mut steady = Steady::join(relay.address, &logins, &tally, PER_S)?;
+    looks.look(&counted(&house)?, &tally);
     steady.beat()?;
     steady.settle(PATIENCE)?;
     let converged = last.elapsed().as_secs_f64();
@@ -75,15 +79,9 @@ pub(crate) fn run(way: &Way) -> Result<Findings> {
         tally.all_sent(),
         tally.all_acked()
     ));
-    let state = house.ask_json(&["state", "--json"])?;
-    let (mut lost, mut doubled) = (0, 0);
-    for ix in 0..SOURCES {
-        let counted = house.number(&state, &format!("n{ix}"))?;
-        lost += tally.acked[ix].saturating_sub(counted);
-        doubled += counted.saturating_sub(tally.sent[ix]);
-    }
-    findings.none("acknowledged reports lost", lost);
-    findings.none("reports counted that nobody made", doubled);
+    looks.look(&counted(&house)?, &tally);
+    findings.none("acknowledged reports lost", looks.lost);
+    findings.none("reports counted that nobody made", looks.doubled());
     findings.none("stale targets told", tally.stale);
     findings.none("panics", house.panics());
     findings.timed(
@@ -94,6 +92,46 @@ pub(crate) fn run(way: &Way) -> Result<Findings> {
         "s",
     );
     Ok(findings)
+}
+
+/// What the house counted of each source.
+fn counted(house: &House) -> Result<[u64; SOURCES]> {
+    let state = house.ask_json(&["state", "--json"])?;
+    let mut counted = [0; SOURCES];
+    for (ix, counted) in counted.iter_mut().enumerate() {
+        *counted = house.number(&state, &format!("n{ix}"))?;
+    }
+    Ok(counted)
+}
+
+/// What was counted and acknowledged from one look to the next: over all of them, reports that were counted without an answer
+/// would make up for those that are lost.
+#[derive(Default)]
+struct Looks {
+    lost: u64,
+    /// At the last look.
+    counted: [u64; SOURCES],
+    acked: [u64; SOURCES],
+    sent: [u64; SOURCES],
+}
+
+impl Looks {
+    fn look(&mut self, counted: &[u64; SOURCES], tally: &Tally) {
+        let counted_before = counted.iter().zip(&self.counted);
+        let acked_before = tally.acked.iter().zip(&self.acked);
+        for ((counted, before), (acked, acked_before)) in counted_before.zip(acked_before) {
+            let since = counted.saturating_sub(*before);
+            self.lost += (acked - acked_before).saturating_sub(since);
+        }
+        (self.counted, self.acked, self.sent) = (*counted, tally.acked, tally.sent);
+    }
+
+    /// Over all of them.
+    fn doubled(&self) -> u64 {
+        let both = self.counted.iter().zip(&self.sent);
+        both.map(|(counted, sent)| counted.saturating_sub(*sent))
+            .sum()
+    }
 }
 
 /// Passes bytes on, both ways, on a thread for each.
@@ -169,4 +207,27 @@ fn pass(mut from: TcpStream, mut to: TcpStream) {
     // Half a line is none.
     let _ = from.shutdown(Shutdown::Both);
     let _ = to.shutdown(Shutdown::Both);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_that_counted_without_an_answer_makes_up_for_none_that_is_lost_at_another_cut() {
+        let mut looks = Looks::default();
+        let mut tally = Tally::default();
+        (tally.sent[0], tally.acked[0]) = (12, 10);
+        let mut counted = [0; SOURCES];
+        counted[0] = 12;
+        looks.look(&counted, &tally);
+        assert_eq!((looks.lost, looks.doubled()), (0, 0));
+        (tally.sent[0], tally.acked[0]) = (22, 20);
+        counted[0] = 21;
+        looks.look(&counted, &tally);
+        assert_eq!((looks.lost, looks.doubled()), (1, 0));
+        counted[0] = 23;
+        looks.look(&counted, &tally);
+        assert_eq!((looks.lost, looks.doubled()), (1, 1));
+    }
 }
