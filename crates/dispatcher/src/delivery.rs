@@ -1,11 +1,12 @@
 //! What is known about one consumer channel's target on its way: sent, acknowledged, confirmed.
 //!
-//! Lives in memory only. After a restart nothing is known, everything retained is published again and
-//! the reports that follow say what is missing; that is why acknowledgements need no journal.
+//! Lives in memory only, but for what was dropped. After a restart nothing is known, everything retained is
+//! published again and the reports that follow say what is missing; that is why acknowledgements need no journal.
+//! What was dropped stays so: it follows from the journal, and a report must not bring it back.
 
 use std::{collections::BTreeSet, time::Duration};
 
-use mapping::program::ChannelIx;
+use mapping::program::{ChannelIx, Deliver};
 use types::{Instant, Now};
 
 use crate::{config::Config, effects::Token, observed::Observed};
@@ -29,7 +30,8 @@ pub(crate) struct Delivery {
     pub(crate) acked: bool,
     /// Whether the newest target lies retained in the broker.
     pub(crate) retained: bool,
-    /// The newest target was dropped: it is not what the consumer should have.
+    /// The newest target was dropped: it is not what the consumer should have. Only where it is not to wait
+    /// ([`Deliver::Now`]).
     pub(crate) dropped: bool,
     /// Sends since the target was confirmed last, beyond the first.
     pub(crate) tries: u32,
@@ -110,6 +112,13 @@ impl Deliveries {
         self.schedule_plain(channel, now.at);
     }
 
+    /// The target is let go: nobody is there, and it is not to wait. Nothing of an earlier one counts for it.
+    pub(crate) fn drop_target(&mut self, channel: ChannelIx) {
+        self.unschedule(channel);
+        let row = self.row_mut(channel);
+        (row.dropped, row.acked, row.pending) = (true, false, None);
+    }
+
     /// The target was confirmed: it is not sent again, but for taking a fade out.
     pub(crate) fn confirmed(&mut self, now: Now, channel: ChannelIx) {
         self.row_mut(channel).tries = 0;
@@ -125,13 +134,30 @@ impl Deliveries {
         }
     }
 
-    /// A session of the consumer starts: what it reports first shows whether it has its target.
-    pub(crate) fn session_started(&mut self, config: &Config, now: Now, channel: ChannelIx) {
-        let until = now.at.after(config.confirm_within);
+    /// A session of the consumer starts: what it reports first shows whether it has its target. What is told now
+    /// or never is over by then: a report that differs is how things are.
+    pub(crate) fn session_started(
+        &mut self,
+        config: &Config,
+        now: Now,
+        channel: ChannelIx,
+        deliver: Deliver,
+    ) {
         let row = self.row_mut(channel);
         row.sent_at = None;
         row.tries = 0;
-        row.confirm_until = row.confirm_until.max(until);
+        if deliver == Deliver::Latest {
+            let until = now.at.after(config.confirm_within);
+            row.confirm_until = row.confirm_until.max(until);
+        }
+    }
+
+    /// Nobody is connected after a restart: what was under way is not known any more, what was dropped is.
+    pub(crate) fn restarted(&mut self) {
+        for channel in ChannelIx::all(self.rows.len()) {
+            self.reset(channel);
+        }
+        self.serial = 0;
     }
 
     /// For house tests: what was told was told long ago. What is reported from now on is no answer to it.
@@ -165,10 +191,14 @@ impl Deliveries {
         self.due.first().copied()
     }
 
-    /// Forgets everything about `channel`.
+    /// Forgets everything about `channel`, but that its target was dropped.
     pub(crate) fn reset(&mut self, channel: ChannelIx) {
         self.unschedule(channel);
-        self.rows[channel.index()] = Delivery::default();
+        let row = self.row_mut(channel);
+        *row = Delivery {
+            dropped: row.dropped,
+            ..Delivery::default()
+        };
     }
 
     /// The rows after a reload: `place` says where each channel stood before.

@@ -236,7 +236,9 @@ impl Dispatcher {
     pub(super) fn session_started(&mut self, now: Now, device: DeviceIx, effects: &mut Effects) {
         let program = Arc::clone(&self.program);
         for channel in &program[device].channels {
-            self.deliveries.session_started(&self.config, now, *channel);
+            let deliver = program[*channel].deliver;
+            self.deliveries
+                .session_started(&self.config, now, *channel, deliver);
         }
         self.send_unretained_targets(now, device, effects);
     }

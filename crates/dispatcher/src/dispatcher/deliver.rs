@@ -192,7 +192,7 @@ impl Dispatcher {
         }
         let away = self.is_away(row.device);
         if away && row.deliver == Deliver::Now {
-            self.deliveries.row_mut(channel).dropped = true;
+            self.deliveries.drop_target(channel);
             return Disposition::Dropped;
         }
         if !changed && away && self.deliveries.row(channel).retained {
@@ -343,13 +343,14 @@ impl Dispatcher {
         for channel in &program[device].channels {
             let row = self.deliveries.row(*channel);
             let bound = self.engine.bounded_until(*channel);
-            if row.retained && (row.faded || bound.is_some()) {
+            let waits = row.retained && program[*channel].deliver == Deliver::Latest;
+            if waits && (row.faded || bound.is_some()) {
                 self.send_target(now, *channel, None, effects);
             }
         }
     }
 
-    /// The targets that no broker kept for a device that came: those of foreign devices.
+    /// The targets that no broker kept for a device that came: those of foreign devices, where they wait.
     pub(super) fn send_unretained_targets(
         &mut self,
         now: Now,
@@ -358,8 +359,8 @@ impl Dispatcher {
     ) {
         let program = Arc::clone(&self.program);
         for channel in &program[device].channels {
-            let row = self.deliveries.row(*channel);
-            if program[*channel].consumer && self.is_foreign(device) && !row.dropped {
+            let row = &program[*channel];
+            if row.consumer && self.is_foreign(device) && row.deliver == Deliver::Latest {
                 self.send_target(now, *channel, None, effects);
             }
         }

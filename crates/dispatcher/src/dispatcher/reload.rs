@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, mem, sync::Arc};
 
 use mapping::{
     Program,
-    program::{Carrier, ChannelIx, DeviceIx, Succession},
+    program::{Carrier, ChannelIx, Deliver, DeviceIx, Succession},
 };
 use types::{Now, Value};
 
@@ -97,9 +97,21 @@ impl Dispatcher {
                 self.presence.remember(device, past.heard);
             }
         }
+        let dropped: Vec<bool> = ChannelIx::all(old.channels.len())
+            .map(|channel| self.is_dropped(channel))
+            .collect();
         self.deliveries = self.deliveries.moved(program.channels.len(), |channel| {
             old.channel_by_path(&program.channel_path(channel))
         });
+        let was_dropped = |was: ChannelIx| dropped[was.index()];
+        for channel in ChannelIx::all(program.channels.len()) {
+            // It is a matter of the thing and not of its topics. Where targets wait from now on, this one does too.
+            let was = succession.channel_before(channel).is_some_and(was_dropped);
+            self.deliveries.row_mut(channel).dropped = false;
+            if was && program[channel].deliver == Deliver::Now {
+                self.deliveries.drop_target(channel);
+            }
+        }
         self.counters = self.counters.moved(|was| succession.device(was));
     }
 
@@ -207,7 +219,8 @@ impl Dispatcher {
             if let Some(topic) = topic.filter(|topic| topic.starts_with("iot/")) {
                 effects.retained(&topic, Vec::new());
             }
-        } else {
+        } else if self.program[channel].deliver == Deliver::Latest {
+            // An edit is no command: what is told now or never was told.
             self.send_target(now, channel, None, effects);
         }
     }

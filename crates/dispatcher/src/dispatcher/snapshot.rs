@@ -1,10 +1,13 @@
 //! Everything that follows from the journal, as bytes: the engine's state, blocks, copies seen, who was heard
-//! when, and the revisions of roles. Names instead of places, fields with numbers, one format number.
+//! when, the revisions of roles, and which targets were dropped. Names instead of places, fields with numbers, one format number.
 
 use std::{fmt, sync::Arc};
 
 use engine::{Engine, Resume, StateError};
-use mapping::{Program, program::DeviceIx};
+use mapping::{
+    Program,
+    program::{ChannelIx, DeviceIx},
+};
 use minicbor::{Decode, Encode};
 use types::{Instant, Now, UnixTime};
 
@@ -13,7 +16,6 @@ use crate::{
     blocklist::{Block, Blocklist},
     conduct::Conduct,
     config::Config,
-    delivery::Deliveries,
     duplicates::Windows,
     effects::Note,
 };
@@ -37,6 +39,9 @@ struct Saved {
     /// Absent: it began, under a version that did not write that down.
     #[n(5)]
     begun: Option<bool>,
+    /// Paths of the channels whose newest target was dropped. Absent: none, or a version that did not write that down.
+    #[n(6)]
+    dropped: Option<Vec<String>>,
 }
 
 #[derive(Encode, Decode)]
@@ -94,6 +99,10 @@ impl Dispatcher {
             role_rev: self.roles[ix.index()],
             role: self.program[ix].role.to_string(),
         });
+        let channels = ChannelIx::all(self.program.channels.len());
+        let dropped = channels
+            .filter(|channel| self.is_dropped(*channel))
+            .map(|channel| self.program.channel_path(channel));
         let saved = Saved {
             format: STATE_FORMAT,
             engine: self.engine.state(),
@@ -101,6 +110,7 @@ impl Dispatcher {
             devices: devices.collect(),
             conduct: Some(self.config.conduct.clone()),
             begun: Some(self.begun),
+            dropped: Some(dropped.collect()).filter(|dropped: &Vec<_>| !dropped.is_empty()),
         };
         // Writing to a Vec can't fail; an empty snapshot would be refused as malformed.
         minicbor::to_vec(&saved).unwrap_or_default()
@@ -138,6 +148,11 @@ impl Dispatcher {
         config.conduct = saved.conduct.unwrap_or_default();
         let mut dispatcher = Self::around(program, config, blocklist, engine);
         dispatcher.begun = saved.begun.unwrap_or(true);
+        for path in saved.dropped.unwrap_or_default() {
+            if let Some(channel) = dispatcher.program.channel_by_path(&path) {
+                dispatcher.deliveries.drop_target(channel);
+            }
+        }
         for device in saved.devices {
             let Some(ix) = dispatcher.program.device(&device.name) else {
                 continue;
@@ -153,8 +168,7 @@ impl Dispatcher {
     /// The dispatcher was down until `now`: what fell due meanwhile is treated as each rule's `after_downtime`
     /// says, with the next input. [`crate::Input::Resumed`] calls it, so that a replay does the same.
     pub(super) fn resume(&mut self, now: Now) -> Vec<Note> {
-        // Nobody is connected: what was under way is not known any more.
-        self.deliveries = Deliveries::new(self.program.channels.len());
+        self.deliveries.restarted();
         let notes = self.engine.resume(now).into_iter();
         notes.map(Note::from).collect()
     }

@@ -1,8 +1,11 @@
 //! `deliver`: the newest target waits for a consumer that is away (`latest`), or is dropped and recorded (`now`).
 
+use std::time::Duration;
+
+use dispatcher::{Config, Dispatcher, Effects, Input};
 use engine::Disposition;
 
-use crate::house::{Rig, dispositions, orders, sent};
+use crate::house::{HOUSE, RULES, Rig, dispositions, orders, program, sent};
 
 const ON: &str = r#"iot/hall/lamp/target {"on":true}"#;
 
@@ -75,4 +78,94 @@ fn what_was_dropped_is_not_made_up_for_and_counts_as_no_target() {
     assert!(!sent(&effects).iter().any(told));
     let effects = rig.press(62);
     assert_eq!(sent(&effects), [r#"iot/living/radio/target {"on":true}"#]);
+}
+
+/// Gates that must not move hours later, of our own and of another make.
+const GATES: &str = r#"
+[device.drive]
+id = 50
+io.gate = { kind = "cover", deliver = "now" }
+
+[device.yard]
+id = 51
+mqtt = { state = "yard/state", target = "yard/set", availability = "yard/lwt" }
+io.gate = { kind = "switch", on = "ON", off = "OFF", deliver = "now" }
+"#;
+
+fn gates() -> Rig {
+    let mut rig = Rig::of(
+        program(&format!("{HOUSE}{RULES}{GATES}")),
+        Config::default(),
+    );
+    rig.connect("drive");
+    rig.says("yard", "yard/lwt", "Online");
+    rig
+}
+
+#[test]
+fn a_relay_that_comes_back_is_not_switched_by_a_target_that_is_told_now_or_never() {
+    let mut rig = gates();
+    let told = rig.asks("iot/yard/gate/set", "on");
+    assert_eq!(orders(&told), ["yard/set ON"]);
+    rig.says("yard", "yard/lwt", "Offline");
+    rig.pass(Duration::from_secs(3_600));
+    let back = rig.says("yard", "yard/lwt", "Online");
+    assert_eq!(orders(&back), [""; 0]);
+    let reported = rig.says("yard", "yard/state", "OFF");
+    assert_eq!(orders(&reported), [""; 0], "somebody's hand");
+    assert_eq!(rig.target("yard.gate", "on"), Some(false.into()));
+}
+
+#[test]
+fn a_gate_closed_by_hand_while_its_module_was_off_stays_closed() {
+    let mut rig = gates();
+    rig.asks("iot/drive/gate/set", "open");
+    rig.says("drive", "iot/drive/gate/state", r#"{"position":100}"#);
+    rig.disconnect("drive");
+    rig.pass(Duration::from_secs(3_600));
+    rig.connect("drive");
+    let reported = rig.says("drive", "iot/drive/gate/state", r#"{"position":0}"#);
+    assert_eq!(orders(&reported), [""; 0]);
+    assert_eq!(rig.target("drive.gate", "position"), Some(0.0.into()));
+}
+
+#[test]
+fn what_was_dropped_stays_so_over_a_restart_and_under_a_new_name() {
+    let mut rig = gates();
+    rig.disconnect("drive");
+    rig.says("yard", "yard/lwt", "Offline");
+    for gate in ["iot/drive/gate/set", "iot/yard/gate/set"] {
+        let away = rig.asks(gate, if gate.contains("yard") { "on" } else { "open" });
+        assert_eq!(dispositions(&away), [Disposition::Dropped], "{gate}");
+    }
+    let bytes = rig.dispatcher.state();
+    let (dispatcher, _) =
+        Dispatcher::restore(rig.program.clone(), Config::default(), &bytes, rig.now)
+            .expect("it was just written");
+    rig.dispatcher = dispatcher;
+    rig.take(Input::Resumed, &mut Effects::default());
+    assert_eq!(rig.dispatcher.state(), bytes, "and over the next one");
+    let renamed = format!("{HOUSE}{RULES}{GATES}").replace(".yard]", ".court]");
+    rig.program = program(&renamed);
+    let mut effects = Effects::default();
+    rig.dispatcher
+        .replace(rig.now, rig.program.clone(), &mut effects);
+    rig.dispatcher.announce(rig.now, &mut effects);
+    assert_eq!(orders(&effects), [""; 0], "an edit moves no gate");
+    let again = rig.says("court", "yard/lwt", "Online");
+    assert_eq!(orders(&again), [""; 0]);
+    let wished = rig.asks("iot/court/gate/set", "on");
+    assert_eq!(orders(&wished), ["yard/set ON"], "it was never told");
+}
+
+#[test]
+fn a_wish_that_was_dropped_is_told_once_it_is_wished_again() {
+    let mut rig = gates();
+    let told = rig.asks("iot/yard/gate/set", "on");
+    rig.acknowledge("yard", &told);
+    rig.says("yard", "yard/lwt", "Offline");
+    rig.asks("iot/yard/gate/set", "off");
+    rig.says("yard", "yard/lwt", "Online");
+    let wished = rig.asks("iot/yard/gate/set", "off");
+    assert_eq!(orders(&wished), ["yard/set OFF"]);
 }

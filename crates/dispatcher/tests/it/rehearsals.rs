@@ -772,3 +772,20 @@ fn a_clock_that_does_not_know_the_time_or_is_set_is_played() {
         "#,
     );
 }
+
+#[test]
+fn a_dropped_command_moves_no_gate_after_a_restart() {
+    passes(
+        r#"
+        [test.gate]
+        given = { state = { living.radio = false } }
+        steps = [
+          { event = "living.offline" },
+          { event = "piano.keys.press", with = { key = 62 }, expect = [], log = "dropped" },
+          { at = "10m", restart = { down = "1m" }, expect = [] },
+          { at = "1h", event = "living.online", expect = [] },
+          { at = "1h1s", report = { living.radio = false }, expect = [], target = { living.radio = false } },
+        ]
+        "#,
+    );
+}
