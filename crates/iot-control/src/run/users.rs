@@ -231,6 +231,41 @@ pub(crate) fn row(user: &NewUser) -> anyhow::Result<User> {
     })
 }
 
+/// Why `known`, who is there, does not become `user` of the same name: a new password makes nobody somebody else. A login whose
+/// device is gone may get another one; `is_gone` says of which that is known.
+pub(crate) fn is_somebody_else(
+    known: &Known,
+    user: &NewUser,
+    is_gone: impl Fn(&str) -> bool,
+) -> Option<String> {
+    let (is, name) = (known.to_string(), &user.name);
+    let stays = match (&user.kind, &known.device) {
+        (NewUserKind::Device(device), Some(was)) => **was == **device || is_gone(was),
+        (NewUserKind::Device(_), None) => false,
+        (NewUserKind::Person, _) => known.kind == UserKind::Person,
+        (NewUserKind::Tool { bridge, .. }, _) => {
+            known.kind == UserKind::Tool && known.bridge.is_empty() == bridge.is_empty()
+        }
+    };
+    (!stays).then(|| {
+        format!(
+            "{name} is there already, as {is}, and a new password would make something else of it: take another name, or \
+             first `iot-control user remove {name}`"
+        )
+    })
+}
+
+impl fmt::Display for Known {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.device, self.kind) {
+            (Some(device), _) => write!(f, "the login of the device {device}"),
+            (None, UserKind::Person) => f.write_str("a person"),
+            (None, _) if self.bridge.is_empty() => f.write_str("a tool"),
+            (None, _) => write!(f, "the bridge of {}", self.bridge.join(" and ")),
+        }
+    }
+}
+
 /// Whether a check of an argon2 hash that was made elsewhere takes no more memory and time than we have for it.
 fn is_affordable(phc: &str) -> bool {
     let parameters = phc
@@ -301,14 +336,31 @@ pub(crate) fn offline(folder: &Path, is_named: bool, request: &Request) -> anyho
     let database = store.database();
     match request {
         Request::UserAdd { user } => {
-            let is_known = database.read().user(&user.name)?.is_some();
+            let is_known = may_replace(database, user)?;
             database.put_user(&row(user)?)?;
             Ok(Json::from(added(user, is_known)))
         }
-        Request::UserMay { .. } => Ok(Json::Null),
+        Request::UserMay { user } => {
+            may_replace(database, user)?;
+            Ok(Json::Null)
+        }
         Request::Users => Ok(Users::new(&database.read().users()?.0).list(None)),
         Request::UserRemove { name } => remove(database, name),
         _ => Err(anyhow!("this needs a running dispatcher")),
+    }
+}
+
+/// Whether there is a user of this name, who may get a new password.
+fn may_replace(database: &Database, user: &NewUser) -> anyhow::Result<bool> {
+    let known = database.read().user(&user.name)?;
+    let known = known.as_ref().map(Known::from);
+    // Nobody says here which devices the house has.
+    let refused = known
+        .as_ref()
+        .and_then(|known| is_somebody_else(known, user, |_| false));
+    match refused {
+        Some(why) => Err(anyhow!(why)),
+        None => Ok(known.is_some()),
     }
 }
 
@@ -410,6 +462,47 @@ mod tests {
         let user = device_login("");
         assert!(!added(&user, false).contains("password"));
         assert!(added(&user, true).ends_with("the old one no longer works"));
+    }
+
+    #[test]
+    fn a_name_that_is_taken_gets_a_new_password_and_becomes_nobody_else() {
+        let user = |kind: NewUserKind| NewUser {
+            name: "anna".into(),
+            kind,
+            hash: login::hash_generated("secret"),
+        };
+        let device = |name: &str| user(NewUserKind::Device(name.into()));
+        let tool = |bridge: &[&str]| {
+            user(NewUserKind::Tool {
+                bridge: bridge.iter().map(|it| (*it).to_owned()).collect(),
+                read: Vec::new(),
+            })
+        };
+        let all = [
+            (user(NewUserKind::Person), "a person"),
+            (device("hall"), "the login of the device hall"),
+            (device("floor"), "the login of the device floor"),
+            (tool(&[]), "a tool"),
+            (tool(&["z2m/#"]), "the bridge of z2m/#"),
+        ];
+        for (was, called) in &all {
+            let known = Known::from(&row(was).expect("it is a user"));
+            for (new, _) in &all {
+                let refused = is_somebody_else(&known, new, |_| false);
+                assert_eq!(refused.is_none(), was == new, "{called}: {refused:?}");
+                if let Some(why) = refused {
+                    let told = format!("anna is there already, as {called}");
+                    assert!(why.starts_with(&told), "{why}");
+                    assert!(why.contains("iot-control user remove anna"), "{why}");
+                }
+            }
+            // What a bridge carries may change.
+            let more = is_somebody_else(&known, &tool(&["z2m/#", "stat/#"]), |_| false);
+            assert_eq!(more.is_none(), *called == "the bridge of z2m/#");
+        }
+        let known = Known::from(&row(&device("hall")).expect("it is a user"));
+        let moved = is_somebody_else(&known, &device("floor"), |device| device == "hall");
+        assert_eq!(moved, None, "the house has no hall any more");
     }
 
     #[test]

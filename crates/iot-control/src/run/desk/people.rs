@@ -23,14 +23,19 @@ impl Desk {
                 ));
             }
         }
-        Ok(Json::Null)
+        let refused = self.server.enter(|_, app, _| {
+            let known = app.logins.kept.find(&user.name)?;
+            let program = app.dispatcher.program();
+            users::is_somebody_else(known, user, |device| program.device(device).is_none())
+        });
+        refused.map_or(Ok(Json::Null), Err)
     }
 
     pub(super) async fn add_user(&self, user: NewUser) -> Result<Json, String> {
-        self.may_add(&user)?;
         let row = users::row(&user).map_err(|error| error.to_string())?;
         let kept = row.clone();
         let _alone = self.users.lock().await;
+        self.may_add(&user)?;
         self.change_store(move |database| database.put_user(&kept))
             .await?;
         let is_known = self.server.enter(|core, app, now| {
