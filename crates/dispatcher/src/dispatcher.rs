@@ -84,13 +84,28 @@ impl Dispatcher {
         Self::around(program, config, blocklist, engine)
     }
 
-    /// A house that began, where what came of that is nobody's concern: in a rehearsal, or where no journal holds it.
+    /// A house that began, where what came of that is nobody's concern: where no journal holds it.
     #[must_use]
     pub fn new(program: Arc<Program>, config: Config, blocklist: Blocklist, now: Now) -> Self {
+        Self::unbegun(program, config, blocklist, now).begun_unheard(now)
+    }
+
+    /// A house for a rehearsal, which began and in which no rule fired by that, or fires, until the engine goes on.
+    pub(crate) fn standing_still(
+        program: Arc<Program>,
+        config: Config,
+        blocklist: Blocklist,
+        now: Now,
+    ) -> Self {
         let mut dispatcher = Self::unbegun(program, config, blocklist, now);
-        dispatcher.bring_virtual_devices(now, |_| true, &mut Effects::default());
-        dispatcher.begun = true;
-        dispatcher
+        dispatcher.engine.stand_still(true);
+        dispatcher.begun_unheard(now)
+    }
+
+    fn begun_unheard(mut self, now: Now) -> Self {
+        self.bring_virtual_devices(now, |_| true, &mut Effects::default());
+        self.begun = true;
+        self
     }
 
     /// Whether [`Input::Began`] was applied.

@@ -74,6 +74,8 @@ pub(crate) struct Core {
     pub(crate) overdue: BTreeSet<HoldIx>,
     /// For house tests: what becomes of them is no edge. Not part of the state.
     pub(crate) resting: BTreeSet<HoldIx>,
+    /// For house tests: no rule fires, whatever happens. Not part of the state.
+    pub(crate) is_still: bool,
 }
 
 /// A running timer.

@@ -107,6 +107,7 @@ impl Engine {
             watched: None,
             overdue: Default::default(),
             resting: Default::default(),
+            is_still: false,
         };
         Self {
             program,

@@ -48,6 +48,9 @@ impl Core {
         place: Place,
         fields: &[Value],
     ) {
+        if self.is_still {
+            return;
+        }
         let rule = &ctx.program[place.rule];
         self.rates.fetch(place.rule);
         fetch(rule);

@@ -19,6 +19,11 @@ use crate::{
 };
 
 impl Engine {
+    /// Whether no rule fires, whatever the inputs say: while it is told what was long before.
+    pub fn stand_still(&mut self, is_still: bool) {
+        self.core_mut().is_still = is_still;
+    }
+
     /// What becomes of this `holds` is no edge until [`Self::begin_hold`].
     pub fn rest_hold(&mut self, rule: RuleIx, trigger: u32) {
         if let Some(ix) = self.hold_at(rule, trigger) {

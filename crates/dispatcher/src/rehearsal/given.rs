@@ -23,20 +23,24 @@ impl Stage {
     /// Makes the house as it was before the first step. What a test says of conditions and can't be is told.
     pub(super) fn give(&mut self, test: &HouseTest) -> Result<Vec<Failure>, Exhausted> {
         let given = &test.given;
+        // Who is there, and what variables are, has been so for long: no rule fires by it.
         for device in DeviceIx::all(self.program.devices.len()) {
             self.apply(Input::Online(device))?;
         }
-        self.give_past(given);
         for (var, to) in &given.vars {
             self.apply(Input::Var {
                 var: *var,
                 to: to.clone(),
             })?;
         }
+        self.give_past(given);
+        self.dispatcher.engine_given().stand_still(false);
         self.give_state(given)?;
+        self.dispatcher.engine_given().stand_still(true);
         for device in &given.offline {
             self.apply(Input::Offline(*device))?;
         }
+        self.dispatcher.engine_given().stand_still(false);
         for device in &given.blocked {
             self.apply(Input::Block(Block {
                 subject: Subject::Name(self.program[*device].name.to_string()),

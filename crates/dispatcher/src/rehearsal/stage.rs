@@ -137,7 +137,7 @@ impl Stage {
         let resting = resting(program, test);
         let program = &with_resting(program, &resting);
         let mut dispatcher =
-            Dispatcher::new(Arc::clone(program), Config::default(), blocklist, start);
+            Dispatcher::standing_still(Arc::clone(program), Config::default(), blocklist, start);
         dispatcher.pin_sun(test.given.sun_up);
         let set_up = program.rules.len() + program.channels.len();
         Ok(Self {

@@ -377,3 +377,55 @@ fn a_rule_that_rests_still_tells_a_click_from_a_double() {
         "#,
     );
 }
+
+#[test]
+fn no_rule_fires_because_the_house_of_a_test_begins() {
+    let rules = r#"
+[var]
+night = { kind = "bool", start = true }
+lost  = { kind = "number", start = 0 }
+
+[rule.lost]
+when  = { holds = "!hall.online" }
+do    = [{ var = "lost", to = "${var.lost + 1}" }, { start = "lost", for = "1m" }]
+limit = "1 per 1h"
+
+[rule.told]
+when = { timer = "lost" }
+do   = { notify = "all", text = "lost" }
+
+[rule.came]
+when = "hall.online"
+do   = { var = "lost", to = "${var.lost + 10}" }
+
+[rule.nightly]
+when = { holds = "var.night" }
+do   = [{ wait = "10s" }, { notify = "all", text = "night" }]
+"#;
+    let tests = r#"
+        [test.there]
+        steps = [
+          { at = "2m", expect = [], var = { lost = 0 } },
+          { event = "hall.offline", expect = [], var = { lost = 1 } },
+        ]
+
+        [test.day]
+        given = { var = { night = false } }
+        steps = [{ at = "1m", expect = [], waiting = { nightly = 0 } }]
+
+        [test.gone]
+        given = { offline = ["hall"], fired = { lost = "10m" } }
+        steps = [{ at = "2m", expect = [], var = { lost = 0 } }]
+        "#;
+    let loaded = mapping::load_texts(vec![
+        ("mapping.toml".to_owned(), format!("{HOUSE}{rules}")),
+        ("house.test.toml".to_owned(), tests.to_owned()),
+    ]);
+    let complaints = mapping::render(&loaded.sources, &loaded.diagnostics, false);
+    assert!(!loaded.has_errors(), "{complaints}");
+    let program = loaded.program.unwrap_or_else(|| panic!("{complaints}"));
+    for test in &loaded.tests {
+        let verdict = rehearsal::run(&program, test);
+        assert!(verdict.passed(), "{verdict}");
+    }
+}
