@@ -2,7 +2,7 @@
 
 use std::{
     fmt, fs,
-    io::{BufRead, BufReader, Write},
+    io::{self, BufRead, BufReader, Write},
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     time::Duration,
@@ -24,6 +24,8 @@ pub(crate) const SOCKET: &str = "control.sock";
 pub(crate) enum Unanswered {
     /// No dispatcher listens in any of these folders.
     NotRunning(Vec<PathBuf>),
+    /// Whether one runs in this folder is not for this user to see.
+    Hidden(PathBuf),
     /// The connection broke.
     Broken(std::io::Error),
     /// The dispatcher refused, and says why.
@@ -40,6 +42,11 @@ impl fmt::Display for Unanswered {
                 }
                 f.write_str("); start one with `iot-control run HOUSE`, or name its state folder with --state")
             }
+            Self::Hidden(folder) => write!(
+                f,
+                "{} may not be looked at by this user, so nobody knows whether a dispatcher runs there; try sudo",
+                folder.display()
+            ),
             Self::Broken(error) => write!(f, "the dispatcher does not answer: {error}"),
             Self::Refused(why) => f.write_str(why),
         }
@@ -57,11 +64,26 @@ pub(crate) struct Connection(BufReader<UnixStream>);
 /// None is running there.
 pub(crate) fn connect(folder: Option<&Path>) -> Result<Connection, Unanswered> {
     let folders = folders(folder);
-    let found = folders
-        .iter()
-        .find_map(|folder| UnixStream::connect(folder.join(SOCKET)).ok());
-    let stream = found.ok_or(Unanswered::NotRunning(folders))?;
+    let stream = first(folders, |folder| UnixStream::connect(folder.join(SOCKET)))?;
     Ok(Connection(BufReader::new(stream)))
+}
+
+/// What the first folder gives in which a dispatcher listens.
+fn first<T>(
+    folders: Vec<PathBuf>,
+    connect: impl Fn(&Path) -> io::Result<T>,
+) -> Result<T, Unanswered> {
+    let mut hidden = None;
+    for folder in &folders {
+        match connect(folder) {
+            Ok(found) => return Ok(found),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                hidden.get_or_insert_with(|| folder.clone());
+            }
+            Err(_) => {}
+        }
+    }
+    Err(hidden.map_or(Unanswered::NotRunning(folders), Unanswered::Hidden))
 }
 
 /// State folders of the house in whose folder somebody stands: those that say so themselves.
@@ -154,6 +176,24 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
+
+    #[test]
+    fn a_folder_that_may_not_be_looked_at_is_told_unless_a_dispatcher_is_found_elsewhere() {
+        let folders = || ["ours", "theirs", "third"].map(PathBuf::from).to_vec();
+        let ask = |runs: &str| {
+            first(folders(), |folder| match folder.to_str() {
+                Some("theirs") => Err(io::ErrorKind::PermissionDenied.into()),
+                Some(name) if name == runs => Ok(name.to_owned()),
+                _ => Err(io::ErrorKind::NotFound.into()),
+            })
+        };
+        assert_eq!(ask("third").expect("it runs"), "third");
+        let why = ask("nowhere").expect_err("none is seen").to_string();
+        assert!(why.starts_with("theirs may not be looked at"), "{why}");
+        assert!(why.ends_with("try sudo"), "{why}");
+        let none = first(folders(), |_| Err::<(), _>(io::ErrorKind::NotFound.into()));
+        assert!(matches!(none, Err(Unanswered::NotRunning(_))));
+    }
 
     #[test]
     fn the_simulation_that_ran_last_is_looked_at_first() {

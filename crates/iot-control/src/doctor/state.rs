@@ -78,6 +78,12 @@ fn dispatcher(folder: &Path, findings: &mut Vec<Finding>) {
             findings.push(Finding::bad(Level::Note, "dispatcher", what, mend));
             return;
         }
+        Err(why @ client::Unanswered::Hidden(_)) => {
+            let what = why.to_string();
+            let finding = Finding::bad(Level::Note, "dispatcher", what, "run this as root");
+            findings.push(finding);
+            return;
+        }
         Err(why) => {
             let mend = "look into its log: journalctl -u iot-control";
             findings.push(Finding::bad(
