@@ -68,6 +68,46 @@ fn new_names_for_a_timer_and_then_its_rules_send_nothing_and_it_runs_on() {
     );
 }
 
+/// A new name for the timer of the old lamp, and an edit of a rule that starts it or waits for it.
+pub(crate) const TIMER_AND_MORE: [(&str, &str); 3] = [
+    (
+        "{ start = \"late\", for = \"5m\" }",
+        "{ start = \"late\", for = \"6m\" }",
+    ),
+    (
+        "\"old_lamp.lamp.on\", \"deaf_lamp.lamp.on\", ",
+        "\"old_lamp.lamp.on\", ",
+    ),
+    (
+        "do   = \"old_lamp.lamp.off\"",
+        "do   = [\"old_lamp.lamp.off\", \"deaf_lamp.lamp.off\"]",
+    ),
+];
+
+/// The house with that.
+pub(crate) fn renamed_and_edited((was, is): (&str, &str)) -> String {
+    let text = format!("{HOUSE}{RULES}").replace("\"old-off\"", "\"late\"");
+    assert!(text.contains(was), "{was}");
+    text.replace(was, is)
+}
+
+#[test]
+fn a_timer_runs_on_where_one_save_renames_it_and_edits_its_rules() {
+    for edit in TIMER_AND_MORE {
+        let mut rig = Rig::awake();
+        rig.says("sensor", "z2m/sensor", r#"{"action":"single"}"#);
+        rig.pass(Duration::from_secs(200));
+        let effects = reload(&mut rig, &renamed_and_edited(edit));
+        assert!(sent(&effects).is_empty(), "{edit:?}: {:?}", sent(&effects));
+        let left = if edit.1.contains("6m") { 160 } else { 100 };
+        let off = "old/lamp/set OFF".to_owned();
+        let early = sent(&rig.pass(Duration::from_secs(left - 1)));
+        assert!(!early.contains(&off), "{edit:?}: {early:?}");
+        let due = sent(&rig.pass(Duration::from_secs(1)));
+        assert!(due.contains(&off), "{edit:?}: {due:?}");
+    }
+}
+
 #[test]
 fn only_a_device_whose_io_changed_gets_a_new_role() {
     let mut rig = Rig::awake();

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use types::Now;
 
 use crate::house::{HOUSE, RULES, Rig, program, sent, start, usual};
+use crate::reloads::{TIMER_AND_MORE, renamed_and_edited};
 use mapping::Program;
 
 #[derive(Clone, Debug)]
@@ -242,6 +243,32 @@ fn a_light_goes_off_on_time_after_a_restart() {
     assert!(!sent(&rig.pass(Duration::from_secs(95))).contains(&"old/lamp/set OFF".to_owned()));
     let effects = rig.pass(Duration::from_secs(5));
     assert_eq!(sent(&effects), ["old/lamp/set OFF"]);
+}
+
+#[test]
+fn a_timer_runs_on_where_it_was_renamed_and_its_rules_edited_while_the_house_was_down() {
+    for edit in TIMER_AND_MORE {
+        let mut rig = Rig::awake();
+        rig.says("sensor", "z2m/sensor", r#"{"action":"single"}"#);
+        let bytes = rig.dispatcher.state();
+        let (dispatcher, _) =
+            Dispatcher::restore(usual(), Config::default(), &bytes, rig.now).unwrap();
+        rig.dispatcher = dispatcher;
+        rig.now = rig.now.after(Duration::from_secs(200));
+        rig.take(Input::Resumed, &mut Effects::default());
+        rig.program = program(&renamed_and_edited(edit));
+        let mut effects = Effects::default();
+        rig.dispatcher
+            .replace(rig.now, Arc::clone(&rig.program), &mut effects);
+        rig.dispatcher.announce(rig.now, &mut effects);
+        rig.connect("old_lamp");
+        let left = if edit.1.contains("6m") { 160 } else { 100 };
+        let off = "old/lamp/set OFF".to_owned();
+        let early = sent(&rig.pass(Duration::from_secs(left - 1)));
+        assert!(!early.contains(&off), "{edit:?}: {early:?}");
+        let due = sent(&rig.pass(Duration::from_secs(1)));
+        assert!(due.contains(&off), "{edit:?}: {due:?}");
+    }
 }
 
 #[test]

@@ -154,7 +154,7 @@ impl<'a, S: Symbols> Form<'a, S> {
         });
     }
 
-    fn action(&mut self, action: &Action) {
+    pub(crate) fn action(&mut self, action: &Action) {
         match action {
             Action::Set {
                 channel,

@@ -3,13 +3,15 @@
 //! Used at a reload, so that what runs goes on under its new name. A thing is what bears its name still; a device,
 //! what bears its number. What is gone and what is new are one thing under two names where they are declared alike,
 //! a rule that keeps its name spoke of the one and now speaks of the other in the same place, and no such rule says
-//! otherwise: so a rename is found whoever made it, with a tool or by hand, and in a replay without being told. What bears
-//! a name still is another thing all the same where names were exchanged: every such rule says so, and the declarations.
+//! otherwise: so a rename is found whoever made it, with a tool or by hand, and in a replay without being told. A timer or variable
+//! whose rules were edited besides is found by which rules use it, and how. What bears a name still is another thing all the
+//! same where names were exchanged: every such rule says so, and the declarations.
 //! What the new mapping says of it itself, in `[renamed]`, comes before all that is found.
 //! Must not guess: in doubt one thing is gone and another is new, for nothing may go on that nobody began.
 
 mod exchange;
 mod known;
+mod mentions;
 mod parts;
 mod rename;
 mod rules;
@@ -70,6 +72,7 @@ impl<'p> Succession<'p> {
         let mut succession = Self::by_names(old, new);
         succession.pair_otherwise_named();
         succession.pair_timers_of_renamed_rules();
+        succession.pair_mentioned_alike();
         succession.rules = succession.pair_rules();
         succession.devices_before = before(&succession.devices, new.devices.len());
         succession.channels_before = before(&succession.channels, new.channels.len());

@@ -1,5 +1,6 @@
 //! What the things of one program are in the program that takes over.
 
+mod edited;
 mod exchanges;
 mod stated;
 
@@ -315,7 +316,21 @@ fn what_the_rules_use_otherwise_is_another_thing() {
         ],
         &["var night"],
     );
-    check(&[("\"dark\"", "\"shade\""), ("5m", "6m")], &["timer dark"]);
+    // A timer that another rule waits for.
+    check(
+        &[
+            ("\"dark\", for", "\"shade\", for"),
+            (
+                "when = { timer = \"dark\" }",
+                "when = \"hall.button.release\"",
+            ),
+            (
+                "[rule.lamp-off]",
+                "[rule.more]\nwhen = { timer = \"shade\" }\ndo = \"hall.lamp.on\"\n\n[rule.lamp-off]",
+            ),
+        ],
+        &["timer dark"],
+    );
 }
 
 #[test]
@@ -369,7 +384,8 @@ fn a_rule_is_the_same_however_it_is_written() {
 }
 
 /// A house with a variable of each number up to `links`, which begin with `letter`, and a rule for each two neighbours. Its
-/// timer, and a variable that another rule asks for, are called `timer`; the first rule does `first`.
+/// timer, and a variable that another rule asks for, are called `timer`; the first rule does `first`. Beside each variable stands
+/// one that is used alike.
 fn chain(links: usize, letter: char, timer: &str, first: &str) -> Arc<Program> {
     let (head, _) = HOUSE.split_once("[var]").expect("the house has variables");
     let rules = (0..links).map(|link| {
@@ -378,27 +394,25 @@ fn chain(links: usize, letter: char, timer: &str, first: &str) -> Arc<Program> {
             r#"
 [rule.link-{link}]
 when = "hall.button.press"
-if = "var.{letter}{link} && var.{letter}{next}"
+if = "var.{letter}{link} && var.{letter}{next} && var.{letter}{link}_b && var.{letter}{next}_b"
 do = "{action}"
 "#
         )
     });
-    let vars =
-        (0..=links).map(|link| format!("[var.{letter}{link}]\nkind = \"bool\"\nstart = false\n"));
+    let var = |name: String| format!("[var.{name}]\nkind = \"bool\"\nstart = false\n");
+    let vars = (0..=links).map(|link| format!("{letter}{link}"));
+    let vars = vars.chain([timer.to_owned()]);
+    let vars = vars.map(|name| var(format!("{name}_b")) + &var(name));
     let timed = format!(
         r#"
 [rule.timed]
 when = "hall.button.press"
-if = "!var.{timer}"
+if = "!var.{timer} && !var.{timer}_b"
 do = {{ start = "{timer}", for = "5m" }}
 
 [rule.dark]
 when = {{ timer = "{timer}" }}
 do = "hall.lamp.off"
-
-[var.{timer}]
-kind = "bool"
-start = false
 "#
     );
     let text: String = rules.chain(vars).collect();
