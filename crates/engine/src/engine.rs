@@ -17,7 +17,7 @@ use crate::{
     output::Effects,
     plan::Plan,
     rate::Rates,
-    resume::{Note, Resume},
+    resume::{self, Note, Resume},
     state::State,
     work::Work,
 };
@@ -78,7 +78,8 @@ impl Engine {
         let (ctx, core) = self.look();
         core.note_turned(ctx, now, &mut state);
         state.succeed(succession);
-        let (engine, notes) = Self::restore(program, &state, now, Resume::Reload);
+        let (engine, mut notes) = Self::restore(program, &state, now, Resume::Reload);
+        resume::propose(&mut notes, succession);
         *self = engine;
         notes
     }

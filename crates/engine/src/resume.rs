@@ -4,6 +4,7 @@
 //! new name. What the program still knows by name keeps its value; each thing that is dropped leaves a [`Note`].
 //! Must not trust the state to fit the program.
 
+mod lost;
 mod note;
 
 use std::{
@@ -28,6 +29,7 @@ use crate::{
     sequence,
     state::{ButtonSaved, ChannelSaved, ChordSaved, HoldSaved, SequenceSaved, State, TimerSaved},
 };
+pub(crate) use lost::propose;
 pub use note::Note;
 
 /// How an engine goes on from a state.
@@ -206,7 +208,10 @@ impl Core {
     ) {
         let name: Arc<str> = saved.name.as_str().into();
         let Some(timer) = ctx.program.names.timers.get(&name).copied() else {
-            notes.push(Note::TimerCancelled { timer: name });
+            notes.push(Note::TimerCancelled {
+                timer: name,
+                is: None,
+            });
             return;
         };
         let mut span = Duration::from_micros(saved.span_us);
@@ -262,7 +267,10 @@ impl Core {
         for saved in &state.vars {
             let name = || saved.name.as_str().into();
             let Some(var) = ctx.program.names.vars.get(saved.name.as_str()) else {
-                notes.push(Note::VarDropped { var: name() });
+                notes.push(Note::VarDropped {
+                    var: name(),
+                    is: None,
+                });
                 continue;
             };
             // A number stays one where its range became smaller.
@@ -276,7 +284,10 @@ impl Core {
                     }
                     self.house.vars[var.index()] = value;
                 }
-                None => notes.push(Note::VarDropped { var: name() }),
+                None => notes.push(Note::VarDropped {
+                    var: name(),
+                    is: None,
+                }),
             }
         }
     }

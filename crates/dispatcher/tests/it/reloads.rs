@@ -109,6 +109,31 @@ fn a_timer_runs_on_where_one_save_renames_it_and_edits_its_rules() {
 }
 
 #[test]
+fn what_is_lost_with_its_name_is_told_with_the_line_that_keeps_it() {
+    let edited = |new: &str| {
+        let mut rig = Rig::awake();
+        rig.says("sensor", "z2m/sensor", r#"{"action":"single"}"#);
+        let text = format!("{HOUSE}{RULES}").replace("\"old-off\"", "\"late\"");
+        // Both rules have other names, and the one says something else.
+        let text = text
+            .replace("[rule.old", "[rule.my")
+            .replace("\"5m\"", "\"6m\"");
+        let notes = reload(&mut rig, &(text + new)).notes;
+        let mut told = notes.iter().map(|note| note.render(&rig.program));
+        told.find(|line| line.starts_with("the timer old-off"))
+            .expect("it is told")
+    };
+    let line = edited("");
+    assert!(line.ends_with(
+        "; where it is called late now, `\"timer.old-off\" = \"timer.late\"` below `[renamed]` in the same save keeps it"
+    ), "{line}");
+    let another =
+        "[rule.more]\nwhen = { timer = \"more\" }\ndo = { start = \"more\", for = \"1m\" }\n";
+    let line = edited(another);
+    assert!(line.ends_with("is no longer used"), "{line}");
+}
+
+#[test]
 fn only_a_device_whose_io_changed_gets_a_new_role() {
     let mut rig = Rig::awake();
     let text =

@@ -28,6 +28,8 @@ pub enum Note {
     VarDropped {
         /// Its name.
         var: Arc<str>,
+        /// What alone of its type is new: perhaps that, under another name.
+        is: Option<Arc<str>>,
     },
     /// A variable's value lies outside of its new range: it is the nearest one inside.
     VarFitted {
@@ -40,6 +42,8 @@ pub enum Note {
     TimerCancelled {
         /// Its name.
         timer: Arc<str>,
+        /// What alone of all timers is new: perhaps that, under another name.
+        is: Option<Arc<str>>,
     },
     /// A running timer's duration changed: it counts from its start.
     TimerMoved {
@@ -97,16 +101,20 @@ impl fmt::Display for Note {
                 f,
                 "{path} is gone or holds another type: its last value is forgotten"
             ),
-            Self::VarDropped { var } => write!(
-                f,
-                "the variable {var} is gone or holds another type: its value is forgotten"
-            ),
+            Self::VarDropped { var, is } => {
+                write!(
+                    f,
+                    "the variable {var} is gone or holds another type: its value is forgotten"
+                )?;
+                propose(f, ("var", var), is.as_deref())
+            }
             Self::VarFitted { var, value } => write!(
                 f,
                 "the variable {var} was outside of its new range: it is {value} now"
             ),
-            Self::TimerCancelled { timer } => {
-                write!(f, "the timer {timer} was running and is no longer used")
+            Self::TimerCancelled { timer, is } => {
+                write!(f, "the timer {timer} was running and is no longer used")?;
+                propose(f, ("timer", timer), is.as_deref())
             }
             Self::TimerMoved { timer } => write!(
                 f,
@@ -136,4 +144,13 @@ impl fmt::Display for Note {
             ),
         }
     }
+}
+
+/// The line that says what is called otherwise now. It counts in the edit that changes the name.
+fn propose(f: &mut fmt::Formatter<'_>, (sort, was): (&str, &str), is: Option<&str>) -> fmt::Result {
+    let Some(is) = is else { return Ok(()) };
+    write!(
+        f,
+        "; where it is called {is} now, `\"{sort}.{was}\" = \"{sort}.{is}\"` below `[renamed]` in the same save keeps it"
+    )
 }

@@ -139,7 +139,13 @@ fn a_removed_timer_is_cancelled_and_said_so() {
     program.timers.clear();
     program.names.timers.clear();
     let notes = b.swap(&std::sync::Arc::new(program), Resume::Reload);
-    assert_eq!(notes, [Note::TimerCancelled { timer: "t".into() }]);
+    assert_eq!(
+        notes,
+        [Note::TimerCancelled {
+            timer: "t".into(),
+            is: None
+        }]
+    );
 }
 
 #[test]
@@ -182,7 +188,8 @@ fn what_is_gone_or_of_another_type_is_dropped_and_said_so() {
                 path: "hall.lux".into()
             },
             Note::VarDropped {
-                var: "level".into()
+                var: "level".into(),
+                is: None
             }
         ]
     );

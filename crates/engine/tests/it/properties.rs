@@ -460,7 +460,7 @@ proptest! {
             let (old, new) = (&named[ix % 2], &named[(ix + 1) % 2]);
             let mut notes = engine.replace(Arc::clone(new), &Succession::new(old, new), now);
             // The one that is new every other time is gone in between.
-            notes.retain(|note| *note != Note::VarDropped { var: "new".into() });
+            notes.retain(|note| !matches!(note, Note::VarDropped { var, .. } if **var == *"new"));
             prop_assert_eq!(notes, []);
             now = later(now, &(*pause, *kind, *value));
             let mut effects = Effects::default();

@@ -275,12 +275,12 @@ impl App {
         now: Now,
         house: &House,
         succession: &Succession<'_>,
-    ) {
+    ) -> Vec<String> {
         let mut out = Outbox::default();
         self.catch_up(now, &mut out);
         let before = Arc::clone(self.dispatcher.program());
         self.stream.replace(now, succession);
-        self.bring_into_force(now, house, succession);
+        let lost = self.bring_into_force(now, house, succession);
         // What comes of it is told by places of the new roles.
         let mut back = self.recognise_sealed(&before);
         let (dispatcher, logins) = (&self.dispatcher, &self.logins);
@@ -306,6 +306,7 @@ impl App {
         if let Some(uplink) = &self.uplink {
             uplink.reloaded.notify_one();
         }
+        lost
     }
 
     /// What crosses over to an external broker under the mapping in force.
@@ -324,8 +325,13 @@ impl App {
         outside
     }
 
-    /// Journals that another mapping takes over, and lets it.
-    fn bring_into_force(&mut self, now: Now, house: &House, succession: &Succession<'_>) {
+    /// Journals that another mapping takes over, and lets it. Gives what did not outlive that, for people.
+    fn bring_into_force(
+        &mut self,
+        now: Now,
+        house: &House,
+        succession: &Succession<'_>,
+    ) -> Vec<String> {
         let program = Arc::clone(self.dispatcher.program());
         let hash = house.program.hash;
         let input = Input::Reload { hash };
@@ -335,18 +341,20 @@ impl App {
         self.dispatcher
             .replace_by(now, program, succession, &mut self.effects);
         self.journal.put_out(&self.effects);
-        self.tell_lost();
+        self.tell_lost()
     }
 
     /// Says what did not outlive a downtime or an edit: a timer, a wait, a value of another type. With whatever
     /// input it shows: what was missed while nobody knew the time, when the clock is right.
-    fn tell_lost(&self) {
+    fn tell_lost(&self) -> Vec<String> {
         let program = self.dispatcher.program();
         let notes = self.effects.notes.iter();
         let lost = notes.filter(|note| matches!(note, Note::Lost(_) | Note::Missed { .. }));
-        for line in summed_up(lost.map(|note| note.render(program))) {
+        let lines = summed_up(lost.map(|note| note.render(program)));
+        for line in &lines {
             tracing::info!("{line}");
         }
+        lines
     }
 
     /// Hands the open batch to the store, whoever waits for it; says which input is the last.

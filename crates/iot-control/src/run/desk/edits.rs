@@ -192,7 +192,7 @@ impl Desk {
 struct Came {
     /// When, as people read it.
     time: String,
-    /// What is otherwise, in words.
+    /// What is otherwise and what was lost, in words.
     changes: String,
     /// What Home Assistant is told of the house, where that changed.
     announced: Option<String>,
@@ -213,7 +213,7 @@ fn enforce(
     let before = Arc::clone(app.dispatcher.program());
     let either = blocks.map(|blocks| app.dispatcher.blocklist().or(blocks));
     let mut blocked = follow(core, app, now, either.as_ref());
-    app.reload(core, now, house, succession);
+    let lost = app.reload(core, now, house, succession);
     blocked += follow(core, app, now, blocks);
     let explainer = Explainer::new(app.dispatcher.program());
     log::go_by(explainer.zone().clone());
@@ -222,7 +222,9 @@ fn enforce(
     logins.retain(|login| !spoke_before.contains(login));
     Came {
         time: explainer.time(now.wall),
-        changes: changes(succession),
+        changes: lost
+            .into_iter()
+            .fold(changes(succession), |told, line| told + "; " + &line),
         announced: app.announced(),
         logins,
         blocked,
