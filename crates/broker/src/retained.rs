@@ -95,6 +95,12 @@ impl Retained {
         all.map(|entry| &entry.message)
     }
 
+    /// Whether this very message is kept, and is to survive the end of the process.
+    pub(crate) fn survives(&self, message: &Arc<Stored>) -> bool {
+        let entry = self.messages.get(&message.topic);
+        entry.is_some_and(|entry| entry.survives && Arc::ptr_eq(&entry.message, message))
+    }
+
     /// Keeps a message. True where it replaces one that was to survive, and is not to survive itself.
     pub(crate) fn set(&mut self, message: Arc<Stored>, survives: bool) -> bool {
         self.count(&message);

@@ -172,7 +172,7 @@ impl Core {
             0
         } else {
             let mut delivery = delivery(publication, qos, retain, &self.ids, share);
-            self.facts.queued(session, &mut delivery);
+            self.facts.queued(session, &mut delivery, &self.retained);
             no = delivery.no;
             let packet_id = session.window.push(delivery);
             session.recount(&mut self.queued_bytes);
@@ -221,7 +221,7 @@ impl Core {
         conn: Option<ConnKey>,
     ) {
         if let Some(session) = self.sessions.get_mut(key.0 as usize) {
-            self.facts.queued(session, &mut delivery);
+            self.facts.queued(session, &mut delivery, &self.retained);
             self.requeue(key, delivery, conn);
         }
     }

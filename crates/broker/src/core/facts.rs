@@ -29,6 +29,7 @@ use crate::{
     },
     message::Stored,
     outbound::Delivery,
+    retained::Retained,
     router::Subscriber,
     session::Session,
 };
@@ -153,8 +154,13 @@ impl Facts {
         }
     }
 
-    /// A message is to reach a session; gives it a number there.
-    pub(super) fn queued(&mut self, session: &mut Session, delivery: &mut Delivery) {
+    /// A message is to reach a session; gives it a number there. What `retained` has is named and not written again.
+    pub(super) fn queued(
+        &mut self,
+        session: &mut Session,
+        delivery: &mut Delivery,
+        retained: &Retained,
+    ) {
         delivery.no = None;
         let Some(session_no) = session.no else {
             return;
@@ -165,7 +171,8 @@ impl Facts {
         session.deliveries += 1;
         let no = DeliveryNo(session.deliveries);
         delivery.no = Some(no);
-        let message = self.place(&delivery.message, delivery.replay);
+        let is_retained = delivery.replay && retained.survives(&delivery.message);
+        let message = self.place(&delivery.message, is_retained);
         self.write(&Fact::Queued {
             session: session_no,
             no,

@@ -120,21 +120,17 @@ impl Kept {
     fn take(
         &mut self,
         fact: &Fact<'_>,
-        messages: &mut Vec<Arc<Stored>>,
+        messages: &mut Vec<Option<Arc<Stored>>>,
     ) -> Result<(), &'static str> {
         match *fact {
-            Fact::Message { .. } => messages.push(Arc::new(Stored::of_fact(fact)?)),
-            Fact::OfRetained { topic } => {
-                let message = self
-                    .retained
-                    .get(topic)
-                    .ok_or("nothing is retained there")?;
-                messages.push(Arc::clone(message));
-            }
+            Fact::Message { .. } => messages.push(Some(Arc::new(Stored::of_fact(fact)?))),
+            // A version before named what did not survive, too: that message is lost, and no other.
+            Fact::OfRetained { topic } => messages.push(self.retained.get(topic).cloned()),
             Fact::Retained { message } => {
-                let message = named(messages, message)?;
-                let topic = Arc::clone(&message.topic);
-                self.retained.insert(topic, message);
+                if let Some(message) = named(messages, message)? {
+                    let topic = Arc::clone(&message.topic);
+                    self.retained.insert(topic, message);
+                }
             }
             Fact::Cleared { topic } => drop(self.retained.remove(topic)),
             Fact::Began {
@@ -171,7 +167,11 @@ impl Kept {
 }
 
 impl KeptSession {
-    fn take(&mut self, fact: &Fact<'_>, messages: &[Arc<Stored>]) -> Result<(), &'static str> {
+    fn take(
+        &mut self,
+        fact: &Fact<'_>,
+        messages: &[Option<Arc<Stored>>],
+    ) -> Result<(), &'static str> {
         match *fact {
             Fact::Came { expiry_s, .. } => {
                 self.expiry_s = expiry_s;
@@ -214,8 +214,11 @@ impl KeptSession {
                 share,
                 ..
             } => {
+                let Some(message) = named(messages, message)? else {
+                    return Ok(());
+                };
                 let delivery = KeptDelivery {
-                    message: named(messages, message)?,
+                    message,
                     qos: qos_of(qos)?,
                     retain,
                     replay,
@@ -390,7 +393,11 @@ impl Stored {
     }
 }
 
-fn named(messages: &[Arc<Stored>], place: u64) -> Result<Arc<Stored>, &'static str> {
+/// The message at a place of the stream; `None`: it is lost.
+fn named(
+    messages: &[Option<Arc<Stored>>],
+    place: u64,
+) -> Result<Option<Arc<Stored>>, &'static str> {
     let message = usize::try_from(place).ok().and_then(|at| messages.get(at));
     message
         .cloned()

@@ -31,6 +31,8 @@ pub struct Relay {
     pub inputs: u64,
     /// No client's message is retained.
     pub keeps_nothing: bool,
+    /// What is retained on these topics does not survive the process: it is said again by who knows it.
+    pub passing: Vec<String>,
     /// Messages on these topics are refused.
     pub rejects: Vec<(String, broker::Reason)>,
     /// Sent on every message.
@@ -134,7 +136,7 @@ impl Application for Relay {
         Verdict {
             route: true,
             retain: !self.keeps_nothing,
-            survives: true,
+            survives: !self.passing.iter().any(|topic| topic == message.topic),
             ack,
             refused: refused.map(|(_, reason)| *reason),
         }

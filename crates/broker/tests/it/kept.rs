@@ -241,6 +241,31 @@ fn what_expires_or_is_the_applications_own_is_not_kept() {
 }
 
 #[test]
+fn what_a_session_hears_of_what_is_retained_for_now_costs_none_of_what_it_hears_besides() {
+    for qos in [1, 2] {
+        let mut house = keeping();
+        house.app.passing = vec!["iot/state".to_owned()];
+        let writer = house.join(&v5("writer"));
+        for (id, topic, payload) in [
+            (1, "iot/state", "on"),
+            (2, "notes/a", "milk"),
+            (3, "notes/b", "eggs"),
+        ] {
+            house.publish(writer, &message(topic, payload).qos(qos, id).retained());
+        }
+        let hello = v5("reader").user("ben").keeps_session();
+        let reader = house.join(&hello);
+        house.subscribe(reader, "#", qos);
+        house.check_kept();
+        house.drop_peer(reader);
+        crash(&mut house);
+        house.check_kept();
+        let (_, got) = house.hello(&hello);
+        assert_eq!(payloads(&got), ["on", "milk", "eggs"], "at QoS {qos}");
+    }
+}
+
+#[test]
 fn a_client_that_ends_its_session_leaves_nothing() {
     let mut house = keeping();
     let reader = house.join(&v5("reader").keeps_session());
