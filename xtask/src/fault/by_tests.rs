@@ -84,7 +84,7 @@ fn passes(command: &mut Command, what: &str) -> Result<Findings> {
     let mut findings = Findings::default();
     findings.holds(
         &format!(
-            "{what}: {} tests passed, {} skipped",
+            "{what}: tests passed {}, skipped {}",
             ran.passed, ran.skipped
         ),
         output.status.success() && ran.is_whole(),

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use types::Now;
 
 use crate::house::{HOUSE, RULES, Rig, program, sent, start, usual};
-use crate::reloads::{TIMER_AND_MORE, renamed_and_edited};
+use crate::reloads::{TIMER_AND_MORE, goes_off_on_time, renamed_and_edited};
 use mapping::Program;
 
 #[derive(Clone, Debug)]
@@ -262,12 +262,7 @@ fn a_timer_runs_on_where_it_was_renamed_and_its_rules_edited_while_the_house_was
             .replace(rig.now, Arc::clone(&rig.program), &mut effects);
         rig.dispatcher.announce(rig.now, &mut effects);
         rig.connect("old_lamp");
-        let left = if edit.1.contains("6m") { 160 } else { 100 };
-        let off = "old/lamp/set OFF".to_owned();
-        let early = sent(&rig.pass(Duration::from_secs(left - 1)));
-        assert!(!early.contains(&off), "{edit:?}: {early:?}");
-        let due = sent(&rig.pass(Duration::from_secs(1)));
-        assert!(due.contains(&off), "{edit:?}: {due:?}");
+        goes_off_on_time(&mut rig, edit);
     }
 }
 

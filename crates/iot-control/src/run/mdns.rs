@@ -6,6 +6,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
+    path::Path,
     time::Duration,
 };
 
@@ -79,6 +80,11 @@ pub(super) fn announce(settings: &Mdns, mut services: Vec<Service>) -> Option<An
     if settings.announce == Switch::Off || services.is_empty() {
         return None;
     }
+    for name in missing(&settings.interfaces) {
+        printer::tell(format_args!(
+            "mDNS: this machine has no network interface {name:?} now, which mdns.interfaces in settings.toml names; `ip link` lists them"
+        ));
+    }
     match begin(settings, &services, &host()) {
         Ok(announced) => Some(announced),
         Err(why) => {
@@ -88,6 +94,14 @@ pub(super) fn announce(settings: &Mdns, mut services: Vec<Service>) -> Option<An
             None
         }
     }
+}
+
+/// Names that no network interface has: a slip, or one that comes later.
+fn missing(interfaces: &[String]) -> impl Iterator<Item = &String> {
+    let known = Path::new("/sys/class/net");
+    interfaces
+        .iter()
+        .filter(move |name| !known.join(name).exists())
 }
 
 fn begin(settings: &Mdns, services: &[Service], host: &str) -> mdns_sd::Result<Announced> {
@@ -191,6 +205,12 @@ mod tests {
         let info = service.info(&"h".repeat(LABEL_MAX)).unwrap();
         let (name, _) = info.get_fullname().split_once("._mqtt").unwrap();
         assert_eq!(name.len(), LABEL_MAX);
+    }
+
+    #[test]
+    fn an_interface_that_the_machine_lacks_is_told() {
+        let names = ["lo", "eht0"].map(str::to_owned);
+        assert_eq!(missing(&names).collect::<Vec<_>>(), ["eht0"]);
     }
 
     #[test]
